@@ -1,0 +1,215 @@
+"""GaugeGraph: what a space computes, and all that a layer asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+T = TypeVar("T")
+
+_GEOMETRY = ("edge_index", "log_map", "transporter", "weight", "radius", "batch")
+_LEVEL_GEOMETRY = ("pos", "frame", "mass", "radius", "edge_index", "log_map", "transporter", "weight", "batch")
+_POOL_GEOMETRY = ("index", "transporter", "weight")
+
+
+class GaugeGraph(Data):
+    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features turn.
+
+    Edges run source `q` -> target `p` (`edge_index[0] = q`, `edge_index[1] = p`) and are sorted by target.
+
+    Attributes:
+        edge_index: `(2, E)`, int64.
+        log_map: `(E, d)`, coordinates, in the frame at `p`, of the tangent vector at `p` along the geodesic to `q`;
+            its length is the geodesic distance, in the units of the mesh.
+        transporter: `(E, d, d)`, coefficients of a vector at `q` (frame at `q`) -> coefficients at `p` (frame at `p`).
+        weight: `(E,)`, quadrature weights (area of `q`'s dual cell over the area of `p`'s neighbourhood).
+        frame: `(N, D, d)`, columns are the frame vectors in ambient coordinates.
+        pos: `(N, D)`, points.
+        mass: `(N,)`, area of the dual cell of each point, in squared units of the mesh.
+        radius: `(1,)`, geodesic radius of the neighbourhoods; `(B,)` in a batch, one a graph.
+        structure: name of the structure group, e.g. `"SO(2)"`; every transporter lies in it.
+        face: `(3, F)`, optional.
+
+    Coarser levels `l = 1, 2, ...` of a hierarchy are stored beside these under the prefix `l{l}_` (see `level`,
+    `pool`, `unpool`); their points are a subset of the finer level's points and share their frames.
+
+    Under a gauge transformation `g_p` (Weiler et al., *Coordinate Independent Convolutional Networks*, Sec. 2-4):
+    `frame -> frame g_p^-1`, `log_map -> g_p log_map`, `transporter -> g_p transporter g_q^-1`; see `gauge_transform`.
+    """
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        level, name = split_level(key)
+        if level == 0:
+            return super().__inc__(key, value, *args, **kwargs)
+        here, finer = self.level_size(level), self.level_size(level - 1)
+        if name == "edge_index":
+            return here
+        if name == "node_index":
+            return finer
+        if name == "pool_index":
+            return torch.tensor([[finer], [here]])
+        if name == "unpool_index":
+            return torch.tensor([[here], [finer]])
+        if name == "batch":
+            return 1
+        return 0
+
+    def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        level, name = split_level(key)
+        if level == 0:
+            return super().__cat_dim__(key, value, *args, **kwargs)
+        return 1 if name in ("edge_index", "pool_index", "unpool_index") else 0
+
+    # --- levels -------------------------------------------------------------------------------------------------
+
+    @property
+    def num_levels(self) -> int:
+        """Number of levels of the hierarchy, the finest one included."""
+        level = 1
+        while f"l{level}_pos" in self:
+            level += 1
+        return level
+
+    def level_size(self, level: int) -> int:
+        """Number of points of a level; level 0 is the graph itself."""
+        return int(self.num_nodes) if level == 0 else int(self[f"l{level}_pos"].shape[0])
+
+    def level(self, level: int) -> GaugeGraph:
+        """The gauge graph of one level (level 0 is the graph itself), the same object on every call."""
+        if level == 0:
+            return self
+        if not 0 < level < self.num_levels:
+            raise ValueError(
+                f"Expected `level` below {self.num_levels}, got {level}: build the graph with more levels "
+                "(`hierarchy(graph, levels=...)`)."
+            )
+
+        def build() -> GaugeGraph:
+            view = GaugeGraph(structure=self.structure)
+            for name in _LEVEL_GEOMETRY:
+                key = f"l{level}_{name}"
+                if key in self:
+                    view[name] = self[key]
+            return view
+
+        return self.cached(("level", level), [self[f"l{level}_{n}"] for n in ("log_map", "transporter")], build)
+
+    def pool(self, level: int) -> dict[str, Tensor]:
+        """Edges that carry features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
+        `transporter (P, d, d)` (fine frame -> coarse frame), `weight (P,)` summing to one at every coarse point."""
+        return {name: self[f"l{level}_pool_{name}"] for name in _POOL_GEOMETRY}
+
+    def unpool(self, level: int) -> dict[str, Tensor]:
+        """Edges that carry features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
+        `transporter (U, d, d)` (coarse frame -> fine frame), `weight (U,)` summing to one at every fine point."""
+        return {name: self[f"l{level}_unpool_{name}"] for name in _POOL_GEOMETRY}
+
+    # --- gauge --------------------------------------------------------------------------------------------------
+
+    def gauge_transform(self, g: Float[Tensor, "vertices d d"]) -> GaugeGraph:
+        """A new graph whose frames are `frame g^-1`: the same space seen from other frames.
+
+        Args:
+            g: one group element per point, `(N, d, d)`. It must lie in the structure group; this is not checked,
+                so that negative controls can be written.
+        """
+        d = self.log_map.shape[-1]
+        if g.shape != (self.num_nodes, d, d):
+            raise ValueError(f"Expected `g` of shape ({self.num_nodes}, {d}, {d}), got {tuple(g.shape)}.")
+        out = self.clone()
+        g = g.to(self.log_map)
+        _transform_level(out, "", g, g)
+        for level in range(1, self.num_levels):
+            coarse = g[self[f"l{level}_node_index"]]
+            _transform_level(out, f"l{level}_", coarse, g)
+            g = coarse
+        return out
+
+    # --- precision and caching ----------------------------------------------------------------------------------
+
+    def astype(self, dtype: torch.dtype) -> GaugeGraph:
+        """A new graph with all floating-point tensors cast to `dtype`; indices keep theirs."""
+        return self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+
+    def edge_radius(self) -> Float[Tensor, "edges"]:
+        """The neighbourhood radius of each edge's own graph, so that graphs of a batch never share one."""
+        num_edges = self.edge_index.shape[1]
+        if self.radius.numel() == 1:
+            return self.radius.reshape(1).expand(num_edges)
+        return self.radius[self.batch[self.edge_index[1]]]
+
+    def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
+        """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified."""
+        cache = self.__dict__.setdefault("_geometry_cache", {})
+        entry = cache.get(key)
+        if entry is not None:
+            held, versions, value = entry
+            same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
+            if same and versions == [_version(t) for t in sources]:
+                return value
+        value = build()
+        cache[key] = (list(sources), [_version(t) for t in sources], value)
+        return value
+
+    def geometry_tensors(self) -> list[Tensor]:
+        """The tensors that everything derived from the geometry depends on: the `sources` of `cached`."""
+        return [self[name] for name in _GEOMETRY if name in self and self[name] is not None]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_geometry_cache", None)
+        return state
+
+    def __copy__(self) -> GaugeGraph:
+        out = super().__copy__()
+        out.__dict__.pop("_geometry_cache", None)
+        return out
+
+    def __deepcopy__(self, memo: dict) -> GaugeGraph:
+        cache = self.__dict__.pop("_geometry_cache", None)
+        try:
+            return super().__deepcopy__(memo)
+        finally:
+            if cache is not None:
+                self.__dict__["_geometry_cache"] = cache
+
+
+def split_level(key: str) -> tuple[int, str]:
+    """`"l2_pool_index"` -> `(2, "pool_index")`; keys of the finest level -> `(0, key)`."""
+    head, _, name = key.partition("_")
+    if head[:1] == "l" and head[1:].isdigit():
+        return int(head[1:]), name
+    return 0, key
+
+
+def _version(t: Tensor) -> int:
+    return -1 if t.is_inference() else t._version
+
+
+def _transform_level(graph: GaugeGraph, prefix: str, g: Tensor, finer: Tensor) -> None:
+    """Gauge transform one level in place: `g` at its points, `finer` at the points of the level below."""
+    source, target = graph[f"{prefix}edge_index"]
+    inverse = torch.linalg.inv(g)
+    graph[f"{prefix}frame"] = graph[f"{prefix}frame"] @ inverse
+    graph[f"{prefix}log_map"] = _apply(g[target], graph[f"{prefix}log_map"])
+    graph[f"{prefix}transporter"] = g[target] @ graph[f"{prefix}transporter"] @ inverse[source]
+    for name, g_target, g_source in (("pool", g, finer), ("unpool", finer, g)):
+        if prefix and f"{prefix}{name}_index" in graph:
+            source, target = graph[f"{prefix}{name}_index"]
+            key = f"{prefix}{name}_transporter"
+            graph[key] = g_target[target] @ graph[key] @ torch.linalg.inv(g_source)[source]
+
+
+def _apply(g: Tensor, v: Tensor) -> Tensor:
+    return (g @ v.unsqueeze(-1)).squeeze(-1)
+
+
+def is_sorted_by_target(edge_index: Int[Tensor, "2 edges"]) -> bool:
+    """Whether targets never decrease, as every engine expects."""
+    target = edge_index[1]
+    return bool((target[1:] >= target[:-1]).all())

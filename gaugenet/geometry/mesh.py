@@ -1,0 +1,203 @@
+"""TriangleMesh: vertices and faces, their topology, areas and normals."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+
+class MeshError(ValueError):
+    """A mesh that cannot be used as it is; the message says what is wrong, where, and what to do."""
+
+
+class TriangleMesh:
+    """A triangulated surface in R^3: vertex positions and triples of vertex indices, never reordered.
+
+    Args:
+        vertices: `(V, 3)` array or tensor, in any length unit; kept as float64.
+        faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; kept as int64.
+
+    Raises:
+        MeshError: wrong shapes, non-integer faces or indices out of range. Everything else that can be wrong with a mesh
+            is found by `gaugenet.geometry.quality` and refused where it matters.
+    """
+
+    def __init__(self, vertices: Any, faces: Any) -> None:
+        self.vertices = _as_vertices(vertices)
+        self.faces = _as_faces(faces, len(self.vertices))
+
+    @classmethod
+    def load(cls, path: str | Path) -> TriangleMesh:
+        """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+
+        Raises:
+            FileNotFoundError: no such file.
+            MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+        """
+        import trimesh
+
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"No mesh file at {path}.")
+        try:
+            loaded = trimesh.load(path, process=False, force="mesh")
+        except Exception as error:  # any reader may fail in its own way on a broken file
+            raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
+        faces = np.asarray(getattr(loaded, "faces", ()))
+        if faces.size == 0:
+            raise MeshError(f"{path} holds no triangles: it is empty, truncated or a point cloud.")
+        try:
+            return cls(loaded.vertices, faces)
+        except MeshError as error:
+            raise MeshError(f"{path}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"TriangleMesh(vertices={self.num_vertices}, faces={self.num_faces})"
+
+    @property
+    def num_vertices(self) -> int:
+        return len(self.vertices)
+
+    @property
+    def num_faces(self) -> int:
+        return len(self.faces)
+
+    # --- topology -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def halfedges(self) -> Int[ndarray, "3F 2"]:
+        """Halfedge `3 f + k` runs from corner `k` of face `f` to corner `k + 1`."""
+        return np.stack([self.faces, np.roll(self.faces, -1, axis=1)], axis=-1).reshape(-1, 2)
+
+    @cached_property
+    def _edge_table(self) -> tuple[ndarray, ndarray]:
+        ordered = np.sort(self.halfedges, axis=1)
+        edges, of_halfedge = np.unique(ordered, axis=0, return_inverse=True)
+        return edges, of_halfedge.reshape(-1)
+
+    @property
+    def edges(self) -> Int[ndarray, "edges 2"]:
+        """Undirected edges, smaller vertex first, in lexicographic order."""
+        return self._edge_table[0]
+
+    @property
+    def halfedge_to_edge(self) -> Int[ndarray, "3F"]:
+        return self._edge_table[1]
+
+    @cached_property
+    def edge_face_count(self) -> Int[ndarray, "edges"]:
+        """How many faces meet at each edge: 1 on the boundary, 2 inside, more where the surface is not a manifold."""
+        return np.bincount(self.halfedge_to_edge, minlength=len(self.edges))
+
+    @cached_property
+    def boundary_vertices(self) -> Bool[ndarray, "vertices"]:
+        mask = np.zeros(self.num_vertices, dtype=bool)
+        mask[self.edges[self.edge_face_count == 1].reshape(-1)] = True
+        return mask
+
+    @cached_property
+    def vertex_components(self) -> Int[ndarray, "vertices"]:
+        """Label of the connected component of each vertex; an isolated vertex is a component of its own."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        i, j = self.edges.T
+        graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
+        return connected_components(graph, directed=False)[1]
+
+    # --- measures -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _face_cross(self) -> Float[ndarray, "faces 3"]:
+        a, b, c = self.vertices[self.faces].swapaxes(0, 1)
+        return np.cross(b - a, c - a)
+
+    @cached_property
+    def face_areas(self) -> Float[ndarray, "faces"]:
+        return 0.5 * np.linalg.norm(self._face_cross, axis=-1)
+
+    @property
+    def area(self) -> float:
+        return float(self.face_areas.sum())
+
+    @cached_property
+    def vertex_areas(self) -> Float[ndarray, "vertices"]:
+        """Area of the barycentric dual cell of each vertex: a third of the faces around it."""
+        share = np.repeat(self.face_areas / 3, 3)
+        return np.bincount(self.faces.reshape(-1), weights=share, minlength=self.num_vertices)
+
+    @cached_property
+    def face_normals(self) -> Float[ndarray, "faces 3"]:
+        """Unit normals, zero on faces without area."""
+        return _normalized(self._face_cross)
+
+    @cached_property
+    def vertex_normals(self) -> Float[ndarray, "vertices 3"]:
+        """Angle-weighted unit normals; the z axis at isolated vertices, so that a frame exists everywhere."""
+        weighted = (self.corner_angles[..., None] * self.face_normals[:, None]).reshape(-1, 3)
+        normals = np.stack(
+            [
+                np.bincount(self.faces.reshape(-1), weights=weighted[:, k], minlength=self.num_vertices)
+                for k in range(3)
+            ],
+            axis=-1,
+        )
+        normals = _normalized(normals)
+        normals[np.linalg.norm(normals, axis=-1) == 0] = (0.0, 0.0, 1.0)
+        return normals
+
+    @cached_property
+    def corner_angles(self) -> Float[ndarray, "faces 3"]:
+        """Interior angle of each face at each of its corners, in radians."""
+        corners = self.vertices[self.faces]
+        ahead = np.roll(corners, -1, axis=1) - corners
+        behind = np.roll(corners, 1, axis=1) - corners
+        sine = np.linalg.norm(np.cross(ahead, behind), axis=-1)
+        return np.arctan2(sine, (ahead * behind).sum(-1))
+
+    @cached_property
+    def edge_lengths(self) -> Float[ndarray, "edges"]:
+        i, j = self.edges.T
+        return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+
+
+def _normalized(v: ndarray) -> ndarray:
+    length = np.linalg.norm(v, axis=-1, keepdims=True)
+    return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
+
+
+def _as_array(values: Any) -> ndarray:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def _as_vertices(vertices: Any) -> ndarray:
+    array = _as_array(vertices)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise MeshError(f"Expected `vertices` of shape (V, 3), got {array.shape}.")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _as_faces(faces: Any, num_vertices: int) -> ndarray:
+    array = _as_array(faces)
+    if array.ndim != 2 or array.shape[1] != 3:
+        hint = ": pass `face.T`." if array.ndim == 2 and array.shape[0] == 3 else ": triangulate the mesh first."
+        raise MeshError(f"Expected `faces` of shape (F, 3), got {array.shape}{hint}")
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        if not np.array_equal(array, np.round(array)):
+            raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype} with fractions.")
+    array = np.ascontiguousarray(array, dtype=np.int64)
+    outside = (array < 0) | (array >= num_vertices)
+    if outside.any():
+        first = int(np.flatnonzero(outside.any(axis=1))[0])
+        raise MeshError(
+            f"Face {first} is {array[first].tolist()}, but vertex indices run from 0 to {num_vertices - 1}: "
+            f"{int(outside.any(axis=1).sum())} of {len(array)} faces point outside."
+        )
+    return array
