@@ -1,0 +1,28 @@
+"""Structure groups, their representations, and field types."""
+
+from gaugenet.groups.cyclic import Cyclic
+from gaugenet.groups.dihedral import Dihedral
+from gaugenet.groups.field_type import Block, FieldType
+from gaugenet.groups.group import FiniteGroup, StructureGroup, group_from_name
+from gaugenet.groups.o2 import O2
+from gaugenet.groups.reflection import Reflection
+from gaugenet.groups.representation import Decomposition, Representation, intertwiners
+from gaugenet.groups.so2 import SO2
+from gaugenet.groups.trivial import Trivial
+
+__all__ = [
+    "Block",
+    "Cyclic",
+    "Decomposition",
+    "Dihedral",
+    "FieldType",
+    "FiniteGroup",
+    "O2",
+    "Reflection",
+    "Representation",
+    "SO2",
+    "StructureGroup",
+    "Trivial",
+    "group_from_name",
+    "intertwiners",
+]

@@ -1,0 +1,228 @@
+"""StructureGroup: a group G <= GL(d) of matrices, its elements, subgroups and representations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cache, cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from gaugenet.groups.representation import (
+    Induced,
+    Representation,
+    standard,
+    trivial,
+)
+
+CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4}
+
+
+class StructureGroup(ABC):
+    """A closed subgroup G of GL(d): the changes of frame that a G-structure leaves open.
+
+    Elements are `(..., d, d)` matrices; representations are functions of the matrix, so no angle ever wraps.
+    Groups compare equal by name and are hashable.
+    """
+
+    d: int
+    name: str
+    orientation_preserving: bool
+    """Whether every element has positive determinant."""
+
+    # --- the contract of a group --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def contains(self, g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
+        """Whether each matrix lies in G up to `atol` (default: from the precision of `g`)."""
+
+    @abstractmethod
+    def random_element(
+        self,
+        size: tuple[int, ...] | int = (),
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> Float[Tensor, "*size d d"]:
+        """Haar-distributed elements."""
+
+    @abstractmethod
+    def generators(self) -> Float[Tensor, "count d d"]:
+        """Finitely many elements that generate G together with `lie_algebra`, float64."""
+
+    @abstractmethod
+    def irrep(self, label: int | str) -> Representation:
+        """The irreducible real representation of that label; `ValueError` names the labels there are."""
+
+    @abstractmethod
+    def irreps(self, max_order: int | None = None) -> list[Representation]:
+        """All irreps up to angular order `max_order` (needed where there are infinitely many), lowest first."""
+
+    def lie_algebra(self) -> Float[Tensor, "dim d d"]:
+        """A basis of the Lie algebra of G, float64; empty for finite groups."""
+        return torch.zeros(0, self.d, self.d, dtype=torch.float64)
+
+    @property
+    def order(self) -> int | None:
+        """Number of elements, `None` if infinite."""
+        return None
+
+    def elements(self) -> Float[Tensor, "order d d"]:
+        """All elements of a finite group, the identity first, float64."""
+        raise ValueError(f"{self.name} is not finite: it has no list of elements.")
+
+    # --- representations ----------------------------------------------------------------------------------------
+
+    def identity(self, dtype: torch.dtype = torch.float64) -> Float[Tensor, "d d"]:
+        return torch.eye(self.d, dtype=dtype)
+
+    def trivial(self) -> Representation:
+        """rho(g) = 1."""
+        return trivial(self)
+
+    def standard(self) -> Representation:
+        """rho(g) = g: coefficients of tangent vectors."""
+        return standard(self)
+
+    def regular(self) -> Representation:
+        """Functions on G, permuted by left multiplication; finite groups only."""
+        if self.order is None:
+            raise ValueError(
+                f"The regular representation of {self.name} is infinite-dimensional: use irreps up to an order, "
+                "or a finite subgroup."
+            )
+        return Induced(self, trivial_group(self.d), None, name="regular")
+
+    def quotient(self, subgroup: StructureGroup) -> Representation:
+        """Functions on G / H, permuted by left multiplication; H of finite index."""
+        return Induced(self, subgroup, None, name=f"quotient({subgroup.name})")
+
+    def induced(self, subgroup: StructureGroup, rho: Representation) -> Representation:
+        """Ind_H^G rho: the representation of G induced from a representation of a subgroup H of finite index."""
+        if rho.group != subgroup:
+            raise ValueError(f"Expected a representation of {subgroup.name}, got one of {rho.group.name}.")
+        return Induced(self, subgroup, rho, name=f"induced({subgroup.name},{rho.name})")
+
+    def representation(self, label: int | str | Representation) -> Representation:
+        """A representation by its short name: an irrep label, `regular`, `standard`, `trivial`, `quotient(C_2)`."""
+        if isinstance(label, Representation):
+            if label.group != self:
+                raise ValueError(f"Expected a representation of {self.name}, got one of {label.group.name}.")
+            return label
+        text = str(label).strip()
+        named = {"trivial": self.trivial, "regular": self.regular, "standard": self.standard}
+        if text in named:
+            return named[text]()
+        if text.startswith("quotient(") and text.endswith(")"):
+            return self.quotient(group_from_name(text[len("quotient(") : -1]))
+        return self.irrep(text)
+
+    def coset_representatives(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
+        """One element of each left coset r H, the identity first; `ValueError` if H is no subgroup of finite index."""
+        self.check_subgroup(subgroup)
+        chosen: list[Tensor] = []
+        for g in self.elements():
+            if not any(subgroup.contains(r.T @ g) for r in chosen):
+                chosen.append(g)
+        return torch.stack(chosen)
+
+    def check_subgroup(self, subgroup: StructureGroup) -> None:
+        """Raise `ValueError` unless `subgroup` is contained in this group."""
+        samples = torch.cat([subgroup.generators(), subgroup.random_element(8, generator=_seeded())])
+        if subgroup.d != self.d or not bool(self.contains(samples).all()):
+            raise ValueError(f"{subgroup.name} is not a subgroup of {self.name}.")
+
+    def element_index(self, g: Float[Tensor, "*batch d d"]) -> Tensor:
+        """Index of each matrix in `elements()` (the nearest one)."""
+        table = self.elements().to(g).flatten(1)
+        return (g.flatten(-2) @ table.T).argmax(-1)
+
+    # --- identity -----------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StructureGroup) and self.name == other.name and self.d == other.d
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.d))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class FiniteGroup(StructureGroup):
+    """A finite matrix group given by its list of elements, orthogonal, the identity first."""
+
+    @cached_property
+    def _elements(self) -> Tensor:
+        return self._make_elements()
+
+    @abstractmethod
+    def _make_elements(self) -> Tensor: ...
+
+    @property
+    def order(self) -> int:
+        return len(self._elements)
+
+    def elements(self) -> Tensor:
+        return self._elements
+
+    def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
+        atol = tolerance(g) if atol is None else atol
+        nearest = self.elements().to(g)[self.element_index(g)]
+        return (g - nearest).abs().amax((-2, -1)) <= atol
+
+    def random_element(
+        self,
+        size: tuple[int, ...] | int = (),
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> Tensor:
+        size = (size,) if isinstance(size, int) else size
+        return self.elements().to(dtype)[torch.randint(self.order, size, generator=generator)]
+
+
+def tolerance(g: Tensor) -> float:
+    """How far a matrix of this precision may be from the group that it should lie in."""
+    return CONTAINS_TOL.get(g.dtype, 1e-2)
+
+
+def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
+    """Whether g^T g = 1."""
+    eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
+    return (g.mT @ g - eye).abs().amax((-2, -1)) <= (tolerance(g) if atol is None else atol)
+
+
+@cache
+def trivial_group(d: int) -> StructureGroup:
+    from gaugenet.groups.trivial import Trivial
+
+    return Trivial(d)
+
+
+@cache
+def group_from_name(name: str) -> StructureGroup:
+    """The group of that name: `SO(2)`, `O(2)`, `C_4`, `D_6`, `Reflection`, `Trivial`; `ValueError` on any other."""
+    from gaugenet import groups
+
+    fixed = {
+        "SO(2)": groups.SO2,
+        "O(2)": groups.O2,
+        "Reflection": groups.Reflection,
+        "Trivial": groups.Trivial,
+    }
+    if name in fixed:
+        return fixed[name]()
+    family, _, n = name.partition("_")
+    families = {"C": groups.Cyclic, "D": groups.Dihedral}
+    if family in families and n.isdigit() and int(n) > 0:
+        return families[family](int(n))
+    raise ValueError(f"Unknown structure group {name!r}: expected one of {', '.join(fixed)}, C_n or D_n.")
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+__all__ = ["FiniteGroup", "StructureGroup", "group_from_name", "is_orthogonal"]
