@@ -75,10 +75,18 @@ class TriangleMesh:
         return np.stack([self.faces, np.roll(self.faces, -1, axis=1)], axis=-1).reshape(-1, 2)
 
     @cached_property
-    def _edge_table(self) -> tuple[ndarray, ndarray]:
-        ordered = np.sort(self.halfedges, axis=1)
-        edges, of_halfedge = np.unique(ordered, axis=0, return_inverse=True)
-        return edges, of_halfedge.reshape(-1)
+    def _edge_table(self) -> tuple[ndarray, ndarray, ndarray]:
+        # One integer key per edge: sorting these is several times faster than np.unique on rows.
+        lower, upper = self.halfedges.min(axis=1), self.halfedges.max(axis=1)
+        key = lower * self.num_vertices + upper
+        order = np.argsort(key)
+        key = key[order]
+        first = np.ones(len(key), dtype=bool)
+        first[1:] = key[1:] != key[:-1]
+        of_halfedge = np.empty(len(key), dtype=np.int64)
+        of_halfedge[order] = np.cumsum(first) - 1
+        edges = np.stack(np.divmod(key[first], max(self.num_vertices, 1)), axis=-1)
+        return edges, of_halfedge, order
 
     @property
     def edges(self) -> Int[ndarray, "edges 2"]:
@@ -88,6 +96,11 @@ class TriangleMesh:
     @property
     def halfedge_to_edge(self) -> Int[ndarray, "3F"]:
         return self._edge_table[1]
+
+    @property
+    def halfedges_by_edge(self) -> Int[ndarray, "3F"]:
+        """Halfedges grouped by the edge they lie on, in the order of `edges`."""
+        return self._edge_table[2]
 
     @cached_property
     def edge_face_count(self) -> Int[ndarray, "edges"]:
