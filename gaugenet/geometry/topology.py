@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numba import njit
 from numpy import ndarray
 
@@ -56,6 +56,49 @@ def duplicate_faces(mesh: TriangleMesh) -> Bool[ndarray, "faces"]:
     return duplicate
 
 
+def coincident_vertices(
+    mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], *, tolerance: float = 0.0
+) -> Int[ndarray, "vertices"]:
+    """For each vertex the first vertex at the same position; itself where it stands alone or is not `usable`.
+
+    Args:
+        mesh: any mesh.
+        usable: vertices to compare.
+        tolerance: vertices linked by gaps up to this length, in the units of the mesh, count as one.
+    """
+    index = np.flatnonzero(usable)
+    x = mesh.vertices[index] + 0.0  # -0.0 becomes 0.0
+    if tolerance > 0:
+        label = _clusters(x, tolerance)
+    else:
+        order = np.lexsort(x.T)
+        new = np.ones(len(x), dtype=bool)
+        new[1:] = (x[order[1:]] != x[order[:-1]]).any(axis=1)
+        label = np.empty(len(x), dtype=np.int64)
+        label[order] = np.cumsum(new) - 1
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    representative = np.arange(mesh.num_vertices)
+    representative[index] = index[first[label.reshape(-1)]]
+    return representative
+
+
+def _clusters(x: ndarray, tolerance: float) -> ndarray:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    i, j = cKDTree(x).query_pairs(tolerance, output_type="ndarray").T
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(len(x),) * 2)
+    return connected_components(graph, directed=False)[1]
+
+
+def referenced_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
+    """Vertices that some face uses."""
+    mask = np.zeros(mesh.num_vertices, dtype=bool)
+    mask[mesh.faces.reshape(-1)] = True
+    return mask
+
+
 def _all_but_first(key: ndarray, items: ndarray, size: int) -> ndarray:
     later = np.zeros(size, dtype=bool)
     ordered = np.sort(key)
@@ -88,6 +131,10 @@ class Orientation:
     def num_pieces(self) -> int:
         return len(self.orientable)
 
+    def per_piece(self, values: ndarray) -> ndarray:
+        """Sum of a number a face over each piece."""
+        return np.bincount(self.piece, weights=values, minlength=self.num_pieces)
+
     @cached_property
     def first_faces(self) -> Int[ndarray, "pieces"]:
         """The first face of each piece."""
@@ -96,9 +143,7 @@ class Orientation:
     @cached_property
     def minority(self) -> Bool[ndarray, "faces"]:
         """Faces to turn so that every orientable piece is consistent and as few as possible are touched."""
-        size = np.bincount(self.piece, minlength=self.num_pieces)
-        against = np.bincount(self.piece, weights=self.turned, minlength=self.num_pieces)
-        swap = 2 * against > size
+        swap = self.per_piece(2.0 * self.turned - 1.0) > 0
         return (self.turned ^ swap[self.piece]) & self.orientable[self.piece]
 
 
@@ -162,6 +207,28 @@ class Topology:
         """How many fans of faces meet at each vertex: 0 if unreferenced, 1 on a manifold, 2 at a bow tie."""
         first = np.flatnonzero(self.fans == np.arange(len(self.fans)))
         return np.bincount(self.mesh.faces.reshape(-1)[first], minlength=self.mesh.num_vertices)
+
+    @cached_property
+    def closed(self) -> Bool[ndarray, "pieces"]:
+        """Pieces without a border: every edge of theirs has exactly two faces."""
+        open_sides = (self.mesh.edge_face_count != 2)[self.mesh.halfedge_to_edge].reshape(-1, 3).any(axis=1)
+        return self.orientation.per_piece(open_sides) == 0
+
+    @cached_property
+    def signed_volumes(self) -> Float[ndarray, "pieces"]:
+        """Volume enclosed by each piece once its `turned` faces are turned; positive if normals point outside.
+
+        Zero where it has no meaning: pieces with a border, not orientable, or flat to rounding.
+        """
+        orientation = self.orientation
+        first = self.mesh.faces[orientation.first_faces, 0]
+        origin = self.mesh.vertices[first][orientation.piece]
+        a, b, c = self.mesh.vertices[self.mesh.faces].swapaxes(0, 1) - origin
+        volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+        total = orientation.per_piece(np.where(orientation.turned, -volume, volume))
+        rounding = 1e-12 * orientation.per_piece(np.abs(volume))
+        total[~(self.closed & orientation.orientable & (np.abs(total) > rounding))] = 0.0
+        return total
 
     @cached_property
     def orientation(self) -> Orientation:
