@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+
+if TYPE_CHECKING:
+    import torch
+
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.groups.group import StructureGroup
 
 
 class MeshError(ValueError):
@@ -177,6 +183,55 @@ class TriangleMesh:
     def edge_lengths(self) -> Float[ndarray, "edges"]:
         i, j = self.edges.T
         return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+
+    # --- gauge graph --------------------------------------------------------------------------------------------
+
+    def gauge_graph(
+        self,
+        group: StructureGroup,
+        *,
+        neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+        radius: float | None = None,
+        mean_neighbors: float | None = None,
+        max_neighbors: int | None = None,
+        frames: Any = "first_edge",
+        seed: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> GaugeGraph:
+        """Neighbourhoods of all vertices, with logarithmic maps and Levi-Civita transporters along geodesics.
+
+        Args:
+            group: structure group, `SO2()` on oriented surfaces, `O2()` on any; others only where every transporter lies in
+                them (a flat surface with parallel frames).
+            neighborhood: all vertices within a geodesic radius, or the neighbours along edges.
+            radius: geodesic radius, in the units of the mesh.
+            mean_neighbors: instead of `radius`: the radius whose disk holds that many vertices on average,
+                `pi radius^2 = mean_neighbors * area / vertices`.
+            max_neighbors: keep only this many nearest neighbours of each vertex (for uneven meshes).
+            frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
+            seed: of random frames.
+            dtype: of the result (float32 by default); computed in float64.
+
+        Raises:
+            MeshError: a mesh with NaN coordinates, degenerate faces, non-manifold edges or vertices or inconsistent
+                orientation; a non-orientable surface under SO(2); Levi-Civita transporters outside `group`.
+            ValueError: contradictory or non-positive options, malformed `frames`.
+        """
+        import torch
+
+        from gaugenet.geometry.mesh_graph import mesh_gauge_graph
+
+        return mesh_gauge_graph(
+            self,
+            group,
+            neighborhood=neighborhood,
+            radius=radius,
+            mean_neighbors=mean_neighbors,
+            max_neighbors=max_neighbors,
+            frames=frames,
+            seed=seed,
+            dtype=dtype or torch.float32,
+        )
 
 
 def _normalized(v: ndarray) -> ndarray:

@@ -1,0 +1,141 @@
+"""From a mesh to its gauge graph: checks, radius, logarithmic maps, frames, structure group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.geometry.frame_field import frame_field, in_reference, reference_frames
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.halfedge import HalfedgeSurface
+from gaugenet.geometry.log_map import LocalLogMaps, local_log_maps, one_ring
+from gaugenet.geometry.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.quality import require_usable
+from gaugenet.geometry.transport import log_vectors, neighborhood_weights, transporters
+from gaugenet.groups.group import StructureGroup
+
+BLOCK = 65536  # vertices whose neighbourhoods are held in float64 at a time
+
+
+@dataclass(frozen=True)
+class FramedSurface:
+    """A surface with frames: what log maps and transporters in coordinates are computed from.
+
+    Attributes:
+        frame: `(V, 3, 2)`, in space.
+        planar: `(V, 2, 2)`, relative to the reference frames.
+    """
+
+    mesh: TriangleMesh
+    surface: HalfedgeSurface
+    group: StructureGroup
+    frame: ndarray
+    planar: ndarray
+
+
+def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
+    """Check that the mesh can carry the structure, and choose its frames."""
+    if group.d != 2:
+        raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
+    require_usable(mesh, oriented=group.orientation_preserving)
+    surface = HalfedgeSurface.from_mesh(mesh)
+    reflections = not group.orientation_preserving
+    frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
+    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(mesh, surface)
+    return FramedSurface(mesh, surface, group, frame, in_reference(frame, reference))
+
+
+def mesh_gauge_graph(
+    mesh: TriangleMesh,
+    group: StructureGroup,
+    *,
+    neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+    radius: float | None = None,
+    mean_neighbors: float | None = None,
+    max_neighbors: int | None = None,
+    frames: Any = "first_edge",
+    seed: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> GaugeGraph:
+    """See `TriangleMesh.gauge_graph`."""
+    framed = framed_surface(mesh, group, frames, seed)
+    if neighborhood == "one_ring":
+        if radius is not None or mean_neighbors is not None or max_neighbors is not None:
+            raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
+        reach = float(mesh.edge_lengths.max(initial=0.0))
+        edges = in_frames(framed, [one_ring(framed.surface)], dtype)
+    elif neighborhood == "geodesic":
+        reach = geodesic_radius(mesh, radius, mean_neighbors)
+        limit = positive_or_none("max_neighbors", max_neighbors)
+        edges = in_frames(framed, _blocks(framed.surface, reach, limit), dtype)
+    else:
+        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
+    check_structure(group, edges["transporter"])
+    return GaugeGraph(
+        pos=torch.from_numpy(mesh.vertices).to(dtype),
+        frame=torch.from_numpy(framed.frame).to(dtype),
+        mass=torch.from_numpy(mesh.vertex_areas).to(dtype),
+        face=torch.from_numpy(mesh.faces.T.copy()),
+        radius=torch.tensor([reach], dtype=dtype),
+        structure=group.name,
+        **edges,
+    )
+
+
+def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:
+    """The radius itself, or the one whose disk holds `mean_neighbors` vertices on average."""
+    if (radius is None) == (mean_neighbors is None):
+        raise ValueError(
+            "Expected exactly one of `radius` (a length in the units of the mesh) and `mean_neighbors`, got "
+            f"radius={radius} and mean_neighbors={mean_neighbors}."
+        )
+    if radius is None:
+        mean = positive_or_none("mean_neighbors", mean_neighbors)
+        used = np.count_nonzero(mesh.vertex_areas > 0)
+        return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
+    return float(positive_or_none("radius", radius))  # type: ignore[arg-type]
+
+
+def positive_or_none(name: str, value: Any) -> Any:
+    if value is not None and not (np.isfinite(value) and value > 0):
+        raise ValueError(f"Expected a positive `{name}`, got {value}.")
+    return value
+
+
+def in_frames(framed: FramedSurface, blocks: Any, dtype: torch.dtype) -> dict[str, Tensor]:
+    """`edge_index, log_map, transporter, weight` of log maps, cast block by block so that float64 never piles up."""
+    parts: dict[str, list[Tensor]] = {"edge_index": [], "log_map": [], "transporter": [], "weight": []}
+    for maps in blocks:
+        index = np.stack([maps.source, maps.target]).astype(np.int64)
+        parts["edge_index"].append(torch.from_numpy(index))
+        parts["log_map"].append(torch.from_numpy(log_vectors(maps, framed.planar)).to(dtype))
+        parts["transporter"].append(torch.from_numpy(transporters(maps, framed.planar)).to(dtype))
+        weight = neighborhood_weights(maps, framed.surface.area)
+        parts["weight"].append(torch.from_numpy(weight).to(dtype))
+    return {name: torch.cat(parts.pop(name), dim=int(name == "edge_index")) for name in list(parts)}
+
+
+def _blocks(surface: HalfedgeSurface, radius: float, max_neighbors: int | None) -> Iterator[LocalLogMaps]:
+    for start in range(0, max(surface.num_base, 1), BLOCK):
+        targets = np.arange(start, min(start + BLOCK, surface.num_base), dtype=np.int32)
+        yield local_log_maps(surface, radius, targets=targets, max_neighbors=max_neighbors)
+
+
+def check_structure(group: StructureGroup, transporter: Tensor) -> None:
+    """Refuse transporters that do not lie in the structure group."""
+    if group.name in ("SO(2)", "O(2)"):
+        return  # rotations and reflections by construction, and orientation has been checked
+    outside = ~group.contains(transporter)
+    if outside.any():
+        raise MeshError(
+            f"The Levi-Civita connection has no {group.name}-structure in these frames: {int(outside.sum())} of "
+            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface turns "
+            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` that "
+            f"are parallel up to {group.name}."
+        )
