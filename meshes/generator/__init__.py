@@ -1,0 +1,1 @@
+"""Articulated bodies with labelled parts: skeleton -> signed distance field -> closed triangle mesh."""
