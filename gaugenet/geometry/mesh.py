@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
     from gaugenet.groups.group import StructureGroup
 
+logger = logging.getLogger(__name__)
+
 
 class MeshError(ValueError):
     """A mesh that cannot be used as it is; the message says what is wrong, where, and what to do."""
@@ -29,7 +34,7 @@ class TriangleMesh:
         faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; kept as int64.
 
     Raises:
-        MeshError: wrong shapes, non-integer faces or indices out of range. Everything else that can be wrong with a mesh
+        MeshError: wrong shapes, non-integer faces or indices out of range. Everything else that can be wrong
             is found by `gaugenet.geometry.quality` and refused where it matters.
     """
 
@@ -38,29 +43,34 @@ class TriangleMesh:
         self.faces = _as_faces(faces, len(self.vertices))
 
     @classmethod
-    def load(cls, path: str | Path) -> TriangleMesh:
+    def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
         """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+
+        STL files hold loose triangles: there, equal positions become one vertex, in the order of the file. Polygons
+        are cut into triangles.
+
+        Args:
+            path: the file.
+            repair: return the mesh of `gaugenet.geometry.repair.repair_mesh` and log what was done. Vertices and
+                faces are then no longer those of the file: call `repair_mesh` to carry labels over.
 
         Raises:
             FileNotFoundError: no such file.
             MeshError: the file is truncated, empty, not a mesh, or a point cloud.
         """
-        import trimesh
-
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"No mesh file at {path}.")
-        try:
-            loaded = trimesh.load(path, process=False, force="mesh")
-        except Exception as error:  # any reader may fail in its own way on a broken file
-            raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
-        faces = np.asarray(getattr(loaded, "faces", ()))
+        vertices, faces = _read(path)
         if faces.size == 0:
             raise MeshError(f"{path} holds no triangles: it is empty, truncated or a point cloud.")
         try:
-            return cls(loaded.vertices, faces)
+            mesh = cls(vertices, faces)
         except MeshError as error:
             raise MeshError(f"{path}: {error}") from error
+        if path.suffix.lower() == ".stl":
+            mesh = _joined(mesh)
+        return _repaired(mesh, path) if repair else mesh
 
     def __repr__(self) -> str:
         return f"TriangleMesh(vertices={self.num_vertices}, faces={self.num_faces})"
@@ -73,7 +83,7 @@ class TriangleMesh:
     def num_faces(self) -> int:
         return len(self.faces)
 
-    # --- topology -----------------------------------------------------------------------------------------------
+    # --- topology -------------------------------------------------------------------------------------------
 
     @cached_property
     def halfedges(self) -> Int[ndarray, "3F 2"]:
@@ -110,7 +120,7 @@ class TriangleMesh:
 
     @cached_property
     def edge_face_count(self) -> Int[ndarray, "edges"]:
-        """How many faces meet at each edge: 1 on the boundary, 2 inside, more where the surface is not a manifold."""
+        """How many faces meet at each edge: 1 on the boundary, 2 inside, more where it is not a manifold."""
         return np.bincount(self.halfedge_to_edge, minlength=len(self.edges))
 
     @cached_property
@@ -129,7 +139,7 @@ class TriangleMesh:
         graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
         return connected_components(graph, directed=False)[1]
 
-    # --- measures -----------------------------------------------------------------------------------------------
+    # --- measures -------------------------------------------------------------------------------------------
 
     @cached_property
     def _face_cross(self) -> Float[ndarray, "faces 3"]:
@@ -234,6 +244,46 @@ class TriangleMesh:
         )
 
 
+def _read(path: Path) -> tuple[ndarray, ndarray]:
+    """Vertices and faces of a file, in its order."""
+    import trimesh
+
+    kind = path.suffix.lower().lstrip(".")
+    try:
+        if kind == "obj":
+            text = io.StringIO(_obj_geometry(path.read_text(encoding="utf-8", errors="replace")))
+            loaded = trimesh.load(text, file_type="obj", process=False, force="mesh", maintain_order=True)
+        else:
+            loaded = trimesh.load(path, process=False, force="mesh")
+    except Exception as error:  # any reader may fail in its own way on a broken file
+        raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
+    return np.asarray(getattr(loaded, "vertices", ())), np.asarray(getattr(loaded, "faces", ()))
+
+
+def _obj_geometry(text: str) -> str:
+    """The `v` and `f` lines of an OBJ file: trimesh would split vertices at texture, normal and material seams."""
+    lines = re.findall(r"^[ \t]*[vf][ \t].*$", text.replace("\\\n", " "), flags=re.MULTILINE)
+    return re.sub(r"/\S*", "", "\n".join(lines)) + "\n"
+
+
+def _joined(mesh: TriangleMesh) -> TriangleMesh:
+    """Equal positions as one vertex, in the order of their first."""
+    from gaugenet.geometry.topology import coincident_vertices
+
+    first = coincident_vertices(mesh, np.ones(mesh.num_vertices, dtype=bool))
+    kept, index = np.unique(first, return_inverse=True)
+    return TriangleMesh(mesh.vertices[kept], index.reshape(-1)[mesh.faces])
+
+
+def _repaired(mesh: TriangleMesh, path: Path) -> TriangleMesh:
+    from gaugenet.geometry.repair import repair_mesh
+
+    result = repair_mesh(mesh)
+    if result.actions or result.non_orientable:
+        logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
+    return result.mesh
+
+
 def _normalized(v: ndarray) -> ndarray:
     length = np.linalg.norm(v, axis=-1, keepdims=True)
     return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
@@ -257,9 +307,9 @@ def _as_faces(faces: Any, num_vertices: int) -> ndarray:
     if array.ndim != 2 or array.shape[1] != 3:
         hint = ": pass `face.T`." if array.ndim == 2 and array.shape[0] == 3 else ": triangulate the mesh first."
         raise MeshError(f"Expected `faces` of shape (F, 3), got {array.shape}{hint}")
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        if not np.array_equal(array, np.round(array)):
-            raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype} with fractions.")
+    whole = np.issubdtype(array.dtype, np.integer) or np.array_equal(array, np.round(array))
+    if not whole:
+        raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype} with fractions.")
     array = np.ascontiguousarray(array, dtype=np.int64)
     outside = (array < 0) | (array >= num_vertices)
     if outside.any():

@@ -1,157 +1,260 @@
-"""Mesh quality: every way a mesh can be unfit has a name, a count, the first few places, and a remedy."""
+"""Mesh quality: inspect a mesh or files of meshes, find every way in which they are unfit, repair on request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int
 from numpy import ndarray
 
+from gaugenet.geometry.defects import (
+    PROBLEMS,
+    Problem,
+    find_defects,
+    find_orientation_defects,
+    problem,
+    require_usable,
+)
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.repair import RepairAction, RepairResult, repair_mesh
+from gaugenet.geometry.report import QualityReport, describe
 from gaugenet.geometry.topology import (
     Topology,
+    coincident_vertices,
     degenerate_faces,
-    duplicate_faces,
     finite_vertices,
-    repeats_a_vertex,
+    referenced_vertices,
 )
 
-MAX_PLACES = 5
+__all__ = [
+    "PROBLEMS",
+    "Problem",
+    "QualityReport",
+    "RepairAction",
+    "RepairResult",
+    "describe",
+    "inspect_files",
+    "inspect_mesh",
+    "repair_mesh",
+    "require_usable",
+]
 
-Severity = Literal["error", "warning", "info"]
+logger = logging.getLogger(__name__)
 
-
-class _Kind(NamedTuple):
-    severity: Severity
-    repairable: bool
-    unit: str
-    meaning: str
-
-
-PROBLEMS: dict[str, _Kind] = {
-    "empty": _Kind("error", False, "mesh", "no faces at all: there is no surface to work on"),
-    "non_finite_coordinates": _Kind("error", True, "vertex", "a coordinate is NaN, infinite or beyond 1e60"),
-    "degenerate_faces": _Kind("error", True, "face", "a repeated vertex or no area"),
-    "duplicate_faces": _Kind("error", True, "face", "same three vertices as an earlier face"),
-    "non_manifold_edges": _Kind("error", True, "edge", "three or more faces meet at the edge"),
-    "non_manifold_vertices": _Kind("error", True, "vertex", "separate fans of faces touch at the vertex"),
-    "inconsistent_orientation": _Kind("error", True, "face", "turned against its neighbours"),
-    "non_orientable": _Kind(
-        "warning",
-        False,
-        "component",
-        "no consistent orientation exists, so it cannot carry an SO(2)-structure: use O(2)",
-    ),
-    "zero_area_stars": _Kind("error", True, "vertex", "all faces at the vertex are degenerate"),
-    "coincident_vertices": _Kind("warning", True, "vertex", "where an earlier vertex is: a seam or a crack"),
-    "unreferenced_vertices": _Kind("warning", True, "vertex", "in no face, hence without neighbours"),
-    "inward_orientation": _Kind("warning", True, "component", "closed, with normals that point inside"),
-    "slivers": _Kind("warning", False, "face", "a very small angle: remesh if the results look noisy"),
-    "runaway_neighborhoods": _Kind(
-        "warning",
-        False,
-        "vertex",
-        "more than `max_neighbors` within the radius: cap or remesh",
-    ),
-    "components": _Kind("info", False, "component", "separate parts, between which nothing flows"),
-    "boundary_loops": _Kind("info", False, "loop", "holes or borders of the surface"),
-}
-"""Name -> severity, whether `repair_mesh` cures it, what is counted, what it means."""
+_SEVERITIES = ("error", "warning", "info")
+_DEFAULT_NEIGHBORS = 32.0
+_MAX_LISTED = 100
+_MAX_COUNTED = 4096
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One way in which a mesh is unfit, or merely worth knowing about.
-
-    Attributes:
-        name: a key of `PROBLEMS`.
-        count: how many places.
-        places: the first of them: vertex or face indices, pairs of vertices for edges, and for components and
-            loops the first face or vertex of each.
-    """
-
-    name: str
-    count: int
-    places: tuple[int | tuple[int, ...], ...] = ()
-
-    @property
-    def kind(self) -> _Kind:
-        return PROBLEMS[self.name]
-
-    @property
-    def severity(self) -> Severity:
-        return self.kind.severity
-
-    @property
-    def repairable(self) -> bool:
-        return self.kind.repairable
-
-    @property
-    def title(self) -> str:
-        """The name in words."""
-        return self.name.replace("_", " ").replace("non ", "non-")
-
-    def where(self) -> str:
-        """The first few places as text."""
-        more = ", ..." if self.count > len(self.places) else ""
-        return ", ".join(str(place).replace(" ", "") for place in self.places) + more
-
-    def __str__(self) -> str:
-        return f"{self.title}: {self.count}, at {self.kind.unit} {self.where()} ({self.kind.meaning})"
-
-
-def problem(name: str, places: ndarray) -> Problem:
-    """A `Problem` from the array of all its places, `(count,)` or `(count, 2)`."""
-    first = tuple(tuple(p) if isinstance(p, list) else p for p in places[:MAX_PLACES].tolist())
-    return Problem(name, len(places), first)
-
-
-def require_usable(mesh: TriangleMesh, *, oriented: bool) -> None:
-    """Refuse a mesh on which neighbourhoods, logarithmic maps or transporters are not defined.
-
-    Isolated vertices, boundaries and several components are fine. Linear in the size of the mesh.
+def inspect_mesh(
+    mesh: TriangleMesh,
+    *,
+    radius: float | None = None,
+    mean_neighbors: float | None = None,
+    max_neighbors: int = 256,
+    sliver_angle: float = 1.0,
+) -> QualityReport:
+    """Everything that is wrong with a mesh, and what it is. Never fails, whatever the mesh.
 
     Args:
         mesh: any mesh.
-        oriented: whether the structure group preserves orientation, as SO(2) does and O(2) does not.
+        radius: geodesic radius of the neighbourhoods to come, in the units of the mesh.
+        mean_neighbors: instead of `radius`, the mean number of neighbours; 32 if neither is given.
+        max_neighbors: vertices with more neighbours are reported. Neighbours are counted by straight distance, so
+            that none is overlooked; where surfaces lie close together this counts too many.
+        sliver_angle: faces with a smaller angle are reported, in degrees.
 
     Raises:
-        MeshError: non-finite coordinates; degenerate or duplicate faces; non-manifold edges or vertices; and,
-            if `oriented`, faces turned against their neighbours or a non-orientable surface. The message names
-            all of them, with their number, the first places and the remedy.
+        ValueError: both or a non-positive one of `radius` and `mean_neighbors`.
     """
+    if radius is not None and mean_neighbors is not None:
+        raise ValueError(f"Expected one of `radius` ({radius}) and `mean_neighbors` ({mean_neighbors}), got both.")
+    for name, value in (("radius", radius), ("mean_neighbors", mean_neighbors)):
+        if value is not None and not 0 < value < np.inf:
+            raise ValueError(f"Expected `{name}` > 0, got {value}.")
     finite = finite_vertices(mesh)
-    topology = Topology(mesh)
-    found = [p for p in find_defects(mesh, finite, topology) if p.count]
-    if oriented and topology.aligned.any():
-        found += [p for p in find_orientation_defects(topology) if p.count]
-    if found:
-        raise MeshError(_refusal(mesh, found))
+    # With numbers in place of NaN, every measure below is defined; faces at such vertices are left out of it.
+    tame = mesh if finite.all() else TriangleMesh(np.where(finite[:, None], mesh.vertices, 0.0), mesh.faces)
+    topology = Topology(tame)
+    measured = _measured_part(topology, finite)
+    if radius is None:
+        num_used = max(int(referenced_vertices(measured).sum()), 1)
+        radius = float(np.sqrt((mean_neighbors or _DEFAULT_NEIGHBORS) * measured.area / (np.pi * num_used)))
+    found = [
+        *find_defects(tame, finite, topology),
+        *find_orientation_defects(topology),
+        *_find_remarks(tame, topology, finite),
+        problem("slivers", _slivers(tame, finite, sliver_angle)),
+        _runaway(measured, radius, max_neighbors),
+    ]
+    order = list(PROBLEMS)
+    found.sort(key=lambda p: (_SEVERITIES.index(p.severity), order.index(p.name)))
+    facts = _facts(mesh, topology, measured, radius)
+    return QualityReport(tuple(p for p in found if p.count), facts)
 
 
-def _refusal(mesh: TriangleMesh, found: list[Problem]) -> str:
-    lines = "; ".join(str(p) for p in found)
-    text = f"The mesh ({mesh.num_vertices} vertices, {mesh.num_faces} faces) is not usable as it is: {lines}."
-    if any(p.repairable for p in found):
-        text += " Repair it with `repair_mesh(mesh)`, or `gaugenet inspect MESH --repair OUT` on the command line."
-    return text
+def _measured_part(topology: Topology, finite: Bool[ndarray, "vertices"]) -> TriangleMesh:
+    """The proper faces whose vertices are all finite."""
+    mesh = topology.mesh
+    sound = finite[mesh.faces].all(axis=1)
+    return mesh if sound.all() else TriangleMesh(mesh.vertices, mesh.faces[sound])
 
 
-def find_defects(mesh: TriangleMesh, finite: ndarray, topology: Topology) -> Iterator[Problem]:
-    """The defects that no structure group can live with, each with its count (perhaps 0)."""
-    yield problem("non_finite_coordinates", np.flatnonzero(~finite))
-    yield problem("degenerate_faces", np.flatnonzero(degenerate_faces(mesh, finite)))
-    # A repeated duplicate is reported once, as degenerate.
-    yield problem("duplicate_faces", np.flatnonzero(duplicate_faces(mesh) & ~repeats_a_vertex(mesh.faces)))
-    edges = topology.mesh.edges[topology.non_manifold_edges]
-    yield problem("non_manifold_edges", edges)
-    yield problem("non_manifold_vertices", np.flatnonzero(topology.fans_per_vertex > 1))
+def _find_remarks(mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"]) -> Iterator[Problem]:
+    """What is no defect of a single face, edge or orientation."""
+    used = referenced_vertices(mesh)
+    with_shape = np.zeros(mesh.num_vertices, dtype=bool)
+    with_shape[mesh.faces[~degenerate_faces(mesh, finite)].reshape(-1)] = True
+    first = coincident_vertices(mesh, used & finite)
+    if not mesh.num_faces:
+        yield Problem("empty", 1)
+    yield problem("zero_area_stars", np.flatnonzero(used & finite & ~with_shape))
+    yield problem("coincident_vertices", np.flatnonzero(first != np.arange(mesh.num_vertices)))
+    yield problem("unreferenced_vertices", np.flatnonzero(finite & ~used))
+    yield problem("inward_orientation", topology.face_index[_inward(topology, finite)])
+    components = _component_vertices(topology.mesh)
+    yield problem("components", components if len(components) > 1 else components[:0])
+    yield problem("boundary_loops", topology.boundary_loops)
 
 
-def find_orientation_defects(topology: Topology) -> Iterator[Problem]:
-    """Faces to turn in the orientable pieces, and the pieces that cannot be oriented."""
+def _inward(topology: Topology, finite: Bool[ndarray, "vertices"]) -> Int[ndarray, "pieces"]:
+    """First face of each closed piece most of whose normals point inside."""
     orientation = topology.orientation
-    yield problem("inconsistent_orientation", topology.face_index[orientation.minority])
-    yield problem("non_orientable", topology.face_index[orientation.first_faces[~orientation.orientable]])
+    flipped = orientation.minority[orientation.first_faces]  # most faces run against the first one
+    volume = np.where(flipped, -1.0, 1.0) * topology.signed_volumes
+    sound = orientation.per_piece(~finite[topology.mesh.faces].all(axis=1)) == 0
+    return orientation.first_faces[sound & (volume < 0)]
+
+
+def _component_vertices(mesh: TriangleMesh) -> Int[ndarray, "components"]:
+    """The first vertex of each connected component that has a face."""
+    used = np.flatnonzero(referenced_vertices(mesh))
+    _, first = np.unique(mesh.vertex_components[used], return_index=True)
+    return np.sort(used[first])
+
+
+def _slivers(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"], angle: float) -> Int[ndarray, "faces"]:
+    judged = np.flatnonzero(finite[mesh.faces].all(axis=1) & ~degenerate_faces(mesh, finite))
+    smallest = TriangleMesh(mesh.vertices, mesh.faces[judged]).corner_angles.min(axis=1, initial=np.pi)
+    return judged[np.rad2deg(smallest) < angle]
+
+
+def _runaway(mesh: TriangleMesh, radius: float, max_neighbors: int) -> Problem:
+    """Vertices with more than `max_neighbors` others within the radius, counted on a sample if they are many."""
+    from scipy.spatial import cKDTree
+
+    candidates = _crowded(mesh, radius, max_neighbors)
+    if not len(candidates):
+        return Problem("runaway_neighborhoods", 0)
+    sample = candidates[:: -(-len(candidates) // _MAX_COUNTED)]
+    tree = cKDTree(mesh.vertices[referenced_vertices(mesh)])
+    # The vertex itself is one of those found, so this is the neighbour number `max_neighbors + 1`.
+    distance, _ = tree.query(mesh.vertices[sample], k=[max_neighbors + 2], distance_upper_bound=radius)
+    found = problem("runaway_neighborhoods", sample[np.isfinite(distance[:, 0])])
+    return Problem(found.name, round(found.count * len(candidates) / len(sample)), found.places)
+
+
+def _crowded(mesh: TriangleMesh, radius: float, max_neighbors: int) -> Int[ndarray, "vertices"]:
+    """Vertices whose 3 x 3 x 3 block of cells as wide as the radius holds more than `max_neighbors` vertices.
+
+    The ball of that radius lies in the block, so that nobody with more neighbours is overlooked.
+    """
+    used = np.flatnonzero(referenced_vertices(mesh))
+    x = mesh.vertices[used]
+    if not len(used) or not radius > 0 or np.ptp(x, axis=0).max() > 1e5 * radius:
+        return used
+    cell = ((x - x.min(axis=0)) / radius).astype(np.int64) + 1
+    width = cell.max(axis=0) + 2
+    stride = np.array([width[1] * width[2], width[2], 1])
+    keys, of_vertex, count = np.unique(cell @ stride, return_inverse=True, return_counts=True)
+    total = np.zeros(len(keys), dtype=np.int64)
+    for step in np.ndindex(3, 3, 3):
+        wanted = keys + (np.array(step) - 1) @ stride
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        total += np.where(keys[at] == wanted, count[at], 0)
+    return used[total[of_vertex.reshape(-1)] > max_neighbors + 1]
+
+
+def _facts(mesh: TriangleMesh, topology: Topology, measured: TriangleMesh, radius: float) -> dict[str, Any]:
+    used = measured.vertices[referenced_vertices(measured)]
+    orientation, proper = topology.orientation, topology.mesh
+    closed = topology.closed & orientation.orientable
+    genus = (2 - topology.euler_characteristics[closed]) // 2
+    num_vertices = int(referenced_vertices(proper).sum())
+    return {
+        "vertices": mesh.num_vertices,
+        "faces": mesh.num_faces,
+        "edges": len(proper.edges),
+        "area": measured.area,
+        "bounding_box": [used.min(axis=0).tolist(), used.max(axis=0).tolist()] if len(used) else None,
+        "euler_characteristic": num_vertices - len(proper.edges) + proper.num_faces,
+        "components": len(_component_vertices(proper)),
+        "genus": genus[:_MAX_LISTED].tolist(),
+        "boundary_loops": len(topology.boundary_loops),
+        "edge_length": _quantiles(measured.edge_lengths),
+        "min_angle": _quantiles(np.rad2deg(measured.corner_angles.min(axis=1, initial=np.pi))),
+        "radius": radius,
+    }
+
+
+def _quantiles(values: ndarray) -> dict[str, float] | None:
+    if not len(values):
+        return None
+    names = {"min": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "max": 1.0}
+    return dict(zip(names, np.quantile(values, list(names.values())).tolist(), strict=True))
+
+
+def inspect_files(paths: Iterable[str | Path], *, repair_to: str | Path | None = None) -> list[dict[str, Any]]:
+    """Inspect mesh files, and write repaired ones on request. One dictionary a file, ready for JSON.
+
+    Args:
+        paths: mesh files.
+        repair_to: folder for the repaired meshes, `NAME.ply` with `vertex_map` and `face_map` in `NAME.npz`; names
+            that are taken by another input get a number. Files elsewhere are never touched.
+
+    Returns:
+        For each file `file` and the contents of `QualityReport.to_dict`, plus `repaired` (`file`, `actions`,
+        `non_orientable` and the `report` afterwards) on request; or `file`, `ok: False` and `error`, if the file
+        cannot be read. Each can be shown by `describe`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    files = [Path(path) for path in paths]
+    taken = {path.resolve() for path in files}
+    entries = []
+    for path in files:
+        entry: dict[str, Any] = {"file": str(path)}
+        try:
+            mesh = TriangleMesh.load(path)
+        except (MeshError, OSError) as error:
+            entries.append(entry | {"ok": False, "error": str(error)})
+            continue
+        entry |= inspect_mesh(mesh).to_dict()
+        if repair_to is not None:
+            target = _free_name(Path(repair_to), path.stem, taken)
+            taken.add(target.resolve())
+            entry["repaired"] = _repair_to(target, mesh)
+        entries.append(entry)
+    return entries
+
+
+def _free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
+    candidates = (folder / f"{stem}{suffix}.ply" for suffix in ["", *(f"-{k}" for k in range(2, len(taken) + 3))])
+    return next(path for path in candidates if path.resolve() not in taken)
+
+
+def _repair_to(target: Path, mesh: TriangleMesh) -> dict[str, Any]:
+    result = repair_mesh(mesh)
+    result.save(target)
+    return {
+        "file": str(target),
+        "actions": [{"name": action.name, "count": action.count} for action in result.actions],
+        "non_orientable": result.non_orientable,
+        "report": inspect_mesh(result.mesh).to_dict(),
+    }

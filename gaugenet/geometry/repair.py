@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -49,6 +52,19 @@ class RepairResult:
     face_map: Int[ndarray, "faces"]
     actions: tuple[RepairAction, ...]
     non_orientable: int
+
+    def save(self, path: str | Path) -> None:
+        """Write the mesh as binary PLY, and `vertex_map` and `face_map` beside it under the same name as `.npz`.
+
+        Coordinates are written as doubles (trimesh would round them to float32, which can make vertices coincide
+        again). Both files are complete or absent. Missing folders are made.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        maps = io.BytesIO()
+        np.savez_compressed(maps, vertex_map=self.vertex_map, face_map=self.face_map)
+        _replace(path.with_suffix(".npz"), maps.getvalue())
+        _replace(path, _ply(self.mesh))
 
     def __str__(self) -> str:
         lines = [str(action) for action in self.actions] or ["nothing to repair"]
@@ -160,3 +176,25 @@ def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:
         return mesh, 0, int((~orientation.orientable).sum())
     faces = np.where(turn[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
     return TriangleMesh(mesh.vertices, faces), int(turn.sum()), int((~orientation.orientable).sum())
+
+
+def _ply(mesh: TriangleMesh) -> bytes:
+    header = (
+        "ply\nformat binary_little_endian 1.0\n"
+        f"element vertex {mesh.num_vertices}\nproperty double x\nproperty double y\nproperty double z\n"
+        f"element face {mesh.num_faces}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    faces = np.empty(mesh.num_faces, dtype=[("count", "u1"), ("index", "<i4", 3)])
+    faces["count"] = 3
+    faces["index"] = mesh.faces
+    return header.encode("ascii") + mesh.vertices.astype("<f8").tobytes() + faces.tobytes()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is either complete or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -209,6 +209,27 @@ class Topology:
         return np.bincount(self.mesh.faces.reshape(-1)[first], minlength=self.mesh.num_vertices)
 
     @cached_property
+    def boundary_loops(self) -> Int[ndarray, "loops"]:
+        """One vertex of each closed line of edges with a single face; lines that touch at a vertex stay apart."""
+        border = np.flatnonzero((self.mesh.edge_face_count == 1)[self.mesh.halfedge_to_edge])
+        following = np.where(border % 3 == 2, border - 2, border + 1)
+        fans, ends = np.unique(self.cut_fans[np.stack([border, following])], return_inverse=True)
+        tail, head = ends.reshape(2, -1)
+        root, _, _ = _connect_signed(len(fans), tail, head, np.zeros(len(border), dtype=bool))
+        return self.mesh.faces.reshape(-1)[fans[np.unique(root)]]
+
+    @cached_property
+    def euler_characteristics(self) -> Int[ndarray, "pieces"]:
+        """V - E + F of each piece, counting fans as vertices and cutting along non-manifold edges."""
+        orientation = self.orientation
+        first = np.unique(self.cut_fans)
+        vertices = np.bincount(orientation.piece[first // 3], minlength=orientation.num_pieces)
+        sides = np.where(self.mesh.edge_face_count == 2, 0.5, 1.0)[self.mesh.halfedge_to_edge]
+        edges = orientation.per_piece(sides.reshape(-1, 3).sum(axis=1))
+        faces = np.bincount(orientation.piece, minlength=orientation.num_pieces)
+        return (vertices - edges + faces).round().astype(np.int64)
+
+    @cached_property
     def closed(self) -> Bool[ndarray, "pieces"]:
         """Pieces without a border: every edge of theirs has exactly two faces."""
         open_sides = (self.mesh.edge_face_count != 2)[self.mesh.halfedge_to_edge].reshape(-1, 3).any(axis=1)
