@@ -45,6 +45,9 @@ class Cyclic(FiniteGroup):
         top = self.n // 2 if max_order is None else min(max_order, self.n // 2)
         return [self.irrep(m) for m in range(top + 1)]
 
+    def standard(self) -> Representation:
+        return self.irrep(1) if self.n > 2 else super().standard()
+
 
 def exact_rotations(n: int) -> Tensor:
     """The n rotations of C_n, with multiples of 90 degrees exact."""

@@ -53,3 +53,6 @@ class Dihedral(FiniteGroup):
             if 2 * order in (0, self.n):
                 labels.append(f"{order}-")
         return [self.irrep(label) for label in labels]
+
+    def standard(self) -> Representation:
+        return self.irrep(1) if self.n > 2 else super().standard()

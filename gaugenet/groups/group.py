@@ -82,7 +82,7 @@ class StructureGroup(ABC):
         return trivial(self)
 
     def standard(self) -> Representation:
-        """rho(g) = g: coefficients of tangent vectors."""
+        """rho(g) = g: coefficients of tangent vectors. Where it is irreducible it is the irrep `1` itself."""
         return standard(self)
 
     def regular(self) -> Representation:

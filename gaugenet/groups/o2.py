@@ -56,3 +56,6 @@ class O2(StructureGroup):
         if subgroup == self:
             return self.identity()[None]
         raise ValueError(f"{subgroup.name} has infinite index in O(2): only SO(2) and O(2) do not.")
+
+    def standard(self) -> Representation:
+        return self.irrep(1)

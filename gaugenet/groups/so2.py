@@ -49,3 +49,6 @@ class SO2(StructureGroup):
         if max_order is None:
             raise ValueError("SO(2) has infinitely many irreps: pass `max_order`.")
         return [self.irrep(m) for m in range(max_order + 1)]
+
+    def standard(self) -> Representation:
+        return self.irrep(1)

@@ -1,0 +1,46 @@
+"""Engines: several ways to compute one convolution. The domain chooses; the answer is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from torch import Tensor
+
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.nn.engines import graph as graph_engine
+from gaugenet.nn.engines import reference as reference_engine
+
+Engine = Callable[..., Tensor]
+
+_ENGINES: dict[str, Engine] = {"graph": graph_engine.convolve, "reference": reference_engine.convolve}
+_forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
+
+
+def select(domain: Any) -> Engine:
+    """The engine that computes convolutions on a domain."""
+    forced = _forced.get()
+    if forced is not None:
+        return _ENGINES[forced]
+    if isinstance(domain, GaugeGraph):
+        return graph_engine.convolve
+    raise ValueError(
+        f"Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), got {type(domain).__name__}."
+    )
+
+
+@contextmanager
+def use_engine(name: str) -> Iterator[None]:
+    """Force one engine inside the context, e.g. `with use_engine("reference"):` in a test."""
+    if name not in _ENGINES:
+        raise ValueError(f"Unknown engine {name!r}: expected one of {', '.join(_ENGINES)}.")
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+__all__ = ["select", "use_engine"]

@@ -1,0 +1,100 @@
+"""GaugeConv: the gauge-equivariant convolution, one layer for every space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, group_from_name
+from gaugenet.kernels import KernelSpace
+from gaugenet.nn import engines
+from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+
+
+class GaugeConv(nn.Module):
+    r"""out(p) = K_self x(p) + sum over edges q -> p of w_e K(log_map_e / radius) rho_in(transporter_e) x(q) + b.
+
+    K is a G-steerable kernel, K_self an intertwiner, b a bias in the invariant part
+    (Weiler et al., *Coordinate Independent Convolutional Networks*, Eq. 4.29; kernels: `KernelSpace`).
+
+    Shapes:
+        x: `(N, in_type.size)`; domain: a `GaugeGraph` of N points -> `(N, out_type.size)`.
+
+    Equivariance: exact; 1e-14 relative in float64, 5e-7 in float32, under an independent gauge transformation at every point.
+
+    Args:
+        in_type, out_type: field types of one structure group.
+        rings: radial functions of the kernel.
+        max_frequency: angular band limit for finite groups, see `KernelSpace`.
+        self_interaction: include K_self.
+        bias: include b.
+
+    Raises:
+        ValueError: types of two groups, features of another size, a domain whose transporters lie in a larger group.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        *,
+        rings: int = 2,
+        max_frequency: int | None = None,
+        self_interaction: bool = True,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        factory = {"device": device, "dtype": dtype}
+        self.kernels = KernelSpace(in_type, out_type, rings=rings, max_frequency=max_frequency)
+        self.weight = nn.Parameter(torch.empty(self.kernels.num_weights, **factory))
+        self.self_interaction = (
+            EquivariantLinear(in_type, out_type, bias=False, **factory) if self_interaction else None
+        )
+        self.bias = InvariantBias(out_type, **factory) if bias else None
+        self.reset_parameters()
+
+    @property
+    def in_type(self) -> FieldType:
+        return self.kernels.in_type
+
+    @property
+    def out_type(self) -> FieldType:
+        return self.kernels.out_type
+
+    def reset_parameters(self) -> None:
+        """Outputs of about unit variance from smooth inputs of unit variance."""
+        with torch.no_grad():
+            self.kernels.initialize(self.weight)
+        for module in (self.self_interaction, self.bias):
+            if module is not None:
+                module.reset_parameters()
+
+    def forward(self, x: Float[Tensor, "vertices in"], domain: Any) -> Float[Tensor, "vertices out"]:
+        self.in_type.check(x)
+        check_domain(self.in_type, x, domain)
+        convolve = engines.select(domain)
+        out = convolve(self.kernels, self.weight, x, domain)
+        if self.self_interaction is not None:
+            out = out + self.self_interaction(x)
+        return out if self.bias is None else self.bias(out)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, rings={self.kernels.radial.count}"
+            + (f", max_frequency={self.kernels.max_frequency}" if self.kernels.max_frequency is not None else "")
+        )
+
+
+def check_domain(field_type: FieldType, x: Tensor, domain: Any) -> None:
+    """Raise `ValueError` unless `x` has one row per point and the domain's transporters act on the field type."""
+    if x.shape[0] != domain.num_nodes:
+        raise ValueError(f"Expected one row of features per point ({domain.num_nodes}), got {x.shape[0]}.")
+    names = {domain.structure} if isinstance(domain.structure, str) else set(domain.structure)
+    for name in names:
+        if name != field_type.group.name:
+            field_type.group.check_subgroup(group_from_name(name))

@@ -1,0 +1,141 @@
+"""Compiled loops of the `graph` engine: aggregate turned neighbours, and its adjoint.
+
+Indices are unsigned: numba's wrap-around of negative indices stops LLVM from vectorising (measured: 2.5 times slower).
+`blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
+`turn` (-1 where the representation is trivial).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, uint64
+
+ONE, TWO, THREE, FOUR, FIVE = (uint64(k) for k in (1, 2, 3, 4, 5))
+TILE = 6
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def _turn(x, turn, blocks, q, e, h, k):
+    """h[k] = rho(g_e) x[q]."""
+    for b in range(blocks.shape[0]):
+        start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
+        dim = uint64(blocks[b, 1])
+        if blocks[b, 3] < 0:
+            for c in range(start, start + dim * mult):
+                h[k, c] = x[q, c]
+            continue
+        first = uint64(blocks[b, 3])
+        if dim == TWO:
+            r00, r01 = turn[e, first], turn[e, first + ONE]
+            r10, r11 = turn[e, first + TWO], turn[e, first + THREE]
+            for c in range(start, start + mult):
+                u, v = x[q, c], x[q, c + mult]
+                h[k, c] = r00 * u + r01 * v
+                h[k, c + mult] = r10 * u + r11 * v
+            continue
+        for i in range(dim):
+            row = start + i * mult
+            for c in range(mult):
+                h[k, row + c] = 0
+            for j in range(dim):
+                r = turn[e, first + i * dim + j]
+                column = start + j * mult
+                if r != 0:
+                    for c in range(mult):
+                        h[k, row + c] += r * x[q, column + c]
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def _turn_back(h, turn, blocks, q, e, gx):
+    """gx[q] += rho(g_e)^T h."""
+    for b in range(blocks.shape[0]):
+        start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
+        dim = uint64(blocks[b, 1])
+        if blocks[b, 3] < 0:
+            for c in range(start, start + dim * mult):
+                gx[q, c] += h[c]
+            continue
+        first = uint64(blocks[b, 3])
+        if dim == TWO:
+            r00, r01 = turn[e, first], turn[e, first + ONE]
+            r10, r11 = turn[e, first + TWO], turn[e, first + THREE]
+            for c in range(start, start + mult):
+                u, v = h[c], h[c + mult]
+                gx[q, c] += r00 * u + r10 * v
+                gx[q, c + mult] += r01 * u + r11 * v
+            continue
+        for i in range(dim):
+            row = start + i * mult
+            for j in range(dim):
+                r = turn[e, first + i * dim + j]
+                column = start + j * mult
+                if r != 0:
+                    for c in range(mult):
+                        gx[q, column + c] += r * h[row + c]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def aggregate(x, coefficient, turn, blocks, indptr, source, begin, end, out):
+    """out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for targets begin <= p < end."""
+    size, columns = uint64(x.shape[1]), uint64(coefficient.shape[1])
+    h = np.empty((TILE, size), x.dtype)
+    for target in range(begin, end):
+        p = uint64(target - begin)
+        for t in range(columns):
+            for c in range(size):
+                out[p, t, c] = 0
+        edge, last = indptr[target], indptr[target + 1]
+        while edge < last:
+            count = min(TILE, last - edge)
+            e = uint64(edge)
+            for k in range(uint64(count)):
+                _turn(x, turn, blocks, uint64(source[e + k]), e + k, h, k)
+            if count == TILE:
+                for t in range(columns):
+                    c0, c1, c2 = coefficient[e, t], coefficient[e + ONE, t], coefficient[e + TWO, t]
+                    c3, c4, c5 = coefficient[e + THREE, t], coefficient[e + FOUR, t], coefficient[e + FIVE, t]
+                    for c in range(size):
+                        out[p, t, c] += (
+                            c0 * h[uint64(0), c]
+                            + c1 * h[ONE, c]
+                            + c2 * h[TWO, c]
+                            + c3 * h[THREE, c]
+                            + c4 * h[FOUR, c]
+                            + c5 * h[FIVE, c]
+                        )
+            else:
+                for k in range(uint64(count)):
+                    for t in range(columns):
+                        weight = coefficient[e + k, t]
+                        for c in range(size):
+                            out[p, t, c] += weight * h[k, c]
+            edge += TILE
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def aggregate_adjoint(grad, coefficient, turn, blocks, indptr, source, begin, end, gx):
+    """gx[q] += sum over edges q -> p and t of coefficient[e, t] rho(g_e)^T grad[p - begin, t], begin <= p < end."""
+    size, columns = uint64(gx.shape[1]), uint64(coefficient.shape[1])
+    whole = columns - columns % FIVE
+    h = np.empty(size, gx.dtype)
+    for target in range(begin, end):
+        p = uint64(target - begin)
+        for e in range(uint64(indptr[target]), uint64(indptr[target + 1])):
+            for c in range(size):
+                h[c] = 0
+            for t in range(uint64(0), whole, FIVE):
+                c0, c1, c2 = coefficient[e, t], coefficient[e, t + ONE], coefficient[e, t + TWO]
+                c3, c4 = coefficient[e, t + THREE], coefficient[e, t + FOUR]
+                for c in range(size):
+                    h[c] += (
+                        c0 * grad[p, t, c]
+                        + c1 * grad[p, t + ONE, c]
+                        + c2 * grad[p, t + TWO, c]
+                        + c3 * grad[p, t + THREE, c]
+                        + c4 * grad[p, t + FOUR, c]
+                    )
+            for t in range(whole, columns):
+                weight = coefficient[e, t]
+                for c in range(size):
+                    h[c] += weight * grad[p, t, c]
+            _turn_back(h, turn, blocks, uint64(source[e]), e, gx)

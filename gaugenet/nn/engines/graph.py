@@ -1,0 +1,141 @@
+"""The `graph` engine: aggregate turned neighbours with coefficients that depend on geometry alone, then mix once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.groups import FieldType
+from gaugenet.kernels import KernelSpace
+from gaugenet.kernels.aligned import alignment
+from gaugenet.kernels.basis import unit
+from gaugenet.kernels.harmonic import harmonics
+
+
+@dataclass(frozen=True)
+class EdgeFactors:
+    """What a convolution needs of the geometry: computed once per graph, shared by all layers of the same types."""
+
+    coefficient: Float[Tensor, "edges columns"]
+    turn: Float[Tensor, "edges entries"]
+    blocks: Int[Tensor, "blocks 4"]
+    indptr: Int[Tensor, "targets_1"]
+    source: Int[Tensor, "edges"]
+
+
+def convolve(
+    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], graph: GaugeGraph
+) -> Float[Tensor, "vertices out"]:
+    """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`."""
+    factors = edge_factors(space, graph, x.dtype)
+    matrices = space.mixing(weight)
+    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+        return _convolve_torch(space, matrices, x, factors)
+    from gaugenet.nn.engines._fused import aggregate_mix
+
+    columns = [space.columns(b) for b in space.out_type.blocks]
+    layout = [n for c, b in zip(columns, space.out_type.blocks) for n in (c.start, c.stop - c.start, b.size)]
+    mixing = torch.cat([m.flatten() for m in matrices])
+    return aggregate_mix(
+        x, factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source, mixing, layout
+    )
+
+
+def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
+    """The same with PyTorch operations: on other devices, and where the geometry itself has gradients."""
+    degree = factors.indptr.diff()
+    target = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
+    h = _turned(x[factors.source], factors, space.in_type)
+    columns = [
+        x.new_zeros(len(degree), x.shape[1]).index_add(0, target, c[:, None] * h) for c in factors.coefficient.unbind(1)
+    ]
+    outputs = []
+    for block, matrix in zip(space.out_type.blocks, matrices, strict=True):
+        outputs.append(torch.cat(columns[space.columns(block)], 1) @ matrix)
+    return torch.cat(outputs, 1)
+
+
+def _turned(x: Tensor, factors: EdgeFactors, in_type: FieldType) -> Tensor:
+    parts, start = [], 0
+    for block in in_type.blocks:
+        if block.representation.is_trivial:
+            parts.append(x[:, block.slice])
+            continue
+        n = block.representation.dim
+        matrix = factors.turn[:, start : start + n * n].unflatten(1, (n, n))
+        parts.append((matrix @ block.split(x)).flatten(1))
+        start += n * n
+    return torch.cat(parts, 1)
+
+
+def edge_factors(space: KernelSpace, graph: GaugeGraph, dtype: torch.dtype) -> EdgeFactors:
+    """Coefficients and turns of every edge, cached on the graph."""
+    representations = tuple(b.representation for b in space.in_type.blocks)
+    layout = tuple((b.start, b.multiplicity) for b in space.in_type.blocks)
+    key = (space.radial, space.frequencies, space.aligned, representations, layout, dtype)
+    sources = graph.geometry_tensors()
+
+    def build() -> EdgeFactors:
+        indptr, source = graph.cached("csr", sources, lambda: compressed_rows(graph))
+        return EdgeFactors(
+            graph.cached(
+                ("coefficient", *key[:2], dtype), sources, lambda: _coefficients(space, graph).to(dtype).contiguous()
+            ),
+            graph.cached(
+                ("turn", space.aligned, representations, dtype),
+                sources,
+                lambda: _turns(space, graph).to(dtype).contiguous(),
+            ),
+            _block_table(space.in_type),
+            indptr,
+            source,
+        )
+
+    return graph.cached(("factors", *key), sources, build)
+
+
+def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
+    """Row pointers over targets, and the sources; `ValueError` unless edges are sorted by target."""
+    source, target = graph.edge_index
+    if target.numel() and bool((target[1:] < target[:-1]).any()):
+        raise ValueError(
+            "Expected edges sorted by target, as `gauge_graph` makes them: sort `edge_index`, `log_map`, "
+            "`transporter` and `weight` together by `edge_index[1]`."
+        )
+    degree = torch.bincount(target, minlength=graph.num_nodes)
+    indptr = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    return indptr, source.contiguous()
+
+
+def _coefficients(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges columns"]:
+    """w_e phi_k(|v|) Y_j(v / |v|), columns ordered by frequency, ring, component."""
+    v = graph.log_map / graph.edge_radius()[:, None]
+    radial = space.radial(torch.linalg.vector_norm(v, dim=-1)) * graph.weight[:, None]
+    direction = unit(v)
+    parts = [(radial[:, :, None] * harmonics(direction, j)[:, None, :]).flatten(1) for j in space.frequencies]
+    return torch.cat(parts, 1) if parts else radial[:, :0]
+
+
+def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entries"]:
+    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that turn."""
+    g = graph.transporter
+    if space.aligned:
+        g = alignment(unit(graph.log_map)).mT @ g
+    parts = [b.representation(g).flatten(1) for b in space.in_type.blocks if not b.representation.is_trivial]
+    return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
+
+
+def _block_table(in_type: FieldType) -> Int[Tensor, "blocks 4"]:
+    rows, first = [], 0
+    for b in in_type.blocks:
+        n = b.representation.dim
+        if b.representation.is_trivial:
+            rows.append((b.start, n, b.multiplicity, -1))
+        else:
+            rows.append((b.start, n, b.multiplicity, first))
+            first += n * n
+    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)

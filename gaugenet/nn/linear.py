@@ -1,0 +1,128 @@
+"""EquivariantLinear: intertwiners at each point, bias in the invariant part."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, intertwiners
+
+
+class EquivariantLinear(nn.Module):
+    r"""y(p) = A x(p) + b with `rho_out(g) A = A rho_in(g)` and b fixed by every rho_out(g).
+
+    Shapes:
+        x: `(..., in_type.size)` -> `(..., out_type.size)`.
+
+    Equivariance: exact (5e-7 relative in float32).
+
+    Args:
+        in_type, out_type: field types of one group.
+        bias: add a bias to the invariant part of the output.
+
+    Raises:
+        ValueError: types of two groups, or features of another size.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        *,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if in_type.group != out_type.group:
+            raise ValueError(f"Expected field types of one group, got {in_type.group} and {out_type.group}.")
+        self.in_type, self.out_type = in_type, out_type
+        self._pairs = []
+        start = 0
+        for b in out_type.blocks:
+            for a in in_type.blocks:
+                basis = intertwiners(a.representation, b.representation)
+                if len(basis):
+                    shape = (len(basis), b.multiplicity, a.multiplicity)
+                    self._pairs.append((a, b, start, shape))
+                    self.register_buffer(f"_basis_{len(self._pairs) - 1}", basis.to(device, dtype), persistent=False)
+                    start += math.prod(shape)
+        self.weight = nn.Parameter(torch.empty(start, device=device, dtype=dtype))
+        self.bias = InvariantBias(out_type, device=device, dtype=dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Outputs of unit variance from inputs of unit variance; the bias starts at zero."""
+        with torch.no_grad():
+            for b in self.out_type.blocks:
+                pairs = [(k, p) for k, p in enumerate(self._pairs) if p[1] is b]
+                fan_in = sum(self._basis(k).square().sum().item() * p[3][2] for k, p in pairs) / b.representation.dim
+                for _, (_, _, start, shape) in pairs:
+                    self.weight[start : start + math.prod(shape)].normal_(0, 1 / math.sqrt(max(fan_in, 1.0)))
+        if self.bias is not None:
+            self.bias.reset_parameters()
+
+    def _basis(self, k: int) -> Tensor:
+        return getattr(self, f"_basis_{k}")
+
+    def forward(self, x: Float[Tensor, "*points in"]) -> Float[Tensor, "*points out"]:
+        self.in_type.check(x)
+        outputs = []
+        for b in self.out_type.blocks:
+            terms = [
+                self._apply_pair(k, a, start, shape, x)
+                for k, (a, target, start, shape) in enumerate(self._pairs)
+                if target is b
+            ]
+            outputs.append(sum(terms) if terms else x.new_zeros(*x.shape[:-1], b.size))
+        y = torch.cat(outputs, -1) if outputs else x[..., :0]
+        return y if self.bias is None else self.bias(y)
+
+    def _apply_pair(self, k: int, a, start: int, shape: tuple[int, int, int], x: Tensor) -> Tensor:
+        weight = self.weight[start : start + math.prod(shape)].view(shape)
+        matrix = torch.einsum("boi,buv->ivou", self._basis(k), weight).flatten(2).flatten(0, 1)
+        return x[..., a.slice] @ matrix
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, bias={self.bias is not None}"
+
+
+class InvariantBias(nn.Module):
+    """x + b with b in the invariant part of the field type: for irreps, the scalars alone.
+
+    Shapes:
+        x: `(..., field_type.size)` -> the same.
+
+    Equivariance: exact.
+    """
+
+    def __init__(
+        self,
+        field_type: FieldType,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.field_type = field_type
+        rows = []
+        for b in field_type.blocks:
+            for v in b.representation.invariants:
+                row = torch.zeros(b.multiplicity, field_type.size, dtype=torch.float64)
+                row[:, b.slice] = torch.einsum("d,uv->udv", v, torch.eye(b.multiplicity, dtype=v.dtype)).flatten(1)
+                rows.append(row)
+        embedding = torch.cat(rows) if rows else torch.zeros(0, field_type.size, dtype=torch.float64)
+        self.register_buffer("_embedding", embedding.to(device, dtype or torch.get_default_dtype()), persistent=False)
+        self.bias = nn.Parameter(torch.zeros(len(embedding), device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+        return x + self.bias @ self._embedding
+
+    def extra_repr(self) -> str:
+        return f"{self.field_type}, free={len(self.bias)}"
