@@ -1,0 +1,50 @@
+# make demo   train, evaluate and draw the segmentation of the meshes of this repository (a few minutes)
+# make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+TORCH  := $(shell grep '^torch==' constraints.txt)
+RUN    := runs/demo
+
+.PHONY: demo test check install clean
+
+# Torch is installed by itself and first: everything after it is resolved against that version.
+define install
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet "$(TORCH)"
+	$(PIP) install --quiet -c constraints.txt -e ".[$(1)]"
+	touch $@
+endef
+
+$(VENV)/.installed-train: pyproject.toml constraints.txt
+	$(call install,train)
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(call install,dev)
+	touch $(VENV)/.installed-train
+
+install: $(VENV)/.installed-train
+
+demo: $(VENV)/.installed-train
+	$(BIN)/gaugenet train segmentation --config examples/demo.yaml --out $(RUN) --overwrite
+	$(BIN)/gaugenet evaluate $(RUN) --data meshes/bodies --split test
+	$(BIN)/gaugenet view $(RUN) --out $(RUN)/viewer.html --png $(RUN)/segmentation.png
+	@echo
+	@echo "Look at:  $(RUN)/segmentation.png  prediction, truth and error on test meshes"
+	@echo "          $(RUN)/viewer.html       the same to turn with the mouse (opens offline)"
+	@echo "          $(RUN)/curves.png        how it learned"
+	@echo "          $(RUN)/confusion.png     which parts are taken for which"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs docs/_build
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

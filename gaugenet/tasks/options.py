@@ -1,0 +1,53 @@
+"""Options of a training that are neither the network's nor the data's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gaugenet.tasks.losses import Corners
+from gaugenet.tasks.schedule import Schedule
+
+
+class TaskError(ValueError):
+    """A training or evaluation that cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class OptimOptions:
+    """How the weights are learned.
+
+    Attributes:
+        lr: largest learning rate of AdamW.
+        weight_decay: decoupled weight decay, on weight matrices only.
+        schedule: course of the learning rate: one_cycle, cosine or constant.
+        warmup: share of the training in which the rate rises.
+        clip: largest norm of the gradient; 0 does not clip.
+        smoothing: label smoothing in [0, 1).
+        ema: decay of the averaged weights that are validated and saved, per step; 0 does not average.
+        patience: stop after so many epochs without better validation; 0 never stops early.
+        corners: how vertex scores become face probabilities: average of probabilities or of logits.
+    """
+
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    schedule: Schedule = "one_cycle"
+    warmup: float = 0.1
+    clip: float = 1.0
+    smoothing: float = 0.1
+    ema: float = 0.995
+    patience: int = 0
+    corners: Corners = "probabilities"
+
+    def __post_init__(self) -> None:
+        _check(self.lr > 0, "optim.lr", "positive", self.lr)
+        _check(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
+        _check(0 <= self.warmup < 1, "optim.warmup", "in [0, 1)", self.warmup)
+        _check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
+        _check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
+        _check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
+        _check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
+
+
+def _check(valid: bool, name: str, expected: str, value: float) -> None:
+    if not valid:
+        raise TaskError(f"Expected `{name}` {expected}, got {value}.")

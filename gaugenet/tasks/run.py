@@ -1,0 +1,166 @@
+"""A run on disk: learned weights as safetensors beside a JSON description that rebuilds the network and its inputs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+import gaugenet
+from gaugenet.tasks.files import atomic_path, write_json
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+DESCRIPTION = "run.json"
+WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
+Which = Literal["best", "last"]
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used; the message says what is missing or broken and what to do."""
+
+
+@dataclass
+class RunDescription:
+    """Everything but the weights that is needed to use a trained network again.
+
+    Attributes:
+        task: `"segmentation"`, `"correspondence"` or `"classification"`.
+        model: name of a class in `gaugenet.models`.
+        arguments: keyword arguments of that class.
+        data: how meshes become inputs: features, geometry, what was held out.
+        classes: class names, in the order of the network's outputs.
+        items: what carries a label: `"face"`, `"vertex"` or `"mesh"`.
+        corners: how vertex scores become face probabilities (see `face_log_probabilities`).
+        seed: seed of the training.
+        metrics: `{"best": {...}, "last": {...}}`, the figures of the saved weights.
+        finished: whether the training came to its end.
+        version: version of the library that wrote the run.
+    """
+
+    task: str
+    model: str
+    arguments: dict[str, Any]
+    data: dict[str, Any]
+    classes: list[str]
+    items: str = "face"
+    corners: str = "probabilities"
+    seed: int = 0
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    finished: bool = False
+    version: str = gaugenet.__version__
+    format: int = FORMAT
+
+    def save(self, run: str | Path) -> None:
+        """Write `run.json`, whole or not at all."""
+        write_json(Path(run) / DESCRIPTION, asdict(self))
+
+    @classmethod
+    def load(cls, run: str | Path) -> RunDescription:
+        """Read `run.json`.
+
+        Raises:
+            RunError: the folder or the file is missing, is not JSON, or was written by a newer format.
+        """
+        run = Path(run)
+        path = run / DESCRIPTION
+        if not run.is_dir():
+            raise RunError(f"No run folder at {run}: train one with `gaugenet train ... --out {run}`.")
+        if not path.is_file():
+            raise RunError(
+                f"{run} holds no {DESCRIPTION}: it is not a run, or its training stopped before the first epoch ended."
+            )
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} is not a run description ({error}): train again or restore the file.") from error
+        return cls._from_json(path, values)
+
+    @classmethod
+    def _from_json(cls, path: Path, values: Any) -> RunDescription:
+        found = values.get("format") if isinstance(values, dict) else None
+        if found != FORMAT:
+            raise RunError(
+                f"Expected {path} in format {FORMAT}, got {found!r}: it was written by another version of gaugenet "
+                f"(this is {gaugenet.__version__})."
+            )
+        names = set(cls.__dataclass_fields__)
+        missing = {"task", "model", "arguments", "data", "classes"} - set(values)
+        if missing or set(values) - names:
+            wrong = f"lacks {sorted(missing)}" if missing else f"has unknown entries {sorted(set(values) - names)}"
+            raise RunError(f"{path} {wrong}: train again or restore the file.")
+        return cls(**values)
+
+
+def build_model(name: str, arguments: dict[str, Any]) -> nn.Module:
+    """Construct a network of `gaugenet.models` by name.
+
+    Raises:
+        RunError: no such network, or it does not take these arguments.
+    """
+    from gaugenet import models
+
+    cls = getattr(models, name, None)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise RunError(f"gaugenet.models has no network {name!r} in version {gaugenet.__version__}.")
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise RunError(f"{name} does not take the arguments of this run: {error}.") from error
+
+
+def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
+    """Write the learned weights, whole or not at all."""
+    from safetensors.torch import save_file
+
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    with atomic_path(Path(run) / WEIGHTS[which]) as temporary:
+        save_file(state, temporary, metadata={"gaugenet": gaugenet.__version__})
+
+
+def load_weights(run: str | Path, model: nn.Module, which: Which) -> None:
+    """Read learned weights into `model`.
+
+    Raises:
+        RunError: the file is missing, truncated, or belongs to another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(run) / WEIGHTS[which]
+    if not path.is_file():
+        raise RunError(
+            f"{run} holds no weights ({WEIGHTS[which]}): its training was stopped before the first epoch ended."
+        )
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise RunError(
+            f"{path} is truncated or not a safetensors file ({error}): restore it or train again."
+        ) from error
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise RunError(f"{path} does not fit the network that {DESCRIPTION} describes: {first}") from error
+
+
+def load_run(run: str | Path, *, weights: Which = "best") -> tuple[nn.Module, RunDescription]:
+    """The trained network of a run, in evaluation mode, and its description.
+
+    Args:
+        run: folder that `gaugenet train` wrote.
+        weights: `"best"` on the validation part (the last ones where there was none), or `"last"`.
+
+    Raises:
+        RunError: the folder does not hold a complete run.
+    """
+    description = RunDescription.load(run)
+    model = build_model(description.model, description.arguments)
+    load_weights(run, model, weights)
+    return model.eval(), description

@@ -1,0 +1,121 @@
+"""The Lightning module of all tasks: loss, optimizer and metrics over whatever carries a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from gaugenet.tasks.losses import IGNORE, mean_over_graphs, smoothed_nll
+from gaugenet.tasks.options import OptimOptions, TaskError
+from gaugenet.tasks.outputs import Items, item_graph, item_log_probabilities
+from gaugenet.tasks.schedule import learning_rate_factor
+
+
+class GaugeTask(LightningModule):
+    """Trains a network `model(x, graph) -> (N, classes)` to label the faces, the vertices or the whole of meshes.
+
+    The batch is a `GaugeGraph` (or a PyG batch of several) with `x`, and `y` with one class an item, `-1` where it
+    has none. The loss is the mean over meshes of the mean over their items, so that it does not depend on how a batch
+    is spread over processes. All random numbers of a step follow from the seed, the step and the process: a training
+    that was killed and resumed meets the same ones.
+
+    Args:
+        model: the network.
+        items: what carries a label.
+        options: optimizer, schedule, smoothing.
+        seed: seed of dropout; the seed of augmentation and order is the data module's.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, items: Items = "face", options: OptimOptions | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.items: Items = items
+        self.options = options or OptimOptions()
+        self.seed = seed
+        self._loss_of_epoch: Tensor | None = None
+
+    def log_probabilities(self, graph: Any) -> Float[Tensor, "items classes"]:
+        """Log-probabilities of the classes, one row an item."""
+        return item_log_probabilities(self.model, graph, self.items, corners=self.options.corners)
+
+    # --- training -----------------------------------------------------------------------------------------------
+
+    def on_train_epoch_start(self) -> None:
+        self._loss_of_epoch = None
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Anew in every step: data loaders draw from the global numbers too, and after a resume they are made anew.
+        sequence = np.random.SeedSequence([self.seed, self.current_epoch, batch_idx, self.global_rank])
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        log_prob = self.log_probabilities(batch)
+        loss = self._loss(log_prob, batch, self.options.smoothing)
+        total = loss.detach()
+        self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
+        self._log("train_loss", total, _num_graphs(batch))
+        self._log("train_accuracy", _accuracy(log_prob, batch.y), len(batch.y))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        if self._loss_of_epoch is not None and not torch.isfinite(self._loss_of_epoch):
+            raise TaskError(
+                f"The loss is no longer finite in epoch {self.current_epoch}: "
+                "lower --optim.lr, or clip with --optim.clip."
+            )
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], rank_zero_only=True)
+
+    # --- validation ---------------------------------------------------------------------------------------------
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        log_prob = self.log_probabilities(batch)
+        self._log("val_loss", self._loss(log_prob, batch, 0.0), _num_graphs(batch))
+        labelled = int((batch.y != IGNORE).sum())
+        if labelled:
+            self._log("val_accuracy", _accuracy(log_prob, batch.y), labelled)
+
+    def _loss(self, log_prob: Tensor, batch: Any, smoothing: float) -> Tensor:
+        if len(log_prob) != len(batch.y):
+            raise TaskError(f"Expected one label for each of {len(log_prob)} items ({self.items}), got {len(batch.y)}.")
+        values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
+        weight = (batch.y != IGNORE).to(values.dtype)
+        return mean_over_graphs(values, item_graph(batch, self.items), _num_graphs(batch), weight=weight)
+
+    def _log(self, name: str, value: Tensor, batch_size: int) -> None:
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
+
+    # --- optimizer ----------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Any:
+        options = self.options
+        matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
+        others = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
+        groups = [
+            {"params": matrices, "weight_decay": options.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=options.lr)
+        total = int(self.trainer.estimated_stepping_batches)
+
+        def factor(step: int) -> float:
+            return learning_rate_factor(step, total, schedule=options.schedule, warmup=options.warmup)
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _num_graphs(batch: Any) -> int:
+    return int(getattr(batch, "num_graphs", 1))
+
+
+def _accuracy(log_prob: Float[Tensor, "items classes"], target: Int[Tensor, "items"]) -> Float[Tensor, ""]:
+    labelled = target != IGNORE
+    correct = (log_prob.detach().argmax(dim=1) == target) & labelled
+    return correct.sum() / labelled.sum().clamp(min=1)
