@@ -22,9 +22,7 @@ def surface_normals(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarr
     here = surface.origin < surface.num_base
     angle = np.arctan2(surface.shape[here, 1], surface.shape[here, 0])
     halfedge = np.flatnonzero(here)
-    weighted = (
-        np.where(halfedge < num, angle, -angle)[:, None] * mesh.face_normals[halfedge // 3 % mesh.num_faces]
-    )
+    weighted = np.where(halfedge < num, angle, -angle)[:, None] * mesh.face_normals[halfedge // 3 % mesh.num_faces]
     normals = _sum_at(surface.origin[here], weighted, surface.num_base)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = (0.0, 0.0, 1.0)

@@ -47,6 +47,49 @@ class LocalLogMaps:
         """The target of each pair; pairs are sorted by it if the targets are."""
         return np.repeat(self.targets, np.diff(self.indptr))
 
+    def select(self, kept: ndarray) -> LocalLogMaps:
+        """Only the pairs of a mask, or of sorted positions."""
+        return self._with_pairs(np.flatnonzero(kept) if kept.dtype == bool else kept)
+
+    def nearest(self, count: int | None) -> LocalLogMaps:
+        """Only the `count` nearest neighbours of each target."""
+        if count is None or not len(self.source):
+            return self
+        return self.select(_ranks(self.target, self.distance) < count)
+
+    def nearest_targets(self, count: int) -> LocalLogMaps:
+        """Only those pairs whose target is one of the `count` nearest to the source."""
+        if not len(self.source):
+            return self
+        return self.select(_ranks(self.source, self.distance) < count)
+
+    def with_self(self) -> LocalLogMaps:
+        """With every target its own neighbour, first in line, at distance zero."""
+        size = len(self.source)
+        pairs = np.insert(np.arange(size), self.indptr[:-1], -1)
+        own = pairs < 0
+        indptr = self.indptr + np.arange(len(self.indptr))
+        source = np.append(self.source, 0)[pairs]
+        source[own] = self.targets
+        zeroed = [np.append(a, 0.0)[pairs] for a in (self.distance, self.angle, self.transport)]
+        sign = None if self.sign is None else np.append(self.sign, 1)[pairs]
+        return LocalLogMaps(indptr, self.targets, source, *zeroed, sign)
+
+    def _with_pairs(self, pairs: ndarray) -> LocalLogMaps:
+        arrays = (self.source, self.distance, self.angle, self.transport)
+        sign = None if self.sign is None else self.sign[pairs]
+        return LocalLogMaps(np.searchsorted(pairs, self.indptr), self.targets, *(a[pairs] for a in arrays), sign)
+
+
+def _ranks(group: ndarray, value: ndarray) -> Int[ndarray, "n"]:
+    """Rank of each value among those of its group, the first of equals first."""
+    order = np.lexsort((value, group))
+    sorted_group = group[order]
+    start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[order] = np.arange(len(group)) - np.repeat(start, np.diff(np.append(start, len(group))))
+    return rank
+
 
 def local_log_maps(
     surface: HalfedgeSurface,

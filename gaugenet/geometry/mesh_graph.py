@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -108,15 +108,29 @@ def positive_or_none(name: str, value: Any) -> Any:
     return value
 
 
-def in_frames(framed: FramedSurface, blocks: Any, dtype: torch.dtype) -> dict[str, Tensor]:
-    """`edge_index, log_map, transporter, weight` of log maps, cast block by block so that float64 never piles up."""
+def in_frames(
+    framed: FramedSurface,
+    blocks: Iterable[LocalLogMaps],
+    dtype: torch.dtype,
+    *,
+    row: ndarray | None = None,
+    mass: ndarray | None = None,
+) -> dict[str, Tensor]:
+    """`edge_index, log_map, transporter, weight` of log maps, cast block by block so that float64 never piles up.
+
+    Args:
+        row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
+            their dual areas by default.
+    """
+    row = np.arange(framed.surface.num_base) if row is None else row
+    mass = framed.surface.area if mass is None else mass
     parts: dict[str, list[Tensor]] = {"edge_index": [], "log_map": [], "transporter": [], "weight": []}
     for maps in blocks:
-        index = np.stack([maps.source, maps.target]).astype(np.int64)
-        parts["edge_index"].append(torch.from_numpy(index))
+        source = row[maps.source]
+        parts["edge_index"].append(torch.from_numpy(np.stack([source, row[maps.target]])))
         parts["log_map"].append(torch.from_numpy(log_vectors(maps, framed.planar)).to(dtype))
         parts["transporter"].append(torch.from_numpy(transporters(maps, framed.planar)).to(dtype))
-        weight = neighborhood_weights(maps, framed.surface.area)
+        weight = neighborhood_weights(maps.indptr, mass[source], mass[row[maps.targets]])
         parts["weight"].append(torch.from_numpy(weight).to(dtype))
     return {name: torch.cat(parts.pop(name), dim=int(name == "edge_index")) for name in list(parts)}
 

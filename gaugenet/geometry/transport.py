@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.geometry.frame_field import rotations
@@ -32,9 +32,16 @@ def transporters(maps: LocalLogMaps, frames: Float[ndarray, "vertices 2 2"]) -> 
     return np.swapaxes(frames[maps.target], 1, 2) @ turn @ frames[maps.source]
 
 
-def neighborhood_weights(maps: LocalLogMaps, area: Float[ndarray, "vertices"]) -> Float[ndarray, "edges"]:
-    """Area of the source's dual cell over the area of the neighbourhood, the target's own cell included."""
-    share = area[maps.source]
-    running = np.concatenate([[0.0], np.cumsum(share)])
-    whole = running[maps.indptr[1:]] - running[maps.indptr[:-1]] + area[maps.targets]
-    return share / np.repeat(whole, np.diff(maps.indptr))
+def neighborhood_weights(
+    indptr: Int[ndarray, "targets_plus_one"], area: Float[ndarray, "edges"], own: Float[ndarray, "targets"]
+) -> Float[ndarray, "edges"]:
+    """Area of the source's dual cell over the area of the neighbourhood, the target's own cell included.
+
+    Args:
+        indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
+        area: of the source of each edge.
+        own: of each target.
+    """
+    running = np.concatenate([[0.0], np.cumsum(area)])
+    whole = running[indptr[1:]] - running[indptr[:-1]] + own
+    return area / np.repeat(whole, np.diff(indptr))
