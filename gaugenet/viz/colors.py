@@ -1,0 +1,128 @@
+"""Colours of classes and of scalar fields: one palette for every picture of the library."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+
+# Chosen so that no two of the first eight come close for normal, protanopic or deuteranopic eyes (the tests measure
+# it in OKLab), and that all differ from the background greys when shaded.
+# fmt: off
+_TABLE = (
+    "3f7fd6", "f59a3e", "3dbd9f", "d9527e", "f8d93b", "8f5417", "d9a3fa", "1d4f5c", "7b35a8", "a5e695",
+    "8a8250", "7cc4f5", "e55516", "1a4fb8", "f7b795", "2c9c55", "5a5f8f", "a01f3f", "c3c46a", "6f7df0",
+)
+# fmt: on
+
+UNLABELLED = (163, 170, 180)
+SURFACE = (196, 204, 214)
+RIGHT = (205, 211, 218)
+WRONG = (222, 45, 60)
+
+_SEQUENTIAL = ("2b1a5a", "44409f", "2f72b4", "22a09a", "74c66a", "f4e14a")
+_DIVERGING = ("2457b8", "6f9fe0", "e9ebee", "ee9a72", "b82a3c")
+
+
+def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
+    """The sRGB colours of classes `0 .. num_classes - 1`; that of class `k` is the same for every `num_classes`.
+
+    The first twenty are chosen by hand; the others go round the hue circle of OKLab by the golden angle, at
+    four lightnesses in turn, so that any number of classes has its colours.
+
+    Raises:
+        ValueError: a negative number.
+    """
+    if num_classes < 0:
+        raise ValueError(f"Expected `num_classes` of 0 or more, got {num_classes}.")
+    table = np.array([_from_hex(code) for code in _TABLE], dtype=np.uint8)
+    if num_classes <= len(table):
+        return table[:num_classes]
+    return np.concatenate([table, _golden_colors(np.arange(len(table), num_classes))])
+
+
+def label_colors(labels: Int[ndarray, "n"], num_classes: int | None = None) -> UInt8[ndarray, "n 3"]:
+    """Colours of labels; negative labels mean unlabelled and are grey."""
+    labels = np.asarray(labels)
+    highest = int(labels.max(initial=-1))
+    colors = palette(max(highest + 1, num_classes or 0))
+    return np.concatenate([colors, np.array([UNLABELLED], dtype=np.uint8)])[np.where(labels < 0, -1, labels)]
+
+
+def color_ramp(*, diverging: bool = False, steps: int = 256) -> UInt8[ndarray, "steps 3"]:
+    """A colour map of rising lightness, or (diverging) lightest in the middle, mixed in OKLab."""
+    stops = np.array([_from_hex(code) for code in (_DIVERGING if diverging else _SEQUENTIAL)]) / 255
+    lab = srgb_to_oklab(stops)
+    at = np.linspace(0, len(stops) - 1, steps)
+    mixed = np.stack([np.interp(at, np.arange(len(stops)), lab[:, k]) for k in range(3)], axis=-1)
+    return _to_bytes(oklab_to_srgb(mixed))
+
+
+def scalar_colors(
+    values: Float[ndarray, "n"], limits: tuple[float, float], *, diverging: bool
+) -> UInt8[ndarray, "n 3"]:
+    """Colours of a scalar field between two limits; values that are not finite are grey."""
+    low, high = limits
+    values = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(values)
+    unit = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
+    colors = color_ramp(diverging=diverging)[np.round(unit * 255).astype(int)]
+    return np.where(finite[:, None], colors, np.array(UNLABELLED, dtype=np.uint8))
+
+
+def to_hex(color: UInt8[ndarray, "3"] | tuple[int, int, int]) -> str:
+    """`#rrggbb`."""
+    return "#" + "".join(f"{int(channel):02x}" for channel in color)
+
+
+def srgb_to_linear(color: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+    """Light intensities of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    return np.where(color <= 0.04045, color / 12.92, ((np.maximum(color, 0) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(light: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+    """Inverse of `srgb_to_linear`, clipped to [0, 1]."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+# OKLab (B. Ottosson, "A perceptual color space for image processing", 2020).
+_RGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LMS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def srgb_to_oklab(color: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+    """OKLab coordinates (lightness, green-red, blue-yellow): equal distances look about equally different."""
+    return np.cbrt(srgb_to_linear(color) @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
+
+
+def oklab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+    """Inverse of `srgb_to_oklab`, clipped to the sRGB gamut."""
+    return linear_to_srgb((lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T)
+
+
+def _golden_colors(index: Int[ndarray, "n"]) -> UInt8[ndarray, "n 3"]:
+    hue = index * np.pi * (3 - 5**0.5)
+    lightness = np.array([0.72, 0.56, 0.82, 0.64])[index % 4]
+    chroma = np.array([0.11, 0.13, 0.09, 0.12])[index % 4]
+    return _to_bytes(oklab_to_srgb(np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)))
+
+
+def _from_hex(code: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(code))
+
+
+def _to_bytes(color: Float[ndarray, "n 3"]) -> UInt8[ndarray, "n 3"]:
+    return np.round(np.clip(color, 0, 1) * 255).astype(np.uint8)
