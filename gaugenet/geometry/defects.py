@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Bool
 from numpy import ndarray
 
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
@@ -136,7 +137,7 @@ def require_usable(mesh: TriangleMesh, *, oriented: bool) -> None:
     """
     finite = finite_vertices(mesh)
     topology = Topology(mesh)
-    found = [p for p in find_defects(mesh, finite, topology) if p.count]
+    found = [p for p in find_defects(mesh, topology, finite, degenerate_faces(mesh, finite)) if p.count]
     if oriented and topology.aligned.any():
         found += [p for p in find_orientation_defects(topology) if p.count]
     if found:
@@ -151,10 +152,12 @@ def _refusal(mesh: TriangleMesh, found: list[Problem]) -> str:
     return text
 
 
-def find_defects(mesh: TriangleMesh, finite: ndarray, topology: Topology) -> Iterator[Problem]:
+def find_defects(
+    mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"], degenerate: Bool[ndarray, "faces"]
+) -> Iterator[Problem]:
     """The defects that no structure group can live with, each with its count (perhaps 0)."""
     yield problem("non_finite_coordinates", np.flatnonzero(~finite))
-    yield problem("degenerate_faces", np.flatnonzero(degenerate_faces(mesh, finite)))
+    yield problem("degenerate_faces", np.flatnonzero(degenerate))
     # A repeated duplicate is reported once, as degenerate.
     yield problem("duplicate_faces", np.flatnonzero(duplicate_faces(mesh) & ~repeats_a_vertex(mesh.faces)))
     edges = topology.mesh.edges[topology.non_manifold_edges]

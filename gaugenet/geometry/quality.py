@@ -81,15 +81,17 @@ def inspect_mesh(
     # With numbers in place of NaN, every measure below is defined; faces at such vertices are left out of it.
     tame = mesh if finite.all() else TriangleMesh(np.where(finite[:, None], mesh.vertices, 0.0), mesh.faces)
     topology = Topology(tame)
-    measured = _measured_part(topology, finite)
+    degenerate = degenerate_faces(tame, finite)
+    sound = finite[topology.mesh.faces].all(axis=1)
+    measured = topology.mesh if sound.all() else TriangleMesh(tame.vertices, topology.mesh.faces[sound])
     if radius is None:
         num_used = max(int(referenced_vertices(measured).sum()), 1)
         radius = float(np.sqrt((mean_neighbors or _DEFAULT_NEIGHBORS) * measured.area / (np.pi * num_used)))
     found = [
-        *find_defects(tame, finite, topology),
+        *find_defects(tame, topology, finite, degenerate),
         *find_orientation_defects(topology),
-        *_find_remarks(tame, topology, finite),
-        problem("slivers", _slivers(tame, finite, sliver_angle)),
+        *_find_remarks(tame, topology, finite, degenerate),
+        problem("slivers", _slivers(measured, topology.face_index[sound], degenerate, sliver_angle)),
         _runaway(measured, radius, max_neighbors),
     ]
     order = list(PROBLEMS)
@@ -98,18 +100,13 @@ def inspect_mesh(
     return QualityReport(tuple(p for p in found if p.count), facts)
 
 
-def _measured_part(topology: Topology, finite: Bool[ndarray, "vertices"]) -> TriangleMesh:
-    """The proper faces whose vertices are all finite."""
-    mesh = topology.mesh
-    sound = finite[mesh.faces].all(axis=1)
-    return mesh if sound.all() else TriangleMesh(mesh.vertices, mesh.faces[sound])
-
-
-def _find_remarks(mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"]) -> Iterator[Problem]:
+def _find_remarks(
+    mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"], degenerate: Bool[ndarray, "faces"]
+) -> Iterator[Problem]:
     """What is no defect of a single face, edge or orientation."""
     used = referenced_vertices(mesh)
     with_shape = np.zeros(mesh.num_vertices, dtype=bool)
-    with_shape[mesh.faces[~degenerate_faces(mesh, finite)].reshape(-1)] = True
+    with_shape[mesh.faces[~degenerate].reshape(-1)] = True
     first = coincident_vertices(mesh, used & finite)
     if not mesh.num_faces:
         yield Problem("empty", 1)
@@ -138,10 +135,11 @@ def _component_vertices(mesh: TriangleMesh) -> Int[ndarray, "components"]:
     return np.sort(used[first])
 
 
-def _slivers(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"], angle: float) -> Int[ndarray, "faces"]:
-    judged = np.flatnonzero(finite[mesh.faces].all(axis=1) & ~degenerate_faces(mesh, finite))
-    smallest = TriangleMesh(mesh.vertices, mesh.faces[judged]).corner_angles.min(axis=1, initial=np.pi)
-    return judged[np.rad2deg(smallest) < angle]
+def _slivers(
+    measured: TriangleMesh, face_index: Int[ndarray, "faces"], degenerate: Bool[ndarray, "all_faces"], angle: float
+) -> Int[ndarray, "slivers"]:
+    thin = np.rad2deg(measured.corner_angles.min(axis=1, initial=np.pi)) < angle
+    return face_index[thin & ~degenerate[face_index]]
 
 
 def _runaway(mesh: TriangleMesh, radius: float, max_neighbors: int) -> Problem:
