@@ -1,7 +1,18 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
+from gaugenet.data.augment import RandomGauge, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.faust import FaustRegistrations
+from gaugenet.data.features import (
+    Curvatures,
+    InputFeature,
+    Normals,
+    Positions,
+    ShapeOperator,
+    TangentAxes,
+    TangentGradient,
+)
 from gaugenet.data.folder import LabelledMeshFolder
+from gaugenet.data.input_features import InputFeatures
 from gaugenet.data.labels import (
     face_to_vertex_distribution,
     hard_labels,
@@ -13,16 +24,31 @@ from gaugenet.data.labels import (
 from gaugenet.data.meshcnn import MeshCNNSegmentation, source_of
 from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
 from gaugenet.data.shrec import ShrecClassification
+from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
 
 __all__ = [
     "IGNORE_LABEL",
+    "Curvatures",
     "DataError",
     "FaustRegistrations",
+    "HeatKernelSignature",
+    "InputFeature",
+    "InputFeatures",
     "LabelledMeshFolder",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "Normals",
+    "Positions",
+    "RandomGauge",
+    "RandomMirror",
+    "RandomRotation",
+    "RandomScale",
+    "ShapeOperator",
     "ShrecClassification",
+    "TangentAxes",
+    "TangentGradient",
+    "WaveKernelSignature",
     "face_to_vertex_distribution",
     "hard_labels",
     "majority_of_edges",
