@@ -39,15 +39,16 @@ class OptimOptions:
     corners: Corners = "probabilities"
 
     def __post_init__(self) -> None:
-        _check(self.lr > 0, "optim.lr", "positive", self.lr)
-        _check(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
-        _check(0 <= self.warmup < 1, "optim.warmup", "in [0, 1)", self.warmup)
-        _check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
-        _check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
-        _check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
-        _check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
+        check(self.lr > 0, "optim.lr", "positive", self.lr)
+        check(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
+        check(0 <= self.warmup < 1, "optim.warmup", "in [0, 1)", self.warmup)
+        check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
+        check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
+        check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
+        check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
 
 
-def _check(valid: bool, name: str, expected: str, value: float) -> None:
+def check(valid: bool, name: str, expected: str, value: float) -> None:
+    """Raise `TaskError` naming the option unless `valid`."""
     if not valid:
         raise TaskError(f"Expected `{name}` {expected}, got {value}.")

@@ -1,0 +1,31 @@
+"""`gaugenet inspect MESH...`: what is wrong with meshes, and repaired copies of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gaugenet.commands._common import make_parser, say, say_json
+
+DESCRIPTION = """Check meshes for everything that makes them unfit: the kind, number and first places of each problem.
+
+Exit status 0 if all meshes are usable (after the repair, with --repair), 1 if one is not."""
+
+
+def run(arguments: list[str]) -> int:
+    """Parse, inspect, print; the exit status."""
+    parser = make_parser("inspect", DESCRIPTION)
+    parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH", help="mesh files")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--repair", type=Path, metavar="OUT", help="write repaired meshes into this folder")
+    options = parser.parse_args(arguments)
+
+    from gaugenet.geometry.quality import inspect_files
+    from gaugenet.geometry.report import describe
+
+    entries = inspect_files(options.meshes, repair_to=options.repair)
+    if options.json:
+        say_json(entries)
+    else:
+        say("\n\n".join(describe(entry) for entry in entries))
+    usable = [entry["repaired"]["report"]["ok"] if "repaired" in entry else entry["ok"] for entry in entries]
+    return 0 if all(usable) else 1
