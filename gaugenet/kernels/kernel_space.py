@@ -52,8 +52,8 @@ class KernelSpace:
     Args:
         in_type, out_type: field types of one group.
         rings: number of rings.
-        max_frequency: highest angular frequency of the kernels. SO(2) and O(2) need none between irreps: their kernels have
-            finitely many frequencies. Default for other groups: half the order of the rotation subgroup, at least 2.
+        max_frequency: highest angular frequency of the kernels. SO(2) and O(2) need none between irreps: their kernels
+            have finitely many frequencies. Default for other groups: half the number of rotations, at least 2.
     """
 
     def __init__(

@@ -10,9 +10,10 @@ from torch import Tensor
 class Rings:
     """Linear hat functions on `count` rings of equal width, phi_k(0) = 0.
 
-    Ring k has its peak at (k + 1/2) / count of the radius. Between the first and the last peak the rings sum to one; the
-    first falls to zero at the centre, where a direction does not exist (the centre has its own weight, an intertwiner), the
-    last to one half at the radius. They are continuous, so a neighbour that moves moves the result continuously.
+    Ring k has its peak at (k + 1/2) / count of the radius. Between the first and the last peak the rings sum to one;
+    the first falls to zero at the centre, where a direction does not exist (the centre has its own weight, an
+    intertwiner), the last to one half at the radius. They are continuous: a neighbour that moves a little moves the
+    result a little.
 
     Args:
         count: number of rings, at least 1.

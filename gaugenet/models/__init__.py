@@ -1,0 +1,5 @@
+"""Networks."""
+
+from gaugenet.models.mesh_unet import MeshUNet
+
+__all__ = ["MeshUNet"]

@@ -1,0 +1,28 @@
+"""Gauge-equivariant layers: the same layer on every space."""
+
+from gaugenet.nn.block import ResidualBlock
+from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.dropout import FieldDropout
+from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated, NormNonlinearity, PointwiseNonlinearity
+from gaugenet.nn.normalization import FieldInstanceNorm, FieldLayerNorm
+from gaugenet.nn.pooling import GlobalPool, Pool, Unpool
+from gaugenet.nn.readout import InvariantReadout
+
+__all__ = [
+    "EquivariantLinear",
+    "FieldDropout",
+    "FieldInstanceNorm",
+    "FieldLayerNorm",
+    "FourierNonlinearity",
+    "Gated",
+    "GaugeConv",
+    "GlobalPool",
+    "InvariantBias",
+    "InvariantReadout",
+    "NormNonlinearity",
+    "PointwiseNonlinearity",
+    "Pool",
+    "ResidualBlock",
+    "Unpool",
+]

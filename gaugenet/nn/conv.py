@@ -23,7 +23,8 @@ class GaugeConv(nn.Module):
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` of N points -> `(N, out_type.size)`.
 
-    Equivariance: exact; 1e-14 relative in float64, 5e-7 in float32, under an independent gauge transformation at every point.
+    Equivariance: exact under an independent gauge transformation at every point; 1e-14 relative in float64, 5e-7 in
+    float32.
 
     Args:
         in_type, out_type: field types of one structure group.

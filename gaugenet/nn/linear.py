@@ -40,6 +40,7 @@ class EquivariantLinear(nn.Module):
         if in_type.group != out_type.group:
             raise ValueError(f"Expected field types of one group, got {in_type.group} and {out_type.group}.")
         self.in_type, self.out_type = in_type, out_type
+        dtype = dtype or torch.get_default_dtype()
         self._pairs = []
         start = 0
         for b in out_type.blocks:

@@ -27,7 +27,8 @@ def select(domain: Any) -> Engine:
     if isinstance(domain, GaugeGraph):
         return graph_engine.convolve
     raise ValueError(
-        f"Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), got {type(domain).__name__}."
+        "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
+        f"got {type(domain).__name__}."
     )
 
 

@@ -1,7 +1,7 @@
 """The `graph` engine's operator on the CPU: aggregate and mix in blocks of vertices that stay in the cache.
 
-Nothing of size O(E C) or O(N C T) is ever stored: the aggregate of a block of vertices is consumed by its matrix products
-before the next block is made, and made again in the backward pass.
+Nothing of size O(E C) or O(N C T) is ever stored: the aggregate of a block of vertices is consumed by its matrix
+products before the next block is made, and made again in the backward pass.
 """
 
 from __future__ import annotations
