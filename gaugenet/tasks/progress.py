@@ -12,7 +12,8 @@ from typing import Any, Protocol
 logger = logging.getLogger(__name__)
 
 LINES = 20
-"""How many lines a task writes at most where the output is not a terminal."""
+SECONDS = 5.0
+"""Where the output is not a terminal: at most so many lines a task, and so many seconds between two of them."""
 
 
 class Bar(Protocol):
@@ -73,14 +74,16 @@ class _LogBar:
         self.total, self.description, self.first, self.done = total, description, done, done
         self.step = max(1, -(-total // LINES))
         self.note = ""
-        self.start = time.monotonic()
+        self.start = self.last = time.monotonic()
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         before = self.done
         self.done += steps
         self.note = self.note if note is None else note
-        if self.done // self.step > before // self.step or self.done >= self.total:
-            spent = time.monotonic() - self.start
+        now = time.monotonic()
+        due = self.done // self.step > before // self.step and now - self.last > SECONDS
+        if due or self.done >= self.total:
+            self.last, spent = now, now - self.start
             left = spent * (self.total - self.done) / max(1, self.done - self.first)
             clock = f"{_clock(spent)} spent, {_clock(left)} left"
             logger.info("%s %d/%d  %s  %s", self.description, self.done, self.total, clock, self.note)
