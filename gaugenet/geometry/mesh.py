@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -58,19 +56,16 @@ class TriangleMesh:
             FileNotFoundError: no such file.
             MeshError: the file is truncated, empty, not a mesh, or a point cloud.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"No mesh file at {path}.")
-        vertices, faces = _read(path)
-        if faces.size == 0:
-            raise MeshError(f"{path} holds no triangles: it is empty, truncated or a point cloud.")
-        try:
-            mesh = cls(vertices, faces)
-        except MeshError as error:
-            raise MeshError(f"{path}: {error}") from error
-        if path.suffix.lower() == ".stl":
-            mesh = _joined(mesh)
-        return _repaired(mesh, path) if repair else mesh
+        from gaugenet.geometry.mesh_file import read_mesh
+        from gaugenet.geometry.repair import repair_mesh
+
+        mesh = read_mesh(path)
+        if not repair:
+            return mesh
+        result = repair_mesh(mesh)
+        if result.actions or result.non_orientable:
+            logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
+        return result.mesh
 
     def __repr__(self) -> str:
         return f"TriangleMesh(vertices={self.num_vertices}, faces={self.num_faces})"
@@ -211,8 +206,8 @@ class TriangleMesh:
         """Neighbourhoods of all vertices, with logarithmic maps and Levi-Civita transporters along geodesics.
 
         Args:
-            group: structure group, `SO2()` on oriented surfaces, `O2()` on any; others only where every transporter lies in
-                them (a flat surface with parallel frames).
+            group: structure group, `SO2()` on oriented surfaces, `O2()` on any; others only where every transporter
+                lies in them (a flat surface with parallel frames).
             neighborhood: all vertices within a geodesic radius, or the neighbours along edges.
             radius: geodesic radius, in the units of the mesh.
             mean_neighbors: instead of `radius`: the radius whose disk holds that many vertices on average,
@@ -242,46 +237,6 @@ class TriangleMesh:
             seed=seed,
             dtype=dtype or torch.float32,
         )
-
-
-def _read(path: Path) -> tuple[ndarray, ndarray]:
-    """Vertices and faces of a file, in its order."""
-    import trimesh
-
-    kind = path.suffix.lower().lstrip(".")
-    try:
-        if kind == "obj":
-            text = io.StringIO(_obj_geometry(path.read_text(encoding="utf-8", errors="replace")))
-            loaded = trimesh.load(text, file_type="obj", process=False, force="mesh", maintain_order=True)
-        else:
-            loaded = trimesh.load(path, process=False, force="mesh")
-    except Exception as error:  # any reader may fail in its own way on a broken file
-        raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
-    return np.asarray(getattr(loaded, "vertices", ())), np.asarray(getattr(loaded, "faces", ()))
-
-
-def _obj_geometry(text: str) -> str:
-    """The `v` and `f` lines of an OBJ file: trimesh would split vertices at texture, normal and material seams."""
-    lines = re.findall(r"^[ \t]*[vf][ \t].*$", text.replace("\\\n", " "), flags=re.MULTILINE)
-    return re.sub(r"/\S*", "", "\n".join(lines)) + "\n"
-
-
-def _joined(mesh: TriangleMesh) -> TriangleMesh:
-    """Equal positions as one vertex, in the order of their first."""
-    from gaugenet.geometry.topology import coincident_vertices
-
-    first = coincident_vertices(mesh, np.ones(mesh.num_vertices, dtype=bool))
-    kept, index = np.unique(first, return_inverse=True)
-    return TriangleMesh(mesh.vertices[kept], index.reshape(-1)[mesh.faces])
-
-
-def _repaired(mesh: TriangleMesh, path: Path) -> TriangleMesh:
-    from gaugenet.geometry.repair import repair_mesh
-
-    result = repair_mesh(mesh)
-    if result.actions or result.non_orientable:
-        logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
-    return result.mesh
 
 
 def _normalized(v: ndarray) -> ndarray:

@@ -181,14 +181,27 @@ def test_loose_triangles_of_stl_are_joined(tmp_path):
     np.testing.assert_allclose(mesh.vertices[mesh.faces], SPHERE.triangles, atol=1e-6)
 
 
-@pytest.mark.parametrize("suffix", ["ply", "glb", "stl", "off"])
-def test_truncated_files_are_refused_by_name(tmp_path, suffix):
-    content = SPHERE.export(file_type=suffix)
+@pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("kind", ["ply", "ply ascii", "glb", "stl", "stl_ascii", "off"])
+def test_truncated_files_are_refused_by_name(tmp_path, kind, fraction):
+    suffix = kind[:3]
+    content = SPHERE.export(file_type=kind.split()[0], **({"encoding": "ascii"} if kind == "ply ascii" else {}))
     content = content if isinstance(content, bytes) else content.encode()
-    path = tmp_path / f"short.{suffix}"
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(MeshError, match=f"short.{suffix}"):
+    path = tmp_path / f"mesh.{suffix}"
+    path.write_bytes(content)
+    assert TriangleMesh.load(path).num_faces == len(SPHERE.faces)
+    path.write_bytes(content[: int(len(content) * fraction)])
+    with pytest.raises(MeshError, match=f"mesh.{suffix}"):
         TriangleMesh.load(path)
+
+
+@pytest.mark.parametrize("head", ["OFF\n4 1 0\n", "OFF 4 1 0\n", "# by hand\nOFF\n# sizes\n4 1 4\n"])
+def test_polygons_are_cut_into_triangles(tmp_path, head):
+    path = tmp_path / "square.off"
+    path.write_text(head + "0 0 0\n1 0 0\n1 1 0\n0 1 0\n4 0 1 2 3\n")
+    mesh = TriangleMesh.load(path)
+    assert mesh.num_faces == 2
+    assert mesh.area == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
