@@ -121,6 +121,13 @@ def part_distances(body: Body, points: np.ndarray) -> np.ndarray:
     return parts
 
 
+def thickness(body: Body, points: np.ndarray, *, least: float = 0.012, most: float = 0.06) -> np.ndarray:
+    """Radius `(N,)` across its thin side of the bone nearest to each point, kept between `least` and `most`."""
+    distances = np.stack([bone_distance(bone, points) for bone in body.bones])
+    radii = np.array([0.5 * sum(bone.radii) * min(bone.wide, bone.deep, 1.0) for bone in body.bones])
+    return np.clip(radii, least, most)[distances.argmin(axis=0)]
+
+
 def clearance(body: Body) -> float:
     """The smallest gap between a limb and what it is not joined to, negative where they overlap.
 

@@ -26,7 +26,7 @@ class Person:
     """Proportions, in units of the height of an average grown-up; girths are factors around 1."""
 
     head: float = 0.066
-    neck: float = 0.075
+    neck: float = 0.058
     trunk: float = 0.30
     shoulders: float = 0.112
     hips: float = 0.06
@@ -82,16 +82,14 @@ def draw_person_pose(rng: np.random.Generator, name: str | None = None) -> Perso
 
 def draw_person(rng: np.random.Generator, kind: str, *, spread: float = 0.1) -> Person:
     """Proportions of a `child`, `woman`, `man`, or of the rarer builds `giant` and `heavy`."""
-    base = {
-        "child": dict(
-            head=0.068, neck=0.06, trunk=0.215, shoulders=0.08, arm=0.23, leg=0.29, hips=0.048, limb_girth=0.88
-        ),
-        "woman": dict(shoulders=0.1, hips=0.066, bust=0.045, torso_girth=0.92, limb_girth=0.92, bun=rng.random() < 0.6),
-        "man": dict(shoulders=0.122, torso_girth=1.05, limb_girth=1.05),
-        "giant": dict(head=0.06, shoulders=0.135, leg=0.54, arm=0.40, neck=0.09, torso_girth=1.05, limb_girth=1.1),
-        "heavy": dict(shoulders=0.12, belly=0.05, torso_girth=1.25, limb_girth=1.25, hips=0.075),
+    bun = bool(rng.random() < 0.6)
+    person = {
+        "child": Person(0.068, 0.045, 0.215, 0.08, 0.044, 0.23, 0.29, torso_girth=0.84, limb_girth=0.86),
+        "woman": Person(shoulders=0.1, hips=0.064, bust=0.043, torso_girth=0.92, limb_girth=0.92, bun=bun),
+        "man": Person(shoulders=0.122, torso_girth=1.03, limb_girth=1.05),
+        "giant": Person(0.06, 0.075, shoulders=0.135, arm=0.4, leg=0.54, torso_girth=1.05, limb_girth=1.1),
+        "heavy": Person(shoulders=0.12, hips=0.075, belly=0.05, torso_girth=1.25, limb_girth=1.25),
     }[kind]
-    person = Person(**base)
     weight = {"torso_girth": 0.8, "limb_girth": 0.9} | dict.fromkeys(
         ("head", "neck", "trunk", "shoulders", "arm", "leg"), 0.6
     )
@@ -149,7 +147,7 @@ def _add_torso(body: Body, person: Person, up: np.ndarray, forward: np.ndarray, 
 def _add_head(body: Body, person: Person, pose: PersonPose, top: np.ndarray, up: np.ndarray) -> None:
     rise = up + 0.5 * np.array([0.0, 0.0, 1.0])
     rise = rise / np.linalg.norm(rise)
-    base = top + 0.02 * up
+    base = top + 0.04 * up
     nape = base + person.neck * rise
     body.trunk.append(Bone(base, nape, (0.042, 0.034), NECK, blend=0.03))
     facing = np.cross(np.array([0.0, 1.0, 0.0]), rise)
@@ -196,9 +194,9 @@ def _arm(
     return [
         Bone(shoulder, elbow, (0.043 * g, 0.031 * g), UPPER_FRONT, bulge=0.003, blend=0.03),
         Bone(elbow, wrist, (0.032 * g, 0.022 * g), LOWER_FRONT, bulge=0.004, blend=0.012),
-        Bone(wrist, palm, (0.021, 0.026), LOWER_FRONT, side=tuple(forward), wide=1.15, deep=0.7, blend=0.015),
+        Bone(wrist, palm, (0.023, 0.03), LOWER_FRONT, side=tuple(forward), wide=1.15, deep=0.7, blend=0.015),
         Bone(
-            palm, palm + 0.03 * lower, (0.026, 0.02), LOWER_FRONT, side=tuple(forward), wide=1.1, deep=0.6, blend=0.012
+            palm, palm + 0.03 * lower, (0.03, 0.024), LOWER_FRONT, side=tuple(forward), wide=1.1, deep=0.6, blend=0.012
         ),
         Bone(thumb, thumb + 0.03 * lower + 0.018 * forward, (0.014, 0.012), LOWER_FRONT, blend=0.01),
     ]

@@ -12,7 +12,7 @@ TRAIN = {"horse": 4, "giraffe": 4, "pig": 4, "cat": 4, "dog": 4, "cow": 4, "elep
     "woman": 5,
     "man": 6,
 }
-VAL = {kind: 1 for kind in TRAIN} | {"man": 2}
+VAL = dict.fromkeys(TRAIN, 1) | {"man": 2}
 # Half of the test bodies are of kinds that nobody trains on.
 TEST = {kind: 1 for kind in TRAIN if kind not in ("cow", "elephant", "dog")} | {
     "kangaroo": 1,

@@ -33,7 +33,7 @@ class Leg:
 
     length: float
     radii: tuple[float, float, float, float]
-    shares: tuple[float, float, float] = (0.46, 0.32, 0.22)
+    shares: tuple[float, float, float] = (0.5, 0.29, 0.21)
     swings: tuple[float, float, float] = (0.0, 0.0, 0.0)
     spreads: tuple[float, float, float] = (4.0, 0.0, 0.0)
     offset: float = 0.6
@@ -44,7 +44,11 @@ class Leg:
 
 @dataclass(frozen=True)
 class Ears:
-    """A pair of flattened cones: `out`, `up`, `back` give their direction from the skull, `face` their flat side."""
+    """A pair of flattened cones on the head: ears, horns, tusks.
+
+    `out`, `up`, `back` give their direction, `apart`, `above`, `ahead` where they sit, in units of the skull;
+    `face` says along which axis of the head they are broad.
+    """
 
     length: float
     radii: tuple[float, float]
@@ -54,6 +58,8 @@ class Ears:
     face: str = "side"
     deep: float = 0.5
     apart: float = 0.6
+    above: float = 0.62
+    ahead: float = -0.15
 
 
 @dataclass(frozen=True)
@@ -201,12 +207,12 @@ def _add_head(body: Body, animal: Animal, pose: AnimalPose, spine: list[np.ndarr
 
 
 def _ear(pair: Ears, skull: np.ndarray, size: float, facing: np.ndarray, out: np.ndarray, crown: np.ndarray) -> Bone:
-    base = skull + size * (0.62 * crown + pair.apart * out - 0.15 * facing)
+    base = skull + size * (pair.above * crown + pair.apart * out + pair.ahead * facing)
     along = pair.out * out + pair.up * crown - pair.back * facing
     along = along / np.linalg.norm(along)
     flat = {"side": out, "forward": facing, "up": crown}[pair.face]
     return Bone(
-        base, base + pair.length * along, pair.radii, HEAD, side=tuple(flat), wide=1.0, deep=pair.deep, blend=0.015
+        base, base + pair.length * along, pair.radii, HEAD, side=tuple(flat), wide=1.0, deep=pair.deep, blend=0.02
     )
 
 

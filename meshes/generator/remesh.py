@@ -174,7 +174,12 @@ def _split_edges(faces: np.ndarray, edges: np.ndarray, first_new: int) -> np.nda
 
 
 def collapse_short_edges(
-    vertices: np.ndarray, faces: np.ndarray, shorter_than: np.ndarray, priority: np.ndarray
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    shorter_than: np.ndarray,
+    priority: np.ndarray,
+    *,
+    spare: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merge the ends of edges below their length limit where the link condition allows it and nothing folds.
 
@@ -183,6 +188,7 @@ def collapse_short_edges(
         faces: `(F, 3)` of a closed manifold.
         shorter_than: length limit `(V,)` at each vertex.
         priority: `(V,)` integers; the end of higher priority stays where it is.
+        spare: at most so many vertices go; by default there is no limit.
 
     Returns:
         Vertices, faces and the index `(V',)` of each kept vertex among the old ones.
@@ -197,8 +203,11 @@ def collapse_short_edges(
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     limit = np.minimum(shorter_than[edges[:, 0]], shorter_than[edges[:, 1]])
     touched: set[int] = set()
+    spare = len(vertices) if spare is None else spare
     for e in np.flatnonzero(length < limit)[np.argsort((length / limit)[length < limit], kind="stable")]:
         a, b = (int(v) for v in edges[e])
+        if spare <= 0:
+            break
         keep, gone = (a, b) if priority[a] >= priority[b] else (b, a)
         if keep in touched or gone in touched or not _may_collapse(vertices, faces, around, keep, gone):
             continue
@@ -212,6 +221,7 @@ def collapse_short_edges(
             faces[f][faces[f] == gone] = keep
             around[keep].add(f)
         around[gone] = set()
+        spare -= 1
     kept, faces = np.unique(faces[alive], return_inverse=True)
     return vertices[kept], faces.reshape(-1, 3), kept
 
