@@ -46,7 +46,7 @@ PROBLEMS: dict[str, _Kind] = {
         "no consistent orientation exists, so it cannot carry an SO(2)-structure: use O(2)",
     ),
     "zero_area_stars": _Kind("error", True, "vertex", "all faces at the vertex are degenerate"),
-    "coincident_vertices": _Kind("warning", True, "vertex", "where an earlier vertex is: a seam or a crack"),
+    "coincident_vertices": _Kind("warning", True, "vertex", "where an earlier vertex is: a seam that cuts the surface"),
     "unreferenced_vertices": _Kind("warning", True, "vertex", "in no face, hence without neighbours"),
     "inward_orientation": _Kind("warning", True, "component", "closed, with normals that point inside"),
     "slivers": _Kind("warning", False, "face", "a very small angle: remesh if the results look noisy"),

@@ -107,16 +107,25 @@ def _find_remarks(
     used = referenced_vertices(mesh)
     with_shape = np.zeros(mesh.num_vertices, dtype=bool)
     with_shape[mesh.faces[~degenerate].reshape(-1)] = True
-    first = coincident_vertices(mesh, used & finite)
     if not mesh.num_faces:
         yield Problem("empty", 1)
     yield problem("zero_area_stars", np.flatnonzero(used & finite & ~with_shape))
-    yield problem("coincident_vertices", np.flatnonzero(first != np.arange(mesh.num_vertices)))
+    yield problem("coincident_vertices", _seams(mesh, used & finite))
     yield problem("unreferenced_vertices", np.flatnonzero(finite & ~used))
     yield problem("inward_orientation", topology.face_index[_inward(topology, finite)])
     components = _component_vertices(topology.mesh)
     yield problem("components", components if len(components) > 1 else components[:0])
     yield problem("boundary_loops", topology.boundary_loops)
+
+
+def _seams(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"]) -> Int[ndarray, "coincident"]:
+    """Vertices that a repair would merge; where the surface merely touches itself, merging would be undone."""
+    itself = np.arange(mesh.num_vertices)
+    if (coincident_vertices(mesh, usable) == itself).all():
+        return itself[:0]
+    result = repair_mesh(TriangleMesh(mesh.vertices, mesh.faces[usable[mesh.faces].all(axis=1)]))
+    kept = np.flatnonzero(result.new_vertex >= 0)
+    return kept[result.vertex_map[result.new_vertex[kept]] != kept]
 
 
 def _inward(topology: Topology, finite: Bool[ndarray, "vertices"]) -> Int[ndarray, "pieces"]:

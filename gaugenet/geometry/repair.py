@@ -41,6 +41,7 @@ class RepairResult:
         mesh: the repaired mesh.
         vertex_map: for each new vertex the old vertex it comes from, so that `labels[vertex_map]` carries labels
             over. Of merged vertices it names the first; copies made by cutting name the same old vertex.
+        new_vertex: for each old vertex the new one (the first of its copies), or -1 where it was dropped.
         face_map: for each new face the old face it comes from, increasing. The corners of a turned face are in
             another order.
         actions: what was done; empty if the mesh was fine.
@@ -49,6 +50,7 @@ class RepairResult:
 
     mesh: TriangleMesh
     vertex_map: Int[ndarray, "vertices"]
+    new_vertex: Int[ndarray, "old_vertices"]
     face_map: Int[ndarray, "faces"]
     actions: tuple[RepairAction, ...]
     non_orientable: int
@@ -106,7 +108,7 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
 
     surface = TriangleMesh(merged.vertices, merged.faces[face_map])
     old = mesh.faces[face_map]
-    cut, vertex_map, cut_counts = _cut(surface, old)
+    cut, vertex_map, new_vertex, cut_counts = _cut(surface, old)
     oriented, turned, non_orientable = _orient(cut)
     unused = np.setdiff1d(np.arange(mesh.num_vertices), old)
     counts |= cut_counts
@@ -114,7 +116,7 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
     counts["dropped_non_finite_vertices"] = int((~finite).sum())
     counts["dropped_unreferenced_vertices"] = int(finite[unused].sum())
     actions = tuple(RepairAction(name, count) for name, count in counts.items() if count)
-    return RepairResult(oriented, vertex_map, face_map, actions, non_orientable)
+    return RepairResult(oriented, vertex_map, new_vertex, face_map, actions, non_orientable)
 
 
 def _merge(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], tolerance: float | None) -> TriangleMesh:
@@ -127,7 +129,7 @@ def _merge(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], tolerance: flo
 
 def _cut(
     surface: TriangleMesh, old: Int[ndarray, "faces 3"]
-) -> tuple[TriangleMesh, Int[ndarray, "vertices"], dict[str, int]]:
+) -> tuple[TriangleMesh, Int[ndarray, "vertices"], Int[ndarray, "old_vertices"], dict[str, int]]:
     """Give every fan of faces, connected across two-sided edges only, a vertex of its own.
 
     No edge keeps three faces: a fan is a path or a cycle of corners, so only its two end faces can have an edge
@@ -138,7 +140,8 @@ def _cut(
         old: the vertices of these faces before merging.
 
     Returns:
-        The mesh, ordered by old vertices; the old vertex of each new one; what was done.
+        The mesh, ordered by old vertices; the old vertex of each new one; the first new vertex of each old one, or
+        -1; what was done.
     """
     topology = Topology(surface, proper=np.ones(surface.num_faces, dtype=bool))
     corner_old = old.reshape(-1)
@@ -152,18 +155,22 @@ def _cut(
     faces = rank[fan].reshape(-1, 3)
     position = surface.vertices[surface.faces.reshape(-1)[first[order]]]
 
-    pairs = np.unique(fan * (corner_old.max(initial=0) + 1) + corner_old)  # which fans hold which old vertices
-    copies = np.bincount(pairs % (corner_old.max(initial=0) + 1))
+    num_old = surface.num_vertices
+    in_fan, of_old = np.divmod(np.unique(fan * max(num_old, 1) + corner_old), max(num_old, 1))
+    copies = np.bincount(of_old, minlength=num_old)
+    new_vertex = np.full(num_old, len(order))
+    np.minimum.at(new_vertex, of_old, rank[in_fan])
+    new_vertex[copies == 0] = -1
     split = copies[corner_old] > 1
     at_split = np.zeros(surface.num_vertices, dtype=bool)
     at_split[surface.faces.reshape(-1)[split]] = True
     cut_edges = surface.edges[topology.non_manifold_edges]
     counts = {
-        "merged_coincident_vertices": len(pairs) - len(first),
+        "merged_coincident_vertices": len(of_old) - len(first),
         "cut_non_manifold_edges": int(at_split[cut_edges].any(axis=1).sum()),
-        "added_copies_of_split_vertices": len(pairs) - int((copies > 0).sum()),
+        "added_copies_of_split_vertices": len(of_old) - int((copies > 0).sum()),
     }
-    return TriangleMesh(position, faces), fan_old[order], counts
+    return TriangleMesh(position, faces), fan_old[order], new_vertex, counts
 
 
 def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:

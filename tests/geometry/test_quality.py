@@ -80,6 +80,13 @@ def bow_tie() -> TriangleMesh:
     return TriangleMesh(np.delete(both.vertices, V + 3, axis=0), faces - (faces > V + 3))
 
 
+def with_loose_face() -> TriangleMesh:
+    """A sphere whose seventh face has vertices of its own, where those of the sphere are."""
+    faces = F.copy()
+    faces[6] = V, V + 1, V + 2
+    return TriangleMesh(np.concatenate([X, X[F[6]]]), faces)
+
+
 def with_flat_corner() -> TriangleMesh:
     """A face whose third vertex lies on the line of the two others, hung on a border edge of a square."""
     x = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0.5, 0, 0]], dtype=float)
@@ -109,11 +116,7 @@ DEFECTS = {
     "unreferenced_vertices": (lambda: TriangleMesh(np.concatenate([X, X[:2] / 2]), F), 2, (V, V + 1)),
     "inward_orientation": (lambda: TriangleMesh(X, F[:, ::-1]), 1, (0,)),
     "slivers": (lambda: TriangleMesh([[0, 0, 0], [1, 0, 0], [0.5, 1e-3, 0]], [[0, 1, 2]]), 1, (0,)),
-    "coincident_vertices": (
-        lambda: union(TriangleMesh(X, F), TriangleMesh([X[4], 2 * X[4], 2 * X[5]], [[0, 1, 2]])),
-        1,
-        (V,),
-    ),
+    "coincident_vertices": (with_loose_face, 3, (V, V + 1, V + 2)),
     "empty": (lambda: TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), int)), 1, ()),
 }
 
@@ -152,6 +155,12 @@ def test_each_defect_is_found_alone_with_its_number_and_places(name):
     assert report[name].places == places
     assert report.ok == (PROBLEMS[name].severity != "error")
     assert inspect_mesh(of(SPHERE))[name].count == 0
+
+
+def test_touching_surfaces_are_no_seam():
+    touching = union(TriangleMesh(X, F), TriangleMesh(2 * X[3] - X, F[:, ::-1]))
+    assert inspect_mesh(touching)["coincident_vertices"].count == 0
+    assert worrying(inspect_mesh(touching)) == set()
 
 
 def test_zero_area_stars_are_vertices_with_degenerate_faces_only():

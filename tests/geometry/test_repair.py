@@ -189,12 +189,22 @@ def test_the_result_is_usable_and_repairing_twice_changes_nothing(mesh, toleranc
     assert again.actions == ()
 
 
+@given(soups())
+@settings(deadline=None, max_examples=100)
+def test_nothing_repairable_is_left(mesh):
+    assert [p.name for p in inspect_mesh(repair_mesh(mesh).mesh).problems if p.repairable] == []
+
+
 @given(soups(), st.sampled_from([0.0, None]))
 @settings(deadline=None, max_examples=100)
 def test_the_maps_lead_back_to_the_same_triangles(mesh, tolerance):
     result = repair_mesh(mesh, merge_tolerance=tolerance)
     assert np.array_equal(mesh.vertices[result.vertex_map], result.mesh.vertices)
     assert (np.diff(result.face_map) > 0).all()
+    assert len(result.new_vertex) == mesh.num_vertices
+    kept = np.flatnonzero(result.new_vertex >= 0)
+    assert np.array_equal(result.mesh.vertices[result.new_vertex[kept]], mesh.vertices[kept])
+    assert set(np.flatnonzero(result.new_vertex < 0)).isdisjoint(mesh.faces[result.face_map].flat)
     old, new = mesh.vertices[mesh.faces[result.face_map]], result.mesh.vertices[result.mesh.faces]
     assert all(sorted(a) == sorted(b) for a, b in zip(old.tolist(), new.tolist()))
 
