@@ -214,10 +214,10 @@ def _pictures(
     elevation: float,
     smooth: bool,
 ) -> list[tuple[Panel, Float[ndarray, "height width 4"]]]:
-    from gaugenet.viz.shading import Model, corner_values, draw
+    from gaugenet.viz.shading import Model, corner_values, expose
 
-    model = Model.of(view.mesh)
     rotation = turned(base_orientation(view.mesh, view.up), azimuth, elevation)
+    exposure = expose(Model.of(view.mesh), rotation, width=layout.width, height=layout.height, smooth=smooth)
     pictures = []
     for panel in panels:
         colors = _panel_colors(view, panel, limits)
@@ -225,16 +225,7 @@ def _pictures(
             continue
         site = view.scalar_site if panel == "scalar" else view.label_site
         corners = corner_values(colors / 255, view.faces, on_faces=site == "face" or panel == "surface")
-        picture = draw(
-            model,
-            corners,
-            rotation,
-            width=layout.width,
-            height=layout.height,
-            crisp=panel != "scalar",
-            smooth=smooth,
-        )
-        pictures.append((panel, picture))
+        pictures.append((panel, exposure.paint(corners, crisp=panel != "scalar")))
     return pictures
 
 
@@ -264,7 +255,8 @@ def _figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
     from matplotlib.figure import Figure
 
     tall, wide, _ = canvas.shape
-    figure = Figure(figsize=(wide / _DPI, tall / _DPI), dpi=_DPI)
+    # The little extra keeps the product with the resolution from being rounded down to a pixel less.
+    figure = Figure(figsize=((wide + 0.01) / _DPI, (tall + 0.01) / _DPI), dpi=_DPI)
     FigureCanvasAgg(figure)
     figure.figimage(np.round(canvas * 255).astype(np.uint8), resize=False)
     return figure

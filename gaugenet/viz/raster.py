@@ -55,7 +55,7 @@ def vertex_openness(
     faces: Int[ndarray, "faces 3"],
     normals: Float[ndarray, "vertices 3"],
     *,
-    directions: int = 96,
+    directions: int | None = None,
     resolution: int = 192,
 ) -> Float[ndarray, "vertices"]:
     """The cosine-weighted share of the sky that each vertex sees past the mesh itself: 1 in the open, 0 in a hole.
@@ -68,9 +68,10 @@ def vertex_openness(
         vertices: `(V, 3)`.
         faces: `(F, 3)`.
         normals: `(V, 3)` unit outward normals.
-        directions: how many directions, spread evenly over the sphere.
+        directions: how many directions, spread evenly over the sphere; fewer for larger meshes unless said.
         resolution: pixels on a side of each depth picture.
     """
+    directions = directions or int(np.clip(1_000_000 / len(vertices), 24, 96))
     center = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
     radius = np.linalg.norm(vertices - center, axis=1).max()
     unit = (vertices - center) / (radius if radius > 0 else 1.0)

@@ -50,6 +50,10 @@ class _Lens:
     column: float
     row: float
 
+    def shrunk(self, factor: int) -> _Lens:
+        """The same view on `factor` times fewer pixels."""
+        return _Lens(self.zoom / factor, self.column / factor, self.row / factor)
+
     def project(self, points: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
         """(column, row, depth); this depth is linear over the picture of a plane."""
         nearness = _CAMERA / (_CAMERA - points[:, 2])
@@ -58,76 +62,105 @@ class _Lens:
         return np.stack([column, row, nearness * _CAMERA], axis=-1)
 
 
-def draw(
+@dataclass(frozen=True)
+class Exposure:
+    """A mesh seen and lit from one side, ready to be painted in different colours.
+
+    Attributes:
+        shape: (height, width, samples along each side of a pixel).
+        hit: `(height * samples, width * samples)`, where the mesh is seen.
+        face: the face at each hit.
+        weights: barycentric weights at each hit.
+        light: what part of each colour channel a white surface would send to the eye.
+        gloss: light added to every colour alike.
+        shadow: `(height, width)`, opacity of the shadow on the ground.
+    """
+
+    shape: tuple[int, int, int]
+    hit: Bool[ndarray, "tall wide"]
+    face: Int[ndarray, "hits"]
+    weights: Float[ndarray, "hits 3"]
+    light: Float[ndarray, "hits 3"]
+    gloss: Float[ndarray, "hits 1"]
+    shadow: Float[ndarray, "height width"]
+
+    def paint(self, corner_colors: Float[ndarray, "faces 3 3"], *, crisp: bool) -> Float[ndarray, "height width 4"]:
+        """The picture in straight-alpha sRGB, in [0, 1].
+
+        Args:
+            corner_colors: sRGB colours in [0, 1] at the corners of each face.
+            crisp: each point takes the colour of its nearest corner (labels) instead of the mixed one (fields).
+        """
+        colors = srgb_to_linear(corner_colors)
+        if crisp:
+            base = colors[self.face, self.weights.argmax(axis=1)]
+        else:
+            base = np.einsum("nc,nck->nk", self.weights, colors[self.face])
+        samples = self.shape[2]
+        image = np.zeros((*self.hit.shape, 4), dtype=np.float32)
+        image[self.hit, :3] = np.clip(base * self.light + self.gloss, 0, 1)
+        image[self.hit, 3] = 1
+        grid = [image[i::samples, j::samples] for i in range(samples) for j in range(samples)]
+        mean = np.sum(grid, axis=0, dtype=np.float64) / samples**2
+        opacity = mean[..., 3] + (1 - mean[..., 3]) * self.shadow
+        rgb = mean[..., :3] / np.maximum(opacity, 1e-9)[..., None]
+        return np.concatenate([linear_to_srgb(rgb), opacity[..., None]], axis=-1)
+
+
+def expose(
     model: Model,
-    corner_colors: Float[ndarray, "faces 3 3"],
     rotation: Float[ndarray, "3 3"],
     *,
     width: int,
     height: int,
-    crisp: bool = True,
     smooth: bool = True,
-    shadow: bool = True,
-    oversample: int = 3,
-) -> Float[ndarray, "height width 4"]:
-    """A picture of the mesh in straight-alpha sRGB, in [0, 1].
+    samples: int = 3,
+) -> Exposure:
+    """See and light a mesh, filling a picture of `width` by `height` pixels.
 
     Args:
         model: the mesh.
-        corner_colors: `(F, 3, 3)` sRGB colours in [0, 1] at the corners of each face.
         rotation: rows right, up, towards the viewer (`gaugenet.viz.camera`).
         width: pixels.
         height: pixels.
-        crisp: each point takes the colour of its nearest corner (labels) instead of the interpolated one (fields).
         smooth: interpolate the normals; otherwise facets are seen.
-        shadow: a soft shadow on the ground below the mesh.
-        oversample: rays along each side of a pixel.
+        samples: rays along each side of a pixel.
     """
     points = (model.mesh.vertices - model.center) / model.radius @ rotation.T
-    tall, wide = height * oversample, width * oversample
-    lens = _fitting_lens(points, wide, tall)
-    pixels = lens.project(points)
-    fragments = rasterize(pixels, model.mesh.faces, tall, wide)
+    lens = _fitting_lens(points, width * samples, height * samples)
+    fragments = rasterize(lens.project(points), model.mesh.faces, height * samples, width * samples)
     hit = fragments.face >= 0
-    image = np.zeros((tall, wide, 4))
-    if shadow:
-        image[..., 3] = _ground_shadow(model, rotation, lens, shape=hit.shape)
-    light = _shade(model, fragments, hit, corner_colors, rotation, crisp=crisp, smooth=smooth)
-    image[hit, :3] = light * _outline(fragments, hit)[hit][:, None]
-    image[hit, 3] = 1
-    return _downsample(image, oversample)
-
-
-def _shade(
-    model: Model,
-    fragments: Fragments,
-    hit: Bool[ndarray, "tall wide"],
-    corner_colors: Float[ndarray, "faces 3 3"],
-    rotation: Float[ndarray, "3 3"],
-    *,
-    crisp: bool,
-    smooth: bool,
-) -> Float[ndarray, "hits 3"]:
-    """Light that leaves each seen point: a warm key light, a cool fill, the sky dimmed where it is hidden."""
     face = fragments.face[hit]
     v, w = fragments.bary[hit].astype(np.float64).T
     weights = np.stack([1 - v - w, v, w], axis=-1)
-    mesh = model.mesh
-    if smooth:
-        normal = np.einsum("nc,nck->nk", weights, model.normals[face])
-    else:
-        normal = mesh.face_normals[face]
+    normal = _normals(model, face, weights, rotation, smooth=smooth)
+    openness = (weights * model.openness[model.mesh.faces[face]]).sum(axis=1)
+    return Exposure(
+        shape=(height, width, samples),
+        hit=hit,
+        face=face,
+        weights=weights,
+        light=_irradiance(normal, openness) * _outline(fragments, hit)[hit][:, None],
+        gloss=_gloss(normal, openness),
+        shadow=_ground_shadow(model, rotation, lens.shrunk(samples), shape=(height, width)),
+    )
+
+
+def _normals(
+    model: Model,
+    face: Int[ndarray, "hits"],
+    weights: Float[ndarray, "hits 3"],
+    rotation: Float[ndarray, "3 3"],
+    *,
+    smooth: bool,
+) -> Float[ndarray, "hits 3"]:
+    """Unit normals in camera coordinates, on the side of the surface that is seen."""
+    facet = model.mesh.face_normals[face]
+    normal = np.einsum("nc,nck->nk", weights, model.normals[face]) if smooth else facet
     normal = normal @ rotation.T
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-    away = (mesh.face_normals[face] @ rotation[2]) < -0.05
-    normal[away] *= -1
-    openness = (weights * model.openness[mesh.faces[face]]).sum(axis=1)
-    colors = srgb_to_linear(corner_colors)
-    if crisp:
-        base = colors[face, weights.argmax(axis=1)]
-    else:
-        base = np.einsum("nc,nck->nk", weights, colors[face])
-    return base * _irradiance(normal, openness) + _gloss(normal, openness)
+    normal[facet @ rotation[2] < -0.05] *= -1
+    return normal
 
 
 def _irradiance(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Float[ndarray, "n 3"]:
@@ -226,16 +259,6 @@ def _fitting_lens(points: Float[ndarray, "vertices 3"], wide: int, tall: int) ->
     zoom = min(zoom, 1.6 * min(wide, tall))
     column, row = np.array([wide, tall]) / 2 - zoom * (low + high) / 2
     return _Lens(zoom, float(column), float(row))
-
-
-def _downsample(image: Float[ndarray, "tall wide 4"], factor: int) -> Float[ndarray, "height width 4"]:
-    """Mean of the samples of each pixel, in linear light and weighted by opacity."""
-    tall, wide, _ = image.shape
-    image = image.copy()
-    image[..., :3] *= image[..., 3:]
-    mean = image.reshape(tall // factor, factor, wide // factor, factor, 4).mean(axis=(1, 3))
-    rgb = mean[..., :3] / np.maximum(mean[..., 3:], 1e-9)
-    return np.concatenate([linear_to_srgb(rgb), mean[..., 3:]], axis=-1)
 
 
 def _unit(v: ndarray) -> ndarray:
