@@ -66,7 +66,7 @@ def evaluate(
     dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
     _check_items(dataset, description.items)
     known = class_indices(dataset.class_names, description.classes)
-    prepared = prepare_all(dataset, predictor.features, predictor.geometry, repair=options.repair, n_jobs=n_jobs)
+    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=options.cache, n_jobs=n_jobs))
 
     keeper = ScoreKeeper(len(description.classes))
     labels: dict[str, ndarray] = {}
@@ -139,7 +139,7 @@ def _add_files(result: dict[str, Any], prepared: list[Prepared]) -> None:
     for entry, one in zip(result["meshes"], prepared, strict=True):
         entry["file"] = str(one.sample.path.resolve()) if one.sample.path else None
         if one.repairs:
-            entry["repairs"] = list(one.repairs)
+            entry["repairs"] = one.repairs
 
 
 def _summary(checks: dict[str, GaugeCheck]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from gaugenet.data import RandomRotation
 from gaugenet.groups import group_from_name
-from gaugenet.tasks.data_options import DataOptions, GeometryOptions
+from gaugenet.tasks.data_options import DataOptions, GeometryOptions, Repair
 from gaugenet.tasks.losses import face_log_probabilities
 from gaugenet.tasks.outputs import log_probabilities
-from gaugenet.tasks.preparation import Prepared
+from gaugenet.tasks.preparation import Preparation, Prepared
 from gaugenet.tasks.run import Which, load_run
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,10 @@ class Predictor:
             logger.info("All inputs are invariant under rotations: averaging over rotations would change nothing.")
             tta = 0
         self.rotations = max(0, tta - 1)
+
+    def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
+        """How meshes must be prepared for this network."""
+        return Preparation(self.features, self.geometry, repair, cache, n_jobs)
 
     def __call__(self, prepared: Prepared) -> Probabilities:
         """Probabilities on the faces and vertices of the original mesh, or of the whole mesh."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gaugenet.tasks.losses import Corners
 from gaugenet.tasks.schedule import Schedule
@@ -25,6 +26,8 @@ class OptimOptions:
         smoothing: label smoothing in [0, 1).
         ema: decay of the averaged weights that are validated and saved, per step; 0 does not average.
         patience: stop after so many epochs without better validation; 0 never stops early.
+        loss_on: items compares with the labels as given; vertices, where labels are of faces, with their shares
+            around each vertex.
         corners: how vertex scores become face probabilities: average of probabilities or of logits.
     """
 
@@ -36,6 +39,7 @@ class OptimOptions:
     smoothing: float = 0.1
     ema: float = 0.995
     patience: int = 0
+    loss_on: Literal["items", "vertices"] = "items"
     corners: Corners = "probabilities"
 
     def __post_init__(self) -> None:

@@ -22,12 +22,17 @@ def item_log_probabilities(
         model: network, `model(x, graph) -> (N, classes)`.
         graph: a `GaugeGraph` or a batch of them, with features `x`.
         items: `"vertex"`: softmax at each vertex; `"face"`: see `face_log_probabilities`; `"mesh"`: softmax of the
-            area-weighted mean of the scores over each mesh, which does not depend on how finely a part is triangulated.
+            area-weighted mean of the scores over each mesh, which does not depend on how finely a part is triangulated
+            (or of the network's own scores if it gives one row a mesh).
         corners: how three vertices make a face.
     """
+    return log_probabilities(vertex_scores(model, graph), graph, items, corners=corners)
+
+
+def vertex_scores(model: nn.Module, graph: Any) -> Float[Tensor, "vertices classes"]:
+    """What the network says, in float32 even under autocast (float64 stays)."""
     scores = model(graph.x, graph)
-    scores = scores if scores.dtype == torch.float64 else scores.float()
-    return log_probabilities(scores, graph, items, corners=corners)
+    return scores if scores.dtype == torch.float64 else scores.float()
 
 
 def log_probabilities(
@@ -43,7 +48,8 @@ def log_probabilities(
     if items == "face":
         return face_log_probabilities(scores, graph.face, corners=corners)
     if items == "mesh":
-        return torch.log_softmax(_area_mean(scores, graph), dim=-1)
+        pooled = scores.shape[0] != graph.pos.shape[0]
+        return torch.log_softmax(scores if pooled else _area_mean(scores, graph), dim=-1)
     raise ValueError(f"Expected `items` to be 'face', 'vertex' or 'mesh', got {items!r}.")
 
 

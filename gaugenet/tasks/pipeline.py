@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from gaugenet.tasks.files import write_text
 from gaugenet.tasks.history import METRICS
 from gaugenet.tasks.loading import GraphDataModule
 from gaugenet.tasks.options import OptimOptions, TaskError
-from gaugenet.tasks.preparation import ITEMS, Prepared, prepare_all
+from gaugenet.tasks.preparation import ITEMS, Preparation, Prepared, prepare_all
 from gaugenet.tasks.run import DESCRIPTION, WEIGHTS, RunDescription, build_model
 from gaugenet.tasks.task import GaugeTask
 from gaugenet.tasks.training import fit
@@ -81,9 +80,10 @@ def train(
     train_set = open_dataset(task, data, "train")
     val_set = open_dataset(task, data, "val") if has_validation(task, data) else None
     features = data.input_features()
-    prepare = partial(prepare_all, features=features, geometry=geometry, repair=data.repair, n_jobs=data.n_jobs)
-    prepared = prepare(train_set, description="preparing training meshes")
-    held_out = prepare(val_set, description="preparing validation meshes") if val_set is not None else []
+    soft = optim.loss_on == "vertices"
+    how = Preparation(features, geometry, data.repair, data.cache, data.n_jobs, soft_labels=soft)
+    prepared = prepare_all(train_set, how, description="preparing training meshes")
+    held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
 
     seed_everything(seed, verbose=False)
     items = ITEMS[train_set.label_kind]

@@ -1,24 +1,21 @@
-"""From labelled meshes to graphs with features: repaired where allowed, in parallel, with a way back."""
+"""Labelled meshes as graphs for a network, each with the way back to the mesh as it was given; all bad ones named."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet.data import IGNORE_LABEL, DataError, InputFeatures, MeshDataset, MeshSample
+from gaugenet import data
+from gaugenet.data import DataError, InputFeatures, MeshDataset, MeshSample
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.hierarchy import hierarchy
-from gaugenet.geometry.mesh import MeshError, TriangleMesh
-from gaugenet.geometry.repair import repair_mesh
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.data_options import GeometryOptions, Repair
 from gaugenet.tasks.outputs import Items
@@ -27,6 +24,28 @@ from gaugenet.tasks.progress import progress
 logger = logging.getLogger(__name__)
 
 ITEMS: dict[str, Items] = {"faces": "face", "vertices": "vertex", "shape": "mesh"}
+_LABELS = ("name", "repairs", "vertex_map", "face_map", "face_y", "y", "y_soft")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How meshes become graphs.
+
+    Attributes:
+        features: what the network sees.
+        geometry: options of the gauge graph.
+        repair: which repairs are allowed.
+        cache: folder of prepared meshes, or none.
+        n_jobs: threads; -1 uses all cores.
+        soft_labels: also keep the shares of the classes around each vertex, as `y_soft`.
+    """
+
+    features: InputFeatures
+    geometry: GeometryOptions = field(default_factory=GeometryOptions)
+    repair: Repair = "lossless"
+    cache: Path | None = None
+    n_jobs: int = -1
+    soft_labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,8 +54,8 @@ class Prepared:
 
     Attributes:
         sample: the labelled mesh as it was read.
-        graph: gauge graph of the mesh, repaired where need was, with `y` and with the features that do not depend
-            on the pose; `x` is not assembled yet.
+        graph: gauge graph of the mesh, repaired where need was, with `y` (where there are labels) and with the
+            features that do not depend on the pose; `x` is not assembled yet.
         vertex_map, face_map: for each vertex and face of the graph the one of `sample.mesh` it comes from.
         repairs: what was repaired, in words; empty for a mesh that was fine.
     """
@@ -45,7 +64,7 @@ class Prepared:
     graph: GaugeGraph
     vertex_map: Int[ndarray, "vertices"]
     face_map: Int[ndarray, "faces"]
-    repairs: tuple[str, ...] = ()
+    repairs: str = ""
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
         """Values on the graph's faces or vertices, carried to those of the original mesh.
@@ -68,42 +87,35 @@ class Prepared:
         return out
 
 
-def prepare(
-    sample: MeshSample, features: InputFeatures, geometry: GeometryOptions, *, repair: Repair = "lossless"
-) -> Prepared:
-    """The graph of one labelled mesh.
+def prepare(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
+    """The graph of one labelled mesh (see `gaugenet.data.prepare`).
 
     Raises:
-        MeshError: the mesh is unusable, and `repair` does not allow what would help; the message names the file.
+        MeshError: the mesh is unusable, and the repairs that are allowed do not help; the message names the file.
     """
-    name = sample.path or sample.name
-    try:
-        mesh, vertex_map, face_map, repairs = _usable(sample.mesh, geometry, repair)
-        graph = hierarchy(
-            mesh,
-            group_from_name(geometry.group),
-            levels=geometry.levels,
-            ratio=geometry.ratio,
-            mean_neighbors=geometry.mean_neighbors,
-            max_neighbors=geometry.max_neighbors,
-            frames=geometry.frames,
-            seed=0 if geometry.frames == "random" else None,
-        )
-    except ValueError as error:
-        raise MeshError(f"{name}: {error}") from error
-    graph = features.prepare(graph)
-    graph.y = torch.from_numpy(np.ascontiguousarray(_labels(sample, vertex_map, face_map)))
-    return Prepared(sample, graph, vertex_map, face_map, repairs)
+    [graph] = data.prepare(
+        [sample],
+        group_from_name(how.geometry.group),
+        how.features,
+        repair=how.repair,
+        cache_dir=how.cache,
+        n_jobs=1,
+        num_classes=num_classes,
+        seed=0 if how.geometry.frames == "random" else None,
+        **{name: value for name, value in asdict(how.geometry).items() if name != "group"},
+    )
+    held = {name: graph[name] for name in _LABELS if name in graph}
+    for name in held:
+        del graph[name]
+    if (labels := held.get("face_y", held.get("y"))) is not None:
+        graph.y = labels
+    if how.soft_labels and "y_soft" in held:
+        graph.y_soft = held["y_soft"]
+    return Prepared(sample, graph, held["vertex_map"].numpy(), held["face_map"].numpy(), held["repairs"])
 
 
 def prepare_all(
-    dataset: MeshDataset | Sequence[MeshSample],
-    features: InputFeatures,
-    geometry: GeometryOptions,
-    *,
-    repair: Repair = "lossless",
-    n_jobs: int = -1,
-    description: str = "preparing meshes",
+    samples: Sequence[MeshSample], how: Preparation, *, description: str = "preparing meshes"
 ) -> list[Prepared]:
     """All graphs of a data set, in its order, prepared in parallel.
 
@@ -113,94 +125,52 @@ def prepare_all(
     Raises:
         DataError: one or several meshes are unusable; every one of them is named.
     """
-    jobs: Iterable[Callable[[], MeshSample]]
-    if isinstance(dataset, MeshDataset):
-        jobs = [_Read(dataset, path) for path in dataset.paths]
-    else:
-        jobs = [_Given(sample) for sample in dataset]
-    done = _parallel(jobs, features, geometry, repair, n_jobs, description)
-    problems = [result for result in done if isinstance(result, str)]
+    num_classes = samples.num_classes if isinstance(samples, MeshDataset) else None
+    results = prepare_each(
+        [partial(samples.__getitem__, index) for index in range(len(samples))],
+        how,
+        num_classes=num_classes,
+        description=description,
+    )
+    problems = [result for result in results if isinstance(result, str)]
     if problems:
         shown = "\n".join(problems[:10]) + ("\n..." if len(problems) > 10 else "")
-        raise DataError(f"{len(problems)} of {len(done)} meshes cannot be used:\n{shown}")
-    prepared = [result for result in done if isinstance(result, Prepared)]
+        raise DataError(f"{len(problems)} of {len(results)} meshes cannot be used:\n{shown}")
+    prepared = [result for result in results if isinstance(result, Prepared)]
     _report_repairs(prepared)
     return prepared
 
 
-def _parallel(
-    jobs: Iterable[Any], features: InputFeatures, geometry: GeometryOptions, repair: Repair, n_jobs: int, text: str
+def prepare_each(
+    readers: Sequence[Callable[[], MeshSample]],
+    how: Preparation,
+    *,
+    num_classes: int | None = None,
+    description: str = "preparing meshes",
 ) -> list[Prepared | str]:
+    """For each reader of a mesh its graph, or the reason why there is none."""
     from joblib import Parallel, delayed
 
-    jobs = list(jobs)
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_prepare_or_explain)(job, features, geometry, repair) for job in jobs
+    results = Parallel(n_jobs=how.n_jobs, prefer="threads", return_as="generator")(
+        delayed(_prepare_or_explain)(reader, how, num_classes) for reader in readers
     )
     done = []
-    with progress(len(jobs), text) as bar:
+    with progress(len(readers), description) as bar:
         for result in results:
             done.append(result)
             bar.advance()
     return done
 
 
-@dataclass(frozen=True)
-class _Read:
-    dataset: MeshDataset
-    path: Path
-
-    def __call__(self) -> MeshSample:
-        return self.dataset.read(self.path)
-
-
-@dataclass(frozen=True)
-class _Given:
-    sample: MeshSample
-
-    def __call__(self) -> MeshSample:
-        return self.sample
-
-
-def _prepare_or_explain(
-    read: Callable[[], MeshSample], features: InputFeatures, geometry: GeometryOptions, repair: Repair
-) -> Prepared | str:
+def _prepare_or_explain(read: Callable[[], MeshSample], how: Preparation, num_classes: int | None) -> Prepared | str:
     try:
-        return prepare(read(), features, geometry, repair=repair)
+        return prepare(read(), how, num_classes=num_classes)
     except (ValueError, OSError) as error:
         return str(error)
 
 
-def _usable(
-    mesh: TriangleMesh, geometry: GeometryOptions, repair: Repair
-) -> tuple[TriangleMesh, ndarray, ndarray, tuple[str, ...]]:
-    """The mesh itself, or what a permitted repair makes of it; vertex and face map; what was done."""
-    from gaugenet.geometry.defects import require_usable
-
-    everything = np.arange(mesh.num_vertices), np.arange(mesh.num_faces)
-    try:
-        require_usable(mesh, oriented=group_from_name(geometry.group).orientation_preserving)
-        return (mesh, *everything, ())
-    except MeshError:
-        if repair == "never":
-            raise
-        result = repair_mesh(mesh)
-        if repair == "lossless" and len(result.face_map) < mesh.num_faces:
-            raise
-        require_usable(result.mesh, oriented=group_from_name(geometry.group).orientation_preserving)
-        return result.mesh, result.vertex_map, result.face_map, tuple(str(action) for action in result.actions)
-
-
-def _labels(sample: MeshSample, vertex_map: ndarray, face_map: ndarray) -> Int[ndarray, "items"]:
-    if sample.face_labels is not None:
-        return sample.face_labels[face_map]
-    if sample.vertex_labels is not None:
-        return sample.vertex_labels[vertex_map]
-    return np.array([IGNORE_LABEL if sample.label is None else sample.label])
-
-
 def _report_repairs(prepared: Sequence[Prepared]) -> None:
-    kinds = Counter(action.split(":")[0] for p in prepared for action in p.repairs)
+    kinds = Counter(action.split(":")[0] for p in prepared if p.repairs for action in p.repairs.split("; "))
     count = sum(bool(p.repairs) for p in prepared)
     if count:
         what = ", ".join(f"{kind} in {n}" for kind, n in kinds.items())

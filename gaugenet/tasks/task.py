@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from gaugenet.tasks.losses import IGNORE, mean_over_graphs, smoothed_nll
+from gaugenet.tasks.losses import IGNORE, mean_over_graphs, smoothed_nll, soft_nll
 from gaugenet.tasks.options import OptimOptions, TaskError
-from gaugenet.tasks.outputs import Items, item_graph, item_log_probabilities
+from gaugenet.tasks.outputs import Items, item_graph, log_probabilities, vertex_graph, vertex_scores
 from gaugenet.tasks.schedule import learning_rate_factor
 
 
@@ -43,7 +43,7 @@ class GaugeTask(LightningModule):
 
     def log_probabilities(self, graph: Any) -> Float[Tensor, "items classes"]:
         """Log-probabilities of the classes, one row an item."""
-        return item_log_probabilities(self.model, graph, self.items, corners=self.options.corners)
+        return log_probabilities(vertex_scores(self.model, graph), graph, self.items, corners=self.options.corners)
 
     # --- training -----------------------------------------------------------------------------------------------
 
@@ -56,8 +56,12 @@ class GaugeTask(LightningModule):
         torch.manual_seed(int(sequence.generate_state(1)[0]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        log_prob = self.log_probabilities(batch)
-        loss = self._loss(log_prob, batch, self.options.smoothing)
+        scores = vertex_scores(self.model, batch)
+        log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
+        if self.options.loss_on == "vertices" and self.items == "face":
+            loss = self._vertex_loss(scores, batch)
+        else:
+            loss = self._loss(log_prob, batch, self.options.smoothing)
         total = loss.detach()
         self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
         self._log("train_loss", total, _num_graphs(batch))
@@ -87,6 +91,14 @@ class GaugeTask(LightningModule):
         values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
         weight = (batch.y != IGNORE).to(values.dtype)
         return mean_over_graphs(values, item_graph(batch, self.items), _num_graphs(batch), weight=weight)
+
+    def _vertex_loss(self, scores: Tensor, batch: Any) -> Tensor:
+        """Cross entropy at each vertex against the shares of the classes around it, smoothed."""
+        s, target = self.options.smoothing, batch.y_soft.to(scores.dtype)
+        labelled = target.sum(dim=1, keepdim=True)
+        target = (1 - s) * target + s * labelled / scores.shape[1]
+        values = soft_nll(torch.log_softmax(scores, dim=1), target)
+        return mean_over_graphs(values, vertex_graph(batch), _num_graphs(batch), weight=labelled[:, 0])
 
     def _log(self, name: str, value: Tensor, batch_size: int) -> None:
         self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
