@@ -18,6 +18,7 @@ from gaugenet.geometry.topology import (
     degenerate_faces,
     duplicate_faces,
     finite_vertices,
+    numbered,
     referenced_vertices,
 )
 
@@ -110,11 +111,10 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
     old = mesh.faces[face_map]
     cut, vertex_map, new_vertex, cut_counts = _cut(surface, old)
     oriented, turned, non_orientable = _orient(cut)
-    unused = np.setdiff1d(np.arange(mesh.num_vertices), old)
     counts |= cut_counts
     counts["turned_faces"] = turned
     counts["dropped_non_finite_vertices"] = int((~finite).sum())
-    counts["dropped_unreferenced_vertices"] = int(finite[unused].sum())
+    counts["dropped_unreferenced_vertices"] = int((finite & (new_vertex < 0)).sum())
     actions = tuple(RepairAction(name, count) for name, count in counts.items() if count)
     return RepairResult(oriented, vertex_map, new_vertex, face_map, actions, non_orientable)
 
@@ -145,8 +145,7 @@ def _cut(
     """
     topology = Topology(surface, proper=np.ones(surface.num_faces, dtype=bool))
     corner_old = old.reshape(-1)
-    first, fan = np.unique(topology.cut_fans, return_inverse=True)
-    fan = fan.reshape(-1)
+    first, fan = numbered(topology.cut_fans)
     fan_old = np.full(len(first), np.iinfo(np.int64).max)
     np.minimum.at(fan_old, fan, corner_old)
     order = np.lexsort((first, fan_old))

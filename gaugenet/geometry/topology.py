@@ -109,6 +109,14 @@ def _all_but_first(key: ndarray, items: ndarray, size: int) -> ndarray:
     return later
 
 
+def numbered(root: Int[ndarray, "items"]) -> tuple[Int[ndarray, "sets"], Int[ndarray, "items"]]:
+    """First member of each set, and the number of each item's set, from sets named by their first member."""
+    first = np.flatnonzero(root == np.arange(len(root)))
+    number = np.empty(len(root), dtype=np.int64)
+    number[first] = np.arange(len(first))
+    return first, number[root]
+
+
 def _square(v: ndarray) -> ndarray:
     return np.einsum("ij,ij->i", v, v)
 
@@ -205,7 +213,7 @@ class Topology:
     @cached_property
     def fans_per_vertex(self) -> Int[ndarray, "vertices"]:
         """How many fans of faces meet at each vertex: 0 if unreferenced, 1 on a manifold, 2 at a bow tie."""
-        first = np.flatnonzero(self.fans == np.arange(len(self.fans)))
+        first, _ = numbered(self.fans)
         return np.bincount(self.mesh.faces.reshape(-1)[first], minlength=self.mesh.num_vertices)
 
     @cached_property
@@ -222,7 +230,7 @@ class Topology:
     def euler_characteristics(self) -> Int[ndarray, "pieces"]:
         """V - E + F of each piece, counting fans as vertices and cutting along non-manifold edges."""
         orientation = self.orientation
-        first = np.unique(self.cut_fans)
+        first, _ = numbered(self.cut_fans)
         vertices = np.bincount(orientation.piece[first // 3], minlength=orientation.num_pieces)
         sides = np.where(self.mesh.edge_face_count == 2, 0.5, 1.0)[self.mesh.halfedge_to_edge]
         edges = orientation.per_piece(sides.reshape(-1, 3).sum(axis=1))
@@ -255,8 +263,8 @@ class Topology:
     def orientation(self) -> Orientation:
         one, other = self.two_sided_pairs
         root, turned, conflict = _connect_signed(self.mesh.num_faces, one // 3, other // 3, self.aligned)
-        first, piece = np.unique(root, return_inverse=True)
-        return Orientation(piece.reshape(-1), turned, ~conflict[first])
+        first, piece = numbered(root)
+        return Orientation(piece, turned, ~conflict[first])
 
 
 @njit(cache=True)
