@@ -1,6 +1,7 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
 from gaugenet.data.augment import RandomGauge, RandomMirror, RandomRotation, RandomScale
+from gaugenet.data.cache import GraphCache
 from gaugenet.data.faust import FaustRegistrations
 from gaugenet.data.features import (
     Curvatures,
@@ -22,15 +23,19 @@ from gaugenet.data.labels import (
     vertex_to_face,
 )
 from gaugenet.data.meshcnn import MeshCNNSegmentation, source_of
+from gaugenet.data.prepare import GaugeDataset, add_targets, prepare
 from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
 from gaugenet.data.shrec import ShrecClassification
 from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
+from gaugenet.data.usable import UsableMesh, usable_mesh
 
 __all__ = [
     "IGNORE_LABEL",
     "Curvatures",
     "DataError",
     "FaustRegistrations",
+    "GaugeDataset",
+    "GraphCache",
     "HeatKernelSignature",
     "InputFeature",
     "InputFeatures",
@@ -48,12 +53,16 @@ __all__ = [
     "ShrecClassification",
     "TangentAxes",
     "TangentGradient",
+    "UsableMesh",
     "WaveKernelSignature",
+    "add_targets",
     "face_to_vertex_distribution",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
+    "prepare",
     "source_of",
+    "usable_mesh",
     "vertex_to_face",
 ]
