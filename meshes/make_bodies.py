@@ -15,17 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-
-if __package__:
-    from .generator.plan import SEED, entries
-    from .generator.ply import ply_bytes
-    from .generator.sampler import make_body
-    from .generator.skeleton import CLASSES
-else:
-    from generator.plan import SEED, entries
-    from generator.ply import ply_bytes
-    from generator.sampler import make_body
-    from generator.skeleton import CLASSES
+from generator.plan import SEED, entries
+from generator.ply import ply_bytes
+from generator.sampler import make_body
+from generator.skeleton import CLASSES
 
 FOLDER = Path(__file__).parent / "bodies"
 

@@ -95,21 +95,21 @@ def _fill_grid(grid: np.ndarray, origin: np.ndarray, spacing: float, bones: list
     return grid
 
 
-def body_gradient(body: Body, points: np.ndarray, *, step: float = 1e-4) -> np.ndarray:
-    """Gradient `(N, 3)` of the field by central differences."""
-    offsets = step * np.eye(3)
-    return np.stack(
-        [(body_distance(body, points + o) - body_distance(body, points - o)) / (2 * step) for o in offsets], axis=-1
-    )
+def project_to_skin(body: Body, points: np.ndarray, *, steps: int = 3, difference: float = 1e-5) -> np.ndarray:
+    """Newton steps along the gradient onto the zero set, each at most 0.02 long.
 
-
-def project_to_skin(body: Body, points: np.ndarray, *, steps: int = 3) -> np.ndarray:
-    """Newton steps along the gradient onto the zero set, each at most 0.02 long."""
+    Args:
+        body: the field's body.
+        points: `(N, 3)`.
+        steps: how many steps.
+        difference: width of the forward differences that give the gradient.
+    """
     for _ in range(steps):
-        gradient = body_gradient(body, points)
-        squared = np.maximum((gradient * gradient).sum(-1), 0.05)
-        move = np.clip(body_distance(body, points) / np.sqrt(squared), -0.02, 0.02)
-        points = points - (move / np.sqrt(squared))[:, None] * gradient
+        value = body_distance(body, points)
+        ahead = [body_distance(body, points + offset) for offset in difference * np.eye(3)]
+        gradient = (np.stack(ahead, axis=-1) - value[:, None]) / difference
+        slope = np.sqrt(np.maximum((gradient * gradient).sum(-1), 0.05))
+        points = points - (np.clip(value / slope, -0.02, 0.02) / slope)[:, None] * gradient
     return points
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -214,7 +215,7 @@ def _leg(person: Person, hip: np.ndarray, side: float, pose: tuple[float, float,
     ankle = knee + 0.46 * length * shin
     heel = ankle + 0.03 * shin - 0.018 * toes
     ball = ankle + 0.038 * shin + 0.085 * toes
-    flat = {"side": (0.0, 1.0, 0.0), "deep": 0.75}
+    flat: dict[str, Any] = {"side": (0.0, 1.0, 0.0), "deep": 0.75}
     return [
         Bone(hip, knee, (0.066 * g, 0.043 * g), UPPER_HIND, bulge=0.003, blend=0.03),
         Bone(knee, calf, (0.042 * g, 0.043 * g), LOWER_HIND, blend=0.015),

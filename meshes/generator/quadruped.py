@@ -1,11 +1,12 @@
-"""Animals with four limbs, from lizard to giraffe, and those that stand up on two of them."""
+"""The flesh of animals with four limbs, from lizard to giraffe, and of those that stand up on two of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from .animal import Animal, AnimalPose, Ears, Leg
 from .skeleton import (
     HEAD,
     LOWER_FRONT,
@@ -22,134 +23,6 @@ from .skeleton import (
     hanging,
     tapered,
 )
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One pair of legs: lengths in body units, angles in degrees, radii at hip, knee, hock and foot.
-
-    `offset` (to the side) and `drop` (down) of the hip are fractions of the girth there.
-    """
-
-    length: float
-    radii: tuple[float, float, float, float]
-    shares: tuple[float, float, float] = (0.5, 0.29, 0.21)
-    swings: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    spreads: tuple[float, float, float] = (4.0, 0.0, 0.0)
-    offset: float = 0.6
-    drop: float = 0.35
-    foot: tuple[float, float] = (0.03, 0.03)
-    flat: float = 0.8
-
-
-@dataclass(frozen=True)
-class Ears:
-    """A pair of flattened cones on the head: ears, horns, tusks.
-
-    `out`, `up`, `back` give their direction, `apart`, `above`, `ahead` where they sit, in units of the skull;
-    `face` says along which axis of the head they are broad.
-    """
-
-    length: float
-    radii: tuple[float, float]
-    out: float = 0.5
-    up: float = 1.0
-    back: float = 0.2
-    face: str = "side"
-    deep: float = 0.5
-    apart: float = 0.6
-    above: float = 0.62
-    ahead: float = -0.15
-
-
-@dataclass(frozen=True)
-class Animal:
-    """Proportions of a species; lengths in body units (about a body length), angles in degrees."""
-
-    torso: float = 0.36
-    girth: tuple[float, float, float] = (0.105, 0.115, 0.115)
-    wide: float = 0.85
-    upright: float = 0.0
-    neck: float = 0.24
-    neck_pitch: float = 50.0
-    neck_radii: tuple[float, float] = (0.085, 0.05)
-    skull: float = 0.06
-    face: float = 0.15
-    muzzle: float = 0.038
-    head_pitch: float = -35.0
-    head_wide: float = 0.85
-    trunk: float = 0.0
-    ears: Ears | None = None
-    horns: tuple[Ears, ...] = ()
-    front: Leg = field(default_factory=lambda: Leg(0.42, (0.065, 0.04, 0.03, 0.028)))
-    hind: Leg = field(default_factory=lambda: Leg(0.44, (0.09, 0.05, 0.032, 0.028), swings=(18.0, -28.0, 4.0)))
-    tail: float = 0.3
-    tail_radii: tuple[float, float] = (0.03, 0.02)
-    tail_pitch: float = -50.0
-    tail_curl: float = -15.0
-    tuft: float = 0.0
-    stride: float = 18.0
-    sway: float = 8.0
-
-
-@dataclass(frozen=True)
-class AnimalPose:
-    """Joint angles in degrees, added to those at rest."""
-
-    bend: float
-    arch: float
-    neck: tuple[float, float]
-    head: tuple[float, float]
-    legs: tuple[tuple[float, float], ...]
-    tail: tuple[float, float, float]
-
-
-def draw_animal_pose(animal: Animal, rng: np.random.Generator) -> AnimalPose:
-    """A walking, trotting or standing pose, with the head and tail anywhere comfortable."""
-    stride = animal.stride * rng.uniform(0.3, 1.25)
-    phase = rng.uniform(0, 2 * np.pi)
-    legs = []
-    for shift in (0.0, np.pi, np.pi * rng.uniform(0.8, 1.2), rng.normal(0, 0.4)):  # front left, right, hind ...
-        swing = stride * np.sin(phase + shift) + rng.normal(0, 3)
-        legs.append((float(swing), float(max(0.0, 1.2 * stride * np.cos(phase + shift)) + abs(rng.normal(0, 4)))))
-    return AnimalPose(
-        bend=float(rng.normal(0, animal.sway)),
-        arch=float(rng.normal(0, 4)),
-        neck=(float(rng.normal(0, 11)), float(rng.normal(0, 14))),
-        head=(float(rng.normal(0, 9)), float(rng.normal(0, 14))),
-        legs=tuple(legs),
-        tail=(float(rng.normal(0, 14)), float(rng.normal(0, 9)), float(rng.normal(0, 15))),
-    )
-
-
-def vary(animal: Animal, rng: np.random.Generator, *, spread: float = 0.1) -> Animal:
-    """Another animal of the species: every length and thickness changed by a factor around 1."""
-
-    def factor(scale: float = 1.0) -> float:
-        return float(np.exp(spread * scale * np.clip(rng.normal(), -2, 2)))
-
-    stout, leggy = factor(), factor()
-    scaled = lambda values, f: tuple(v * f for v in values)  # noqa: E731
-    legs = [
-        replace(leg, length=leg.length * leggy, radii=scaled(leg.radii, factor(0.7) * stout**0.5))
-        for leg in (animal.front, animal.hind)
-    ]
-    ears = animal.ears and replace(animal.ears, length=animal.ears.length * factor(1.5))
-    return replace(
-        animal,
-        torso=animal.torso * factor(),
-        girth=scaled(animal.girth, stout),
-        neck=animal.neck * factor(),
-        neck_radii=scaled(animal.neck_radii, stout**0.7),
-        skull=animal.skull * factor(0.7),
-        face=animal.face * factor(),
-        front=legs[0],
-        hind=legs[1],
-        ears=ears,
-        horns=tuple(replace(h, length=h.length * factor(1.5)) for h in animal.horns),
-        tail=animal.tail * factor(1.5),
-        tail_radii=scaled(animal.tail_radii, factor(0.7)),
-    )
 
 
 def build_animal(animal: Animal, pose: AnimalPose) -> Body:
@@ -192,7 +65,7 @@ def _add_head(body: Body, animal: Animal, pose: AnimalPose, spine: list[np.ndarr
     crown = np.cross(facing, left)
     skull = points[-1] + 0.45 * animal.skull * (facing + crown)
     nose = skull + animal.face * facing - 0.25 * animal.skull * crown
-    options = {"side": tuple(left), "wide": animal.head_wide, "blend": 0.03}
+    options: dict[str, Any] = {"side": tuple(left), "wide": animal.head_wide, "blend": 0.03}
     body.trunk.append(
         Bone(skull, skull + 0.3 * animal.face * facing, (animal.skull, 0.8 * animal.skull), HEAD, **options)
     )
@@ -210,9 +83,9 @@ def _ear(pair: Ears, skull: np.ndarray, size: float, facing: np.ndarray, out: np
     base = skull + size * (pair.above * crown + pair.apart * out + pair.ahead * facing)
     along = pair.out * out + pair.up * crown - pair.back * facing
     along = along / np.linalg.norm(along)
-    flat = {"side": out, "forward": facing, "up": crown}[pair.face]
+    broad = {"side": out, "forward": facing, "up": crown}[pair.face]
     return Bone(
-        base, base + pair.length * along, pair.radii, HEAD, side=tuple(flat), wide=1.0, deep=pair.deep, blend=0.02
+        base, base + pair.length * along, pair.radii, HEAD, side=tuple(broad), wide=1.0, deep=pair.deep, blend=0.02
     )
 
 

@@ -71,11 +71,10 @@ def _angle_sums(vertices: np.ndarray, edges: np.ndarray, opposite: np.ndarray) -
 
 def _stays_smooth(vertices: np.ndarray, a: int, b: int, c: int, d: int) -> bool:
     """Whether the triangles (a, d, c), (d, b, c) keep facing the way (a, b, c), (b, a, d) did."""
-    p, q, r, s = vertices[[a, b, c, d]]
-    n1, n2 = np.cross(q - p, r - p), np.cross(p - q, s - q)
-    m1, m2 = np.cross(s - p, r - p), np.cross(q - s, r - s)
-    mean = n1 / np.linalg.norm(n1) + n2 / np.linalg.norm(n2)
-    return all(float(m @ mean) > 0.6 * np.linalg.norm(m) * np.linalg.norm(mean) for m in (m1, m2))
+    p, q, r, s = vertices[[a, b, c, d]].tolist()
+    n1, n2, m1, m2 = (np.array(_triangle_normal(*corners)) for corners in ((p, q, r), (q, p, s), (p, s, r), (s, q, r)))
+    mean = n1 / np.sqrt((n1 * n1).sum()) + n2 / np.sqrt((n2 * n2).sum())
+    return all((m * mean).sum() > 0.6 * np.sqrt((m * m).sum() * (mean * mean).sum()) for m in (m1, m2))
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -155,16 +154,15 @@ def _split_edges(faces: np.ndarray, edges: np.ndarray, first_new: int) -> np.nda
     result: list[tuple[int, int, int]] = []
     for a, b, c in faces.tolist():
         corners = (a, b, c)
-        new = [middle.get((min(u, v), max(u, v))) for u, v in ((a, b), (b, c), (c, a))]
-        count = sum(m is not None for m in new)
+        new = [middle.get((min(u, v), max(u, v)), -1) for u, v in ((a, b), (b, c), (c, a))]
+        count = sum(m >= 0 for m in new)
+        # Turn the face so that its only new vertex, or its only edge without one, comes first.
+        k = next((i for i in range(3) if (new[i] < 0) == (count == 2)), 0) if count in (1, 2) else 0
+        x, y, z = corners[k:] + corners[:k]
+        m, n, o = new[k:] + new[:k]
         if count == 0:
             result.append(corners)
-            continue
-        # Turn so that the missing (two new) or the only (one new) edge comes first.
-        k = next(i for i in range(3) if (new[i] is None) == (count == 2)) if count < 3 else 0
-        x, y, z = corners[k], corners[(k + 1) % 3], corners[(k + 2) % 3]
-        m, n, o = new[k], new[(k + 1) % 3], new[(k + 2) % 3]
-        if count == 1:
+        elif count == 1:
             result += [(x, m, z), (m, y, z)]
         elif count == 2:
             result += [(x, y, n), (x, n, o), (o, n, z)]
@@ -232,10 +230,19 @@ def _may_collapse(vertices: np.ndarray, faces: np.ndarray, around: list[set[int]
     ring_gone = {int(v) for f in around[gone] for v in faces[f]} - {keep, gone}
     if len(shared) != 2 or len(ring_keep & ring_gone) != 2 or len(ring_keep | ring_gone) < 4:
         return False
-    for f in around[gone] - shared:
-        old = vertices[faces[f]]
-        new = np.where((faces[f] == gone)[:, None], vertices[keep], old)
-        n, m = np.cross(old[1] - old[0], old[2] - old[0]), np.cross(new[1] - new[0], new[2] - new[0])
-        if float(n @ m) <= 0.5 * np.linalg.norm(n) * np.linalg.norm(m):
+    there = vertices[keep].tolist()
+    for f in sorted(around[gone] - shared):
+        old = vertices[faces[f]].tolist()
+        new = [there if v == gone else p for v, p in zip(faces[f].tolist(), old, strict=True)]
+        n, m = _triangle_normal(*old), _triangle_normal(*new)
+        along = sum(x * y for x, y in zip(n, m, strict=True))
+        if along <= 0 or along * along <= 0.25 * sum(x * x for x in n) * sum(y * y for y in m):
             return False
     return True
+
+
+def _triangle_normal(a: list[float], b: list[float], c: list[float]) -> tuple[float, float, float]:
+    """Cross product of two sides; plain floats, because numpy takes longer to start than this to finish."""
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .animal import draw_animal_pose, vary
 from .field import clearance
 from .person import build_person, draw_person, draw_person_pose
-from .quadruped import build_animal, draw_animal_pose, vary
+from .quadruped import build_animal
 from .skeleton import Body
 from .species import ANIMALS
 from .surface import BadSurface, LabelledMesh, mesh_body

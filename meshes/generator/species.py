@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .quadruped import Animal, Ears, Leg
+from .animal import Animal, Ears, Leg
 
 UPRIGHT_EARS = Ears(0.075, (0.026, 0.016), deep=0.6)
 SPRAWL_FRONT = ((-5.0, 5.0, 0.0), (72.0, 12.0, 5.0))
