@@ -4,9 +4,10 @@ from gaugenet.groups.cyclic import Cyclic
 from gaugenet.groups.dihedral import Dihedral
 from gaugenet.groups.field_type import Block, FieldType
 from gaugenet.groups.group import FiniteGroup, StructureGroup, group_from_name
+from gaugenet.groups.intertwiner import intertwiners
 from gaugenet.groups.o2 import O2
 from gaugenet.groups.reflection import Reflection
-from gaugenet.groups.representation import Decomposition, Representation, intertwiners
+from gaugenet.groups.representation import Decomposition, DirectSum, Representation, clebsch_gordan
 from gaugenet.groups.so2 import SO2
 from gaugenet.groups.trivial import Trivial
 
@@ -15,6 +16,7 @@ __all__ = [
     "Cyclic",
     "Decomposition",
     "Dihedral",
+    "DirectSum",
     "FieldType",
     "FiniteGroup",
     "O2",
@@ -23,6 +25,7 @@ __all__ = [
     "SO2",
     "StructureGroup",
     "Trivial",
+    "clebsch_gordan",
     "group_from_name",
     "intertwiners",
 ]

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gaugenet.groups.group import FiniteGroup
+from gaugenet.groups.group import FiniteGroup, positive
 from gaugenet.groups.planar import parse_order, planar_irrep, rotation
 from gaugenet.groups.representation import Representation
 
@@ -23,9 +23,7 @@ class Cyclic(FiniteGroup):
     orientation_preserving = True
 
     def __init__(self, n: int) -> None:
-        if int(n) != n or n < 1:
-            raise ValueError(f"Expected the number of elements `n` to be a positive integer, got {n!r}.")
-        self.n = int(n)
+        self.n = positive("n", n)
         self.name = f"C_{self.n}"
 
     def _make_elements(self) -> Tensor:

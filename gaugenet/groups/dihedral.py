@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gaugenet.groups.cyclic import exact_rotations
-from gaugenet.groups.group import FiniteGroup
+from gaugenet.groups.group import FiniteGroup, positive
 from gaugenet.groups.planar import parse_order, planar_irrep, reflection_axis
 from gaugenet.groups.representation import Representation
 
@@ -24,9 +24,7 @@ class Dihedral(FiniteGroup):
     orientation_preserving = False
 
     def __init__(self, n: int) -> None:
-        if int(n) != n or n < 1:
-            raise ValueError(f"Expected the number of rotations `n` to be a positive integer, got {n!r}.")
-        self.n = int(n)
+        self.n = positive("n", n)
         self.name = f"D_{self.n}"
 
     def _make_elements(self) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Union
 
 import torch
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.names import split_at
 from gaugenet.groups.representation import Representation
 
 Spec = Union[str, Mapping, Iterable, "FieldType"]
@@ -109,7 +111,7 @@ class FieldType:
                 )
             return out
 
-        return Representation(self.group, str(self), self.size, matrix)
+        return Representation(self.group, f"fibre({self})", self.size, matrix)
 
     def restrict(self, subgroup: StructureGroup) -> FieldType:
         """The same features as fields of a subgroup."""
@@ -145,27 +147,23 @@ class FieldType:
 
 
 def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:
+    if isinstance(spec, str):
+        return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
     if isinstance(spec, FieldType):
         return [(r.name, m) for r, m in spec._pairs()]
-    if isinstance(spec, Mapping):
-        return list(spec.items())
-    if not isinstance(spec, str):
-        return [(r, m) for r, m in spec]
-    terms = [t.strip() for t in spec.split(" + ")] if spec.strip() else []
-    pairs: list[tuple[Representation | str | int, int]] = []
-    for term in terms:
-        count, times, label = term.partition("x")
-        if times and count.strip().isdigit():
-            pairs.append((label.strip(), int(count)))
-        else:
-            pairs.append((term, 1))
-    return pairs
+    return list(spec.items()) if isinstance(spec, Mapping) else [(r, m) for r, m in spec]
 
 
-def _make_blocks(group: StructureGroup, pairs: list) -> Iterable[Block]:
+def _parse_term(term: str) -> tuple[str, int]:
+    """`"16x1"` -> ("1", 16), `"regular"` -> ("regular", 1)."""
+    count, times, label = term.partition("x")
+    return (label.strip(), int(count)) if times and count.strip().isdigit() else (term, 1)
+
+
+def _make_blocks(group: StructureGroup, pairs: list) -> Iterator[Block]:
     start = 0
     for label, multiplicity in pairs:
-        if int(multiplicity) != multiplicity or multiplicity < 0:
+        if not isinstance(multiplicity, Integral) or multiplicity < 0:
             raise ValueError(f"Expected a non-negative integer multiplicity of {label!r}, got {multiplicity!r}.")
         if multiplicity == 0:
             continue

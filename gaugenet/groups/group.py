@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cache, cached_property
+from numbers import Integral
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gaugenet.groups.representation import (
-    Induced,
-    Representation,
-    standard,
-    trivial,
-)
+from gaugenet.groups.induced import Induced
+from gaugenet.groups.names import split_name
+from gaugenet.groups.representation import DirectSum, Representation, standard, trivial
 
 CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4}
 
@@ -105,22 +103,53 @@ class StructureGroup(ABC):
         return Induced(self, subgroup, rho, name=f"induced({subgroup.name},{rho.name})")
 
     def representation(self, label: int | str | Representation) -> Representation:
-        """A representation by its short name: an irrep label, `regular`, `standard`, `trivial`, `quotient(C_2)`."""
+        """A representation by its short name.
+
+        An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
+        `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+
+        Raises:
+            ValueError: a name, or a `Representation`, that is not of this group.
+        """
         if isinstance(label, Representation):
             if label.group != self:
-                raise ValueError(f"Expected a representation of {self.name}, got one of {label.group.name}.")
+                raise ValueError(
+                    f"Expected a representation of {self.name}, got {label.name} of {label.group.name}: `restrict` it, "
+                    "or use one group throughout."
+                )
             return label
-        text = str(label).strip()
-        named = {"trivial": self.trivial, "regular": self.regular, "standard": self.standard}
-        if text in named:
-            return named[text]()
-        if text.startswith("quotient(") and text.endswith(")"):
-            return self.quotient(group_from_name(text[len("quotient(") : -1]))
-        return self.irrep(text)
+        head, arguments = split_name(str(label))
+        if head in ("trivial", "regular", "standard"):
+            return getattr(self, head)()
+        return self._composed(head, arguments) if arguments else self.irrep(head)
+
+    def _composed(self, head: str, arguments: list[str]) -> Representation:
+        if head == "fibre":
+            from gaugenet.groups.field_type import FieldType
+
+            return FieldType(self, arguments[0]).representation()
+        if head == "⊕":
+            return DirectSum([self.representation(a) for a in arguments])
+        if head == "⊗":
+            product = self.representation(arguments[0])
+            for factor in arguments[1:]:
+                product = product.tensor(self.representation(factor))
+            return product
+        other = group_from_name(arguments[0])
+        if len(arguments) != (1 if head == "quotient" else 2):
+            raise ValueError(f"Expected `quotient(H)`, `induced(H,rho)` or `restricted(G,rho)`, got {head}{arguments}.")
+        if head == "quotient":
+            return self.quotient(other)
+        rho = other.representation(arguments[1])
+        return self.induced(other, rho) if head == "induced" else rho.restrict(self)
 
     def coset_representatives(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
         """One element of each left coset r H, the identity first; `ValueError` if H is no subgroup of finite index."""
+        if subgroup == self:
+            return self.identity()[None]
         self.check_subgroup(subgroup)
+        if self.order is None:
+            raise ValueError(f"{subgroup.name} has infinite index in {self.name}: induce from a larger subgroup.")
         chosen: list[Tensor] = []
         for g in self.elements():
             if not any(subgroup.contains(r.T @ g) for r in chosen):
@@ -129,8 +158,7 @@ class StructureGroup(ABC):
 
     def check_subgroup(self, subgroup: StructureGroup) -> None:
         """Raise `ValueError` unless `subgroup` is contained in this group."""
-        samples = torch.cat([subgroup.generators(), subgroup.random_element(8, generator=_seeded())])
-        if subgroup.d != self.d or not bool(self.contains(samples).all()):
+        if not _is_subgroup(subgroup, self):
             raise ValueError(f"{subgroup.name} is not a subgroup of {self.name}.")
 
     def element_index(self, g: Float[Tensor, "*batch d d"]) -> Tensor:
@@ -196,6 +224,7 @@ def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> 
 
 @cache
 def trivial_group(d: int) -> StructureGroup:
+    """{e} <= GL(d)."""
     from gaugenet.groups.trivial import Trivial
 
     return Trivial(d)
@@ -206,14 +235,14 @@ def group_from_name(name: str) -> StructureGroup:
     """The group of that name: `SO(2)`, `O(2)`, `C_4`, `D_6`, `Reflection`, `Trivial`; `ValueError` on any other."""
     from gaugenet import groups
 
-    fixed = {
+    fixed: dict[str, type[StructureGroup]] = {
         "SO(2)": groups.SO2,
         "O(2)": groups.O2,
         "Reflection": groups.Reflection,
         "Trivial": groups.Trivial,
     }
     if name in fixed:
-        return fixed[name]()
+        return fixed[name]()  # type: ignore[abstract]
     family, _, n = name.partition("_")
     families = {"C": groups.Cyclic, "D": groups.Dihedral}
     if family in families and n.isdigit() and int(n) > 0:
@@ -221,8 +250,20 @@ def group_from_name(name: str) -> StructureGroup:
     raise ValueError(f"Unknown structure group {name!r}: expected one of {', '.join(fixed)}, C_n or D_n.")
 
 
-def _seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+def positive(name: str, value: object) -> int:
+    """`value` as a positive integer, or `ValueError` about the argument `name`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"Expected `{name}` to be a positive integer, got {value!r}.")
+    return int(value)
+
+
+@cache
+def _is_subgroup(small: StructureGroup, large: StructureGroup) -> bool:
+    if small.d != large.d:
+        return False
+    seeded = torch.Generator().manual_seed(0)
+    samples = torch.cat([small.generators(), small.random_element(8, generator=seeded)])
+    return bool(large.contains(samples).all())
 
 
 __all__ = ["FiniteGroup", "StructureGroup", "group_from_name", "is_orthogonal"]

@@ -53,9 +53,7 @@ class O2(StructureGroup):
     def coset_representatives(self, subgroup: StructureGroup) -> Tensor:
         if subgroup == SO2():
             return torch.stack([self.identity(), reflection_axis()])
-        if subgroup == self:
-            return self.identity()[None]
-        raise ValueError(f"{subgroup.name} has infinite index in O(2): only SO(2) and O(2) do not.")
+        return super().coset_representatives(subgroup)
 
     def standard(self) -> Representation:
         return self.irrep(1)

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups import Representation, StructureGroup, intertwiners
-from gaugenet.groups.planar import planar_irrep, rotation_power
+from gaugenet.groups import O2, Representation, StructureGroup, intertwiners
+from gaugenet.groups.planar import rotation_power
 from gaugenet.kernels.basis import KernelBasis
 
 
@@ -64,4 +64,4 @@ def harmonic_representation(group: StructureGroup, j: int) -> Representation:
     """How Y_j turns: the irrep of O(d) of order j, restricted to the group."""
     if group.d != 2:
         raise ValueError(f"Expected a group acting on R^2, got {group.name} on R^{group.d}.")
-    return planar_irrep(group, f"harmonic {j}", j, dim=harmonic_dim(j))
+    return O2().irrep(j).restrict(group)

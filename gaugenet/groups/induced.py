@@ -1,0 +1,50 @@
+"""Induced representations: regular, quotient, and fields on the cosets of a subgroup."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gaugenet.groups.representation import Representation, trivial
+
+if TYPE_CHECKING:
+    from gaugenet.groups.group import StructureGroup
+
+
+class Induced(Representation):
+    """Ind_H^G rho on coset representatives r_i: block (j, i) of the matrix of g is rho(r_j^-1 g r_i) if that is in H.
+
+    `rho=None` is the trivial representation of H: functions on G/H, the regular representation for H = {e}.
+    The elements of G must be orthogonal matrices.
+    """
+
+    def __init__(
+        self, group: StructureGroup, subgroup: StructureGroup, rho: Representation | None, *, name: str
+    ) -> None:
+        self.subgroup = subgroup
+        self.rho = trivial(subgroup) if rho is None else rho
+        self._cosets = group.coset_representatives(subgroup)
+        super().__init__(
+            group,
+            name,
+            len(self._cosets) * self.rho.dim,
+            self._table_matrix if group.order else self._block_matrix,
+            permutation=self.rho.permutation,
+        )
+
+    def _block_matrix(self, g: Tensor) -> Tensor:
+        cosets = self._cosets.to(g)
+        h = cosets.mT[:, None] @ g[..., None, None, :, :] @ cosets
+        inside = self.subgroup.contains(h)[..., None, None]
+        blocks = torch.where(inside, self.rho(h), torch.zeros((), dtype=g.dtype, device=g.device))
+        return blocks.movedim(-2, -3).reshape(*g.shape[:-2], self.dim, self.dim)
+
+    @cached_property
+    def _table(self) -> Tensor:
+        return self._block_matrix(self.group.elements())
+
+    def _table_matrix(self, g: Tensor) -> Tensor:
+        return self._table.to(g)[self.group.element_index(g)]

@@ -1,0 +1,30 @@
+"""The short form of representations: `regular`, `induced(C_2,1)`, `(1⊗2)`, read into a head and its arguments."""
+
+from __future__ import annotations
+
+FUNCTIONS = ("quotient", "induced", "restricted", "fibre")
+OPERATORS = ("⊗", "⊕")
+
+
+def split_name(text: str) -> tuple[str, list[str]]:
+    """`"induced(C_2,1)"` -> `("induced", ["C_2", "1"])`; `"(1⊗2)"` -> `("⊗", ["1", "2"])`; `"1"` -> `("1", [])`."""
+    text = text.strip()
+    if text.endswith(")"):
+        head, _, inside = text[:-1].partition("(")
+        if head in FUNCTIONS:
+            return head, split_at(inside, ",")
+        for operator in OPERATORS:
+            if not head and len(parts := split_at(inside, operator)) > 1:
+                return operator, parts
+    return text, []
+
+
+def split_at(text: str, separator: str) -> list[str]:
+    """Split outside of brackets, and strip the parts."""
+    parts, depth, begin = [], 0, 0
+    for i, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == separator and depth == 0:
+            parts.append(text[begin:i].strip())
+            begin = i + 1
+    return [*parts, text[begin:].strip()]

@@ -1,0 +1,171 @@
+"""assert_gauge_equivariant: does a layer depend on the frames that features are given in?"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, StructureGroup
+from gaugenet.groups.planar import reflection_axis, rotation
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Largest relative error of an exactly equivariant layer, by the precision of its features."""
+
+CONTROL = 1e-3
+"""Smallest relative error that the negative control must show."""
+
+
+@dataclass(frozen=True)
+class GaugeReport:
+    """What a gauge transformation did to the output, relative to its largest entry.
+
+    Attributes:
+        error: under random elements of the structure group; rounding for an equivariant layer.
+        control: under elements outside the group; `None` if it was not asked for.
+        tolerance: what `error` was compared with.
+        worst_point: row of the output with the largest error.
+        worst_field: the block of the output type with the largest error, e.g. `"8x1"`.
+    """
+
+    error: float
+    control: float | None
+    tolerance: float
+    worst_point: int
+    worst_field: str
+
+
+def assert_gauge_equivariant(
+    module: nn.Module,
+    domain: Any,
+    *,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    x: Float[Tensor, "vertices in"] | None = None,
+    seed: int = 0,
+    atol: float | None = None,
+    control: bool = True,
+) -> GaugeReport:
+    """`module(rho_in(g) x, g domain) = rho_out(g) module(x, domain)` for an independent random g at every point.
+
+    Example::
+
+        group = SO2()
+        graph = mesh.gauge_graph(group, mean_neighbors=16)
+        scalars, vectors = FieldType(group, "8x0"), FieldType(group, "8x1")
+        layer = GaugeConv(scalars, vectors)
+        report = assert_gauge_equivariant(layer, graph)
+        print(report.error, report.control)  # 3e-07 1.2
+
+    Args:
+        module: called as `module(x, domain)`, or as `module(x)` if its `forward` takes one argument.
+        domain: a space with `num_nodes` and `gauge_transform(g)`, e.g. a `GaugeGraph`.
+        in_type, out_type: field types; by default `module.in_type` and `module.out_type`. The output of a module
+            without `out_type` is taken to be invariant.
+        x: features; by default standard normal in the precision of the module's weights (of the domain if it has none).
+        seed: of features, group elements, and of the module's own randomness, so that dropout draws one mask.
+        atol: largest relative error; by default from the precision of `x` (see `TOLERANCE`).
+        control: also demand that elements *outside* the group change the result (reflections under SO(2), rotations
+            under finite groups, shears under O(2)), so that a test that sees nothing cannot pass. Leave it out for
+            layers that are equivariant under more than their group, such as norms.
+
+    Raises:
+        AssertionError: the layer depends on the gauge (by how much, where, and in which field), its output is not
+            finite, or the control found nothing.
+        ValueError: no field type to go by.
+    """
+    in_type = in_type or getattr(module, "in_type", None)
+    out_type = out_type or getattr(module, "out_type", None)
+    if in_type is None:
+        raise ValueError(f"Expected `in_type`: {type(module).__name__} has no attribute of that name.")
+    generator = torch.Generator().manual_seed(seed)
+    if x is None:
+        x = torch.randn(domain.num_nodes, in_type.size, generator=generator, dtype=_precision(module, domain))
+    trial = _Trial(module, domain, in_type, out_type, x, seed)
+    tolerance = TOLERANCE[x.dtype] if atol is None else atol
+    group = in_type.group
+    g = group.random_element(domain.num_nodes, generator=generator)
+    difference = trial.difference(g)
+    error, point, field = trial.largest(difference)
+    outside = None
+    if control:
+        outside = trial.largest(trial.difference(outside_elements(group, domain.num_nodes, generator)))[0]
+    if not error <= tolerance:
+        raise AssertionError(
+            f"{type(module).__name__} depends on the gauge: under random elements of {group.name} its output moves by "
+            f"{error:.1e} relative to its largest entry (allowed: {tolerance:.0e}), most at point {point} in {field}. "
+            "Look for biases or pointwise functions on components that turn, and for types that the weights ignore."
+        )
+    if outside is not None and not outside > CONTROL:
+        raise AssertionError(
+            f"The negative control found nothing: under elements outside of {group.name} the output of "
+            f"{type(module).__name__} moves by {outside:.1e} only. Either it is equivariant under a larger group "
+            "(then pass `control=False`), or its output does not depend on the input."
+        )
+    return GaugeReport(error, outside, tolerance, point, field)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    module: nn.Module
+    domain: Any
+    in_type: FieldType
+    out_type: FieldType | None
+    x: Tensor
+    seed: int
+
+    def run(self, x: Tensor, domain: Any) -> Tensor:
+        arguments = (x, domain) if _takes_domain(self.module) else (x,)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self.module(*arguments)
+
+    def difference(self, g: Tensor) -> Tensor:
+        """Relative to the largest entry."""
+        expected = self.run(self.x, self.domain)
+        if not bool(expected.isfinite().all()):
+            raise AssertionError(f"The output of {type(self.module).__name__} is not finite.")
+        if self.out_type is not None and not self.out_type.is_invariant:
+            expected = self.out_type.transform(g, expected)
+        got = self.run(self.in_type.transform(g, self.x), self.domain.gauge_transform(g))
+        scale = expected.abs().amax() if expected.numel() else expected.new_ones(())
+        return (got - expected).abs().double() / scale.double().clamp(min=1e-30)
+
+    def largest(self, difference: Tensor) -> tuple[float, int, str]:
+        """The largest entry, its point and its field."""
+        if difference.numel() == 0:
+            return 0.0, -1, "nothing: the output is empty"
+        error = difference.max().item()
+        point, channel = divmod(int(difference.argmax()), difference.shape[-1])
+        blocks = self.out_type.blocks if self.out_type is not None else ()
+        names = [f"{b.multiplicity}x{b.representation.name}" for b in blocks if b.start <= channel < b.stop]
+        return error, point, names[0] if names else f"channel {channel}"
+
+
+def outside_elements(
+    group: StructureGroup, size: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "size 2 2"]:
+    """Random matrices outside of a group acting on R^2: rotations if it has not all, else reflections, else shears."""
+    turns = rotation(2 * torch.pi * torch.rand(size, generator=generator, dtype=torch.float64))
+    shear = torch.tensor([[1.5, 0.5], [0.0, 0.7]], dtype=torch.float64)
+    for g in (turns, turns @ reflection_axis(), turns @ shear):
+        # a random rotation may fall into a finite group by chance, but not most of them
+        if int(group.contains(g).sum()) * 2 <= size:
+            return g
+    raise ValueError(f"Expected a group of orthogonal 2 x 2 matrices, got {group.name}: pass `control=False`.")
+
+
+def _takes_domain(module: nn.Module) -> bool:
+    parameters = inspect.signature(module.forward).parameters.values()
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
+
+
+def _precision(module: nn.Module, domain: Any) -> torch.dtype:
+    return next((p.dtype for p in module.parameters()), domain.log_map.dtype)
+
+
+__all__ = ["GaugeReport", "assert_gauge_equivariant", "outside_elements"]
