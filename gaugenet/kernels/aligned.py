@@ -27,10 +27,6 @@ class AlignedBasis(KernelBasis):
         stabilizer = Trivial() if rho_in.group.orientation_preserving else Reflection()
         self.coefficients = intertwiners(rho_in.restrict(stabilizer), rho_out.restrict(stabilizer))
 
-    @property
-    def dim(self) -> int:
-        return len(self.coefficients)
-
     def sample(self, direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points dim out in"]:
         g = alignment(direction)
         out, back = self.rho_out(g), self.rho_in(g).mT

@@ -19,11 +19,13 @@ class KernelBasis(ABC):
 
     rho_in: Representation
     rho_out: Representation
+    coefficients: Tensor
+    """What decides the basis, one entry of the first dimension an element; float64."""
 
     @property
-    @abstractmethod
     def dim(self) -> int:
         """Number of basis elements."""
+        return len(self.coefficients)
 
     @abstractmethod
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:

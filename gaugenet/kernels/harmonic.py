@@ -39,10 +39,6 @@ class HarmonicBasis(KernelBasis):
             solved.append(full / mean_square.sqrt()[:, None, None, None])
         return solved
 
-    @property
-    def dim(self) -> int:
-        return len(self.coefficients)
-
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         y = torch.cat([harmonics(direction, j) for j in range(self.max_frequency + 1)], -1)
         return torch.einsum("...h,bohi->...boi", y, self.coefficients.to(y))

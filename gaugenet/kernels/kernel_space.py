@@ -45,7 +45,7 @@ class KernelSpace:
 
     K is linear in a flat weight vector: for every pair of blocks, rings x basis elements x output x input multiplicity.
 
-    The factorised form is what engines compute with: K(v) rho_in(g_e) f = sum_t M_t (c_t(v) h_e), where the coefficients
+    The factorised form is what engines compute with: K(v) rho_in(g_e) f = sum_t M_t (c_t(v) h_e). The coefficients
     c = rings x harmonics depend on geometry alone, h_e is f turned into the frame of the target or, if `aligned`, into
     the frame of the edge, and the matrices M (`mixing`) hold the weights.
 
@@ -54,6 +54,9 @@ class KernelSpace:
         rings: number of rings.
         max_frequency: highest angular frequency of the kernels. SO(2) and O(2) need none between irreps: their kernels
             have finitely many frequencies. Default for other groups: half the number of rotations, at least 2.
+
+    Raises:
+        ValueError: types of two groups, no ring, or a `max_frequency` that is negative or not free.
     """
 
     def __init__(
@@ -70,20 +73,29 @@ class KernelSpace:
         blocks = in_type.blocks + out_type.blocks
         self.aligned = is_transitive(self.group) and all(b.representation.is_irreducible for b in blocks)
         self.max_frequency = self._max_frequency(max_frequency)
+        self.frequencies = self._frequencies()
         self.pairs = self._make_pairs()
 
     def _max_frequency(self, requested: int | None) -> int | None:
-        if self.aligned:
-            if requested is not None:
-                raise ValueError(
-                    f"`max_frequency` is decided by the irreps for {self.group.name}: leave it out, or lower their orders."
-                )
-            return None
         if requested is not None:
-            return requested
+            if self.aligned:
+                raise ValueError(
+                    f"The irreps of {self.group.name} decide `max_frequency`: leave it out, or lower their orders."
+                )
+            if requested < 0:
+                raise ValueError(f"Expected `max_frequency` of at least 0, got {requested}.")
+            return int(requested)
+        if self.aligned:
+            return None
         if is_transitive(self.group):
             return _highest_order(self.in_type) + _highest_order(self.out_type)
         return default_frequency(self.group)
+
+    def _frequencies(self) -> tuple[int, ...]:
+        """Angular frequencies of the coefficients c_t, in the order of their columns: frequency, ring, (cos, sin)."""
+        if self.max_frequency is not None:
+            return tuple(range(self.max_frequency + 1))
+        return tuple(sorted({_order(b) for b in self.out_type.blocks}))
 
     def _make_pairs(self) -> list[Pair]:
         pairs, start = [], 0
@@ -121,23 +133,16 @@ class KernelSpace:
 
     # --- the factorised form --------------------------------------------------------------------------------------
 
-    @property
-    def frequencies(self) -> tuple[int, ...]:
-        """Angular frequencies of the coefficients c_t, in the order of their columns: frequency, ring, (cos, sin)."""
-        if not self.aligned:
-            return tuple(range(self.max_frequency + 1))
-        return tuple(sorted({b.representation.order for b in self.out_type.blocks}))
-
     def columns(self, target: Block) -> slice:
         """The coefficient columns that one output block needs."""
         sizes = {j: self.radial.count * harmonic_dim(j) for j in self.frequencies}
         if not self.aligned:
             return slice(0, sum(sizes.values()))
-        start = sum(size for j, size in sizes.items() if j < target.representation.order)
-        return slice(start, start + sizes[target.representation.order])
+        start = sum(size for j, size in sizes.items() if j < _order(target))
+        return slice(start, start + sizes[_order(target)])
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
-        """For every output block the matrix that takes its (coefficient column, input channel) pairs to its channels."""
+        """For every output block the matrix from its (coefficient column, input channel) pairs to its channels."""
         return self._aligned_mixing(weight) if self.aligned else self._harmonic_mixing(weight)
 
     def _aligned_mixing(self, weight: Tensor) -> list[Tensor]:
@@ -185,10 +190,13 @@ def default_frequency(group: StructureGroup) -> int:
     return max(2, rotations // 2)
 
 
+def _order(block: Block) -> int:
+    return block.representation.order or 0
+
+
 def _highest_order(field_type: FieldType) -> int:
-    dims = max((b.representation.dim for b in field_type.blocks), default=0)
-    labels = [r for b in field_type.blocks for r in b.representation.decompose(2 * dims).labels]
-    return max((int(label.rstrip("-")) for label in labels), default=0)
+    irreps = [rho for b in field_type.blocks for rho in b.representation.decompose().irreps]
+    return max((rho.order or 0 for rho in irreps), default=0)
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.groups.group import positive
+
 
 class Rings:
     """Linear hat functions on `count` rings of equal width, phi_k(0) = 0.
@@ -20,9 +22,7 @@ class Rings:
     """
 
     def __init__(self, count: int) -> None:
-        if int(count) != count or count < 1:
-            raise ValueError(f"Expected the number of rings to be a positive integer, got {count!r}.")
-        self.count = int(count)
+        self.count = positive("rings", count)
 
     def __call__(self, r: Float[Tensor, "*points"]) -> Float[Tensor, "*points rings"]:
         """phi_k(r) for r = distance / radius."""
@@ -30,8 +30,8 @@ class Rings:
         scaled = (r * self.count).unsqueeze(-1)
         hats = (1 - (scaled - peaks).abs()).clamp(min=0)
         # the innermost half ring reaches down to the centre: twice as steep
-        inner = torch.where(scaled < 0.5, 2 * scaled, hats)
-        return torch.cat([inner[..., :1], hats[..., 1:] * (scaled >= 0.5)], -1)
+        inner = torch.where(scaled < 0.5, 2 * scaled, hats[..., :1])
+        return torch.cat([inner, hats[..., 1:]], -1)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rings) and self.count == other.count
