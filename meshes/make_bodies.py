@@ -46,6 +46,7 @@ def main() -> None:
             "vertices": len(mesh.vertices),
             "faces": len(mesh.faces),
             "faces_per_class": np.bincount(mesh.labels, minlength=len(CLASSES)).tolist(),
+            "rotation": np.round(mesh.rotation, 6).tolist(),
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }

@@ -60,8 +60,7 @@ def make_body(
         a, b, c = mesh.vertices[mesh.faces].swapaxes(0, 1)
         area = 0.5 * float(np.sqrt((np.cross(b - a, c - a) ** 2).sum(1)).sum())
         vertices = (mesh.vertices - mesh.vertices.mean(axis=0)) / np.sqrt(area)
-        if turned:
-            r = random_rotation(rng)
-            vertices = vertices[:, :1] * r[:, 0] + vertices[:, 1:2] * r[:, 1] + vertices[:, 2:] * r[:, 2]
-        return LabelledMesh(vertices, mesh.faces, mesh.labels)
+        r = random_rotation(rng) if turned else np.eye(3)
+        vertices = vertices[:, :1] * r[:, 0] + vertices[:, 1:2] * r[:, 1] + vertices[:, 2:] * r[:, 2]
+        return LabelledMesh(vertices, mesh.faces, mesh.labels, r)
     raise ValueError(f"No skin of a {kind} with seed {seed} is a closed manifold: try another seed.")

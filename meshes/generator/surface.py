@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,11 +30,15 @@ class BadSurface(ValueError):
 
 @dataclass(frozen=True)
 class LabelledMesh:
-    """Vertices `(V, 3)`, faces `(F, 3)` outward, and the part class `(F,)` of each face."""
+    """Vertices `(V, 3)`, faces `(F, 3)` outward, and the part class `(F,)` of each face.
+
+    `rotation @ v` took the body from standing (looking along x, z up) to where it is: `vertices @ rotation` stands.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
     labels: np.ndarray
+    rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
 
 
 def mesh_body(body: Body, *, spacing: float = 0.011, num_vertices: int = 980) -> LabelledMesh:

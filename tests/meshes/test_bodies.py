@@ -188,6 +188,20 @@ def test_orientations_cover_the_sphere(bodies) -> None:
     assert np.linalg.eigvalsh(np.cov(np.array(forward).T)).min() > 0.15
 
 
+def test_manifest_knows_how_to_stand_a_body_up(bodies) -> None:
+    """Undone, the rotation puts the limbs' ends below the torso and a quadruped's head in front of its tail."""
+    for name, (mesh, labels) in bodies.items():
+        record = MANIFEST["meshes"][name]
+        rotation = np.array(record["rotation"])
+        np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-5)
+        assert np.linalg.det(rotation) > 0
+        at = mesh.triangles_center @ rotation
+        middle = [at[labels == i].mean(axis=0) if (labels == i).any() else None for i in range(len(CLASSES))]
+        assert middle[CLASSES.index("lower_hind_limb")][2] < middle[CLASSES.index("torso")][2], name
+        if record["kind"] not in PEOPLE:
+            assert middle[CLASSES.index("tail")][0] < middle[CLASSES.index("head")][0], name
+
+
 def test_own_reader_agrees_with_trimesh(bodies) -> None:
     from generator.ply import read_ply
 
