@@ -1,43 +1,225 @@
-"""Local exact geodesics in compiled code: windows of straight lines, unfolded across faces, from every source vertex.
+"""Local exact geodesics in compiled code: wedges of straight lines, unfolded across faces, from a source vertex.
 
-A *window* is a wedge of rays that leave a (pseudo-)source and cross one edge; the faces crossed so far lie unfolded in the
-plane, the source at the origin. Following windows to the next face reaches its far corner along a straight line, and splits
+A *window* is a wedge of rays that leave a source and cross one edge; the faces crossed so far lie unfolded in the plane,
+the source at the origin. Following a window into the next face reaches its far corner along a straight line, and splits
 the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter path to any
-point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's algorithm*).
-Vertices with more than a full turn of angle, and boundary vertices, cast shadows: they become pseudo-sources in the order of
-their distance, once no window is left.
+point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's algorithm on the
+discrete geodesic problem*, Theorem 3.2). Vertices with more than a full turn of angle, and boundary vertices, cast
+shadows: once no window is left they become sources themselves, the nearest first.
 """
 
 # mypy: ignore-errors
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy import ndarray
 
 from gaugenet.geometry.halfedge import _next, _previous
 
 TURN = 2 * np.pi
 TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
-SADDLE = 1e-9  # vertices within this angle of casting a shadow cast one, so that a straight line through them is found
+SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
 
-# columns of the window table: edge end on the right, edge end on the left, right ray, left ray
-# columns of the vertex table: distance; arrival point; a second point of the arrival face
-# columns of the root table: angle of the x axis at the (pseudo-)source; distance of that source
+
+class Tables(NamedTuple):
+    """`HalfedgeSurface` for compiled code, with the curvature and size of the vertices' cells (see `_paths`)."""
+
+    num_base: int
+    origin: ndarray
+    twin: ndarray
+    shape: ndarray
+    first: ndarray
+    total_angle: ndarray
+    scale: ndarray
+    reference: ndarray
+    boundary: ndarray
+    charge: ndarray
+    spread: ndarray
+    shortest: ndarray
+    max_valence: int
+
+
+class Search(NamedTuple):
+    """What is known around one source; rows of the tables are used up to the counts in `size`.
+
+    Attributes:
+        slot_of: row of each vertex in `place` and `path`, -1 while it has not been reached.
+        size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
+            waiting to be sources.
+        place: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
+            edge); whether the path is final.
+        path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
+            source, transport angle to the source.
+        root: vertex row of a source of rays; then, in `root_ray`: angle at it of its x axis, its own distance.
+        window: halfedge entered; root; previous window.
+        wedge: right end and left end of the edge entered, right ray, left ray.
+        waiting: rows of vertices waiting to be sources.
+    """
+
+    slot_of: ndarray
+    size: ndarray
+    place: ndarray
+    path: ndarray
+    root: ndarray
+    root_ray: ndarray
+    window: ndarray
+    wedge: ndarray
+    waiting: ndarray
 
 
 @njit(cache=True, nogil=True)
-def _grown(table):
-    wider = np.empty((2 * table.shape[0], table.shape[1]), dtype=table.dtype)
-    wider[: table.shape[0]] = table
-    return wider
+def new_search(num_vertices):
+    """Empty tables; they grow when needed and are reused for the next source."""
+    return Search(
+        np.full(num_vertices, -1, dtype=np.int32),
+        np.zeros(6, dtype=np.int64),
+        np.empty((128, 5), dtype=np.int32),
+        np.empty((128, 7)),
+        np.empty(128, dtype=np.int32),
+        np.empty((128, 2)),
+        np.empty((1024, 3), dtype=np.int32),
+        np.empty((1024, 8)),
+        np.empty(128, dtype=np.int32),
+    )
 
 
 @njit(cache=True, nogil=True)
-def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, dc, apex_left, length, limit):
-    """Whether the window between the rays r and l on the edge a (right) to b (left) may still shorten a path.
+def _grown(search):
+    """The same search with twice the room."""
+    place = np.empty((2 * search.place.shape[0], search.place.shape[1]), dtype=np.int32)
+    path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
+    root = np.empty(2 * len(search.root), dtype=np.int32)
+    root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
+    window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
+    wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
+    waiting = np.empty(len(place), dtype=np.int32)
+    place[: len(search.place)] = search.place
+    path[: len(search.path)] = search.path
+    root[: len(search.root)] = search.root
+    root_ray[: len(search.root_ray)] = search.root_ray
+    window[: len(search.window)] = search.window
+    wedge[: len(search.wedge)] = search.wedge
+    waiting[: len(search.waiting)] = search.waiting
+    return Search(search.slot_of, search.size, place, path, root, root_ray, window, wedge, waiting)
 
-    `da`, `db` are the distances known at the edge's ends, `dc` at the vertex opposite in the face just left, which lies to
-    the left of the rays if `apex_left` (the rays came in across the edge from a to it), else to their right.
+
+@njit(cache=True, nogil=True)
+def with_room(search, extra):
+    """The search with room for `extra` more entries in every table."""
+    size = search.size
+    while (
+        size[0] + extra > len(search.place)
+        or size[1] + extra > len(search.root)
+        or size[3] + extra > len(search.window)
+    ):
+        search = _grown(search)
+    return search
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _reach(place, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
+    """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
+    slot = slot_of[vertex]
+    if slot < 0:
+        slot = count
+        count += 1
+        slot_of[vertex] = slot
+        place[slot, 0], place[slot, 4] = vertex, 0
+        path[slot, 0] = np.inf
+    if distance < path[slot, 0] - slack:
+        place[slot, 1], place[slot, 2], place[slot, 3] = arrival, root, window
+        path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = distance, x, y, x2, y2
+    return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(window, wedge, tail, across, root, parent, ax, ay, bx, by, rx, ry, lx, ly):
+    """Write a window into the queue; returns the end of the queue."""
+    window[tail, 0], window[tail, 1], window[tail, 2] = across, root, parent
+    wedge[tail, 0], wedge[tail, 1], wedge[tail, 2], wedge[tail, 3] = ax, ay, bx, by
+    wedge[tail, 4], wedge[tail, 5], wedge[tail, 6], wedge[tail, 7] = rx, ry, lx, ly
+    return tail + 1
+
+
+@njit(cache=True, nogil=True)
+def emit(t, search, slot, back, limit):
+    """Send rays from a source (row 0), or from another vertex into its shadow, into the faces around it.
+
+    The tables must have room for two more entries for each of these faces.
+
+    Args:
+        back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
+            go on in directions at least a half turn away from it on either side.
+    """
+    place, path, slot_of, size = search.place, search.path, search.slot_of, search.size
+    origin, twin, shape = t.origin, t.twin, t.shape
+    source, sigma = place[slot, 0], path[slot, 0]
+    open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
+    count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
+    h = first
+    while h >= 0:
+        ahead, behind = _next(h), _previous(h)
+        following = twin[behind]
+        angle, length = shape[h, 3], shape[h, 2]
+        opening = (shape[following, 3] if following >= 0 and following != first else full) - angle
+        low, high = 0.0, opening
+        if slot > 0:
+            low, high = _shadow(angle - back, opening, full, open_fan)
+        if high - low > -SHADOW:
+            search.root[roots] = slot
+            search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
+            bx, by = shape[h, 0] * length, shape[h, 1] * length
+            if low <= SHADOW and sigma + length < limit:
+                count = _reach(
+                    place, path, slot_of, count, origin[ahead],
+                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
+                )  # fmt: skip
+            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
+                count = _reach(
+                    place, path, slot_of, count, origin[behind],
+                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
+                )  # fmt: skip
+            if high - low > TOUCH and twin[ahead] >= 0:
+                rx, ry, lx, ly = length, 0.0, bx, by
+                if low > 0.0:
+                    rx, ry = np.cos(low), np.sin(low)
+                if high < opening:
+                    lx, ly = np.cos(high), np.sin(high)
+                tail = _put(
+                    search.window, search.wedge, tail, twin[ahead], roots, -1, length, 0.0, bx, by, rx, ry, lx, ly
+                )
+            roots += 1
+        h = following
+        if h == first:
+            break
+    size[0], size[1], size[3] = count, roots, tail
+
+
+@njit(cache=True, nogil=True)
+def _shadow(turned, opening, full, open_fan):
+    """The part of a corner that a path casts into shadow, as angles from the corner's right side.
+
+    Args:
+        turned: angle from the direction back along the path to the corner's right side.
+        opening: of the corner; `full`: of all corners around the vertex; `open_fan`: whether it lies on the boundary.
+    """
+    if not open_fan:
+        turned += full if turned < 0 else 0.0
+        return max(0.0, np.pi - turned), min(opening, full - np.pi - turned)
+    if turned + opening >= np.pi - SHADOW:
+        return max(0.0, np.pi - turned), opening
+    return 0.0, min(opening, -np.pi - turned)
+
+
+@njit(cache=True, nogil=True)
+def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack):
+    """Whether the window between the rays r and l on the edge from a (right) to b (left) may still shorten a path.
+
+    `da`, `db` are the distances known at the ends. If the way round by an end is shorter even to the far side of the
+    window, it is shorter to all of it.
     """
     ex, ey = bx - ax, by - ay
     cross_r, cross_l = rx * ey - ry * ex, lx * ey - ly * ex
@@ -45,12 +227,9 @@ def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, dc, apex_left, length
         return False
     s = min(max((ax * ry - ay * rx) / cross_r, 0.0), 1.0)
     t = min(max((ax * ly - ay * lx) / cross_l, 0.0), 1.0)
-    px, py = ax + s * ex, ay + s * ey
-    qx, qy = ax + t * ex, ay + t * ey
+    px, py, qx, qy = ax + s * ex, ay + s * ey, ax + t * ex, ay + t * ey
     near, far = np.sqrt(px * px + py * py), np.sqrt(qx * qx + qy * qy)
-    if sigma + far > da + t * length + TOUCH * limit:
-        return False
-    if sigma + near > db + (1 - s) * length + TOUCH * limit:
+    if sigma + far > da + t * length + slack or sigma + near > db + (1 - s) * length + slack:
         return False
     foot = -(ax * ex + ay * ey) / (length * length)
     closest = near
@@ -62,291 +241,77 @@ def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, dc, apex_left, length
 
 
 @njit(cache=True, nogil=True)
-def geodesics_from(source, limit, origin, twin, shape, first, total, boundary, slot_of, work, max_windows):
-    """All vertices within the distance `limit` of `source`.
+def follow(t, search, limit):
+    """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
+    slack = TOUCH * limit
+    origin, twin, shape = t.origin, t.twin, t.shape
+    slot_of, size, place, path, root_ray = search.slot_of, search.size, search.place, search.path, search.root_ray
+    window, wedge = search.window, search.wedge
+    count, w, tail = size[0], size[2], size[3]
+    while w < tail:
+        if tail + 2 > len(window) or count + 1 > len(place):
+            size[0], size[2], size[3] = count, w, tail
+            return False
+        enter, root = window[w, 0], window[w, 1]
+        ax, ay, bx, by = wedge[w, 0], wedge[w, 1], wedge[w, 2], wedge[w, 3]
+        rx, ry, lx, ly = wedge[w, 4], wedge[w, 5], wedge[w, 6], wedge[w, 7]
+        sigma = root_ray[root, 1]
+        u, v = shape[enter, 0], shape[enter, 1]
+        ex, ey = ax - bx, ay - by
+        x, y = bx + u * ex - v * ey, by + u * ey + v * ex
+        right, left = _next(enter), _previous(enter)
+        far = origin[left]
+        norm = np.sqrt(x * x + y * y)
+        from_right, from_left = rx * y - ry * x, x * ly - y * lx  # positive inside the wedge
+        touch = -TOUCH * norm
+        inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
+        if inside and sigma + norm < limit:
+            count = _reach(place, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
+        slot = slot_of[far]
+        dx = path[slot, 0] if slot >= 0 else np.inf
+        if from_right > 0 and twin[right] >= 0:
+            qx, qy = (x, y) if from_left > 0 else (lx, ly)
+            slot = slot_of[origin[right]]
+            da = path[slot, 0] if slot >= 0 else np.inf
+            if _useful(ax, ay, x, y, rx, ry, qx, qy, sigma, da, dx, shape[right, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[right], root, w, ax, ay, x, y, rx, ry, qx, qy)
+        if from_left > 0 and twin[left] >= 0:
+            qx, qy = (x, y) if from_right > 0 else (rx, ry)
+            slot = slot_of[origin[enter]]
+            db = path[slot, 0] if slot >= 0 else np.inf
+            if _useful(x, y, bx, by, qx, qy, lx, ly, sigma, dx, db, shape[left, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[left], root, w, x, y, bx, by, qx, qy, lx, ly)
+        w += 1
+    size[0], size[2], size[3] = count, w, tail
+    return True
 
-    Args:
-        slot_of: per vertex, -1 everywhere; the caller must reset the entries of the vertices found.
-        work: tables `(vertex_id, vertex_half, vertex_root, vertex, root_slot, root, window_half, window_root, window)`.
+
+@njit(cache=True, nogil=True)
+def next_source(t, search, limit):
+    """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 
     Returns:
-        The number of vertices found (the source is the first), or -1 when more than `max_windows` were needed; and the
-        tables, which may have grown.
+        the row, or -1 when there is none left.
     """
-    vertex_int, vertex, root_slot, root, window_int, window = work
-    vertex_int[0, 0], vertex_int[0, 1], vertex_int[0, 2], vertex_int[0, 3] = source, -1, -1, 1
-    vertex[0, 0] = 0.0
-    slot_of[source] = 0
-    count, num_roots, head, tail = 1, 0, 0, 0
-    emitter, emitter_back, emitter_slot = source, 0.0, 0
-    while True:
-        # --- rays from the source or a pseudo-source into the faces around it
-        sigma = vertex[emitter_slot, 0]
-        full = total[emitter]
-        h = first[emitter]
-        start = h
-        while h >= 0:
-            u, v, length, angle = shape[h, 0], shape[h, 1], shape[h, 2], shape[h, 3]
-            opening = np.arctan2(v, u)
-            low, high = 0.0, opening
-            turned = angle - emitter_back
-            if emitter_slot > 0:
-                if boundary[emitter]:
-                    if turned + opening >= np.pi - SADDLE:
-                        low = max(low, np.pi - turned)
-                    else:
-                        high = min(high, -np.pi - turned)
-                else:
-                    if turned < 0:
-                        turned += full
-                    low, high = max(low, np.pi - turned), min(high, full - np.pi - turned)
-            outgoing = _previous(h)
-            last = twin[outgoing] < 0
-            if high - low > -SADDLE:
-                if num_roots + 1 >= root.shape[0]:
-                    root, root_slot = _grown(root), _grown(root_slot)
-                root_slot[num_roots, 0] = emitter_slot
-                root[num_roots, 0], root[num_roots, 1] = angle, sigma
-                # the edges themselves
-                for end in range(2):
-                    if end == 0:
-                        if low > SADDLE:
-                            continue
-                        x, y = length, 0.0
-                        far, back = origin[_next(h)], twin[h]
-                    else:
-                        if not last or high < opening - SADDLE:
-                            continue
-                        x, y = u * length, v * length
-                        far, back = origin[outgoing], outgoing
-                    distance = sigma + np.sqrt(x * x + y * y)
-                    if distance < limit:
-                        slot = slot_of[far]
-                        if slot < 0:
-                            slot = count
-                            slot_of[far] = slot
-                            count += 1
-                            if count >= vertex.shape[0]:
-                                vertex, vertex_int = _grown(vertex), _grown(vertex_int)
-                            vertex[slot, 0] = np.inf
-                            vertex_int[slot, 0], vertex_int[slot, 3] = far, 0
-                        if distance < vertex[slot, 0] - TOUCH * limit:
-                            vertex[slot, 0], vertex[slot, 1], vertex[slot, 2] = distance, x, y
-                            vertex[slot, 3], vertex[slot, 4] = 0.0, 0.0
-                            vertex_int[slot, 1], vertex_int[slot, 2] = back, num_roots
-                across = twin[_next(h)]
-                if high - low > TOUCH and across >= 0:
-                    if tail >= window.shape[0]:
-                        window, window_int = _grown(window), _grown(window_int)
-                    window[tail, 0], window[tail, 1] = length, 0.0
-                    window[tail, 2], window[tail, 3] = u * length, v * length
-                    window[tail, 4], window[tail, 5] = np.cos(low), np.sin(low)
-                    window[tail, 6], window[tail, 7] = np.cos(high), np.sin(high)
-                    if low == 0.0:
-                        window[tail, 4], window[tail, 5] = length, 0.0
-                    if high == opening:
-                        window[tail, 6], window[tail, 7] = u * length, v * length
-                    window_int[tail, 0], window_int[tail, 1] = across, num_roots
-                    tail += 1
-                num_roots += 1
-            h = twin[outgoing]
-            if h == start:
-                break
-        # --- follow the windows
-        while head < tail:
-            if tail > max_windows:
-                return -1, (vertex_int, vertex, root_slot, root, window_int, window)
-            t, r = window_int[head, 0], window_int[head, 1]
-            ax, ay, bx, by = window[head, 0], window[head, 1], window[head, 2], window[head, 3]
-            rx, ry, lx, ly = window[head, 4], window[head, 5], window[head, 6], window[head, 7]
-            head += 1
-            sigma = root[r, 1]
-            u, v = shape[t, 0], shape[t, 1]
-            ex, ey = ax - bx, ay - by
-            x, y = bx + u * ex - v * ey, by + u * ey + v * ex
-            right_half, left_half = _next(t), _previous(t)
-            far = origin[left_half]
-            norm = np.sqrt(x * x + y * y)
-            left_of_right = rx * y - ry * x
-            right_of_left = x * ly - y * lx
-            touch = TOUCH * norm
-            slot = slot_of[far]
-            if (
-                left_of_right >= -touch * (abs(rx) + abs(ry))
-                and right_of_left >= -touch * (abs(lx) + abs(ly))
-                and sigma + norm < limit
-            ):
-                if slot < 0:
-                    slot = count
-                    slot_of[far] = slot
-                    count += 1
-                    if count >= vertex.shape[0]:
-                        vertex, vertex_int = _grown(vertex), _grown(vertex_int)
-                    vertex[slot, 0] = np.inf
-                    vertex_int[slot, 0], vertex_int[slot, 3] = far, 0
-                if sigma + norm < vertex[slot, 0] - TOUCH * limit:
-                    vertex[slot, 0], vertex[slot, 1], vertex[slot, 2] = sigma + norm, x, y
-                    vertex[slot, 3], vertex[slot, 4] = bx, by
-                    vertex_int[slot, 1], vertex_int[slot, 2] = left_half, r
-            known = vertex[slot, 0] if slot >= 0 else np.inf
-            slot = slot_of[origin[t]]
-            known_b = vertex[slot, 0] if slot >= 0 else np.inf
-            slot = slot_of[origin[right_half]]
-            known_a = vertex[slot, 0] if slot >= 0 else np.inf
-            if tail + 2 >= window.shape[0]:
-                window, window_int = _grown(window), _grown(window_int)
-            across = twin[right_half]
-            if across >= 0 and left_of_right > 0:
-                qx, qy = (x, y) if right_of_left > 0 else (lx, ly)
-                if _useful(
-                    ax, ay, x, y, rx, ry, qx, qy, sigma, known_a, known, known_b, True, shape[right_half, 2], limit
-                ):
-                    window[tail, 0], window[tail, 1], window[tail, 2], window[tail, 3] = ax, ay, x, y
-                    window[tail, 4], window[tail, 5], window[tail, 6], window[tail, 7] = rx, ry, qx, qy
-                    window_int[tail, 0], window_int[tail, 1] = across, r
-                    tail += 1
-            across = twin[left_half]
-            if across >= 0 and right_of_left > 0:
-                qx, qy = (x, y) if left_of_right > 0 else (rx, ry)
-                if _useful(
-                    x, y, bx, by, qx, qy, lx, ly, sigma, known, known_b, known_a, False, shape[left_half, 2], limit
-                ):
-                    window[tail, 0], window[tail, 1], window[tail, 2], window[tail, 3] = x, y, bx, by
-                    window[tail, 4], window[tail, 5], window[tail, 6], window[tail, 7] = qx, qy, lx, ly
-                    window_int[tail, 0], window_int[tail, 1] = across, r
-                    tail += 1
-        head, tail = 0, 0
-        # --- the nearest vertex that casts a shadow and has not been a pseudo-source
-        nearest, emitter_slot = np.inf, -1
-        for slot in range(1, count):
-            if vertex_int[slot, 3] == 0 and vertex[slot, 0] < nearest:
-                c = vertex_int[slot, 0]
-                if total[c] > (np.pi - SADDLE if boundary[c] else TURN + SADDLE):
-                    nearest, emitter_slot = vertex[slot, 0], slot
-                else:
-                    vertex_int[slot, 3] = 1
-        if emitter_slot < 0:
-            return count, (vertex_int, vertex, root_slot, root, window_int, window)
-        vertex_int[emitter_slot, 3] = 1
-        emitter = vertex_int[emitter_slot, 0]
-        emitter_back = arrival_angle(vertex_int, vertex, emitter_slot, shape, total)
-
-
-@njit(cache=True, nogil=True)
-def arrival_angle(vertex_int, vertex, slot, shape, total):
-    """Angle at the vertex, not rescaled, of the direction back along its geodesic."""
-    back = vertex_int[slot, 1]
-    if back < 0:
-        return total[vertex_int[slot, 0]]
-    x, y = vertex[slot, 1], vertex[slot, 2]
-    ex, ey = vertex[slot, 3] - x, vertex[slot, 4] - y
-    return shape[back, 3] + np.arctan2(ey * x - ex * y, -ex * x - ey * y)
-
-
-@njit(cache=True, nogil=True)
-def local_geodesics(
-    sources,
-    limit,
-    wanted,
-    max_neighbors,
-    max_windows,
-    num_base,
-    origin,
-    twin,
-    shape,
-    first,
-    total,
-    scale,
-    reference,
-    boundary,
-):
-    """Geodesics from each source to all wanted vertices within `limit`; see `local_log_maps`.
-
-    Returns:
-        counts per source, neighbours, columns `(distance, angle, transport)`, signs, and the source that needed
-        more than `max_windows` windows (or -1).
-    """
-    slot_of = np.full(len(first), -1, dtype=np.int32)
-    work = (
-        np.empty((256, 4), dtype=np.int32),
-        np.empty((256, 5)),
-        np.empty((64, 1), dtype=np.int32),
-        np.empty((64, 2)),
-        np.empty((1024, 2), dtype=np.int32),
-        np.empty((1024, 8)),
-    )
-    polar = np.empty((256, 2))
-    counts = np.zeros(len(sources), dtype=np.int64)
-    neighbor = np.empty((40 * len(sources) + 256, 2), dtype=np.int32)
-    geodesic = np.empty((40 * len(sources) + 256, 3))
-    size = 0
-    for i in range(len(sources)):
-        count, work = geodesics_from(
-            sources[i], limit, origin, twin, shape, first, total, boundary, slot_of, work, max_windows
-        )
-        vertex_int, vertex, root_slot, root = work[0], work[1], work[2], work[3]
-        if count < 0:
-            return counts, neighbor[:size], geodesic[:size], sources[i]
-        if polar.shape[0] < vertex.shape[0]:
-            polar = np.empty((vertex.shape[0], 2))
-        finish_paths(count, polar, vertex_int, vertex, root_slot, root, shape, total, scale, reference)
-        chosen = np.empty(count, dtype=np.int32)
-        num = 0
-        for slot in range(1, count):
-            v = vertex_int[slot, 0]
-            base = v if v < num_base else v - num_base
-            if base == sources[i] or not wanted[base]:
-                continue
-            if len(first) > num_base:
-                other = slot_of[v + num_base if v < num_base else base]
-                if other >= 0 and (vertex[other, 0], other) < (vertex[slot, 0], slot):
-                    continue
-            chosen[num] = slot
-            num += 1
-        if 0 < max_neighbors < num:
-            order = np.argsort(vertex[chosen[:num], 0], kind="mergesort")
-            chosen = np.sort(chosen[:num][order[:max_neighbors]])
-            num = max_neighbors
-        while size + num > neighbor.shape[0]:
-            neighbor, geodesic = _grown(neighbor), _grown(geodesic)
-        for j in range(num):
-            slot = chosen[j]
-            v = vertex_int[slot, 0]
-            neighbor[size, 0] = v if v < num_base else v - num_base
-            neighbor[size, 1] = 1 if v < num_base else -1
-            geodesic[size, 0] = vertex[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = polar[slot, 0], polar[slot, 1]
-            size += 1
-        counts[i] = num
-        for slot in range(count):
-            slot_of[vertex_int[slot, 0]] = -1
-    return counts, neighbor[:size], geodesic[:size], -1
-
-
-@njit(cache=True, nogil=True)
-def finish_paths(count, polar, vertex_int, vertex, root_slot, root, shape, total, scale, reference):
-    """Polar angle at the source and transport angle from the vertex to the source, along each geodesic."""
-    source = vertex_int[0, 0]
-    polar[0, 0], polar[0, 1] = 0.0, 0.0
-    done = 0
-    for slot in range(count):
-        vertex_int[slot, 3] = 0
-    vertex_int[0, 3] = 1
-    for slot in range(1, count):
-        # walk down to the last vertex of the path that is finished, then back up
-        while vertex_int[slot, 3] == 0:
-            at = slot
-            while vertex_int[root_slot[vertex_int[at, 2], 0], 3] == 0:
-                at = root_slot[vertex_int[at, 2], 0]
-            r = vertex_int[at, 2]
-            base = root_slot[r, 0]
-            via = vertex_int[base, 0]
-            here = vertex_int[at, 0]
-            leave = scale[via] * (root[r, 0] + np.arctan2(vertex[at, 2], vertex[at, 1]) - reference[via])
-            back = scale[here] * (arrival_angle(vertex_int, vertex, at, shape, total) - reference[here])
-            turn = leave + np.pi - back
-            polar[at, 0] = leave if base == 0 else polar[base, 0]
-            polar[at, 1] = turn + polar[base, 1]
-            vertex_int[at, 3] = 1
-            done += 1
-    return done
+    place, path, waiting, size = search.place, search.path, search.waiting, search.size
+    if size[1] == 0:
+        return 0
+    queued = size[5]
+    for slot in range(size[4], size[0]):
+        v = place[slot, 0]
+        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else TURN + SHADOW):
+            waiting[queued] = slot
+            queued += 1
+    size[4] = size[0]
+    nearest, found = np.inf, -1
+    for k in range(queued):
+        slot = waiting[k]
+        if path[slot, 0] < nearest:
+            nearest, found = path[slot, 0], k
+    if found < 0:
+        size[5] = 0
+        return -1
+    slot = waiting[found]
+    waiting[found] = waiting[queued - 1]
+    size[5] = queued - 1
+    return slot

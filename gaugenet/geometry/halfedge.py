@@ -58,6 +58,15 @@ class HalfedgeSurface:
     def total_area(self) -> float:
         return float(self.area.sum())
 
+    @property
+    def shortest_edge(self) -> Float[ndarray, "vertices"]:
+        """Length of the shortest edge at each vertex copy, infinite at isolated vertices."""
+        shortest = np.full(len(self.first), np.inf)
+        np.minimum.at(shortest, self.origin, self.shape[:, 2])
+        head = self.origin[_next_of(np.flatnonzero(self.twin < 0))]
+        np.minimum.at(shortest, head, self.shape[self.twin < 0, 2])
+        return shortest
+
     @classmethod
     def from_mesh(cls, mesh: TriangleMesh) -> HalfedgeSurface:
         """The surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.quality`); angles in
@@ -139,6 +148,11 @@ def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfe
         shape[k::3, 1] = np.linalg.norm(np.cross(along, apex), axis=1) / squared
         shape[k::3, 2] = np.sqrt(squared)
     return shape
+
+
+def _next_of(h: ndarray) -> ndarray:
+    """The next halfedge of the same face."""
+    return h // 3 * 3 + (h + 1) % 3
 
 
 @njit(cache=True, nogil=True)

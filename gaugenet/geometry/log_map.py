@@ -11,12 +11,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from gaugenet.geometry._windows import local_geodesics
+from gaugenet.geometry._paths import local_geodesics
+from gaugenet.geometry._windows import Tables
 from gaugenet.geometry.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh import MeshError
 
 MAX_WINDOWS = 1_000_000
 CHUNK = 2048
+SPREAD = 1.5
 
 
 @dataclass(frozen=True)
@@ -120,20 +122,10 @@ def local_log_maps(
     everyone = np.arange(surface.num_base, dtype=np.int32)
     targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
-    tables = (
-        surface.num_base,
-        surface.origin,
-        surface.twin,
-        surface.shape,
-        surface.first,
-        surface.total_angle,
-        surface.scale,
-        surface.reference,
-        surface.boundary,
-    )
+    tables = _tables(surface)
 
     def solve(chunk: ndarray) -> tuple[Any, ...]:
-        return local_geodesics(chunk, float(radius), wanted, max_neighbors or 0, max_windows, *tables)
+        return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = _in_threads(solve, [targets[i : i + CHUNK] for i in range(0, len(targets), CHUNK)], num_threads)
     for *_, stuck in parts:
@@ -155,6 +147,26 @@ def local_log_maps(
         angle=geodesic[:, 1],
         transport=geodesic[:, 2],
         sign=neighbor[:, 1] if surface.is_cover else None,
+    )
+
+
+def _tables(surface: HalfedgeSurface) -> Tables:
+    inside = ~surface.boundary & (surface.total_angle > 0)
+    area = np.resize(surface.area, len(inside))
+    return Tables(
+        num_base=surface.num_base,
+        origin=surface.origin,
+        twin=surface.twin,
+        shape=surface.shape,
+        first=surface.first,
+        total_angle=surface.total_angle,
+        scale=surface.scale,
+        reference=surface.reference,
+        boundary=surface.boundary,
+        charge=np.where(inside, 2 * np.pi - surface.total_angle, 0.0),
+        spread=SPREAD * np.sqrt(area / np.pi),
+        shortest=surface.shortest_edge,
+        max_valence=int(np.bincount(surface.origin).max(initial=0)) if len(surface.origin) else 0,
     )
 
 
