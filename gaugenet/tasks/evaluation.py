@@ -161,6 +161,4 @@ def _write(run: Path, split: str, result: dict[str, Any], labels: dict[str, ndar
         plot_confusion_matrix(
             run / "confusion.png", np.array(result["confusion"]), classes, title=f"{run.name}, {split}"
         )
-    else:
-        result["confusion"] = None
     write_json(run / f"evaluation_{split}.json", result)

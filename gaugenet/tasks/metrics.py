@@ -12,6 +12,9 @@ from numpy import ndarray
 
 from gaugenet.tasks.losses import IGNORE
 
+MANY = 256
+"""With more classes than this (say, one for every vertex of a template) no matrix is kept, and no figures a class."""
+
 
 def confusion_matrix(
     truth: Int[ndarray, "items"], prediction: Int[ndarray, "items"], num_classes: int
@@ -21,17 +24,9 @@ def confusion_matrix(
     Raises:
         ValueError: the lengths differ, or a label is outside `0 .. num_classes - 1`.
     """
-    truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction).reshape(-1)
-    if len(truth) != len(prediction):
-        raise ValueError(f"Expected as many predictions as labels, got {len(prediction)} and {len(truth)}.")
+    truth, prediction = _checked(truth, prediction, num_classes)
     kept = truth != IGNORE
-    truth, prediction = truth[kept], prediction[kept]
-    for name, labels in (("truth", truth), ("prediction", prediction)):
-        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-            raise ValueError(
-                f"Expected labels 0 .. {num_classes - 1} in `{name}`, got {labels.min()} .. {labels.max()}."
-            )
-    counts = np.bincount(truth * num_classes + prediction, minlength=num_classes**2)
+    counts = np.bincount(truth[kept] * num_classes + prediction[kept], minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
 
@@ -45,7 +40,7 @@ class Scores:
         area_accuracy: share of the surface area that is labelled correctly, `None` where areas are not given.
         class_accuracy, class_iou: one number a class, NaN for a class that never occurs.
         mean_iou: mean of `class_iou` over the classes that occur.
-        confusion: `(K, K)`, rows are the truth.
+        confusion: `(K, K)`, rows are the truth; `None` for more than `MANY` classes.
         per_mesh: one `(name, accuracy, items)` a mesh.
     """
 
@@ -55,14 +50,15 @@ class Scores:
     class_accuracy: list[float]
     class_iou: list[float]
     mean_iou: float
-    confusion: Int[ndarray, "classes classes"]
+    confusion: Int[ndarray, "classes classes"] | None
     per_mesh: list[tuple[str, float, int]]
 
     def as_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """The scores as plain numbers, strings and lists, fit for JSON (NaN becomes `None`)."""
+        few = class_names if self.confusion is not None else ()
         classes = {
             name: {"accuracy": _number(self.class_accuracy[k]), "iou": _number(self.class_iou[k])}
-            for k, name in enumerate(class_names)
+            for k, name in enumerate(few)
         }
         return {
             "accuracy": self.accuracy,
@@ -70,7 +66,7 @@ class Scores:
             "area_accuracy": self.area_accuracy,
             "mean_iou": _number(self.mean_iou),
             "classes": classes,
-            "confusion": self.confusion.tolist(),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
             "meshes": [{"name": n, "accuracy": _number(a), "items": k} for n, a, k in self.per_mesh],
         }
 
@@ -80,7 +76,8 @@ class ScoreKeeper:
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self._confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+        self._confusion = np.zeros((num_classes, num_classes), dtype=np.int64) if num_classes <= MANY else None
+        self._truth, self._predicted, self._correct = np.zeros((3, num_classes), dtype=np.int64)
         self._per_mesh: list[tuple[str, float, int]] = []
         self._area_correct = 0.0
         self._area = 0.0
@@ -93,13 +90,21 @@ class ScoreKeeper:
         areas: Float[ndarray, "items"] | None = None,
     ) -> None:
         """Count one mesh; `areas` are the items' areas, in any unit."""
-        matrix = confusion_matrix(truth, prediction, self.num_classes)
-        self._confusion += matrix
-        total = int(matrix.sum())
-        self._per_mesh.append((name, float(np.trace(matrix) / total) if total else float("nan"), total))
+        truth, prediction = _checked(truth, prediction, self.num_classes)
+        kept = truth != IGNORE
+        right = kept & (truth == prediction)
+        if self._confusion is not None:
+            self._confusion += confusion_matrix(truth, prediction, self.num_classes)
+        for counts, labels in (
+            (self._truth, truth[kept]),
+            (self._predicted, prediction[kept]),
+            (self._correct, truth[right]),
+        ):
+            counts += np.bincount(labels, minlength=self.num_classes)
+        total = int(kept.sum())
+        self._per_mesh.append((name, float(right.sum() / total) if total else float("nan"), total))
         if areas is not None:
-            kept = np.asarray(truth) != IGNORE
-            self._area_correct += float(areas[kept & (np.asarray(truth) == np.asarray(prediction))].sum())
+            self._area_correct += float(areas[right].sum())
             self._area += float(areas[kept].sum())
 
     def scores(self) -> Scores:
@@ -108,11 +113,10 @@ class ScoreKeeper:
         Raises:
             ValueError: nothing labelled was added.
         """
-        total = int(self._confusion.sum())
+        total = int(self._truth.sum())
         if total == 0:
             raise ValueError("Expected at least one labelled item to score, got none: are the labels missing?")
-        correct = np.diag(self._confusion).astype(float)
-        truth, predicted = self._confusion.sum(axis=1), self._confusion.sum(axis=0)
+        correct, truth, predicted = self._correct.astype(float), self._truth, self._predicted
         iou = _ratio(correct, truth + predicted - correct)
         iou[truth == 0] = np.nan
         return Scores(
@@ -122,9 +126,22 @@ class ScoreKeeper:
             class_accuracy=_ratio(correct, truth).tolist(),
             class_iou=iou.tolist(),
             mean_iou=float(np.nanmean(iou)),
-            confusion=self._confusion.copy(),
+            confusion=None if self._confusion is None else self._confusion.copy(),
             per_mesh=list(self._per_mesh),
         )
+
+
+def _checked(truth: Any, prediction: Any, num_classes: int) -> tuple[ndarray, ndarray]:
+    truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction).reshape(-1)
+    if len(truth) != len(prediction):
+        raise ValueError(f"Expected as many predictions as labels, got {len(prediction)} and {len(truth)}.")
+    kept = truth != IGNORE
+    for name, labels in (("truth", truth[kept]), ("prediction", prediction[kept])):
+        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+            raise ValueError(
+                f"Expected labels 0 .. {num_classes - 1} in `{name}`, got {labels.min()} .. {labels.max()}."
+            )
+    return truth, prediction
 
 
 def _ratio(a: ndarray, b: ndarray) -> ndarray:
