@@ -18,7 +18,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.viz._atomic import atomic_path
-from gaugenet.viz.camera import base_orientation
 from gaugenet.viz.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
 from gaugenet.viz.mesh_view import MeshView, class_names_for, scalar_limits
 
@@ -123,7 +122,7 @@ def _mesh(view: MeshView, num_classes: int, limits: tuple[float, float]) -> dict
         "vertices": _packed(np.round(grid * 65535), "uint16"),
         "faces": _packed(mesh.faces, _smallest(mesh.num_vertices)),
         "openness": _packed(np.round(openness * 255), "uint8"),
-        "base": base_orientation(mesh, view.up).reshape(-1).tolist(),
+        "base": view.orientation.reshape(-1).tolist(),
         "site": view.label_site,
         "accuracy": view.accuracy,
     }

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet.geometry.mesh import TriangleMesh
+from gaugenet.viz.camera import Direction, base_orientation
 
 Site = Literal["face", "vertex"]
 
@@ -30,8 +31,10 @@ class MeshView:
         frames: `(V, 3, 2)` tangent frames, the columns being the frame vectors.
         labels_on: `"face"` or `"vertex"`: where the labels are; without it their count decides, which fails only
             on a mesh with as many faces as vertices.
-        up: direction that points up in pictures: `"x"`, `"y"`, `"z"` (or `"-x"` ...), `"pca"` (the longest
-            extent), or `"auto"`: the broad side faces the viewer, y is up (z where the mesh is thin along y).
+        up: direction that points up in pictures: `"auto"` (y, or z where the mesh is thin along y), `"x"`, `"y"`,
+            `"z"`, `"-x"` ..., three numbers, `"pca"` (the longest extent), or `"standing"`: a guess at how a mesh in
+            an arbitrary orientation stands on the ground.
+        front: direction that faces the viewer at first, an axis or three numbers; by default the broad side.
 
     Raises:
         ValueError: counts that do not fit the mesh, coordinates that are not finite, a mesh without faces.
@@ -46,7 +49,8 @@ class MeshView:
     scalar_name: str = "value"
     frames: Any = None
     labels_on: Site | None = None
-    up: str = "auto"
+    up: Direction = "auto"
+    front: Direction | None = None
 
     def __post_init__(self) -> None:
         self.mesh = _checked_mesh(self.name, self.vertices, self.faces)
@@ -55,6 +59,7 @@ class MeshView:
         self.truth = self._labels("truth", self.truth)
         self.scalar = self._scalar(self.scalar)
         self.frames = self._frames(self.frames)
+        self.orientation = base_orientation(self.mesh, self.up, self.front)
         if self.prediction is not None and self.truth is not None and len(self.prediction) != len(self.truth):
             raise ValueError(
                 f"{self.name}: `prediction` has {len(self.prediction)} labels and `truth` {len(self.truth)}; "

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.viz._atomic import atomic_path
-from gaugenet.viz.camera import base_orientation, turned
+from gaugenet.viz.camera import turned
 from gaugenet.viz.colors import (
     RIGHT,
     SURFACE,
@@ -216,8 +216,10 @@ def _pictures(
 ) -> list[tuple[Panel, Float[ndarray, "height width 4"]]]:
     from gaugenet.viz.shading import Model, corner_values, expose
 
-    rotation = turned(base_orientation(view.mesh, view.up), azimuth, elevation)
-    exposure = expose(Model.of(view.mesh), rotation, width=layout.width, height=layout.height, smooth=smooth)
+    rotation = turned(view.orientation, azimuth, elevation)
+    exposure = expose(
+        Model.of(view.mesh), rotation, up=view.orientation[1], width=layout.width, height=layout.height, smooth=smooth
+    )
     pictures = []
     for panel in panels:
         colors = _panel_colors(view, panel, limits)

@@ -101,7 +101,7 @@ class Exposure:
         image[self.hit, :3] = np.clip(base * self.light + self.gloss, 0, 1)
         image[self.hit, 3] = 1
         grid = [image[i::samples, j::samples] for i in range(samples) for j in range(samples)]
-        mean = np.sum(grid, axis=0, dtype=np.float64) / samples**2
+        mean = np.asarray(sum(grid)) / samples**2
         opacity = mean[..., 3] + (1 - mean[..., 3]) * self.shadow
         rgb = mean[..., :3] / np.maximum(opacity, 1e-9)[..., None]
         return np.concatenate([linear_to_srgb(rgb), opacity[..., None]], axis=-1)
@@ -111,6 +111,7 @@ def expose(
     model: Model,
     rotation: Float[ndarray, "3 3"],
     *,
+    up: Float[ndarray, "3"],
     width: int,
     height: int,
     smooth: bool = True,
@@ -121,6 +122,7 @@ def expose(
     Args:
         model: the mesh.
         rotation: rows right, up, towards the viewer (`gaugenet.viz.camera`).
+        up: unit vector across the ground on which the shadow falls, in the coordinates of the mesh.
         width: pixels.
         height: pixels.
         smooth: interpolate the normals; otherwise facets are seen.
@@ -142,7 +144,7 @@ def expose(
         weights=weights,
         light=_irradiance(normal, openness) * _outline(fragments, hit)[hit][:, None],
         gloss=_gloss(normal, openness),
-        shadow=_ground_shadow(model, rotation, lens.shrunk(samples), shape=(height, width)),
+        shadow=_ground_shadow(model, rotation, up, lens.shrunk(samples), shape=(height, width)),
     )
 
 
@@ -199,13 +201,17 @@ def _outline(fragments: Fragments, hit: Bool[ndarray, "tall wide"]) -> Float[nda
 
 
 def _ground_shadow(
-    model: Model, rotation: Float[ndarray, "3 3"], lens: _Lens, *, shape: tuple[int, int]
+    model: Model,
+    rotation: Float[ndarray, "3 3"],
+    up: Float[ndarray, "3"],
+    lens: _Lens,
+    *,
+    shape: tuple[int, int],
 ) -> Float[ndarray, "tall wide"]:
     """Opacity of the shadow on the plane below the mesh, which is seen only from above."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     tall, wide = shape
-    up = _picture_up(rotation)
     pitch = rotation @ up  # the mesh's up direction in camera coordinates: (0, cos, sin)
     if pitch[2] < 0.03:
         return np.zeros(shape)
@@ -237,13 +243,6 @@ def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
     """1 inside, falling to 0 at the border of the picture, so that no shadow is cut off."""
     rows, columns = (np.clip((1 - np.abs(np.linspace(-1, 1, n))) / 0.16, 0, 1) for n in (tall, wide))
     return (rows * rows * (3 - 2 * rows))[:, None] * (columns * columns * (3 - 2 * columns))[None]
-
-
-def _picture_up(rotation: Float[ndarray, "3 3"]) -> Float[ndarray, "3"]:
-    """The direction of the mesh that the camera shows as vertical: the coordinate axis (or row) nearest to up."""
-    nearest = int(np.abs(rotation[1]).argmax())
-    axis = np.eye(3)[nearest] * np.sign(rotation[1, nearest])
-    return axis if abs(rotation[0] @ axis) < 1e-6 else rotation[1]
 
 
 def _lean(rotation: Float[ndarray, "3 3"], up: Float[ndarray, "3"]) -> Float[ndarray, "3"]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from gaugenet.geometry.mesh import TriangleMesh
 from gaugenet.viz import MeshView, palette, render_meshes
+from gaugenet.viz.camera import turned
 from gaugenet.viz.png import panels_of
 from gaugenet.viz.shading import Model, expose
 
@@ -30,7 +31,7 @@ def nearest(pixels: np.ndarray, colors: np.ndarray) -> np.ndarray:
 def ball(view: str, sphere: trimesh.Trimesh) -> np.ndarray:
     """A white ball seen from the front, on nothing."""
     model = Model.of(TriangleMesh(sphere.vertices, sphere.faces))
-    exposure = expose(model, np.eye(3), width=120, height=120)
+    exposure = expose(model, np.eye(3), up=np.eye(3)[1], width=120, height=120)
     white = np.ones((len(sphere.faces), 3, 3))
     return exposure.paint(white, crisp=view == "crisp")
 
@@ -50,6 +51,20 @@ def test_a_ball_fills_a_disk_and_is_lit_from_above_left(sphere: trimesh.Trimesh)
 def test_edges_are_antialiased(sphere: trimesh.Trimesh) -> None:
     rim = ball("crisp", sphere)[20, :, 3]
     assert ((rim > 0.2) & (rim < 0.95)).sum() >= 2
+
+
+def test_the_shadow_lies_below_whatever_direction_is_up(sphere: trimesh.Trimesh, tmp_path: Path) -> None:
+    pictures = []
+    for up, front in (("y", "z"), ((1, 1, 0.3), (0.2, -0.1, 1))):
+        view = MeshView(name="a", vertices=sphere.vertices, faces=sphere.faces, up=up, front=front)
+        exposure = expose(
+            Model.of(view.mesh), turned(view.orientation, 25, 12), up=view.orientation[1], width=90, height=90
+        )
+        pictures.append(exposure.shadow)
+    assert pictures[0][-25:].max() > 0.1 > pictures[0][:30].max()
+    np.testing.assert_allclose(pictures[0], pictures[1], atol=0.05)
+    from_below = expose(Model.of(view.mesh), np.eye(3), up=np.eye(3)[1], width=90, height=90)
+    assert from_below.shadow.max() == 0
 
 
 def test_colors_of_classes_stand_where_the_faces_are(halves: MeshView, tmp_path: Path) -> None:
@@ -74,7 +89,7 @@ def test_from_behind_left_and_right_change_places(halves: MeshView, tmp_path: Pa
 
 def test_labels_on_vertices_are_not_blended(sphere: trimesh.Trimesh) -> None:
     model = Model.of(TriangleMesh(sphere.vertices, sphere.faces))
-    exposure = expose(model, np.eye(3), width=90, height=90, samples=1)
+    exposure = expose(model, np.eye(3), up=np.eye(3)[1], width=90, height=90, samples=1)
     corners = np.zeros((320, 3, 3))
     corners[:, 0] = [1, 0, 0]
     corners[:, 1:] = [0, 0, 1]
