@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,12 @@ def scene_of(page: str) -> dict:
 
 def unpack(packed: dict) -> np.ndarray:
     return np.frombuffer(base64.b64decode(packed["data"]), dtype=np.dtype(packed["type"]).newbyteorder("<"))
+
+
+def test_importing_the_pictures_loads_no_plotting() -> None:
+    script = "import sys, gaugenet.viz; print([m for m in ('matplotlib', 'trimesh') if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"
 
 
 def test_geometry_and_labels_survive(halves: MeshView, tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_a_narrow_screen(show: Open, halves: MeshView) -> None:
         assert np.ptp(middle, axis=-1).max() > 60
     wide = trimesh.creation.box(extents=[4, 1, 1])
     page = show([MeshView(name="a", vertices=wide.vertices, faces=wide.faces, truth=[0] * 12, prediction=[1] * 12)])
-    assert page.evaluate("document.querySelectorAll('.caption')[1].style.top") == "14px"
+    assert page.evaluate("document.querySelectorAll('.caption')[1].style.top") == "10px"
     page = show(
         [MeshView(name="a", vertices=wide.vertices, faces=wide.faces, truth=[0] * 12, prediction=[1] * 12)],
         size=(500, 900),
