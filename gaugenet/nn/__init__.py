@@ -3,10 +3,12 @@
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
+from gaugenet.nn.engines import PreparedGraph, use_engine
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated, NormNonlinearity, PointwiseNonlinearity
 from gaugenet.nn.normalization import FieldInstanceNorm, FieldLayerNorm
 from gaugenet.nn.pooling import GlobalPool, Pool, Unpool
+from gaugenet.nn.prepare import prepare
 from gaugenet.nn.readout import InvariantReadout
 
 __all__ = [
@@ -23,6 +25,9 @@ __all__ = [
     "NormNonlinearity",
     "PointwiseNonlinearity",
     "Pool",
+    "PreparedGraph",
     "ResidualBlock",
     "Unpool",
+    "prepare",
+    "use_engine",
 ]

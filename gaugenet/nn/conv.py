@@ -50,7 +50,7 @@ class GaugeConv(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        factory = {"device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.kernels = KernelSpace(in_type, out_type, rings=rings, max_frequency=max_frequency)
         self.weight = nn.Parameter(torch.empty(self.kernels.num_weights, **factory))
         self.self_interaction = (
@@ -76,9 +76,8 @@ class GaugeConv(nn.Module):
                 module.reset_parameters()
 
     def forward(self, x: Float[Tensor, "vertices in"], domain: Any) -> Float[Tensor, "vertices out"]:
-        self.in_type.check(x)
-        check_domain(self.in_type, x, domain)
         convolve = engines.select(domain)
+        check_domain(self.in_type, x, domain)
         out = convolve(self.kernels, self.weight, x, domain)
         if self.self_interaction is not None:
             out = out + self.self_interaction(x)
@@ -91,11 +90,13 @@ class GaugeConv(nn.Module):
         )
 
 
-def check_domain(field_type: FieldType, x: Tensor, domain: Any) -> None:
+def check_domain(field_type: FieldType, x: Tensor, domain: engines.Domain) -> None:
     """Raise `ValueError` unless `x` has one row per point and the domain's transporters act on the field type."""
-    if x.shape[0] != domain.num_nodes:
-        raise ValueError(f"Expected one row of features per point ({domain.num_nodes}), got {x.shape[0]}.")
-    names = {domain.structure} if isinstance(domain.structure, str) else set(domain.structure)
-    for name in names:
+    field_type.check(x)
+    if isinstance(domain, engines.PreparedGraph):
+        return
+    if x.dim() != 2 or x.shape[0] != domain.num_nodes:
+        raise ValueError(f"Expected `x` with one row per point ({domain.num_nodes}), got shape {tuple(x.shape)}.")
+    for name in {domain.structure} if isinstance(domain.structure, str) else set(domain.structure):
         if name != field_type.group.name:
             field_type.group.check_subgroup(group_from_name(name))

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import FieldType, intertwiners
+from gaugenet.groups import Block, FieldType, intertwiners
+from gaugenet.nn.tables import TableModule
 
 
-class EquivariantLinear(nn.Module):
+class EquivariantLinear(TableModule):
     r"""y(p) = A x(p) + b with `rho_out(g) A = A rho_in(g)` and b fixed by every rho_out(g).
 
     Shapes:
@@ -38,10 +39,11 @@ class EquivariantLinear(nn.Module):
     ) -> None:
         super().__init__()
         if in_type.group != out_type.group:
-            raise ValueError(f"Expected field types of one group, got {in_type.group} and {out_type.group}.")
+            raise ValueError(
+                f"Expected field types of one group, got {in_type.group} and {out_type.group}: restrict the larger one."
+            )
         self.in_type, self.out_type = in_type, out_type
-        dtype = dtype or torch.get_default_dtype()
-        self._pairs = []
+        self._pairs: list[tuple[Block, Block, int, tuple[int, int, int]]] = []
         start = 0
         for b in out_type.blocks:
             for a in in_type.blocks:
@@ -49,7 +51,7 @@ class EquivariantLinear(nn.Module):
                 if len(basis):
                     shape = (len(basis), b.multiplicity, a.multiplicity)
                     self._pairs.append((a, b, start, shape))
-                    self.register_buffer(f"_basis_{len(self._pairs) - 1}", basis.to(device, dtype), persistent=False)
+                    self.add_table(f"_basis_{len(self._pairs) - 1}", basis, device=device, dtype=dtype)
                     start += math.prod(shape)
         self.weight = nn.Parameter(torch.empty(start, device=device, dtype=dtype))
         self.bias = InvariantBias(out_type, device=device, dtype=dtype) if bias else None
@@ -78,11 +80,11 @@ class EquivariantLinear(nn.Module):
                 for k, (a, target, start, shape) in enumerate(self._pairs)
                 if target is b
             ]
-            outputs.append(sum(terms) if terms else x.new_zeros(*x.shape[:-1], b.size))
+            outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(*x.shape[:-1], b.size))
         y = torch.cat(outputs, -1) if outputs else x[..., :0]
         return y if self.bias is None else self.bias(y)
 
-    def _apply_pair(self, k: int, a, start: int, shape: tuple[int, int, int], x: Tensor) -> Tensor:
+    def _apply_pair(self, k: int, a: Block, start: int, shape: tuple[int, int, int], x: Tensor) -> Tensor:
         weight = self.weight[start : start + math.prod(shape)].view(shape)
         matrix = torch.einsum("boi,buv->ivou", self._basis(k), weight).flatten(2).flatten(0, 1)
         return x[..., a.slice] @ matrix
@@ -91,7 +93,7 @@ class EquivariantLinear(nn.Module):
         return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, bias={self.bias is not None}"
 
 
-class InvariantBias(nn.Module):
+class InvariantBias(TableModule):
     """x + b with b in the invariant part of the field type: for irreps, the scalars alone.
 
     Shapes:
@@ -108,7 +110,7 @@ class InvariantBias(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.field_type = field_type
+        self.in_type = self.out_type = field_type
         rows = []
         for b in field_type.blocks:
             for v in b.representation.invariants:
@@ -116,14 +118,16 @@ class InvariantBias(nn.Module):
                 row[:, b.slice] = torch.einsum("d,uv->udv", v, torch.eye(b.multiplicity, dtype=v.dtype)).flatten(1)
                 rows.append(row)
         embedding = torch.cat(rows) if rows else torch.zeros(0, field_type.size, dtype=torch.float64)
-        self.register_buffer("_embedding", embedding.to(device, dtype or torch.get_default_dtype()), persistent=False)
+        self.add_table("_embedding", embedding, device=device, dtype=dtype)
+        self._embedding: Tensor
         self.bias = nn.Parameter(torch.zeros(len(embedding), device=device, dtype=dtype))
 
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+        self.in_type.check(x)
         return x + self.bias @ self._embedding
 
     def extra_repr(self) -> str:
-        return f"{self.field_type}, free={len(self.bias)}"
+        return f"{self.in_type}, free={len(self.bias)}"

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.nn.engines import graph as graph_engine
 from gaugenet.nn.engines import reference as reference_engine
+from gaugenet.nn.engines.prepared import Domain, PreparedGraph, derived, membership
 
 Engine = Callable[..., Tensor]
 
@@ -20,16 +20,15 @@ _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
 def select(domain: Any) -> Engine:
-    """The engine that computes convolutions on a domain."""
-    forced = _forced.get()
-    if forced is not None:
-        return _ENGINES[forced]
-    if isinstance(domain, GaugeGraph):
+    """The engine that computes convolutions on a domain; `ValueError` if there is none."""
+    if not isinstance(domain, Domain):
+        raise ValueError(
+            "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
+            f"got {type(domain).__name__}."
+        )
+    if isinstance(domain, PreparedGraph):
         return graph_engine.convolve
-    raise ValueError(
-        "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
-        f"got {type(domain).__name__}."
-    )
+    return _ENGINES[_forced.get() or "graph"]
 
 
 @contextmanager
@@ -44,4 +43,4 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = ["select", "use_engine"]
+__all__ = ["Domain", "PreparedGraph", "derived", "membership", "select", "use_engine"]

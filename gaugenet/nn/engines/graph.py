@@ -14,6 +14,7 @@ from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.aligned import alignment
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonic import harmonics
+from gaugenet.nn.engines.prepared import Domain, derived
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,31 @@ class EdgeFactors:
     source: Int[Tensor, "edges"]
 
 
+torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.EdgeFactors")
+
+
 def convolve(
-    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], graph: GaugeGraph
+    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], domain: Domain
 ) -> Float[Tensor, "vertices out"]:
-    """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`."""
-    factors = edge_factors(space, graph, x.dtype)
-    matrices = space.mixing(weight)
-    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
-        return _convolve_torch(space, matrices, x, factors)
+    """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`.
+
+    Half precision and autocast are widened to float32: the aggregate is a long sum.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        wide = widened(x)
+        factors = edge_factors(space, domain, wide.dtype)
+        matrices = space.mixing(widened(weight))
+        if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+            return _convolve_torch(space, matrices, wide, factors).to(x.dtype)
+        return _convolve_fused(space, matrices, wide, factors).to(x.dtype)
+
+
+def widened(x: Tensor) -> Tensor:
+    """At least float32."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _convolve_fused(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
     from gaugenet.nn.engines._fused import aggregate_mix
 
     columns = [space.columns(b) for b in space.out_type.blocks]
@@ -72,30 +90,22 @@ def _turned(x: Tensor, factors: EdgeFactors, in_type: FieldType) -> Tensor:
     return torch.cat(parts, 1)
 
 
-def edge_factors(space: KernelSpace, graph: GaugeGraph, dtype: torch.dtype) -> EdgeFactors:
-    """Coefficients and turns of every edge, cached on the graph."""
-    representations = tuple(b.representation for b in space.in_type.blocks)
-    layout = tuple((b.start, b.multiplicity) for b in space.in_type.blocks)
-    key = (space.radial, space.frequencies, space.aligned, representations, layout, dtype)
-    sources = graph.geometry_tensors()
+def edge_factors(space: KernelSpace, domain: Domain, dtype: torch.dtype) -> EdgeFactors:
+    """Coefficients and turns of every edge, cached on the graph; types of equal layout share them."""
 
-    def build() -> EdgeFactors:
+    def build(graph: GaugeGraph) -> EdgeFactors:
+        sources = graph.geometry_tensors()
         indptr, source = graph.cached("csr", sources, lambda: compressed_rows(graph))
+        coefficient_key, turn_key = ((key, dtype) for key in space.factor_keys)
         return EdgeFactors(
-            graph.cached(
-                ("coefficient", *key[:2], dtype), sources, lambda: _coefficients(space, graph).to(dtype).contiguous()
-            ),
-            graph.cached(
-                ("turn", space.aligned, representations, dtype),
-                sources,
-                lambda: _turns(space, graph).to(dtype).contiguous(),
-            ),
+            graph.cached(coefficient_key, sources, lambda: _coefficients(space, graph).to(dtype).contiguous()),
+            graph.cached(turn_key, sources, lambda: _turns(space, graph).to(dtype).contiguous()),
             _block_table(space.in_type),
             indptr,
             source,
         )
 
-    return graph.cached(("factors", *key), sources, build)
+    return derived(domain, f"{space.factor_key} {dtype}", build)
 
 
 def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:

@@ -1,0 +1,141 @@
+"""MeshUNet: a gauge-equivariant U-Net on the levels of a mesh."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, group_from_name
+from gaugenet.nn import (
+    EquivariantLinear,
+    FieldLayerNorm,
+    GlobalPool,
+    InvariantReadout,
+    Pool,
+    ResidualBlock,
+    Unpool,
+)
+from gaugenet.nn.engines import Domain
+
+
+class MeshUNet(nn.Module):
+    """Gauge-equivariant U-Net: residual blocks on every level, transport between levels, invariant logits.
+
+    Shapes:
+        x: `(N, in_type.size)`, graph: a `GaugeGraph` with at least `levels` levels -> `(N, out_channels)`,
+        or `(B, out_channels)` with `readout="global"`.
+
+    Equivariance: outputs are invariant under independent gauge transformations at all points; exact with
+    `nonlinearity="gated"` (measured on trained networks: below 1e-5 relative in float32).
+
+    Args:
+        in_type: field type of the input features, e.g. `"16x0 + 2x1"`.
+        out_channels: number of classes.
+        group: name of the structure group.
+        width: multiplicity of every order on the finest level.
+        orders: the irreps of the hidden features (any label of the group, e.g. `"regular"`).
+        levels: number of levels, the finest included; 1 is a plain residual network.
+        growth: factor of the width from level to level.
+        blocks: residual blocks a level, going down and coming up.
+        rings: radial functions of the kernels.
+        nonlinearity: `gated` (exact) or `fourier`.
+        samples: angles of the Fourier nonlinearity.
+        dropout: probability to drop a field inside the blocks.
+        readout: `points` or `global`.
+    """
+
+    def __init__(
+        self,
+        in_type: str,
+        out_channels: int,
+        *,
+        group: str = "SO(2)",
+        width: int = 16,
+        orders: tuple[int | str, ...] | list[int | str] = (0, 1, 2),
+        levels: int = 3,
+        growth: float = 1.5,
+        blocks: int = 2,
+        rings: int = 2,
+        nonlinearity: str = "gated",
+        samples: int = 21,
+        dropout: float = 0.1,
+        readout: str = "points",
+    ) -> None:
+        super().__init__()
+        if readout not in ("points", "global"):
+            raise ValueError(f"Unknown readout {readout!r}: expected `points` or `global`.")
+        self.config: dict[str, Any] = {
+            "in_type": str(in_type),
+            "out_channels": out_channels,
+            "group": group,
+            "width": width,
+            "orders": list(orders),
+            "levels": levels,
+            "growth": growth,
+            "blocks": blocks,
+            "rings": rings,
+            "nonlinearity": nonlinearity,
+            "samples": samples,
+            "dropout": dropout,
+            "readout": readout,
+        }
+        structure = group_from_name(group)
+        self.in_type = FieldType(structure, in_type)
+        types = [
+            FieldType(structure, [(order, round(width * growth**level)) for order in orders]) for level in range(levels)
+        ]
+        options = {"rings": rings, "nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
+        self.embed = EquivariantLinear(self.in_type, types[0])
+        self.down = nn.ModuleList([_Stage(t, blocks, options) for t in types])
+        self.pool = nn.ModuleList([Pool(t) for t in types[:-1]])
+        self.widen = nn.ModuleList([EquivariantLinear(a, b) for a, b in pairwise(types)])
+        self.unpool = nn.ModuleList([Unpool(t) for t in types[1:]])
+        self.merge = nn.ModuleList([EquivariantLinear(a + b, a) for a, b in pairwise(types)])
+        self.up = nn.ModuleList([_Stage(t, blocks, options) for t in types[:-1]])
+        self.norm = FieldLayerNorm(types[0])
+        self.read = InvariantReadout(types[0])
+        self.mean = GlobalPool(self.read.out_type) if readout == "global" else None
+        hidden = self.read.out_type.size
+        self.head = nn.Sequential(
+            nn.Linear(hidden, 2 * hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * hidden, out_channels)
+        )
+
+    def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+        levels = len(self.down)
+        if graph.num_levels < levels:
+            raise ValueError(
+                f"Expected a graph with {levels} levels, got {graph.num_levels}: build it with `hierarchy(mesh, group, "
+                f"levels={levels})` or use `levels={graph.num_levels}`."
+            )
+        x = self.embed(x)
+        skips: list[Tensor] = []
+        for level in range(levels):
+            x = self.down[level](x, graph.level(level))
+            if level + 1 < levels:
+                skips.append(x)
+                x = self.widen[level](self.pool[level](x, graph, level=level + 1))
+        for level in reversed(range(levels - 1)):
+            coarse = self.unpool[level](x, graph, level=level + 1)
+            x = self.merge[level](torch.cat([skips[level], coarse], -1))
+            x = self.up[level](x, graph.level(level))
+        invariants = self.read(self.norm(x))
+        if self.mean is not None:
+            invariants = self.mean(invariants, graph)
+        return self.head(invariants)
+
+
+class _Stage(nn.Module):
+    """The residual blocks of one level."""
+
+    def __init__(self, field_type: FieldType, blocks: int, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([ResidualBlock(field_type, **options) for _ in range(blocks)])
+
+    def forward(self, x: Tensor, graph: Domain) -> Tensor:
+        for block in self.blocks:
+            x = block(x, graph)
+        return x

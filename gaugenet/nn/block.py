@@ -1,0 +1,64 @@
+"""ResidualBlock: the building block of the networks."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType
+from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.dropout import FieldDropout
+from gaugenet.nn.engines import Domain
+from gaugenet.nn.linear import EquivariantLinear
+from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated
+from gaugenet.nn.normalization import FieldLayerNorm
+
+
+class ResidualBlock(nn.Module):
+    """x + Linear(act(Linear(norm(GaugeConv(x))))): a convolution, then an equivariant perceptron at each point.
+
+    Shapes:
+        x: `(N, field_type.size)`, domain: a `GaugeGraph` -> the same.
+
+    Equivariance: exact with `nonlinearity="gated"`; see `FourierNonlinearity` for the other.
+
+    Args:
+        field_type: type of the features.
+        rings: radial functions of the convolution.
+        expansion: width of the perceptron relative to the features.
+        nonlinearity: `gated` or `fourier`.
+        samples: angles of the Fourier nonlinearity.
+        dropout: probability to drop a field.
+        max_frequency: angular band limit of the convolution for finite groups, see `KernelSpace`.
+    """
+
+    def __init__(
+        self,
+        field_type: FieldType,
+        *,
+        rings: int = 2,
+        expansion: int = 2,
+        nonlinearity: str = "gated",
+        samples: int = 21,
+        dropout: float = 0.0,
+        max_frequency: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_type = self.out_type = field_type
+        hidden = field_type * expansion
+        self.act: Gated | FourierNonlinearity
+        if nonlinearity == "gated":
+            self.act = Gated(hidden)
+        elif nonlinearity == "fourier":
+            self.act = FourierNonlinearity(hidden, samples=samples)
+        else:
+            raise ValueError(f"Unknown nonlinearity {nonlinearity!r}: expected `gated` or `fourier`.")
+        self.conv = GaugeConv(field_type, field_type, rings=rings, max_frequency=max_frequency)
+        self.norm = FieldLayerNorm(field_type)
+        self.expand = EquivariantLinear(field_type, self.act.in_type)
+        self.drop = FieldDropout(hidden, dropout)
+        self.contract = EquivariantLinear(hidden, field_type)
+
+    def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "vertices size"]:
+        y = self.norm(self.conv(x, domain))
+        return x + self.contract(self.drop(self.act(self.expand(y))))

@@ -1,0 +1,144 @@
+"""Pooling and unpooling along the levels of a hierarchy, with transport between frames; global pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.groups import FieldType
+from gaugenet.nn.engines import Domain, derived, membership
+from gaugenet.nn.engines.graph import widened
+
+
+@dataclass(frozen=True)
+class TransferFactors:
+    """What carries features from one level to the next: computed once per graph.
+
+    `carriers` holds w_e rho(transporter_e) of every block, `(edges, n, n)`.
+    """
+
+    source: Int[Tensor, "edges"]
+    target: Int[Tensor, "edges"]
+    carriers: list[Float[Tensor, "edges n n"]]
+
+
+torch.export.register_dataclass(TransferFactors, serialized_type_name="gaugenet.TransferFactors")
+
+
+class _Transfer(nn.Module):
+    """out(p) = sum over edges q -> p of w_e rho(transporter_e) x(q), from one level to the next."""
+
+    direction: str
+
+    def __init__(self, field_type: FieldType) -> None:
+        super().__init__()
+        self.in_type = self.out_type = field_type
+        self._key = f"{self.direction} {field_type.group} {field_type}"
+
+    def _carry(self, x: Tensor, domain: Domain, level: int, sizes: tuple[int, int]) -> Tensor:
+        self.in_type.check(x)
+        if x.shape[0] != sizes[0]:
+            raise ValueError(f"Expected `x` with one row per point of its level ({sizes[0]}), got {x.shape[0]}.")
+        with torch.autocast(x.device.type, enabled=False):
+            wide = widened(x)
+            factors = self._factors(domain, level, wide.dtype)
+            gathered = wide[factors.source]
+            parts = [
+                gathered[:, b.slice] * m[:, 0] if b.representation.is_trivial else (m @ b.split(gathered)).flatten(1)
+                for b, m in zip(self.in_type.blocks, factors.carriers, strict=True)
+            ]
+            out = wide.new_zeros(sizes[1], wide.shape[1])
+            return out.index_add(0, factors.target, torch.cat(parts, 1) if parts else gathered).to(x.dtype)
+
+    def _factors(self, domain: Domain, level: int, dtype: torch.dtype) -> TransferFactors:
+        def edges(graph: GaugeGraph) -> dict[str, Tensor]:
+            return graph.pool(level) if self.direction == "pool" else graph.unpool(level)
+
+        def build(graph: GaugeGraph) -> TransferFactors:
+            found = edges(graph)
+            g, weight = found["transporter"], found["weight"][:, None, None]
+            carriers = [(weight * b.representation(g)).to(dtype) for b in self.in_type.blocks]
+            return TransferFactors(found["index"][0], found["index"][1], carriers)
+
+        key = f"{self._key} {level} {dtype}"
+        return derived(domain, key, build, sources=lambda graph: list(edges(graph).values()))
+
+    def extra_repr(self) -> str:
+        return str(self.in_type)
+
+
+class Pool(_Transfer):
+    """Area-weighted mean of the transported features around each point of the next coarser level.
+
+    Shapes:
+        x: features on level `level - 1` -> features on `level` of the graph.
+
+    Equivariance: exact; 3e-7 relative in float32.
+
+    Raises:
+        ValueError: features of another size or level.
+    """
+
+    direction = "pool"
+
+    def forward(self, x: Float[Tensor, "fine size"], domain: Domain, *, level: int) -> Float[Tensor, "coarse size"]:
+        """`domain` is the whole hierarchy."""
+        return self._carry(x, domain, level, (domain.level_size(level - 1), domain.level_size(level)))
+
+
+class Unpool(_Transfer):
+    """Interpolation of the transported features of the coarser points around each point of the next finer level.
+
+    Shapes:
+        x: features on level `level` -> features on `level - 1` of the graph.
+
+    Equivariance: exact; 3e-7 relative in float32.
+
+    Raises:
+        ValueError: features of another size or level.
+    """
+
+    direction = "unpool"
+
+    def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int) -> Float[Tensor, "fine size"]:
+        """`domain` is the whole hierarchy."""
+        return self._carry(x, domain, level, (domain.level_size(level), domain.level_size(level - 1)))
+
+
+class GlobalPool(nn.Module):
+    """Area-weighted mean of scalars over each graph of a batch (frames at two points do not compare).
+
+    Shapes:
+        x: `(N, size)` -> `(B, size)`.
+
+    Raises:
+        ValueError: a field type that is not invariant (put an `InvariantReadout` before).
+    """
+
+    def __init__(self, field_type: FieldType) -> None:
+        super().__init__()
+        if not field_type.is_invariant:
+            raise ValueError(f"Expected scalars, got {field_type}: put an `InvariantReadout` before global pooling.")
+        self.in_type = self.out_type = field_type
+
+    def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "graphs size"]:
+        self.in_type.check(x)
+        return graph_means(x, domain).to(x.dtype)
+
+
+def graph_means(v: Float[Tensor, "vertices *rest"], domain: Domain) -> Float[Tensor, "graphs *rest"]:
+    """The area-weighted mean over each graph of a batch, float64.
+
+    The sum runs over the points of a graph in their order whatever else is in the batch, so that it is the same to the
+    last bit; its precision does not depend on the size of the mesh.
+    """
+    batch, count = membership(domain)
+    mass = domain.mass.double()
+    weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
+    total = weighted.new_zeros(count, *v.shape[1:]).index_add(0, batch, weighted)
+    area = mass.new_zeros(count).index_add(0, batch, mass)
+    return total / area.clamp(min=torch.finfo(torch.float64).tiny).view(-1, *[1] * (v.dim() - 1))

@@ -1,0 +1,47 @@
+"""prepare: the geometry that a network needs, computed outside of compiled or exported code."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.nn.engines.graph import EdgeFactors
+from gaugenet.nn.engines.prepared import PreparedGraph, membership
+from gaugenet.nn.pooling import TransferFactors
+
+
+def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
+    """The factors of a graph that `network(x, graph)` uses, as plain tensors, for `torch.compile` and `torch.export`.
+
+    A `GaugeGraph` is a PyG `Data`, which cannot be traced. Layers accept the result in its place::
+
+        fast = torch.compile(network, fullgraph=True)
+        logits = fast(x, prepare(network, x, graph))
+
+    Runs the network once, without gradients, to see what it asks for. The result is for graphs of this geometry, and
+    for features of the precision of `x`.
+    """
+    fresh = copy.copy(graph)
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(x, fresh)
+    finally:
+        network.train(training)
+    levels = [_prepared(fresh.level(level)) for level in range(1, fresh.num_levels)]
+    finest = _prepared(fresh)
+    return PreparedGraph(finest.mass, finest.batch, finest.num_graphs, finest.tables, levels)
+
+
+def _prepared(graph: GaugeGraph) -> PreparedGraph:
+    kept = {
+        key: value
+        for key, value in graph.cached_values().items()
+        if isinstance(key, str) and isinstance(value, (EdgeFactors, TransferFactors))
+    }
+    return PreparedGraph(graph.mass, *membership(graph), kept, [])
