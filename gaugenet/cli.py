@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -41,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_stderr(debug)
     try:
         return _run(arguments[0], arguments[1:])
-    except KeyboardInterrupt:
-        return _complain("interrupted.", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return _complain(str(error) or "interrupted.", INTERRUPTED)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else BAD_USAGE if exit_.code else 0
     except BrokenPipeError:
@@ -99,4 +100,7 @@ def _log_to_stderr(debug: bool) -> None:
     logger = logging.getLogger("gaugenet")
     logger.handlers = [handler]
     logger.propagate = False
-    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    first = (
+        os.environ.get("LOCAL_RANK", "0") == "0"
+    )  # the processes that Lightning starts repeat what the first one says
+    logger.setLevel(logging.DEBUG if debug else logging.INFO if first else logging.WARNING)

@@ -42,8 +42,8 @@ def predict(
 
     For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 class indices of the mesh
     as it was given (-1 where a face or vertex has no finite place), `NAME.ply`, coloured, with the property `label` on
-    its faces, and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`. A network
-    that labels whole meshes writes nothing but the summary `predictions.json`.
+    its faces, and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`. A run
+    on whole meshes writes nothing but the summary `predictions.json`.
 
     Args:
         run: folder of the run.

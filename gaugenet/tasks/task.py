@@ -74,7 +74,7 @@ class GaugeTask(LightningModule):
                 f"The loss is no longer finite in epoch {self.current_epoch}: "
                 "lower --optim.lr, or clip with --optim.clip."
             )
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], rank_zero_only=True)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     # --- validation ---------------------------------------------------------------------------------------------
 

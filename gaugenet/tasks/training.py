@@ -67,6 +67,7 @@ def fit(
     Raises:
         TaskError: an argument in `trainer` that is set here, or a loss that is no longer finite.
         RunError: `resume`, and no checkpoint can be read.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     arguments = dict(trainer or {})
     if taken := OWN_TRAINER_ARGUMENTS & set(arguments):
@@ -92,7 +93,13 @@ def fit(
             num_sanity_val_steps=0,
             gradient_clip_val=task.options.clip or None,
         )
-        loop.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            loop.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:  # how Lightning answers Ctrl-C
+            if not loop.interrupted:
+                raise
+            again = f"`gaugenet train {description.task} --out {run} --resume`"
+            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch}; go on with {again}.") from None
     return description
 
 
