@@ -144,7 +144,12 @@ class GaugeGraph(Data):
         return self.radius[self.batch[self.edge_index[1]]]
 
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
-        """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified."""
+        """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
+
+        Geometry that has gradients is not kept: its autograd graph is good for one backward pass.
+        """
+        if torch.is_grad_enabled() and any(t.requires_grad for t in sources):
+            return build()
         cache = self.__dict__.setdefault("_geometry_cache", {})
         entry = cache.get(key)
         if entry is not None:
@@ -152,9 +157,14 @@ class GaugeGraph(Data):
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
             if same and versions == [_version(t) for t in sources]:
                 return value
-        value = build()
+        with torch.inference_mode(False):  # what an evaluation computes must serve a later training step
+            value = build()
         cache[key] = (list(sources), [_version(t) for t in sources], value)
         return value
+
+    def cached_values(self) -> dict[Hashable, Any]:
+        """Everything that `cached` holds, by key."""
+        return {key: value for key, (_, _, value) in self.__dict__.get("_geometry_cache", {}).items()}
 
     def geometry_tensors(self) -> list[Tensor]:
         """The tensors that everything derived from the geometry depends on: the `sources` of `cached`."""

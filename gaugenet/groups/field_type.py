@@ -151,7 +151,8 @@ def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:
         return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
     if isinstance(spec, FieldType):
         return [(r.name, m) for r, m in spec._pairs()]
-    return list(spec.items()) if isinstance(spec, Mapping) else [(r, m) for r, m in spec]
+    pairs: Iterable = spec.items() if isinstance(spec, Mapping) else spec
+    return [(label, multiplicity) for label, multiplicity in pairs]
 
 
 def _parse_term(term: str) -> tuple[str, int]:

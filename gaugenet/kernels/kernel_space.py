@@ -75,6 +75,13 @@ class KernelSpace:
         self.max_frequency = self._max_frequency(max_frequency)
         self.frequencies = self._frequencies()
         self.pairs = self._make_pairs()
+        self.factor_keys = (
+            f"coefficient {self.radial} {self.frequencies}",
+            f"turn {'aligned' if self.aligned else 'plain'} {self.group} {in_type}",
+        )
+        """What the coefficients and the turned features depend on besides the geometry."""
+        self.factor_key = "; ".join(self.factor_keys)
+        self._turns = [_rotation_parts(b.representation) for b in out_type.blocks] if self.aligned else []
 
     def _max_frequency(self, requested: int | None) -> int | None:
         if requested is not None:
@@ -147,15 +154,14 @@ class KernelSpace:
 
     def _aligned_mixing(self, weight: Tensor) -> list[Tensor]:
         matrices = []
-        for target in self.out_type.blocks:
+        for target, turn in zip(self.out_type.blocks, self._turns, strict=True):
             parts = [
                 torch.einsum("kbuv,boi->kouiv", p.weight(weight), p.basis.coefficients.to(weight)).flatten(-2)
                 for p in self.pairs
                 if p.target is target
             ]
             axis_value = torch.cat(parts, -1)  # (rings, out dim, out multiplicity, in size): K on the axis e_1
-            turn = _turns(target.representation).to(weight)
-            matrices.append(torch.einsum("tpo,koux->ktxpu", turn, axis_value).flatten(-2).flatten(0, -2))
+            matrices.append(torch.einsum("tpo,koux->ktxpu", turn.to(weight), axis_value).flatten(-2).flatten(0, -2))
         return matrices
 
     def _harmonic_mixing(self, weight: Tensor) -> list[Tensor]:
@@ -206,8 +212,7 @@ def _basis(rho_in: Representation, rho_out: Representation, max_frequency: int |
     return HarmonicBasis(rho_in, rho_out, max_frequency)
 
 
-@lru_cache(maxsize=256)
-def _turns(rho: Representation) -> Float[Tensor, "harmonics n n"]:
+def _rotation_parts(rho: Representation) -> Float[Tensor, "harmonics n n"]:
     """P_t with rho(R_t) = sum_t y_t P_t over y = (1) or (cos, sin): rho at 0 and at 90 degrees over its order."""
     if rho.dim == 1:
         return torch.ones(1, 1, 1, dtype=torch.float64)

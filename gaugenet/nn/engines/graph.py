@@ -38,6 +38,8 @@ def convolve(
 
     Half precision and autocast are widened to float32: the aggregate is a long sum.
     """
+    if not space.num_weights:
+        return x.new_zeros(x.shape[0], space.out_type.size)
     with torch.autocast(x.device.type, enabled=False):
         wide = widened(x)
         factors = edge_factors(space, domain, wide.dtype)

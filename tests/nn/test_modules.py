@@ -1,0 +1,196 @@
+"""Layers are good PyTorch citizens: copies, pickles, checkpoints, casts, gradients, compilation, export."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
+from gaugenet.nn import EquivariantLinear, FourierNonlinearity, GaugeConv, Pool, ResidualBlock, prepare
+from tests.nn.graphs import features, synthetic_graph
+from tests.nn.layers import TYPES, layers, types, with_random_weights
+from tests.nn.test_batches import DOMAIN_FREE, call
+from tests.tolerances import TOL, relative
+
+CASES = [(group, name) for group in (SO2(), O2(), Dihedral(4)) for name in layers(group)]
+
+
+def with_input(group, name, dtype=torch.float64):
+    torch.manual_seed(0)
+    layer = with_random_weights(layers(group)[name]()).to(dtype).eval()
+    graph = synthetic_graph(group, 8, dtype=dtype)
+    return layer, features(layer.in_type.size, graph, dtype=dtype), graph
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_copies_and_pickles(group, name):
+    layer, x, graph = with_input(group, name)
+    expected = call(layer, name, x, graph)
+    for same in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(call(same, name, x, graph), expected)
+        assert repr(same) == repr(layer)
+        assert same.in_type == layer.in_type
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_checkpoints_hold_learned_weights_only(group, name):
+    layer, x, graph = with_input(group, name)
+    state = layer.state_dict()
+    assert set(state) == {key for key, _ in layer.named_parameters()}
+    other = with_random_weights(layers(group)[name]()).double().eval()
+    other.load_state_dict(state, strict=True)
+    assert torch.equal(call(other, name, x, graph), call(layer, name, x, graph))
+
+
+def test_state_dict_keys():
+    a, b = types(SO2())
+    assert set(GaugeConv(a, b).state_dict()) == {"weight", "self_interaction.weight", "bias.bias"}
+    assert set(EquivariantLinear(a, b).state_dict()) == {"weight", "bias.bias"}
+    assert set(FourierNonlinearity(FieldType(SO2(), "2x0 + 2x1")).state_dict()) == set()
+    assert set(ResidualBlock(a).state_dict()) == {
+        "conv.weight",
+        "conv.self_interaction.weight",
+        "conv.bias.bias",
+        "norm.weight",
+        "norm.bias",
+        "expand.weight",
+        "expand.bias.bias",
+        "contract.weight",
+        "contract.bias.bias",
+    }
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_casting_down_and_up_loses_nothing_but_the_weights(group, name):
+    """Tables come back exact: gauge equivariance in float64 must not depend on what a layer was cast to before."""
+    layer, x, graph = with_input(group, name)
+    round_trip = copy.deepcopy(layer).bfloat16().double()
+    round_trip.load_state_dict(layer.state_dict())
+    assert torch.equal(call(round_trip, name, x, graph), call(layer, name, x, graph))
+    single = layers(group)[name]()  # made in float32, cast to float64
+    single.double().eval().load_state_dict(layer.state_dict())
+    assert torch.equal(call(single, name, x, graph), call(layer, name, x, graph))
+
+
+def test_tables_follow_the_device():
+    layer = EquivariantLinear(*types(Dihedral(3)))
+    assert layer.to("meta")._basis_0.device.type == "meta"
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_reset_parameters_makes_fresh_finite_weights(group, name):
+    layer, x, graph = with_input(group, name)
+    resettable = [m for m in layer.modules() if hasattr(m, "reset_parameters")]
+    for parameter in layer.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    for module in resettable:
+        module.reset_parameters()
+    assert call(layer, name, x, graph).isfinite().all()
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_gradcheck(group, name):
+    layer, x, graph = with_input(group, name)
+    assert torch.autograd.gradcheck(lambda x: call(layer, name, x, graph), (x.requires_grad_(),), fast_mode=True)
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+@pytest.mark.parametrize("num_nodes", [0, 1])
+def test_empty_and_single(group, name, num_nodes):
+    layer = layers(group)[name]().double()
+    graph = synthetic_graph(group, num_nodes, degree=0)
+    out = call(layer, name, features(layer.in_type.size, graph), graph)
+    assert out.shape == (num_nodes, layer.out_type.size)
+    assert out.isfinite().all()
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_half_precision_and_autocast(group, name):
+    layer, x, graph = with_input(group, name, torch.float32)
+    expected = call(layer, name, x, graph)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = call(layer, name, x, graph)
+        mixed.float().sum().backward() if mixed.requires_grad else None
+    pure = call(layer.bfloat16(), name, x.bfloat16(), graph)
+    assert relative(mixed.float(), expected) < TOL[torch.bfloat16]
+    assert relative(pure.float(), expected) < TOL[torch.bfloat16]
+
+
+@pytest.mark.parametrize("name", sorted(DOMAIN_FREE & set(layers(SO2()))))
+def test_any_leading_dimensions(name):
+    layer, x, _ = with_input(SO2(), name)
+    assert torch.allclose(layer(x.unflatten(0, (2, 4))).flatten(0, 1), layer(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_wrong_numbers_of_channels_are_named(group, name):
+    layer, x, graph = with_input(group, name)
+    with pytest.raises(ValueError, match=f"with {x.shape[1]} channels"):
+        call(layer, name, x[:, 1:], graph)
+
+
+# --- compilation: layers accept a prepared graph in the place of a gauge graph ----------------------------------------
+
+COMPILED = [(SO2(), name) for name in layers(SO2())] + [(Dihedral(4), "conv"), (Cyclic(5), "block")]
+
+
+@pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
+def test_compiles_into_one_graph(group, name):
+    torch._dynamo.reset()
+    layer, x, graph = with_input(group, name, torch.float32)
+    fast = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    expected = call(layer, name, x, graph)
+    domain = graph if name in DOMAIN_FREE else prepare(layer, x, graph)
+    assert relative(call(fast, name, x, domain), expected) < TOL[torch.float32]
+    found, wanted = [
+        torch.autograd.grad(call(f, name, here, g).square().sum(), here)[0]
+        for f, g in ((fast, domain), (layer, graph))
+        for here in [x.clone().requires_grad_()]
+    ]
+    assert relative(found, wanted) < TOL[torch.float32]
+
+
+@pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
+def test_exports(group, name):
+    layer, x, graph = with_input(group, name, torch.float32)
+    arguments = (x,) if name in DOMAIN_FREE else (x, prepare(layer, x, graph))
+    program = torch.export.export(layer, arguments)
+    assert relative(program.module()(*arguments), call(layer, name, x, graph)) < TOL[torch.float32]
+
+
+@pytest.mark.slow
+def test_compiles_with_the_default_compiler():
+    torch._dynamo.reset()
+    layer, x, graph = with_input(SO2(), "conv", torch.float32)
+    fast = torch.compile(layer, fullgraph=True)
+    assert relative(fast(x, prepare(layer, x, graph)), layer(x, graph)) < TOL[torch.float32]
+
+
+@pytest.mark.parametrize("group", TYPES, ids=str)
+def test_prepared_graphs_change_nothing(group):
+    torch.manual_seed(0)
+    field_type = types(group)[0]
+    block, pool = ResidualBlock(field_type).double(), Pool(field_type)
+
+    class Net(torch.nn.Module):
+        def forward(self, x, graph):
+            return block(pool(block(x, graph.level(0)), graph, level=1), graph.level(1))
+
+    net, graph = Net(), synthetic_graph(group, levels=3)
+    x = features(field_type.size, graph)
+    prepared = prepare(net, x, graph)
+    assert torch.equal(net(x, prepared), net(x, graph))
+    assert (prepared.num_levels, prepared.num_nodes) == (3, graph.num_nodes)
+    with pytest.raises(ValueError, match="was not prepared for"):
+        net.float()(x.float(), prepared)
+
+
+def test_preparing_leaves_the_network_as_it_was():
+    layer, x, graph = with_input(SO2(), "block")
+    layer.train()
+    prepare(layer, x, graph)
+    assert layer.training
+    assert all(p.grad is None for p in layer.parameters())
