@@ -25,7 +25,7 @@ from gaugenet.geometry.halfedge import _next
 def search_from(t, search, source, limit, max_windows):
     """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
     search.size[:] = 0
-    search.size[0], search.size[4] = 1, 1
+    search.size[0] = 1
     search.slot_of[source] = 0
     search.place[0, 0], search.place[0, 4] = source, 1
     search.path[0, :] = 0.0

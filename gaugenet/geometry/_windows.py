@@ -294,7 +294,8 @@ def next_source(t, search, limit):
         the row, or -1 when there is none left.
     """
     place, path, waiting, size = search.place, search.path, search.waiting, search.size
-    if size[1] == 0:
+    if size[4] == 0:
+        size[4] = 1
         return 0
     queued = size[5]
     for slot in range(size[4], size[0]):
