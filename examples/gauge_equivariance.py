@@ -1,0 +1,86 @@
+"""Frames are a free choice: a random one at every vertex must not change what a network says.
+
+    python examples/gauge_equivariance.py             prints the table, writes gauge_equivariance.png
+
+The same network, weights and mesh, with the frame at every vertex turned by an angle of its own. Two negative controls
+show that the check can fail: frames that are also reflected, which SO(2) does not allow, and a network that applies
+a ReLU to the components of vectors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gaugenet.data import HeatKernelSignature, InputFeatures, ShapeOperator
+from gaugenet.geometry import GaugeGraph, TriangleMesh
+from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.groups import SO2, FieldType
+from gaugenet.models import MeshUNet
+from gaugenet.nn import Gated
+from gaugenet.viz import MeshView, render_meshes
+
+MESH = Path(__file__).resolve().parents[1] / "meshes" / "bodies" / "test" / "bear_0.ply"
+GROUP = SO2()
+
+
+class ReLUOnComponents(nn.Module):
+    """Not equivariant: the components of a vector depend on the frame, and so does their sign."""
+
+    def __init__(self, gated: Gated) -> None:
+        super().__init__()
+        self.in_type, self.out_type = gated.in_type, gated.out_type
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.out_type.size].relu()
+
+
+def spoiled(model: MeshUNet) -> MeshUNet:
+    """The same weights with every `Gated` replaced."""
+    other = copy.deepcopy(model)
+    for module in list(other.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, Gated):
+                setattr(module, name, ReLUOnComponents(child))
+    return other
+
+
+@torch.no_grad()
+def change(model: MeshUNet, in_type: FieldType, graph: GaugeGraph, g: Tensor) -> Tensor:
+    """How far the logits of each vertex move when features and geometry are given in other frames, relative."""
+    before = model(graph.x, graph)
+    after = model(in_type.transform(g, graph.x), graph.gauge_transform(g))
+    return (after - before).abs().amax(-1) / before.abs().max()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("gauge_equivariance.png"))
+    options = parser.parse_args()
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    features = InputFeatures([HeatKernelSignature(), ShapeOperator()])
+    graph = features(hierarchy(TriangleMesh.load(MESH), GROUP, levels=3, mean_neighbors=16))
+    in_type = features.in_type(GROUP)
+    model = MeshUNet(str(in_type), out_channels=8).eval()
+    turned = GROUP.random_element(graph.num_nodes, generator=generator)
+    reflected = turned @ torch.tensor([[1.0, 0.0], [0.0, -1.0]], dtype=turned.dtype)
+    cases = {
+        "a random frame at every vertex": change(model, in_type, graph, turned),
+        "control: reflected frames": change(model, in_type, graph, reflected),
+        "control: ReLU on components": change(spoiled(model), in_type, graph, turned),
+    }
+    for name, moved in cases.items():
+        print(f"{name:32} logits move by {moved.max().item():.1e} (relative)")
+    mesh = {"vertices": graph.pos, "faces": graph.face.T, "up": "standing", "scalar_name": "log10 of the change"}
+    views = [MeshView(name=name, scalar=moved.clamp(min=1e-9).log10(), **mesh) for name, moved in cases.items()]
+    render_meshes(options.out, views, columns=3)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

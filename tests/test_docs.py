@@ -1,0 +1,146 @@
+"""What the documentation says is true: its Python runs, its commands parse, its links lead somewhere.
+
+In README.md and docs/ every block marked ```python is run, the blocks of a page one after the other in one namespace,
+in a folder from which `meshes/` and `examples/` can be reached. A block after the line `<!-- not run -->` must compile.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOT_RUN = "<!-- not run -->"
+BLOCK = re.compile(rf"(?P<mark>{NOT_RUN}\n+)?^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+page_of = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+
+
+def blocks(page: Path) -> list[tuple[bool, int, str]]:
+    """Whether each Python block is to be run, its line, and its code."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        (match["mark"] is None, text[: match.start("code")].count("\n"), match["code"])
+        for match in BLOCK.finditer(text)
+    ]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    for name in ("meshes", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@page_of
+def test_python_blocks_run(page, workplace):
+    found = blocks(page)
+    if not found:
+        pytest.skip(f"{page.name} has no Python")
+    torch.manual_seed(0)
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for is_run, line, code in found:
+        compiled = compile("\n" * line + code, str(page), "exec", dont_inherit=True)  # errors name the page's own line
+        if is_run:
+            exec(compiled, namespace)
+
+
+def test_readme_network_is_twenty_lines():
+    _, _, network = blocks(ROOT / "README.md")[0]
+    statements = [line for line in network.splitlines() if line.strip() and not line.startswith(("from", "import"))]
+    assert len(statements) <= 20
+
+
+@page_of
+def test_links_lead_somewhere(page):
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    missing = []
+    for target in (match["target"] for match in LINK.finditer(text)):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        there = page if not path else page.parent / path
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            missing.append(target)
+    assert not missing
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown renderer gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of a page's code that call `gaugenet`, continued lines joined."""
+    text = re.sub(r" *\\\n +", " ", page.read_text(encoding="utf-8"))
+    lines = [line.strip() for line in text.splitlines() if line.startswith(("    ", "gaugenet "))]
+    called = [re.sub(r"^(\w+=\S+ )*(torchrun .*?-m )?", "", line) for line in lines]
+    return [line for line in called if line.startswith("gaugenet ") and "|" not in line]
+
+
+ALL_COMMANDS = [(page, line) for page in PAGES for line in commands(page)]
+
+
+def message_parts() -> list[str]:
+    """The constant parts of the messages in docs/errors.md, between the dots that stand for what varies."""
+    rows = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").splitlines()
+    messages = [row.split("|")[1] for row in rows if row.startswith("| ") and not row.startswith("| Message ")]
+    return [part.strip() for message in messages for part in message.split("...") if part.strip()]
+
+
+def library_text() -> str:
+    """The source, with string literals that were broken over lines joined."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "gaugenet").rglob("*.py"))
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
+def test_explained_messages_exist():
+    source, parts = library_text(), message_parts()
+    assert len(parts) > 30
+    assert [part for part in parts if part not in source] == []
+    assert "a message that nobody writes" not in source
+
+
+class Parsed(Exception):
+    """The arguments were understood; the command itself is not wanted."""
+
+
+@pytest.mark.parametrize(("page", "line"), ALL_COMMANDS, ids=[f"{p.stem}: {c[:60]}" for p, c in ALL_COMMANDS])
+def test_commands_parse(page, line, workplace, monkeypatch):
+    from jsonargparse import ArgumentParser
+
+    class ParseOnly(ArgumentParser):
+        def parse_args(self, *args, **kwargs):
+            super().parse_args(*args, **kwargs)
+            raise Parsed
+
+    _, name, *arguments = shlex.split(line, comments=True)
+    (workplace / "mine.yaml").write_text("seed: 0\n", encoding="utf-8")
+    module = importlib.import_module(f"gaugenet.commands.{name}")
+    monkeypatch.setattr(module, "make_parser", lambda command, description: ParseOnly(prog=command))
+    status = 0
+    try:
+        module.run(arguments)
+    except Parsed:
+        pass
+    except SystemExit as ended:  # --help and --print_config end with 0, what is not understood with 2
+        status = ended.code
+    assert status == 0, f"{page.name}: `{line}` is not understood"
+
+
+def test_controls_wrong_code_and_wrong_links_are_noticed(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("[gone](nowhere.md)\n\n```python\nraise KeyError\n```\n", encoding="utf-8")
+    with pytest.raises(KeyError):
+        test_python_blocks_run(page, tmp_path)
+    with pytest.raises(AssertionError):
+        test_links_lead_somewhere(page)
