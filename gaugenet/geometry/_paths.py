@@ -17,7 +17,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gaugenet.geometry._windows import TURN, emit, follow, new_search, next_source, with_room
+from gaugenet.geometry._windows import (
+    TURN,
+    emit,
+    follow,
+    new_search,
+    next_source,
+    with_room,
+)
 from gaugenet.geometry.halfedge import _next
 
 
@@ -50,13 +57,11 @@ def _advance(t, search, limit):
             return False
         slot = next_source(t, search, limit)
         if slot < 0:
-            for slot in range(1, size[0]):
-                if place[slot, 4] == 0:
-                    _finish(t, search, slot)
+            _finish(t, search, 1, size[0])
             return True
         back = 0.0
         if slot > 0:
-            back = _finish(t, search, slot)
+            back = _finish(t, search, slot, slot + 1)
             if search.path[slot, 0] + t.shortest[place[slot, 0]] >= limit:
                 continue
         emit(t, search, slot, back, limit)
@@ -64,54 +69,80 @@ def _advance(t, search, limit):
 
 
 @njit(cache=True, nogil=True)
-def _finish(t, search, slot):
-    """Polar angle at the source and transport angle to it, for a path whose own source is finished.
+def _finish(t, search, start, stop):
+    """Polar angle at the source and transport angle to it, for the paths of the rows `start` to `stop - 1`.
+
+    The vertices by way of which these paths go must be finished.
 
     Returns:
-        the angle at the vertex, not rescaled, of the direction back along the path.
+        the angle at the last vertex, not rescaled, of the direction back along its path.
     """
-    place, path = search.place, search.path
-    vertex, arrival, root, window = place[slot, 0], place[slot, 1], place[slot, 2], place[slot, 3]
-    x, y = path[slot, 1], path[slot, 2]
-    base = search.root[root]
-    via = place[base, 0]
-    raw = t.total_angle[vertex]
-    if arrival >= 0:
-        ex, ey = path[slot, 3] - x, path[slot, 4] - y
-        raw = t.shape[arrival, 3] + np.arctan2(ey * x - ex * y, -ex * x - ey * y)
-    leave = t.scale[via] * (search.root_ray[root, 0] + np.arctan2(y, x) - t.reference[via])
-    turn = leave + np.pi - t.scale[vertex] * (raw - t.reference[vertex])
-    aim, swing = _spread_curvature(t, search, window, x, y)
-    leave, turn = leave + aim, turn + swing
-    if base > 0:
-        turn += path[base, 6]
-        leave = _through(t, search, base, leave + path[base, 6], np.sqrt(x * x + y * y))
-    path[slot, 5], path[slot, 6] = leave, turn
-    place[slot, 4] = 1
+    place, path, root, root_ray = (
+        search.place,
+        search.path,
+        search.root,
+        search.root_ray,
+    )
+    window, wedge = search.window, search.wedge
+    shape, total_angle, scale, reference, boundary = (
+        t.shape,
+        t.total_angle,
+        t.scale,
+        t.reference,
+        t.boundary,
+    )
+    origin, charge, spread = t.origin, t.charge, t.spread
+    raw = 0.0
+    for slot in range(start, stop):
+        if place[slot, 4] != 0:
+            continue
+        place[slot, 4] = 1
+        vertex, arrival, r = place[slot, 0], place[slot, 1], place[slot, 2]
+        x, y = path[slot, 1], path[slot, 2]
+        base = root[r]
+        via = place[base, 0]
+        raw = total_angle[vertex]
+        if arrival >= 0:
+            ex, ey = path[slot, 3] - x, path[slot, 4] - y
+            raw = shape[arrival, 3] + np.arctan2(ey * x - ex * y, -ex * x - ey * y)
+        leave = scale[via] * (root_ray[r, 0] + np.arctan2(y, x) - reference[via])
+        turn = leave + np.pi - scale[vertex] * (raw - reference[vertex])
+        if place[slot, 3] >= 0:
+            aim, swing = _spread_curvature(
+                origin, charge, spread, window, wedge, place[slot, 3], x, y
+            )
+            leave, turn = leave + aim, turn + swing
+        if base > 0:
+            turn += path[base, 6]
+            leave += path[base, 6]
+            if boundary[via]:
+                leave = path[base, 5]
+            else:
+                leave = _through(
+                    path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave
+                )
+        path[slot, 5], path[slot, 6] = leave, turn
     return raw
 
 
 @njit(cache=True, nogil=True)
-def _through(t, search, base, onward, length):
-    """Direction at the source of a path by way of another vertex.
+def _through(before, direction, after, onward):
+    """Direction of the sum of two vectors, by way of an interior vertex.
 
-    Around a boundary the path really bends there. At an interior vertex the bend is its negative curvature in one point:
-    spread out, the path is straight, and the two pieces add up as vectors.
+    The bend there is the vertex's negative curvature in one point: spread out, the path is straight. (Around a
+    boundary vertex paths really bend.)
     """
-    direction = search.path[base, 5]
-    if t.boundary[search.place[base, 0]]:
-        return direction
     bend = onward - direction
-    before = search.path[base, 0]
-    return direction + np.arctan2(length * np.sin(bend), before + length * np.cos(bend))
+    return direction + np.arctan2(after * np.sin(bend), before + after * np.cos(bend))
 
 
 @njit(cache=True, nogil=True)
-def _spread_curvature(t, search, window, x, y):
+def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
     """Turns of the initial direction and of the transport of the path to `(x, y)` through the windows down to `window`."""
-    origin, windows, wedge, charge, spread = t.origin, search.window, search.wedge, t.charge, t.spread
     aim, swing = 0.0, 0.0
     length = np.sqrt(x * x + y * y)
+    scale = 1 / length
+    x, y = x * scale, y * scale
     last_right, last_left = -1, -1
     while window >= 0:
         enter = windows[window, 0]
@@ -121,11 +152,11 @@ def _spread_curvature(t, search, window, x, y):
             if vertex == (last_left if side else last_right):
                 continue
             px, py = wedge[window, 2 * side], wedge[window, 2 * side + 1]
-            across = (x * py - y * px) / length
+            across = x * py - y * px
             s = spread[vertex]
             if abs(across) >= s:
                 continue
-            along = (x * px + y * py) / length
+            along = x * px + y * py
             d = max(abs(across), 1e-9 * s)
             half = np.sqrt(s * s - d * d)
             start, end = max(-half, -along), min(half, length - along)
@@ -135,11 +166,17 @@ def _spread_curvature(t, search, window, x, y):
             if end == half and start == -half:
                 total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
             else:
-                total = np.arctan(end / d) - np.arctan(start / d) - (end - start) * d / (s * s)
+                total = (
+                    np.arctan(end / d)
+                    - np.arctan(start / d)
+                    - (end - start) * d / (s * s)
+                )
                 ratio = (end * end + d * d) / (start * start + d * d)
-                moment = 0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
+                moment = (
+                    0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
+                )
             swing += k * total
-            aim += k * (total * (1 - along / length) - moment / length)
+            aim += k * (total - (total * along + moment) * scale)
         last_right, last_left = right, left
         window = windows[window, 2]
     return aim, swing
@@ -174,7 +211,10 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = search.path[slot, 5], search.path[slot, 6]
+            geodesic[size, 1], geodesic[size, 2] = (
+                search.path[slot, 5],
+                search.path[slot, 6],
+            )
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.place[slot, 0]] = -1
@@ -193,7 +233,10 @@ def _chosen(t, search, source, wanted, max_neighbors):
             continue
         if len(t.first) > t.num_base:
             other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
-            if other >= 0 and (search.path[other, 0], other) < (search.path[slot, 0], slot):
+            if other >= 0 and (search.path[other, 0], other) < (
+                search.path[slot, 0],
+                slot,
+            ):
                 continue
         chosen[count] = slot
         count += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,6 +12,28 @@ from numba import njit
 from numpy import ndarray
 
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
+
+
+SPREAD = 1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
+
+
+class Tables(NamedTuple):
+    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk over
+    which the defect is spread (see `_paths`), and the length of the shortest edge."""
+
+    num_base: int
+    origin: ndarray
+    twin: ndarray
+    shape: ndarray
+    first: ndarray
+    total_angle: ndarray
+    scale: ndarray
+    reference: ndarray
+    boundary: ndarray
+    charge: ndarray
+    spread: ndarray
+    shortest: ndarray
+    max_valence: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,28 @@ class HalfedgeSurface:
     def total_area(self) -> float:
         return float(self.area.sum())
 
+    @cached_property
+    def tables(self) -> Tables:
+        """The same for compiled code, with the curvature of each vertex and the disk over which it is spread."""
+        inside = ~self.boundary & (self.total_angle > 0)
+        return Tables(
+            num_base=self.num_base,
+            origin=self.origin,
+            twin=self.twin,
+            shape=self.shape,
+            first=self.first,
+            total_angle=self.total_angle,
+            scale=self.scale,
+            reference=self.reference,
+            boundary=self.boundary,
+            charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
+            spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
+            shortest=self.shortest_edge,
+            max_valence=int(np.bincount(self.origin).max(initial=0))
+            if len(self.origin)
+            else 0,
+        )
+
     @property
     def shortest_edge(self) -> Float[ndarray, "vertices"]:
         """Length of the shortest edge at each vertex copy, infinite at isolated vertices."""
@@ -83,12 +129,25 @@ class HalfedgeSurface:
         first = np.full(num_copies, -1, dtype=np.int32)
         total = np.zeros(num_copies)
         boundary = np.zeros(num_copies, dtype=bool)
-        pinched = _walk_fans(faces.reshape(-1), twin, shape, mesh.num_vertices, origin, first, total, boundary)
+        pinched = _walk_fans(
+            faces.reshape(-1),
+            twin,
+            shape,
+            mesh.num_vertices,
+            origin,
+            first,
+            total,
+            boundary,
+        )
         if pinched >= 0:
-            raise MeshError(f"The faces at vertex {pinched} form more than one fan: repair the mesh first.")
+            raise MeshError(
+                f"The faces at vertex {pinched} form more than one fan: repair the mesh first."
+            )
         scale = np.ones(num_copies)
         np.divide(2 * np.pi, total, out=scale, where=~boundary & (total > 0))
-        reference = np.where(boundary & (np.arange(num_copies) >= mesh.num_vertices), total, 0.0)
+        reference = np.where(
+            boundary & (np.arange(num_copies) >= mesh.num_vertices), total, 0.0
+        )
         return cls(
             num_base=mesh.num_vertices,
             origin=origin,
@@ -103,14 +162,18 @@ class HalfedgeSurface:
         )
 
 
-def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
+def opposite_halfedges(
+    faces: Int[ndarray, "faces 3"], num_vertices: int
+) -> Int[ndarray, "halfedges"]:
     """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary,
     `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
 
     Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
     """
     tail, head = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(tail, head)
+    key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(
+        tail, head
+    )
     order = np.argsort(key, kind="stable").astype(np.int32)
     key = key[order]
     pair = np.flatnonzero(key[1:] == key[:-1])
@@ -125,7 +188,9 @@ def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int
 def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
     """Faces and twins of the orientation double cover: face `F + f` is face `f` turned over."""
     num = len(glued)
-    turned = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the turned face
+    turned = (
+        num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)
+    )  # the same edge of the turned face
     turned = np.concatenate([turned, turned - num])
     turned[turned[:num]] = np.arange(num)
     twin = np.full(2 * num, -1, dtype=np.int32)
@@ -137,7 +202,9 @@ def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
     return np.concatenate([faces, faces[:, [0, 2, 1]]]), twin
 
 
-def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfedges 4"]:
+def _triangle_shapes(
+    vertices: ndarray, faces: ndarray
+) -> Float[ndarray, "halfedges 4"]:
     shape = np.zeros((3 * len(faces), 4))
     points = [vertices[faces[:, k]] for k in range(3)]
     for k in range(3):
@@ -166,7 +233,9 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
         h = seed
         if first[vertex] >= 0 and vertex + num_base >= len(first):
             return vertex  # a second fan: not a manifold vertex
-        if first[vertex] >= 0:  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
+        if (
+            first[vertex] >= 0
+        ):  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
             h = _start_of_opposite_copy(first[vertex], twin, num_half // 2)
             vertex += num_base
         else:

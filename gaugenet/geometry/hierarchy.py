@@ -22,7 +22,7 @@ from gaugenet.geometry.mesh_graph import (
     positive_or_none,
 )
 from gaugenet.geometry.sampling import farthest_points
-from gaugenet.geometry.transport import transporters
+from gaugenet.geometry.transport import log_and_transport
 from gaugenet.groups.group import StructureGroup
 
 POOL_RADIUS = 1.0  # times the spacing of the coarse points
@@ -63,7 +63,9 @@ def hierarchy(
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
     """
     if levels < 1 or ratio <= 1:
-        raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
+        raise ValueError(
+            f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}."
+        )
     positive_or_none("max_neighbors", max_neighbors)
     framed = framed_surface(mesh, group, frames, seed)
     reach = geodesic_radius(mesh, None, mean_neighbors)
@@ -79,7 +81,17 @@ def hierarchy(
             count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
-            finer = _add_level(graph, level, framed, finer, chosen, float(cover), mean_neighbors, max_neighbors, dtype)
+            finer = _add_level(
+                graph,
+                level,
+                framed,
+                finer,
+                chosen,
+                float(cover),
+                mean_neighbors,
+                max_neighbors,
+                dtype,
+            )
     return graph
 
 
@@ -106,13 +118,19 @@ def _add_level(
     """Store one coarser level: one propagation from its points to the finer ones serves its graph and both transfers."""
     prefix = f"l{level}_"
     num = len(chosen)
-    cell = framed.surface.total_area / max(np.count_nonzero(framed.surface.area[chosen]), 1)
+    cell = framed.surface.total_area / max(
+        np.count_nonzero(framed.surface.area[chosen]), 1
+    )
     reach = float(np.sqrt(mean_neighbors * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
     widest = max(reach, 1.5 * spacing, cover * (1 + 1e-6))
-    around = local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted) if widest else _nobody(chosen)
+    around = (
+        local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted)
+        if widest
+        else _nobody(chosen)
+    )
 
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
@@ -121,23 +139,37 @@ def _add_level(
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(max_neighbors)
+    among = around.select(
+        (row[around.source] >= 0) & (around.distance < reach)
+    ).nearest(max_neighbors)
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, points, among, reach, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
-    _store(graph, f"{prefix}pool_", _pool_tensors(framed, close, radius, finer, points, dtype))
-    _store(graph, f"{prefix}unpool_", _unpool_tensors(framed, nearest, finer, points, dtype))
+    _store(
+        graph,
+        f"{prefix}pool_",
+        _pool_tensors(framed, close, radius, finer, points, dtype),
+    )
+    _store(
+        graph,
+        f"{prefix}unpool_",
+        _unpool_tensors(framed, nearest, finer, points, dtype),
+    )
     for name in ("transporter", "pool_transporter"):
         check_structure(framed.group, graph[prefix + name])
     return points
 
 
 def _level_tensors(
-    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, dtype: torch.dtype
+    framed: FramedSurface,
+    points: _Points,
+    maps: LocalLogMaps,
+    radius: float,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
-    edges = in_frames(framed, [maps], dtype, row=points.row, mass=points.mass)
+    edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
     check_structure(framed.group, edges["transporter"])
     return {
         "pos": torch.from_numpy(framed.mesh.vertices[points.vertex]).to(dtype),
@@ -149,20 +181,31 @@ def _level_tensors(
 
 
 def _pool_tensors(
-    framed: FramedSurface, maps: LocalLogMaps, radius: float, finer: _Points, points: _Points, dtype: torch.dtype
+    framed: FramedSurface,
+    maps: LocalLogMaps,
+    radius: float,
+    finer: _Points,
+    points: _Points,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     source, target = finer.row[maps.source], points.row[maps.target]
-    window = 1 - (maps.distance / radius) ** 2 if radius else np.ones_like(maps.distance)
+    window = (
+        1 - (maps.distance / radius) ** 2 if radius else np.ones_like(maps.distance)
+    )
     weight = _normalised(finer.mass[source] * window, target, len(points.vertex))
     return {
         "index": torch.from_numpy(np.stack([source, target])),
-        "transporter": torch.from_numpy(transporters(maps, framed.planar)).to(dtype),
+        "transporter": torch.from_numpy(_carry(maps, framed)).to(dtype),
         "weight": torch.from_numpy(weight).to(dtype),
     }
 
 
 def _unpool_tensors(
-    framed: FramedSurface, maps: LocalLogMaps, finer: _Points, points: _Points, dtype: torch.dtype
+    framed: FramedSurface,
+    maps: LocalLogMaps,
+    finer: _Points,
+    points: _Points,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     """Edges of `maps` (fine -> coarse) turned round, sorted by fine point."""
     fine, coarse = finer.row[maps.source], points.row[maps.target]
@@ -171,15 +214,25 @@ def _unpool_tensors(
     closest = np.full(len(finer.vertex), np.inf)
     np.minimum.at(closest, fine, maps.distance[order])
     own = maps.distance[order] == 0
-    inverse = np.where(closest[fine] == 0, own, (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2)
+    inverse = np.where(
+        closest[fine] == 0,
+        own,
+        (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2,
+    )
     kept = inverse > 0
     order, fine, coarse = order[kept], fine[kept], coarse[kept]
-    back = np.swapaxes(transporters(maps, framed.planar)[order], 1, 2).copy()
+    back = np.swapaxes(_carry(maps, framed)[order], 1, 2).copy()
     return {
         "index": torch.from_numpy(np.stack([coarse, fine])),
         "transporter": torch.from_numpy(back).to(dtype),
-        "weight": torch.from_numpy(_normalised(inverse[kept], fine, len(finer.vertex))).to(dtype),
+        "weight": torch.from_numpy(
+            _normalised(inverse[kept], fine, len(finer.vertex))
+        ).to(dtype),
     }
+
+
+def _carry(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
+    return log_and_transport(maps, framed.planar, np.dtype(np.float64))[1]
 
 
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
@@ -187,7 +240,9 @@ def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray
     fine, coarse = finer.row[nearest.source], row[nearest.target]
     order = np.lexsort((coarse, nearest.distance, fine))
     first = order[np.unique(fine[order], return_index=True)[1]]
-    return np.bincount(coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum()))
+    return np.bincount(
+        coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum())
+    )
 
 
 def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
@@ -195,13 +250,25 @@ def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
     total = np.bincount(index, weights=weight, minlength=size)
     count = np.bincount(index, minlength=size)
     empty = total[index] <= 0
-    return np.where(empty, 1 / np.maximum(count[index], 1), weight / np.where(empty, 1, total[index]))
+    return np.where(
+        empty,
+        1 / np.maximum(count[index], 1),
+        weight / np.where(empty, 1, total[index]),
+    )
 
 
 def _nobody(targets: ndarray) -> LocalLogMaps:
     """Log maps without a single neighbour, for meshes without area."""
     none = np.zeros(0)
-    return LocalLogMaps(np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, None)
+    return LocalLogMaps(
+        np.zeros(len(targets) + 1, int),
+        targets,
+        none.astype(np.int32),
+        none,
+        none,
+        none,
+        none.astype(np.int32),
+    )
 
 
 def _store(graph: GaugeGraph, prefix: str, tensors: dict[str, Tensor]) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet.geometry._paths import local_geodesics
-from gaugenet.geometry._windows import Tables
 from gaugenet.geometry.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh import MeshError
 
+S = TypeVar("S")
+T = TypeVar("T")
+
 MAX_WINDOWS = 1_000_000
 CHUNK = 2048
-SPREAD = 1.5
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class LocalLogMaps:
         distance: `(E,)`, geodesic distance on the polyhedron, in the units of the mesh.
         angle: `(E,)`, direction at the target toward the neighbour: polar angle from the target's reference direction.
         transport: `(E,)`, a vector at the neighbour at polar angle `a` arrives at the target at polar angle `a + transport`.
-        sign: `(E,)`, -1 where the way reverses the local orientation (a vector at polar angle `a` arrives at
-            `-a + transport`); None on oriented surfaces.
+        sign: `(E,)`, 1, or -1 where the way reverses the local orientation (a vector at polar angle `a` arrives at
+            `-a + transport`).
     """
 
     indptr: Int[ndarray, "targets_plus_one"]
@@ -42,7 +44,7 @@ class LocalLogMaps:
     distance: Float[ndarray, "edges"]
     angle: Float[ndarray, "edges"]
     transport: Float[ndarray, "edges"]
-    sign: Int[ndarray, "edges"] | None
+    sign: Int[ndarray, "edges"]
 
     @property
     def target(self) -> Int[ndarray, "edges"]:
@@ -73,23 +75,34 @@ class LocalLogMaps:
         indptr = self.indptr + np.arange(len(self.indptr))
         source = np.append(self.source, 0)[pairs]
         source[own] = self.targets
-        zeroed = [np.append(a, 0.0)[pairs] for a in (self.distance, self.angle, self.transport)]
-        sign = None if self.sign is None else np.append(self.sign, 1)[pairs]
-        return LocalLogMaps(indptr, self.targets, source, *zeroed, sign)
+        zeroed = [
+            np.append(a, 0.0)[pairs]
+            for a in (self.distance, self.angle, self.transport)
+        ]
+        return LocalLogMaps(
+            indptr, self.targets, source, *zeroed, np.append(self.sign, 1)[pairs]
+        )
 
     def _with_pairs(self, pairs: ndarray) -> LocalLogMaps:
-        arrays = (self.source, self.distance, self.angle, self.transport)
-        sign = None if self.sign is None else self.sign[pairs]
-        return LocalLogMaps(np.searchsorted(pairs, self.indptr), self.targets, *(a[pairs] for a in arrays), sign)
+        arrays = (self.source, self.distance, self.angle, self.transport, self.sign)
+        return LocalLogMaps(
+            np.searchsorted(pairs, self.indptr),
+            self.targets,
+            *(a[pairs] for a in arrays),
+        )
 
 
 def _ranks(group: ndarray, value: ndarray) -> Int[ndarray, "n"]:
     """Rank of each value among those of its group, the first of equals first."""
     order = np.lexsort((value, group))
     sorted_group = group[order]
-    start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
+    start = np.flatnonzero(
+        np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]])
+    )
     rank = np.empty(len(group), dtype=np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(start, np.diff(np.append(start, len(group))))
+    rank[order] = np.arange(len(group)) - np.repeat(
+        start, np.diff(np.append(start, len(group)))
+    )
     return rank
 
 
@@ -120,14 +133,22 @@ def local_log_maps(
         MeshError: a neighbourhood needs more than `max_windows` windows.
     """
     everyone = np.arange(surface.num_base, dtype=np.int32)
-    targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
-    wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
-    tables = _tables(surface)
+    targets = (
+        everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
+    )
+    wanted = (
+        np.ones(surface.num_base, dtype=bool)
+        if wanted is None
+        else np.ascontiguousarray(wanted, dtype=bool)
+    )
+    tables = surface.tables
 
     def solve(chunk: ndarray) -> tuple[Any, ...]:
-        return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
+        return local_geodesics(
+            tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows
+        )
 
-    parts = _in_threads(solve, [targets[i : i + CHUNK] for i in range(0, len(targets), CHUNK)], num_threads)
+    parts = list(in_threads(solve, chunked(targets), num_threads))
     for *_, stuck in parts:
         if stuck >= 0:
             raise MeshError(
@@ -136,8 +157,7 @@ def local_log_maps(
                 "the surface more evenly."
             )
     counts, neighbor, geodesic = (
-        np.concatenate([part[k] for part in parts]) if parts else empty
-        for k, empty in enumerate((np.zeros(0, np.int64), np.zeros((0, 2), np.int32), np.zeros((0, 3))))
+        np.concatenate([part[k] for part in parts]) for k in range(3)
     )
     return LocalLogMaps(
         indptr=np.concatenate([[0], np.cumsum(counts)]),
@@ -146,27 +166,7 @@ def local_log_maps(
         distance=geodesic[:, 0],
         angle=geodesic[:, 1],
         transport=geodesic[:, 2],
-        sign=neighbor[:, 1] if surface.is_cover else None,
-    )
-
-
-def _tables(surface: HalfedgeSurface) -> Tables:
-    inside = ~surface.boundary & (surface.total_angle > 0)
-    area = np.resize(surface.area, len(inside))
-    return Tables(
-        num_base=surface.num_base,
-        origin=surface.origin,
-        twin=surface.twin,
-        shape=surface.shape,
-        first=surface.first,
-        total_angle=surface.total_angle,
-        scale=surface.scale,
-        reference=surface.reference,
-        boundary=surface.boundary,
-        charge=np.where(inside, 2 * np.pi - surface.total_angle, 0.0),
-        spread=SPREAD * np.sqrt(area / np.pi),
-        shortest=surface.shortest_edge,
-        max_valence=int(np.bincount(surface.origin).max(initial=0)) if len(surface.origin) else 0,
+        sign=neighbor[:, 1],
     )
 
 
@@ -176,7 +176,9 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
     halfedge = np.arange(len(twin))
     head = origin[halfedge // 3 * 3 + (halfedge + 1) % 3]
     angle_back = np.where(twin >= 0, shape[twin, 3], surface.total_angle[head])
-    open_ends = np.flatnonzero(twin < 0)  # boundary edges are also seen from the other end
+    open_ends = np.flatnonzero(
+        twin < 0
+    )  # boundary edges are also seen from the other end
     target = np.concatenate([origin, head[open_ends]])
     source = np.concatenate([head, origin[open_ends]])
     leave = np.concatenate([shape[:, 3], surface.total_angle[head[open_ends]]])
@@ -184,7 +186,9 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
     length = np.concatenate([shape[:, 2], shape[open_ends, 2]])
     kept = np.flatnonzero(target < surface.num_base)
     order = kept[np.lexsort((leave[kept], target[kept]))]
-    target, source, leave, back, length = (a[order] for a in (target, source, leave, back, length))
+    target, source, leave, back, length = (
+        a[order] for a in (target, source, leave, back, length)
+    )
     angle = surface.scale[target] * (leave - surface.reference[target])
     angle_back = surface.scale[source] * (back - surface.reference[source])
     num = surface.num_base
@@ -195,16 +199,23 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
         distance=length,
         angle=angle,
         transport=angle + np.pi - angle_back,
-        sign=np.where(source < num, 1, -1).astype(np.int32) if surface.is_cover else None,
+        sign=np.where(source < num, 1, -1).astype(np.int32),
     )
 
 
-def _in_threads(function: Any, chunks: list[Any], num_threads: int | None) -> list[Any]:
-    if num_threads is None:
-        import numba
+def chunked(targets: ndarray) -> list[ndarray]:
+    """Pieces small enough to share between threads and to hold in float64; at least one."""
+    return [targets[i : i + CHUNK] for i in range(0, max(len(targets), 1), CHUNK)]
 
-        num_threads = min(numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1)
-    if num_threads <= 1 or len(chunks) <= 1:
-        return [function(chunk) for chunk in chunks]
-    with ThreadPoolExecutor(num_threads) as pool:
-        return list(pool.map(function, chunks))
+
+def in_threads(
+    function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None
+) -> Iterator[T]:
+    """Results in order. Threads, since compiled code releases the interpreter's lock and shares the tables."""
+    if num_threads is None:
+        num_threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    if num_threads <= 1 or len(items) <= 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(min(num_threads, len(items))) as pool:
+        yield from pool.map(function, items)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,16 +10,24 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry.frame_field import frame_field, in_reference, reference_frames
+from gaugenet.geometry.frame_field import frame_field, reference_frames, relative_to
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.halfedge import HalfedgeSurface
-from gaugenet.geometry.log_map import LocalLogMaps, local_log_maps, one_ring
+from gaugenet.geometry.log_map import (
+    LocalLogMaps,
+    chunked,
+    in_threads,
+    local_log_maps,
+    one_ring,
+)
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.quality import require_usable
-from gaugenet.geometry.transport import log_vectors, neighborhood_weights, transporters
+from gaugenet.geometry.transport import (
+    PlanarFrames,
+    log_and_transport,
+    neighborhood_weights,
+)
 from gaugenet.groups.group import StructureGroup
-
-BLOCK = 65536  # vertices whose neighbourhoods are held in float64 at a time
 
 
 @dataclass(frozen=True)
@@ -29,26 +36,34 @@ class FramedSurface:
 
     Attributes:
         frame: `(V, 3, 2)`, in space.
-        planar: `(V, 2, 2)`, relative to the reference frames.
+        planar: the same frames by polar angle.
     """
 
     mesh: TriangleMesh
     surface: HalfedgeSurface
     group: StructureGroup
     frame: ndarray
-    planar: ndarray
+    planar: PlanarFrames
 
 
-def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
+def framed_surface(
+    mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None
+) -> FramedSurface:
     """Check that the mesh can carry the structure, and choose its frames."""
     if group.d != 2:
-        raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
+        raise ValueError(
+            f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}."
+        )
     require_usable(mesh, oriented=group.orientation_preserving)
     surface = HalfedgeSurface.from_mesh(mesh)
     reflections = not group.orientation_preserving
     frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
-    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(mesh, surface)
-    return FramedSurface(mesh, surface, group, frame, in_reference(frame, reference))
+    reference = (
+        frame
+        if isinstance(frames, str) and frames == "first_edge"
+        else reference_frames(mesh, surface)
+    )
+    return FramedSurface(mesh, surface, group, frame, relative_to(frame, reference))
 
 
 def mesh_gauge_graph(
@@ -66,16 +81,24 @@ def mesh_gauge_graph(
     """See `TriangleMesh.gauge_graph`."""
     framed = framed_surface(mesh, group, frames, seed)
     if neighborhood == "one_ring":
-        if radius is not None or mean_neighbors is not None or max_neighbors is not None:
-            raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
+        if (
+            radius is not None
+            or mean_neighbors is not None
+            or max_neighbors is not None
+        ):
+            raise ValueError(
+                "neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`."
+            )
         reach = float(mesh.edge_lengths.max(initial=0.0))
-        edges = in_frames(framed, [one_ring(framed.surface)], dtype)
+        edges = in_frames(framed, one_ring(framed.surface), dtype)
     elif neighborhood == "geodesic":
         reach = geodesic_radius(mesh, radius, mean_neighbors)
         limit = positive_or_none("max_neighbors", max_neighbors)
-        edges = in_frames(framed, _blocks(framed.surface, reach, limit), dtype)
+        edges = _geodesic_edges(framed, reach, limit, dtype)
     else:
-        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
+        raise ValueError(
+            f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}."
+        )
     check_structure(group, edges["transporter"])
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
@@ -88,7 +111,9 @@ def mesh_gauge_graph(
     )
 
 
-def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:
+def geodesic_radius(
+    mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None
+) -> float:
     """The radius itself, or the one whose disk holds `mean_neighbors` vertices on average."""
     if (radius is None) == (mean_neighbors is None):
         raise ValueError(
@@ -110,35 +135,58 @@ def positive_or_none(name: str, value: Any) -> Any:
 
 def in_frames(
     framed: FramedSurface,
-    blocks: Iterable[LocalLogMaps],
+    maps: LocalLogMaps,
     dtype: torch.dtype,
     *,
     row: ndarray | None = None,
     mass: ndarray | None = None,
 ) -> dict[str, Tensor]:
-    """`edge_index, log_map, transporter, weight` of log maps, cast block by block so that float64 never piles up.
+    """`edge_index, log_map, transporter, weight` of log maps.
 
     Args:
         row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
             their dual areas by default.
     """
-    row = np.arange(framed.surface.num_base) if row is None else row
+    source, target = maps.source.astype(np.int64), maps.target.astype(np.int64)
+    targets = maps.targets
+    if row is not None:
+        source, target, targets = row[source], row[target], row[targets]
     mass = framed.surface.area if mass is None else mass
-    parts: dict[str, list[Tensor]] = {"edge_index": [], "log_map": [], "transporter": [], "weight": []}
-    for maps in blocks:
-        source = row[maps.source]
-        parts["edge_index"].append(torch.from_numpy(np.stack([source, row[maps.target]])))
-        parts["log_map"].append(torch.from_numpy(log_vectors(maps, framed.planar)).to(dtype))
-        parts["transporter"].append(torch.from_numpy(transporters(maps, framed.planar)).to(dtype))
-        weight = neighborhood_weights(maps.indptr, mass[source], mass[row[maps.targets]])
-        parts["weight"].append(torch.from_numpy(weight).to(dtype))
-    return {name: torch.cat(parts.pop(name), dim=int(name == "edge_index")) for name in list(parts)}
+    kind = torch.zeros(0, dtype=dtype).numpy().dtype
+    log_map, transporter = log_and_transport(maps, framed.planar, kind)
+    weight = neighborhood_weights(maps.indptr, mass[source], mass[targets]).astype(kind)
+    return {
+        "edge_index": torch.from_numpy(np.stack([source, target])),
+        "log_map": torch.from_numpy(log_map),
+        "transporter": torch.from_numpy(transporter),
+        "weight": torch.from_numpy(weight),
+    }
 
 
-def _blocks(surface: HalfedgeSurface, radius: float, max_neighbors: int | None) -> Iterator[LocalLogMaps]:
-    for start in range(0, max(surface.num_base, 1), BLOCK):
-        targets = np.arange(start, min(start + BLOCK, surface.num_base), dtype=np.int32)
-        yield local_log_maps(surface, radius, targets=targets, max_neighbors=max_neighbors)
+def _geodesic_edges(
+    framed: FramedSurface, radius: float, max_neighbors: int | None, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Edges of all vertices, cast piece by piece, so that float64 never piles up."""
+
+    def solve(targets: ndarray) -> dict[str, Tensor]:
+        maps = local_log_maps(
+            framed.surface,
+            radius,
+            targets=targets,
+            max_neighbors=max_neighbors,
+            num_threads=1,
+        )
+        return in_frames(framed, maps, dtype)
+
+    parts = list(
+        in_threads(solve, chunked(np.arange(framed.surface.num_base, dtype=np.int32)))
+    )
+    edges = {}
+    for name in list(parts[0]):
+        edges[name] = torch.cat(
+            [part.pop(name) for part in parts], dim=int(name == "edge_index")
+        )
+    return edges
 
 
 def check_structure(group: StructureGroup, transporter: Tensor) -> None:
