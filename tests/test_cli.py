@@ -174,6 +174,19 @@ def test_a_finished_run_resumed_is_left_as_it_is(run):
     assert all(torch.equal(before[k], after[k]) for k in before)
 
 
+def test_a_bad_command_does_not_cost_an_older_run(run, bodies, tmp_path, capsys):
+    before = load_file(run / "last.safetensors")
+    for wrong in (["--data", str(tmp_path / "none")], ["--data", str(bodies), "--data.augment=Shake()"]):
+        assert main(["train", "segmentation", *SMALL, *wrong, "--out", str(run), "--overwrite"]) == 1
+    after = load_file(run / "last.safetensors")
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_resuming_with_another_network_is_refused(run, capsys):
+    assert main(["train", "segmentation", "--out", str(run), "--resume", "--model.width=5"]) == 1
+    assert "width 3 -> 5" in _message(capsys)
+
+
 def test_augmentation_noise_vertex_loss_and_bf16_train(bodies, cache, tmp_path):
     options = [
         "--data.augment=RandomRotation(),RandomScale()", "--data.random_gauge=true", "--data.noise=0.05",

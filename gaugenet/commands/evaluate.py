@@ -31,7 +31,15 @@ def run(arguments: list[str]) -> int:
         default=None,
         help="how meshes may be repaired; as in training by default",
     )
-    parser.add_argument("--cache", type=Path | None, default=None, help="folder of prepared meshes")
+    parser.add_argument(
+        "--format",
+        type=Literal["auto", "meshcnn", "folder", "faust", "shrec"] | None,
+        default=None,
+        help="layout of the data; as in training by default",
+    )
+    parser.add_argument(
+        "--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"
+    )
     parser.add_argument("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
     parser.add_argument(
         "--device", type=str | None, default=None, help="cpu, cuda, ...; a GPU if there is one by default"
@@ -48,6 +56,7 @@ def run(arguments: list[str]) -> int:
         tta=options.tta,
         gauge_check=options.gauge_check,
         repair=options.repair,
+        layout=options.format,
         cache=options.cache,
         n_jobs=options.n_jobs,
         device=options.device,

@@ -65,7 +65,7 @@ class DataOptions:
         noise: standard deviation of noise added to the features.
         batch_size: meshes in a step, all processes together.
         repair: never, lossless (only where every face is kept, e.g. splitting vertices where fans touch) or always.
-        cache: folder of prepared meshes, made when missing.
+        cache: folder of prepared meshes, made when missing; the folder cache/ of the run by default, "none" for none.
         n_jobs: threads that prepare meshes; -1 uses all cores.
         num_workers: processes that augment ahead of the training; 0 does it in the training process.
     """
@@ -119,6 +119,13 @@ def subclasses_in(module: Any, base: type) -> dict[str, type]:
     """The public classes of a module that derive from `base`, by name."""
     found = {name: getattr(module, name) for name in module.__all__}
     return {n: c for n, c in found.items() if isinstance(c, type) and issubclass(c, base) and c is not base}
+
+
+def cache_folder(asked: Path | None, run: Path) -> Path | None:
+    """Where prepared meshes are kept: in the run unless another folder, or `none`, was asked for."""
+    if asked is None:
+        return run / "cache"
+    return None if str(asked) == "none" else asked
 
 
 def open_dataset(task: TaskName, options: DataOptions, split: Split) -> MeshDataset:

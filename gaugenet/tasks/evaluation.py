@@ -12,7 +12,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
-from gaugenet.tasks.data_options import Repair, Split, open_dataset
+from gaugenet.tasks.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.files import atomic_path, write_json
 from gaugenet.tasks.inference import GaugeCheck, Predictor
 from gaugenet.tasks.metrics import ScoreKeeper
@@ -36,6 +36,7 @@ def evaluate(
     tta: int = 0,
     gauge_check: bool = False,
     repair: Repair | None = None,
+    layout: Format | None = None,
     cache: str | Path | None = None,
     n_jobs: int = -1,
     device: str | None = None,
@@ -52,7 +53,7 @@ def evaluate(
         weights: the best or the last weights.
         tta: see `Predictor`.
         gauge_check: also draw a random frame at every vertex and tell how far the scores move.
-        repair: as in `DataOptions`; what the training used by default.
+        repair, layout: as `repair` and `format` in `DataOptions`; what the training used by default.
         cache, n_jobs: as in `DataOptions`.
         device: where the network runs.
 
@@ -62,11 +63,12 @@ def evaluate(
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
-    options = replace(options, repair=repair or options.repair)
+    options = replace(options, repair=repair or options.repair, format=layout or options.format)
     dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
     _check_items(dataset, description.items)
     known = class_indices(dataset.class_names, description.classes)
-    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=options.cache, n_jobs=n_jobs))
+    folder = cache_folder(options.cache, Path(run))
+    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
 
     keeper = ScoreKeeper(len(description.classes))
     labels: dict[str, ndarray] = {}

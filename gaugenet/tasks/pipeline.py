@@ -13,10 +13,18 @@ from typing import Any
 import torch
 from torch_geometric.transforms import Compose
 
+from gaugenet.data import MeshDataset
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.augmentation import FeatureNoise, build_augmentation
 from gaugenet.tasks.checkpoint import LAST, PREVIOUS
-from gaugenet.tasks.data_options import DataOptions, GeometryOptions, TaskName, has_validation, open_dataset
+from gaugenet.tasks.data_options import (
+    DataOptions,
+    GeometryOptions,
+    TaskName,
+    cache_folder,
+    has_validation,
+    open_dataset,
+)
 from gaugenet.tasks.files import write_text
 from gaugenet.tasks.history import METRICS
 from gaugenet.tasks.loading import GraphDataModule
@@ -30,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 CONFIG = "config.yaml"
 CURVES = "curves.png"
-OWN_FILES = (LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, CURVES, *WEIGHTS.values())
+OWN_FILES = (
+    *(LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, CURVES, *WEIGHTS.values()),
+    *("evaluation_*.json", "predictions_*.npz", "confusion.png"),
+)
 
 
 def train(
@@ -65,32 +76,58 @@ def train(
     Raises:
         TaskError, DataError, MeshError, RunError: bad options, unusable meshes (all named), or a run in the way.
     """
-    from lightning.pytorch import seed_everything
-
-    geometry, optim = geometry or GeometryOptions(), optim or OptimOptions()
-    run = Path(out)
+    geometry, optim, run = geometry or GeometryOptions(), optim or OptimOptions(), Path(out)
     if threads is not None:
         if threads < 1:
             raise TaskError(f"Expected at least one thread, got {threads}.")
         torch.set_num_threads(threads)
+    # Everything that can be wrong with the options is found before meshes are prepared and an older run is deleted.
     if _is_first_process():
-        _make_room(run, resume=resume, overwrite=overwrite)
-        if config is not None:
-            write_text(run / CONFIG, config)
+        _check_room(run, resume=resume, overwrite=overwrite)
     train_set = open_dataset(task, data, "train")
     val_set = open_dataset(task, data, "val") if has_validation(task, data) else None
-    features = data.input_features()
+    module, description = _module(task, train_set, data, geometry, model or {}, optim, seed)
+    build_augmentation(data, data.input_features())
+    if resume:
+        _check_same(description, run)
+
+    if _is_first_process() and config is not None and not (run / CONFIG).exists():
+        write_text(run / CONFIG, config)
     soft = optim.loss_on == "vertices"
-    how = Preparation(features, geometry, data.repair, data.cache, data.n_jobs, soft_labels=soft)
+    cache = cache_folder(data.cache, run)
+    how = Preparation(data.input_features(), geometry, data.repair, cache, data.n_jobs, soft_labels=soft)
     prepared = prepare_all(train_set, how, description="preparing training meshes")
     held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
+    loaders = _data_module(prepared, held_out, data, seed)
+    _log_sizes(module, prepared, held_out)
+    if _is_first_process():
+        _make_room(run, resume=resume)
+        if config is not None:
+            write_text(run / CONFIG, config)
+    fit(module, loaders, run, description, resume=resume, trainer=trainer)
+    if _is_first_process():
+        _draw_curves(run)
+    return description
+
+
+def _module(
+    task: TaskName,
+    dataset: MeshDataset,
+    data: DataOptions,
+    geometry: GeometryOptions,
+    model: dict[str, Any],
+    optim: OptimOptions,
+    seed: int,
+) -> tuple[GaugeTask, RunDescription]:
+    """The network with its first weights, and the description of the run."""
+    from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)
-    items = ITEMS[train_set.label_kind]
+    items = ITEMS[dataset.label_kind]
     arguments = {
-        **(model or {}),
-        "in_type": str(features.in_type(group_from_name(geometry.group))),
-        "out_channels": train_set.num_classes,
+        **model,
+        "in_type": str(data.input_features().in_type(group_from_name(geometry.group))),
+        "out_channels": dataset.num_classes,
         "group": geometry.group,
         "levels": geometry.levels,
         "readout": "global" if items == "mesh" else "points",
@@ -101,18 +138,12 @@ def train(
         model="MeshUNet",
         arguments=network.config,  # type: ignore[arg-type]
         data={**data.as_dict(), "geometry": asdict(geometry)},
-        classes=list(train_set.class_names),
+        classes=list(dataset.class_names),
         items=items,
         corners=optim.corners,
         seed=seed,
     )
-    module = GaugeTask(network, items=items, options=optim, seed=seed)
-    loaders = _data_module(prepared, held_out, data, seed)
-    _log_sizes(network, prepared, held_out)
-    fit(module, loaders, run, description, resume=resume, trainer=trainer)
-    if _is_first_process():
-        _draw_curves(run)
-    return description
+    return GaugeTask(network, items=items, options=optim, seed=seed), description
 
 
 def _data_module(
@@ -138,28 +169,57 @@ def _data_module(
     )
 
 
-def _make_room(run: Path, *, resume: bool, overwrite: bool) -> None:
+def _present(run: Path) -> list[Path]:
+    """The files of a training in a folder; the cache of prepared meshes is not one of them."""
+    return [path for pattern in OWN_FILES for path in run.glob(pattern)]
+
+
+def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
     if run.exists() and not run.is_dir():
         raise TaskError(f"{run} is a file: choose a folder for the run.")
-    present = [name for name in OWN_FILES if (run / name).exists()]
-    if present and not resume:
-        if not overwrite:
-            raise TaskError(
-                f"{run} already holds a training: go on with --resume, replace it with --overwrite, "
-                "or choose another --out."
-            )
-        for name in present:
-            (run / name).unlink()
+    if not resume and not overwrite and any(path.name != CONFIG for path in _present(run)):
+        raise TaskError(
+            f"{run} already holds a training: go on with --resume, replace it with --overwrite, "
+            "or choose another --out."
+        )
+
+
+def _make_room(run: Path, *, resume: bool) -> None:
+    if not resume:
+        for path in _present(run):
+            path.unlink()
         shutil.rmtree(run / "tensorboard", ignore_errors=True)
     run.mkdir(parents=True, exist_ok=True)
+
+
+def _check_same(description: RunDescription, run: Path) -> None:
+    """A network other than the one in the checkpoint cannot go on from it."""
+    if not (run / DESCRIPTION).is_file():
+        return
+    before = RunDescription.load(run)
+    for name in ("task", "items", "classes", "arguments"):
+        old, new = getattr(before, name), getattr(description, name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed = sorted(k for k in old.keys() | new.keys() if _plain(old.get(k)) != _plain(new.get(k)))
+            what = ", ".join(f"{k} {old.get(k)} -> {new.get(k)}" for k in changed)
+        else:
+            what = "" if old == new else f"{old} -> {new}"
+        if what:
+            raise TaskError(
+                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start anew."
+            )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _is_first_process() -> bool:
     return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
-def _log_sizes(network: torch.nn.Module, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
-    parameters = sum(p.numel() for p in network.parameters())
+def _log_sizes(module: GaugeTask, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+    parameters = sum(p.numel() for p in module.model.parameters())
     vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
     logger.info(
         "%d training meshes (%.0f vertices on average), %d for validation, %d parameters.",
