@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import FieldType, group_from_name
+from gaugenet.groups import FieldType, StructureGroup, group_from_name
+from gaugenet.groups.group import positive
 from gaugenet.nn import (
     EquivariantLinear,
     FieldLayerNorm,
@@ -19,6 +21,7 @@ from gaugenet.nn import (
     ResidualBlock,
     Unpool,
 )
+from gaugenet.nn.conv import check_domain
 from gaugenet.nn.engines import Domain
 
 
@@ -46,16 +49,22 @@ class MeshUNet(nn.Module):
         samples: angles of the Fourier nonlinearity.
         dropout: probability to drop a field inside the blocks.
         readout: `points` or `global`.
+
+    The arguments are kept as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same network.
+
+    Raises:
+        ValueError: unknown names, sizes below one, orders that the nonlinearity or the group does not allow; in
+            `forward`, features of another type or a graph with too few levels.
     """
 
     def __init__(
         self,
-        in_type: str,
+        in_type: str | FieldType,
         out_channels: int,
         *,
         group: str = "SO(2)",
         width: int = 16,
-        orders: tuple[int | str, ...] | list[int | str] = (0, 1, 2),
+        orders: Sequence[int | str] = (0, 1, 2),
         levels: int = 3,
         growth: float = 1.5,
         blocks: int = 2,
@@ -85,9 +94,8 @@ class MeshUNet(nn.Module):
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
-        types = [
-            FieldType(structure, [(order, round(width * growth**level)) for order in orders]) for level in range(levels)
-        ]
+        self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
+        types = _level_types(structure, orders, width, growth, levels)
         options = {"rings": rings, "nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
         self.embed = EquivariantLinear(self.in_type, types[0])
         self.down = nn.ModuleList([_Stage(t, blocks, options) for t in types])
@@ -105,6 +113,7 @@ class MeshUNet(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+        check_domain(self.in_type, x, graph)
         levels = len(self.down)
         if graph.num_levels < levels:
             raise ValueError(
@@ -126,6 +135,16 @@ class MeshUNet(nn.Module):
         if self.mean is not None:
             invariants = self.mean(invariants, graph)
         return self.head(invariants)
+
+
+def _level_types(
+    group: StructureGroup, orders: Sequence[int | str], width: int, growth: float, levels: int
+) -> list[FieldType]:
+    """The hidden features of every level."""
+    widths = [round(positive("width", width) * growth**level) for level in range(positive("levels", levels))]
+    if not orders or min(widths) < 1:
+        raise ValueError(f"Expected at least one order and a `growth` that keeps fields, got {orders} and {growth}.")
+    return [FieldType(group, [(order, w) for order in orders]) for w in widths]
 
 
 class _Stage(nn.Module):

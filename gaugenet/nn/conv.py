@@ -76,8 +76,8 @@ class GaugeConv(nn.Module):
                 module.reset_parameters()
 
     def forward(self, x: Float[Tensor, "vertices in"], domain: Any) -> Float[Tensor, "vertices out"]:
-        convolve = engines.select(domain)
         check_domain(self.in_type, x, domain)
+        convolve = engines.select(domain)
         out = convolve(self.kernels, self.weight, x, domain)
         if self.self_interaction is not None:
             out = out + self.self_interaction(x)
@@ -90,8 +90,13 @@ class GaugeConv(nn.Module):
         )
 
 
-def check_domain(field_type: FieldType, x: Tensor, domain: engines.Domain) -> None:
+def check_domain(field_type: FieldType, x: Tensor, domain: Any) -> None:
     """Raise `ValueError` unless `x` has one row per point and the domain's transporters act on the field type."""
+    if not isinstance(domain, engines.Domain):
+        raise ValueError(
+            "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
+            f"got {type(domain).__name__}."
+        )
     field_type.check(x)
     if isinstance(domain, engines.PreparedGraph):
         return

@@ -39,8 +39,12 @@ class _Transfer(nn.Module):
         self.in_type = self.out_type = field_type
         self._key = f"{self.direction} {field_type.group} {field_type}"
 
-    def _carry(self, x: Tensor, domain: Domain, level: int, sizes: tuple[int, int]) -> Tensor:
+    def _carry(self, x: Tensor, domain: Domain, level: int, *, down: bool) -> Tensor:
         self.in_type.check(x)
+        if not 0 < level < domain.num_levels:
+            raise ValueError(f"Expected a graph with more than {level} levels, got {domain.num_levels}.")
+        fine, coarse = domain.level_size(level - 1), domain.level_size(level)
+        sizes = (fine, coarse) if down else (coarse, fine)
         if x.shape[0] != sizes[0]:
             raise ValueError(f"Expected `x` with one row per point of its level ({sizes[0]}), got {x.shape[0]}.")
         with torch.autocast(x.device.type, enabled=False):
@@ -87,7 +91,7 @@ class Pool(_Transfer):
 
     def forward(self, x: Float[Tensor, "fine size"], domain: Domain, *, level: int) -> Float[Tensor, "coarse size"]:
         """`domain` is the whole hierarchy."""
-        return self._carry(x, domain, level, (domain.level_size(level - 1), domain.level_size(level)))
+        return self._carry(x, domain, level, down=True)
 
 
 class Unpool(_Transfer):
@@ -106,7 +110,7 @@ class Unpool(_Transfer):
 
     def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int) -> Float[Tensor, "fine size"]:
         """`domain` is the whole hierarchy."""
-        return self._carry(x, domain, level, (domain.level_size(level), domain.level_size(level - 1)))
+        return self._carry(x, domain, level, down=False)
 
 
 class GlobalPool(nn.Module):

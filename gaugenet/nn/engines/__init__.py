@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from torch import Tensor
 
@@ -19,13 +18,8 @@ _ENGINES: dict[str, Engine] = {"graph": graph_engine.convolve, "reference": refe
 _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
-def select(domain: Any) -> Engine:
-    """The engine that computes convolutions on a domain; `ValueError` if there is none."""
-    if not isinstance(domain, Domain):
-        raise ValueError(
-            "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
-            f"got {type(domain).__name__}."
-        )
+def select(domain: Domain) -> Engine:
+    """The engine that computes convolutions on a domain."""
     if isinstance(domain, PreparedGraph):
         return graph_engine.convolve
     return _ENGINES[_forced.get() or "graph"]

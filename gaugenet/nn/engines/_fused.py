@@ -49,7 +49,7 @@ def aggregate_mix(
         end = min(begin + chunk, num_targets)
 
         def fill(a: int, b: int, _: int, begin: int = begin) -> None:
-            aggregate(values, *geometry, a, b, array[a - begin :])
+            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
 
         _in_parallel(fill, begin, end, workers)
         for rows, columns, matrix in _views(flat[: end - begin], out[begin:end], matrices, layout, size):
@@ -96,10 +96,10 @@ def aggregate_mix_backward(
         rows = end - begin
 
         def fill(a: int, b: int, _: int, begin: int = begin) -> None:
-            aggregate(values, *geometry, a, b, array[a - begin :])
+            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
 
         def spread(a: int, b: int, worker: int, begin: int = begin) -> None:
-            aggregate_adjoint(grad_array[a - begin :], *geometry, a, b, shares[worker])
+            aggregate_adjoint(grad_array[a - begin :], *geometry, a, b, shares[worker])  # type: ignore[call-arg]
 
         _in_parallel(fill, begin, end, workers)
         if _columns_overlap(layout):
