@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import torch
 
+import gaugenet
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_RUN = "<!-- not run -->"
@@ -90,6 +92,53 @@ def commands(page: Path) -> list[str]:
 ALL_COMMANDS = [(page, line) for page in PAGES for line in commands(page)]
 
 
+class Parsed(Exception):
+    """The arguments were understood; the command itself is not wanted."""
+
+
+@pytest.fixture
+def understands(workplace, monkeypatch):
+    """Whether the command line understands a command, which is not run."""
+    from jsonargparse import ArgumentParser
+
+    class ParseOnly(ArgumentParser):
+        def parse_args(self, *args, **kwargs):
+            super().parse_args(*args, **kwargs)
+            raise Parsed
+
+    def parse(line: str) -> bool:
+        _, name, *arguments = shlex.split(line, comments=True)
+        module = importlib.import_module(f"gaugenet.commands.{name}")
+        monkeypatch.setattr(module, "make_parser", lambda command, description: ParseOnly(prog=command))
+        try:
+            module.run(arguments)
+        except Parsed:
+            return True
+        except SystemExit as ended:  # --help and --print_config end with 0, what is not understood with 2
+            return ended.code == 0
+        return False
+
+    return parse
+
+
+@pytest.mark.parametrize(("page", "line"), ALL_COMMANDS, ids=[f"{p.stem}: {c[:60]}" for p, c in ALL_COMMANDS])
+def test_commands_parse(page, line, understands, workplace):
+    (workplace / "mine.yaml").write_text("seed: 0\n", encoding="utf-8")
+    assert understands(line), f"{page.name}: `{line}` is not understood"
+
+
+def test_configuration_parses(understands, workplace):
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (configuration,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (workplace / "mine.yaml").write_text(configuration, encoding="utf-8")
+    assert understands("gaugenet train segmentation --config mine.yaml --out runs/mine")
+
+
+def test_controls_wrong_commands_are_noticed(understands):
+    assert not understands("gaugenet train segmentation --data DIR --out RUN --no_such_option 1")
+    assert not understands("gaugenet evaluate RUN --data DIR --split nowhere")
+
+
 def message_parts() -> list[str]:
     """The constant parts of the messages in docs/errors.md, between the dots that stand for what varies."""
     rows = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").splitlines()
@@ -110,31 +159,17 @@ def test_explained_messages_exist():
     assert "a message that nobody writes" not in source
 
 
-class Parsed(Exception):
-    """The arguments were understood; the command itself is not wanted."""
+def test_cited_papers_are_in_the_bibliography():
+    keys = set(re.findall(r"^@\w+\{(\S+),", (ROOT / "docs" / "references.bib").read_text(encoding="utf-8"), re.M))
+    texts = [library_text(), *(page.read_text(encoding="utf-8") for page in PAGES)]
+    cited = {key for text in texts for key in re.findall(r":cite:`([^`]+)`", text)}
+    assert cited
+    assert cited <= keys
 
 
-@pytest.mark.parametrize(("page", "line"), ALL_COMMANDS, ids=[f"{p.stem}: {c[:60]}" for p, c in ALL_COMMANDS])
-def test_commands_parse(page, line, workplace, monkeypatch):
-    from jsonargparse import ArgumentParser
-
-    class ParseOnly(ArgumentParser):
-        def parse_args(self, *args, **kwargs):
-            super().parse_args(*args, **kwargs)
-            raise Parsed
-
-    _, name, *arguments = shlex.split(line, comments=True)
-    (workplace / "mine.yaml").write_text("seed: 0\n", encoding="utf-8")
-    module = importlib.import_module(f"gaugenet.commands.{name}")
-    monkeypatch.setattr(module, "make_parser", lambda command, description: ParseOnly(prog=command))
-    status = 0
-    try:
-        module.run(arguments)
-    except Parsed:
-        pass
-    except SystemExit as ended:  # --help and --print_config end with 0, what is not understood with 2
-        status = ended.code
-    assert status == 0, f"{page.name}: `{line}` is not understood"
+def test_one_version():
+    assert f"version: {gaugenet.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## [{gaugenet.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_controls_wrong_code_and_wrong_links_are_noticed(tmp_path, monkeypatch):
