@@ -275,7 +275,7 @@ def test_evaluate_scores_a_split(run, bodies, cache, capsys):
     assert result["gauge_check"]["flipped"] == 0
     assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert main(["evaluate", str(run), *arguments, "--split", "val", "--tta", "3", "--weights", "last"]) == 0
-    assert "mean over every face" in capsys.readouterr().out
+    assert "mean over all faces" in capsys.readouterr().out
 
 
 def test_evaluate_a_set_in_meshcnn_layout_never_seen_before(run, bodies, tmp_path, capsys):

@@ -70,10 +70,12 @@ def run(arguments: list[str]) -> int:
 
 def describe(result: dict[str, Any]) -> str:
     """The result as a table."""
+    from gaugenet.tasks.outputs import PLURAL
+
     worst = sorted(result["meshes"], key=lambda m: m["accuracy"] if m["accuracy"] is not None else 2.0)[:5]
     lines = [
         f"{result['run']} on {result['meshes_scored']} meshes of {result['split']!r} ({result['weights']} weights)",
-        f"  accuracy, mean over every {result['items']:<6} {_percent(result['accuracy'])}",
+        f"  accuracy, mean over all {PLURAL[result['items']]:<8} {_percent(result['accuracy'])}",
         f"  accuracy, mean over meshes       {_percent(result['mesh_accuracy'])}",
     ]
     if result["area_accuracy"] is not None:

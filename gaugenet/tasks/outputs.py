@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gaugenet.tasks.losses import Corners, face_log_probabilities
 
 Items = Literal["face", "vertex", "mesh"]
+PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes"}
 
 
 def item_log_probabilities(

@@ -14,6 +14,7 @@ import numpy as np
 from gaugenet.data.sample import MESH_SUFFIXES
 from gaugenet.geometry.mesh import TriangleMesh
 from gaugenet.tasks.options import TaskError
+from gaugenet.tasks.outputs import PLURAL
 from gaugenet.tasks.prediction import SUMMARY
 from gaugenet.tasks.run import DESCRIPTION
 from gaugenet.viz import MeshView
@@ -71,7 +72,7 @@ def _of_run(run: Path, split: str | None, limit: int) -> Exhibit:
             arrays = {"prediction": labels[f"{name}/prediction"], "truth": labels[f"{name}/truth"]}
             views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
     classes = list(result["classes"]) or None
-    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of every {result['items']} right"
+    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
     return Exhibit(views, classes, title)
 
 
