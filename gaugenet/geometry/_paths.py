@@ -62,7 +62,7 @@ def _advance(t, search, limit):
         back = 0.0
         if slot > 0:
             back = _finish(t, search, slot, slot + 1)
-            if search.path[slot, 0] + t.shortest[place[slot, 0]] >= limit:
+            if search.path[slot, 0] + t.star_radius[place[slot, 0]] >= limit:
                 continue
         emit(t, search, slot, back, limit)
     return False
@@ -108,9 +108,7 @@ def _finish(t, search, start, stop):
         leave = scale[via] * (root_ray[r, 0] + np.arctan2(y, x) - reference[via])
         turn = leave + np.pi - scale[vertex] * (raw - reference[vertex])
         if place[slot, 3] >= 0:
-            aim, swing = _spread_curvature(
-                origin, charge, spread, window, wedge, place[slot, 3], x, y
-            )
+            aim, swing = _spread_curvature(origin, charge, spread, window, wedge, place[slot, 3], x, y)
             leave, turn = leave + aim, turn + swing
         if base > 0:
             turn += path[base, 6]
@@ -118,9 +116,7 @@ def _finish(t, search, start, stop):
             if boundary[via]:
                 leave = path[base, 5]
             else:
-                leave = _through(
-                    path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave
-                )
+                leave = _through(path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave)
         path[slot, 5], path[slot, 6] = leave, turn
     return raw
 
@@ -166,15 +162,9 @@ def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
             if end == half and start == -half:
                 total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
             else:
-                total = (
-                    np.arctan(end / d)
-                    - np.arctan(start / d)
-                    - (end - start) * d / (s * s)
-                )
+                total = np.arctan(end / d) - np.arctan(start / d) - (end - start) * d / (s * s)
                 ratio = (end * end + d * d) / (start * start + d * d)
-                moment = (
-                    0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
-                )
+                moment = 0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
             swing += k * total
             aim += k * (total - (total * along + moment) * scale)
         last_right, last_left = right, left

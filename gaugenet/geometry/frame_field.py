@@ -15,9 +15,7 @@ from gaugenet.geometry.transport import PlanarFrames
 FRAMES = ("first_edge", "random", "principal")
 
 
-def surface_normals(
-    mesh: TriangleMesh, surface: HalfedgeSurface
-) -> Float[ndarray, "vertices 3"]:
+def surface_normals(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarray, "vertices 3"]:
     """Angle-weighted unit normals by each vertex's own local orientation (see `HalfedgeSurface`)."""
     if not surface.is_cover:
         return mesh.vertex_normals
@@ -25,21 +23,14 @@ def surface_normals(
     here = surface.origin < surface.num_base
     angle = np.arctan2(surface.shape[here, 1], surface.shape[here, 0])
     halfedge = np.flatnonzero(here)
-    weighted = (
-        np.where(halfedge < num, angle, -angle)[:, None]
-        * mesh.face_normals[halfedge // 3 % mesh.num_faces]
-    )
+    weighted = np.where(halfedge < num, angle, -angle)[:, None] * mesh.face_normals[halfedge // 3 % mesh.num_faces]
     normals = _sum_at(surface.origin[here], weighted, surface.num_base)
-    normals /= np.maximum(
-        np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny
-    )
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = (0.0, 0.0, 1.0)
     return normals
 
 
-def reference_frames(
-    mesh: TriangleMesh, surface: HalfedgeSurface
-) -> Float[ndarray, "vertices 3 2"]:
+def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarray, "vertices 3 2"]:
     """The tangent vectors in space that stand for the polar angles 0 and pi / 2 at each vertex.
 
     A polyhedron has no tangent plane at a vertex; polar angles are placed in the plane orthogonal to the vertex normal by the
@@ -92,9 +83,7 @@ def frame_field(
     """
     if isinstance(frames, str):
         if frames not in FRAMES:
-            raise ValueError(
-                f"Expected `frames` to be one of {FRAMES} or an array (V, 3, 2), got {frames!r}."
-            )
+            raise ValueError(f"Expected `frames` to be one of {FRAMES} or an array (V, 3, 2), got {frames!r}.")
         reference = reference_frames(mesh, surface)
         if frames == "first_edge":
             return reference
@@ -106,9 +95,7 @@ def frame_field(
     return _checked_frames(frames, mesh, surface, reflections)
 
 
-def relative_to(
-    frames: Float[ndarray, "vertices 3 2"], reference: Float[ndarray, "vertices 3 2"]
-) -> PlanarFrames:
+def relative_to(frames: Float[ndarray, "vertices 3 2"], reference: Float[ndarray, "vertices 3 2"]) -> PlanarFrames:
     """Frames by polar angle: the rotations or reflections closest to `reference.T @ frames`."""
     m = np.einsum("vdi,vdj->vij", reference, frames)
     sign = np.where(np.linalg.det(m) < 0, -1.0, 1.0)
@@ -122,35 +109,25 @@ def rotations(angle: Float[ndarray, "n"]) -> Float[ndarray, "n 2 2"]:
     return np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
 
 
-def _principal_angle(
-    mesh: TriangleMesh, surface: HalfedgeSurface, reference: ndarray
-) -> Float[ndarray, "vertices"]:
+def _principal_angle(mesh: TriangleMesh, surface: HalfedgeSurface, reference: ndarray) -> Float[ndarray, "vertices"]:
     """Angle of the direction of largest absolute curvature, from a least-squares fit of the normals' change along edges."""
     normals = surface_normals(mesh, surface)
     i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
-    flip = (
-        np.sign((normals[i] * normals[j]).sum(1))[:, None] if surface.is_cover else 1.0
-    )
+    flip = np.sign((normals[i] * normals[j]).sum(1))[:, None] if surface.is_cover else 1.0
     x, y = np.einsum("edi,ed->ie", reference[i], mesh.vertices[j] - mesh.vertices[i])
     u, v = np.einsum("edi,ed->ie", reference[i], flip * normals[j] - normals[i])
     columns = np.stack([x * x, x * y, y * y, x * u, y * u + x * v, y * v], axis=-1)
     xx, xy, yy, xu, cross, yv = _sum_at(i, columns, mesh.num_vertices).T
     zero = np.zeros_like(xx)
-    normal_matrix = np.stack(
-        [xx, xy, zero, xy, xx + yy, xy, zero, xy, yy], axis=-1
-    ).reshape(-1, 3, 3)
+    normal_matrix = np.stack([xx, xy, zero, xy, xx + yy, xy, zero, xy, yy], axis=-1).reshape(-1, 3, 3)
     ridge = 1e-9 * np.trace(normal_matrix, axis1=1, axis2=2) + np.finfo(float).tiny
     normal_matrix += ridge[:, None, None] * np.eye(3)
-    a, b, c = np.linalg.solve(normal_matrix, np.stack([xu, cross, yv], -1)[..., None])[
-        ..., 0
-    ].T
+    a, b, c = np.linalg.solve(normal_matrix, np.stack([xu, cross, yv], -1)[..., None])[..., 0].T
     axis = 0.5 * np.arctan2(2 * b, a - c)
     return np.where(np.abs(a + c) > 0, axis + np.where(a + c < 0, np.pi / 2, 0), axis)
 
 
-def _checked_frames(
-    frames: Any, mesh: TriangleMesh, surface: HalfedgeSurface, reflections: bool
-) -> ndarray:
+def _checked_frames(frames: Any, mesh: TriangleMesh, surface: HalfedgeSurface, reflections: bool) -> ndarray:
     if hasattr(frames, "detach"):
         frames = frames.detach().cpu().numpy()
     frames = np.array(frames, dtype=np.float64)
@@ -166,9 +143,7 @@ def _checked_frames(
         "orthonormal columns",
         "orthonormalise them",
     )
-    upright = (
-        np.cross(frames[:, :, 0], frames[:, :, 1]) * surface_normals(mesh, surface)
-    ).sum(1)
+    upright = (np.cross(frames[:, :, 0], frames[:, :, 1]) * surface_normals(mesh, surface)).sum(1)
     if reflections:
         upright = np.abs(upright)
     _refuse(

@@ -14,12 +14,14 @@ from numpy import ndarray
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
 
 
-SPREAD = 1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
+SPREAD = (
+    1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
+)
 
 
 class Tables(NamedTuple):
     """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk over
-    which the defect is spread (see `_paths`), and the length of the shortest edge."""
+    which the defect is spread (see `_paths`), and the distance to the edges around it."""
 
     num_base: int
     origin: ndarray
@@ -32,7 +34,7 @@ class Tables(NamedTuple):
     boundary: ndarray
     charge: ndarray
     spread: ndarray
-    shortest: ndarray
+    star_radius: ndarray
     max_valence: int
 
 
@@ -98,20 +100,21 @@ class HalfedgeSurface:
             boundary=self.boundary,
             charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
             spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
-            shortest=self.shortest_edge,
-            max_valence=int(np.bincount(self.origin).max(initial=0))
-            if len(self.origin)
-            else 0,
+            star_radius=self.star_radius,
+            max_valence=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
         )
 
     @property
-    def shortest_edge(self) -> Float[ndarray, "vertices"]:
-        """Length of the shortest edge at each vertex copy, infinite at isolated vertices."""
-        shortest = np.full(len(self.first), np.inf)
-        np.minimum.at(shortest, self.origin, self.shape[:, 2])
-        head = self.origin[_next_of(np.flatnonzero(self.twin < 0))]
-        np.minimum.at(shortest, head, self.shape[self.twin < 0, 2])
-        return shortest
+    def star_radius(self) -> Float[ndarray, "vertices"]:
+        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other vertex
+        is nearer (the nearest may well be nearer than the end of the shortest edge)."""
+        a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
+        b = self.shape[:, :2] * self.shape[:, 2:3]
+        along = b - a
+        foot = np.clip(-(a * along).sum(1) / (along**2).sum(1), 0, 1)
+        radius = np.full(len(self.first), np.inf)
+        np.minimum.at(radius, self.origin, np.linalg.norm(a + foot[:, None] * along, axis=1))
+        return radius
 
     @classmethod
     def from_mesh(cls, mesh: TriangleMesh) -> HalfedgeSurface:
@@ -140,14 +143,10 @@ class HalfedgeSurface:
             boundary,
         )
         if pinched >= 0:
-            raise MeshError(
-                f"The faces at vertex {pinched} form more than one fan: repair the mesh first."
-            )
+            raise MeshError(f"The faces at vertex {pinched} form more than one fan: repair the mesh first.")
         scale = np.ones(num_copies)
         np.divide(2 * np.pi, total, out=scale, where=~boundary & (total > 0))
-        reference = np.where(
-            boundary & (np.arange(num_copies) >= mesh.num_vertices), total, 0.0
-        )
+        reference = np.where(boundary & (np.arange(num_copies) >= mesh.num_vertices), total, 0.0)
         return cls(
             num_base=mesh.num_vertices,
             origin=origin,
@@ -162,18 +161,14 @@ class HalfedgeSurface:
         )
 
 
-def opposite_halfedges(
-    faces: Int[ndarray, "faces 3"], num_vertices: int
-) -> Int[ndarray, "halfedges"]:
+def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
     """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary,
     `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
 
     Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
     """
     tail, head = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(
-        tail, head
-    )
+    key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(tail, head)
     order = np.argsort(key, kind="stable").astype(np.int32)
     key = key[order]
     pair = np.flatnonzero(key[1:] == key[:-1])
@@ -188,9 +183,7 @@ def opposite_halfedges(
 def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
     """Faces and twins of the orientation double cover: face `F + f` is face `f` turned over."""
     num = len(glued)
-    turned = (
-        num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)
-    )  # the same edge of the turned face
+    turned = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the turned face
     turned = np.concatenate([turned, turned - num])
     turned[turned[:num]] = np.arange(num)
     twin = np.full(2 * num, -1, dtype=np.int32)
@@ -202,9 +195,7 @@ def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
     return np.concatenate([faces, faces[:, [0, 2, 1]]]), twin
 
 
-def _triangle_shapes(
-    vertices: ndarray, faces: ndarray
-) -> Float[ndarray, "halfedges 4"]:
+def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfedges 4"]:
     shape = np.zeros((3 * len(faces), 4))
     points = [vertices[faces[:, k]] for k in range(3)]
     for k in range(3):
@@ -215,11 +206,6 @@ def _triangle_shapes(
         shape[k::3, 1] = np.linalg.norm(np.cross(along, apex), axis=1) / squared
         shape[k::3, 2] = np.sqrt(squared)
     return shape
-
-
-def _next_of(h: ndarray) -> ndarray:
-    """The next halfedge of the same face."""
-    return h // 3 * 3 + (h + 1) % 3
 
 
 @njit(cache=True, nogil=True)
@@ -233,9 +219,7 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
         h = seed
         if first[vertex] >= 0 and vertex + num_base >= len(first):
             return vertex  # a second fan: not a manifold vertex
-        if (
-            first[vertex] >= 0
-        ):  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
+        if first[vertex] >= 0:  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
             h = _start_of_opposite_copy(first[vertex], twin, num_half // 2)
             vertex += num_base
         else:

@@ -153,7 +153,8 @@ class TriangleMesh:
     def vertex_areas(self) -> Float[ndarray, "vertices"]:
         """Area of the barycentric dual cell of each vertex: a third of the faces around it."""
         share = np.repeat(self.face_areas / 3, 3)
-        return np.bincount(self.faces.reshape(-1), weights=share, minlength=self.num_vertices)
+        areas = np.bincount(self.faces.reshape(-1), weights=share, minlength=self.num_vertices)
+        return areas.astype(np.float64)  # counts of nothing are integers
 
     @cached_property
     def face_normals(self) -> Float[ndarray, "faces 3"]:
@@ -171,7 +172,7 @@ class TriangleMesh:
             ],
             axis=-1,
         )
-        normals = _normalized(normals)
+        normals = _normalized(normals.astype(np.float64))  # counts of nothing are integers
         normals[np.linalg.norm(normals, axis=-1) == 0] = (0.0, 0.0, 1.0)
         return normals
 
