@@ -14,9 +14,9 @@ class AlignedBasis(KernelBasis):
     """`B(R_t e_1) = rho_out(R_t) A rho_in(R_t)^-1`, A any intertwiner of the stabilizer of e_1.
 
     The stabilizer is {e} in SO(2), so that A is any matrix (1, 2 or 4 of them), and the reflection of the second axis
-    in O(2). It spans the same kernels as `HarmonicBasis` with frequencies |m - n| and m + n
-    (Weiler and Cesa 2019, Tables 8 and 9), in the form in which convolutions are cheapest: turn the features into the
-    edge's frame, apply one matrix per ring, turn back.
+    in O(2). It spans the same kernels as `HarmonicBasis` with frequencies |m - n| and m + n (:cite:`weiler2019general`,
+    Tables 8 and 9), in the form in which convolutions are cheapest: turn the features into the edge's frame, apply one
+    matrix per ring, turn back.
 
     Args:
         rho_in, rho_out: irreps of SO(2) or O(2).

@@ -15,7 +15,7 @@ class HarmonicBasis(KernelBasis):
     """`B(v) = sum_i Y_ji(v) A_i` for every angular frequency j and intertwiner A in Hom_G(Y_j x rho_in, rho_out).
 
     Complete and minimal up to the frequency `max_frequency`: the harmonics Y_j span the functions on the sphere and
-    transform under O(d), hence under any of its subgroups (Lang and Weiler 2021, Theorem 4.1).
+    transform under O(d), hence under any of its subgroups (:cite:`lang2021wigner`, Theorem 4.1).
 
     Args:
         rho_in, rho_out: representations of one group G <= O(d).

@@ -18,13 +18,13 @@ class GaugeConv(nn.Module):
     r"""out(p) = K_self x(p) + sum over edges q -> p of w_e K(log_map_e / radius) rho_in(transporter_e) x(q) + b.
 
     K is a G-steerable kernel, K_self an intertwiner, b a bias in the invariant part
-    (Weiler et al., *Coordinate Independent Convolutional Networks*, Eq. 4.29; kernels: `KernelSpace`).
+    (:cite:`weiler2021coordinate`, Eq. 4.29; kernels: `KernelSpace`).
 
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` of N points -> `(N, out_type.size)`.
 
-    Equivariance: exact under an independent gauge transformation at every point; 1e-14 relative in float64, 5e-7 in
-    float32.
+    Equivariance: exact under an independent gauge transformation at every point; 3e-7 relative in float32, 5e-16 in
+    float64.
 
     Args:
         in_type, out_type: field types of one structure group.

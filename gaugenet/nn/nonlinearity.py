@@ -40,7 +40,7 @@ class Gated(nn.Module):
     Shapes:
         x: `(..., in_type.size)` -> `(..., out_type.size)`; `in_type` is `out_type` followed by the gates.
 
-    Equivariance: exact; 3e-7 relative in float32.
+    Equivariance: exact; 2e-7 relative in float32.
 
     Args:
         out_type: type of the result.

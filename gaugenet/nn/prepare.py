@@ -26,13 +26,14 @@ def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGra
     for features of the precision of `x`.
     """
     fresh = copy.copy(graph)
-    training = network.training
+    training = [module for module in network.modules() if module.training]
     network.eval()
     try:
         with torch.no_grad():
             network(x, fresh)
     finally:
-        network.train(training)
+        for module in training:
+            module.training = True
     levels = [_prepared(fresh.level(level)) for level in range(1, fresh.num_levels)]
     finest = _prepared(fresh)
     return PreparedGraph(finest.mass, finest.batch, finest.num_graphs, finest.tables, levels)

@@ -16,7 +16,7 @@ class InvariantReadout(nn.Module):
     Shapes:
         x: `(..., in_type.size)` -> `(..., in_type.num_fields)`.
 
-    Equivariance: invariant, exactly (3e-7 relative in float32).
+    Equivariance: invariant, exactly; 3e-7 relative in float32.
     """
 
     def __init__(self, in_type: FieldType) -> None:

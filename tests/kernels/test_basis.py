@@ -86,7 +86,7 @@ def test_control_reflections_break_so2_kernels_and_shears_break_o2(rho_in, rho_o
 
 
 def test_numbers_of_parameters():
-    """One for scalars, two and four for SO(2); O(2) allows half of them (Weiler and Cesa 2019, Tables 8 and 9)."""
+    """One for scalars, two and four for SO(2); O(2) allows half of them (:cite:`weiler2019general`, Tables 8 and 9)."""
 
     def dims(group, labels):
         return [AlignedBasis(group.irrep(a), group.irrep(b)).dim for a, b in itertools.product(labels, repeat=2)]

@@ -6,6 +6,7 @@ import pytest
 import torch
 import trimesh
 from torch import nn
+from torch_geometric.data import Batch
 
 from gaugenet.geometry import TriangleMesh
 from gaugenet.groups import O2, SO2, Cyclic, FieldType
@@ -119,6 +120,14 @@ def test_controls_the_test_finds_known_bugs(broken):
         assert_gauge_equivariant(
             modules[broken], synthetic_graph(SO2()), in_type=field_type, out_type=field_type, control=False
         )
+
+
+def test_batches_and_their_levels():
+    torch.manual_seed(0)
+    layer = ResidualBlock(types(SO2())[0]).double()
+    batch = Batch.from_data_list([synthetic_graph(SO2(), n, seed=n, levels=2) for n in (9, 0, 14)])
+    for domain in (batch, batch.level(1)):
+        assert_gauge_equivariant(layer, domain)
 
 
 def test_the_check_says_when_it_cannot_see_anything():

@@ -7,8 +7,10 @@ import pickle
 
 import pytest
 import torch
+from torch_geometric.data import Batch
 
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
+from gaugenet.models import MeshUNet
 from gaugenet.nn import EquivariantLinear, FourierNonlinearity, GaugeConv, Pool, ResidualBlock, prepare
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import TYPES, layers, types, with_random_weights
@@ -188,9 +190,22 @@ def test_prepared_graphs_change_nothing(group):
         net.float()(x.float(), prepared)
 
 
+def test_prepared_batches():
+    torch.manual_seed(0)
+    model = MeshUNet("3x0 + 1x1", 4, width=4, levels=2, blocks=1, readout="global").double().eval()
+    batch = Batch.from_data_list([synthetic_graph(SO2(), n, seed=n, levels=2) for n in (12, 0, 20)])
+    x = features(5, batch)
+    prepared = prepare(model, x, batch)
+    assert prepared.num_graphs == 3
+    assert torch.equal(model(x, prepared), model(x, batch))
+
+
 def test_preparing_leaves_the_network_as_it_was():
     layer, x, graph = with_input(SO2(), "block")
     layer.train()
+    layer.norm.eval()
     prepare(layer, x, graph)
     assert layer.training
+    assert layer.conv.training
+    assert not layer.norm.training
     assert all(p.grad is None for p in layer.parameters())
