@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         return _complain(f"no command {arguments[0]!r}: choose one of {', '.join(COMMANDS)}.", BAD_USAGE)
     _log_to_stderr(debug)
+    # Waiting threads sleep instead of spinning: with other programs on the same cores a training step on two threads
+    # took thirty times as long while they spun. Read by OpenMP when torch is imported; the user's own setting stays.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _run(arguments[0], arguments[1:])
     except KeyboardInterrupt as error:
