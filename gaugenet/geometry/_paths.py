@@ -1,9 +1,10 @@
 """From unfolded straight lines to directions and transport, with the curvature of vertices spread over their cells.
 
-A polyhedron is flat but for its vertices, so a straight line passes each vertex on one side and sees all of its angle defect
-there. On the surface that the mesh samples, the curvature is spread out and only part of it lies on that side. To first order
-the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius `s` about it. With the vertex at
-`(0, d)` in coordinates along and across the path, the line must turn away from the defect by
+A polyhedron is flat but for its vertices, so a straight line passes each vertex on one side and sees all of its
+angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it lies on
+that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
+`s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must turn away from the
+defect by
 
     dk = k / (2 pi) * (d / r^2 - d / s^2) dx,    r^2 = x^2 + d^2 < s^2
 
@@ -17,14 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gaugenet.geometry._windows import (
-    TURN,
-    emit,
-    follow,
-    new_search,
-    next_source,
-    with_room,
-)
+from gaugenet.geometry._windows import TURN, emit, follow, new_search, next_source, with_room
 from gaugenet.geometry.halfedge import _next
 
 
@@ -77,20 +71,9 @@ def _finish(t, search, start, stop):
     Returns:
         the angle at the last vertex, not rescaled, of the direction back along its path.
     """
-    place, path, root, root_ray = (
-        search.place,
-        search.path,
-        search.root,
-        search.root_ray,
-    )
+    place, path, root, root_ray = (search.place, search.path, search.root, search.root_ray)
     window, wedge = search.window, search.wedge
-    shape, total_angle, scale, reference, boundary = (
-        t.shape,
-        t.total_angle,
-        t.scale,
-        t.reference,
-        t.boundary,
-    )
+    shape, total_angle, scale, reference, boundary = (t.shape, t.total_angle, t.scale, t.reference, t.boundary)
     origin, charge, spread = t.origin, t.charge, t.spread
     raw = 0.0
     for slot in range(start, stop):
@@ -134,7 +117,7 @@ def _through(before, direction, after, onward):
 
 @njit(cache=True, nogil=True)
 def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
-    """Turns of the initial direction and of the transport of the path to `(x, y)` through the windows down to `window`."""
+    """Turns of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
     aim, swing = 0.0, 0.0
     length = np.sqrt(x * x + y * y)
     scale = 1 / length
@@ -201,10 +184,7 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = (
-                search.path[slot, 5],
-                search.path[slot, 6],
-            )
+            geodesic[size, 1], geodesic[size, 2] = (search.path[slot, 5], search.path[slot, 6])
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.place[slot, 0]] = -1
@@ -223,10 +203,7 @@ def _chosen(t, search, source, wanted, max_neighbors):
             continue
         if len(t.first) > t.num_base:
             other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
-            if other >= 0 and (search.path[other, 0], other) < (
-                search.path[slot, 0],
-                slot,
-            ):
+            if other >= 0 and (search.path[other, 0], other) < (search.path[slot, 0], slot):
                 continue
         chosen[count] = slot
         count += 1

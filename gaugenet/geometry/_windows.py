@@ -1,10 +1,11 @@
 """Local exact geodesics in compiled code: wedges of straight lines, unfolded across faces, from a source vertex.
 
-A *window* is a wedge of rays that leave a source and cross one edge; the faces crossed so far lie unfolded in the plane,
-the source at the origin. Following a window into the next face reaches its far corner along a straight line, and splits
-the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter path to any
-point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's algorithm on the
-discrete geodesic problem*, Theorem 3.2). Vertices with more than a full turn of angle, and boundary vertices, cast
+A *window* is a wedge of rays that leave a source and cross one edge; the faces crossed so far lie unfolded in the
+plane, the source at the origin. Following a window into the next face reaches its far corner along a straight line,
+and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter
+path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's
+algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full turn of angle, and boundary
+vertices, cast
 shadows: once no window is left they become sources themselves, the nearest first.
 """
 
@@ -75,9 +76,7 @@ def _grown(search):
     path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
     root = np.empty(2 * len(search.root), dtype=np.int32)
     root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
-    window = np.empty(
-        (2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32
-    )
+    window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
     wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
     waiting = np.empty(len(place), dtype=np.int32)
     place[: len(search.place)] = search.place
@@ -87,9 +86,7 @@ def _grown(search):
     window[: len(search.window)] = search.window
     wedge[: len(search.wedge)] = search.wedge
     waiting[: len(search.waiting)] = search.waiting
-    return Search(
-        search.slot_of, search.size, place, path, root, root_ray, window, wedge, waiting
-    )
+    return Search(search.slot_of, search.size, place, path, root, root_ray, window, wedge, waiting)
 
 
 @njit(cache=True, nogil=True)
@@ -106,22 +103,7 @@ def with_room(search, extra):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _reach(
-    place,
-    path,
-    slot_of,
-    count,
-    vertex,
-    distance,
-    x,
-    y,
-    x2,
-    y2,
-    arrival,
-    root,
-    window,
-    slack,
-):
+def _reach(place, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
     """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
     slot = slot_of[vertex]
     if slot < 0:
@@ -132,13 +114,7 @@ def _reach(
         path[slot, 0] = np.inf
     if distance < path[slot, 0] - slack:
         place[slot, 1], place[slot, 2], place[slot, 3] = arrival, root, window
-        path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (
-            distance,
-            x,
-            y,
-            x2,
-            y2,
-        )
+        path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, x2, y2)
     return count
 
 
@@ -171,9 +147,7 @@ def emit(t, search, slot, back, limit):
         ahead, behind = _next(h), _previous(h)
         following = twin[behind]
         angle, length = shape[h, 3], shape[h, 2]
-        opening = (
-            shape[following, 3] if following >= 0 and following != first else full
-        ) - angle
+        opening = (shape[following, 3] if following >= 0 and following != first else full) - angle
         low, high = 0.0, opening
         if slot > 0:
             low, high = _shadow(angle - back, opening, full, open_fan)
@@ -186,11 +160,7 @@ def emit(t, search, slot, back, limit):
                     place, path, slot_of, count, origin[ahead],
                     sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
-            if (
-                following < 0
-                and high >= opening - SHADOW
-                and sigma + shape[behind, 2] < limit
-            ):
+            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
                 count = _reach(
                     place, path, slot_of, count, origin[behind],
                     sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
@@ -202,20 +172,7 @@ def emit(t, search, slot, back, limit):
                 if high < opening:
                     lx, ly = np.cos(high), np.sin(high)
                 tail = _put(
-                    search.window,
-                    search.wedge,
-                    tail,
-                    twin[ahead],
-                    roots,
-                    -1,
-                    length,
-                    0.0,
-                    bx,
-                    by,
-                    rx,
-                    ry,
-                    lx,
-                    ly,
+                    search.window, search.wedge, tail, twin[ahead], roots, -1, length, 0.0, bx, by, rx, ry, lx, ly
                 )
             roots += 1
         h = following
@@ -255,10 +212,7 @@ def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack)
     t = min(max((ax * ly - ay * lx) / cross_l, 0.0), 1.0)
     px, py, qx, qy = ax + s * ex, ay + s * ey, ax + t * ex, ay + t * ey
     near, far = np.sqrt(px * px + py * py), np.sqrt(qx * qx + qy * qy)
-    if (
-        sigma + far > da + t * length + slack
-        or sigma + near > db + (1 - s) * length + slack
-    ):
+    if sigma + far > da + t * length + slack or sigma + near > db + (1 - s) * length + slack:
         return False
     foot = -(ax * ex + ay * ey) / (length * length)
     closest = near
@@ -274,13 +228,7 @@ def follow(t, search, limit):
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
     slack = TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
-    slot_of, size, place, path, root_ray = (
-        search.slot_of,
-        search.size,
-        search.place,
-        search.path,
-        search.root_ray,
-    )
+    slot_of, size, place, path, root_ray = (search.slot_of, search.size, search.place, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
     count, w, tail = size[0], size[2], size[3]
     while w < tail:
@@ -297,105 +245,25 @@ def follow(t, search, limit):
         right, left = _next(enter), _previous(enter)
         far = origin[left]
         norm = np.sqrt(x * x + y * y)
-        from_right, from_left = (
-            rx * y - ry * x,
-            x * ly - y * lx,
-        )  # positive inside the wedge
+        from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
         touch = -TOUCH * norm
-        inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (
-            abs(lx) + abs(ly)
-        )
+        inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
         if inside and sigma + norm < limit:
-            count = _reach(
-                place,
-                path,
-                slot_of,
-                count,
-                far,
-                sigma + norm,
-                x,
-                y,
-                bx,
-                by,
-                left,
-                root,
-                w,
-                slack,
-            )
+            count = _reach(place, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
         slot = slot_of[far]
         dx = path[slot, 0] if slot >= 0 else np.inf
         if from_right > 0 and twin[right] >= 0:
             qx, qy = (x, y) if from_left > 0 else (lx, ly)
             slot = slot_of[origin[right]]
             da = path[slot, 0] if slot >= 0 else np.inf
-            if _useful(
-                ax,
-                ay,
-                x,
-                y,
-                rx,
-                ry,
-                qx,
-                qy,
-                sigma,
-                da,
-                dx,
-                shape[right, 2],
-                limit,
-                slack,
-            ):
-                tail = _put(
-                    window,
-                    wedge,
-                    tail,
-                    twin[right],
-                    root,
-                    w,
-                    ax,
-                    ay,
-                    x,
-                    y,
-                    rx,
-                    ry,
-                    qx,
-                    qy,
-                )
+            if _useful(ax, ay, x, y, rx, ry, qx, qy, sigma, da, dx, shape[right, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[right], root, w, ax, ay, x, y, rx, ry, qx, qy)
         if from_left > 0 and twin[left] >= 0:
             qx, qy = (x, y) if from_right > 0 else (rx, ry)
             slot = slot_of[origin[enter]]
             db = path[slot, 0] if slot >= 0 else np.inf
-            if _useful(
-                x,
-                y,
-                bx,
-                by,
-                qx,
-                qy,
-                lx,
-                ly,
-                sigma,
-                dx,
-                db,
-                shape[left, 2],
-                limit,
-                slack,
-            ):
-                tail = _put(
-                    window,
-                    wedge,
-                    tail,
-                    twin[left],
-                    root,
-                    w,
-                    x,
-                    y,
-                    bx,
-                    by,
-                    qx,
-                    qy,
-                    lx,
-                    ly,
-                )
+            if _useful(x, y, bx, by, qx, qy, lx, ly, sigma, dx, db, shape[left, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[left], root, w, x, y, bx, by, qx, qy, lx, ly)
         w += 1
     size[0], size[2], size[3] = count, w, tail
     return True

@@ -1,4 +1,4 @@
-"""Frame fields on meshes: an orthonormal pair of tangent vectors at every vertex, the gauge in which coefficients are read."""
+"""Frame fields on meshes: at every vertex the pair of tangent vectors in which coefficients are read."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def surface_normals(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarr
 def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarray, "vertices 3 2"]:
     """The tangent vectors in space that stand for the polar angles 0 and pi / 2 at each vertex.
 
-    A polyhedron has no tangent plane at a vertex; polar angles are placed in the plane orthogonal to the vertex normal by the
-    rotation that brings the directions of all edges around the vertex closest to their projections, so that the result
-    depends on no single edge.
+    A polyhedron has no tangent plane at a vertex; polar angles are placed in the plane orthogonal to the vertex
+    normal by the rotation that brings the directions of all edges around the vertex closest to their projections, so
+    that the result depends on no single edge.
     """
     normals = surface_normals(mesh, surface)
     num, half = surface.num_base, len(surface.origin)
@@ -59,12 +59,7 @@ def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndar
 
 
 def frame_field(
-    mesh: TriangleMesh,
-    surface: HalfedgeSurface,
-    frames: Any,
-    *,
-    seed: int | None = None,
-    reflections: bool = False,
+    mesh: TriangleMesh, surface: HalfedgeSurface, frames: Any, *, seed: int | None = None, reflections: bool = False
 ) -> Float[ndarray, "vertices 3 2"]:
     """Frames by name, or a checked copy of the user's.
 
@@ -78,8 +73,9 @@ def frame_field(
         reflections: whether an array may hold frames of either orientation.
 
     Raises:
-        ValueError: unknown name; array of the wrong shape, not finite, not orthonormal, not tangent (further than 45 degrees
-            from the plane orthogonal to the vertex normal) or, unless `reflections`, clockwise about the normal.
+        ValueError: unknown name; array of the wrong shape, not finite, not orthonormal, not tangent (further than 45
+            degrees from the plane orthogonal to the vertex normal) or, unless `reflections`, clockwise about the
+            normal.
     """
     if isinstance(frames, str):
         if frames not in FRAMES:
@@ -110,7 +106,7 @@ def rotations(angle: Float[ndarray, "n"]) -> Float[ndarray, "n 2 2"]:
 
 
 def _principal_angle(mesh: TriangleMesh, surface: HalfedgeSurface, reference: ndarray) -> Float[ndarray, "vertices"]:
-    """Angle of the direction of largest absolute curvature, from a least-squares fit of the normals' change along edges."""
+    """Angle of the direction of larger curvature, from a least-squares fit of the normals' change along edges."""
     normals = surface_normals(mesh, surface)
     i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
     flip = np.sign((normals[i] * normals[j]).sum(1))[:, None] if surface.is_cover else 1.0
@@ -138,24 +134,12 @@ def _checked_frames(frames: Any, mesh: TriangleMesh, surface: HalfedgeSurface, r
     if not np.isfinite(frames).all():
         raise ValueError("Expected finite `frames`, got NaN or infinite entries.")
     gram = np.einsum("vdi,vdj->vij", frames, frames)
-    _refuse(
-        np.abs(gram - np.eye(2)).max((1, 2)) > 1e-4,
-        "orthonormal columns",
-        "orthonormalise them",
-    )
+    _refuse(np.abs(gram - np.eye(2)).max((1, 2)) > 1e-4, "orthonormal columns", "orthonormalise them")
     upright = (np.cross(frames[:, :, 0], frames[:, :, 1]) * surface_normals(mesh, surface)).sum(1)
     if reflections:
         upright = np.abs(upright)
-    _refuse(
-        np.abs(upright) < np.sqrt(0.5),
-        "columns tangent to the surface",
-        "project them onto the tangent planes",
-    )
-    _refuse(
-        upright < 0,
-        "frames counter-clockwise about the outward normal",
-        "swap their columns, or use O(2)",
-    )
+    _refuse(np.abs(upright) < np.sqrt(0.5), "columns tangent to the surface", "project them onto the tangent planes")
+    _refuse(upright < 0, "frames counter-clockwise about the outward normal", "swap their columns, or use O(2)")
     return frames
 
 
@@ -180,7 +164,4 @@ def _complete(first: ndarray, normals: ndarray) -> ndarray:
 
 
 def _sum_at(index: ndarray, values: ndarray, size: int) -> ndarray:
-    return np.stack(
-        [np.bincount(index, weights=column, minlength=size) for column in values.T],
-        axis=-1,
-    )
+    return np.stack([np.bincount(index, weights=column, minlength=size) for column in values.T], axis=-1)

@@ -13,15 +13,14 @@ from numpy import ndarray
 
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
 
-
 SPREAD = (
     1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
 )
 
 
 class Tables(NamedTuple):
-    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk over
-    which the defect is spread (see `_paths`), and the distance to the edges around it."""
+    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk
+    over which the defect is spread (see `_paths`), and the distance to the edges around it."""
 
     num_base: int
     origin: ndarray
@@ -44,18 +43,18 @@ class HalfedgeSurface:
 
     Halfedge `3 f + k` runs from corner `k` of face `f` to corner `k + 1`; the face lies on its left. A mesh whose faces
     do not agree on an orientation is replaced by its orientation double cover, a consistently oriented surface with two
-    copies of every face and vertex: copy `v` has the local orientation of the first face at `v`, copy `v + num_base` the
-    opposite one. Everything that walks on the surface then needs to know nothing of orientation.
+    copies of every face and vertex: copy `v` has the local orientation of the first face at `v`, copy `v + num_base`
+    the opposite one. Everything that walks on the surface then needs to know nothing of orientation.
 
     Attributes:
         num_base: number of vertices of the mesh.
         origin: vertex (copy) that each halfedge leaves.
         twin: the halfedge of the neighbouring face along the same edge, -1 on the boundary.
-        shape: columns `(u, v, length, angle)`: the opposite corner is `origin + u e + v J e` with `e` the halfedge's vector
-            and `J` the quarter turn to the left; its length; its angle at its origin, counter-clockwise from the
+        shape: columns `(u, v, length, angle)`: the opposite corner is `origin + u e + v J e` with `e` the halfedge's
+            vector and `J` the quarter turn to the left; its length; its angle at its origin, counter-clockwise from the
             vertex's first halfedge, not rescaled.
-        first: first outgoing halfedge of each vertex: the lowest-numbered one, or the one along the boundary that has the
-            surface on its left; -1 at isolated vertices.
+        first: first outgoing halfedge of each vertex: the lowest-numbered one, or the one along the boundary that
+            has the surface on its left; -1 at isolated vertices.
         total_angle: sum of the interior angles around each vertex.
         scale: factor from angles to polar angles: `2 pi / total_angle` inside, 1 on the boundary.
         reference: angle that is the zero direction of each vertex (not 0 only for the opposite copies of
@@ -106,8 +105,8 @@ class HalfedgeSurface:
 
     @property
     def star_radius(self) -> Float[ndarray, "vertices"]:
-        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other vertex
-        is nearer (the nearest may well be nearer than the end of the shortest edge)."""
+        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other
+        vertex is nearer (but one may be nearer than the end of the shortest edge)."""
         a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
         b = self.shape[:, :2] * self.shape[:, 2:3]
         along = b - a
@@ -132,16 +131,7 @@ class HalfedgeSurface:
         first = np.full(num_copies, -1, dtype=np.int32)
         total = np.zeros(num_copies)
         boundary = np.zeros(num_copies, dtype=bool)
-        pinched = _walk_fans(
-            faces.reshape(-1),
-            twin,
-            shape,
-            mesh.num_vertices,
-            origin,
-            first,
-            total,
-            boundary,
-        )
+        pinched = _walk_fans(faces.reshape(-1), twin, shape, mesh.num_vertices, origin, first, total, boundary)
         if pinched >= 0:
             raise MeshError(f"The faces at vertex {pinched} form more than one fan: repair the mesh first.")
         scale = np.ones(num_copies)
@@ -162,8 +152,8 @@ class HalfedgeSurface:
 
 
 def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
-    """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary,
-    `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
+    """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the
+    boundary, `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
 
     Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
     """

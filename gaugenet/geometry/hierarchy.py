@@ -1,4 +1,4 @@
-"""Levels of a mesh for pooling: ever coarser gauge graphs on nested vertices, and the edges that carry features between them."""
+"""Levels of a mesh for pooling: ever coarser gauge graphs on nested vertices, and the edges between levels."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ def hierarchy(
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> GaugeGraph:
-    """The gauge graph of a mesh with coarser levels beside it (see `GaugeGraph`), all with geodesics of the mesh itself.
+    """The gauge graph of a mesh with coarser levels beside it (see `GaugeGraph`).
 
-    Every level is a subset of the finer one's points, chosen farthest-first, and keeps their frames; every component keeps at
-    least one point at every level. Log maps and transporters between coarse points, and between levels, run along
-    geodesics of the full mesh.
+    Every level is a subset of the finer one's points, chosen farthest-first, and keeps their frames; every component
+    keeps at least one point at every level. Log maps and transporters between coarse points, and between levels, run
+    along geodesics of the full mesh.
 
     - *Pooling*: a coarse point averages the finer points within about the coarse spacing, itself included, weighted
       by area times `1 - (distance / radius)^2`.
-    - *Unpooling*: a fine point interpolates its three nearest coarse points, weighted by inverse squared distance, so that
+    - *Unpooling*: a fine point interpolates its three nearest coarse points, weighted by inverse squared distance,
+    so that
       a coarse point itself keeps its value.
 
     Args:
@@ -63,9 +64,7 @@ def hierarchy(
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
     """
     if levels < 1 or ratio <= 1:
-        raise ValueError(
-            f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}."
-        )
+        raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
     positive_or_none("max_neighbors", max_neighbors)
     framed = framed_surface(mesh, group, frames, seed)
     reach = geodesic_radius(mesh, None, mean_neighbors)
@@ -81,17 +80,7 @@ def hierarchy(
             count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
-            finer = _add_level(
-                graph,
-                level,
-                framed,
-                finer,
-                chosen,
-                float(cover),
-                mean_neighbors,
-                max_neighbors,
-                dtype,
-            )
+            finer = _add_level(graph, level, framed, finer, chosen, float(cover), mean_neighbors, max_neighbors, dtype)
     return graph
 
 
@@ -115,22 +104,17 @@ def _add_level(
     max_neighbors: int | None,
     dtype: torch.dtype,
 ) -> _Points:
-    """Store one coarser level: one propagation from its points to the finer ones serves its graph and both transfers."""
+    """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
     prefix = f"l{level}_"
     num = len(chosen)
-    cell = framed.surface.total_area / max(
-        np.count_nonzero(framed.surface.area[chosen]), 1
-    )
+    with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
+    cell = framed.surface.total_area / with_area
     reach = float(np.sqrt(mean_neighbors * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
     widest = max(reach, 1.5 * spacing, cover * (1 + 1e-6))
-    around = (
-        local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted)
-        if widest
-        else _nobody(chosen)
-    )
+    around = local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted) if widest else _nobody(chosen)
 
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
@@ -139,35 +123,21 @@ def _add_level(
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select(
-        (row[around.source] >= 0) & (around.distance < reach)
-    ).nearest(max_neighbors)
+    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(max_neighbors)
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, points, among, reach, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
-    _store(
-        graph,
-        f"{prefix}pool_",
-        _pool_tensors(framed, close, radius, finer, points, dtype),
-    )
-    _store(
-        graph,
-        f"{prefix}unpool_",
-        _unpool_tensors(framed, nearest, finer, points, dtype),
-    )
+    _store(graph, f"{prefix}pool_", _pool_tensors(framed, close, radius, finer, points, dtype))
+    _store(graph, f"{prefix}unpool_", _unpool_tensors(framed, nearest, finer, points, dtype))
     for name in ("transporter", "pool_transporter"):
         check_structure(framed.group, graph[prefix + name])
     return points
 
 
 def _level_tensors(
-    framed: FramedSurface,
-    points: _Points,
-    maps: LocalLogMaps,
-    radius: float,
-    dtype: torch.dtype,
+    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
     check_structure(framed.group, edges["transporter"])
@@ -181,17 +151,10 @@ def _level_tensors(
 
 
 def _pool_tensors(
-    framed: FramedSurface,
-    maps: LocalLogMaps,
-    radius: float,
-    finer: _Points,
-    points: _Points,
-    dtype: torch.dtype,
+    framed: FramedSurface, maps: LocalLogMaps, radius: float, finer: _Points, points: _Points, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     source, target = finer.row[maps.source], points.row[maps.target]
-    window = (
-        1 - (maps.distance / radius) ** 2 if radius else np.ones_like(maps.distance)
-    )
+    window = 1 - (maps.distance / radius) ** 2 if radius else np.ones_like(maps.distance)
     weight = _normalised(finer.mass[source] * window, target, len(points.vertex))
     return {
         "index": torch.from_numpy(np.stack([source, target])),
@@ -201,11 +164,7 @@ def _pool_tensors(
 
 
 def _unpool_tensors(
-    framed: FramedSurface,
-    maps: LocalLogMaps,
-    finer: _Points,
-    points: _Points,
-    dtype: torch.dtype,
+    framed: FramedSurface, maps: LocalLogMaps, finer: _Points, points: _Points, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     """Edges of `maps` (fine -> coarse) turned round, sorted by fine point."""
     fine, coarse = finer.row[maps.source], points.row[maps.target]
@@ -214,20 +173,14 @@ def _unpool_tensors(
     closest = np.full(len(finer.vertex), np.inf)
     np.minimum.at(closest, fine, maps.distance[order])
     own = maps.distance[order] == 0
-    inverse = np.where(
-        closest[fine] == 0,
-        own,
-        (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2,
-    )
+    inverse = np.where(closest[fine] == 0, own, (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2)
     kept = inverse > 0
     order, fine, coarse = order[kept], fine[kept], coarse[kept]
     back = np.swapaxes(_carry(maps, framed)[order], 1, 2).copy()
     return {
         "index": torch.from_numpy(np.stack([coarse, fine])),
         "transporter": torch.from_numpy(back).to(dtype),
-        "weight": torch.from_numpy(
-            _normalised(inverse[kept], fine, len(finer.vertex))
-        ).to(dtype),
+        "weight": torch.from_numpy(_normalised(inverse[kept], fine, len(finer.vertex))).to(dtype),
     }
 
 
@@ -240,9 +193,7 @@ def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray
     fine, coarse = finer.row[nearest.source], row[nearest.target]
     order = np.lexsort((coarse, nearest.distance, fine))
     first = order[np.unique(fine[order], return_index=True)[1]]
-    return np.bincount(
-        coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum())
-    )
+    return np.bincount(coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum()))
 
 
 def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
@@ -250,24 +201,14 @@ def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
     total = np.bincount(index, weights=weight, minlength=size)
     count = np.bincount(index, minlength=size)
     empty = total[index] <= 0
-    return np.where(
-        empty,
-        1 / np.maximum(count[index], 1),
-        weight / np.where(empty, 1, total[index]),
-    )
+    return np.where(empty, 1 / np.maximum(count[index], 1), weight / np.where(empty, 1, total[index]))
 
 
 def _nobody(targets: ndarray) -> LocalLogMaps:
     """Log maps without a single neighbour, for meshes without area."""
     none = np.zeros(0)
     return LocalLogMaps(
-        np.zeros(len(targets) + 1, int),
-        targets,
-        none.astype(np.int32),
-        none,
-        none,
-        none,
-        none.astype(np.int32),
+        np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, none.astype(np.int32)
     )
 
 

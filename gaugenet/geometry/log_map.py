@@ -33,7 +33,8 @@ class LocalLogMaps:
         source: `(E,)`, the neighbours.
         distance: `(E,)`, geodesic distance on the polyhedron, in the units of the mesh.
         angle: `(E,)`, direction at the target toward the neighbour: polar angle from the target's reference direction.
-        transport: `(E,)`, a vector at the neighbour at polar angle `a` arrives at the target at polar angle `a + transport`.
+        transport: `(E,)`, a vector at the neighbour at polar angle `a` arrives at the target at polar angle `a +
+            transport`.
         sign: `(E,)`, 1, or -1 where the way reverses the local orientation (a vector at polar angle `a` arrives at
             `-a + transport`).
     """
@@ -75,34 +76,22 @@ class LocalLogMaps:
         indptr = self.indptr + np.arange(len(self.indptr))
         source = np.append(self.source, 0)[pairs]
         source[own] = self.targets
-        zeroed = [
-            np.append(a, 0.0)[pairs]
-            for a in (self.distance, self.angle, self.transport)
-        ]
-        return LocalLogMaps(
-            indptr, self.targets, source, *zeroed, np.append(self.sign, 1)[pairs]
-        )
+        distance, angle, transport = (np.append(a, 0.0)[pairs] for a in (self.distance, self.angle, self.transport))
+        sign = np.append(self.sign, 1)[pairs]
+        return LocalLogMaps(indptr, self.targets, source, distance, angle, transport, sign)
 
     def _with_pairs(self, pairs: ndarray) -> LocalLogMaps:
         arrays = (self.source, self.distance, self.angle, self.transport, self.sign)
-        return LocalLogMaps(
-            np.searchsorted(pairs, self.indptr),
-            self.targets,
-            *(a[pairs] for a in arrays),
-        )
+        return LocalLogMaps(np.searchsorted(pairs, self.indptr), self.targets, *(a[pairs] for a in arrays))
 
 
 def _ranks(group: ndarray, value: ndarray) -> Int[ndarray, "n"]:
     """Rank of each value among those of its group, the first of equals first."""
     order = np.lexsort((value, group))
     sorted_group = group[order]
-    start = np.flatnonzero(
-        np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]])
-    )
+    start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
     rank = np.empty(len(group), dtype=np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(
-        start, np.diff(np.append(start, len(group)))
-    )
+    rank[order] = np.arange(len(group)) - np.repeat(start, np.diff(np.append(start, len(group))))
     return rank
 
 
@@ -118,8 +107,8 @@ def local_log_maps(
 ) -> LocalLogMaps:
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
 
-    The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are interior
-    angles rescaled to a full turn at interior vertices and left as they are on the boundary.
+    The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
+    interior angles rescaled to a full turn at interior vertices and left as they are on the boundary.
 
     Args:
         radius: geodesic radius, in the units of the mesh.
@@ -133,32 +122,22 @@ def local_log_maps(
         MeshError: a neighbourhood needs more than `max_windows` windows.
     """
     everyone = np.arange(surface.num_base, dtype=np.int32)
-    targets = (
-        everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
-    )
-    wanted = (
-        np.ones(surface.num_base, dtype=bool)
-        if wanted is None
-        else np.ascontiguousarray(wanted, dtype=bool)
-    )
+    targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
+    wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
     tables = surface.tables
 
     def solve(chunk: ndarray) -> tuple[Any, ...]:
-        return local_geodesics(
-            tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows
-        )
+        return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
     for *_, stuck in parts:
         if stuck >= 0:
             raise MeshError(
-                f"The neighbourhood of vertex {stuck} within the radius {radius:g} needs more than {max_windows} windows: "
-                "the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
+                f"The neighbourhood of vertex {stuck} within the radius {radius:g} needs more than {max_windows} "
+                "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, neighbor, geodesic = (
-        np.concatenate([part[k] for part in parts]) for k in range(3)
-    )
+    counts, neighbor, geodesic = (np.concatenate([part[k] for part in parts]) for k in range(3))
     return LocalLogMaps(
         indptr=np.concatenate([[0], np.cumsum(counts)]),
         targets=targets,
@@ -176,9 +155,7 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
     halfedge = np.arange(len(twin))
     head = origin[halfedge // 3 * 3 + (halfedge + 1) % 3]
     angle_back = np.where(twin >= 0, shape[twin, 3], surface.total_angle[head])
-    open_ends = np.flatnonzero(
-        twin < 0
-    )  # boundary edges are also seen from the other end
+    open_ends = np.flatnonzero(twin < 0)  # boundary edges are also seen from the other end
     target = np.concatenate([origin, head[open_ends]])
     source = np.concatenate([head, origin[open_ends]])
     leave = np.concatenate([shape[:, 3], surface.total_angle[head[open_ends]]])
@@ -186,9 +163,7 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
     length = np.concatenate([shape[:, 2], shape[open_ends, 2]])
     kept = np.flatnonzero(target < surface.num_base)
     order = kept[np.lexsort((leave[kept], target[kept]))]
-    target, source, leave, back, length = (
-        a[order] for a in (target, source, leave, back, length)
-    )
+    target, source, leave, back, length = (a[order] for a in (target, source, leave, back, length))
     angle = surface.scale[target] * (leave - surface.reference[target])
     angle_back = surface.scale[source] * (back - surface.reference[source])
     num = surface.num_base
@@ -208,9 +183,7 @@ def chunked(targets: ndarray) -> list[ndarray]:
     return [targets[i : i + CHUNK] for i in range(0, max(len(targets), 1), CHUNK)]
 
 
-def in_threads(
-    function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None
-) -> Iterator[T]:
+def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:
     """Results in order. Threads, since compiled code releases the interpreter's lock and shares the tables."""
     if num_threads is None:
         num_threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]

@@ -13,20 +13,10 @@ from torch import Tensor
 from gaugenet.geometry.frame_field import frame_field, reference_frames, relative_to
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.halfedge import HalfedgeSurface
-from gaugenet.geometry.log_map import (
-    LocalLogMaps,
-    chunked,
-    in_threads,
-    local_log_maps,
-    one_ring,
-)
+from gaugenet.geometry.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.quality import require_usable
-from gaugenet.geometry.transport import (
-    PlanarFrames,
-    log_and_transport,
-    neighborhood_weights,
-)
+from gaugenet.geometry.transport import PlanarFrames, log_and_transport, neighborhood_weights
 from gaugenet.groups.group import StructureGroup
 
 
@@ -46,23 +36,15 @@ class FramedSurface:
     planar: PlanarFrames
 
 
-def framed_surface(
-    mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None
-) -> FramedSurface:
+def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
     """Check that the mesh can carry the structure, and choose its frames."""
     if group.d != 2:
-        raise ValueError(
-            f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}."
-        )
+        raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     require_usable(mesh, oriented=group.orientation_preserving)
     surface = HalfedgeSurface.from_mesh(mesh)
     reflections = not group.orientation_preserving
     frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
-    reference = (
-        frame
-        if isinstance(frames, str) and frames == "first_edge"
-        else reference_frames(mesh, surface)
-    )
+    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(mesh, surface)
     return FramedSurface(mesh, surface, group, frame, relative_to(frame, reference))
 
 
@@ -81,14 +63,8 @@ def mesh_gauge_graph(
     """See `TriangleMesh.gauge_graph`."""
     framed = framed_surface(mesh, group, frames, seed)
     if neighborhood == "one_ring":
-        if (
-            radius is not None
-            or mean_neighbors is not None
-            or max_neighbors is not None
-        ):
-            raise ValueError(
-                "neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`."
-            )
+        if radius is not None or mean_neighbors is not None or max_neighbors is not None:
+            raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
         reach = float(mesh.edge_lengths.max(initial=0.0))
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     elif neighborhood == "geodesic":
@@ -96,9 +72,7 @@ def mesh_gauge_graph(
         limit = positive_or_none("max_neighbors", max_neighbors)
         edges = _geodesic_edges(framed, reach, limit, dtype)
     else:
-        raise ValueError(
-            f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}."
-        )
+        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
     check_structure(group, edges["transporter"])
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
@@ -111,9 +85,7 @@ def mesh_gauge_graph(
     )
 
 
-def geodesic_radius(
-    mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None
-) -> float:
+def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:
     """The radius itself, or the one whose disk holds `mean_neighbors` vertices on average."""
     if (radius is None) == (mean_neighbors is None):
         raise ValueError(
@@ -122,7 +94,7 @@ def geodesic_radius(
         )
     if radius is None:
         mean = positive_or_none("mean_neighbors", mean_neighbors)
-        used = np.count_nonzero(mesh.vertex_areas > 0)
+        used = int(np.count_nonzero(mesh.vertex_areas > 0))
         return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
     return float(positive_or_none("radius", radius))  # type: ignore[arg-type]
 
@@ -169,23 +141,13 @@ def _geodesic_edges(
     """Edges of all vertices, cast piece by piece, so that float64 never piles up."""
 
     def solve(targets: ndarray) -> dict[str, Tensor]:
-        maps = local_log_maps(
-            framed.surface,
-            radius,
-            targets=targets,
-            max_neighbors=max_neighbors,
-            num_threads=1,
-        )
+        maps = local_log_maps(framed.surface, radius, targets=targets, max_neighbors=max_neighbors, num_threads=1)
         return in_frames(framed, maps, dtype)
 
-    parts = list(
-        in_threads(solve, chunked(np.arange(framed.surface.num_base, dtype=np.int32)))
-    )
+    parts = list(in_threads(solve, chunked(np.arange(framed.surface.num_base, dtype=np.int32))))
     edges = {}
     for name in list(parts[0]):
-        edges[name] = torch.cat(
-            [part.pop(name) for part in parts], dim=int(name == "edge_index")
-        )
+        edges[name] = torch.cat([part.pop(name) for part in parts], dim=int(name == "edge_index"))
     return edges
 
 
@@ -198,6 +160,6 @@ def check_structure(group: StructureGroup, transporter: Tensor) -> None:
         raise MeshError(
             f"The Levi-Civita connection has no {group.name}-structure in these frames: {int(outside.sum())} of "
             f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface turns "
-            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` that "
-            f"are parallel up to {group.name}."
+            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` "
+            f"that are parallel up to {group.name}."
         )

@@ -28,9 +28,7 @@ class FarthestPoints:
     cover: Float[ndarray, "samples_plus_one"]
 
 
-def farthest_points(
-    mesh: TriangleMesh, maps: LocalLogMaps, count: int
-) -> FarthestPoints:
+def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> FarthestPoints:
     """Vertices that are each farthest from all earlier ones, beginning with the first vertex of each component.
 
     Deterministic, `O(n log n)`.
@@ -46,9 +44,7 @@ def farthest_points(
     sort = np.argsort(tail, kind="stable")
     indptr = np.searchsorted(tail[sort], np.arange(mesh.num_vertices + 1))
     _, seeds = np.unique(mesh.vertex_components, return_index=True)
-    order, cover = _farthest(
-        indptr, head[sort], length[sort], np.sort(seeds), max(count, len(seeds))
-    )
+    order, cover = _farthest(indptr, head[sort], length[sort], np.sort(seeds), max(count, len(seeds)))
     return FarthestPoints(order, cover)
 
 

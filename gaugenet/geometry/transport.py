@@ -34,8 +34,8 @@ def log_and_transport(
     reverses the local orientation. The matrices are orthogonal up to rounding in `dtype`.
 
     Returns:
-        coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and the
-        matrices that carry coefficients in the source's frame to coefficients in the target's frame.
+        coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
+        the matrices that carry coefficients in the source's frame to coefficients in the target's frame.
     """
     log_map = np.empty((len(maps.source), 2), dtype=dtype)
     transporter = np.empty((len(maps.source), 2, 2), dtype=dtype)
@@ -47,19 +47,7 @@ def log_and_transport(
 
 
 @njit(cache=True, nogil=True)
-def _fill(
-    indptr,
-    targets,
-    source,
-    distance,
-    angle,
-    transport,
-    sign,
-    axis,
-    hand,
-    log_map,
-    transporter,
-):  # type: ignore[no-untyped-def]
+def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand, log_map, transporter):  # type: ignore[no-untyped-def]
     for i in range(len(targets)):
         p = targets[i]
         for e in range(indptr[i], indptr[i + 1]):
@@ -70,16 +58,11 @@ def _fill(
             turn = transport[e] - axis[p] + sign[e] * axis[q]
             c, s = np.cos(turn), np.sin(turn)
             transporter[e, 0, 0], transporter[e, 0, 1] = c, -s * sign[e] * hand[q]
-            transporter[e, 1, 0], transporter[e, 1, 1] = (
-                hand[p] * s,
-                hand[p] * c * sign[e] * hand[q],
-            )
+            transporter[e, 1, 0], transporter[e, 1, 1] = (hand[p] * s, hand[p] * c * sign[e] * hand[q])
 
 
 def neighborhood_weights(
-    indptr: Int[ndarray, "targets_plus_one"],
-    area: Float[ndarray, "edges"],
-    own: Float[ndarray, "targets"],
+    indptr: Int[ndarray, "targets_plus_one"], area: Float[ndarray, "edges"], own: Float[ndarray, "targets"]
 ) -> Float[ndarray, "edges"]:
     """Area of the source's dual cell over the area of the neighbourhood, the target's own cell included.
 

@@ -1,4 +1,4 @@
-"""Meshes of surfaces whose geodesics are known, and their geodesics from the equation itself: oracles, no library code."""
+"""Oracles: meshes of surfaces whose geodesics are known, and these from the geodesic equation itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gaugenet.geometry import TriangleMesh
 
 
 class ImplicitSurface:
-    """{F = 0}: geodesics and parallel transport solve `w' = -(w H x' / |grad F|^2) grad F` for every carried vector w."""
+    """{F = 0}: geodesics and transport solve `w' = -(w H x' / |grad F|^2) grad F` for every carried vector w."""
 
     def gradient(self, x: ndarray) -> ndarray:
         raise NotImplementedError
