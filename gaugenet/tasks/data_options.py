@@ -55,6 +55,7 @@ class DataOptions:
         format: layout of the folder; auto takes the MeshCNN layout where it finds seg/, else a labelled folder.
         holdout: glob patterns, separated by commas, of training meshes held out for validation (MeshCNN layout).
         labels: what carries the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
+        fractions: shares of training, validation and test of a folder without these subfolders, drawn at random.
         val_people: how many of FAUST's training people are held out for validation.
         train_per_class: training meshes of a class (SHREC), those for validation included.
         val_per_class: how many of them are held out for validation.
@@ -74,6 +75,7 @@ class DataOptions:
     format: Format = "auto"
     holdout: str | None = None
     labels: Literal["auto", "vertices", "faces"] = "auto"
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     val_people: int = 0
     train_per_class: int = 10
     val_per_class: int = 0
@@ -154,7 +156,8 @@ def has_validation(task: TaskName, options: DataOptions) -> bool:
     if layout == "meshcnn":
         return options.holdout is not None or (root / "val").is_dir()
     if layout == "folder":
-        return (root / "val").is_dir() or not any((root / name).is_dir() for name in ("train", "test"))
+        at_random = not any((root / name).is_dir() for name in ("train", "val", "test"))
+        return (root / "val").is_dir() or (at_random and options.fractions[1] > 0)
     return options.val_people > 0 if layout == "faust" else options.val_per_class > 0
 
 
@@ -178,7 +181,8 @@ def _open(layout: Format, options: DataOptions, split: Split) -> MeshDataset:
             raise TaskError(
                 f"--holdout is for the MeshCNN layout, but {root} has no seg/: put meshes into {root / 'val'}."
             )
-        return data.LabelledMeshFolder(root, split, labels=options.labels, seed=options.split_seed)
+        fractions: Any = tuple(options.fractions)
+        return data.LabelledMeshFolder(root, split, labels=options.labels, fractions=fractions, seed=options.split_seed)
     if layout == "faust":
         return data.FaustRegistrations(root, split, val_people=options.val_people)
     return data.ShrecClassification(

@@ -16,8 +16,7 @@ from torch import Tensor
 from gaugenet.data import RandomRotation
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.data_options import DataOptions, GeometryOptions, Repair
-from gaugenet.tasks.losses import face_log_probabilities
-from gaugenet.tasks.outputs import log_probabilities
+from gaugenet.tasks.outputs import Items, log_probabilities
 from gaugenet.tasks.preparation import Preparation, Prepared
 from gaugenet.tasks.run import Which, load_run
 
@@ -29,9 +28,9 @@ class Probabilities:
     """Class probabilities of one mesh as it was given, repairs undone.
 
     Attributes:
-        face: `(F, K)`, `None` for a network that labels whole meshes.
+        face: `(F, K)`, `None` where not asked for.
         vertex: `(V, K)`, likewise.
-        mesh: `(K,)`, `None` for a network that labels faces or vertices.
+        mesh: `(K,)`, only of a network that labels whole meshes.
 
     Rows are NaN where a face or vertex was dropped in a repair and has no finite place.
     """
@@ -94,19 +93,24 @@ class Predictor:
         """How meshes must be prepared for this network."""
         return Preparation(self.features, self.geometry, repair, cache, n_jobs)
 
-    def __call__(self, prepared: Prepared) -> Probabilities:
-        """Probabilities on the faces and vertices of the original mesh, or of the whole mesh."""
-        items, corners = self.description.items, self.description.corners
+    def __call__(self, prepared: Prepared, *items: Items) -> Probabilities:
+        """Probabilities on the faces or vertices of the original mesh, or of the whole mesh.
+
+        Args:
+            prepared: the mesh, see `preparation`.
+            *items: what is asked for, `"face"` and `"vertex"`; what carried labels in training by default. A network
+                that labels whole meshes can only do that.
+        """
+        native: Any = self.description.items
+        asked = [native] if native == "mesh" or not items else list(items)
         scores = [self._scores(graph) for graph in self._poses(prepared)]
-        if items == "mesh":
-            log_prob = [log_probabilities(s, prepared.graph, "mesh") for s in scores]
-            return Probabilities(mesh=_mean_probability(log_prob)[0])
-        vertex = [torch.log_softmax(s, dim=-1) for s in scores]
-        face = [face_log_probabilities(s, prepared.graph.face, corners=corners) for s in scores]  # type: ignore[arg-type]
-        return Probabilities(
-            face=prepared.on_original(_mean_probability(face), "face"),
-            vertex=prepared.on_original(_mean_probability(vertex), "vertex"),
-        )
+        corners: Any = self.description.corners
+        found: dict[str, Any] = {}
+        for site in asked:
+            log_prob = [log_probabilities(s, prepared.graph, site, corners=corners) for s in scores]
+            values = prepared.on_original(_mean_probability(log_prob), site)
+            found[site] = values[0] if site == "mesh" else values
+        return Probabilities(**found)
 
     def gauge_check(self, prepared: Prepared, *, seed: int = 0) -> GaugeCheck:
         """Compare the scores with those after a random gauge transformation at every vertex."""
@@ -139,4 +143,7 @@ class Predictor:
 
 
 def _mean_probability(log_prob: list[Tensor]) -> Float[ndarray, "items classes"]:
-    return torch.stack([p.double().exp() for p in log_prob]).mean(0).numpy()
+    total = log_prob[0].double().exp()
+    for other in log_prob[1:]:
+        total = total + other.double().exp()
+    return (total / len(log_prob)).numpy()

@@ -73,7 +73,7 @@ def predict(
         if isinstance(one, str):
             entries.append(entry | {"error": one})
             continue
-        found = predictor(one)
+        found = predictor(one, "face", "vertex")
         entry |= {"repairs": one.repairs} if one.repairs else {}
         entry |= _write(out, name, one, found, predictor, probabilities)
         entries.append(entry)

@@ -72,7 +72,7 @@ class Prepared:
         Copies of one vertex are averaged. What the repair dropped takes the values of the nearest face or vertex that
         was kept, and NaN where it has no finite place.
         """
-        if items == "mesh":
+        if items == "mesh" or not self.repairs:
             return values
         mesh = self.sample.mesh
         index, count = (self.face_map, mesh.num_faces) if items == "face" else (self.vertex_map, mesh.num_vertices)
