@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,7 +41,9 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed:
     """Check that the mesh can carry the structure, and choose its frames."""
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
-    require_usable(mesh, oriented=group.orientation_preserving)
+    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
+    require_usable(scratch, oriented=group.orientation_preserving)
+    del scratch
     surface = HalfedgeSurface.from_mesh(mesh)
     reflections = not group.orientation_preserving
     frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
@@ -119,36 +122,58 @@ def in_frames(
         row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
             their dual areas by default.
     """
-    source, target = maps.source.astype(np.int64), maps.target.astype(np.int64)
-    targets = maps.targets
-    if row is not None:
-        source, target, targets = row[source], row[target], row[targets]
+    row = np.arange(framed.surface.num_base) if row is None else row
     mass = framed.surface.area if mass is None else mass
+    return {
+        "edge_index": torch.from_numpy(np.stack([row[maps.source], row[maps.target]])),
+        **{name: torch.from_numpy(a) for name, a in _edge_values(framed, maps, dtype, row, mass).items()},
+    }
+
+
+def _edge_values(
+    framed: FramedSurface, maps: LocalLogMaps, dtype: torch.dtype, row: ndarray, mass: ndarray
+) -> dict[str, ndarray]:
     kind = torch.zeros(0, dtype=dtype).numpy().dtype
     log_map, transporter = log_and_transport(maps, framed.planar, kind)
-    weight = neighborhood_weights(maps.indptr, mass[source], mass[targets]).astype(kind)
-    return {
-        "edge_index": torch.from_numpy(np.stack([source, target])),
-        "log_map": torch.from_numpy(log_map),
-        "transporter": torch.from_numpy(transporter),
-        "weight": torch.from_numpy(weight),
-    }
+    weight = neighborhood_weights(maps.indptr, mass[row[maps.source]], mass[row[maps.targets]])
+    return {"log_map": log_map, "transporter": transporter, "weight": weight.astype(kind)}
 
 
 def _geodesic_edges(
     framed: FramedSurface, radius: float, max_neighbors: int | None, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """Edges of all vertices, cast piece by piece, so that float64 never piles up."""
+    """Edges of all vertices, cast piece by piece and gathered in place, so that memory holds little more than them."""
+    surface = framed.surface
+    everyone = np.arange(surface.num_base, dtype=np.int32)
 
-    def solve(targets: ndarray) -> dict[str, Tensor]:
-        maps = local_log_maps(framed.surface, radius, targets=targets, max_neighbors=max_neighbors, num_threads=1)
-        return in_frames(framed, maps, dtype)
+    def solve(targets: ndarray) -> dict[str, ndarray]:
+        maps = local_log_maps(surface, radius, targets=targets, max_neighbors=max_neighbors, num_threads=1)
+        values = _edge_values(framed, maps, dtype, everyone, surface.area)
+        return {**values, "source": maps.source, "count": np.diff(maps.indptr)}
 
-    parts = list(in_threads(solve, chunked(np.arange(framed.surface.num_base, dtype=np.int32))))
-    edges = {}
-    for name in list(parts[0]):
-        edges[name] = torch.cat([part.pop(name) for part in parts], dim=int(name == "edge_index"))
-    return edges
+    gathered = _gather(in_threads(solve, chunked(everyone)))
+    source, count = gathered.pop("source"), gathered.pop("count")
+    edge_index = torch.empty(2, len(source), dtype=torch.long)
+    edge_index[0] = torch.from_numpy(source)
+    edge_index[1] = torch.from_numpy(np.repeat(everyone, count))
+    return {"edge_index": edge_index, **{name: torch.from_numpy(a) for name, a in gathered.items()}}
+
+
+def _gather(parts: Iterator[dict[str, ndarray]]) -> dict[str, ndarray]:
+    """Concatenate dictionaries of arrays as they come, in buffers that grow in place."""
+    buffers, used = dict(next(parts)), {}
+    for name, first in buffers.items():
+        buffers[name], used[name] = first.copy(), len(first)
+    for part in parts:
+        for name, piece in part.items():
+            buffer, start = buffers[name], used[name]
+            used[name] = start + len(piece)
+            if used[name] > len(buffer):
+                buffer.resize((2 * used[name], *buffer.shape[1:]), refcheck=False)
+            buffer[start : used[name]] = piece
+    for name, buffer in buffers.items():
+        buffer.resize((used[name], *buffer.shape[1:]), refcheck=False)
+    return buffers
 
 
 def check_structure(group: StructureGroup, transporter: Tensor) -> None:
