@@ -80,7 +80,8 @@ def describe(result: dict[str, Any]) -> str:
     ]
     if result["area_accuracy"] is not None:
         lines.append(f"  accuracy, by area                {_percent(result['area_accuracy'])}")
-    lines.append(f"  intersection over union, mean    {_percent(result['mean_iou'])}")
+    if result["classes"]:
+        lines.append(f"  intersection over union, mean    {_percent(result['mean_iou'])}")
     if 0 < len(result["classes"]) <= 60:
         width = max(map(len, result["classes"]))
         lines += [f"\n  {'class':<{width}}  accuracy      IoU"]

@@ -125,7 +125,12 @@ def prepare_all(
     Raises:
         DataError: one or several meshes are unusable; every one of them is named.
     """
-    num_classes = samples.num_classes if isinstance(samples, MeshDataset) else None
+    if isinstance(samples, MeshDataset):
+        num_classes = samples.num_classes
+    else:
+        num_classes = 1 + max(
+            (int(s.face_labels.max(initial=0)) for s in samples if s.face_labels is not None), default=0
+        )
     results = prepare_each(
         [partial(samples.__getitem__, index) for index in range(len(samples))],
         how,
