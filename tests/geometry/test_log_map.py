@@ -135,9 +135,7 @@ def test_the_way_there_and_the_way_back_are_one_geodesic():
     assert bool((key[back] == reverse).all())  # neighbours of each other
     arrived = -(graph.transporter[back] @ graph.log_map[..., None])[..., 0]
     turned = np.abs(degrees_between(arrived.numpy(), graph.log_map[back].numpy()))
-    bent = turned > np.degrees(1e-6)  # only paths through saddle vertices, where they bend
-    assert bent.mean() < 0.05
-    assert turned.max() < 1.0
+    assert turned.max() < np.degrees(1e-6)
 
 
 @pytest.mark.parametrize("build", [lambda: torus(40, 16, 0.3), rough_terrain])
