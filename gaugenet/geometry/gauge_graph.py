@@ -86,7 +86,7 @@ class GaugeGraph(Data):
         if not 0 < level < self.num_levels:
             raise ValueError(
                 f"Expected `level` below {self.num_levels}, got {level}: build the graph with more levels "
-                "(`hierarchy(graph, levels=...)`)."
+                "(`hierarchy(mesh, group, levels=...)`)."
             )
 
         def build() -> GaugeGraph:
