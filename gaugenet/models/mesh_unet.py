@@ -67,7 +67,7 @@ class MeshUNet(nn.Module):
         orders: Sequence[int | str] = (0, 1, 2),
         levels: int = 3,
         growth: float = 1.5,
-        blocks: int = 2,
+        blocks: int = 1,
         rings: int = 2,
         nonlinearity: str = "gated",
         samples: int = 21,
