@@ -106,6 +106,19 @@ def test_every_command_has_help(command, capsys):
     assert "usage: gaugenet" in capsys.readouterr().out
 
 
+def test_a_training_may_start_from_the_weights_of_another_run(bodies, cache, run, tmp_path, capsys):
+    common = ["train", "segmentation", "--data", str(bodies), "--cache", str(cache), *SMALL, "--optim.lr=1e-12"]
+    still = ["--optim.ema=0", "--max_epochs=1"]  # a rate that moves nothing: the weights stay where they started
+    assert main([*common, *still, "--init", str(run), "--out", str(tmp_path / "tuned")]) == 0
+    assert main([*common, *still, "--out", str(tmp_path / "fresh")]) == 0
+    start, tuned, fresh = (load_file(r / "model.safetensors") for r in (run, tmp_path / "tuned", tmp_path / "fresh"))
+    assert all(torch.allclose(start[k], tuned[k], atol=1e-6) for k in start)
+    assert not all(torch.allclose(start[k], fresh[k], atol=1e-6) for k in start)
+    wider = [*common, "--model.width=4", "--init", str(run), "--out", str(tmp_path / "wider")]
+    assert main(wider) in (1, 2)
+    assert "does not fit" in _message(capsys)
+
+
 def test_debug_shows_the_traceback(tmp_path):
     with pytest.raises(ValueError, match="No run folder"):
         main(["evaluate", str(tmp_path / "none"), "--data", str(tmp_path), "--debug"])

@@ -66,6 +66,7 @@ def build_parser(task: str) -> ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it")
     parser.add_argument("--resume", action="store_true", help="go on where the run was left, with its saved options")
     parser.add_argument("--overwrite", action="store_true", help="delete a run that is already there")
+    parser.add_argument("--init", type=str | None, default=None, help="a run whose weights this training starts from")
     parser.add_argument("--threads", type=int | None, default=None, help="CPU threads; torch decides by default")
     parser.add_class_arguments(DataOptions, "data")
     parser.add_class_arguments(GeometryOptions, "geometry")
@@ -93,6 +94,7 @@ def _train(task: str, parser: ArgumentParser, options: Namespace) -> int:
         seed=options.seed,
         resume=options.resume,
         overwrite=options.overwrite,
+        init=options.init,
         threads=options.threads,
         config=_as_yaml(parser, options),
     )

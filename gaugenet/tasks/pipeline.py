@@ -30,7 +30,7 @@ from gaugenet.tasks.history import METRICS
 from gaugenet.tasks.loading import GraphDataModule
 from gaugenet.tasks.options import OptimOptions, TaskError
 from gaugenet.tasks.preparation import ITEMS, Preparation, Prepared, prepare_all
-from gaugenet.tasks.run import DESCRIPTION, WEIGHTS, RunDescription, build_model
+from gaugenet.tasks.run import DESCRIPTION, WEIGHTS, RunDescription, build_model, load_weights
 from gaugenet.tasks.task import GaugeTask
 from gaugenet.tasks.training import fit
 
@@ -56,6 +56,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     overwrite: bool = False,
+    init: str | None = None,
     threads: int | None = None,
     config: str | None = None,
 ) -> RunDescription:
@@ -70,6 +71,7 @@ def train(
         seed: everything random follows from it.
         resume: go on where the run was left.
         overwrite: delete the files of a run that is there already.
+        init: folder of another run, from whose best weights this training starts (fine-tuning).
         threads: CPU threads of torch.
         config: text to keep beside the run as `config.yaml`.
 
@@ -87,6 +89,8 @@ def train(
     train_set = open_dataset(task, data, "train")
     val_set = open_dataset(task, data, "val") if has_validation(task, data) else None
     module, description = _module(task, train_set, data, geometry, model or {}, optim, seed)
+    if init is not None:
+        load_weights(init, module.model, "best")
     build_augmentation(data, data.input_features())
     if resume:
         _check_same(description, run)
