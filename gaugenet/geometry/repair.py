@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
+from gaugenet.files import atomic_path
 from gaugenet.geometry.mesh import TriangleMesh
 from gaugenet.geometry.topology import (
     Topology,
@@ -63,11 +62,10 @@ class RepairResult:
         again). Both files are complete or absent. Missing folders are made.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        maps = io.BytesIO()
-        np.savez_compressed(maps, vertex_map=self.vertex_map, face_map=self.face_map)
-        _replace(path.with_suffix(".npz"), maps.getvalue())
-        _replace(path, _ply(self.mesh))
+        with atomic_path(path.with_suffix(".npz")) as temporary:
+            np.savez_compressed(temporary, vertex_map=self.vertex_map, face_map=self.face_map)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(_ply(self.mesh))
 
     def __str__(self) -> str:
         lines = [str(action) for action in self.actions] or ["nothing to repair"]
@@ -194,13 +192,3 @@ def _ply(mesh: TriangleMesh) -> bytes:
     faces["count"] = 3
     faces["index"] = mesh.faces
     return header.encode("ascii") + mesh.vertices.astype("<f8").tobytes() + faces.tobytes()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is either complete or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
+from gaugenet.files import atomic_path, write_json
 from gaugenet.tasks.data_options import Format, Repair, Split, cache_folder, open_dataset
-from gaugenet.tasks.files import atomic_path, write_json
 from gaugenet.tasks.inference import GaugeCheck, Predictor
 from gaugenet.tasks.metrics import ScoreKeeper
 from gaugenet.tasks.options import TaskError

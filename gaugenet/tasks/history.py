@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from gaugenet.tasks.files import write_text
+from gaugenet.files import write_text
 from gaugenet.tasks.progress import Bar, progress
 
 METRICS = "metrics.csv"

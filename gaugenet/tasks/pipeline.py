@@ -14,6 +14,7 @@ import torch
 from torch_geometric.transforms import Compose
 
 from gaugenet.data import MeshDataset
+from gaugenet.files import write_text
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.augmentation import FeatureNoise, build_augmentation
 from gaugenet.tasks.checkpoint import LAST, PREVIOUS
@@ -25,7 +26,6 @@ from gaugenet.tasks.data_options import (
     has_validation,
     open_dataset,
 )
-from gaugenet.tasks.files import write_text
 from gaugenet.tasks.history import METRICS
 from gaugenet.tasks.loading import GraphDataModule
 from gaugenet.tasks.options import OptimOptions, TaskError

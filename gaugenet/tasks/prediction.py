@@ -13,9 +13,9 @@ from numpy import ndarray
 
 from gaugenet.data import MeshSample
 from gaugenet.data.sample import MESH_SUFFIXES
+from gaugenet.files import atomic_path, write_json
 from gaugenet.geometry.mesh import TriangleMesh
 from gaugenet.tasks.data_options import Repair
-from gaugenet.tasks.files import atomic_path, write_json
 from gaugenet.tasks.inference import Predictor, Probabilities
 from gaugenet.tasks.options import TaskError
 from gaugenet.tasks.preparation import Prepared, prepare_each

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 import gaugenet
-from gaugenet.tasks.files import atomic_path, write_json
+from gaugenet.files import atomic_path, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.viz._atomic import atomic_path
+from gaugenet.files import atomic_path
 from gaugenet.viz.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
 from gaugenet.viz.mesh_view import MeshView, class_names_for, scalar_limits
 

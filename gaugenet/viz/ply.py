@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from gaugenet.viz._atomic import atomic_path
+from gaugenet.files import atomic_path
 from gaugenet.viz.colors import label_colors, palette
 from gaugenet.viz.mesh_view import MeshView, Site, class_names_for
 

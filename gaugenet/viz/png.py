@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.viz._atomic import atomic_path
+from gaugenet.files import atomic_path
 from gaugenet.viz.camera import turned
 from gaugenet.viz.colors import (
     RIGHT,

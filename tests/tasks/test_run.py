@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import gaugenet.models
-from gaugenet.tasks.files import atomic_path, write_json
+from gaugenet.files import atomic_path, write_json
 from gaugenet.tasks.run import RunDescription, RunError, load_run, save_weights
 from tests.tasks.conftest import TinyNet
 
