@@ -6,7 +6,7 @@ products before the next block is made, and made again in the backward pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -33,26 +33,14 @@ def aggregate_mix(
     `mixing` holds the matrices one after the other; `layout` has for each its first coefficient column, the number of
     columns, and its number of outputs.
     """
-    from gaugenet.nn.engines._aggregate import aggregate
-
     x = x.contiguous()
     num_targets, size = indptr.numel() - 1, x.shape[1]
     matrices = _matrices(mixing, layout, size)
     out = x.new_empty(num_targets, sum(m.shape[1] for m in matrices))
     geometry = _arrays(coefficient, turn, blocks, indptr, source)
-    values = x.numpy()
     chunk, workers = _plan(num_targets, coefficient.shape[1] * size * x.element_size())
-    buffer = x.new_empty(chunk, coefficient.shape[1], size)
-    flat, array = buffer.flatten(1), buffer.numpy()
-
-    for begin in range(0, num_targets, chunk):
-        end = min(begin + chunk, num_targets)
-
-        def fill(a: int, b: int, _: int, begin: int = begin) -> None:
-            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
-
-        _in_parallel(fill, begin, end, workers)
-        for rows, columns, matrix in _views(flat[: end - begin], out[begin:end], matrices, layout, size):
+    for begin, end, aggregated in _aggregates(x, geometry, chunk, workers):
+        for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout, size):
             torch.mm(columns, matrix, out=rows)
     return out
 
@@ -70,7 +58,7 @@ def aggregate_mix_backward(
     layout: list[int],
 ) -> tuple[Tensor, Tensor]:
     """Gradients with respect to `x` and `mixing`; the aggregate is computed again, block by block."""
-    from gaugenet.nn.engines._aggregate import aggregate, aggregate_adjoint
+    from gaugenet.nn.engines._aggregate import aggregate_adjoint
 
     x, grad = x.contiguous(), grad.contiguous()
     num_targets, size = indptr.numel() - 1, x.shape[1]
@@ -78,37 +66,25 @@ def aggregate_mix_backward(
     grad_mixing = torch.zeros_like(mixing)
     grad_matrices = _matrices(grad_mixing, layout, size)
     geometry = _arrays(coefficient, turn, blocks, indptr, source)
-    values = x.numpy()
     chunk, workers = _plan(num_targets, coefficient.shape[1] * size * x.element_size())
-    buffer = x.new_empty(chunk, coefficient.shape[1], size)
-    grad_buffer = torch.zeros_like(buffer)
-    flat, grad_flat, array, grad_array = (
-        buffer.flatten(1),
-        grad_buffer.flatten(1),
-        buffer.numpy(),
-        grad_buffer.numpy(),
-    )
+    grad_buffer = x.new_zeros(chunk, coefficient.shape[1], size)
+    grad_flat, grad_array = grad_buffer.flatten(1), grad_buffer.numpy()
     grad_x = x.new_zeros(workers, *x.shape)
     shares = grad_x.numpy()
+    overlap = _columns_overlap(layout)
 
-    for begin in range(0, num_targets, chunk):
-        end = min(begin + chunk, num_targets)
-        rows = end - begin
-
-        def fill(a: int, b: int, _: int, begin: int = begin) -> None:
-            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
+    for begin, end, aggregated in _aggregates(x, geometry, chunk, workers):
 
         def spread(a: int, b: int, worker: int, begin: int = begin) -> None:
             aggregate_adjoint(grad_array[a - begin :], *geometry, a, b, shares[worker])  # type: ignore[call-arg]
 
-        _in_parallel(fill, begin, end, workers)
-        if _columns_overlap(layout):
+        if overlap:
             grad_buffer.zero_()
-        views = _views(flat[:rows], grad[begin:end], matrices, layout, size)
-        grad_views = _views(grad_flat[:rows], grad[begin:end], grad_matrices, layout, size)
+        views = _views(aggregated, grad[begin:end], matrices, layout, size)
+        grad_views = _views(grad_flat[: end - begin], grad[begin:end], grad_matrices, layout, size)
         for (g, columns, matrix), (_, grad_columns, grad_matrix) in zip(views, grad_views, strict=True):
             grad_matrix.addmm_(columns.T, g)
-            if _columns_overlap(layout):
+            if overlap:
                 grad_columns.addmm_(g, matrix.T)
             else:
                 torch.mm(g, matrix.T, out=grad_columns)
@@ -137,6 +113,24 @@ def _backward(ctx, grad):
 
 
 aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
+
+
+def _aggregates(x: Tensor, geometry: list, chunk: int, workers: int) -> Iterator[tuple[int, int, Tensor]]:
+    """Blocks of targets `begin ... end` with their aggregate `(end - begin, columns * size)`, in one reused buffer."""
+    from gaugenet.nn.engines._aggregate import aggregate
+
+    coefficient, indptr = geometry[0], geometry[3]
+    values, num_targets = x.numpy(), len(indptr) - 1
+    buffer = x.new_empty(chunk, coefficient.shape[1], x.shape[1])
+    flat, array = buffer.flatten(1), buffer.numpy()
+    for begin in range(0, num_targets, chunk):
+        end = min(begin + chunk, num_targets)
+
+        def fill(a: int, b: int, _: int, begin: int = begin) -> None:
+            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
+
+        _in_parallel(fill, begin, end, workers)
+        yield begin, end, flat[: end - begin]
 
 
 def _matrices(mixing: Tensor, layout: list[int], size: int) -> list[Tensor]:
