@@ -41,9 +41,9 @@ class VectorProducts(nn.Module):
         self.in_type.check(x)
         # the representation's dimension is the outer index, the multiplicity the inner one
         u, v = self.in_type.blocks[0].split(x).chunk(2, -1)
-        inner = (u * v).sum(-2)
-        cross = u[..., 0, :] * v[..., 1, :] - u[..., 1, :] * v[..., 0, :]
-        return torch.cat([inner, cross], -1)
+        inner = (u * v).sum(1)
+        cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+        return torch.cat([inner, cross], 1)
 
 
 class BiasOnVectors(nn.Module):

@@ -20,10 +20,11 @@ Spec = Union[str, Mapping, Iterable, "FieldType"]
 
 @dataclass(frozen=True)
 class Block:
-    """`multiplicity` copies of one representation, in columns `start:stop` of the features.
+    """`multiplicity` copies of one representation, in channels `start:stop` of the features.
 
-    Inside a block the representation's dimension is the outer index and the multiplicity the inner one: the columns of
-    `8x1` are the first components of all eight vectors, then the second components of all eight.
+    Channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Inside a block the representation's
+    dimension is the outer index and the multiplicity the inner one: the channels of `8x1` are the first components of
+    all eight vectors, then the second components of all eight.
     """
 
     representation: Representation
@@ -42,15 +43,16 @@ class Block:
     def slice(self) -> slice:
         return slice(self.start, self.stop)
 
-    def split(self, x: Tensor) -> Tensor:
-        """Columns of this block as `(..., dim, multiplicity)`."""
-        return x[..., self.slice].unflatten(-1, (self.representation.dim, self.multiplicity))
+    def split(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points dim multiplicity *spatial"]:
+        """Channels of this block by component and field; `.flatten(1, 2)` undoes it."""
+        return x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity))
 
 
 class FieldType:
-    """A direct sum of representations with multiplicities; features are plain tensors `(N, size)`.
+    """A direct sum of representations with multiplicities; features are plain tensors with `size` channels.
 
-    Blocks stand in the order of the specification; see `Block` for the layout inside a block.
+    The channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Blocks stand in the order of
+    the specification; see `Block` for the layout inside a block.
 
     Args:
         group: the structure group, e.g. `SO2()`.
@@ -66,7 +68,7 @@ class FieldType:
 
     @property
     def size(self) -> int:
-        """Number of channels (columns)."""
+        """Number of channels."""
         return self.blocks[-1].stop if self.blocks else 0
 
     @property
@@ -83,20 +85,25 @@ class FieldType:
         return all(b.representation.is_trivial for b in self.blocks)
 
     def transform(
-        self, g: Float[Tensor, "*points d d"], x: Float[Tensor, "*points size"]
-    ) -> Float[Tensor, "*points size"]:
-        """rho(g) x at every point; `g` is one element or one per point."""
+        self, g: Float[Tensor, "*points d d"], x: Float[Tensor, "points size *spatial"]
+    ) -> Float[Tensor, "points size *spatial"]:
+        """rho(g) x at every point.
+
+        `g` is one element `(d, d)`, one for each point of a graph or each image of a batch `(N, d, d)`, or one for each
+        pixel `(B, *spatial, d, d)`, where dimensions of size 1 are broadcast.
+        """
         self.check(x)
         g = g.to(x)
-        parts = [(b.representation(g) @ b.split(x)).flatten(-2) for b in self.blocks]
-        return torch.cat(parts, -1) if parts else x
+        parts = [_apply(b.representation(g), b.split(x)).flatten(1, 2) for b in self.blocks]
+        return torch.cat(parts, 1) if parts else x
 
     def check(self, x: Tensor, name: str = "x") -> None:
-        """Raise `ValueError` unless the last dimension of `x` is the size of this type."""
-        if x.shape[-1] != self.size:
+        """Raise `ValueError` unless dimension 1 of `x` is the size of this type."""
+        if x.dim() < 2 or x.shape[1] != self.size:
+            got = "none" if x.dim() < 2 else x.shape[1]
             raise ValueError(
-                f"Expected `{name}` with {self.size} channels for the field type {self}, "
-                f"got {x.shape[-1]} (shape {tuple(x.shape)})."
+                f"Expected `{name}` with {self.size} channels in dimension 1 for the field type {self}, "
+                f"got {got} (shape {tuple(x.shape)})."
             )
 
     def representation(self) -> Representation:
@@ -144,6 +151,15 @@ class FieldType:
 
     def _pairs(self) -> list[tuple[Representation, int]]:
         return [(b.representation, b.multiplicity) for b in self.blocks]
+
+
+def _apply(
+    matrix: Float[Tensor, "*points dim dim"], v: Float[Tensor, "points dim fields *spatial"]
+) -> Float[Tensor, "points dim fields *spatial"]:
+    """Matrices for all points, one for each `v[n]`, or one for each pixel."""
+    if matrix.dim() <= 3:
+        return (matrix @ v.flatten(2)).reshape(v.shape)
+    return torch.einsum("n...ij,nju...->niu...", matrix.expand(len(v), *v.shape[3:], *matrix.shape[-2:]), v)
 
 
 def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:

@@ -16,7 +16,7 @@ class FieldDropout(nn.Module):
     Equivariance: exact for a given mask, which does not depend on the gauge.
 
     Shapes:
-        x: `(..., field_type.size)` -> the same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
     """
 
     def __init__(self, field_type: FieldType, p: float = 0.1) -> None:
@@ -26,15 +26,16 @@ class FieldDropout(nn.Module):
         self.in_type = self.out_type = field_type
         self.p = p
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if not self.training or self.p == 0:
             return x
         parts = []
         for b in self.in_type.blocks:
-            keep = torch.rand(*x.shape[:-1], 1, b.multiplicity, device=x.device, dtype=x.dtype) >= self.p
-            parts.append((b.split(x) * keep / (1 - self.p)).flatten(-2))
-        return torch.cat(parts, -1) if parts else x
+            shape = (x.shape[0], 1, b.multiplicity, *x.shape[2:])
+            keep = torch.rand(shape, device=x.device, dtype=x.dtype) >= self.p
+            parts.append((b.split(x) * keep / (1 - self.p)).flatten(1, 2))
+        return torch.cat(parts, 1) if parts else x
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, intertwiners
-from gaugenet.nn.tables import TableModule
+from gaugenet.nn.tables import TableModule, along_channels
 
 
 class EquivariantLinear(TableModule):
     r"""y(p) = A x(p) + b with `rho_out(g) A = A rho_in(g)` and b fixed by every rho_out(g).
 
     Shapes:
-        x: `(..., in_type.size)` -> `(..., out_type.size)`.
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `out_type.size` channels.
 
     Equivariance: exact; 3e-7 relative in float32.
 
@@ -71,33 +71,46 @@ class EquivariantLinear(TableModule):
     def _basis(self, k: int) -> Tensor:
         return getattr(self, f"_basis_{k}")
 
-    def forward(self, x: Float[Tensor, "*points in"]) -> Float[Tensor, "*points out"]:
+    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
         outputs = []
         for b in self.out_type.blocks:
             terms = [
-                self._apply_pair(k, a, start, shape, x)
-                for k, (a, target, start, shape) in enumerate(self._pairs)
-                if target is b
+                _mixed(x[:, a.slice], self._mixing(k)) for k, (a, target, _, _) in enumerate(self._pairs) if target is b
             ]
-            outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(*x.shape[:-1], b.size))
-        y = torch.cat(outputs, -1) if outputs else x[..., :0]
+            outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(x.shape[0], b.size, *x.shape[2:]))
+        y = torch.cat(outputs, 1) if outputs else x[:, :0]
         return y if self.bias is None else self.bias(y)
 
-    def _apply_pair(self, k: int, a: Block, start: int, shape: tuple[int, int, int], x: Tensor) -> Tensor:
+    def matrix(self) -> Float[Tensor, "out in"]:
+        """A itself, in the layout of the features."""
+        full = self.weight.new_zeros(self.out_type.size, self.in_type.size)
+        for k, (a, b, _, _) in enumerate(self._pairs):
+            full[b.slice, a.slice] = self._mixing(k).T
+        return full
+
+    def _mixing(self, k: int) -> Float[Tensor, "block_in block_out"]:
+        _, _, start, shape = self._pairs[k]
         weight = self.weight[start : start + math.prod(shape)].view(shape)
-        matrix = torch.einsum("boi,buv->ivou", self._basis(k), weight).flatten(2).flatten(0, 1)
-        return x[..., a.slice] @ matrix
+        return torch.einsum("boi,buv->ivou", self._basis(k), weight).flatten(2).flatten(0, 1)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, bias={self.bias is not None}"
+
+
+def _mixed(
+    x: Float[Tensor, "points in *spatial"], matrix: Float[Tensor, "in out"]
+) -> Float[Tensor, "points out *spatial"]:
+    if x.dim() == 2:
+        return x @ matrix
+    return (matrix.T @ x.flatten(2)).unflatten(2, x.shape[2:])
 
 
 class InvariantBias(TableModule):
     """x + b with b in the invariant part of the field type: for irreps, the scalars alone.
 
     Shapes:
-        x: `(..., field_type.size)` -> the same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
     Equivariance: exact.
     """
@@ -125,9 +138,13 @@ class InvariantBias(TableModule):
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.bias)
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
-        return x + self.bias @ self._embedding
+        return x + along_channels(self.vector(), x)
+
+    def vector(self) -> Float[Tensor, "size"]:
+        """b itself, one number a channel."""
+        return self.bias @ self._embedding
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, free={len(self.bias)}"

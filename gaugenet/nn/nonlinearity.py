@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, Representation
-from gaugenet.nn.tables import TableModule
+from gaugenet.nn.tables import TableModule, along_channels
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -38,7 +38,8 @@ class Gated(nn.Module):
     r"""Scalars s -> act(s); other fields v -> sigmoid(gate) v, one extra scalar gate a field; permuted ones pointwise.
 
     Shapes:
-        x: `(..., in_type.size)` -> `(..., out_type.size)`; `in_type` is `out_type` followed by the gates.
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels;
+            `in_type` is `out_type` followed by the gates.
 
     Equivariance: exact; 2e-7 relative in float32.
 
@@ -55,18 +56,18 @@ class Gated(nn.Module):
         gates = sum(b.multiplicity for b in out_type.blocks if not is_pointwise(b))
         self.in_type = out_type + FieldType(out_type.group, [("trivial", gates)])
 
-    def forward(self, x: Float[Tensor, "*points in"]) -> Float[Tensor, "*points out"]:
+    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
-        gates = torch.sigmoid(x[..., self.out_type.size :])
+        gates = torch.sigmoid(x[:, self.out_type.size :])
         parts, start = [], 0
         for b in self.out_type.blocks:
             if is_pointwise(b):
-                parts.append(self._function(x[..., b.slice]))
+                parts.append(self._function(x[:, b.slice]))
                 continue
-            gate = gates[..., start : start + b.multiplicity]
-            parts.append((b.split(x) * gate.unsqueeze(-2)).flatten(-2))
+            gate = gates[:, start : start + b.multiplicity]
+            parts.append((b.split(x) * gate.unsqueeze(1)).flatten(1, 2))
             start += b.multiplicity
-        return torch.cat(parts, -1) if parts else x
+        return torch.cat(parts, 1) if parts else x
 
     def extra_repr(self) -> str:
         return f"{self.out_type}, activation={self.activation}"
@@ -76,7 +77,7 @@ class NormNonlinearity(nn.Module):
     r"""v -> v act(|v| + b) / |v| for every field, with a learned b; scalars s -> act(s + b).
 
     Shapes:
-        x: `(..., field_type.size)` -> the same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
     Equivariance: exact; 3e-7 relative in float32. The representations must be orthogonal, as all irreps here are.
     """
@@ -98,19 +99,19 @@ class NormNonlinearity(nn.Module):
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.bias)
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         parts, start = [], 0
         for b in self.in_type.blocks:
-            bias = self.bias[start : start + b.multiplicity]
+            bias = along_channels(self.bias[start : start + b.multiplicity], x)
             start += b.multiplicity
             if b.representation.is_trivial:
-                parts.append(self._function(x[..., b.slice] + bias))
+                parts.append(self._function(x[:, b.slice] + bias))
                 continue
             v = b.split(x)
             norm = safe_norm(v)
-            parts.append((v * (self._function(norm + bias) / norm).unsqueeze(-2)).flatten(-2))
-        return torch.cat(parts, -1) if parts else x
+            parts.append((v * (self._function(norm + bias) / norm).unsqueeze(1)).flatten(1, 2))
+        return torch.cat(parts, 1) if parts else x
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, activation={self.activation}"
@@ -123,7 +124,7 @@ class FourierNonlinearity(TableModule):
     directions; a gauge transformation shifts the circle.
 
     Shapes:
-        x: `(..., field_type.size)` -> the same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
     Equivariance: approximate, since a pointwise function makes frequencies that `samples` points alias; exact for a
     finite group whose number of rotations divides `samples`. RMS error relative to the output, orders 0 to 2, normal
@@ -179,11 +180,11 @@ class FourierNonlinearity(TableModule):
         self.add_table("_synthesis", synthesis, device=device, dtype=dtype)
         self.add_table("_analysis", analysis, device=device, dtype=dtype)
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
-        coefficients = x.unflatten(-1, (self._synthesis.shape[1], -1))
+        coefficients = x.unflatten(1, (self._synthesis.shape[1], -1)).flatten(2)
         values = self._function(self._synthesis @ coefficients)
-        return (self._analysis @ values).flatten(-2)
+        return (self._analysis @ values).reshape(x.shape)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, activation={self.activation}, samples={self.samples}"
@@ -210,7 +211,7 @@ class PointwiseNonlinearity(nn.Module):
         self.activation = activation
         self._function = activation_function(activation)
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         return self._function(x)
 
@@ -223,6 +224,6 @@ def _is_fourier(rho: Representation, m: int) -> bool:
     return rho.is_trivial if m == 0 else rho.order == m and rho.dim == 2
 
 
-def safe_norm(v: Float[Tensor, "*points dim fields"]) -> Float[Tensor, "*points fields"]:
+def safe_norm(v: Float[Tensor, "points dim fields *spatial"]) -> Float[Tensor, "points fields *spatial"]:
     """|v| over the dimension of the representation, with a finite gradient at zero."""
-    return (v.square().sum(-2) + 1e-12).sqrt()
+    return (v.square().sum(1) + 1e-12).sqrt()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.engines import Domain, membership
 from gaugenet.nn.pooling import graph_means
+from gaugenet.nn.tables import along_channels
 
 
 class _FieldNorm(nn.Module):
@@ -39,14 +40,14 @@ class _FieldNorm(nn.Module):
     def _rescaled(self, normalize: Callable[[Block, Tensor], Tensor], x: Tensor) -> Tensor:
         parts, field, scalar = [], 0, 0
         for b in self.in_type.blocks:
-            weight = self.weight[field : field + b.multiplicity]
+            weight = along_channels(self.weight[field : field + b.multiplicity], x)
             field += b.multiplicity
             y = normalize(b, b.split(x)) * weight
             if b.representation.is_trivial:
-                y = y + self.bias[scalar : scalar + b.multiplicity]
+                y = y + along_channels(self.bias[scalar : scalar + b.multiplicity], x)
                 scalar += b.multiplicity
-            parts.append(y.flatten(-2))
-        return torch.cat(parts, -1) if parts else x
+            parts.append(y.flatten(1, 2))
+        return torch.cat(parts, 1) if parts else x
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, eps={self.eps}"
@@ -70,14 +71,14 @@ class FieldLayerNorm(_FieldNorm):
     def __init__(self, field_type: FieldType, *, eps: float = 1e-4, **factory: Any) -> None:
         super().__init__(field_type, eps=eps, **factory)
 
-    def forward(self, x: Float[Tensor, "*points size"]) -> Float[Tensor, "*points size"]:
+    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         return self._rescaled(self._normalize, x)
 
     def _normalize(self, block: Block, v: Tensor) -> Tensor:
         if block.representation.is_trivial:
-            v = v - v.mean(-1, keepdim=True)
-        return v * torch.rsqrt(v.square().mean((-2, -1), keepdim=True) + self.eps)
+            v = v - v.mean(2, keepdim=True)
+        return v * torch.rsqrt(v.square().mean((1, 2), keepdim=True) + self.eps)
 
 
 class FieldInstanceNorm(_FieldNorm):
@@ -103,6 +104,6 @@ class FieldInstanceNorm(_FieldNorm):
         def normalize(block: Block, v: Tensor) -> Tensor:
             if block.representation.is_trivial:
                 v = v - mean(v)
-            return v * torch.rsqrt(mean(v.square().mean(-2, keepdim=True)) + self.eps)
+            return v * torch.rsqrt(mean(v.square().mean(1, keepdim=True)) + self.eps)
 
         return self._rescaled(normalize, x)

@@ -1,11 +1,17 @@
-"""Fixed tables of a layer that keep full precision whatever the layer is cast to on the way."""
+"""What layers share: fixed tables that keep full precision, and numbers along the channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+
+
+def along_channels(values: Float[Tensor, "channels"], x: Tensor) -> Tensor:
+    """One number a channel, shaped so that it broadcasts over the spatial dimensions of `x`, `(N, size, *spatial)`."""
+    return values.view(-1, *[1] * (x.dim() - 2))
 
 
 class TableModule(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 
 import pytest
@@ -59,13 +60,26 @@ def test_print_parse_round_trip(pairs):
 def test_layout_dimension_outer_multiplicity_inner():
     """`8x1` is laid out as eight first components, then eight second components."""
     field_type = FieldType(SO2(), "2x0 + 8x1")
-    x = torch.arange(18.0)
+    x = torch.arange(18.0)[None]
     vectors = field_type.blocks[1].split(x)
-    assert vectors.shape == (2, 8)
-    assert torch.equal(vectors[0], x[2:10])
-    assert torch.equal(vectors[1], x[10:])
+    assert vectors.shape == (1, 2, 8)
+    assert torch.equal(vectors[:, 0], x[:, 2:10])
+    assert torch.equal(vectors[:, 1], x[:, 10:])
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
-    assert torch.equal(field_type.transform(quarter, x), torch.cat([x[:2], -x[10:], x[2:10]]))
+    assert torch.equal(field_type.transform(quarter, x), torch.cat([x[:, :2], -x[:, 10:], x[:, 2:10]], 1))
+
+
+@pytest.mark.parametrize("field_type", TYPES, ids=lambda t: t.group.name)
+def test_channels_are_dimension_one_on_grids_too(field_type):
+    """One element for all, one an image, one a pixel: each pixel turns as a point of a graph does."""
+    x = torch.randn(2, field_type.size, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    pixels = x.movedim(1, -1).flatten(0, 2)
+    for shape in [(), (2,), (2, 1, 1), (1, 3, 4), (2, 3, 4)]:
+        g = elements(field_type.group, max(math.prod(shape), 1)).view(*shape, field_type.group.d, field_type.group.d)
+        spread = g if shape == () else g.view(*shape, *[1] * (3 - len(shape)), *g.shape[-2:])
+        each = spread.expand(2, 3, 4, -1, -1).flatten(0, 2)
+        got = field_type.transform(g, x).movedim(1, -1).flatten(0, 2)
+        assert (got - field_type.transform(each, pixels)).abs().max() < TOL[torch.float64]
 
 
 @pytest.mark.parametrize("field_type", TYPES, ids=lambda t: t.group.name)
@@ -77,14 +91,15 @@ def test_transform_is_the_representation_of_the_fibre(field_type):
     assert (y - (field_type.representation()(g) @ x[..., None])[..., 0]).abs().max() < tol
     assert (field_type.transform(g @ h, x) - field_type.transform(g, field_type.transform(h, x))).abs().max() < tol
     assert (field_type.transform(g[0], x)[0] - y[0]).abs().max() < tol
+    assert (field_type.transform(g[:1], x[:1]) - y[:1]).abs().max() < tol
 
 
 def test_control_another_layout_transforms_differently():
     field_type = FieldType(SO2(), "3x1")
-    x = torch.randn(6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = torch.randn(1, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     g = elements(SO2(), 1)[0]
-    swapped = x.view(2, 3).T.flatten()
-    wrong = field_type.transform(g, swapped).view(3, 2).T.flatten()
+    swapped = x.view(2, 3).T.reshape(1, 6)
+    wrong = field_type.transform(g, swapped).view(3, 2).T.reshape(1, 6)
     assert (field_type.transform(g, x) - wrong).abs().max() > 0.1
 
 
@@ -131,5 +146,7 @@ def test_malformed_specifications(spec):
 
 def test_features_of_the_wrong_size_are_named():
     field_type = FieldType(SO2(), "2x0 + 1x1")
-    with pytest.raises(ValueError, match=r"`x` with 4 channels .* got 3 \(shape \(7, 3\)\)"):
+    with pytest.raises(ValueError, match=r"`x` with 4 channels in dimension 1 .* got 3 \(shape \(7, 3\)\)"):
         field_type.transform(elements(SO2(), 7), torch.zeros(7, 3))
+    with pytest.raises(ValueError, match=r"got none \(shape \(4,\)\)"):
+        field_type.check(torch.zeros(4))

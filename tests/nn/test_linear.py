@@ -8,8 +8,8 @@ import torch
 from gaugenet.groups import O2, SO2, Dihedral, FieldType, intertwiners
 from gaugenet.nn import EquivariantLinear, InvariantBias
 from tests.groups.cases import elements
-from tests.nn.layers import MIXED, with_random_weights
-from tests.tolerances import SOLVED
+from tests.nn.layers import MIXED, TYPES, types, with_random_weights
+from tests.tolerances import SOLVED, TOL, relative
 
 
 def matrix(layer: EquivariantLinear) -> torch.Tensor:
@@ -64,9 +64,18 @@ def test_biases_are_invariant_and_all_of_them(group, spec, free):
     field_type = FieldType(group, spec)
     layer = with_random_weights(InvariantBias(field_type, dtype=torch.float64))
     assert layer.bias.numel() == free == field_type.invariant_dim()
-    b = layer(torch.zeros(field_type.size, dtype=torch.float64))
+    b = layer(torch.zeros(1, field_type.size, dtype=torch.float64))
     assert (field_type.transform(elements(group), b.expand(16, -1)) - b).abs().max() < SOLVED
     assert b.abs().sum() > 0
+
+
+@pytest.mark.parametrize("group", TYPES, ids=str)
+def test_matrix_and_vector_are_what_is_applied(group):
+    a, b = types(group)
+    layer = with_random_weights(EquivariantLinear(a, b, dtype=torch.float64))
+    x = torch.randn(5, a.size, dtype=torch.float64)
+    assert relative(x @ layer.matrix().T + layer.bias.vector(), layer(x)) < TOL[torch.float64]
+    assert layer.matrix().requires_grad
 
 
 def test_types_of_two_groups_are_refused():

@@ -122,9 +122,12 @@ def test_half_precision_and_autocast(group, name):
 
 
 @pytest.mark.parametrize("name", sorted(DOMAIN_FREE & set(layers(SO2()))))
-def test_any_leading_dimensions(name):
+@pytest.mark.parametrize("spatial", [(4,), (2, 2), (1, 2, 2)], ids=str)
+def test_pixels_are_points(name, spatial):
+    """The same layer on `(B, size, *spatial)`."""
     layer, x, _ = with_input(SO2(), name)
-    assert torch.allclose(layer(x.unflatten(0, (2, 4))).flatten(0, 1), layer(x), rtol=0, atol=1e-14)
+    image = x.unflatten(0, (2, *spatial)).movedim(-1, 1)
+    assert relative(layer(image).movedim(1, -1).flatten(0, -2), layer(x)) < 1e-14
 
 
 @pytest.mark.parametrize(("group", "name"), CASES, ids=str)
