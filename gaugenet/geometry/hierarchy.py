@@ -11,14 +11,18 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.log_map import LocalLogMaps, local_log_maps
+from gaugenet.geometry.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh import TriangleMesh
 from gaugenet.geometry.mesh_graph import (
     FramedSurface,
+    Lengths,
+    Neighborhood,
     check_structure,
     framed_surface,
     geodesic_radius,
     in_frames,
+    in_lengths,
+    longest_edge,
     positive_or_none,
 )
 from gaugenet.geometry.sampling import farthest_points
@@ -35,8 +39,10 @@ def hierarchy(
     *,
     levels: int = 3,
     ratio: float = 4,
+    neighborhood: Neighborhood = "geodesic",
     mean_neighbors: float = 16,
     max_neighbors: int | None = None,
+    lengths: Lengths = "metric",
     frames: Any = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
@@ -56,15 +62,19 @@ def hierarchy(
     Args:
         levels: number of levels, the finest included.
         ratio: how many times fewer points each level has.
+        neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
+            are geodesic.
         mean_neighbors: neighbours of a point, on average, at every level; the radius grows accordingly.
         max_neighbors: keep only this many nearest neighbours.
-        frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
+        lengths, frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
 
     Raises:
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
     """
     if levels < 1 or ratio <= 1:
         raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
+    if neighborhood not in ("geodesic", "one_ring"):
+        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
     positive_or_none("max_neighbors", max_neighbors)
     framed = framed_surface(mesh, group, frames, seed)
     reach = geodesic_radius(mesh, None, mean_neighbors)
@@ -72,16 +82,27 @@ def hierarchy(
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
-    _store(graph, "", _level_tensors(framed, finer, maps, reach, dtype))
+    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, reach)
+    _store(graph, "", _level_tensors(framed, finer, *finest, lengths, dtype))
     if levels > 1:
         samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / ratio)))
         components = int(np.isinf(samples.cover).sum())
+        options = _Options(mean_neighbors, max_neighbors, lengths)
         for level in range(1, levels):
             count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
-            finer = _add_level(graph, level, framed, finer, chosen, float(cover), mean_neighbors, max_neighbors, dtype)
+            finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, dtype)
     return graph
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The neighbourhoods of coarser levels."""
+
+    mean_neighbors: float
+    max_neighbors: int | None
+    lengths: Lengths
 
 
 @dataclass(frozen=True)
@@ -100,8 +121,7 @@ def _add_level(
     finer: _Points,
     chosen: ndarray,
     cover: float,
-    mean_neighbors: float,
-    max_neighbors: int | None,
+    options: _Options,
     dtype: torch.dtype,
 ) -> _Points:
     """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
@@ -109,7 +129,7 @@ def _add_level(
     num = len(chosen)
     with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
     cell = framed.surface.total_area / with_area
-    reach = float(np.sqrt(mean_neighbors * cell / np.pi))
+    reach = float(np.sqrt(options.mean_neighbors * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
@@ -123,9 +143,9 @@ def _add_level(
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(max_neighbors)
+    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(options.max_neighbors)
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
-    _store(graph, prefix, _level_tensors(framed, points, among, reach, dtype))
+    _store(graph, prefix, _level_tensors(framed, points, among, reach, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
@@ -137,9 +157,10 @@ def _add_level(
 
 
 def _level_tensors(
-    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, dtype: torch.dtype
+    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, lengths: Lengths, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
+    edges["log_map"], radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], radius)
     check_structure(framed.group, edges["transporter"])
     return {
         "pos": torch.from_numpy(framed.mesh.vertices[points.vertex]).to(dtype),

@@ -200,6 +200,7 @@ class TriangleMesh:
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
+        lengths: Literal["metric", "local"] = "metric",
         frames: Any = "first_edge",
         seed: int | None = None,
         dtype: torch.dtype | None = None,
@@ -214,6 +215,9 @@ class TriangleMesh:
             mean_neighbors: instead of `radius`: the radius whose disk holds that many vertices on average,
                 `pi radius^2 = mean_neighbors * area / vertices`.
             max_neighbors: keep only this many nearest neighbours of each vertex (for uneven meshes).
+            lengths: log maps and radius in the units of the mesh (`"metric"`), or at every vertex relative to the mean
+                distance of its neighbours (`"local"`), a conformal change of metric that follows the sampling: kernels
+                then see fine and coarse parts of an uneven mesh alike.
             frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
             seed: of random frames.
             dtype: of the result (float32 by default); computed in float64.
@@ -234,6 +238,7 @@ class TriangleMesh:
             radius=radius,
             mean_neighbors=mean_neighbors,
             max_neighbors=max_neighbors,
+            lengths=lengths,
             frames=frames,
             seed=seed,
             dtype=dtype or torch.float32,

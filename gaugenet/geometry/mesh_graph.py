@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -19,6 +20,9 @@ from gaugenet.geometry.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.quality import require_usable
 from gaugenet.geometry.transport import PlanarFrames, log_and_transport, neighborhood_weights
 from gaugenet.groups.group import StructureGroup
+
+Neighborhood = Literal["geodesic", "one_ring"]
+Lengths = Literal["metric", "local"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,11 @@ def mesh_gauge_graph(
     mesh: TriangleMesh,
     group: StructureGroup,
     *,
-    neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+    neighborhood: Neighborhood = "geodesic",
     radius: float | None = None,
     mean_neighbors: float | None = None,
     max_neighbors: int | None = None,
+    lengths: Lengths = "metric",
     frames: Any = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
@@ -68,7 +73,7 @@ def mesh_gauge_graph(
     if neighborhood == "one_ring":
         if radius is not None or mean_neighbors is not None or max_neighbors is not None:
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
-        reach = float(mesh.edge_lengths.max(initial=0.0))
+        reach = longest_edge(mesh)
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     elif neighborhood == "geodesic":
         reach = geodesic_radius(mesh, radius, mean_neighbors)
@@ -77,6 +82,7 @@ def mesh_gauge_graph(
     else:
         raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
     check_structure(group, edges["transporter"])
+    edges["log_map"], reach = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], reach)
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
         frame=torch.from_numpy(framed.frame).to(dtype),
@@ -86,6 +92,28 @@ def mesh_gauge_graph(
         structure=group.name,
         **edges,
     )
+
+
+def in_lengths(
+    lengths: Lengths, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
+) -> tuple[Float[Tensor, "edges 2"], float]:
+    """Log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
+
+    In a disc of evenly spread neighbours the radius is 3/2 of their mean distance, hence the local radius 1.5.
+    """
+    if lengths == "metric":
+        return log_map, radius
+    if lengths != "local":
+        raise ValueError(f"Expected `lengths` 'metric' or 'local', got {lengths!r}.")
+    distance = torch.linalg.vector_norm(log_map, dim=1)
+    count = torch.bincount(target)
+    mean = distance.new_zeros(len(count)).index_add(0, target, distance) / count.clamp(min=1)
+    return log_map / mean[target, None], 1.5
+
+
+def longest_edge(mesh: TriangleMesh) -> float:
+    """The radius that holds every one-ring."""
+    return float(mesh.edge_lengths.max(initial=0.0))
 
 
 def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:

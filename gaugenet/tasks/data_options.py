@@ -28,16 +28,20 @@ class GeometryOptions:
         group: structure group, SO(2) on oriented surfaces or O(2) on any.
         levels: number of levels, the finest included.
         ratio: how many times fewer points each level has.
+        neighborhood: of the finest level, geodesic or one_ring.
         mean_neighbors: neighbours of a point, on average, at every level.
         max_neighbors: keep only this many nearest neighbours; none keeps all.
+        lengths: metric, or local for kernels that follow the sampling of uneven meshes.
         frames: frames at the vertices: first_edge, random or principal; an equivariant network does not mind.
     """
 
     group: str = "SO(2)"
     levels: int = 3
     ratio: float = 4.0
+    neighborhood: Literal["geodesic", "one_ring"] = "geodesic"
     mean_neighbors: float = 16.0
     max_neighbors: int | None = 64
+    lengths: Literal["metric", "local"] = "metric"
     frames: str = "first_edge"
 
     def __post_init__(self) -> None:

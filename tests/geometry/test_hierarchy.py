@@ -152,3 +152,17 @@ def test_other_level_counts_and_refusals():
     flat = square(12, 0.3)
     frames = np.tile(np.eye(3)[:, :2], (flat.num_vertices, 1, 1))
     assert hierarchy(flat, Cyclic(4), frames=frames, dtype=torch.float64).num_levels == 3
+
+
+def test_the_finest_level_may_be_the_one_ring():
+    mesh = saddle(15, 0.3)
+    levels = hierarchy(mesh, SO2(), levels=2, neighborhood="one_ring", lengths="local", dtype=torch.float64)
+    ring = mesh.gauge_graph(SO2(), neighborhood="one_ring", lengths="local", dtype=torch.float64)
+    for name in ("edge_index", "log_map", "transporter", "weight", "radius"):
+        assert torch.equal(levels[name], ring[name])
+    assert levels.level(1).radius.item() == 1.5
+    geodesic = hierarchy(mesh, SO2(), levels=2, lengths="local", dtype=torch.float64)
+    assert torch.equal(geodesic.l1_log_map, levels.l1_log_map)
+    assert not torch.equal(geodesic.edge_index, levels.edge_index)
+    with pytest.raises(ValueError, match="'geodesic' or 'one_ring', got 'two_ring'"):
+        hierarchy(mesh, SO2(), neighborhood="two_ring")

@@ -204,3 +204,42 @@ def test_needles_on_a_curved_surface():
     assert all((b, a) in pairs for a, b in pairs)
     gram = graph.transporter.transpose(1, 2) @ graph.transporter
     torch.testing.assert_close(gram, torch.eye(2, dtype=torch.float64).expand_as(gram))
+
+
+@pytest.mark.parametrize("neighborhood", ["geodesic", "one_ring"])
+def test_local_lengths_follow_the_sampling(neighborhood):
+    """Mean distance one around every vertex, and blind to the scale of the mesh; directions and transport stay."""
+    mesh = with_fine_half(torus(40, 16, 0.3))
+    options = {"mean_neighbors": 20} if neighborhood == "geodesic" else {}
+    metric, local, scaled = (
+        m.gauge_graph(SO2(), neighborhood=neighborhood, lengths=lengths, dtype=torch.float64, **options)
+        for m, lengths in (
+            (mesh, "metric"),
+            (mesh, "local"),
+            (TriangleMesh(7 * mesh.vertices, mesh.faces), "local"),
+        )
+    )
+    target = local.edge_index[1]
+    distance = local.log_map.norm(dim=1)
+    count = torch.bincount(target, minlength=mesh.num_vertices)
+    mean = torch.zeros(mesh.num_vertices, dtype=torch.float64).index_add(0, target, distance) / count
+    torch.testing.assert_close(mean, torch.ones_like(mean))
+    torch.testing.assert_close(scaled.log_map, local.log_map)
+    assert torch.equal(local.transporter, metric.transporter)
+    assert torch.cosine_similarity(local.log_map, metric.log_map).min() > 1 - 1e-12
+    assert local.radius.item() == 1.5
+    plain = torch.zeros_like(mean).index_add(0, target, metric.log_map.norm(dim=1)) / count
+    assert plain.min() < 0.7 * plain.max(), "control: metric lengths vary over the mesh"
+
+
+def with_fine_half(mesh):
+    """The mesh pulled together, so that vertices crowd on one side of it."""
+    v = mesh.vertices.copy()
+    v[:, 0] = np.exp(1.5 * v[:, 0])
+    return TriangleMesh(v, mesh.faces)
+
+
+def test_lengths_and_neighborhoods_are_checked():
+    mesh = torus(12, 8, 0)
+    with pytest.raises(ValueError, match="'metric' or 'local', got 'mean'"):
+        mesh.gauge_graph(SO2(), neighborhood="one_ring", lengths="mean")
