@@ -49,6 +49,7 @@ class MeshUNet(nn.Module):
         samples: angles of the Fourier nonlinearity.
         dropout: probability to drop a field inside the blocks.
         readout: `points` or `global`.
+        head_width: hidden width of the two dense layers that make the logits; default: twice the invariants.
 
     The arguments are kept as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same network.
 
@@ -73,6 +74,7 @@ class MeshUNet(nn.Module):
         samples: int = 21,
         dropout: float = 0.1,
         readout: str = "points",
+        head_width: int | None = None,
     ) -> None:
         super().__init__()
         if readout not in ("points", "global"):
@@ -91,6 +93,7 @@ class MeshUNet(nn.Module):
             "samples": samples,
             "dropout": dropout,
             "readout": readout,
+            "head_width": head_width,
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
@@ -107,9 +110,10 @@ class MeshUNet(nn.Module):
         self.norm = FieldLayerNorm(types[0])
         self.read = InvariantReadout(types[0])
         self.mean = GlobalPool(self.read.out_type) if readout == "global" else None
-        hidden = self.read.out_type.size
+        invariants = self.read.out_type.size
+        hidden = 2 * invariants if head_width is None else positive("head_width", head_width)
         self.head = nn.Sequential(
-            nn.Linear(hidden, 2 * hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * hidden, out_channels)
+            nn.Linear(invariants, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_channels)
         )
 
     def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:

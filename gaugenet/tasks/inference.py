@@ -44,7 +44,7 @@ class Probabilities:
         values = getattr(self, items)
         values = values[None] if items == "mesh" else values
         known = np.isfinite(values).all(axis=1)
-        return np.where(known, np.where(known[:, None], values, 0.0).argmax(axis=1), -1)
+        return np.where(known, values.argmax(axis=1), -1)
 
 
 @dataclass(frozen=True)
