@@ -1,0 +1,108 @@
+"""Where the vertices of an icosphere lie in its five charts, and which are neighbours: integers only.
+
+Chart c is a parallelogram of n x 2n cells, n = 2^level. Cell (i, j) lies at i a_0 + j a_2 in the hexagonal lattice whose
+vectors a_k point at 60 k degrees, counter-clockwise about the outward normal. Charts follow one another eastwards; the
+south pole is cell (n, 0) of every chart, the north pole cell (0, 2n), and the other corners of the icosahedron are the
+cells (0, 0), in the south, and (0, n), in the north.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+CHARTS = 5
+
+RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
+"""Cell offsets of the six neighbours, in directions 0, 60, ..., 300 degrees."""
+
+
+def num_vertices(level: int) -> int:
+    return 10 * 4**level + 2
+
+
+def corners(level: int) -> Int[ndarray, "12"]:
+    """The vertices of the icosahedron: two a chart, north pole, south pole."""
+    n = 2**level
+    first = np.arange(CHARTS) * 2 * n * n
+    poles = num_vertices(level) - np.array([2, 1])
+    return np.concatenate([np.stack([first, first + n], 1).ravel(), poles])
+
+
+def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> Int[ndarray, "*cells"]:
+    """The vertex in a cell of a chart that is padded by one cell on every side; -1 for the two cells that are none.
+
+    Beyond its four sides a chart continues in the chart west or east of it. Each case is one shared edge of the
+    icosahedron, e.g. row n of a chart from column n on is row 0 of the chart east of it.
+    """
+    chart, i, j = np.broadcast_arrays(chart, row, column)
+    n, w = 2**level, 2 * 2**level
+    east, west = (chart + 1) % CHARTS, (chart - 1) % CHARTS
+
+    def flat(c: ndarray, a: ndarray | int, b: ndarray | int) -> ndarray:
+        return (c * n + a) * w + b
+
+    north, south = num_vertices(level) - 2, num_vertices(level) - 1
+    inside_rows, inside_columns = (i >= 0) & (i < n), (j >= 0) & (j < w)
+    cases = [
+        (inside_rows & inside_columns, flat(chart, i, j)),
+        ((i == n) & (j == 0), np.full_like(i, south)),
+        ((i == 0) & (j == w), np.full_like(i, north)),
+        ((i == -1) & (j < n), flat(west, n - 1, n + j)),
+        ((i == -1) & (j < w), flat(west, 2 * n - 1 - j, w - 1)),
+        ((i == n) & (j >= 1) & (j <= n), flat(east, n - j, 0)),
+        ((i == n) & (j > n), flat(east, 0, j - n)),
+        ((j == -1) & inside_rows, flat(west, n - 1, n - 1 - i)),
+        ((j == w) & inside_rows, flat(east, 0, 2 * n - i)),
+    ]
+    return np.select([condition for condition, _ in cases], [value for _, value in cases], default=-1)
+
+
+@lru_cache(maxsize=4)
+def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
+    """The neighbours in the six directions; at a corner its five neighbours counter-clockwise, then -1."""
+    n = 2**level
+    chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1, 1)
+    table = np.full((num_vertices(level), 6), -1)
+    table[:-2] = vertex_index(level, chart, i + RING[:, 0], j + RING[:, 1])
+    edge = np.arange(CHARTS)
+    table[-2, :5] = vertex_index(level, edge, np.array(0), np.array(2 * n - 1))
+    table[-1, :5] = vertex_index(level, edge[::-1], np.array(n - 1), np.array(0))
+    # of the six cells around the other corners two are the same vertex, seen from both sides of the missing sector
+    southern, northern = corners(level)[:-2].reshape(CHARTS, 2).T
+    table[southern, 5] = -1
+    table[northern, 4] = table[northern, 5]
+    table[northern, 5] = -1
+    table.setflags(write=False)
+    return table
+
+
+@lru_cache(maxsize=4)
+def turns(level: int) -> Int[ndarray, "vertices 6"]:
+    """Steps of 60 degrees that take coefficients in the chart frame of a neighbour to the chart frame of the vertex.
+
+    The edge leaves p in direction k and, seen from its other end q, comes back in direction k'; transport takes k' to
+    k + 3. At corners, and from them, frames are not comparable: there it is 3 - k', as if the edge left in direction 0,
+    and 0.
+    """
+    table = neighbors(level)
+    is_corner = np.zeros(len(table) + 1, dtype=bool)
+    is_corner[corners(level)] = True
+    back = (table[table] == np.arange(len(table))[:, None, None]).argmax(-1)
+    leaving = np.where(is_corner[:-1, None], 0, np.arange(6))
+    out = np.where(is_corner[table] | (table < 0), 0, (leaving + 3 - back) % 6)
+    out.setflags(write=False)
+    return out
+
+
+def faces(level: int) -> Int[ndarray, "faces 3"]:
+    """The triangles, counter-clockwise seen from outside."""
+    n = 2**level
+    chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1)
+    here = vertex_index(level, chart, i, j)
+    down, right = vertex_index(level, chart, i + 1, j), vertex_index(level, chart, i, j + 1)
+    across = vertex_index(level, chart, i + 1, j + 1)
+    return np.concatenate([np.stack([here, down, across], 1), np.stack([here, across, right], 1)])
