@@ -20,8 +20,8 @@ PUBLIC = {
         data geometry groups kernels models nn tasks testing viz
     """,
     "gaugenet.groups": """
-        Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 Reflection Representation SO2
-        StructureGroup Trivial clebsch_gordan group_from_name intertwiners
+        Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 O3 Reflection Representation SO2 SO3
+        StructureGroup Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": "AlignedBasis HarmonicBasis KernelBasis KernelSpace Rings",
     "gaugenet.nn": """

@@ -6,9 +6,12 @@ from gaugenet.groups.field_type import Block, FieldType
 from gaugenet.groups.group import FiniteGroup, StructureGroup, group_from_name
 from gaugenet.groups.intertwiner import intertwiners
 from gaugenet.groups.o2 import O2
+from gaugenet.groups.o3 import O3
 from gaugenet.groups.reflection import Reflection
 from gaugenet.groups.representation import Decomposition, DirectSum, Representation, clebsch_gordan
 from gaugenet.groups.so2 import SO2
+from gaugenet.groups.so3 import SO3
+from gaugenet.groups.spherical import spherical_harmonics
 from gaugenet.groups.trivial import Trivial
 
 __all__ = [
@@ -20,12 +23,15 @@ __all__ = [
     "FieldType",
     "FiniteGroup",
     "O2",
+    "O3",
     "Reflection",
     "Representation",
     "SO2",
+    "SO3",
     "StructureGroup",
     "Trivial",
     "clebsch_gordan",
     "group_from_name",
     "intertwiners",
+    "spherical_harmonics",
 ]

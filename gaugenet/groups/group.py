@@ -148,12 +148,14 @@ class StructureGroup(ABC):
         if subgroup == self:
             return self.identity()[None]
         self.check_subgroup(subgroup)
-        if self.order is None:
+        if not subgroup.contains(torch.linalg.matrix_exp(self.lie_algebra())).all():
             raise ValueError(f"{subgroup.name} has infinite index in {self.name}: induce from a larger subgroup.")
-        chosen: list[Tensor] = []
-        for g in self.elements():
+        chosen: list[Tensor] = [self.identity()]
+        candidates = list(self.elements() if self.order else self.generators())
+        for g in candidates:
             if not any(subgroup.contains(r.T @ g) for r in chosen):
                 chosen.append(g)
+                candidates += [] if self.order else [g @ s for s in self.generators()]
         return torch.stack(chosen)
 
     def check_subgroup(self, subgroup: StructureGroup) -> None:
@@ -232,12 +234,14 @@ def trivial_group(d: int) -> StructureGroup:
 
 @cache
 def group_from_name(name: str) -> StructureGroup:
-    """The group of that name: `SO(2)`, `O(2)`, `C_4`, `D_6`, `Reflection`, `Trivial`; `ValueError` on any other."""
+    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `Reflection`, `Trivial`, ...; `ValueError` on any other."""
     from gaugenet import groups
 
     fixed: dict[str, type[StructureGroup]] = {
         "SO(2)": groups.SO2,
         "O(2)": groups.O2,
+        "SO(3)": groups.SO3,
+        "O(3)": groups.O3,
         "Reflection": groups.Reflection,
         "Trivial": groups.Trivial,
     }

@@ -50,10 +50,5 @@ class O2(StructureGroup):
             raise ValueError("O(2) has infinitely many irreps: pass `max_order`.")
         return [self.irrep("0"), self.irrep("0-"), *(self.irrep(m) for m in range(1, max_order + 1))]
 
-    def coset_representatives(self, subgroup: StructureGroup) -> Tensor:
-        if subgroup == SO2():
-            return torch.stack([self.identity(), reflection_axis()])
-        return super().coset_representatives(subgroup)
-
     def standard(self) -> Representation:
         return self.irrep(1)

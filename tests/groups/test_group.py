@@ -28,7 +28,7 @@ def test_products_and_inverses_stay_in_the_group(group):
 def test_random_elements_have_the_asked_precision_and_shape(group, dtype):
     for size, shape in ((5, (5,)), ((2, 3), (2, 3)), ((), ())):
         g = group.random_element(size, generator=torch.Generator().manual_seed(0), dtype=dtype)
-        assert g.shape == (*shape, 2, 2)
+        assert g.shape == (*shape, group.d, group.d)
         assert g.dtype == dtype
         assert group.contains(g).all()
 
@@ -105,7 +105,7 @@ def test_names_are_distinct():
     assert Cyclic(4) != Dihedral(4)
 
 
-@pytest.mark.parametrize("name", ["SO(3)", "C_0", "C_", "X_4", "", "C_4.5"])
+@pytest.mark.parametrize("name", ["SO(4)", "C_0", "C_", "X_4", "", "C_4.5"])
 def test_unknown_names(name):
     with pytest.raises(ValueError, match="Unknown structure group"):
         group_from_name(name)

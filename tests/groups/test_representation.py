@@ -32,7 +32,7 @@ def test_homomorphism_and_orthogonal(rho):
     assert (rho(group.identity()) - eye).abs().max() < EXACT
     g = elements(group)
     assert (rho(g) @ rho(g).mT - eye).abs().max() < EXACT
-    assert rho(g.reshape(4, 4, 2, 2)).shape == (4, 4, rho.dim, rho.dim)
+    assert rho(g.reshape(4, 4, *g.shape[1:])).shape == (4, 4, rho.dim, rho.dim)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ FINITE = [
 ]
 COMPOSED = [
     pair
-    for group in GROUPS
+    for group in (g for g in GROUPS if g.d == 2)
     for pair in itertools.product([r for r in representations(group) if not r.is_irreducible][-3:], repeat=2)
 ]
 
