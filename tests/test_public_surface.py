@@ -30,7 +30,7 @@ PUBLIC = {
         prepare use_engine
     """,
     "gaugenet.models": "MeshUNet",
-    "gaugenet.testing": "GaugeReport assert_gauge_equivariant",
+    "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 
 STOREYS = ["groups", "geometry", "kernels", "nn", "models", "testing"]
