@@ -25,9 +25,9 @@ PUBLIC = {
     """,
     "gaugenet.kernels": "AlignedBasis HarmonicBasis KernelBasis KernelSpace Rings",
     "gaugenet.nn": """
-        EquivariantLinear FieldDropout FieldInstanceNorm FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool
-        InvariantBias InvariantReadout NormNonlinearity PointwiseNonlinearity Pool PreparedGraph ResidualBlock Unpool
-        prepare use_engine
+        EquivariantLinear FieldDropout FieldInstanceNorm FieldLayerNorm FourierNonlinearity Gated GaugeConv
+        GlobalPool GridConv GridConvTranspose InvariantBias InvariantReadout NormNonlinearity PointwiseNonlinearity
+        Pool PreparedGraph ResidualBlock Unpool prepare use_engine
     """,
     "gaugenet.models": "MeshUNet",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

@@ -4,6 +4,7 @@ from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.engines import PreparedGraph, use_engine
+from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated, NormNonlinearity, PointwiseNonlinearity
 from gaugenet.nn.normalization import FieldInstanceNorm, FieldLayerNorm
@@ -20,6 +21,8 @@ __all__ = [
     "Gated",
     "GaugeConv",
     "GlobalPool",
+    "GridConv",
+    "GridConvTranspose",
     "InvariantBias",
     "InvariantReadout",
     "NormNonlinearity",

@@ -1,0 +1,86 @@
+"""The `grid` engine: one ordinary convolution with the kernel sampled on the stencil."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.grid import Grid
+from gaugenet.geometry.stencil import Sliding, mirror
+from gaugenet.groups import FieldType
+
+if TYPE_CHECKING:
+    from gaugenet.nn.conv import GaugeConv
+
+_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+def convolve(
+    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
+) -> Float[Tensor, "batch out *out_spatial"]:
+    """The whole layer, K_self and bias included, as one convolution of PyTorch's."""
+    kernel, bias = layer.sampled(sliding.stencil)
+    if sliding.output_padding is not None:
+        return _convolve_transposed(kernel, bias, x, sliding)
+    if sliding.boundary == "zeros":
+        return _CONVOLUTIONS[sliding.d](x, kernel, bias, sliding.stride, sliding.padding, sliding.dilation)
+    x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
+    return _CONVOLUTIONS[sliding.d](x, kernel, bias, sliding.stride, 0, sliding.dilation)
+
+
+def _convolve_transposed(kernel: Tensor, bias: Tensor | None, x: Tensor, sliding: Sliding) -> Tensor:
+    """The kernel as seen from the target; PyTorch's transposed convolution scatters from the source, hence the flip.
+
+    A target sees one in prod(stride) cells of its window, each of which is so much larger.
+    """
+    flipped = math.prod(sliding.stride) * kernel.flip(tuple(range(2, kernel.dim()))).transpose(0, 1)
+    options = (sliding.stride, sliding.padding, sliding.output_padding, 1, sliding.dilation)
+    return _TRANSPOSED[sliding.d](x, flipped, bias, *options)
+
+
+def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:
+    """Continue a field beyond the border of its box, `reflect` or `periodic`."""
+    if boundary == "periodic":
+        return F.pad(x, [n for p in reversed(padding) for n in (p, p)], mode="circular")
+    for axis, n in enumerate(padding):
+        x = _reflect(x, field_type, axis, n)
+    return x
+
+
+def _reflect(x: Tensor, field_type: FieldType, axis: int, n: int) -> Tensor:
+    """Continue a field by its mirror image at both ends of an axis: x(s p) = rho(s) x(p)."""
+    dim, size = axis + 2, x.shape[axis + 2]
+    before, after = x.narrow(dim, 1, n).flip(dim), x.narrow(dim, size - 1 - n, n).flip(dim)
+    if not field_type.is_invariant:
+        s = mirror(axis, x.dim() - 2).to(x)
+        before, after = field_type.transform(s, before), field_type.transform(s, after)
+    return torch.cat([before, x, after], dim)
+
+
+def check(field_type: FieldType, x: Tensor, grid: Grid) -> None:
+    """Raise `ValueError` unless `x` is a batch of fields on the grid whose type lives there."""
+    if x.dim() != grid.d + 2 or tuple(x.shape[2:]) != grid.in_shape:
+        raise ValueError(
+            f"Expected `x` of shape (batch, {field_type.size}, {', '.join(map(str, grid.in_shape))}), "
+            f"got {tuple(x.shape)}."
+        )
+    field_type.group.check_subgroup(grid.group)
+    check_mirrors(field_type, grid.boundary)
+
+
+def check_mirrors(field_type: FieldType, boundary: str) -> None:
+    """Raise `ValueError` if a field is to be seen in a mirror that does not act on it."""
+    group = field_type.group
+    if boundary != "reflect" or field_type.is_invariant:
+        return
+    if not all(bool(group.contains(mirror(axis, group.d))) for axis in range(group.d)):
+        raise ValueError(
+            f"Fields of type {field_type} of {group.name} have no mirror image: no reflection lies in {group.name}. "
+            "Use boundary='zeros' or 'periodic', a group with reflections along the axes, or scalars."
+        )

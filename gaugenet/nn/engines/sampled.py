@@ -1,0 +1,82 @@
+"""The sampled kernel of a layer, kept in evaluation mode and never stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.geometry.stencil import Stencil
+from gaugenet.nn.engines.graph import widened
+from gaugenet.nn.engines.sampling import sample
+
+if TYPE_CHECKING:
+    from gaugenet.nn.conv import GaugeConv
+
+Sampled = tuple[Float[Tensor, "out in_of_group *window"], Float[Tensor, "out"] | None]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What was sampled, and the parameters that it was sampled from."""
+
+    parameters: list[Tensor]
+    stamps: list[tuple]
+    value: Sampled
+
+    def is_fresh(self, parameters: list[Tensor]) -> bool:
+        """Whether the parameters are what they were.
+
+        On the CPU their values are compared, which also notices what was written through `.data`; elsewhere that would
+        wait for the device, and version and storage must do (writing through `.data` leaves them as they are).
+        """
+        if parameters and parameters[0].device.type == "cpu":
+            same = zip(self.parameters, parameters, strict=True)
+            return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in same)
+        return self.stamps == [_stamp(p) for p in parameters]
+
+
+class SampledKernels:
+    """The sampled kernels of one layer by stencil: kept while nothing asks for their gradients."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Stencil, _Entry] = {}
+
+    def get(self, layer: GaugeConv, stencil: Stencil) -> Sampled:
+        parameters = list(layer.parameters())
+        if not _may_keep(layer, parameters):
+            self._entries.clear()
+            return _sampled(layer, stencil)
+        entry = self._entries.get(stencil)
+        if entry is None or not entry.is_fresh(parameters):
+            with torch.inference_mode(False), torch.no_grad():
+                value = _sampled(layer, stencil)
+                copies = [p.detach().clone() if p.device.type == "cpu" else p.detach() for p in parameters]
+            self._entries[stencil] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
+        return entry.value
+
+
+def _may_keep(layer: nn.Module, parameters: list[Tensor]) -> bool:
+    """In evaluation mode, unless gradients are wanted, code is being traced, or the parameters are computed."""
+    if layer.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    if not all(type(p) is nn.Parameter and not p.is_inference() for p in parameters):
+        return False
+    return not (torch.is_grad_enabled() and any(p.requires_grad for p in parameters))
+
+
+def _stamp(p: Tensor) -> tuple:
+    return p.data_ptr(), p._version, p.dtype, p.device
+
+
+def _sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
+    """Kernel with K_self in the middle, and bias, in the precision of the layer."""
+    with torch.autocast(layer.weight.device.type, enabled=False):
+        kernel = sample(layer.kernels, widened(layer.weight), stencil)
+        if layer.self_interaction is not None:
+            kernel[..., stencil.centre] += layer.self_interaction.matrix()
+        bias = None if layer.bias is None else layer.bias.vector()
+        return kernel.to(layer.weight.dtype).unflatten(-1, stencil.window), bias

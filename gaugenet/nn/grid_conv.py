@@ -1,0 +1,142 @@
+"""GridConv: the convolution with its window, for images and volumes: `nn.Sequential` can hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
+from gaugenet.geometry.stencil import Boundary, Sliding
+from gaugenet.groups import FieldType
+from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.engines import grid as grid_engine
+
+Counts = int | Sequence[int]
+
+
+class GridConv(GaugeConv):
+    r"""A `GaugeConv` that knows its window of pixels, and so needs no domain: the equivariant `Conv2d`.
+
+    Example::
+
+        group = Cyclic(8)
+        image, hidden = FieldType(group, "3x0"), FieldType(group, "16xregular")
+        network = nn.Sequential(GridConv(image, hidden, kernel_size=5), PointwiseNonlinearity(hidden))
+
+    Same weights and `state_dict` as `GaugeConv` with the same `rings`, which runs on any other space; called as
+    `conv(x, domain)` it is one.
+
+    Shapes:
+        x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of `torch.nn.Conv2d`.
+
+    Equivariance: exact under translations and under the rotations and reflections of the pixels that lie in the group,
+    if the output's pixels lie symmetrically (with stride 2 and the default padding: odd sizes). Other rotations hold up
+    to sampling.
+
+    Args:
+        in_type, out_type: field types of one group acting on R^1, R^2 or R^3.
+        kernel_size: odd, one number or one for each array axis.
+        stride, dilation: as in `torch.nn.Conv2d`.
+        padding: as in `torch.nn.Conv2d`; default: half the window, which keeps the shape.
+        boundary: what the padding holds, `zeros`, `reflect` or `periodic`, see `Grid`.
+        spacing: distance of the pixels. Matters only if the same weights are used elsewhere, or if it differs
+            between the axes.
+        radius: of the ball of neighbours in the window, see `Grid`.
+        rings: radial functions of the kernel; default: as many as pixels from the middle to the edge.
+        options: of `GaugeConv`.
+
+    Raises:
+        ValueError: as `GaugeConv` and `Grid`.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        kernel_size: Counts,
+        *,
+        stride: Counts = 1,
+        padding: Counts | None = None,
+        dilation: Counts = 1,
+        boundary: Boundary = "zeros",
+        spacing: float | Sequence[float] = 1.0,
+        radius: float | None = None,
+        rings: int | None = None,
+        **options: Any,
+    ) -> None:
+        d = in_type.group.d
+        check_boundary(boundary)
+        example = Grid((1,) * d, spacing=spacing, kernel_size=kernel_size, radius=radius, dilation=dilation)
+        size = example.kernel_size
+        super().__init__(in_type, out_type, rings=max(1, max(size) // 2) if rings is None else rings, **options)
+        self.sliding = Sliding(
+            example.stencil,
+            counts("stride", stride, d),
+            reaches(size, example.dilation) if padding is None else counts("padding", padding, d, least=0),
+            example.dilation,
+            boundary,
+        )
+        grid_engine.check_mirrors(in_type, boundary)
+
+    def forward(self, x: Float[Tensor, "batch in *spatial"], domain: Any = None) -> Float[Tensor, "batch out *out"]:
+        if domain is not None:
+            return super().forward(x, domain)
+        self.in_type.check(x)
+        if x.dim() != self.sliding.d + 2:
+            raise ValueError(
+                f"Expected `x` of shape (batch, {self.in_type.size}, *spatial) with {self.sliding.d} spatial "
+                f"dimensions, got {tuple(x.shape)}."
+            )
+        if self.sliding.boundary != "zeros":
+            check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
+        return grid_engine.convolve(self, x, self.sliding)
+
+    def extra_repr(self) -> str:
+        s = self.sliding
+        return (
+            f"{super().extra_repr()}, window={s.stencil.window}, stride={s.stride}, padding={s.padding}"
+            + (f", dilation={s.dilation}" if max(s.dilation) > 1 else "")
+            + (f", boundary={s.boundary}" if s.boundary != "zeros" else "")
+        )
+
+
+class GridConvTranspose(GridConv):
+    r"""The way back from a strided grid to the finer one: the equivariant `ConvTranspose2d`.
+
+    out(p) = sum over coarse pixels q in the window of w_q K(log_p q) x(q): the same kernels, whose sources are the
+    coarse pixels. Each point of the output sees only those cells of its window that hold one.
+
+    Shapes:
+        x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of
+        `torch.nn.ConvTranspose2d`: for stride s and the default padding `(n - 1) s + 1 + output_padding`.
+
+    Equivariance: as `GridConv`; an output padding breaks the symmetry.
+
+    Args:
+        stride: ratio of the spacings.
+        output_padding: as in `torch.nn.ConvTranspose2d`: that many more pixels at the end of each axis.
+        options: of `GridConv`; the boundary is `zeros`, the window is that of the finer grid.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        kernel_size: Counts,
+        *,
+        stride: Counts = 2,
+        output_padding: Counts = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(in_type, out_type, kernel_size, stride=stride, **options)
+        s = self.sliding
+        if s.boundary != "zeros":
+            raise ValueError(f"A transposed convolution has boundary='zeros', got {s.boundary!r}.")
+        added = counts("output_padding", output_padding, s.d, least=0)
+        self.sliding = Sliding(s.stencil, s.stride, s.padding, s.dilation, output_padding=added)
+
+
+__all__ = ["GridConv", "GridConvTranspose"]
