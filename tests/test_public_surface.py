@@ -20,8 +20,8 @@ PUBLIC = {
         data geometry groups kernels models nn tasks testing viz
     """,
     "gaugenet.groups": """
-        Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 O3 Reflection Representation SO2 SO3
-        StructureGroup Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 O3 Reflection Representation
+        Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": "AlignedBasis HarmonicBasis KernelBasis KernelSpace Rings",
     "gaugenet.nn": """
@@ -29,7 +29,7 @@ PUBLIC = {
         GlobalPool GridConv GridConvTranspose InvariantBias InvariantReadout NormNonlinearity PointwiseNonlinearity
         Pool PreparedGraph ResidualBlock Unpool prepare use_engine
     """,
-    "gaugenet.models": "MeshUNet",
+    "gaugenet.models": "Augmented BestScore Canonicalized GroupAveraged MeshUNet Pose PrincipalAxes",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 
