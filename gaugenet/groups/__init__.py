@@ -1,6 +1,8 @@
 """Structure groups, their representations, and field types."""
 
+from gaugenet.groups.composite import DirectSum, Restricted, TensorProduct
 from gaugenet.groups.cyclic import Cyclic
+from gaugenet.groups.decomposition import Decomposition, clebsch_gordan
 from gaugenet.groups.dihedral import Dihedral
 from gaugenet.groups.field_type import Block, FieldType
 from gaugenet.groups.group import FiniteGroup, StructureGroup, group_from_name
@@ -8,7 +10,7 @@ from gaugenet.groups.intertwiner import intertwiners
 from gaugenet.groups.o2 import O2
 from gaugenet.groups.o3 import O3
 from gaugenet.groups.reflection import Reflection
-from gaugenet.groups.representation import Decomposition, DirectSum, Representation, clebsch_gordan
+from gaugenet.groups.representation import Representation
 from gaugenet.groups.so2 import SO2
 from gaugenet.groups.so3 import SO3
 from gaugenet.groups.spherical import spherical_harmonics
@@ -26,9 +28,11 @@ __all__ = [
     "O3",
     "Reflection",
     "Representation",
+    "Restricted",
     "SO2",
     "SO3",
     "StructureGroup",
+    "TensorProduct",
     "Trivial",
     "clebsch_gordan",
     "group_from_name",

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet.groups.composite import DirectSum
 from gaugenet.groups.induced import Induced
 from gaugenet.groups.names import split_name
-from gaugenet.groups.representation import DirectSum, Representation, standard, trivial
+from gaugenet.groups.representation import Representation, standard, trivial
 
 CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4}
 
@@ -168,6 +169,12 @@ class StructureGroup(ABC):
         table = self.elements().to(g).flatten(1)
         return (g.flatten(-2) @ table.T).argmax(-1)
 
+    def couple(
+        self, first: Representation, second: Representation, target: Representation
+    ) -> Float[Tensor, "count target first_second"] | None:
+        """Intertwiners of irreps, first x second -> target, where they are known in closed form; else `None`."""
+        return None
+
     # --- identity -----------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
@@ -234,7 +241,7 @@ def trivial_group(d: int) -> StructureGroup:
 
 @cache
 def group_from_name(name: str) -> StructureGroup:
-    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `Reflection`, `Trivial`, ...; `ValueError` on any other."""
+    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `Trivial`, ...; `ValueError` on any other."""
     from gaugenet import groups
 
     fixed: dict[str, type[StructureGroup]] = {

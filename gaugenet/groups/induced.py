@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups.representation import Representation, trivial
@@ -26,17 +27,18 @@ class Induced(Representation):
     ) -> None:
         self.subgroup = subgroup
         self.rho = trivial(subgroup) if rho is None else rho
-        self._cosets = group.coset_representatives(subgroup)
+        self.cosets: Float[Tensor, "index d d"] = group.coset_representatives(subgroup)
+        """The coset representatives r_i, the identity first; for regular representations the elements."""
         super().__init__(
             group,
             name,
-            len(self._cosets) * self.rho.dim,
+            len(self.cosets) * self.rho.dim,
             self._table_matrix if group.order else self._block_matrix,
             permutation=self.rho.permutation,
         )
 
     def _block_matrix(self, g: Tensor) -> Tensor:
-        cosets = self._cosets.to(g)
+        cosets = self.cosets.to(g)
         h = cosets.mT[:, None] @ g[..., None, None, :, :] @ cosets
         inside = self.subgroup.contains(h)[..., None, None]
         blocks = torch.where(inside, self.rho(h), torch.zeros((), dtype=g.dtype, device=g.device))

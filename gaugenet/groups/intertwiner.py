@@ -19,16 +19,20 @@ def intertwiners(source: Representation, target: Representation) -> Float[Tensor
     """A canonical basis of Hom_G: all matrices A with target(g) A = A source(g) for every g in G.
 
     The basis is the reduced row echelon form of the solution space, so it is the same on every run and machine
-    and, for permutation representations, consists of 0-1 patterns (weight sharing). float64.
+    and, for permutation representations, consists of 0-1 patterns (weight sharing). float64; cached, not to be written.
     """
     same_group(source, target)
     key = (source, target)
     if key not in _INTERTWINERS:
-        _INTERTWINERS[key] = _solve_intertwiners(source, target)
+        from gaugenet.groups.intertwiner_rules import by_structure
+
+        found = by_structure(source, target)
+        _INTERTWINERS[key] = solve_intertwiners(source, target) if found is None else found
     return _INTERTWINERS[key]
 
 
-def _solve_intertwiners(source: Representation, target: Representation) -> Tensor:
+def solve_intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
+    """The same basis from the linear equations of the generators, with no use of how the representations are made."""
     group = source.group
     eye_in = torch.eye(source.dim, dtype=torch.float64)
     eye_out = torch.eye(target.dim, dtype=torch.float64)
@@ -51,21 +55,32 @@ def null_space(constraints: Float[Tensor, "rows n"], *, tol: float = 1e-9) -> Fl
 def row_echelon(rows: Float[Tensor, "count n"], *, tol: float = 1e-7) -> Float[Tensor, "count n"]:
     """Reduced row echelon form of a matrix of full row rank, cleaned of rounding."""
     rows = rows.clone()
-    pivot = 0
-    for column in range(rows.shape[1]):
-        if pivot == len(rows):
+    column = 0
+    for pivot in range(len(rows)):
+        best, column = _next_pivot(rows[pivot:], column, tol)
+        if best is None:
             break
-        best = pivot + int(rows[pivot:, column].abs().argmax())
-        if rows[best, column].abs() < tol:
-            continue
-        rows[[pivot, best]] = rows[[best, pivot]]
+        rows[[pivot, pivot + best]] = rows[[pivot + best, pivot]]
         rows[pivot] /= rows[pivot, column].clone()
         others = rows[:, column].clone()
         others[pivot] = 0
         rows -= others[:, None] * rows[pivot]
-        pivot += 1
+        column += 1
     rounded = rows.round()
     return torch.where((rows - rounded).abs() < 1e-12, rounded, rows)
+
+
+def _next_pivot(rows: Tensor, column: int, tol: float) -> tuple[int | None, int]:
+    """The largest entry of the first column that is not zero: its row and column."""
+    width = 1  # columns of the search, wider and wider: most often the next column is not zero
+    while column < rows.shape[1]:
+        values, best = rows[:, column : column + width].abs().max(0)
+        found = (values >= tol).nonzero()
+        if len(found):
+            offset = int(found[0])
+            return int(best[offset]), column + offset
+        column, width = column + width, 4 * width
+    return None, column
 
 
 def same_group(a: Representation, b: Representation) -> None:

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representation import Representation
-from gaugenet.groups.so3 import SO3, spherical_irrep
+from gaugenet.groups.so3 import SO3, coupled, spherical_irrep
 
 
 class O3(StructureGroup):
     """SO(3) x {1, -1}. Irreps: order and parity, `0e` (the trivial one, named `0`), `0o` (determinant), `1o`, `1e`, ...
 
     The inversion -1 acts by +1 on even (`e`) and by -1 on odd (`o`) irreps. Harmonic polynomials of degree l, and so
-    Y_l, have their natural parity (-1)^l: vectors are `1o`, the matrix itself; pseudo-vectors `1e`; pseudo-scalars `0o`.
+    Y_l, have the natural parity (-1)^l: vectors are `1o`, the matrix itself; pseudo-vectors `1e`; pseudo-scalars `0o`.
     Bases as in `SO3`; all irreps are of real type.
     """
 
@@ -64,6 +64,10 @@ class O3(StructureGroup):
             raise ValueError("O(3) has infinitely many irreps: pass `max_order`.")
         both = [(order, parity) for order in range(max_order + 1) for parity in ("eo", "oe")[order % 2]]
         return [self.irrep(f"{order}{parity}") for order, parity in both]
+
+    def couple(self, first: Representation, second: Representation, target: Representation) -> Tensor:
+        odd = sum(rho.name.endswith("o") for rho in (first, second, target))
+        return coupled(first, second, target, allowed=odd % 2 == 0)
 
     def standard(self) -> Representation:
         return self.irrep("1o")

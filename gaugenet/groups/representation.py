@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -12,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups.intertwiner import intertwiners, same_group
+from gaugenet.groups.intertwiner import intertwiners
 
 if TYPE_CHECKING:
+    from gaugenet.groups.decomposition import Decomposition
     from gaugenet.groups.group import StructureGroup
 
 
@@ -66,6 +65,24 @@ class Representation:
         eye = torch.eye(self.group.d, dtype=algebra.dtype)
         return torch.func.jvp(self._matrix, (eye,), (algebra,))[1]
 
+    @property
+    def endomorphisms(self) -> Float[Tensor, "count n n"]:
+        """A canonical basis of the matrices that commute with every rho(g), see `intertwiners`."""
+        return intertwiners(self, self)
+
+    @property
+    def type(self) -> str:
+        """`real`, `complex` or `quaternionic`: the algebra of endomorphisms of an irrep, of dimension 1, 2 or 4."""
+        if not self.is_irreducible:
+            raise ValueError(f"Expected an irrep, got {self!r}: `decompose` it first.")
+        return {1: "real", 2: "complex", 4: "quaternionic"}[len(self.endomorphisms)]
+
+    @cached_property
+    def is_orthogonal(self) -> bool:
+        """Whether rho(g)^T rho(g) = 1, seen at a few elements."""
+        rho = self(self.group.random_element(4, generator=torch.Generator().manual_seed(0)))
+        return bool((rho.mT @ rho - torch.eye(self.dim, dtype=rho.dtype)).abs().max() < 1e-9)
+
     @cached_property
     def invariants(self) -> Float[Tensor, "count n"]:
         """A canonical basis of the vectors fixed by every rho(g): where a bias may live."""
@@ -78,23 +95,20 @@ class Representation:
         self.group.check_subgroup(subgroup)
         if self.is_trivial:
             return trivial(subgroup)
-        name = f"restricted({self.group.name},{self.name})"
-        return Representation(subgroup, name, self.dim, self._matrix, permutation=self.permutation)
+        from gaugenet.groups.composite import Restricted
+
+        return Restricted(self, subgroup)
 
     def __add__(self, other: Representation) -> Representation:
+        from gaugenet.groups.composite import DirectSum
+
         return DirectSum([self, other])
 
     def tensor(self, other: Representation) -> Representation:
         """The tensor product; index of this factor is the outer one."""
-        same_group(self, other)
-        n = self.dim * other.dim
+        from gaugenet.groups.composite import TensorProduct
 
-        def matrix(g: Tensor) -> Tensor:
-            product = torch.einsum("...ab,...cd->...acbd", self(g), other(g))
-            return product.reshape(*g.shape[:-2], n, n)
-
-        permutation = self.permutation and other.permutation
-        return Representation(self.group, f"({self.name}⊗{other.name})", n, matrix, permutation=permutation)
+        return TensorProduct(self, other)
 
     def decompose(self, max_order: int | None = None) -> Decomposition:
         """Orthogonal change of basis into irreps: `rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho.
@@ -105,24 +119,9 @@ class Representation:
         Raises:
             ValueError: `max_order` is too low.
         """
-        irreps: list[Representation] = []
-        columns = [torch.zeros(self.dim, 0, dtype=torch.float64)]
-        for irrep in self.group.irreps(self._highest_frequency() if max_order is None else max_order):
-            embeddings = _independent_embeddings(irrep, self)
-            irreps += [irrep] * len(embeddings)
-            columns += embeddings
-        basis = torch.cat(columns, dim=1)
-        if basis.shape[1] != self.dim:
-            raise ValueError(
-                f"Found irreps of total dimension {basis.shape[1]} in {self!r} of dimension {self.dim}: "
-                "raise `max_order`."
-            )
-        return Decomposition(irreps, basis)
+        from gaugenet.groups.decomposition import decompose
 
-    def _highest_frequency(self) -> int | None:
-        """The highest order among its irreps, read off the Lie algebra; `None` (no bound) for finite groups."""
-        speeds = [torch.linalg.matrix_norm(self.derivative(x), 2).item() for x in self.group.lie_algebra()]
-        return math.ceil(max(speeds) - 1e-6) if speeds else None
+        return decompose(self, max_order)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Representation) and (self.group, self.name) == (other.group, other.name)
@@ -144,52 +143,6 @@ class Representation:
         return _rebuild, (self.group, self.name)
 
 
-@dataclass(frozen=True, eq=False)
-class Decomposition:
-    """Irreps of a representation, in order, and the orthogonal matrix whose columns embed them."""
-
-    irreps: list[Representation]
-    basis: Float[Tensor, "n n"]
-
-    @property
-    def labels(self) -> list[str]:
-        return [rho.name for rho in self.irreps]
-
-    def __call__(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
-        """The representation put together again: `Q (+)_i rho_i(g) Q^T`."""
-        basis = self.basis.to(g)
-        return basis @ block_diagonal(self.irreps, g) @ basis.T
-
-
-class DirectSum(Representation):
-    """rho_1 + rho_2 + ...: block-diagonal matrices; `ValueError` for none, or for those of different groups."""
-
-    def __init__(self, parts: list[Representation]) -> None:
-        if not parts:
-            raise ValueError("Expected at least one representation in a direct sum.")
-        for part in parts[1:]:
-            same_group(parts[0], part)
-        self.parts = parts
-        super().__init__(
-            parts[0].group,
-            "(" + "⊕".join(p.name for p in parts) + ")",
-            sum(p.dim for p in parts),
-            lambda g: block_diagonal(parts, g),
-            permutation=all(p.permutation for p in parts),
-        )
-
-
-def block_diagonal(parts: list[Representation], g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
-    """rho_1(g), rho_2(g), ... down the diagonal."""
-    dim = sum(p.dim for p in parts)
-    out = g.new_zeros(*g.shape[:-2], dim, dim)
-    start = 0
-    for part in parts:
-        out[..., start : start + part.dim, start : start + part.dim] = part(g)
-        start += part.dim
-    return out
-
-
 def trivial(group: StructureGroup) -> Representation:
     """The trivial representation of any group; named `0` as the irrep of order 0."""
 
@@ -202,23 +155,6 @@ def trivial(group: StructureGroup) -> Representation:
 def standard(group: StructureGroup) -> Representation:
     """rho(g) = g."""
     return Representation(group, "standard", group.d, lambda g: g)
-
-
-def clebsch_gordan(rho: Representation, sigma: Representation) -> Decomposition:
-    """The irreps of rho (x) sigma and the orthogonal matrix of Clebsch-Gordan coefficients that embeds them."""
-    return rho.tensor(sigma).decompose()
-
-
-def _independent_embeddings(irrep: Representation, rho: Representation) -> list[Tensor]:
-    """Isometric embeddings (n, dim) of `irrep` into `rho` with orthogonal images, as many as its multiplicity."""
-    found: list[Tensor] = []
-    for a in intertwiners(irrep, rho):
-        for b in found * 2:  # Gram-Schmidt, twice for full precision
-            a = a - b @ (b.T @ a)
-        scale = (a.T @ a).diagonal().mean()
-        if scale > 1e-12:
-            found.append(a / scale.sqrt())
-    return found
 
 
 @cache

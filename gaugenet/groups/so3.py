@@ -9,6 +9,7 @@ from torch import Tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representation import Representation, trivial
 from gaugenet.groups.spherical import wigner
+from gaugenet.groups.wigner_coupling import wigner_coupling
 
 
 class SO3(StructureGroup):
@@ -58,6 +59,9 @@ class SO3(StructureGroup):
             raise ValueError("SO(3) has infinitely many irreps: pass `max_order`.")
         return [self.irrep(order) for order in range(max_order + 1)]
 
+    def couple(self, first: Representation, second: Representation, target: Representation) -> Tensor:
+        return coupled(first, second, target, allowed=True)
+
     def standard(self) -> Representation:
         return self.irrep(1)
 
@@ -72,6 +76,16 @@ def spherical_irrep(group: StructureGroup, name: str, order: int, *, pseudo: boo
         return d * determinant(g)[..., None, None] if pseudo else d
 
     return Representation(group, name, 2 * order + 1, matrix, order=order)
+
+
+def coupled(first: Representation, second: Representation, target: Representation, *, allowed: bool) -> Tensor:
+    """The intertwiner first x second -> target of irreps, its first non-zero entry 1; none if not `allowed`."""
+    a, b, c = first.order or 0, second.order or 0, target.order or 0
+    if not allowed or not abs(a - b) <= c <= a + b:
+        return torch.zeros(0, target.dim, first.dim * second.dim, dtype=torch.float64)
+    found = wigner_coupling(a, b, c).flatten()
+    leading = found[found.abs() > 1e-9][0]
+    return (found / leading).view(1, target.dim, first.dim * second.dim)
 
 
 def determinant(g: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:

@@ -4,9 +4,9 @@ One basis serves both. Y_l has the 2 l + 1 components
 
     (cos l t, sin l t), (cos (l - 1) t, sin (l - 1) t), ..., (cos t, sin t), 1
 
-times functions of the height z alone, t the longitude about the z axis: the standard real spherical harmonics without
-Condon-Shortley phase, orders m = l, -l, l - 1, -(l - 1), ..., 1, -1, 0. So Y_1(v) = v = (x, y, z), rotations about z act
-by the irreps l, l - 1, ..., 1, 0 of SO(2) down the diagonal, and Y_l of the north pole is (0, ..., 0, 1).
+times functions of the height z alone, t the longitude about z: the standard real spherical harmonics without
+Condon-Shortley phase, orders m = l, -l, l - 1, -(l - 1), ..., 1, -1, 0. So Y_1(v) = v = (x, y, z), rotations about z
+act by the irreps l, l - 1, ..., 1, 0 of SO(2) down the diagonal, and Y_l of the north pole is (0, ..., 0, 1).
 Normalization: |Y_l(v)| = |v|^l, so that Y_l(v) . Y_l(w) is the Legendre polynomial P_l(v . w) on unit vectors.
 """
 
@@ -39,7 +39,7 @@ def harmonics_up_to(v: Float[Tensor, "*points 3"], max_order: int) -> list[Float
 
 
 def wigner(g: Float[Tensor, "*batch 3 3"], order: int) -> Float[Tensor, "*batch dim dim"]:
-    """D^l(g), the irrep of O(3) that harmonic polynomials of degree l turn by: D^0 = 1, D^1(g) = g, D^l(-g) = (-1)^l D^l(g).
+    """D^l(g), the irrep of O(3) by which harmonic polynomials of degree l turn: D^1(g) = g, D^l(-g) = (-1)^l D^l(g).
 
     By D^l = Q_l^T (D^(l-1) x g) Q_l with the isometry Q_l of `coupling`: polynomials of degree l in the entries of g.
     """

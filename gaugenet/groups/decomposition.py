@@ -1,0 +1,80 @@
+"""Disentangling: the irreps of a representation and the orthogonal change of basis that shows them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups.composite import block_diagonal
+from gaugenet.groups.intertwiner import intertwiners
+from gaugenet.groups.representation import Representation
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Irreps of a representation, in order, and the orthogonal matrix Q whose columns embed them.
+
+    `Q^T rho(g) Q` is block diagonal: features `x` become `Q^T x`, fields of the irreps.
+    """
+
+    irreps: list[Representation]
+    basis: Float[Tensor, "n n"]
+
+    @property
+    def labels(self) -> list[str]:
+        return [rho.name for rho in self.irreps]
+
+    def __call__(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
+        """The representation put together again: `Q (+)_i rho_i(g) Q^T`."""
+        basis = self.basis.to(g)
+        return basis @ block_diagonal(self.irreps, g) @ basis.T
+
+
+@lru_cache(maxsize=1024)
+def decompose(rho: Representation, max_order: int | None = None) -> Decomposition:
+    """`rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho, see `Representation.decompose`."""
+    if rho.order is not None and (max_order is None or rho.order <= max_order):
+        return Decomposition([rho], torch.eye(rho.dim, dtype=torch.float64))
+    irreps: list[Representation] = []
+    columns = [torch.zeros(rho.dim, 0, dtype=torch.float64)]
+    missing = rho.dim
+    for irrep in rho.group.irreps(_highest_frequency(rho) if max_order is None else max_order):
+        embeddings = _independent_embeddings(irrep, rho) if irrep.dim <= missing else []
+        irreps += [irrep] * len(embeddings)
+        columns += embeddings
+        missing -= irrep.dim * len(embeddings)
+    if missing:
+        raise ValueError(
+            f"Found irreps of total dimension {rho.dim - missing} in {rho!r} of dimension {rho.dim}: raise `max_order`."
+        )
+    return Decomposition(irreps, torch.cat(columns, dim=1))
+
+
+def clebsch_gordan(rho: Representation, sigma: Representation) -> Decomposition:
+    """The irreps of rho (x) sigma and the orthogonal matrix of Clebsch-Gordan coefficients that embeds them."""
+    return rho.tensor(sigma).decompose()
+
+
+def _highest_frequency(rho: Representation) -> int | None:
+    """The highest order among its irreps, read off the Lie algebra; `None` (no bound) for finite groups."""
+    speeds = [torch.linalg.matrix_norm(rho.derivative(x), 2).item() for x in rho.group.lie_algebra()]
+    return math.ceil(max(speeds) - 1e-6) if speeds else None
+
+
+def _independent_embeddings(irrep: Representation, rho: Representation) -> list[Tensor]:
+    """Isometric embeddings (n, dim) of `irrep` into `rho` with orthogonal images, as many as its multiplicity."""
+    found = torch.zeros(rho.dim, 0, dtype=torch.float64)
+    embeddings: list[Tensor] = []
+    for a in intertwiners(irrep, rho):
+        for _ in range(2):  # Gram-Schmidt, twice for full precision
+            a = a - found @ (found.T @ a)
+        scale = a.square().sum() / irrep.dim
+        if scale > 1e-12:
+            embeddings.append(a / scale.sqrt())
+            found = torch.cat([found, embeddings[-1]], 1)
+    return embeddings
