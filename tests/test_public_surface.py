@@ -23,7 +23,10 @@ PUBLIC = {
         Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 O3 Reflection Representation
         Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
-    "gaugenet.kernels": "AlignedBasis HarmonicBasis KernelBasis KernelSpace Rings",
+    "gaugenet.kernels": """
+        AlignedBasis BandLimit FrequencyBasis GaussianRings HarmonicBasis KernelBasis KernelSpace RadialBasis Rings
+        band_limit
+    """,
     "gaugenet.nn": """
         EquivariantLinear FieldDropout FieldInstanceNorm FieldLayerNorm FourierNonlinearity Gated GaugeConv
         GlobalPool GridConv GridConvTranspose InvariantBias InvariantReadout NormNonlinearity PointwiseNonlinearity

@@ -1,9 +1,21 @@
 """Steerable kernels: which weights the kernel constraint allows."""
 
 from gaugenet.kernels.aligned import AlignedBasis
+from gaugenet.kernels.band_limit import BandLimit, band_limit
 from gaugenet.kernels.basis import KernelBasis
-from gaugenet.kernels.harmonic import HarmonicBasis
+from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.kernel_space import KernelSpace
-from gaugenet.kernels.radial import Rings
+from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 
-__all__ = ["AlignedBasis", "HarmonicBasis", "KernelBasis", "KernelSpace", "Rings"]
+__all__ = [
+    "AlignedBasis",
+    "BandLimit",
+    "FrequencyBasis",
+    "GaussianRings",
+    "HarmonicBasis",
+    "KernelBasis",
+    "KernelSpace",
+    "RadialBasis",
+    "Rings",
+    "band_limit",
+]

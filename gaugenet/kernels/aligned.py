@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Reflection, Representation, Trivial, intertwiners
-from gaugenet.kernels.basis import KernelBasis
+from gaugenet.kernels.basis import KernelBasis, Table
 
 
 class AlignedBasis(KernelBasis):
@@ -25,12 +27,26 @@ class AlignedBasis(KernelBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
         self.rho_in, self.rho_out = rho_in, rho_out
         stabilizer = Trivial() if rho_in.group.orientation_preserving else Reflection()
-        self.coefficients = intertwiners(rho_in.restrict(stabilizer), rho_out.restrict(stabilizer))
+        self.coefficients = Table(lambda: intertwiners(rho_in.restrict(stabilizer), rho_out.restrict(stabilizer)))
+        """`(dim, out, in)`: the matrices A."""
+
+    @property
+    def dim(self) -> int:
+        return len(self.coefficients())
 
     def sample(self, direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points dim out in"]:
         g = alignment(direction)
         out, back = self.rho_out(g), self.rho_in(g).mT
-        return torch.einsum("...op,bpq,...qi->...boi", out, self.coefficients.to(direction), back)
+        return torch.einsum("...op,bpq,...qi->...boi", out, self.coefficients(direction), back)
+
+    def __reduce__(self):
+        return aligned_basis, (self.rho_in, self.rho_out)
+
+
+@lru_cache(maxsize=4096)
+def aligned_basis(rho_in: Representation, rho_out: Representation) -> AlignedBasis:
+    """`AlignedBasis`, solved once."""
+    return AlignedBasis(rho_in, rho_out)
 
 
 def alignment(direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2 2"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -14,22 +15,52 @@ from gaugenet.groups import Representation
 class KernelBasis(ABC):
     """Angular parts B_b of the kernels with `B(g v) = rho_out(g) B(v) rho_in(g)^-1` for all g in G <= O(d).
 
-    A G-steerable kernel is a sum of radial functions times these (the constraint does not mix distances).
+    A G-steerable kernel is a sum of radial functions times these (the constraint does not mix distances). Bases are
+    immutable and shared by all layers, so that copies are the same object.
     """
 
     rho_in: Representation
     rho_out: Representation
-    coefficients: Tensor
-    """What decides the basis, one entry of the first dimension an element; float64."""
 
     @property
+    @abstractmethod
     def dim(self) -> int:
         """Number of basis elements."""
-        return len(self.coefficients)
 
     @abstractmethod
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         """Basis at unit vectors."""
+
+    def __copy__(self) -> KernelBasis:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> KernelBasis:
+        return self
+
+
+class Table:
+    """A fixed float64 or integer tensor, made when it is first asked for, kept once for every precision and device."""
+
+    def __init__(self, make: Callable[[], Tensor]) -> None:
+        self._make = make
+        self._kept: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def __call__(self, like: Tensor | None = None) -> Tensor:
+        """The table in the precision and on the device of `like`; never to be written to."""
+        exact = (torch.float64, torch.device("cpu"))
+        if exact not in self._kept:
+            with torch.inference_mode(False), torch.no_grad():  # what an evaluation makes must serve training
+                self._kept[exact] = self._make()
+        if like is None:
+            return self._kept[exact]
+        table = self._kept[exact]
+        dtype = like.dtype if table.is_floating_point() else table.dtype
+        if torch.compiler.is_compiling():
+            return table.to(like.device, dtype)
+        if (dtype, like.device) not in self._kept:
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept[dtype, like.device] = table.to(like.device, dtype)
+        return self._kept[dtype, like.device]
 
 
 def unit(v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:

@@ -1,63 +1,121 @@
-"""Kernels for any G <= O(d) by the Wigner-Eckart theorem: harmonics times intertwiners."""
+"""Kernels for any compact G <= O(d) by the Wigner-Eckart theorem: harmonics times intertwiners."""
 
 from __future__ import annotations
+
+import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups import O2, Representation, StructureGroup, intertwiners
-from gaugenet.groups.planar import rotation_power
-from gaugenet.kernels.basis import KernelBasis
+from gaugenet.groups import Representation
+from gaugenet.kernels.basis import KernelBasis, Table
+from gaugenet.kernels.frequencies import complete_frequency, pair_frequencies
+from gaugenet.kernels.harmonics import harmonic_representation, harmonics
+from gaugenet.kernels.tensor_operators import tensor_operators
+
+
+class FrequencyBasis(KernelBasis):
+    """`B(v) = sum_i Y_ji(v) A_i` for one angular frequency j and every intertwiner A in Hom_G(Y_j x rho_in, rho_out).
+
+    Elements are orthogonal, and their squared Frobenius norm has mean one over the directions.
+
+    Args:
+        rho_in, rho_out: representations of one compact group G <= O(d), d = 1, 2, 3.
+        frequency: j.
+    """
+
+    def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
+        self.rho_in, self.rho_out, self.frequency = rho_in, rho_out, frequency
+        self.harmonic = harmonic_representation(rho_in.group, frequency)
+        self.coefficients = Table(self._solve)
+        """`(dim, out, harmonics, in)`: the intertwiners A."""
+
+    def _solve(self) -> Float[Tensor, "dim out harmonics in"]:
+        # the mean of Y_ji^2 over the directions is one over their number
+        return tensor_operators(self.rho_in, self.rho_out, self.harmonic) * math.sqrt(self.harmonic.dim)
+
+    @property
+    def dim(self) -> int:
+        return len(self.coefficients())
+
+    def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
+        y = harmonics(direction, self.frequency)
+        return torch.einsum("...h,bohi->...boi", y, self.coefficients(y))
+
+    def expand(
+        self, weight: Float[Tensor, "rings dim mult_out mult_in"]
+    ) -> Float[Tensor, "rings harmonics in mult_in out mult_out"]:
+        """sum_b w_b A_b: what multiplies the harmonics."""
+        return torch.einsum("kbuv,bohi->khivou", weight, self.coefficients(weight))
+
+    def __reduce__(self):
+        return frequency_basis, (self.rho_in, self.rho_out, self.frequency)
+
+
+class RegularFrequencyBasis(FrequencyBasis):
+    """The same kernels from a field of permutations to the regular representation, without tables of size |G|^3.
+
+    By Frobenius reciprocity the component of the output at the identity is any linear function of Y x rho_in, and the
+    others follow: `A_g = A_e (Y x rho_in)(g)^-1`. `rho_in(g)` only permutes the weights.
+    """
+
+    def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
+        super().__init__(rho_in, rho_out, frequency)
+        elements = rho_in.group.elements()
+        scale = math.sqrt(self.harmonic.dim / self.rho_out.dim)
+        self._turn = Table(lambda: scale * self.harmonic(elements))
+        self._index = Table(lambda: rho_in(elements).argmax(-1))
+
+    @property
+    def dim(self) -> int:
+        return self.harmonic.dim * self.rho_in.dim
+
+    def expand(self, weight: Tensor) -> Tensor:
+        n, (rings, _, u, v) = self.rho_in.dim, weight.shape
+        moved = weight.reshape(rings, -1, n, u, v)[
+            :, :, self._index(weight)
+        ]  # (rings, harmonics, out, in, mult_out, mult_in)
+        return torch.einsum("oHh,khoiuv->kHivou", self._turn(weight), moved)
 
 
 class HarmonicBasis(KernelBasis):
-    """`B(v) = sum_i Y_ji(v) A_i` for every angular frequency j and intertwiner A in Hom_G(Y_j x rho_in, rho_out).
+    """The kernels of all frequencies, lowest first.
 
-    Complete and minimal up to the frequency `max_frequency`: the harmonics Y_j span the functions on the sphere and
-    transform under O(d), hence under any of its subgroups (:cite:`lang2021wigner`, Theorem 4.1).
+    Complete and minimal up to `max_frequency`: the harmonics Y_j span the functions on the sphere and transform under
+    O(d), hence under any of its subgroups (:cite:`lang2021wigner`, Theorem 4.1, whose Clebsch-Gordan coefficients and
+    endomorphisms together are the intertwiners). Between irreps of SO(d) and O(d) of orders l and l' only
+    |l - l'| <= j <= l + l' occur.
 
     Args:
-        rho_in, rho_out: representations of one group G <= O(d).
-        max_frequency: highest angular frequency j.
+        rho_in, rho_out: representations of one compact group G <= O(d), d = 1, 2, 3.
+        max_frequency: highest angular frequency j; not needed where finitely many occur (SO(2), O(2), SO(3), O(3)
+            and d = 1).
+
+    Raises:
+        ValueError: a group with infinitely many frequencies and no `max_frequency`.
     """
 
-    def __init__(self, rho_in: Representation, rho_out: Representation, max_frequency: int) -> None:
-        self.rho_in, self.rho_out, self.max_frequency = rho_in, rho_out, max_frequency
-        self.coefficients = torch.cat(self._solve())
+    def __init__(self, rho_in: Representation, rho_out: Representation, max_frequency: int | None = None) -> None:
+        self.rho_in, self.rho_out = rho_in, rho_out
+        limit = complete_frequency(rho_in, rho_out) if max_frequency is None else max_frequency
+        if limit is None:
+            raise ValueError(f"Kernels of {rho_in.group.name} have infinitely many frequencies: pass `max_frequency`.")
+        self.parts = [frequency_basis(rho_in, rho_out, j) for j in pair_frequencies(rho_in, rho_out, limit)]
 
-    def _solve(self) -> list[Tensor]:
-        sizes = [harmonic_dim(j) for j in range(self.max_frequency + 1)]
-        solved = []
-        for j, size in enumerate(sizes):
-            y = harmonic_representation(self.rho_in.group, j)
-            maps = intertwiners(y.tensor(self.rho_in), self.rho_out)
-            full = torch.zeros(len(maps), self.rho_out.dim, sum(sizes), self.rho_in.dim, dtype=torch.float64)
-            start = sum(sizes[:j])
-            full[:, :, start : start + size] = maps.unflatten(-1, (size, self.rho_in.dim))
-            mean_square = full.square().sum((1, 2, 3)) / size  # of the Frobenius norm of B over the circle
-            solved.append(full / mean_square.sqrt()[:, None, None, None])
-        return solved
+    @property
+    def dim(self) -> int:
+        return sum(part.dim for part in self.parts)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
-        y = torch.cat([harmonics(direction, j) for j in range(self.max_frequency + 1)], -1)
-        return torch.einsum("...h,bohi->...boi", y, self.coefficients.to(y))
+        empty = direction.new_zeros(*direction.shape[:-1], 0, self.rho_out.dim, self.rho_in.dim)
+        return torch.cat([empty, *(part.sample(direction) for part in self.parts)], -3)
 
 
-def harmonic_dim(j: int) -> int:
-    """Number of circular harmonics of frequency j."""
-    return 1 if j == 0 else 2
-
-
-def harmonics(direction: Float[Tensor, "*points 2"], j: int) -> Float[Tensor, "*points dim"]:
-    """Y_j = (cos j t, sin j t) at a unit vector (cos t, sin t); (1) for j = 0. `Y_j(g v) = rho_j(g) Y_j(v)` on O(2)."""
-    if j == 0:
-        return torch.ones_like(direction[..., :1])
-    return torch.stack(rotation_power(direction[..., 0], direction[..., 1], j), -1)
-
-
-def harmonic_representation(group: StructureGroup, j: int) -> Representation:
-    """How Y_j turns: the irrep of O(d) of order j, restricted to the group."""
-    if group.d != 2:
-        raise ValueError(f"Expected a group acting on R^2, got {group.name} on R^{group.d}.")
-    return O2().irrep(j).restrict(group)
+@lru_cache(maxsize=4096)
+def frequency_basis(rho_in: Representation, rho_out: Representation, frequency: int) -> FrequencyBasis:
+    """The kernels of one frequency, solved once."""
+    regular = rho_out.group.order is not None and rho_out == rho_out.group.regular()
+    kind = RegularFrequencyBasis if regular and rho_in.permutation else FrequencyBasis
+    return kind(rho_in, rho_out, frequency)

@@ -12,7 +12,7 @@ from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, Tr
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.aligned import alignment
 from gaugenet.kernels.basis import unit
-from gaugenet.kernels.harmonic import harmonics
+from gaugenet.kernels.harmonics import harmonics
 from gaugenet.testing.gauge import outside_elements
 from tests.groups.cases import elements
 from tests.tolerances import SOLVED, relative
@@ -139,8 +139,12 @@ def test_copies_are_the_same_kernels(group, in_spec, out_spec):
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="one structure group"):
         KernelSpace(FieldType(SO2(), "1x0"), FieldType(O2(), "1x0"), rings=2)
-    with pytest.raises(ValueError, match="leave it out"):
-        KernelSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), rings=2, max_frequency=3)
+    with pytest.raises(ValueError, match="one for each of the 2 rings"):
+        KernelSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), rings=2, max_frequency=(0, 1, 2))
+    with pytest.raises(ValueError, match=r"no O\(2\)-steerable kernels from 1x0 to 2x0-: .*Choose other types\."):
+        space(O2(), "1x0", "2x0-")
+    with pytest.raises(ValueError, match=r"up to frequency 1: .*raise `max_frequency`"):
+        KernelSpace(FieldType(Cyclic(6), "1x0"), FieldType(Cyclic(6), "1x3"), rings=2, max_frequency=1)
     with pytest.raises(ValueError, match="`rings`"):
         space(SO2(), "1x0", "1x0", rings=0)
     with pytest.raises(ValueError, match="at least 0"):

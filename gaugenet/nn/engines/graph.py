@@ -13,7 +13,6 @@ from gaugenet.groups import FieldType
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.aligned import alignment
 from gaugenet.kernels.basis import unit
-from gaugenet.kernels.harmonic import harmonics
 from gaugenet.nn.engines.prepared import Domain, derived
 
 
@@ -124,12 +123,8 @@ def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Te
 
 
 def _coefficients(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges columns"]:
-    """w_e phi_k(|v|) Y_j(v / |v|), columns ordered by frequency, ring, component."""
-    v = graph.log_map / graph.edge_radius()[:, None]
-    radial = space.radial(torch.linalg.vector_norm(v, dim=-1)) * graph.weight[:, None]
-    direction = unit(v)
-    parts = [(radial[:, :, None] * harmonics(direction, j)[:, None, :]).flatten(1) for j in space.frequencies]
-    return torch.cat(parts, 1) if parts else radial[:, :0]
+    """w_e c_t(v)."""
+    return space.coefficients(graph.log_map / graph.edge_radius()[:, None]) * graph.weight[:, None]
 
 
 def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entries"]:
