@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.grid import Grid
 from gaugenet.geometry.stencil import Stencil
-from gaugenet.groups import FieldType, group_from_name
+from gaugenet.groups import FieldType, Trivial, group_from_name
+from gaugenet.groups.group import positive
 from gaugenet.kernels import KernelSpace
+from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines
-from gaugenet.nn.engines import grid as grid_engine
+from gaugenet.nn.channel_groups import GroupedLinear, by_group, part_of
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 
@@ -34,9 +36,11 @@ class GaugeConv(nn.Module):
     Args:
         in_type, out_type: field types of one structure group.
         rings: radial functions of the kernel.
-        max_frequency: angular band limit for finite groups, see `KernelSpace`.
+        max_frequency: angular band limit, see `KernelSpace`.
         self_interaction: include K_self.
         bias: include b.
+        groups: number of parts, of equal types, that do not mix, as in `torch.nn.Conv2d`; it divides all
+            multiplicities.
 
     Raises:
         ValueError: types of two groups, features of another size, a domain whose transporters lie in a larger group.
@@ -47,51 +51,64 @@ class GaugeConv(nn.Module):
         in_type: FieldType,
         out_type: FieldType,
         *,
-        rings: int = 2,
-        max_frequency: int | None = None,
+        rings: int | RadialBasis = 2,
+        max_frequency: int | Sequence[int] | None = None,
         self_interaction: bool = True,
         bias: bool = True,
+        groups: int = 1,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.kernels = KernelSpace(in_type, out_type, rings=rings, max_frequency=max_frequency)
-        self.weight = nn.Parameter(torch.empty(self.kernels.num_weights, **factory))
-        self.self_interaction = (
-            EquivariantLinear(in_type, out_type, bias=False, **factory) if self_interaction else None
-        )
+        self.in_type, self.out_type, self.groups = in_type, out_type, positive("groups", groups)
+        in_part, out_part = part_of(in_type, groups, "in_type"), part_of(out_type, groups, "out_type")
+        self.kernels = KernelSpace(in_part, out_part, rings=rings, max_frequency=max_frequency)
+        self.weight = nn.Parameter(torch.empty(groups * self.kernels.num_weights, **factory))
+        self.self_interaction: EquivariantLinear | GroupedLinear | None = None
+        if self_interaction and groups == 1:
+            self.self_interaction = EquivariantLinear(in_type, out_type, bias=False, **factory)
+        elif self_interaction:
+            self.self_interaction = GroupedLinear(in_part, out_part, groups, **factory)
         self.bias = InvariantBias(out_type, **factory) if bias else None
         self._kept = SampledKernels()
         self.reset_parameters()
 
     @property
-    def in_type(self) -> FieldType:
-        return self.kernels.in_type
-
-    @property
-    def out_type(self) -> FieldType:
-        return self.kernels.out_type
+    def group_weights(self) -> Float[Tensor, "groups weights"]:
+        """The weights of each group of channels."""
+        return self.weight.view(self.groups, -1)
 
     def reset_parameters(self) -> None:
         """Outputs of about unit variance from smooth inputs of unit variance."""
         with torch.no_grad():
-            self.kernels.initialize(self.weight)
+            for weight in self.group_weights:
+                self.kernels.initialize(weight)
         for module in (self.self_interaction, self.bias):
             if module is not None:
                 module.reset_parameters()
 
-    def forward(self, x: Float[Tensor, "vertices in"], domain: Any) -> Float[Tensor, "vertices out"]:
-        if isinstance(domain, Grid):
-            self.in_type.check(x)
-            grid_engine.check(self.in_type, x, domain)
-            return grid_engine.convolve(self, x, domain.sliding)
+    def forward(self, x: Float[Tensor, "points in *spatial"], domain: Any) -> Float[Tensor, "points out *spatial"]:
+        self.in_type.check(x)
+        lattice = engines.lattice_engine(domain)
+        if lattice is not None:
+            lattice.check(self.in_type, x, domain)
+            return lattice.convolve(self, x, domain)
         check_domain(self.in_type, x, domain)
-        convolve = engines.select(domain)
-        out = convolve(self.kernels, self.weight, x, domain)
-        if self.self_interaction is not None:
-            out = out + self.self_interaction(x)
+        out = self._convolve_graph(x, domain)
         return out if self.bias is None else self.bias(out)
+
+    def _convolve_graph(self, x: Tensor, domain: Any) -> Tensor:
+        engine = engines.select(domain)
+        if self.groups == 1:
+            out = engine(self.kernels, self.weight, x, domain)
+            return out if self.self_interaction is None else out + self.self_interaction(x)
+
+        def convolve(part: int, x: Tensor) -> Tensor:
+            out = engine(self.kernels, self.group_weights[part], x, domain)
+            return out if self.self_interaction is None else out + self.self_interaction[part](x)  # type: ignore[index]
+
+        return by_group(convolve, x, self)
 
     def sampled(self, stencil: Stencil) -> Sampled:
         """Weight and bias of an ordinary convolution that is this layer on a lattice: `(out, in, *window)`, `(out,)`.
@@ -107,21 +124,22 @@ class GaugeConv(nn.Module):
         return (
             f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, rings={self.kernels.radial.count}"
             + (f", max_frequency={self.kernels.max_frequency}" if self.kernels.max_frequency is not None else "")
+            + (f", groups={self.groups}" if self.groups > 1 else "")
         )
 
 
 def check_domain(field_type: FieldType, x: Tensor, domain: Any) -> None:
-    """Raise `ValueError` unless `x` has one row per point and the domain's transporters act on the field type."""
+    """Raise `ValueError` unless `x` has one row per point and the graph's transporters act on the field type."""
     if not isinstance(domain, engines.Domain):
         raise ValueError(
-            "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`), "
+            "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`, or a Grid), "
             f"got {type(domain).__name__}."
         )
-    field_type.check(x)
     if isinstance(domain, engines.PreparedGraph):
         return
     if x.dim() != 2 or x.shape[0] != domain.num_nodes:
         raise ValueError(f"Expected `x` with one row per point ({domain.num_nodes}), got shape {tuple(x.shape)}.")
     for name in {domain.structure} if isinstance(domain.structure, str) else set(domain.structure):
         if name != field_type.group.name:
-            field_type.group.check_subgroup(group_from_name(name))
+            trivial = name == "Trivial"  # in any dimension
+            field_type.group.check_subgroup(Trivial(domain.log_map.shape[-1]) if trivial else group_from_name(name))

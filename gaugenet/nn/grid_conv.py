@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
 from gaugenet.geometry.stencil import Boundary, Sliding
 from gaugenet.groups import FieldType
+from gaugenet.kernels.band_limit import band_limit
+from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.engines import grid as grid_engine
 
@@ -26,8 +29,8 @@ class GridConv(GaugeConv):
         image, hidden = FieldType(group, "3x0"), FieldType(group, "16xregular")
         network = nn.Sequential(GridConv(image, hidden, kernel_size=5), PointwiseNonlinearity(hidden))
 
-    Same weights and `state_dict` as `GaugeConv` with the same `rings`, which runs on any other space; called as
-    `conv(x, domain)` it is one.
+    Same weights and `state_dict` as `GaugeConv` with the same `rings` and `max_frequency`, which runs on any other
+    space; called as `conv(x, domain)` it is one.
 
     Shapes:
         x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of `torch.nn.Conv2d`.
@@ -45,7 +48,10 @@ class GridConv(GaugeConv):
         spacing: distance of the pixels. Matters only if the same weights are used elsewhere, or if it differs
             between the axes.
         radius: of the ball of neighbours in the window, see `Grid`.
-        rings: radial functions of the kernel; default: as many as pixels from the middle to the edge.
+        rings, max_frequency: radial functions of the kernel and angular band limit. Default: `band_limit(kernel_size)`,
+            Gaussian rings at 1, 2, ... pixels, each with the frequencies that its pixels can hold: a higher one is
+            sampled as a different function in every orientation, and the layer is equivariant on paper only. For
+            windows that are no cubes: linear rings, and the default of `KernelSpace`.
         options: of `GaugeConv`.
 
     Raises:
@@ -64,14 +70,18 @@ class GridConv(GaugeConv):
         boundary: Boundary = "zeros",
         spacing: float | Sequence[float] = 1.0,
         radius: float | None = None,
-        rings: int | None = None,
+        rings: int | RadialBasis | None = None,
+        max_frequency: int | Sequence[int] | None = None,
         **options: Any,
     ) -> None:
         d = in_type.group.d
         check_boundary(boundary)
         example = Grid((1,) * d, spacing=spacing, kernel_size=kernel_size, radius=radius, dilation=dilation)
         size = example.kernel_size
-        super().__init__(in_type, out_type, rings=max(1, max(size) // 2) if rings is None else rings, **options)
+        if rings is None:
+            rings, limits = _default_rings(example)
+            max_frequency = limits if max_frequency is None else max_frequency
+        super().__init__(in_type, out_type, rings=rings, max_frequency=max_frequency, **options)
         self.sliding = Sliding(
             example.stencil,
             counts("stride", stride, d),
@@ -92,7 +102,7 @@ class GridConv(GaugeConv):
             )
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
-        return grid_engine.convolve(self, x, self.sliding)
+        return grid_engine.slide(self, x, self.sliding)
 
     def extra_repr(self) -> str:
         s = self.sliding
@@ -101,6 +111,20 @@ class GridConv(GaugeConv):
             + (f", dilation={s.dilation}" if max(s.dilation) > 1 else "")
             + (f", boundary={s.boundary}" if s.boundary != "zeros" else "")
         )
+
+
+def _default_rings(grid: Grid) -> tuple[int | RadialBasis, Sequence[int] | None]:
+    """Rings and band limits for a window."""
+    size, step = grid.kernel_size, grid.stencil.spacing
+    if min(size) < 3:
+        raise ValueError(
+            f"Expected `kernel_size` of at least 3, got {size}: a window of one pixel has no neighbours, use "
+            "`EquivariantLinear`."
+        )
+    if len(set(size)) > 1 or len(set(step)) > 1 or not math.isclose(grid.radius, size[0] * step[0] / 2):
+        return max(size) // 2, None
+    limit = band_limit(size[0])
+    return limit.rings, limit.max_frequency
 
 
 class GridConvTranspose(GridConv):

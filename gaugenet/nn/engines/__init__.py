@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
 
 from torch import Tensor
 
+from gaugenet.geometry.grid import Grid
 from gaugenet.nn.engines import graph as graph_engine
+from gaugenet.nn.engines import grid as grid_engine
 from gaugenet.nn.engines import reference as reference_engine
 from gaugenet.nn.engines.prepared import Domain, PreparedGraph, derived, membership
 
 Engine = Callable[..., Tensor]
 
 _ENGINES: dict[str, Engine] = {"graph": graph_engine.convolve, "reference": reference_engine.convolve}
+_LATTICES: dict[type, ModuleType] = {Grid: grid_engine}
+"""Engines of spaces whose points all see one stencil: modules with `check(field_type, x, domain)` and
+`convolve(layer, x, domain)`, which computes the whole layer from `layer.sampled(stencil)`."""
+
 _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
@@ -23,6 +31,11 @@ def select(domain: Domain) -> Engine:
     if isinstance(domain, PreparedGraph):
         return graph_engine.convolve
     return _ENGINES[_forced.get() or "graph"]
+
+
+def lattice_engine(domain: Any) -> ModuleType | None:
+    """The engine of a space whose points all see one stencil, `None` for others."""
+    return next((engine for kind, engine in _LATTICES.items() if isinstance(domain, kind)), None)
 
 
 @contextmanager
@@ -37,4 +50,4 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = ["Domain", "PreparedGraph", "derived", "membership", "select", "use_engine"]
+__all__ = ["Domain", "PreparedGraph", "derived", "lattice_engine", "membership", "select", "use_engine"]

@@ -13,6 +13,7 @@ from torch import Tensor
 from gaugenet.geometry.grid import Grid
 from gaugenet.geometry.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
+from gaugenet.nn.channel_groups import grouped_order
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
@@ -22,26 +23,49 @@ _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose
 
 
 def convolve(
-    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
+    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], grid: Grid
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The whole layer, K_self and bias included, as one convolution of PyTorch's."""
+    return slide(layer, x, grid.sliding)
+
+
+def slide(
+    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
+) -> Float[Tensor, "batch out *out_spatial"]:
+    """The layer with its stencil sliding over an array of any size."""
+    if sliding.boundary != "zeros":
+        x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
+    if layer.groups == 1:
+        return _convolution(x, *layer.sampled(sliding.stencil), sliding, 1)
     kernel, bias = layer.sampled(sliding.stencil)
-    if sliding.output_padding is not None:
-        return _convolve_transposed(kernel, bias, x, sliding)
-    if sliding.boundary == "zeros":
-        return _CONVOLUTIONS[sliding.d](x, kernel, bias, sliding.stride, sliding.padding, sliding.dilation)
-    x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
-    return _CONVOLUTIONS[sliding.d](x, kernel, bias, sliding.stride, 0, sliding.dilation)
+    order = grouped_order(layer.out_type, layer.groups).to(x.device)
+    y = _convolution(
+        x[:, grouped_order(layer.in_type, layer.groups).to(x.device)],
+        kernel,
+        None if bias is None else bias[order],
+        sliding,
+        layer.groups,
+    )
+    return y[:, order.argsort()]
 
 
-def _convolve_transposed(kernel: Tensor, bias: Tensor | None, x: Tensor, sliding: Sliding) -> Tensor:
+def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:
+    if sliding.output_padding is None:
+        padding = sliding.padding if sliding.boundary == "zeros" else 0
+        return _CONVOLUTIONS[sliding.d](x, kernel, bias, sliding.stride, padding, sliding.dilation, groups)
+    flipped = transposed_kernel(kernel, sliding, groups)
+    options = (sliding.stride, sliding.padding, sliding.output_padding, groups, sliding.dilation)
+    return _TRANSPOSED[sliding.d](x, flipped, bias, *options)
+
+
+def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
     """The kernel as seen from the target; PyTorch's transposed convolution scatters from the source, hence the flip.
 
     A target sees one in prod(stride) cells of its window, each of which is so much larger.
     """
-    flipped = math.prod(sliding.stride) * kernel.flip(tuple(range(2, kernel.dim()))).transpose(0, 1)
-    options = (sliding.stride, sliding.padding, sliding.output_padding, 1, sliding.dilation)
-    return _TRANSPOSED[sliding.d](x, flipped, bias, *options)
+    spatial = tuple(range(2, kernel.dim()))
+    by_part = kernel.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return math.prod(sliding.stride) * by_part.flip(spatial)
 
 
 def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:

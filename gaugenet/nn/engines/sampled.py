@@ -46,7 +46,7 @@ class SampledKernels:
         self._entries: dict[Stencil, _Entry] = {}
 
     def get(self, layer: GaugeConv, stencil: Stencil) -> Sampled:
-        parameters = list(layer.parameters())
+        parameters: list[Tensor] = list(layer.parameters())
         if not _may_keep(layer, parameters):
             self._entries.clear()
             return _sampled(layer, stencil)
@@ -59,7 +59,7 @@ class SampledKernels:
         return entry.value
 
 
-def _may_keep(layer: nn.Module, parameters: list[Tensor]) -> bool:
+def _may_keep(layer: GaugeConv, parameters: list[Tensor]) -> bool:
     """In evaluation mode, unless gradients are wanted, code is being traced, or the parameters are computed."""
     if layer.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
@@ -75,7 +75,8 @@ def _stamp(p: Tensor) -> tuple:
 def _sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
     """Kernel with K_self in the middle, and bias, in the precision of the layer."""
     with torch.autocast(layer.weight.device.type, enabled=False):
-        kernel = sample(layer.kernels, widened(layer.weight), stencil)
+        weights = widened(layer.group_weights)
+        kernel = torch.cat([sample(layer.kernels, w, stencil) for w in weights])
         if layer.self_interaction is not None:
             kernel[..., stencil.centre] += layer.self_interaction.matrix()
         bias = None if layer.bias is None else layer.bias.vector()

@@ -1,0 +1,53 @@
+"""Channel groups: a convolution that mixes the fields of a part only, as `groups` of `torch.nn.Conv2d`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType
+from gaugenet.nn.linear import EquivariantLinear
+
+
+def part_of(field_type: FieldType, groups: int, name: str) -> FieldType:
+    """The fields of one group: the same blocks with multiplicities divided by `groups`."""
+    for b in field_type.blocks:
+        if b.multiplicity % groups:
+            raise ValueError(f"Expected multiplicities of `{name}` that `groups` = {groups} divides, got {field_type}.")
+    return FieldType(field_type.group, [(b.representation, b.multiplicity // groups) for b in field_type.blocks])
+
+
+def grouped_order(field_type: FieldType, groups: int) -> Int[Tensor, "size"]:
+    """Channels in the order group, block, component, field: what lies together in memory in a grouped convolution."""
+    channels = torch.arange(field_type.size)
+    parts = [channels[b.slice].view(b.representation.dim, groups, -1).transpose(0, 1) for b in field_type.blocks]
+    return torch.cat([p.flatten(1) for p in parts], 1).flatten() if parts else channels
+
+
+def by_group(
+    convolve: Callable[[int, Tensor], Tensor], x: Float[Tensor, "points in *spatial"], layer: Any
+) -> Float[Tensor, "points out *spatial"]:
+    """`convolve(a, channels of group a)` for every group a, put together in the layout of the layer's `out_type`."""
+    order = grouped_order(layer.in_type, layer.groups).to(x.device)
+    parts = x[:, order].chunk(layer.groups, 1)
+    out = torch.cat([convolve(a, part) for a, part in enumerate(parts)], 1)
+    return out[:, grouped_order(layer.out_type, layer.groups).argsort().to(x.device)]
+
+
+class GroupedLinear(nn.ModuleList):
+    """An `EquivariantLinear` for each group of channels."""
+
+    def __init__(self, in_part: FieldType, out_part: FieldType, groups: int, **factory) -> None:
+        super().__init__(EquivariantLinear(in_part, out_part, bias=False, **factory) for _ in range(groups))
+
+    def reset_parameters(self) -> None:
+        for part in self:
+            part.reset_parameters()
+
+    def matrix(self) -> Float[Tensor, "out in_of_group"]:
+        """The matrices of all groups below each other."""
+        return torch.cat([part.matrix() for part in self])
