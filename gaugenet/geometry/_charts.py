@@ -1,9 +1,9 @@
 """Where the vertices of an icosphere lie in its five charts, and which are neighbours: integers only.
 
-Chart c is a parallelogram of n x 2n cells, n = 2^level. Cell (i, j) lies at i a_0 + j a_2 in the hexagonal lattice whose
-vectors a_k point at 60 k degrees, counter-clockwise about the outward normal. Charts follow one another eastwards; the
-south pole is cell (n, 0) of every chart, the north pole cell (0, 2n), and the other corners of the icosahedron are the
-cells (0, 0), in the south, and (0, n), in the north.
+Chart c is a parallelogram of n x 2n cells, n = 2^level. Cell (i, j) lies at i a_0 + j a_2 in the hexagonal lattice
+whose vectors a_k point at 60 k degrees, counter-clockwise about the outward normal. Charts follow one another
+eastwards; the south pole is cell (n, 0) of every chart, the north pole cell (0, 2n), and the other corners of the
+icosahedron are the cells (0, 0), in the south, and (0, n), in the north.
 """
 
 from __future__ import annotations

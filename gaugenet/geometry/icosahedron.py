@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
 from typing import Literal
@@ -14,7 +15,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.geometry import _charts
+from gaugenet.geometry._icosahedral_graph import REACH, geodesic_graph, hexagonal_graph
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.stencil import Stencil, centred_indices
 from gaugenet.groups.cyclic import Cyclic
 from gaugenet.groups.group import StructureGroup
 
@@ -44,18 +47,21 @@ class Icosphere:
         projection: `recursive`, each subdivision normalised to the sphere (hexagonal cells differ in area by up to
             1.30), or `planar`, flat faces projected from the centre (1.96).
 
+        stride: 2 computes the output at the vertices of the next coarser level only, see `strided`.
+
     Raises:
-        ValueError: a level that is no integer from 0 to 12, an unknown projection.
+        ValueError: a level that is no integer from 0 to 12, an unknown projection, a stride that the level has not.
     """
 
-    def __init__(self, level: int, *, projection: Projection = "recursive") -> None:
+    def __init__(self, level: int, *, projection: Projection = "recursive", stride: int = 1) -> None:
         if not isinstance(level, Integral) or isinstance(level, bool) or not 0 <= level <= 12:
             raise ValueError(f"Expected `level` to be an integer from 0 to 12, got {level!r}.")
         if projection not in ("recursive", "planar"):
             raise ValueError(f"Unknown projection {projection!r}: expected `recursive` or `planar`.")
-        self.level, self.projection = int(level), projection
+        if stride not in ((1, 2) if level else (1,)):
+            raise ValueError(f"Expected `stride` 1, or 2 above level 0, got {stride!r} at level {level}.")
+        self.level, self.projection, self.stride = int(level), projection, int(stride)
         self.n = 2**self.level
-        self._views: dict[object, object] = {}
 
     # --- vertices ---------------------------------------------------------------------------------------------------
 
@@ -115,8 +121,8 @@ class Icosphere:
     def frame(self) -> Float[Tensor, "vertices 3 2"]:
         """Columns are the axes of the chart frames in space: the first points at the neighbour in direction 0.
 
-        Directions to neighbours on the sphere are not exact multiples of 60 degrees: the frame is the rotation that fits
-        them best, so that it turns by multiples of 60 degrees under the rotations of the icosahedron.
+        Directions to neighbours on the sphere are not exact multiples of 60 degrees: the frame is the rotation that
+        fits them best, so that it turns by multiples of 60 degrees under the rotations of the icosahedron.
         """
         table = _charts.neighbors(self.level)
         pos = self.pos.numpy()
@@ -130,6 +136,37 @@ class Icosphere:
         first /= np.linalg.norm(first, axis=-1, keepdims=True)
         return torch.from_numpy(np.stack([first, np.cross(pos, first)], -1))
 
+    def gauge_graph(
+        self,
+        group: StructureGroup,
+        *,
+        connection: Connection = "hexagonal",
+        radius: float | None = None,
+        mean_neighbors: float | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> GaugeGraph:
+        """The neighbourhoods of all vertices, in vertex order and in the frames `frame`.
+
+        Args:
+            group: the structure group of the features.
+            connection: `hexagonal`, six neighbours at exact multiples of 60 degrees and transport in C_6, what the
+                charts compute; or `levi_civita`, the true logarithmic maps and transport of the sphere, without
+                singular points, for SO(2) and O(2).
+            radius: of geodesic neighbourhoods, in radians; `levi_civita` only. Default: the nearest vertices.
+            mean_neighbors: instead of `radius`.
+            dtype: of all floating-point tensors.
+
+        Raises:
+            ValueError: a group that does not contain the transporters, options that the connection does not have.
+        """
+        if connection == "levi_civita":
+            return geodesic_graph(self, group, radius, mean_neighbors, dtype)
+        if connection != "hexagonal":
+            raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
+        if radius is not None or mean_neighbors is not None:
+            raise ValueError("The hexagonal connection takes no `radius` and no `mean_neighbors`.")
+        return hexagonal_graph(self, group, dtype)
+
     # --- levels -----------------------------------------------------------------------------------------------------
 
     def coarser(self, levels: int = 1) -> Icosphere:
@@ -139,6 +176,15 @@ class Icosphere:
     def finer(self, levels: int = 1) -> Icosphere:
         """The icosphere of a higher level."""
         return icosphere(self.level + levels, self.projection)
+
+    def strided(self) -> Icosphere:
+        """This icosphere as the domain of a convolution whose output lives on `coarser()`."""
+        return icosphere(self.level, self.projection, 2)
+
+    @property
+    def out(self) -> Icosphere:
+        """Where the output of a convolution lives."""
+        return self if self.stride == 1 else self.coarser()
 
     @cached_property
     def coarse_vertices(self) -> Int[Tensor, "coarse"]:
@@ -166,19 +212,42 @@ class Icosphere:
         return x.flatten(-2)[..., : self.num_vertices]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Icosphere) and (self.level, self.projection) == (other.level, other.projection)
+        return isinstance(other, Icosphere) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash((self.level, self.projection))
+        return hash(self._key())
+
+    def _key(self) -> tuple[int, str, int]:
+        return self.level, self.projection, self.stride
 
     def __repr__(self) -> str:
-        return f"Icosphere({self.level}" + (")" if self.projection == "recursive" else ", projection='planar')")
+        projection = "" if self.projection == "recursive" else f", projection={self.projection!r}"
+        return f"Icosphere({self.level}{projection}{'' if self.stride == 1 else ', stride=2'})"
 
 
 @lru_cache(maxsize=32)
-def icosphere(level: int, projection: Projection = "recursive") -> Icosphere:
+def icosphere(level: int, projection: Projection = "recursive", stride: int = 1) -> Icosphere:
     """The icosphere of a level, the same object on every call."""
-    return Icosphere(level, projection=projection)
+    return Icosphere(level, projection=projection, stride=stride)
+
+
+@dataclass(frozen=True)
+class HexagonalStencil(Stencil):
+    """The six neighbours of a vertex in a chart, as cells of a 3 x 3 window; two of its cells are outside."""
+
+    window = (3, 3)
+
+    @property
+    def offsets(self) -> Float[Tensor, "cells 2"]:
+        index = centred_indices(self.window)
+        axes = Cyclic(6).elements()[[0, 2], :, 0]
+        return index @ axes / REACH
+
+    @property
+    def weights(self) -> Float[Tensor, "cells"]:
+        inside = torch.zeros(self.window, dtype=torch.float64)
+        inside[_charts.RING[:, 0] + 1, _charts.RING[:, 1] + 1] = 1
+        return inside.flatten() / 7
 
 
 def _icosahedron() -> Float[ndarray, "charts 2 3 3"]:

@@ -11,6 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from gaugenet.geometry.grid import Grid
+from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.nn.engines import charts as charts_engine
 from gaugenet.nn.engines import graph as graph_engine
 from gaugenet.nn.engines import grid as grid_engine
 from gaugenet.nn.engines import reference as reference_engine
@@ -19,7 +21,7 @@ from gaugenet.nn.engines.prepared import Domain, PreparedGraph, derived, members
 Engine = Callable[..., Tensor]
 
 _ENGINES: dict[str, Engine] = {"graph": graph_engine.convolve, "reference": reference_engine.convolve}
-_LATTICES: dict[type, ModuleType] = {Grid: grid_engine}
+_LATTICES: dict[type, ModuleType] = {Grid: grid_engine, Icosphere: charts_engine}
 """Engines of spaces whose points all see one stencil: modules with `check(field_type, x, domain)` and
 `convolve(layer, x, domain)`, which computes the whole layer from `layer.sampled(stencil)`."""
 

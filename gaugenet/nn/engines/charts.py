@@ -1,0 +1,119 @@
+"""The `charts` engine: one ordinary convolution of the stacked charts of an icosphere, then its sides and corners."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry._charts import RING
+from gaugenet.geometry.icosahedron import HexagonalStencil, Icosphere
+from gaugenet.groups import Cyclic, FieldType
+from gaugenet.nn.engines._chart_conv import chart_conv
+from gaugenet.nn.engines._chart_edges import CORNER, PROJECT, SUBTRACT, SideEdges, side_edges
+
+if TYPE_CHECKING:
+    from gaugenet.nn.conv import GaugeConv
+
+
+def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Float[Tensor, "..."]:
+    """The whole layer, K_self and bias included; features in vertex order or in the chart layout."""
+    if layer.groups > 1:
+        raise ValueError(f"An icosphere takes no channel groups, got groups={layer.groups}: use its `gauge_graph`.")
+    kernel, bias = layer.sampled(HexagonalStencil())
+    kernel, bias = kernel.to(x.dtype), None if bias is None else bias.to(x.dtype)
+    edges = _edges(sphere.level, sphere.stride, x.device)
+    sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
+    x_charts = as_charts(x, sphere)
+    charts = chart_conv(x_charts, kernel, bias, sides, edges.source, edges.target, edges.counts, sphere.stride)
+    return charts if x.dim() == 4 else from_charts(charts, x.dim(), sphere.out)
+
+
+def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels rows columns"]:
+    """Features in any layout -> chart layout, channels last in memory."""
+    if x.dim() == 4:
+        return x
+    rows, columns = sphere.chart_shape
+    by_vertex = x[None] if x.dim() == 2 else x.transpose(1, 2)
+    padded = F.pad(by_vertex, (0, 0, 0, rows * columns - sphere.num_vertices))
+    return padded.unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+
+
+def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, sphere: Icosphere) -> Tensor:
+    """Chart layout -> vertex order, `(V, C)` for `dim` 2 and `(B, C, V)` for 3."""
+    by_vertex = x.permute(0, 2, 3, 1).flatten(1, 2)[:, : sphere.num_vertices]
+    return by_vertex[0] if dim == 2 else by_vertex.transpose(1, 2)
+
+
+def check(field_type: FieldType, x: Tensor, sphere: Icosphere) -> None:
+    """Raise `ValueError` unless `x` is a field on the icosphere whose type turns by 60 degrees."""
+    v = sphere.num_vertices
+    shapes = {2: (v,), 3: (v,), 4: sphere.chart_shape}
+    found = x.shape[:1] if x.dim() == 2 else x.shape[2:]
+    if x.dim() not in shapes or tuple(found) != shapes[x.dim()]:
+        raise ValueError(
+            f"Expected `x` of shape ({v}, C) or (B, C, {v}) in vertex order, or (B, C, {sphere.chart_shape[0]}, "
+            f"{sphere.chart_shape[1]}) in charts of {sphere!r}, got {tuple(x.shape)}."
+        )
+    field_type.group.check_subgroup(Cyclic(6))
+
+
+@torch.compiler.assume_constant_result
+def _edges(level: int, stride: int, device: torch.device) -> SideEdges:
+    with torch.inference_mode(False):
+        return side_edges(level, stride, device)
+
+
+def side_matrices(
+    kernel: Float[Tensor, "out in 3 3"], in_type: FieldType, out_type: FieldType, edges: SideEdges
+) -> Float[Tensor, "groups out in"]:
+    """The matrix of each group of edges, see `_chart_edges`."""
+    inputs = _block_matrices(in_type, kernel.dtype, kernel.device)
+    outputs = _block_matrices(out_type, kernel.dtype, kernel.device)
+    taps = kernel[:, :, TAPS[:, 0], TAPS[:, 1]].permute(2, 0, 1)
+    matrices = taps[[k for k, _, _ in edges.kinds]]
+    parts = []
+    for matrix, (_, left, right) in zip(matrices, edges.kinds):
+        if right:
+            matrix = _multiply(matrix.T, in_type, [m[right].T for m in inputs]).T
+        if left == CORNER:
+            matrix = _multiply(matrix, out_type, [m[PROJECT] * CORNER_SHARE for m in outputs])
+        parts.append(-matrix if left == SUBTRACT else matrix)
+    return torch.stack(parts)
+
+
+TAPS = np.concatenate([RING, [(0, 0)]]) + 1
+"""Cells of the window: the six directions, and the vertex itself."""
+
+CORNER_SHARE = 7 / 6
+"""Weight of a neighbour at a corner, one of six cells, over that elsewhere, one of seven."""
+
+
+def _multiply(
+    matrix: Float[Tensor, "size columns"], field_type: FieldType, blocks: list[Float[Tensor, "dim dim"]]
+) -> Float[Tensor, "size columns"]:
+    """The block matrices, one for each block of the type, times a matrix with the rows of a field."""
+    parts = [
+        (rho @ matrix[b.slice].unflatten(0, (b.representation.dim, -1)).flatten(1)).view(b.size, -1)
+        for b, rho in zip(field_type.blocks, blocks, strict=True)
+    ]
+    return torch.cat(parts) if parts else matrix
+
+
+@torch.compiler.assume_constant_result
+def _block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+    with torch.no_grad(), torch.inference_mode(False):
+        return _turned_blocks(field_type, dtype, device)
+
+
+@lru_cache(maxsize=256)
+def _turned_blocks(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+    """For each block rho of the six rotations by 60 degrees, and their mean: the projection on the invariants."""
+    rotations = Cyclic(6).elements()
+    values = [b.representation(rotations) for b in field_type.blocks]
+    return [torch.cat([rho, rho.mean(0, keepdim=True)]).to(device, dtype) for rho in values]
