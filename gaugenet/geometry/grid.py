@@ -76,10 +76,10 @@ class Grid:
     def __init__(
         self,
         shape: Sequence[int],
-        *,
         spacing: Lengths = 1.0,
         boundary: str = "zeros",
         group: StructureGroup | None = None,
+        *,
         kernel_size: Counts | None = None,
         radius: float | None = None,
         dilation: Counts = 1,
