@@ -10,33 +10,38 @@ from __future__ import annotations
 
 import torch
 
-from gaugenet.groups import SO2, FieldType
+from gaugenet.groups import SO2, SO3, FieldType
 from gaugenet.nn import FourierNonlinearity, Gated, NormNonlinearity
 
-POINTS = 20000
-SAMPLES = (5, 7, 15, 21, 31, 61, 101)
+POINTS = 2000
+SPACES = {
+    "circle": (FieldType(SO2(), "4x0 + 4x1 + 4x2"), (5, 7, 15, 21, 31, 61, 101)),
+    "sphere": (FieldType(SO3(), "4x0 + 4x1 + 4x2"), (5, 8, 12, 18, 22, 30)),
+    "rotations": (FieldType(SO3(), "1x0 + 3x1 + 5x2"), (5, 8, 10, 12, 16, 18)),
+}
+"""Types and samples by the space on which their functions live."""
 
 
 def gauge_error(layer: torch.nn.Module, *, scale: float = 1.0, seed: int = 0) -> float:
     """RMS of layer(g x) - g layer(x) over RMS of layer(x)."""
     generator = torch.Generator().manual_seed(seed)
     x = scale * torch.randn(POINTS, layer.in_type.size, generator=generator, dtype=torch.float64)
-    g = SO2().random_element(POINTS, generator=generator)
+    g = layer.in_type.group.random_element(POINTS, generator=generator)
     expected = layer.out_type.transform(g, layer(x))
     got = layer(layer.in_type.transform(g, x))
     return ((got - expected).square().mean() / expected.square().mean()).sqrt().item()
 
 
 def main() -> None:
-    field_type = FieldType(SO2(), "4x0 + 4x1 + 4x2")
-    print(f"{'':24}" + "".join(f"{n:>10}" for n in SAMPLES) + "  samples")
-    for scale in (0.2, 1.0, 10.0):
-        for activation in ("relu", "gelu", "silu", "elu", "tanh"):
-            layers = [FourierNonlinearity(field_type, activation=activation, samples=n).double() for n in SAMPLES]
-            errors = "".join(f"{gauge_error(layer, scale=scale):10.1e}" for layer in layers)
-            print(f"{f'Fourier {activation}, scale {scale:g}':24}{errors}")
-    for exact in (Gated(field_type), NormNonlinearity(field_type).double()):
-        print(f"{type(exact).__name__:24}{gauge_error(exact):10.1e}")
+    for space, (field_type, counts) in SPACES.items():
+        print(f"{space:24}" + "".join(f"{n:>10}" for n in counts) + "  samples")
+        for scale in (0.2, 1.0, 10.0):
+            for activation in ("relu", "gelu", "silu", "elu", "tanh"):
+                layers = [FourierNonlinearity(field_type, activation=activation, samples=n).double() for n in counts]
+                errors = "".join(f"{gauge_error(layer, scale=scale):10.1e}" for layer in layers)
+                print(f"{f'Fourier {activation}, scale {scale:g}':24}{errors}")
+        for exact in (Gated(field_type), NormNonlinearity(field_type).double()):
+            print(f"{type(exact).__name__:24}{gauge_error(exact):10.1e}")
 
 
 if __name__ == "__main__":

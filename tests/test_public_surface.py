@@ -20,17 +20,19 @@ PUBLIC = {
         data geometry groups kernels models nn tasks testing viz
     """,
     "gaugenet.groups": """
-        Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup O2 O3 Reflection Representation
-        Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup MatrixGroup O2 O3 Polyhedral Reflection
+        Representation Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name
+        intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit FrequencyBasis GaussianRings HarmonicBasis KernelBasis KernelSpace RadialBasis Rings
         band_limit
     """,
     "gaugenet.nn": """
-        EquivariantLinear FieldDropout FieldInstanceNorm FieldLayerNorm FourierNonlinearity Gated GaugeConv
-        GlobalPool GridConv GridConvTranspose InvariantBias InvariantReadout NormNonlinearity PointwiseNonlinearity
-        Pool PreparedGraph ResidualBlock Unpool prepare use_engine
+        Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm FieldLayerNorm
+        FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GroupPool HarmonicEmbedding
+        InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
+        ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare use_engine
     """,
     "gaugenet.models": "Augmented BestScore Canonicalized GroupAveraged MeshUNet Pose PrincipalAxes",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

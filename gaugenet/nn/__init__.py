@@ -1,19 +1,28 @@
 """Gauge-equivariant layers: the same layer on every space."""
 
 from gaugenet.nn.block import ResidualBlock
+from gaugenet.nn.change import Disentangle, Restrict
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
+from gaugenet.nn.embedding import HarmonicEmbedding
 from gaugenet.nn.engines import PreparedGraph, use_engine
+from gaugenet.nn.fourier import FourierNonlinearity
+from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
-from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated, NormNonlinearity, PointwiseNonlinearity
-from gaugenet.nn.normalization import FieldInstanceNorm, FieldLayerNorm
-from gaugenet.nn.pooling import GlobalPool, Pool, Unpool
+from gaugenet.nn.mlp import EquivariantMLP
+from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
+from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
+from gaugenet.nn.pooling import Pool, Unpool
 from gaugenet.nn.prepare import prepare
-from gaugenet.nn.readout import InvariantReadout
+from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
+from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 __all__ = [
+    "Disentangle",
     "EquivariantLinear",
+    "EquivariantMLP",
+    "FieldBatchNorm",
     "FieldDropout",
     "FieldInstanceNorm",
     "FieldLayerNorm",
@@ -23,14 +32,20 @@ __all__ = [
     "GlobalPool",
     "GridConv",
     "GridConvTranspose",
+    "GroupPool",
+    "HarmonicEmbedding",
     "InvariantBias",
     "InvariantReadout",
     "NormNonlinearity",
+    "NormPool",
     "PointwiseNonlinearity",
     "Pool",
     "PreparedGraph",
     "ResidualBlock",
+    "Restrict",
+    "TensorProductNonlinearity",
     "Unpool",
+    "VectorFieldNonlinearity",
     "prepare",
     "use_engine",
 ]

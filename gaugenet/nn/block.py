@@ -6,11 +6,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
+from gaugenet.nn.activations import make_nonlinearity
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.engines import Domain
 from gaugenet.nn.linear import EquivariantLinear
-from gaugenet.nn.nonlinearity import FourierNonlinearity, Gated
 from gaugenet.nn.normalization import FieldLayerNorm
 
 
@@ -26,8 +26,8 @@ class ResidualBlock(nn.Module):
         field_type: type of the features.
         rings: radial functions of the convolution.
         expansion: width of the perceptron relative to the features.
-        nonlinearity: `gated` or `fourier`.
-        samples: angles of the Fourier nonlinearity.
+        nonlinearity: `gated`, `norm`, `fourier`, `pointwise` or `tensor_product`.
+        samples: of the Fourier nonlinearity, see there.
         dropout: probability to drop a field.
         max_frequency: angular band limit of the convolution for finite groups, see `KernelSpace`.
     """
@@ -39,20 +39,15 @@ class ResidualBlock(nn.Module):
         rings: int = 2,
         expansion: int = 2,
         nonlinearity: str = "gated",
-        samples: int = 21,
+        samples: int | None = None,
         dropout: float = 0.0,
         max_frequency: int | None = None,
     ) -> None:
         super().__init__()
         self.in_type = self.out_type = field_type
         hidden = field_type * expansion
-        self.act: Gated | FourierNonlinearity
-        if nonlinearity == "gated":
-            self.act = Gated(hidden)
-        elif nonlinearity == "fourier":
-            self.act = FourierNonlinearity(hidden, samples=samples)
-        else:
-            raise ValueError(f"Unknown nonlinearity {nonlinearity!r}: expected `gated` or `fourier`.")
+        options = {"samples": samples} if nonlinearity == "fourier" else {}
+        self.act = make_nonlinearity(nonlinearity, hidden, **options)
         self.conv = GaugeConv(field_type, field_type, rings=rings, max_frequency=max_frequency)
         self.norm = FieldLayerNorm(field_type)
         self.expand = EquivariantLinear(field_type, self.act.in_type)

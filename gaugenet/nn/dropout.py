@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
+from gaugenet.nn.engines import membership
 
 
 class FieldDropout(nn.Module):
-    """In training, each field is zeroed at each point with probability `p`, all its components together, and the rest
-    scaled by 1 / (1 - p).
+    """In training, fields are zeroed with probability `p`, with all their components, the rest scaled by 1 / (1 - p).
+
+    Shapes:
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)`, domain: needed for whole fields on graphs -> the
+            same.
 
     Equivariance: exact for a given mask, which does not depend on the gauge.
 
-    Shapes:
-        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
+    Args:
+        field_type: type of the features.
+        p: probability to drop a field.
+        whole: drop a field everywhere in a sample (a graph, an image) instead of at each point (pixel) anew.
+
+    Raises:
+        ValueError: no probability below 1; whole fields of a graph without the graph.
     """
 
-    def __init__(self, field_type: FieldType, p: float = 0.1) -> None:
+    def __init__(self, field_type: FieldType, p: float = 0.1, *, whole: bool = False) -> None:
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"Expected a dropout probability 0 <= p < 1, got {p}.")
         self.in_type = self.out_type = field_type
-        self.p = p
+        self.p, self.whole = p, whole
 
-    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
+    def forward(
+        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+    ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if not self.training or self.p == 0:
             return x
-        parts = []
+        kept = self._kept(x, domain).unsqueeze(1) / (1 - self.p)
+        parts, start = [], 0
         for b in self.in_type.blocks:
-            shape = (x.shape[0], 1, b.multiplicity, *x.shape[2:])
-            keep = torch.rand(shape, device=x.device, dtype=x.dtype) >= self.p
-            parts.append((b.split(x) * keep / (1 - self.p)).flatten(1, 2))
+            parts.append((b.split(x) * kept[:, :, start : start + b.multiplicity]).flatten(1, 2))
+            start += b.multiplicity
         return torch.cat(parts, 1) if parts else x
 
+    def _kept(self, x: Tensor, domain: Any) -> Float[Tensor, "points fields *spatial"]:
+        """1 for fields that stay, 0 for those that go."""
+        points, spatial = x.shape[0], x.shape[2:]
+        batch = None
+        if self.whole and x.dim() > 2:
+            spatial = torch.Size([1] * len(spatial))
+        elif self.whole:
+            if domain is None:
+                raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
+            batch, points = membership(domain)
+        shape = (points, self.in_type.num_fields, *spatial)
+        kept = (torch.rand(shape, device=x.device, dtype=torch.float32) >= self.p).to(x.dtype)
+        return kept if batch is None else kept[batch]
+
     def extra_repr(self) -> str:
-        return f"{self.in_type}, p={self.p}"
+        return f"{self.in_type}, p={self.p}" + (", whole=True" if self.whole else "")

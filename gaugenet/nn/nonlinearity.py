@@ -1,8 +1,7 @@
-"""Nonlinearities that commute with gauge transformations: gated, norm, Fourier and pointwise."""
+"""Nonlinearities that commute with gauge transformations, exactly: gated, norm, pointwise, vector field."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import Block, FieldType, Representation
+from gaugenet.groups import Block, FieldType
 from gaugenet.nn.tables import TableModule, along_channels
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -117,79 +116,6 @@ class NormNonlinearity(nn.Module):
         return f"{self.in_type}, activation={self.activation}"
 
 
-class FourierNonlinearity(TableModule):
-    r"""Pointwise function of f(t) = sum_m a_m cos(m t) + b_m sin(m t), sampled at `samples` angles and projected back.
-
-    Fields of orders 0 ... M with equal multiplicity are the Fourier coefficients of functions on the circle of
-    directions; a gauge transformation shifts the circle.
-
-    Shapes:
-        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
-
-    Equivariance: approximate, since a pointwise function makes frequencies that `samples` points alias; exact for a
-    finite group whose number of rotations divides `samples`. RMS error relative to the output, orders 0 to 2, normal
-    coefficients of deviation s (benchmarks/nonlinearity.py):
-
-    =============  =====  =====  =====  =====  =====  =====
-    samples            5      7     15     21     31     61
-    =============  =====  =====  =====  =====  =====  =====
-    GELU, s = 0.2   2e-1   8e-3   4e-6   2e-8  7e-13      0
-    GELU, s = 1     3e-1   9e-2   5e-3   7e-4   3e-5   1e-9
-    GELU, s = 10    3e-1   9e-2   2e-2   9e-3   4e-3   9e-4
-    ReLU, any s     3e-1   9e-2   2e-2   8e-3   4e-3   9e-4
-    =============  =====  =====  =====  =====  =====  =====
-
-    So normalize before it, or take more samples; `Gated` is exact.
-
-    Args:
-        field_type: orders 0 ... M, each once, in this order, with equal multiplicities.
-        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`; smooth ones alias far less.
-        samples: number of angles, at least 2 M + 1.
-    """
-
-    def __init__(
-        self,
-        field_type: FieldType,
-        *,
-        activation: str = "gelu",
-        samples: int = 21,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        orders = list(range(len(field_type.blocks)))
-        counts = {b.multiplicity for b in field_type.blocks}
-        if len(counts) != 1 or not all(_is_fourier(b.representation, m) for m, b in enumerate(field_type.blocks)):
-            raise ValueError(
-                f"Expected orders 0, 1, ..., M of dimensions 1, 2, ..., 2 with equal multiplicities, got {field_type} "
-                f"of {field_type.group}: use `Gated` for other types."
-            )
-        if samples < 2 * len(orders) - 1:
-            raise ValueError(f"Expected at least {2 * len(orders) - 1} samples for {field_type}, got {samples}.")
-        self.in_type = self.out_type = field_type
-        self.activation, self.samples = activation, samples
-        self._function = activation_function(activation)
-        angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
-        rows = [torch.ones_like(angle)]
-        for m in orders[1:]:
-            rows += [torch.cos(m * angle), torch.sin(m * angle)]
-        synthesis = torch.stack(rows, 1)
-        analysis = torch.linalg.pinv(synthesis)
-        self._synthesis: Tensor
-        self._analysis: Tensor
-        self.add_table("_synthesis", synthesis, device=device, dtype=dtype)
-        self.add_table("_analysis", analysis, device=device, dtype=dtype)
-
-    def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
-        coefficients = x.unflatten(1, (self._synthesis.shape[1], -1)).flatten(2)
-        values = self._function(self._synthesis @ coefficients)
-        return (self._analysis @ values).reshape(x.shape)
-
-    def extra_repr(self) -> str:
-        return f"{self.in_type}, activation={self.activation}, samples={self.samples}"
-
-
 class PointwiseNonlinearity(nn.Module):
     """The same function of every component, for representations that permute them (regular, quotient, trivial).
 
@@ -219,9 +145,53 @@ class PointwiseNonlinearity(nn.Module):
         return f"{self.in_type}, activation={self.activation}"
 
 
-def _is_fourier(rho: Representation, m: int) -> bool:
-    """Whether rho turns the coefficients of cos(m t), sin(m t) as a shift (or a reflection) of the circle does."""
-    return rho.is_trivial if m == 0 else rho.order == m and rho.dim == 2
+class VectorFieldNonlinearity(TableModule):
+    r"""Functions on a group -> vectors: max_g f(g) along the direction g e_1 where it is attained.
+
+    A regular field answers "how much, in which orientation"; the vector keeps the best answer
+    (:cite:`marcos2017rotation`), with d numbers in the place of |G|.
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels, a vector for each
+            field.
+
+    Equivariance: exact, where the maximum is unique; at a tie the first element wins.
+
+    Args:
+        in_type: regular fields of a finite group.
+        activation: applied to the maximum.
+
+    Raises:
+        ValueError: fields that are not regular.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        *,
+        activation: str = "relu",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if any(b.representation.name != "regular" for b in in_type.blocks):
+            raise ValueError(f"Expected regular fields, got {in_type}: vectors point where a function on G is largest.")
+        self.in_type, self.out_type = in_type, FieldType(in_type.group, [("standard", in_type.num_fields)])
+        self.activation = activation
+        self._function = activation_function(activation)
+        self._directions: Tensor
+        self.add_table("_directions", in_type.group.elements()[:, :, 0].contiguous(), device=device, dtype=dtype)
+
+    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
+        self.in_type.check(x)
+        if not self.in_type.blocks:
+            return x
+        largest, where = torch.cat([b.split(x) for b in self.in_type.blocks], 2).max(1)
+        direction = self._directions.to(x.dtype)[where].movedim(-1, 1)
+        return (direction * self._function(largest).unsqueeze(1)).flatten(1, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, activation={self.activation}"
 
 
 def safe_norm(v: Float[Tensor, "points dim fields *spatial"]) -> Float[Tensor, "points fields *spatial"]:

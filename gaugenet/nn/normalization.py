@@ -1,22 +1,60 @@
-"""Normalizations that neither depend on the gauge nor mix the samples of a batch."""
+"""Normalizations that do not depend on the gauge: over a point's channels, over each sample, or over the batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn.engines import Domain, membership
-from gaugenet.nn.pooling import graph_means
-from gaugenet.nn.tables import along_channels
+from gaugenet.nn.samples import Samples, samples_of
+from gaugenet.nn.tables import TableModule, along_channels
 
 
-class _FieldNorm(nn.Module):
-    """Learned scale of every field and shift of every scalar, after a normalization."""
+@dataclass(frozen=True)
+class _Part:
+    """A block, its fields among all fields, and the numbers of its invariant part among all such numbers.
+
+    The invariant part is spanned by the rows of `basis`; the rows of `dual` read coefficients off a vector: for scalars
+    1 and 1, for regular fields (1, ..., 1) and the mean; for irreps that turn there are none. `None` means 1.
+    """
+
+    block: Block
+    fields: slice
+    invariants: slice
+    basis: Float[Tensor, "count dim"] | None
+    dual: Float[Tensor, "count dim"] | None
+
+    @property
+    def has_mean(self) -> bool:
+        return self.invariants.stop > self.invariants.start
+
+    @property
+    def is_permuted(self) -> bool:
+        """Whether the invariant part is (1, ..., 1): scalars, functions on a group or on a quotient."""
+        rho = self.block.representation
+        return rho.permutation and len(rho.invariants) == 1
+
+    def coefficients(self, v: Float[Tensor, "points dim *rest"]) -> Float[Tensor, "points count *rest"]:
+        """Of the invariant part of v."""
+        return v if self.dual is None else torch.einsum("cd,nd...->nc...", self.dual.to(v), v)
+
+    def vectors(self, c: Float[Tensor, "points count *rest"]) -> Float[Tensor, "points dim *rest"]:
+        """The invariant vectors of these coefficients."""
+        return c if self.basis is None else torch.einsum("cd,nc...->nd...", self.basis.to(c), c)
+
+    def shift(self, numbers: Float[Tensor, "all"]) -> Float[Tensor, "1 dim multiplicity"]:
+        """The invariant vectors of this block among the numbers of all blocks."""
+        return self.vectors(numbers[self.invariants].view(1, -1, self.block.multiplicity))
+
+
+class _FieldNorm(TableModule):
+    """After a normalization: a learned scale of every field and shift in the invariant part."""
 
     def __init__(
         self,
@@ -29,37 +67,55 @@ class _FieldNorm(nn.Module):
         super().__init__()
         self.in_type = self.out_type = field_type
         self.eps = eps
-        scalars = sum(b.multiplicity for b in field_type.blocks if b.representation.is_trivial)
+        for k, b in enumerate(field_type.blocks):
+            basis = b.representation.invariants
+            if len(basis) and not b.representation.is_trivial:
+                self.add_table(f"_basis_{k}", basis, device=device, dtype=dtype)
+                self.add_table(f"_dual_{k}", torch.linalg.pinv(basis).T.contiguous(), device=device, dtype=dtype)
         self.weight = nn.Parameter(torch.ones(field_type.num_fields, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.zeros(scalars, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(field_type.invariant_dim(), device=device, dtype=dtype))
 
     def reset_parameters(self) -> None:
         nn.init.ones_(self.weight)
         nn.init.zeros_(self.bias)
 
-    def _rescaled(self, normalize: Callable[[Block, Tensor], Tensor], x: Tensor) -> Tensor:
-        parts, field, scalar = [], 0, 0
-        for b in self.in_type.blocks:
-            weight = along_channels(self.weight[field : field + b.multiplicity], x)
-            field += b.multiplicity
-            y = normalize(b, b.split(x)) * weight
-            if b.representation.is_trivial:
-                y = y + along_channels(self.bias[scalar : scalar + b.multiplicity], x)
-                scalar += b.multiplicity
-            parts.append(y.flatten(1, 2))
-        return torch.cat(parts, 1) if parts else x
+    def _parts(self) -> Iterator[_Part]:
+        field = invariant = 0
+        for k, b in enumerate(self.in_type.blocks):
+            count = len(b.representation.invariants) * b.multiplicity
+            basis, dual = getattr(self, f"_basis_{k}", None), getattr(self, f"_dual_{k}", None)
+            fields, invariants = slice(field, field + b.multiplicity), slice(invariant, invariant + count)
+            yield _Part(b, fields, invariants, basis, dual)
+            field, invariant = fields.stop, invariants.stop
+
+    def _applied(self, x: Tensor, samples: Any) -> Tensor:
+        """`samples`: what the statistics run over, if not the channels of a point."""
+        flat = x.flatten(2) if x.dim() > 2 else x
+        parts = [self._scaled(part, part.block.split(flat), samples).flatten(1, 2) for part in self._parts()]
+        return torch.cat(parts, 1).to(x.dtype).view(x.shape) if parts else x
+
+    def _scaled(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
+        y = self._normalized(part, v, samples) * along_channels(self.weight[part.fields], v[:, 0])
+        if not part.has_mean:
+            return y
+        shift = part.shift(self.bias)
+        return y + (shift if v.dim() == 3 else shift.unsqueeze(-1))
+
+    def _normalized(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, eps={self.eps}"
 
 
 class FieldLayerNorm(_FieldNorm):
-    r"""At every point: scalars to mean 0 and variance 1 over the channels, each other block to unit mean square.
+    r"""At every point: each block to unit mean square over its channels, its invariant part centred before.
 
-    A single scalar would be centred to zero: have at least two.
+    So scalars get mean 0 and variance 1 over the channels (have at least two: one would be centred to zero), regular
+    fields mean 0 over channels and group, fields that turn keep their directions.
 
     Shapes:
-        x: `(..., field_type.size)` -> the same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
     Equivariance: exact; 3e-7 relative in float32. Points, hence samples, never meet.
 
@@ -73,37 +129,135 @@ class FieldLayerNorm(_FieldNorm):
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
-        return self._rescaled(self._normalize, x)
+        return self._applied(x, None)
 
-    def _normalize(self, block: Block, v: Tensor) -> Tensor:
-        if block.representation.is_trivial:
-            v = v - v.mean(2, keepdim=True)
+    def _normalized(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
+        if part.has_mean:
+            v = v - part.vectors(part.coefficients(v.mean(2, keepdim=True)))
         return v * torch.rsqrt(v.square().mean((1, 2), keepdim=True) + self.eps)
 
 
 class FieldInstanceNorm(_FieldNorm):
-    r"""Over each graph of a batch: every field to unit area-weighted mean square, scalars centred first.
+    r"""Over each graph of a batch or each image: every field to unit mean square, its invariant part centred before.
 
     Shapes:
-        x: `(N, field_type.size)`, domain: a `GaugeGraph` with `mass` (and `batch`) -> the same.
+        x: `(N, field_type.size)`, domain: a `GaugeGraph` with `mass` (and `batch`) -> the same; or
+        x: `(B, field_type.size, *spatial)`, domain: a grid, or none -> the same.
 
-    Equivariance: exact; 3e-7 relative in float32. Statistics are taken per graph, weighted by `mass`, so they do not
-    depend on the triangulation.
+    Equivariance: exact; 3e-7 relative in float32. Statistics on graphs are weighted by `mass`, so they do not depend on
+    the triangulation.
+
+    Args:
+        field_type: fields with orthogonal representations.
+        eps: added to the variance; fields much smaller than its root stay small.
+
+    Raises:
+        ValueError: features of a graph without the graph.
     """
 
     def __init__(self, field_type: FieldType, *, eps: float = 1e-4, **factory: Any) -> None:
         super().__init__(field_type, eps=eps, **factory)
 
-    def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "vertices size"]:
+    def forward(
+        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+    ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
-        batch, _ = membership(domain)
+        if x.dim() == 2 and domain is None:
+            raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
+        return self._applied(x, samples_of(x, domain))
 
-        def mean(v: Tensor) -> Tensor:
-            return graph_means(v, domain).to(v.dtype)[batch]
+    def _normalized(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
+        if part.has_mean:
+            v = v - samples.spread(part.vectors(part.coefficients(samples.means(v))))
+        variance = samples.means(v.square().mean(1, keepdim=True))
+        return v * samples.spread(torch.rsqrt(variance + self.eps))
 
-        def normalize(block: Block, v: Tensor) -> Tensor:
-            if block.representation.is_trivial:
-                v = v - mean(v)
-            return v * torch.rsqrt(mean(v.square().mean(1, keepdim=True)) + self.eps)
 
-        return self._rescaled(normalize, x)
+class FieldBatchNorm(_FieldNorm):
+    r"""Over the batch: every field to unit mean square, its invariant part centred before; running statistics in eval.
+
+    Means live in the invariant part alone and mean squares are of whole fields, so statistics of scalars are those of
+    `torch.nn.BatchNorm2d`, those of regular fields are shared over the group, and fields that turn are never centred
+    (:cite:`weiler2019general`, Sec. 2.6 and appendix; the mean of a rotated field is the rotated mean, so centring
+    would be equivariant only with a batch of one gauge).
+
+    Shapes:
+        x: `(N, field_type.size)`, domain: a `GaugeGraph` (or none: N plain vectors) -> the same; or
+        x: `(B, field_type.size, *spatial)`, domain: a grid, or none -> the same.
+
+    Equivariance: exact, in training and in eval; 3e-7 relative in float32. Each graph of a batch counts the same, its
+    points by `mass`.
+
+    Args:
+        field_type: fields with orthogonal representations.
+        eps: added to the variance.
+        momentum: share of a new batch in the running statistics.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, field_type: FieldType, *, eps: float = 1e-5, momentum: float = 0.1, **factory: Any) -> None:
+        super().__init__(field_type, eps=eps, **factory)
+        if not 0 < momentum <= 1:
+            raise ValueError(f"Expected a momentum 0 < m <= 1, got {momentum}.")
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros_like(self.bias.data))
+        self.register_buffer("running_var", torch.ones_like(self.weight.data))
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        nn.init.zeros_(self.running_mean)
+        nn.init.ones_(self.running_var)
+
+    def forward(
+        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+    ) -> Float[Tensor, "points size *spatial"]:
+        self.in_type.check(x)
+        if self.training:
+            return self._applied(x, samples_of(x, domain))
+        scale, shift = self.affine()
+        return torch.addcmul(along_channels(shift, x), along_channels(scale, x), x).to(x.dtype)
+
+    def affine(self) -> tuple[Float[Tensor, "size"], Float[Tensor, "size"]]:
+        """Scale and shift of each channel in eval mode."""
+        factors = self.weight * torch.rsqrt(self.running_var + self.eps)
+        scales, shifts = [], []
+        for part in self._parts():
+            scale = factors[part.fields].expand(1, part.block.representation.dim, -1)
+            shift = torch.zeros_like(scale)
+            if part.has_mean:
+                shift = part.shift(self.bias) - part.shift(self.running_mean) * scale
+            scales.append(scale.flatten())
+            shifts.append(shift.flatten())
+        return (torch.cat(scales), torch.cat(shifts)) if scales else (factors, factors)
+
+    def _normalized(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
+        present = samples.present().sum().clamp(max=1)  # an empty batch changes nothing
+        if part.has_mean:
+            mean = part.coefficients(samples.batch_mean(v)[None])
+            self._update(self.running_mean[part.invariants], mean, present)
+            v = v - part.vectors(mean)
+        variance = samples.batch_mean(v.square().mean(1, keepdim=True))
+        count = v.numel() // part.block.multiplicity
+        self._update(self.running_var[part.fields], variance * (count / max(count - 1, 1)), present)
+        return v * torch.rsqrt(variance + self.eps)
+
+    def _scaled(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
+        """On grids by PyTorch's own kernel, where the group is one more dimension that statistics run over."""
+        if not (part.is_permuted and samples.uniform and v.dim() == 4 and v[:, :, 0].numel() > 1):
+            return super()._scaled(part, v, samples)
+        # Copies: autograd keeps what it is given, and the next block writes into the same buffers.
+        mean, var = self.running_mean[part.invariants].clone(), self.running_var[part.fields].clone()
+        scale, shift = self.weight[part.fields], self.bias[part.invariants]
+        y = F.batch_norm(v.flatten(0, 1), mean, var, scale, shift, True, self.momentum, self.eps).view_as(v)
+        with torch.no_grad():
+            self.running_mean[part.invariants], self.running_var[part.fields] = mean, var
+        return y
+
+    def _update(self, running: Tensor, new: Tensor, present: Tensor) -> None:
+        with torch.no_grad():
+            running.lerp_(new.flatten().to(running.dtype), (self.momentum * present).to(running.dtype))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, momentum={self.momentum}"

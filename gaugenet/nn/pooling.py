@@ -1,4 +1,4 @@
-"""Pooling and unpooling along the levels of a hierarchy, with transport between frames; global pooling."""
+"""Pooling and unpooling along the levels of a hierarchy, with transport between frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import FieldType
-from gaugenet.nn.engines import Domain, derived, membership
+from gaugenet.nn.engines import Domain, derived
 from gaugenet.nn.engines.graph import widened
 
 
@@ -111,38 +111,3 @@ class Unpool(_Transfer):
     def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int) -> Float[Tensor, "fine size"]:
         """`domain` is the whole hierarchy."""
         return self._carry(x, domain, level, down=False)
-
-
-class GlobalPool(nn.Module):
-    """Area-weighted mean of scalars over each graph of a batch (frames at two points do not compare).
-
-    Shapes:
-        x: `(N, size)` -> `(B, size)`.
-
-    Raises:
-        ValueError: a field type that is not invariant (put an `InvariantReadout` before).
-    """
-
-    def __init__(self, field_type: FieldType) -> None:
-        super().__init__()
-        if not field_type.is_invariant:
-            raise ValueError(f"Expected scalars, got {field_type}: put an `InvariantReadout` before global pooling.")
-        self.in_type = self.out_type = field_type
-
-    def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "graphs size"]:
-        self.in_type.check(x)
-        return graph_means(x, domain).to(x.dtype)
-
-
-def graph_means(v: Float[Tensor, "vertices *rest"], domain: Domain) -> Float[Tensor, "graphs *rest"]:
-    """The area-weighted mean over each graph of a batch, float64.
-
-    The sum runs over the points of a graph in their order whatever else is in the batch, so that it is the same to the
-    last bit; its precision does not depend on the size of the mesh.
-    """
-    batch, count = membership(domain)
-    mass = domain.mass.double()
-    weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
-    total = weighted.new_zeros(count, *v.shape[1:]).index_add(0, batch, weighted)
-    area = mass.new_zeros(count).index_add(0, batch, mass)
-    return total / area.clamp(min=torch.finfo(torch.float64).tiny).view(-1, *[1] * (v.dim() - 1))

@@ -1,4 +1,4 @@
-"""InvariantReadout: numbers that no gauge transformation changes."""
+"""Invariants of fields: numbers that no gauge transformation changes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import FieldType
+from gaugenet.groups import Block, FieldType
 from gaugenet.nn.nonlinearity import safe_norm
 
 
-class InvariantReadout(nn.Module):
-    """Scalars as they are, the maximum over components of permuted fields, the norm of all others.
+class _Invariants(nn.Module):
+    """One invariant of every field.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
@@ -26,11 +26,74 @@ class InvariantReadout(nn.Module):
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points fields *spatial"]:
         self.in_type.check(x)
-        parts = []
-        for b in self.in_type.blocks:
-            v = b.split(x)
-            parts.append(v.amax(1) if b.representation.permutation else safe_norm(v))
+        parts = [self._invariant(b, b.split(x)) for b in self.in_type.blocks]
         return torch.cat(parts, 1) if parts else x
+
+    def _invariant(
+        self, block: Block, v: Float[Tensor, "points dim fields *spatial"]
+    ) -> Float[Tensor, "points fields *spatial"]:
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.in_type.num_fields} invariants"
+
+
+class InvariantReadout(_Invariants):
+    """Scalars as they are, the maximum over components of permuted fields, the norm of all others.
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
+
+    Equivariance: invariant, exactly; 3e-7 relative in float32.
+    """
+
+    def _invariant(self, block: Block, v: Tensor) -> Tensor:
+        return v.amax(1) if block.representation.permutation else safe_norm(v)
+
+
+class NormPool(_Invariants):
+    """The norm of every field.
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
+
+    Equivariance: invariant, exactly; 3e-7 relative in float32. The representations must be orthogonal.
+    """
+
+    def _invariant(self, block: Block, v: Tensor) -> Tensor:
+        return safe_norm(v)
+
+
+class GroupPool(_Invariants):
+    """The maximum, or the mean, of functions on a group or a quotient over the group (:cite:`cohen2016group`).
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
+
+    Equivariance: invariant, exactly.
+
+    Args:
+        in_type: fields that the group permutes: regular, quotient, trivial.
+        reduce: `max` or `mean`.
+
+    Raises:
+        ValueError: a representation that does not permute its components.
+    """
+
+    def __init__(self, in_type: FieldType, *, reduce: str = "max") -> None:
+        super().__init__(in_type)
+        for b in in_type.blocks:
+            if not b.representation.permutation:
+                raise ValueError(
+                    f"A maximum over components is no invariant of {b.representation!r}: "
+                    "use `NormPool`, or `InvariantReadout`."
+                )
+        if reduce not in ("max", "mean"):
+            raise ValueError(f"Expected `reduce` to be `max` or `mean`, got {reduce!r}.")
+        self.reduce = reduce
+
+    def _invariant(self, block: Block, v: Tensor) -> Tensor:
+        return v.amax(1) if self.reduce == "max" else v.mean(1)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, reduce={self.reduce}"

@@ -1,17 +1,33 @@
-"""What layers share: fixed tables that keep full precision, and numbers along the channels."""
+"""What layers share: fixed tables that keep full precision, and the layout of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.groups import Representation
+
 
 def along_channels(values: Float[Tensor, "channels"], x: Tensor) -> Tensor:
     """One number a channel, shaped so that it broadcasts over the spatial dimensions of `x`, `(N, size, *spatial)`."""
     return values.view(-1, *[1] * (x.dim() - 2))
+
+
+def equal_irreps_together(
+    irreps: list[Representation], basis: Float[Tensor, "n total"]
+) -> tuple[list[tuple[Representation, int]], Float[Tensor, "n total"]]:
+    """Irreps with the number of their copies, and the columns that embed them by component, then by copy.
+
+    That is the order inside a block, where the representation's dimension is the outer index.
+    """
+    copies = [(rho, len(list(same))) for rho, same in groupby(irreps)]
+    parts = basis.split([count * rho.dim for rho, count in copies], 1)
+    columns = [p.unflatten(1, (n, rho.dim)).mT.flatten(1) for p, (rho, n) in zip(parts, copies, strict=True)]
+    return copies, torch.cat([basis[:, :0], *columns], 1)
 
 
 class TableModule(nn.Module):

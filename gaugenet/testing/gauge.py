@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType, StructureGroup
-from gaugenet.groups.planar import reflection_axis, rotation
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest relative error of an exactly equivariant layer, by the precision of its features."""
@@ -148,15 +147,19 @@ class _Trial:
 
 def outside_elements(
     group: StructureGroup, size: int, generator: torch.Generator | None = None
-) -> Float[Tensor, "size 2 2"]:
-    """Random matrices outside of a group acting on R^2: rotations if it has not all, else reflections, else shears."""
-    turns = rotation(2 * torch.pi * torch.rand(size, generator=generator, dtype=torch.float64))
-    shear = torch.tensor([[1.5, 0.5], [0.0, 0.7]], dtype=torch.float64)
-    for g in (turns, turns @ reflection_axis(), turns @ shear):
+) -> Float[Tensor, "size d d"]:
+    """Random matrices outside of a group acting on R^d: rotations if it has not all, else reflections, else shears."""
+    d = group.d
+    turns = torch.linalg.qr(torch.randn(size, d, d, generator=generator, dtype=torch.float64)).Q
+    turns[..., 0] *= torch.linalg.det(turns).sign()[:, None]
+    mirror, shear = torch.eye(d, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
+    mirror[-1, -1] = -1
+    shear[0] = torch.linspace(1.5, 0.5, d)
+    for g in (turns, turns @ mirror, turns @ shear):
         # a random rotation may fall into a finite group by chance, but not most of them
         if int(group.contains(g).sum()) * 2 <= size:
             return g
-    raise ValueError(f"Expected a group of orthogonal 2 x 2 matrices, got {group.name}: pass `control=False`.")
+    raise ValueError(f"Expected a group of orthogonal matrices, got {group.name}: pass `control=False`.")
 
 
 def _takes_domain(module: nn.Module) -> bool:

@@ -48,9 +48,9 @@ def _level(
 ) -> dict[str, Tensor]:
     edge_index = _edges(num_nodes, num_nodes, degree, generator)
     num_edges = edge_index.shape[1]
-    log_map = 0.4 * torch.randn(num_edges, 2, generator=generator, dtype=torch.float64)
+    log_map = 0.4 * torch.randn(num_edges, group.d, generator=generator, dtype=torch.float64)
     log_map[edge_index[0] == edge_index[1]] = 0
-    frame = torch.linalg.qr(torch.randn(num_nodes, 3, 2, generator=generator, dtype=torch.float64)).Q
+    frame = torch.linalg.qr(torch.randn(num_nodes, 3, group.d, generator=generator, dtype=torch.float64)).Q
     tensors = {
         "pos": torch.randn(num_nodes, 3, generator=generator, dtype=torch.float64),
         "frame": frame,

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
-from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, StructureGroup, Trivial
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Reflection, StructureGroup, Trivial
 from gaugenet.nn import (
+    Disentangle,
     EquivariantLinear,
+    EquivariantMLP,
+    FieldBatchNorm,
     FieldDropout,
     FieldInstanceNorm,
     FieldLayerNorm,
     FourierNonlinearity,
     Gated,
     GaugeConv,
+    GroupPool,
+    HarmonicEmbedding,
     InvariantBias,
     InvariantReadout,
     NormNonlinearity,
+    NormPool,
     PointwiseNonlinearity,
     ResidualBlock,
+    Restrict,
+    TensorProductNonlinearity,
+    VectorFieldNonlinearity,
 )
 
 TYPES: dict[StructureGroup, tuple[str, str]] = {
@@ -31,7 +41,18 @@ TYPES: dict[StructureGroup, tuple[str, str]] = {
     Dihedral(4): ("1xregular + 1xquotient(C_2)", "1xinduced(C_4,1) + 2x0- + 1xregular"),
     Reflection(): ("2x0 + 3x0-", "2xregular + 1x0-"),
     Trivial(): ("5x0", "3x0"),
+    SO3(): ("3x0 + 2x1 + 1x2", "1x2 + 2x0 + 2x1"),
+    O3(): ("2x0 + 2x0o + 2x1o + 1x2e", "1x1e + 2x0 + 2x1o"),
 }
+SUBGROUPS: dict[StructureGroup, StructureGroup] = {
+    SO2(): Cyclic(6),
+    O2(): SO2(),
+    Cyclic(4): Cyclic(2),
+    Dihedral(4): Cyclic(4),
+    O3(): SO3(),
+}
+ON_GRAPHS = {"conv", "conv without options", "block", "instance norm", "batch norm", "whole dropout"}
+"""Layers that ask where points are, or which graph they belong to. All others treat each point by itself."""
 MIXED = [
     *((group, *specs) for group, specs in TYPES.items()),
     (SO2(), "4x0", "3x0"),
@@ -57,22 +78,43 @@ def layers(group: StructureGroup) -> dict[str, Callable[[], nn.Module]]:
         "norm nonlinearity": lambda: NormNonlinearity(a),
         "layer norm": lambda: FieldLayerNorm(a),
         "instance norm": lambda: FieldInstanceNorm(a),
+        "batch norm": lambda: FieldBatchNorm(a),
         "dropout": lambda: FieldDropout(a, 0.3),
+        "whole dropout": lambda: FieldDropout(a, 0.3, whole=True),
         "readout": lambda: InvariantReadout(a),
+        "norm pool": lambda: NormPool(a),
+        "mlp": lambda: EquivariantMLP(a, b, hidden=[b, a]),
+        "tensor product": lambda: TensorProductNonlinearity(a, b),
+        "disentangle": lambda: Disentangle(a),
+        "embedding": lambda: HarmonicEmbedding(group, vectors=2, radius=3.0),
         "block": lambda: ResidualBlock(a, dropout=0.2),
     }
+    if group in SUBGROUPS:
+        found["restrict"] = lambda: Restrict(a, SUBGROUPS[group])
     permuted = [block for block in a.blocks if block.representation.permutation]
     if permuted:
         pointwise = FieldType(group, [(block.representation, block.multiplicity) for block in permuted])
         found["pointwise"] = lambda: PointwiseNonlinearity(pointwise, activation="relu")
+        found["group pool"] = lambda: GroupPool(pointwise)
+    if group.order is not None:
+        found["vector field"] = lambda: VectorFieldNonlinearity(FieldType(group, "3xregular"))
     if group in (SO2(), O2()):
-        smooth = FieldType(group, "2x0 + 2x1 + 2x2")
-        found["fourier"] = lambda: FourierNonlinearity(smooth, samples=61)
+        found["fourier"] = lambda: FourierNonlinearity(FieldType(group, "2x0 + 2x1 + 2x2"), samples=61)
+    if group in (SO3(), O3()):
+        first = group.standard().name
+        found["fourier"] = lambda: FourierNonlinearity(FieldType(group, f"2x0 + 2x{first}"), samples=60)
     return found
 
 
+def call(layer: nn.Module, name: str, x: Tensor, graph: GaugeGraph) -> Tensor:
+    return layer(x, graph) if name in ON_GRAPHS else layer(x)
+
+
 def with_random_weights(module: nn.Module) -> nn.Module:
-    """Biases start at zero, where they could not break anything."""
+    """Biases start at zero, where they could not break anything; so do running means."""
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.5)
+    for name, buffer in module.named_buffers():
+        if "running" in name:
+            nn.init.uniform_(buffer, 0.5, 1.5)
     return module

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 from torch_geometric.data import Batch
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import SO2, Dihedral, FieldType
 from gaugenet.nn import GlobalPool, Pool, Unpool
 from tests.nn.graphs import features, synthetic_graph
-from tests.nn.layers import layers, types, with_random_weights
+from tests.nn.layers import call, layers, types, with_random_weights
 from tests.tolerances import relative
 
 SIZES = (31, 7, 1, 18)
 ROUNDING = {torch.float64: 1e-14, torch.float32: 2e-6}
 CASES = [(g, n) for g in (SO2(), Dihedral(4)) for n in layers(g)]
-DOMAIN_FREE = {
-    "linear",
-    "bias",
-    "gated",
-    "norm nonlinearity",
-    "layer norm",
-    "dropout",
-    "readout",
-    "pointwise",
-    "fourier",
-}
 
 
 def graphs(group, *, dtype, levels=1, other=0) -> list[GaugeGraph]:
@@ -39,10 +27,6 @@ def graphs(group, *, dtype, levels=1, other=0) -> list[GaugeGraph]:
     return [
         synthetic_graph(group, n, seed=n + (other if k else 0), dtype=dtype, levels=levels) for k, n in enumerate(SIZES)
     ]
-
-
-def call(layer, name: str, x: Tensor, graph: GaugeGraph) -> Tensor:
-    return layer(x) if name in DOMAIN_FREE else layer(x, graph)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

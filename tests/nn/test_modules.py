@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
+from gaugenet.groups import O3, SO2, Cyclic, Dihedral, FieldType
 from gaugenet.models import MeshUNet
 from gaugenet.nn import EquivariantLinear, FourierNonlinearity, GaugeConv, Pool, ResidualBlock, prepare
 from tests.nn.graphs import features, synthetic_graph
-from tests.nn.layers import TYPES, layers, types, with_random_weights
-from tests.nn.test_batches import DOMAIN_FREE, call
+from tests.nn.layers import ON_GRAPHS, TYPES, call, layers, types, with_random_weights
 from tests.tolerances import TOL, relative
 
-CASES = [(group, name) for group in (SO2(), O2(), Dihedral(4)) for name in layers(group)]
+CASES = [(group, name) for group in (SO2(), Dihedral(4), O3()) for name in layers(group)]
 
 
 def with_input(group, name, dtype=torch.float64):
@@ -41,7 +40,8 @@ def test_copies_and_pickles(group, name):
 def test_checkpoints_hold_learned_weights_only(group, name):
     layer, x, graph = with_input(group, name)
     state = layer.state_dict()
-    assert set(state) == {key for key, _ in layer.named_parameters()}
+    learned = {key for key, _ in layer.named_parameters()}
+    assert set(state) == learned | {key for key, _ in layer.named_buffers() if "running" in key}
     other = with_random_weights(layers(group)[name]()).double().eval()
     other.load_state_dict(state, strict=True)
     assert torch.equal(call(other, name, x, graph), call(layer, name, x, graph))
@@ -121,7 +121,7 @@ def test_half_precision_and_autocast(group, name):
     assert relative(pure.float(), expected) < TOL[torch.bfloat16]
 
 
-@pytest.mark.parametrize("name", sorted(DOMAIN_FREE & set(layers(SO2()))))
+@pytest.mark.parametrize("name", sorted(set(layers(SO2())) - ON_GRAPHS))
 @pytest.mark.parametrize("spatial", [(4,), (2, 2), (1, 2, 2)], ids=str)
 def test_pixels_are_points(name, spatial):
     """The same layer on `(B, size, *spatial)`."""
@@ -148,7 +148,7 @@ def test_compiles_into_one_graph(group, name):
     layer, x, graph = with_input(group, name, torch.float32)
     fast = torch.compile(layer, fullgraph=True, backend="aot_eager")
     expected = call(layer, name, x, graph)
-    domain = graph if name in DOMAIN_FREE else prepare(layer, x, graph)
+    domain = prepare(layer, x, graph) if name in ON_GRAPHS else graph
     assert relative(call(fast, name, x, domain), expected) < TOL[torch.float32]
     found, wanted = [
         torch.autograd.grad(call(f, name, here, g).square().sum(), here)[0]
@@ -161,7 +161,7 @@ def test_compiles_into_one_graph(group, name):
 @pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
 def test_exports(group, name):
     layer, x, graph = with_input(group, name, torch.float32)
-    arguments = (x,) if name in DOMAIN_FREE else (x, prepare(layer, x, graph))
+    arguments = (x, prepare(layer, x, graph)) if name in ON_GRAPHS else (x,)
     program = torch.export.export(layer, arguments)
     assert relative(program.module()(*arguments), call(layer, name, x, graph)) < TOL[torch.float32]
 

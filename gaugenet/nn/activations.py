@@ -1,0 +1,29 @@
+"""Nonlinearities by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaugenet.groups import FieldType
+from gaugenet.nn.fourier import FourierNonlinearity
+from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity
+from gaugenet.nn.tensor_product import TensorProductNonlinearity
+
+NONLINEARITIES: dict[str, Any] = {
+    "gated": Gated,
+    "norm": NormNonlinearity,
+    "fourier": FourierNonlinearity,
+    "pointwise": PointwiseNonlinearity,
+    "tensor_product": TensorProductNonlinearity,
+}
+
+
+def make_nonlinearity(name: str, field_type: FieldType, **options: Any) -> Any:
+    """The layer of that name whose result has the type `field_type`; its `in_type` may be larger (gates).
+
+    Raises:
+        ValueError: a name that is none of `gated`, `norm`, `fourier`, `pointwise`, `tensor_product`.
+    """
+    if name not in NONLINEARITIES:
+        raise ValueError(f"Unknown nonlinearity {name!r}: expected one of {', '.join(NONLINEARITIES)}.")
+    return NONLINEARITIES[name](field_type, **options)

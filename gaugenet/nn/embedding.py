@@ -1,0 +1,74 @@
+"""HarmonicEmbedding: vectors as fields of all frequencies."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, StructureGroup
+from gaugenet.kernels.basis import unit
+from gaugenet.kernels.harmonics import harmonic_dim, harmonic_representation, harmonics_of
+from gaugenet.kernels.radial import RadialBasis, Rings
+from gaugenet.nn.samples import widest
+
+
+class HarmonicEmbedding(nn.Module):
+    r"""v -> phi_k(|v| / radius) Y_j(v / |v|) for every vector, radial function phi_k and frequency j = 0 ... J.
+
+    Circular harmonics for groups acting on R^2, spherical ones for groups acting on R^3. It turns coordinates about a
+    centre, normals or forces into features that a linear layer can use: any function of one vector is linear in enough
+    of them.
+
+    Shapes:
+        x: `(N, d vectors)` or `(B, d vectors, *spatial)`, first components of all vectors, then second ones, ...
+            -> with `out_type.size` channels: a block for each frequency, in it the radial functions of each vector.
+
+    Equivariance: exact; 5e-7 relative in float32. Continuous also at v = 0, where a direction does not exist: there
+    phi_k is 0.
+
+    Args:
+        group: a group acting on R^d, d = 1, 2, 3.
+        vectors: number of vectors at each point.
+        max_frequency: J.
+        radial: phi_k, or the number of `Rings`.
+        radius: length that the radial functions reach to.
+
+    Raises:
+        ValueError: a radius that is not positive, a group that does not act on R^1, R^2 or R^3.
+    """
+
+    def __init__(
+        self,
+        group: StructureGroup,
+        *,
+        vectors: int = 1,
+        max_frequency: int = 2,
+        radial: RadialBasis | int = 3,
+        radius: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not (math.isfinite(radius) and radius > 0):
+            raise ValueError(f"Expected a positive `radius`, got {radius}.")
+        self.radial = radial if isinstance(radial, RadialBasis) else Rings(radial)
+        self.radius = float(radius)
+        self.frequencies = [j for j in range(max_frequency + 1) if harmonic_dim(group.d, j)]
+        self.in_type = FieldType(group, [("standard", vectors)])
+        count = vectors * self.radial.count
+        self.out_type = FieldType(group, [(harmonic_representation(group, j), count) for j in self.frequencies])
+
+    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
+        self.in_type.check(x)
+        v = self.in_type.blocks[0].split(x.to(widest(x)) / self.radius).movedim(1, -1)
+        phi = self.radial(torch.linalg.vector_norm(v, dim=-1))
+        # (points, vectors, *spatial, dim, radial) -> (points, dim, vectors, radial, *spatial)
+        parts = [
+            (y.unsqueeze(-1) * phi.unsqueeze(-2)).movedim((-2, -1), (1, 3)).flatten(1, 3)
+            for y in harmonics_of(unit(v), self.frequencies)
+        ]
+        return torch.cat(parts, 1).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, radial={self.radial}, radius={self.radius:g}"

@@ -1,0 +1,97 @@
+"""TensorProductNonlinearity: products of fields by Clebsch-Gordan coefficients, exact for every compact group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups import FieldType, Representation, clebsch_gordan, intertwiners
+from gaugenet.nn.linear import EquivariantLinear
+from gaugenet.nn.tables import TableModule, equal_irreps_together
+
+
+class TensorProductNonlinearity(TableModule):
+    r"""y = W (U x * V x): quadratic in x, where `*` multiplies fields of a channel in all ways that the group allows.
+
+    U and V are equivariant maps to `channels` fields of every representation of `in_type`. In each channel, the
+    products of a field of U x with one of V x are decomposed into irreps by Clebsch-Gordan coefficients (all pairs of
+    representations, all irreps of which `out_type` has a copy), and W, equivariant again, mixes them. Every equivariant
+    quadratic map without constant has this form with enough channels.
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels.
+
+    Equivariance: exact; 5e-7 relative in float32.
+
+    Args:
+        in_type, out_type: fields of one group with orthogonal representations; `out_type` is `in_type` by default.
+        channels: default: the largest multiplicity in `in_type`.
+
+    Raises:
+        ValueError: types of two groups, or features of another size.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType | None = None,
+        *,
+        channels: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_type, self.out_type = in_type, in_type if out_type is None else out_type
+        self.channels = max((b.multiplicity for b in in_type.blocks), default=1) if channels is None else channels
+        factors = list(dict.fromkeys(b.representation for b in in_type.blocks))
+        hidden = FieldType(in_type.group, [(rho, self.channels) for rho in factors])
+        self._pairs: list[tuple[int, int]] = []
+        irreps: list[tuple[Representation, int]] = []
+        for i, j, found, basis in _products(factors, self.out_type):
+            self.add_table(f"_coupling_{len(self._pairs)}", basis, device=device, dtype=dtype)
+            self._pairs.append((i, j))
+            irreps += [(rho, copies * self.channels) for rho, copies in found]
+        self.left = EquivariantLinear(in_type, hidden, bias=False, device=device, dtype=dtype)
+        self.right = EquivariantLinear(in_type, hidden, bias=False, device=device, dtype=dtype)
+        self.mix = EquivariantLinear(FieldType(in_type.group, irreps), self.out_type, device=device, dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Outputs of about unit variance from inputs of unit variance."""
+        for module in (self.left, self.right, self.mix):
+            module.reset_parameters()
+
+    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
+        self.in_type.check(x)
+        blocks = self.left.out_type.blocks
+        left, right = ([b.split(y) for b in blocks] for y in (self.left(x), self.right(x)))
+        parts = []
+        for k, (i, j) in enumerate(self._pairs):
+            product = (left[i].unsqueeze(2) * right[j].unsqueeze(1)).flatten(1, 2)  # (N, dim_i dim_j, channels, ...)
+            coupled = getattr(self, f"_coupling_{k}").T.to(product.dtype) @ product.flatten(2)
+            parts.append(coupled.unflatten(2, product.shape[2:]).flatten(1, 2))
+        return self.mix(torch.cat(parts, 1) if parts else x[:, :0])
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, channels={self.channels}"
+
+
+def _products(
+    factors: list[Representation], out_type: FieldType
+) -> Iterator[tuple[int, int, list[tuple[Representation, int]], Tensor]]:
+    """Pairs i <= j, the irreps in their product that `out_type` can use, and the columns that embed them."""
+    for i, a in enumerate(factors):
+        for j, b in enumerate(factors[i:], i):
+            found = clebsch_gordan(a, b)
+            wanted = [any(len(intertwiners(rho, o.representation)) for o in out_type.blocks) for rho in found.irreps]
+            irreps, basis = equal_irreps_together(
+                [rho for rho, w in zip(found.irreps, wanted) if w], found.basis[:, _kept(found.irreps, wanted)]
+            )
+            if irreps:
+                yield i, j, irreps, basis
+
+
+def _kept(irreps: list[Representation], wanted: list[bool]) -> Tensor:
+    return torch.cat([torch.full((rho.dim,), w) for rho, w in zip(irreps, wanted, strict=True)])
