@@ -142,7 +142,8 @@ class SphereRegridder:
                 pair = _selection(self._nearest_cell, self.grid.size), _selection(self._nearest_point, len(self.points))
             else:
                 targets = self.grid.points.reshape(-1, 3)
-                pair = bilinear_matrix(self.grid, self.points), triangle_matrix(self.points, self.faces, targets)
+                back = triangle_stencil(self.points, self.faces, targets)
+                pair = bilinear_matrix(self.grid, self.points), _stencil_matrix(*back, len(self.points))
             self._made[method] = pair
         return self._made[method]
 
@@ -152,13 +153,7 @@ class SphereRegridder:
 
     @cached_property
     def _nearest_cell(self) -> Int[ndarray, "vertices"]:
-        """Nearest in latitude and in longitude, which is the nearest on the sphere up to ties of cells."""
-        lat, lon = lat_lon(self.points)
-        order = np.argsort(self.grid.lat)
-        middle = (self.grid.lat[order][1:] + self.grid.lat[order][:-1]) / 2
-        step = 360.0 / len(self.grid.lon)
-        column = np.round((lon - self.grid.lon[0]) / step).astype(np.int64) % len(self.grid.lon)
-        return order[np.searchsorted(middle, lat)] * len(self.grid.lon) + column
+        return nearest_cells(self.grid, self.points)
 
     @cached_property
     def _nearest_point(self) -> Int[ndarray, "cells"]:
@@ -187,7 +182,8 @@ def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b 
     The means stand for the poles of a grid that lacks them; for vectors take the means of 3D components.
     """
     ends = values[..., [0, -1], :].mean(axis=-1)
-    return np.concatenate([values.reshape(*values.shape[:-2], -1), ends], axis=-1)
+    flat = values.reshape(*values.shape[:-2], values.shape[-2] * values.shape[-1])
+    return np.concatenate([flat, ends], axis=-1)
 
 
 def bilinear_stencil(
@@ -227,10 +223,10 @@ def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_arra
     return csr_array(stencil[:, : grid.size] + stencil[:, grid.size :] @ csr_array(coo_array(ends, (2, grid.size))))
 
 
-def triangle_matrix(
+def triangle_stencil(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
-) -> csr_array:
-    """`(n, V)` linear interpolation in the triangle that holds each target: weights are barycentric coordinates of
+) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
+    """Corners of the triangle that holds each target, and weights of linear interpolation: barycentric coordinates of
     where the ray to the target meets the triangle's plane."""
     from scipy.spatial import cKDTree
 
@@ -243,7 +239,18 @@ def triangle_matrix(
     best = bary.min(axis=2).argmax(axis=1)
     rows = np.arange(len(targets))
     weight = np.maximum(bary[rows, best], 0.0)
-    return _stencil_matrix(faces[candidates[rows, best]], weight / weight.sum(axis=1, keepdims=True), len(points))
+    return faces[candidates[rows, best]], weight / weight.sum(axis=1, keepdims=True)
+
+
+def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
+    """Flat index of the grid cell whose centre is nearest in latitude and in longitude, which is the nearest on the
+    sphere up to ties of cells."""
+    lat, lon = lat_lon(points)
+    order = np.argsort(grid.lat)
+    middle = (grid.lat[order][1:] + grid.lat[order][:-1]) / 2
+    width = len(grid.lon)
+    column = np.round((lon - grid.lon[0]) * (width / 360.0)).astype(np.int64) % width
+    return order[np.searchsorted(middle, lat)] * width + column
 
 
 def to_torch(matrix: csr_array, *, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -84,5 +84,11 @@ def read_table(run: str | Path) -> list[dict[str, float]]:
 
 
 def _note(row: dict[str, float]) -> str:
-    shown = [("loss", "train_loss", "{:.3f}"), ("train", "train_accuracy", "{:.1%}"), ("val", "val_accuracy", "{:.1%}")]
+    shown = [
+        ("loss", "train_loss", "{:.3f}"),
+        ("train", "train_accuracy", "{:.1%}"),
+        ("val", "val_accuracy", "{:.1%}"),
+        ("val AP", "val_ap", "{:.3f}"),
+        ("val IoU", "val_iou", "{:.3f}"),
+    ]
     return "  ".join(f"{label} {form.format(row[key])}" for label, key, form in shown if key in row)

@@ -79,13 +79,10 @@ def train(
         TaskError, DataError, MeshError, RunError: bad options, unusable meshes (all named), or a run in the way.
     """
     geometry, optim, run = geometry or GeometryOptions(), optim or OptimOptions(), Path(out)
-    if threads is not None:
-        if threads < 1:
-            raise TaskError(f"Expected at least one thread, got {threads}.")
-        torch.set_num_threads(threads)
+    use_threads(threads)
     # Everything that can be wrong with the options is found before meshes are prepared and an older run is deleted.
-    if _is_first_process():
-        _check_room(run, resume=resume, overwrite=overwrite)
+    if is_first_process():
+        check_room(run, resume=resume, overwrite=overwrite)
     train_set = open_dataset(task, data, "train")
     val_set = open_dataset(task, data, "val") if has_validation(task, data) else None
     module, description = _module(task, train_set, data, geometry, model or {}, optim, seed)
@@ -93,9 +90,9 @@ def train(
         load_weights(init, module.model, "best")
     build_augmentation(data, data.input_features())
     if resume:
-        _check_same(description, run)
+        check_same(description, run)
 
-    if _is_first_process() and config is not None and not (run / CONFIG).exists():
+    if is_first_process() and config is not None and not (run / CONFIG).exists():
         write_text(run / CONFIG, config)
     soft = optim.loss_on == "vertices"
     cache = cache_folder(data.cache, run)
@@ -104,13 +101,13 @@ def train(
     held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
     loaders = _data_module(prepared, held_out, data, seed)
     _log_sizes(module, prepared, held_out)
-    if _is_first_process():
-        _make_room(run, resume=resume)
+    if is_first_process():
+        make_room(run, resume=resume)
         if config is not None:
             write_text(run / CONFIG, config)
     fit(module, loaders, run, description, resume=resume, trainer=trainer)
-    if _is_first_process():
-        _draw_curves(run)
+    if is_first_process():
+        draw_curves(run)
     return description
 
 
@@ -178,7 +175,16 @@ def _present(run: Path) -> list[Path]:
     return [path for pattern in OWN_FILES for path in run.glob(pattern)]
 
 
-def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
+def use_threads(threads: int | None) -> None:
+    """Set the CPU threads of torch, if a number is given. Raises `TaskError` below one."""
+    if threads is not None:
+        if threads < 1:
+            raise TaskError(f"Expected at least one thread, got {threads}.")
+        torch.set_num_threads(threads)
+
+
+def check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise `TaskError` if the folder cannot take the run."""
     if run.exists() and not run.is_dir():
         raise TaskError(f"{run} is a file: choose a folder for the run.")
     if not resume and not overwrite and any(path.name != CONFIG for path in _present(run)):
@@ -188,7 +194,8 @@ def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
-def _make_room(run: Path, *, resume: bool) -> None:
+def make_room(run: Path, *, resume: bool) -> None:
+    """Make the folder and, unless resuming, delete what an older training left there."""
     if not resume:
         for path in _present(run):
             path.unlink()
@@ -196,7 +203,7 @@ def _make_room(run: Path, *, resume: bool) -> None:
     run.mkdir(parents=True, exist_ok=True)
 
 
-def _check_same(description: RunDescription, run: Path) -> None:
+def check_same(description: RunDescription, run: Path) -> None:
     """A network other than the one in the checkpoint cannot go on from it."""
     if not (run / DESCRIPTION).is_file():
         return
@@ -218,7 +225,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _is_first_process() -> bool:
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files."""
     return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
@@ -234,7 +242,8 @@ def _log_sizes(module: GaugeTask, prepared: Sequence[Prepared], held_out: Sequen
     )
 
 
-def _draw_curves(run: Path) -> None:
+def draw_curves(run: Path) -> None:
+    """Draw the learning curves into the run's folder."""
     from gaugenet.tasks.history import read_table
     from gaugenet.viz import plot_learning_curves
 

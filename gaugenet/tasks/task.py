@@ -31,6 +31,9 @@ class GaugeTask(LightningModule):
         seed: seed of dropout; the seed of augmentation and order is the data module's.
     """
 
+    monitor = "val_accuracy"
+    """Metric that decides which weights are best."""
+
     def __init__(
         self, model: nn.Module, *, items: Items = "face", options: OptimOptions | None = None, seed: int = 0
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -20,9 +20,10 @@ from gaugenet.tasks.options import TaskError
 from gaugenet.tasks.run import RunDescription
 from gaugenet.tasks.task import GaugeTask
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from gaugenet.tasks.climate_samples import GlobeDataModule
 
-MONITOR = "val_accuracy"
+logger = logging.getLogger(__name__)
 
 OWN_TRAINER_ARGUMENTS = frozenset(
     {
@@ -44,7 +45,7 @@ OWN_TRAINER_ARGUMENTS = frozenset(
 
 def fit(
     task: GaugeTask,
-    data: GraphDataModule,
+    data: GraphDataModule | GlobeDataModule,
     run: str | Path,
     description: RunDescription,
     *,
@@ -113,8 +114,8 @@ def _callbacks(run: Path, description: RunDescription, task: GaugeTask, *, valid
             raise TaskError(
                 "Early stopping (--optim.patience) needs a validation part: hold one out, e.g. with --holdout."
             )
-        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience, check_finite=False))
-    callbacks.append(RunCheckpoint(run, description, monitor=MONITOR if validated else None, average=average))
+        callbacks.append(EarlyStopping(task.monitor, mode="max", patience=options.patience, check_finite=False))
+    callbacks.append(RunCheckpoint(run, description, monitor=task.monitor if validated else None, average=average))
     return callbacks
 
 

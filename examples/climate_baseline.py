@@ -1,0 +1,144 @@
+"""A plain U-Net on latitude and longitude, trained as `gaugenet train climate` trains: the baseline of its results.
+
+    python examples/climate_baseline.py --data train.nc --val val.nc      prints AP and IoU, upright and turned
+
+Only the network and the points at which it reads the globe differ (a 2 degree grid, winds as east and north).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from scipy.spatial.transform import Rotation
+from torch import nn
+
+from gaugenet.data.latlon import LatLonGrid
+from gaugenet.data.normalization import Normalization
+from gaugenet.data.places import Stencil
+from gaugenet.data.regrid import bilinear_stencil, with_poles
+from gaugenet.tasks.averaging import WeightAverage
+from gaugenet.tasks.climate import open_split, places_of
+from gaugenet.tasks.climate_inputs import GlobeInputs
+from gaugenet.tasks.climate_losses import class_weights
+from gaugenet.tasks.climate_options import ClimateData, ClimateLoss
+from gaugenet.tasks.climate_samples import GlobeDataModule, Globes, class_shares
+from gaugenet.tasks.climate_scores import ClimateScores
+from gaugenet.tasks.climate_task import ClimateTask
+from gaugenet.tasks.options import OptimOptions
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions, periodic in longitude."""
+
+    def __init__(self, channels: int, out: int, dropout: float) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(channels, out, 3), nn.Conv2d(out, out, 3)])
+        self.norms = nn.ModuleList([nn.GroupNorm(4, out), nn.GroupNorm(4, out)])
+        self.drop = nn.Dropout2d(dropout)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for conv, norm in zip(self.convs, self.norms):
+            padded = nn.functional.pad(nn.functional.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1))
+            x = torch.relu(norm(conv(padded)))
+        return self.drop(x)
+
+
+class LatLonUNet(nn.Module):
+    """`model(x, sphere)` like the icosahedral one: x is `(B, C, H * W)`."""
+
+    def __init__(
+        self, grid: LatLonGrid, channels: int, classes: int, *, width: int, levels: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.shape = grid.shape
+        widths = [width * 2**k for k in range(levels)]
+        self.down = nn.ModuleList([Block(a, b, dropout) for a, b in zip([channels, *widths], widths)])
+        self.up = nn.ModuleList([Block(a + b, a, dropout) for a, b in pairwise(widths)])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: torch.Tensor, sphere: object) -> torch.Tensor:
+        x, skips = x.unflatten(2, self.shape), []
+        for block in self.down:
+            x = block(nn.functional.avg_pool2d(x, 2, ceil_mode=True) if skips else x)
+            skips.append(x)
+        for block, skip in zip(reversed(self.up), reversed(skips[:-1])):
+            larger = nn.functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
+            x = block(torch.cat([skip, larger], dim=1))
+        return self.head(x).flatten(2)
+
+
+def on_grid(grid: LatLonGrid) -> SimpleNamespace:
+    """What stands for the icosphere: points, frames to the east and north, areas."""
+    parts = {"pos": grid.points.reshape(-1, 3), "frame": grid.frames.reshape(-1, 3, 2), "mass": grid.area.reshape(-1)}
+    return SimpleNamespace(**{k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in parts.items()})
+
+
+@torch.inference_mode()
+def score(model: LatLonUNet, globes: Globes, grid: LatLonGrid, classes: list[str], turns: list) -> list[dict]:
+    """Scores at the places of the files, of the globe turned in each of these ways."""
+    places, results = globes.inputs.places, []
+    for turn in turns:
+        points = places.points.reshape(-1, 3)
+        back = Stencil(*bilinear_stencil(grid, points if turn is None else points @ turn), np.empty(0, dtype=int))
+        keeper = ClimateScores(classes, points, places.area.reshape(-1), places.edges, np.full(len(classes), 0.5))
+        for k in range(len(globes)):
+            fields = globes.fields(k)
+            logits = model(globes.inputs.read(fields, pose=turn)[0][None], None)[0]
+            prob = torch.softmax(logits, 0).numpy().reshape(-1, *grid.shape)
+            keeper.add(back.fields(with_poles(prob)), fields.label)
+        results.append(keeper.result())
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--val", nargs="+", required=True)
+    for name, default in (("width", 8), ("levels", 4), ("epochs", 20), ("height", 90), ("seed", 0), ("rotations", 4)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--plain", action="store_true", help="winds alone: no latitude, no rotations, no mirror images")
+    parser.add_argument("--upright", action="store_true", help="latitude and mirror images, but no rotations")
+    parser.add_argument("--lr", type=float, default=3e-3)
+    o = parser.parse_args()
+    smart = not o.plain
+    data = ClimateData(
+        o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1
+    )
+    train, val, split = open_split(data)
+    grid, places = LatLonGrid.regular(o.height, 2 * o.height), places_of(train)
+    inputs = GlobeInputs(
+        on_grid(grid), places, scalars=len(train.variables.scalars), pairs=len(train.variables.vectors), latitude=smart
+    )
+    normalization = Normalization.of(train, places.area)
+    training = Globes(train, inputs, normalization, augment=data, seed=o.seed)
+    validation = Globes(val, inputs, normalization)
+    classes = list(train.class_names)
+    weight = class_weights(class_shares(training, len(classes)), 0.5)
+    seed_everything(o.seed, verbose=False)
+    channels = len(training[0, 0]["x"])
+    model = LatLonUNet(grid, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
+    print(split, f"{sum(p.numel() for p in model.parameters())} parameters")
+    task = ClimateTask(
+        model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=OptimOptions(lr=o.lr)
+    )
+    average = WeightAverage(0.99)
+    loop = Trainer(max_epochs=o.epochs, callbacks=[average], logger=False, enable_checkpointing=False,
+                   enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", gradient_clip_val=1.0,
+                   check_val_every_n_epoch=5)  # fmt: skip
+    loop.fit(task, GlobeDataModule(training, validation, batch_size=4, seed=o.seed))
+    with average.applied(task):
+        upright, *turned = score(
+            model.eval(), validation, grid, classes, [None, *Rotation.random(o.rotations, random_state=0).as_matrix()]
+        )
+    print(json.dumps(upright["classes"], indent=1))
+    print("turned globes, AP:", [round(r["mean_ap"], 3) for r in turned])
+
+
+if __name__ == "__main__":
+    main()

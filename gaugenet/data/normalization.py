@@ -1,0 +1,94 @@
+"""Normalization of climate fields: statistics of the training part, kept with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.data.climate import ClimateFrame
+from gaugenet.data.climate_variables import ClimateVariables
+from gaugenet.data.sample import DataError
+
+FAR = 30.0
+"""A global mean so many standard deviations from that of the training is taken for wrong units."""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Area-weighted mean and deviation of each scalar, root mean square component of each vector field.
+
+    Vectors are only scaled: subtracting a vector field would single out directions.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def of(cls, frames: Sequence[ClimateFrame], area: Float[ndarray, "*shape"], *, at_most: int = 64) -> Normalization:
+        """Statistics of at most so many frames, evenly spread.
+
+        Raises:
+            DataError: a field that is constant.
+        """
+        chosen = np.unique(np.round(np.linspace(0, len(frames) - 1, min(at_most, len(frames)))).astype(int))
+        weight = (area / area.sum()).reshape(-1)
+        first, second = np.zeros(len(frames[0].scalars)), np.zeros(len(frames[0].scalars))
+        square = np.zeros(len(frames[0].vectors))
+        for index in chosen:
+            frame = frames[int(index)]
+            scalars = frame.scalars.reshape(len(frame.scalars), len(weight)).astype(np.float64)
+            vectors = frame.vectors.reshape(len(frame.vectors), 2, len(weight)).astype(np.float64)
+            first += scalars @ weight / len(chosen)
+            second += scalars**2 @ weight / len(chosen)
+            square += (vectors**2 @ weight).mean(axis=1) / len(chosen)
+        std, scale = np.sqrt(np.maximum(second - first**2, 0)), np.sqrt(square)
+        size = [*np.abs(first), *scale]
+        flat = [k for k, s in enumerate([*std, *scale]) if not s > 1e-7 * max(1e-30, size[k])]
+        if flat:
+            raise DataError(f"Input field {flat[0]} (scalars first) is the same everywhere: leave it out.")
+        return cls(tuple(first.tolist()), tuple(std.tolist()), tuple(scale.tolist()))
+
+    def check(self, frame: ClimateFrame, variables: ClimateVariables, area: Float[ndarray, "*shape"]) -> None:
+        """Refuse fields in other units, where the file names none.
+
+        Raises:
+            DataError: a global mean (or a vector's size) far from what the training saw.
+        """
+        weight = (area / area.sum()).reshape(-1)
+        means = frame.scalars.reshape(len(frame.scalars), len(weight)) @ weight
+        sizes = np.sqrt((frame.vectors.reshape(len(frame.vectors), 2, len(weight)) ** 2 @ weight).mean(axis=1))
+        for name, value, mean, std in zip(variables.scalars, means, self.mean, self.std):
+            if abs(value - mean) > FAR * std:
+                raise DataError(
+                    f"{frame.path}: {name!r} has the global mean {value:.4g}, the training data {mean:.4g} with a "
+                    f"deviation of {std:.2g} ({variables.units.get(name) or 'no units'}): are its units wrong?"
+                )
+        for (u, v), size, scale in zip(variables.vectors, sizes, self.scale):
+            if not scale / FAR < size < FAR * scale:
+                raise DataError(
+                    f"{frame.path}: {u!r}, {v!r} have the size {size:.3g}, the training data {scale:.3g} "
+                    f"({variables.units.get(u) or 'no units'}): are their units wrong?"
+                )
+
+    def scalars(self, values: Float[ndarray, "scalars *shape"]) -> Float[ndarray, "scalars *shape"]:
+        """Zero mean, unit deviation."""
+        shape = (-1, *[1] * (values.ndim - 1))
+        mean, std = (np.array(v, dtype=values.dtype).reshape(shape) for v in (self.mean, self.std))
+        return (values - mean) / std
+
+    def vectors(self, values: Float[ndarray, "pairs k *shape"]) -> Float[ndarray, "pairs k *shape"]:
+        """Components of unit root mean square."""
+        return values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"mean": list(self.mean), "std": list(self.std), "scale": list(self.scale)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Normalization:
+        return cls(*(tuple(values[k]) for k in ("mean", "std", "scale")))

@@ -1,0 +1,77 @@
+"""Scoring a climate run on labelled files, upright and turned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from gaugenet.files import write_json
+from gaugenet.tasks.climate_inference import ClimatePredictor
+from gaugenet.tasks.climate_scores import ClimateScores
+from gaugenet.tasks.options import TaskError
+from gaugenet.tasks.progress import progress
+from gaugenet.tasks.run import Which
+
+
+def evaluate_climate(
+    run: str | Path,
+    data: list[str],
+    *,
+    weights: Which = "best",
+    tta: int = 0,
+    rotations: int = 0,
+    within_km: float = 300.0,
+    missing: str | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Score a run on every labelled time step, and write `evaluation_NAME.json` into it, NAME being that of the file.
+
+    Probabilities are interpolated to the places of the file and compared with its labels there, by area. The labels,
+    and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
+    training; `best_iou` is that of the best threshold on the scored files themselves.
+
+    Args:
+        run: folder of the run.
+        data: labelled files; the network need not have seen them.
+        weights, tta, missing, device: as in `ClimatePredictor`.
+        rotations: also score so many random rotations of the globe, the same ones every time.
+        within_km: distance within which an object counts as found.
+
+    Raises:
+        RunError, TaskError, DataError: no run of this task, or unusable files.
+    """
+    predictor = ClimatePredictor(run, data, weights=weights, tta=tta, missing=missing, device=device)
+    if predictor.files.variables.label is None:
+        raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
+    turns = [None, *Rotation.random(rotations, random_state=0).as_matrix()] if rotations else [None]
+    keepers = [_keeper(predictor, within_km) for _ in turns]
+    with progress(len(predictor.files) * len(turns), "evaluating") as bar:
+        for index in range(len(predictor.files)):
+            _, fields = predictor.fields(index)
+            for keeper, turn in zip(keepers, turns):
+                if fields.label is not None:
+                    keeper.add(predictor(fields, turn), fields.label)
+                bar.advance()
+    result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
+    result |= {"tta": len(predictor.poses), **keepers[0].result()}
+    if rotations:
+        turned = [keeper.result() for keeper in keepers[1:]]
+        result["rotations"] = {m: _spread([r[f"mean_{m}"] for r in turned]) for m in ("ap", "iou")}
+    write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
+    return result
+
+
+def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:
+    places = predictor.inputs.places
+    points, area = places.points.reshape(-1, 3), np.ascontiguousarray(places.area).reshape(-1)
+    return ClimateScores(predictor.classes, points, area, places.edges, predictor.thresholds, within_km=within_km)
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    array: Float[ndarray, "n"] = np.array(values, dtype=np.float64)
+    return {"count": len(values), "mean": float(array.mean()), "min": float(array.min()), "max": float(array.max())}
