@@ -32,6 +32,13 @@ def corners(level: int) -> Int[ndarray, "12"]:
     return np.concatenate([np.stack([first, first + n], 1).ravel(), poles])
 
 
+def coarse_vertices(level: int) -> Int[ndarray, "coarse"]:
+    """The vertices that the next coarser level has, in its order: even rows and columns, and the poles."""
+    n = 2**level
+    poles = num_vertices(level) - np.array([2, 1])
+    return np.append(np.arange(CHARTS * 2 * n * n).reshape(CHARTS, n, 2 * n)[:, ::2, ::2], poles)
+
+
 def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> Int[ndarray, "*cells"]:
     """The vertex in a cell of a chart that is padded by one cell on every side; -1 for the two cells that are none.
 

@@ -191,8 +191,7 @@ class Icosphere:
         """The vertices that are those of `coarser()`, in its order: even rows and columns, and the poles."""
         if not self.level:
             raise ValueError("An icosphere of level 0 has no coarser level.")
-        cells = torch.arange(self.num_vertices - 2).view(_charts.CHARTS, self.n, 2 * self.n)
-        return torch.cat([cells[:, ::2, ::2].flatten(), torch.arange(self.num_vertices - 2, self.num_vertices)])
+        return torch.from_numpy(_charts.coarse_vertices(self.level))
 
     # --- layouts ----------------------------------------------------------------------------------------------------
 

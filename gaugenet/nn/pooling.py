@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.groups import FieldType
-from gaugenet.nn.engines import Domain, derived
+from gaugenet.nn.engines import Domain, _chart_transfer, derived
 from gaugenet.nn.engines.graph import widened
 
 
@@ -79,7 +81,8 @@ class Pool(_Transfer):
     """Area-weighted mean of the transported features around each point of the next coarser level.
 
     Shapes:
-        x: features on level `level - 1` -> features on `level` of the graph.
+        x: features on level `level - 1` -> features on `level` of the graph; on an `Icosphere`, features of that
+        icosphere -> of `icosphere.coarser()`, in the same layout.
 
     Equivariance: exact; 3e-7 relative in float32.
 
@@ -89,8 +92,11 @@ class Pool(_Transfer):
 
     direction = "pool"
 
-    def forward(self, x: Float[Tensor, "fine size"], domain: Domain, *, level: int) -> Float[Tensor, "coarse size"]:
+    def forward(self, x: Float[Tensor, "fine size"], domain: Any, *, level: int = 1) -> Float[Tensor, "coarse size"]:
         """`domain` is the whole hierarchy."""
+        if isinstance(domain, Icosphere):
+            self.in_type.check(x)
+            return _chart_transfer.pool(x, self.in_type, domain.coarser(level - 1))
         return self._carry(x, domain, level, down=True)
 
 
@@ -98,7 +104,8 @@ class Unpool(_Transfer):
     """Interpolation of the transported features of the coarser points around each point of the next finer level.
 
     Shapes:
-        x: features on level `level` -> features on `level - 1` of the graph.
+        x: features on level `level` -> features on `level - 1` of the graph; on an `Icosphere`, features of
+        `icosphere.coarser()` -> of that icosphere, in the same layout.
 
     Equivariance: exact; 3e-7 relative in float32.
 
@@ -108,6 +115,9 @@ class Unpool(_Transfer):
 
     direction = "unpool"
 
-    def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int) -> Float[Tensor, "fine size"]:
+    def forward(self, x: Float[Tensor, "coarse size"], domain: Any, *, level: int = 1) -> Float[Tensor, "fine size"]:
         """`domain` is the whole hierarchy."""
+        if isinstance(domain, Icosphere):
+            self.in_type.check(x)
+            return _chart_transfer.unpool(x, self.in_type, domain.coarser(level - 1))
         return self._carry(x, domain, level, down=False)

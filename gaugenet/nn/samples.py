@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gaugenet.nn.engines import Domain, membership
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.nn.engines import PreparedGraph, membership
 
 
 class Samples(ABC):
@@ -21,13 +23,18 @@ class Samples(ABC):
     def uniform(self) -> bool:
         """Whether all points of the batch weigh the same."""
 
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of samples."""
+
     @abstractmethod
     def means(self, v: Tensor) -> Tensor:
         """The mean over each sample, at least float32: `(samples, *rest)`, on grids `(B, *rest, 1)`."""
 
     @abstractmethod
-    def spread(self, means: Tensor) -> Tensor:
-        """Each sample's mean at its points."""
+    def spread(self, values: Tensor) -> Tensor:
+        """One value of each sample, shaped as `means` are, at each of its points."""
 
     @abstractmethod
     def present(self) -> Float[Tensor, "samples"]:
@@ -45,25 +52,42 @@ def samples_of(x: Tensor, domain: Any) -> Samples:
     if x.dim() > 2:
         pixels = x.shape[2:].numel()
         return _Images(_pixel_weights(x, domain), x.new_full((x.shape[0],), min(pixels, 1)))
-    return _Vectors(x.new_ones(x.shape[0])) if domain is None else _Graphs(domain, *membership(domain))
+    if domain is None:
+        return _Vectors(x.new_ones(x.shape[0]))
+    if isinstance(domain, (GaugeGraph, PreparedGraph)):
+        return _Graphs(domain.mass, *membership(domain))
+    return _Graphs(domain.mass.to(x.device), torch.zeros(x.shape[0], dtype=torch.int64, device=x.device), 1)
+
+
+def need_samples(x: Tensor, domain: Any) -> Samples:
+    """`samples_of`, and a `ValueError` where nothing says which rows belong together."""
+    if x.dim() == 2 and domain is None:
+        raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
+    return samples_of(x, domain)
 
 
 @dataclass(frozen=True)
 class _Graphs(Samples):
-    domain: Domain
+    mass: Float[Tensor, "vertices"]
     batch: Int[Tensor, "vertices"]
     count: int
     uniform = False
 
     def means(self, v: Tensor) -> Tensor:
-        return graph_means(v, self.domain).to(widest(v))
+        """In float64, in the order of the points whatever else is in the batch: the same to the last bit, and as precise
+        on large meshes as on small ones."""
+        mass = self.mass.double()
+        weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
+        total = weighted.new_zeros(self.count, *v.shape[1:]).index_add(0, self.batch, weighted)
+        area = mass.new_zeros(self.count).index_add(0, self.batch, mass)
+        tiny = torch.finfo(torch.float64).tiny
+        return (total / area.clamp(min=tiny).view(-1, *[1] * (v.dim() - 1))).to(widest(v))
 
-    def spread(self, means: Tensor) -> Tensor:
-        return means[self.batch]
+    def spread(self, values: Tensor) -> Tensor:
+        return values[self.batch]
 
     def present(self) -> Tensor:
-        mass = self.domain.mass
-        return mass.new_zeros(self.count).index_add(0, self.batch, mass).sign()
+        return self.mass.new_zeros(self.count).index_add(0, self.batch, self.mass).sign()
 
 
 @dataclass(frozen=True)
@@ -75,14 +99,18 @@ class _Images(Samples):
     def uniform(self) -> bool:
         return self.weight is None
 
+    @property
+    def count(self) -> int:
+        return len(self.ones)
+
     def means(self, v: Tensor) -> Tensor:
         v = v.to(widest(v))
         if v.shape[-1] == 0:
             return v.new_zeros(*v.shape[:-1], 1)
         return v.mean(-1, keepdim=True) if self.weight is None else (v @ self.weight.to(v)).unsqueeze(-1)
 
-    def spread(self, means: Tensor) -> Tensor:
-        return means
+    def spread(self, values: Tensor) -> Tensor:
+        return values
 
     def present(self) -> Tensor:
         return self.ones
@@ -93,28 +121,23 @@ class _Vectors(Samples):
     ones: Float[Tensor, "points"]
     uniform = True
 
+    @property
+    def count(self) -> int:
+        return len(self.ones)
+
     def means(self, v: Tensor) -> Tensor:
         return v.to(widest(v))
 
-    def spread(self, means: Tensor) -> Tensor:
-        return means
+    def spread(self, values: Tensor) -> Tensor:
+        return values
 
     def present(self) -> Tensor:
         return self.ones
 
 
-def graph_means(v: Float[Tensor, "vertices *rest"], domain: Domain) -> Float[Tensor, "graphs *rest"]:
-    """The area-weighted mean over each graph of a batch, float64.
-
-    The sum runs over the points of a graph in their order whatever else is in the batch, so that it is the same to the
-    last bit; its precision does not depend on the size of the mesh.
-    """
-    batch, count = membership(domain)
-    mass = domain.mass.double()
-    weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
-    total = weighted.new_zeros(count, *v.shape[1:]).index_add(0, batch, weighted)
-    area = mass.new_zeros(count).index_add(0, batch, mass)
-    return total / area.clamp(min=torch.finfo(torch.float64).tiny).view(-1, *[1] * (v.dim() - 1))
+def widest(v: Tensor) -> torch.dtype:
+    """The precision that means of `v` are taken in: at least float32."""
+    return torch.float32 if v.dtype in (torch.bfloat16, torch.float16) else v.dtype
 
 
 def _pixel_weights(x: Tensor, domain: Any) -> Float[Tensor, "pixels"] | None:
@@ -122,11 +145,8 @@ def _pixel_weights(x: Tensor, domain: Any) -> Float[Tensor, "pixels"] | None:
     mass = getattr(domain, "mass", None)
     if mass is None:
         return None
+    if isinstance(domain, Icosphere) and x.dim() == 4:
+        mass = domain.to_charts(mass)  # unused cells weigh nothing
     if mass.numel() != x.shape[2:].numel():
-        raise ValueError(f"Expected `x` on the pixels of its domain {tuple(mass.shape)}, got {tuple(x.shape[2:])}.")
-    return mass.flatten() / mass.sum()
-
-
-def widest(v: Tensor) -> torch.dtype:
-    """The precision that means of `v` are taken in: at least float32."""
-    return torch.float32 if v.dtype in (torch.bfloat16, torch.float16) else v.dtype
+        raise ValueError(f"Expected `x` on the {mass.numel()} points of its domain, got {tuple(x.shape[2:])} of them.")
+    return (mass.flatten() / mass.sum()).to(x.device)

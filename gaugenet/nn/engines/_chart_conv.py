@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -30,9 +31,9 @@ def chart_conv(
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, 1).contiguous(memory_format=torch.channels_last)
-    gathered = _cells(x)[:, source].split(counts, 1)
+    gathered = cells(x)[:, source].split(counts, 1)
     products = [a @ matrix.T for a, matrix in zip(gathered, sides)]
-    _cells(out).index_add_(1, target, torch.cat(products, 1))
+    cells(out).index_add_(1, target, torch.cat(products, 1))
     return out
 
 
@@ -57,21 +58,21 @@ def chart_conv_backward(
     )
     empty = x.new_empty(0)
     grad_x, grad_kernel, grad_bias = (empty if t is None else t for t in made)
-    arriving = _cells(grad)[:, target].split(counts, 1)
+    arriving = cells(grad)[:, target].split(counts, 1)
     grad_sides = torch.empty_like(sides) if of_weights else empty
     if of_weights:
-        gathered = _cells(x)[:, source].split(counts, 1)
+        gathered = cells(x)[:, source].split(counts, 1)
         for out, b, a in zip(grad_sides, arriving, gathered):
             torch.mm(b.flatten(0, 1).T, a.flatten(0, 1), out=out)
     if of_x:
         grad_x = grad_x.contiguous(memory_format=torch.channels_last)
         back = [b @ matrix for b, matrix in zip(arriving, sides)]
-        _cells(grad_x).index_add_(1, source, torch.cat(back, 1))
+        cells(grad_x).index_add_(1, source, torch.cat(back, 1))
     return grad_x, grad_kernel, grad_bias, grad_sides
 
 
-def _cells(x: Tensor) -> Tensor:
-    """`(B, C, rows, columns)`, channels last -> a view `(B, cells, C)`."""
+def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch cells channels"]:
+    """A view of features that are channels last in memory."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 

@@ -129,10 +129,7 @@ def _seen(level: int, stride: int) -> Int[ndarray, "vertices 6"]:
 
 def _coarse_cells(level: int) -> Int[ndarray, "vertices"]:
     """The cell of the coarser layout of each vertex that the coarser level has; -1 for the others."""
-    n = 2**level
-    count = _charts.num_vertices(level)
-    out = np.full(count, -1)
-    cells = np.arange(count - 2).reshape(5, n, 2 * n)[:, ::2, ::2].ravel()
-    kept = np.append(cells, [count - 2, count - 1])
+    kept = _charts.coarse_vertices(level)
+    out = np.full(_charts.num_vertices(level), -1)
     out[kept] = np.arange(len(kept))
     return out

@@ -73,8 +73,8 @@ def side_matrices(
     kernel: Float[Tensor, "out in 3 3"], in_type: FieldType, out_type: FieldType, edges: SideEdges
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
-    inputs = _block_matrices(in_type, kernel.dtype, kernel.device)
-    outputs = _block_matrices(out_type, kernel.dtype, kernel.device)
+    inputs = block_matrices(in_type, kernel.dtype, kernel.device)
+    outputs = block_matrices(out_type, kernel.dtype, kernel.device)
     taps = kernel[:, :, TAPS[:, 0], TAPS[:, 1]].permute(2, 0, 1)
     matrices = taps[[k for k, _, _ in edges.kinds]]
     parts = []
@@ -106,14 +106,14 @@ def _multiply(
 
 
 @torch.compiler.assume_constant_result
-def _block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
+    """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
     with torch.no_grad(), torch.inference_mode(False):
         return _turned_blocks(field_type, dtype, device)
 
 
 @lru_cache(maxsize=256)
 def _turned_blocks(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
-    """For each block rho of the six rotations by 60 degrees, and their mean: the projection on the invariants."""
     rotations = Cyclic(6).elements()
     values = [b.representation(rotations) for b in field_type.blocks]
     return [torch.cat([rho, rho.mean(0, keepdim=True)]).to(device, dtype) for rho in values]

@@ -1,0 +1,69 @@
+"""ChartBatchNorm: batch normalization in the chart layout of an icosphere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.groups import FieldType
+from gaugenet.nn.normalization import FieldBatchNorm
+from gaugenet.nn.tables import along_channels
+
+
+class ChartBatchNorm(FieldBatchNorm):
+    r"""`FieldBatchNorm` of permuted fields in the chart layout, in two passes over memory.
+
+    Statistics run over all vertices, each counted once (cells are equal in the hexagonal structure), and over the
+    group; the cells of the layout that are no vertices are left out.
+
+    Shapes:
+        x: `(B, field_type.size, 5n + 1, 2n)`, see `Icosphere` -> the same.
+
+    Equivariance: exact, in training and in eval.
+
+    Args:
+        field_type: regular, quotient and trivial fields.
+
+    Raises:
+        ValueError: other fields: use `FieldBatchNorm` with the icosphere as domain.
+    """
+
+    def __init__(self, field_type: FieldType, **options: Any) -> None:
+        super().__init__(field_type, **options)
+        for part in self._parts():
+            if not part.is_permuted:
+                raise ValueError(
+                    f"Expected regular, quotient or trivial fields, got {part.block.representation!r}: use "
+                    "`FieldBatchNorm` with the icosphere as its domain."
+                )
+
+    def forward(self, x: Float[Tensor, "batch size rows columns"], domain: Icosphere | None = None) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        self.in_type.check(x)
+        used = (x.shape[2] - 1) * x.shape[3] + 2
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        vertices = wide.permute(0, 2, 3, 1).flatten(1, 2)[:, :used]
+        variance, mean = torch.var_mean(vertices, (0, 1), correction=0)
+        scale, shift = self._affine_of(mean, variance, used * len(x))
+        return torch.addcmul(along_channels(shift, x), along_channels(scale, x), wide).to(x.dtype)
+
+    def _affine_of(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Scale and shift of each channel from its statistics; updates the running ones."""
+        scales, shifts = [], []
+        for part in self._parts():
+            rows = (part.block.representation.dim, -1)
+            means = mean[part.block.slice].view(rows)
+            centre = means.mean(0)
+            spread = (variance[part.block.slice].view(rows) + (means - centre).square()).mean(0)
+            total = count * rows[0]
+            self._update(self.running_mean[part.invariants], centre, mean.new_ones(()))
+            self._update(self.running_var[part.fields], spread * (total / max(total - 1, 1)), mean.new_ones(()))
+            scale = self.weight[part.fields] * torch.rsqrt(spread + self.eps)
+            scales.append(scale.repeat(rows[0]))
+            shifts.append((self.bias[part.invariants] - centre * scale).repeat(rows[0]))
+        return torch.cat(scales), torch.cat(shifts)
