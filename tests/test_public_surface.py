@@ -29,12 +29,13 @@ PUBLIC = {
         band_limit
     """,
     "gaugenet.nn": """
-        Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm FieldLayerNorm
+        ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
+        FieldLayerNorm
         FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GroupPool HarmonicEmbedding
         InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
         ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare use_engine
     """,
-    "gaugenet.models": "Augmented BestScore Canonicalized GroupAveraged MeshUNet Pose PrincipalAxes",
+    "gaugenet.models": "Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet Pose PrincipalAxes",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 

@@ -2,7 +2,17 @@
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grid import Grid
+from gaugenet.geometry.icosahedral_rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
 from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
 
-__all__ = ["GaugeGraph", "Grid", "Icosphere", "MeshError", "TriangleMesh"]
+__all__ = [
+    "GaugeGraph",
+    "Grid",
+    "IcosahedralRotation",
+    "Icosphere",
+    "MeshError",
+    "TriangleMesh",
+    "icosahedral_rotation",
+    "icosahedral_rotations",
+]

@@ -2,6 +2,7 @@
 
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.change import Disentangle, Restrict
+from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.embedding import HarmonicEmbedding
@@ -19,6 +20,7 @@ from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 __all__ = [
+    "ChartBatchNorm",
     "Disentangle",
     "EquivariantLinear",
     "EquivariantMLP",
