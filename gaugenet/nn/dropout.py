@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
-from gaugenet.nn.engines import membership
+from gaugenet.nn.samples import Samples, need_samples
 
 
 class FieldDropout(nn.Module):
@@ -43,26 +43,21 @@ class FieldDropout(nn.Module):
         self.in_type.check(x)
         if not self.training or self.p == 0:
             return x
-        kept = self._kept(x, domain).unsqueeze(1) / (1 - self.p)
+        flat = x.flatten(2) if x.dim() > 2 else x
+        kept = self._kept(flat, need_samples(x, domain) if self.whole else None).unsqueeze(1) / (1 - self.p)
         parts, start = [], 0
         for b in self.in_type.blocks:
-            parts.append((b.split(x) * kept[:, :, start : start + b.multiplicity]).flatten(1, 2))
+            parts.append((b.split(flat) * kept[:, :, start : start + b.multiplicity]).flatten(1, 2))
             start += b.multiplicity
-        return torch.cat(parts, 1) if parts else x
+        return torch.cat(parts, 1).view(x.shape) if parts else x
 
-    def _kept(self, x: Tensor, domain: Any) -> Float[Tensor, "points fields *spatial"]:
+    def _kept(self, flat: Tensor, samples: Samples | None) -> Float[Tensor, "points fields *pixels"]:
         """1 for fields that stay, 0 for those that go."""
-        points, spatial = x.shape[0], x.shape[2:]
-        batch = None
-        if self.whole and x.dim() > 2:
-            spatial = torch.Size([1] * len(spatial))
-        elif self.whole:
-            if domain is None:
-                raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
-            batch, points = membership(domain)
-        shape = (points, self.in_type.num_fields, *spatial)
-        kept = (torch.rand(shape, device=x.device, dtype=torch.float32) >= self.p).to(x.dtype)
-        return kept if batch is None else kept[batch]
+        points = flat.shape[0] if samples is None else samples.count
+        pixels = flat.shape[2:] if samples is None else [1] * (flat.dim() - 2)
+        shape = (points, self.in_type.num_fields, *pixels)
+        kept = (torch.rand(shape, device=flat.device, dtype=torch.float32) >= self.p).to(flat.dtype)
+        return kept if samples is None else samples.spread(kept)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}" + (", whole=True" if self.whole else "")

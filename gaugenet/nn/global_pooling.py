@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
-from gaugenet.nn.samples import samples_of
+from gaugenet.nn.samples import need_samples
 
 
 class GlobalPool(nn.Module):
@@ -31,11 +31,8 @@ class GlobalPool(nn.Module):
 
     def forward(self, x: Float[Tensor, "points size *spatial"], domain: Any = None) -> Float[Tensor, "samples size"]:
         self.in_type.check(x)
-        if x.dim() == 2 and domain is None:
-            raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
         flat = x.flatten(2) if x.dim() > 2 else x
-        means = samples_of(x, domain).means(flat).to(x.dtype)
-        return means.flatten(1)
+        return need_samples(x, domain).means(flat).to(x.dtype).flatten(1)
 
     def extra_repr(self) -> str:
         return str(self.in_type)

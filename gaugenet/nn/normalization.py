@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn.samples import Samples, samples_of
+from gaugenet.nn.samples import Samples, need_samples, samples_of
 from gaugenet.nn.tables import TableModule, along_channels
 
 
@@ -162,9 +162,7 @@ class FieldInstanceNorm(_FieldNorm):
         self, x: Float[Tensor, "points size *spatial"], domain: Any = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
-        if x.dim() == 2 and domain is None:
-            raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
-        return self._applied(x, samples_of(x, domain))
+        return self._applied(x, need_samples(x, domain))
 
     def _normalized(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
         if part.has_mean:

@@ -18,15 +18,11 @@ from gaugenet.nn.engines import PreparedGraph, membership
 class Samples(ABC):
     """What the rows of a batch belong to. Values are `(points, *rest)`, on grids `(B, *rest, pixels)`."""
 
-    @property
-    @abstractmethod
-    def uniform(self) -> bool:
-        """Whether all points of the batch weigh the same."""
+    count: int
+    """Number of samples."""
 
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """Number of samples."""
+    uniform: bool
+    """Whether all points of the batch weigh the same."""
 
     @abstractmethod
     def means(self, v: Tensor) -> Tensor:
@@ -50,10 +46,10 @@ class Samples(ABC):
 def samples_of(x: Tensor, domain: Any) -> Samples:
     """The samples in `x`: images if it has spatial dimensions, else graphs; single vectors if there is no domain."""
     if x.dim() > 2:
-        pixels = x.shape[2:].numel()
-        return _Images(_pixel_weights(x, domain), x.new_full((x.shape[0],), min(pixels, 1)))
+        weight, ones = _pixel_weights(x, domain), x.new_full((x.shape[0],), min(x.shape[2:].numel(), 1))
+        return _Images(weight, ones, x.shape[0], weight is None)
     if domain is None:
-        return _Vectors(x.new_ones(x.shape[0]))
+        return _Vectors(x.new_ones(x.shape[0]), x.shape[0])
     if isinstance(domain, (GaugeGraph, PreparedGraph)):
         return _Graphs(domain.mass, *membership(domain))
     return _Graphs(domain.mass.to(x.device), torch.zeros(x.shape[0], dtype=torch.int64, device=x.device), 1)
@@ -74,8 +70,8 @@ class _Graphs(Samples):
     uniform = False
 
     def means(self, v: Tensor) -> Tensor:
-        """In float64, in the order of the points whatever else is in the batch: the same to the last bit, and as precise
-        on large meshes as on small ones."""
+        """Sums in float64, in the order of a graph's points: the same to the last bit whatever else is in the batch,
+        and as precise on large meshes as on small ones."""
         mass = self.mass.double()
         weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
         total = weighted.new_zeros(self.count, *v.shape[1:]).index_add(0, self.batch, weighted)
@@ -94,14 +90,8 @@ class _Graphs(Samples):
 class _Images(Samples):
     weight: Float[Tensor, "pixels"] | None
     ones: Float[Tensor, "images"]
-
-    @property
-    def uniform(self) -> bool:
-        return self.weight is None
-
-    @property
-    def count(self) -> int:
-        return len(self.ones)
+    count: int
+    uniform: bool
 
     def means(self, v: Tensor) -> Tensor:
         v = v.to(widest(v))
@@ -119,11 +109,8 @@ class _Images(Samples):
 @dataclass(frozen=True)
 class _Vectors(Samples):
     ones: Float[Tensor, "points"]
+    count: int
     uniform = True
-
-    @property
-    def count(self) -> int:
-        return len(self.ones)
 
     def means(self, v: Tensor) -> Tensor:
         return v.to(widest(v))
