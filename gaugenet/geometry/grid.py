@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates
+from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
 from gaugenet.groups import StructureGroup, Trivial
 from gaugenet.groups.group import positive
 
@@ -45,7 +45,7 @@ class Grid:
         spacing: distance of neighbouring pixels, a length, or one for each array axis.
         boundary: `zeros`, `reflect` or `periodic`.
         group: the changes of frame that are left open, the `structure` of `gauge_graph()`. Types of this group and of
-            larger ones live here. Default: none, for `reflect` those that the mirrors generate.
+            larger ones live here. Default: none.
         kernel_size: pixels along each axis of the window of neighbours, odd. The radius is half of it, in pixels:
             the ball that the window holds. Default 5.
         radius: geodesic radius of the neighbourhoods, a length in the units of `spacing`, that decides the window; with
@@ -99,7 +99,7 @@ class Grid:
             "shape": shape,
             "spacing": step,
             "boundary": cast(Boundary, boundary),
-            "group": _default_group(boundary, d) if group is None else group,
+            "group": Trivial(d) if group is None else group,
             "kernel_size": sizes,
             "radius": reach,
             "dilation": dilation,
@@ -196,6 +196,8 @@ class Grid:
         no part: there is an output at every pixel.
         """
         source, target, cell, transporter = self._edges()
+        if self.boundary == "reflect" and not has_mirrors(self.group):
+            raise ValueError(f"The mirrors of the axes do not lie in {self.group.name}: pass a larger `group`.")
         stencil = self.stencil
         return GaugeGraph(
             edge_index=torch.stack([source, target]),
@@ -254,19 +256,6 @@ def _neighbourhood(
     return sizes, min(k * h for k, h in zip(sizes, spacing)) / 2
 
 
-def _default_group(boundary: str, d: int) -> StructureGroup:
-    if boundary != "reflect":
-        return Trivial(d)
-    from gaugenet.groups import Dihedral
-
-    if d == 2:
-        return Dihedral(2)
-    raise ValueError(
-        f"boundary='reflect' in {d} dimensions needs `group`: one that holds the mirrors of the axes, or of which only "
-        "scalars are convolved."
-    )
-
-
 def reaches(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """How many pixels a window reaches beyond its middle."""
     return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
@@ -285,6 +274,11 @@ def check_padding(shape: Sequence[int], padding: Sequence[int], boundary: str) -
                 f"Neighbourhoods reach {p} pixels beyond the border, too far to continue {n} pixels by "
                 f"boundary={boundary!r}: use a smaller kernel, less padding, or `zeros`."
             )
+
+
+def has_mirrors(group: StructureGroup) -> bool:
+    """Whether the reflections of all array axes lie in a group."""
+    return all(bool(group.contains(mirror(axis, group.d))) for axis in range(group.d))
 
 
 def counts(name: str, value: Counts, d: int, *, least: int = 1) -> tuple[int, ...]:

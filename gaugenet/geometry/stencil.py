@@ -109,6 +109,12 @@ class Sliding:
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n + 2 * p - m * (k - 1) - 1) // s + 1 for n, k, s, p, m in sizes)
 
+    def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Spatial shape of the result of this convolution."""
+        if self.output_padding is None:
+            return self.coarse(shape)
+        return tuple(n + p for n, p in zip(self.fine(shape), self.output_padding, strict=True))
+
     def fine(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Spatial shape after a transposed convolution without output padding."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)

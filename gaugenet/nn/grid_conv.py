@@ -94,12 +94,12 @@ class GridConv(GaugeConv):
     def forward(self, x: Float[Tensor, "batch in *spatial"], domain: Any = None) -> Float[Tensor, "batch out *out"]:
         if domain is not None:
             return super().forward(x, domain)
-        self.in_type.check(x)
         if x.dim() != self.sliding.d + 2:
             raise ValueError(
                 f"Expected `x` of shape (batch, {self.in_type.size}, *spatial) with {self.sliding.d} spatial "
                 f"dimensions, got {tuple(x.shape)}."
             )
+        self.in_type.check(x)
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
         return grid_engine.slide(self, x, self.sliding)

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.grid import Grid
+from gaugenet.geometry.grid import Grid, has_mirrors
 from gaugenet.geometry.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
 from gaugenet.nn.channel_groups import grouped_order
+from gaugenet.nn.tables import along_channels
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
@@ -33,11 +34,14 @@ def slide(
     layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
+    kernel, bias = layer.sampled(sliding.stencil)
+    if not kernel.numel():  # PyTorch has no convolutions from or to nothing
+        zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
+        return zeros if bias is None else zeros + along_channels(bias, zeros)
     if sliding.boundary != "zeros":
         x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
     if layer.groups == 1:
-        return _convolution(x, *layer.sampled(sliding.stencil), sliding, 1)
-    kernel, bias = layer.sampled(sliding.stencil)
+        return _convolution(x, kernel, bias, sliding, 1)
     order = grouped_order(layer.out_type, layer.groups).to(x.device)
     y = _convolution(
         x[:, grouped_order(layer.in_type, layer.groups).to(x.device)],
@@ -101,10 +105,8 @@ def check(field_type: FieldType, x: Tensor, grid: Grid) -> None:
 def check_mirrors(field_type: FieldType, boundary: str) -> None:
     """Raise `ValueError` if a field is to be seen in a mirror that does not act on it."""
     group = field_type.group
-    if boundary != "reflect" or field_type.is_invariant:
-        return
-    if not all(bool(group.contains(mirror(axis, group.d))) for axis in range(group.d)):
+    if boundary == "reflect" and not field_type.is_invariant and not has_mirrors(group):
         raise ValueError(
-            f"Fields of type {field_type} of {group.name} have no mirror image: no reflection lies in {group.name}. "
-            "Use boundary='zeros' or 'periodic', a group with reflections along the axes, or scalars."
+            f"Fields of type {field_type} of {group.name} have no mirror image: the mirrors of the axes do not lie in "
+            f"{group.name}. Use boundary='zeros' or 'periodic', a group with these mirrors, or scalars."
         )
