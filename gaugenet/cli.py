@@ -16,9 +16,9 @@ import gaugenet
 PROGRAM = "gaugenet"
 COMMANDS = {
     "inspect": "check meshes for everything that makes them unfit, and repair them",
-    "train": "train a network: segmentation, correspondence or classification",
+    "train": "train a network: segmentation, correspondence, classification or climate",
     "evaluate": "score a trained network on a labelled split",
-    "predict": "label meshes with a trained network",
+    "predict": "label meshes or climate files with a trained network",
     "view": "write an HTML page (and a picture) of meshes and their labels",
 }
 BAD_INPUT = 1

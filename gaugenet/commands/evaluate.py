@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say, say_json
 
 DESCRIPTION = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder. Accuracy is the plain mean over all faces of the split ("hard face" in the MeshCNN
 benchmarks), vertices or meshes, whichever carry the labels; the mean over meshes of each one's accuracy stands beside
-it."""
+it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 
 
 def run(arguments: list[str]) -> int:
     """Parse, score, print; the exit status."""
+    if climate.is_climate_run(arguments):
+        return climate.evaluate(arguments)
     parser = make_parser("evaluate", DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")

@@ -6,16 +6,22 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say
 
 DESCRIPTION = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
 NAME.vertices.npy (class indices in the order of the file), NAME.ply (coloured) and a line in predictions.json.
+
+A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
+`gaugenet predict RUN --help`).
 
 Meshes that cannot be used are named, the others are labelled all the same; exit status 1 if there was one."""
 
 
 def run(arguments: list[str]) -> int:
     """Parse, label, tell; the exit status."""
+    if climate.is_climate_run(arguments):
+        return climate.predict(arguments)
     parser = make_parser("predict", DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote")
     parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH", help="mesh files, or folders of them")

@@ -1,4 +1,4 @@
-"""`gaugenet train TASK`: from a folder of meshes to a run."""
+"""`gaugenet train TASK`: from a folder of meshes, or from climate files, to a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from jsonargparse import ArgumentParser, Namespace
 
+from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ TASKS = {
     "segmentation": "a class for every face (or vertex): MeshCNN layout, or a folder of labelled meshes",
     "correspondence": "every vertex finds its place on a template: FAUST registrations",
     "classification": "a class for every mesh: one folder a class (SHREC-11)",
+    "climate": "weather patterns on the globe: NetCDF files with winds and labels",
 }
 SHORTCUTS = {
     "--data": "--data.root",
@@ -45,7 +47,10 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"gaugenet train: no task {task!r}: choose one of {', '.join(TASKS)}.\n")
         return 2
     parser = build_parser(task)
-    options = parser.parse_args(_with_saved_config(_expand(arguments[1:])))
+    expanded = _with_saved_config(_expand(arguments[1:], task))
+    options = parser.parse_args(climate.join_lists(expanded) if task == climate.TASK else expanded)
+    if task == climate.TASK:
+        return climate.train(options, _as_yaml(parser, options))
     return _train(task, parser, options)
 
 
@@ -59,7 +64,7 @@ def build_parser(task: str) -> ArgumentParser:
     from gaugenet.tasks.options import OptimOptions
     from gaugenet.tasks.training import OWN_TRAINER_ARGUMENTS
 
-    shortcuts = ", ".join(f"{short} for {full}" for short, full in SHORTCUTS.items())
+    shortcuts = ", ".join(f"{short} for {full}" for short, full in _shortcuts(task).items())
     parser = make_parser(f"train {task}", f"Train {task}: {TASKS[task]}.\n\nShort forms: {shortcuts}.")
     parser.add_argument("--config", action="config", help="YAML file with options; flags after it win")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, made when missing")
@@ -68,6 +73,10 @@ def build_parser(task: str) -> ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="delete a run that is already there")
     parser.add_argument("--init", type=str | None, default=None, help="a run whose weights this training starts from")
     parser.add_argument("--threads", type=int | None, default=None, help="CPU threads; torch decides by default")
+    if task == climate.TASK:
+        climate.add_arguments(parser)
+        parser.set_defaults(DEFAULTS[task])
+        return parser
     parser.add_class_arguments(DataOptions, "data")
     parser.add_class_arguments(GeometryOptions, "geometry")
     parser.add_class_arguments(MeshUNet, "model", skip={"in_type", "out_channels", "group", "levels", "readout"})
@@ -112,12 +121,20 @@ def _as_yaml(parser: ArgumentParser, options: Namespace) -> str:
     return parser.dump(kept, skip_validation=True)
 
 
-def _expand(arguments: list[str]) -> list[str]:
+def _shortcuts(task: str) -> dict[str, str]:
+    """Short forms of the options; those of climate files differ from those of folders of meshes."""
+    if task != climate.TASK:
+        return SHORTCUTS
+    kept = {k: v for k, v in SHORTCUTS.items() if k not in ("--holdout", "--cache", "--n_jobs")}
+    return kept | {"--data": "--data.files", "--val": "--data.val", "--level": "--data.level"}
+
+
+def _expand(arguments: list[str], task: str) -> list[str]:
     """Short forms written out, `--data DIR` as `--data.root DIR`."""
-    out = []
+    out, shortcuts = [], _shortcuts(task)
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        out.append(SHORTCUTS.get(name, name) + equals + value)
+        out.append(shortcuts.get(name, name) + equals + value)
     return out
 
 
@@ -138,6 +155,6 @@ def _overview() -> str:
     width = max(map(len, TASKS))
     tasks = "\n".join(f"  {name:<{width}}  {text}" for name, text in TASKS.items())
     return (
-        "usage: gaugenet train TASK --data DIR --out RUN [options]\n\ntasks:\n"
+        "usage: gaugenet train TASK --data DATA --out RUN [options]\n\ntasks:\n"
         f"{tasks}\n\n`gaugenet train TASK --help` lists all options."
     )
