@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     from gaugenet.tasks.training import OWN_TRAINER_ARGUMENTS
 
     parser.add_class_arguments(ClimateData, "data")
-    parser.add_class_arguments(IcosahedralUNet, "model", skip={"in_type", "out_channels"})
+    parser.add_class_arguments(IcosahedralUNet, "model", skip={"in_type", "out_type"})
     parser.add_class_arguments(ClimateLoss, "loss")
     parser.add_class_arguments(OptimOptions, "optim", skip={"smoothing", "loss_on", "corners"})
     parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))

@@ -186,7 +186,7 @@ def _module(
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)
-    arguments = {**model, "in_type": inputs.in_type, "out_channels": len(files.class_names)}
+    arguments = {**model, "in_type": inputs.in_type, "out_type": len(files.class_names)}
     network = build_model(NETWORK, arguments)
     description = RunDescription(
         task="climate",
