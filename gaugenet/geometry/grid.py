@@ -72,6 +72,8 @@ class Grid:
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     transposed: bool
+    sliding: Sliding = dataclasses.field(repr=False, compare=False)
+    """How the window moves over the array."""
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class Grid:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "sliding", self._sliding())
         self._check()
 
     def _check(self) -> None:
@@ -135,9 +138,7 @@ class Grid:
         """The window of neighbours that kernels are sampled on."""
         return BallStencil(self.kernel_size, tuple(h * n for h, n in zip(self.spacing, self.dilation)), self.radius)
 
-    @cached_property
-    def sliding(self) -> Sliding:
-        """How the window moves over the array."""
+    def _sliding(self) -> Sliding:
         forward = Sliding(self.stencil, self.stride, self.padding, self.dilation, self.boundary)
         if not self.transposed:
             return forward
@@ -147,7 +148,7 @@ class Grid:
 
     def replace(self, **options: Any) -> Grid:
         """The same grid with other options, e.g. `grid.replace(kernel_size=3, stride=2)`."""
-        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
         if self.padding == reaches(self.kernel_size, self.dilation):
             kept["padding"] = None
         if options.keys() & {"kernel_size", "spacing", "dilation"}:

@@ -47,6 +47,8 @@ class SampledKernels:
 
     def get(self, layer: GaugeConv, stencil: Stencil) -> Sampled:
         parameters: list[Tensor] = list(layer.parameters())
+        if torch.compiler.is_compiling():
+            return _sampled(layer, stencil)
         if not _may_keep(layer, parameters):
             self._entries.clear()
             return _sampled(layer, stencil)
@@ -60,8 +62,8 @@ class SampledKernels:
 
 
 def _may_keep(layer: GaugeConv, parameters: list[Tensor]) -> bool:
-    """In evaluation mode, unless gradients are wanted, code is being traced, or the parameters are computed."""
-    if layer.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    """In evaluation mode, unless gradients are wanted or the parameters are computed."""
+    if layer.training or torch.jit.is_tracing():
         return False
     if not all(type(p) is nn.Parameter and not p.is_inference() for p in parameters):
         return False
