@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,8 +42,10 @@ def decompose(rho: Representation, max_order: int | None = None) -> Decompositio
     irreps: list[Representation] = []
     columns = [torch.zeros(rho.dim, 0, dtype=torch.float64)]
     missing = rho.dim
-    for irrep in rho.group.irreps(_highest_frequency(rho) if max_order is None else max_order):
-        embeddings = _independent_embeddings(irrep, rho) if irrep.dim <= missing else []
+    for irrep in rho.group.candidates(rho) if max_order is None else rho.group.irreps(max_order):
+        if not missing:
+            break
+        embeddings = independent_embeddings(irrep, rho) if irrep.dim <= missing else []
         irreps += [irrep] * len(embeddings)
         columns += embeddings
         missing -= irrep.dim * len(embeddings)
@@ -60,13 +61,7 @@ def clebsch_gordan(rho: Representation, sigma: Representation) -> Decomposition:
     return rho.tensor(sigma).decompose()
 
 
-def _highest_frequency(rho: Representation) -> int | None:
-    """The highest order among its irreps, read off the Lie algebra; `None` (no bound) for finite groups."""
-    speeds = [torch.linalg.matrix_norm(rho.derivative(x), 2).item() for x in rho.group.lie_algebra()]
-    return math.ceil(max(speeds) - 1e-6) if speeds else None
-
-
-def _independent_embeddings(irrep: Representation, rho: Representation) -> list[Tensor]:
+def independent_embeddings(irrep: Representation, rho: Representation) -> list[Tensor]:
     """Isometric embeddings (n, dim) of `irrep` into `rho` with orthogonal images, as many as its multiplicity."""
     found = torch.zeros(rho.dim, 0, dtype=torch.float64)
     embeddings: list[Tensor] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import cache, cached_property
 from numbers import Integral
 
@@ -11,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gaugenet.groups.composite import DirectSum
-from gaugenet.groups.induced import Induced
+from gaugenet.groups.induced import induced
 from gaugenet.groups.names import split_name
 from gaugenet.groups.representation import Representation, standard, trivial
 
@@ -58,6 +60,11 @@ class StructureGroup(ABC):
     def irreps(self, max_order: int | None = None) -> list[Representation]:
         """All irreps up to angular order `max_order` (needed where there are infinitely many), lowest first."""
 
+    def candidates(self, rho: Representation) -> Iterable[Representation]:
+        """The irreps that may occur in rho: up to its highest frequency, read off the Lie algebra."""
+        speeds = [torch.linalg.matrix_norm(rho.derivative(x), 2).item() for x in self.lie_algebra()]
+        return self.irreps(math.ceil(max(speeds) - 1e-6) if speeds else None)
+
     def lie_algebra(self) -> Float[Tensor, "dim d d"]:
         """A basis of the Lie algebra of G, float64; empty for finite groups."""
         return torch.zeros(0, self.d, self.d, dtype=torch.float64)
@@ -91,17 +98,17 @@ class StructureGroup(ABC):
                 f"The regular representation of {self.name} is infinite-dimensional: use irreps up to an order, "
                 "or a finite subgroup."
             )
-        return Induced(self, trivial_group(self.d), None, name="regular")
+        return induced(self, trivial_group(self.d), None, "regular")
 
     def quotient(self, subgroup: StructureGroup) -> Representation:
         """Functions on G / H, permuted by left multiplication; H of finite index."""
-        return Induced(self, subgroup, None, name=f"quotient({subgroup.name})")
+        return induced(self, subgroup, None, f"quotient({subgroup.name})")
 
     def induced(self, subgroup: StructureGroup, rho: Representation) -> Representation:
         """Ind_H^G rho: the representation of G induced from a representation of a subgroup H of finite index."""
         if rho.group != subgroup:
             raise ValueError(f"Expected a representation of {subgroup.name}, got one of {rho.group.name}.")
-        return Induced(self, subgroup, rho, name=f"induced({subgroup.name},{rho.name})")
+        return induced(self, subgroup, rho, f"induced({subgroup.name},{rho.name})")
 
     def representation(self, label: int | str | Representation) -> Representation:
         """A representation by its short name.
@@ -136,7 +143,9 @@ class StructureGroup(ABC):
             for factor in arguments[1:]:
                 product = product.tensor(self.representation(factor))
             return product
-        other = group_from_name(arguments[0])
+        from gaugenet.groups.lookup import group_from_name
+
+        other = group_from_name(arguments[0], self.d)
         if len(arguments) != (1 if head == "quotient" else 2):
             raise ValueError(f"Expected `quotient(H)`, `induced(H,rho)` or `restricted(G,rho)`, got {head}{arguments}.")
         if head == "quotient":
@@ -151,13 +160,19 @@ class StructureGroup(ABC):
         self.check_subgroup(subgroup)
         if not subgroup.contains(torch.linalg.matrix_exp(self.lie_algebra())).all():
             raise ValueError(f"{subgroup.name} has infinite index in {self.name}: induce from a larger subgroup.")
-        chosen: list[Tensor] = [self.identity()]
-        candidates = list(self.elements() if self.order else self.generators())
-        for g in candidates:
-            if not any(subgroup.contains(r.T @ g) for r in chosen):
-                chosen.append(g)
-                candidates += [] if self.order else [g @ s for s in self.generators()]
+        left = self.elements() if self.order else self._component_representatives()
+        chosen = []
+        while len(left):
+            chosen.append(left[0])
+            left = left[~subgroup.contains(left[0].T @ left)]
         return torch.stack(chosen)
+
+    def _component_representatives(self) -> Float[Tensor, "components d d"]:
+        """Products of the generators that meet every component of an infinite compact group; the identity first."""
+        words = self.identity()[None]
+        for _ in self.generators():
+            words = torch.cat([words, (words[:, None] @ self.generators()).flatten(0, 1)])
+        return words
 
     def check_subgroup(self, subgroup: StructureGroup) -> None:
         """Raise `ValueError` unless `subgroup` is contained in this group."""
@@ -239,28 +254,6 @@ def trivial_group(d: int) -> StructureGroup:
     return Trivial(d)
 
 
-@cache
-def group_from_name(name: str) -> StructureGroup:
-    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `Trivial`, ...; `ValueError` on any other."""
-    from gaugenet import groups
-
-    fixed: dict[str, type[StructureGroup]] = {
-        "SO(2)": groups.SO2,
-        "O(2)": groups.O2,
-        "SO(3)": groups.SO3,
-        "O(3)": groups.O3,
-        "Reflection": groups.Reflection,
-        "Trivial": groups.Trivial,
-    }
-    if name in fixed:
-        return fixed[name]()  # type: ignore[abstract]
-    family, _, n = name.partition("_")
-    families = {"C": groups.Cyclic, "D": groups.Dihedral}
-    if family in families and n.isdigit() and int(n) > 0:
-        return families[family](int(n))
-    raise ValueError(f"Unknown structure group {name!r}: expected one of {', '.join(fixed)}, C_n or D_n.")
-
-
 def positive(name: str, value: object) -> int:
     """`value` as a positive integer, or `ValueError` about the argument `name`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
@@ -277,4 +270,4 @@ def _is_subgroup(small: StructureGroup, large: StructureGroup) -> bool:
     return bool(large.contains(samples).all())
 
 
-__all__ = ["FiniteGroup", "StructureGroup", "group_from_name", "is_orthogonal"]
+__all__ = ["FiniteGroup", "StructureGroup", "is_orthogonal", "positive", "tolerance"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,8 +45,22 @@ class Induced(Representation):
         return blocks.movedim(-2, -3).reshape(*g.shape[:-2], self.dim, self.dim)
 
     @cached_property
-    def _table(self) -> Tensor:
-        return self._block_matrix(self.group.elements())
+    def _table(self) -> Float[Tensor, "order n n"]:
+        """The matrices of all elements of a finite group: g r_i = r_j h has one block rho(h), at (j, i)."""
+        elements, cosets, n = self.group.elements(), self.cosets, self.rho.dim
+        coset_of = self.subgroup.contains(cosets.mT[:, None] @ elements).to(torch.uint8).argmax(0)
+        moved = elements[:, None] @ cosets
+        j = coset_of[self.group.element_index(moved)]
+        table = torch.zeros(len(elements), len(cosets), n, len(cosets), n, dtype=torch.float64)
+        g, i = torch.arange(len(elements))[:, None], torch.arange(len(cosets))
+        table[g, j, :, i, :] = self.rho(cosets[j].mT @ moved)
+        return table.view(-1, self.dim, self.dim)
 
     def _table_matrix(self, g: Tensor) -> Tensor:
         return self._table.to(g)[self.group.element_index(g)]
+
+
+@lru_cache(maxsize=256)
+def induced(group: StructureGroup, subgroup: StructureGroup, rho: Representation | None, name: str) -> Induced:
+    """`Induced`, made once: its tables are shared."""
+    return Induced(group, subgroup, rho, name=name)

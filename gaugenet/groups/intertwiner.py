@@ -8,9 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.groups.averaging import average
+
 if TYPE_CHECKING:
     from gaugenet.groups.representation import Representation
 
+
+MANY_UNKNOWNS = 500
+"""From here on averages over the group are cheaper than the null space of its equations."""
 
 _INTERTWINERS: dict[tuple[Representation, Representation], Tensor] = {}
 
@@ -27,7 +32,10 @@ def intertwiners(source: Representation, target: Representation) -> Float[Tensor
         from gaugenet.groups.intertwiner_rules import by_structure
 
         found = by_structure(source, target)
-        _INTERTWINERS[key] = solve_intertwiners(source, target) if found is None else found
+        if found is None:
+            large = source.dim * target.dim > MANY_UNKNOWNS and source.is_orthogonal and target.is_orthogonal
+            found = (averaged_intertwiners if large else solve_intertwiners)(source, target)
+        _INTERTWINERS[key] = found
     return _INTERTWINERS[key]
 
 
@@ -44,6 +52,24 @@ def solve_intertwiners(source: Representation, target: Representation) -> Float[
     n = source.dim * target.dim
     basis = null_space(torch.cat(rows)) if rows else torch.eye(n, dtype=torch.float64)
     return basis.reshape(-1, target.dim, source.dim)
+
+
+def averaged_intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
+    """The same basis as the span of averages of ever more matrices, until a batch of them adds nothing."""
+    n = source.dim * target.dim
+    basis, batch, i = torch.zeros(n, 0, dtype=torch.float64), 8, torch.arange(n, dtype=torch.float64)
+    while True:
+        phase = torch.arange(basis.shape[1], basis.shape[1] + batch, dtype=torch.float64)[:, None] + 1
+        probes = torch.cos((i + 1).sqrt() * 7 * phase + i).view(batch, target.dim, source.dim)
+        maps = average(source, target, probes).flatten(1).T
+        for _ in range(2):
+            maps = maps - basis @ (basis.T @ maps)
+        left, values, _ = torch.linalg.svd(maps, full_matrices=False)
+        new = left[:, values > 1e-8]
+        basis = torch.cat([basis, new], 1)
+        if new.shape[1] < batch:
+            return row_echelon(basis.T).view(-1, target.dim, source.dim)
+        batch *= 2
 
 
 def null_space(constraints: Float[Tensor, "rows n"], *, tol: float = 1e-9) -> Float[Tensor, "count n"]:

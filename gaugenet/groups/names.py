@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FUNCTIONS = ("quotient", "induced", "restricted", "fibre")
+FUNCTIONS = ("quotient", "induced", "restricted", "fibre", "Axial")
 OPERATORS = ("⊗", "⊕")
 
 

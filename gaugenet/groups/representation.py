@@ -139,8 +139,11 @@ class Representation:
         return self
 
     def __reduce__(self):
+        from gaugenet.groups.matrix_group import MADE
+
         _rebuild(self.group, self.name)  # a name that cannot be read back must fail here, not when it is loaded
-        return _rebuild, (self.group, self.name)
+        others = tuple(group for name, group in MADE.items() if name in self.name)  # unpickled first, so known by name
+        return _rebuild, (self.group, self.name, *others)
 
 
 def trivial(group: StructureGroup) -> Representation:
@@ -158,5 +161,5 @@ def standard(group: StructureGroup) -> Representation:
 
 
 @cache
-def _rebuild(group: StructureGroup, name: str) -> Representation:
+def _rebuild(group: StructureGroup, name: str, *others: StructureGroup) -> Representation:
     return group.representation(name)

@@ -94,14 +94,14 @@ def test_the_lie_algebra_generates_elements(group):
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
 def test_names_give_the_group_back(group):
-    for same in (group_from_name(group.name), copy.deepcopy(group), pickle.loads(pickle.dumps(group))):
+    for same in (group_from_name(group.name, group.d), copy.deepcopy(group), pickle.loads(pickle.dumps(group))):
         assert same == group
         assert hash(same) == hash(group)
     assert repr(group) == group.name
 
 
 def test_names_are_distinct():
-    assert len({g.name for g in GROUPS}) == len(GROUPS)
+    assert len({(g.name, g.d) for g in GROUPS}) == len(GROUPS)
     assert Cyclic(4) != Dihedral(4)
 
 

@@ -8,9 +8,20 @@ import pickle
 import pytest
 import torch
 
-from gaugenet.groups import O2, SO2, Cyclic, Dihedral, Reflection, Representation, Trivial, clebsch_gordan, intertwiners
+from gaugenet.groups import (
+    O2,
+    SO2,
+    Axial,
+    Cyclic,
+    Dihedral,
+    Reflection,
+    Representation,
+    Trivial,
+    clebsch_gordan,
+    intertwiners,
+)
 from gaugenet.groups.planar import rotation
-from tests.groups.cases import FINITE, GROUPS, SUBGROUPS, elements, representations
+from tests.groups.cases import FINITE, GROUPS, SU2, SUBGROUPS, elements, representations
 from tests.tolerances import SOLVED, TOL
 
 EXACT = TOL[torch.float64]
@@ -60,12 +71,30 @@ def test_control_vectors_are_not_permuted():
     assert not O2().irrep("0-").permutation
 
 
+def algebra(rho: Representation) -> str:
+    """By Frobenius and Schur for finite groups: the mean of chi(g^2) is 1, 0, -2; for others the textbook."""
+    group = rho.group
+    if group.order:
+        g = group.elements()
+        indicator = rho(g @ g).diagonal(dim1=-2, dim2=-1).sum().item() / group.order
+        return {1: "real", 0: "complex", -2: "quaternionic"}[round(indicator)]
+    if group == SU2:
+        return "real" if rho.order % 2 == 0 else "quaternionic"
+    return "complex" if group in (SO2(), Axial(SO2())) and rho.dim == 2 else "real"
+
+
 @pytest.mark.parametrize("rho", IRREPS, ids=repr)
 def test_irreps_are_irreducible(rho):
-    """End_G(rho) is R, or C where one direction of rotation is distinguished; a sum of two has more."""
-    complex_type = rho.dim == 2 and rho.group.orientation_preserving
-    assert len(intertwiners(rho, rho)) == (2 if complex_type else 1)
-    assert len(intertwiners(rho + rho, rho + rho)) == 4 * (2 if complex_type else 1)
+    """End_G(rho) is R, C or H; a sum of two has four times as many."""
+    dim = {"real": 1, "complex": 2, "quaternionic": 4}[algebra(rho)]
+    assert len(intertwiners(rho, rho)) == len(rho.endomorphisms) == dim
+    assert rho.type == algebra(rho)
+    assert len(intertwiners(rho + rho, rho + rho)) == 4 * dim
+
+
+def test_the_algebra_of_what_is_reducible_has_no_name():
+    with pytest.raises(ValueError, match="Expected an irrep"):
+        SO2().irrep(1).tensor(SO2().irrep(1)).type  # noqa: B018
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)

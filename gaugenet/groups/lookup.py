@@ -1,0 +1,55 @@
+"""Groups by their names: what command lines, files and pickles store."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.names import split_name
+
+KNOWN = "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det)"
+
+
+def group_from_name(name: str, d: int | None = None) -> StructureGroup:
+    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `O_h`, `Axial(O(2),det)`, ...
+
+    Args:
+        name: the `name` of a group. That of a `MatrixGroup` is known from the moment on when the group has been made.
+        d: dimension of the space, for groups that exist in several (`Trivial` and `Reflection`); default 2.
+
+    Raises:
+        ValueError: any other name.
+    """
+    from gaugenet.groups.matrix_group import MADE
+
+    if name in MADE:
+        return MADE[name]
+    return _from_name(name, 2 if d is None else d)
+
+
+@cache
+def _from_name(name: str, d: int) -> StructureGroup:
+    from gaugenet import groups
+
+    fixed: dict[str, type[StructureGroup]] = {
+        "SO(2)": groups.SO2,
+        "O(2)": groups.O2,
+        "SO(3)": groups.SO3,
+        "O(3)": groups.O3,
+    }
+    if name in fixed:
+        return fixed[name]()  # type: ignore[abstract]
+    if name in ("Reflection", "Trivial"):
+        return groups.Reflection(d) if name == "Reflection" else groups.Trivial(d)
+    if name in groups.polyhedral.SYMBOLS:
+        return groups.Polyhedral(name)
+    family, _, n = name.partition("_")
+    families = {"C": groups.Cyclic, "D": groups.Dihedral}
+    if family in families and n.isdigit() and int(n) > 0:
+        return families[family](int(n))
+    head, arguments = split_name(name)
+    if head == "Axial" and len(arguments) == 2:
+        return groups.Axial(_from_name(arguments[0], 2), third=arguments[1])
+    raise ValueError(
+        f"Unknown structure group {name!r}: expected one of {KNOWN} or a `MatrixGroup` that has been made before."
+    )
