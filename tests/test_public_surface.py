@@ -35,7 +35,10 @@ PUBLIC = {
         InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
         ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare use_engine
     """,
-    "gaugenet.models": "Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet Pose PrincipalAxes",
+    "gaugenet.models": """
+        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet PlainCNN PlanarCNN Pose PrincipalAxes
+        WideResNet plain_twin
+    """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 
