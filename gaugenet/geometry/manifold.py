@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.candidates import Pairs, all_pairs, within
+
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
     from gaugenet.geometry.structure import GStructure
@@ -89,6 +91,18 @@ class Manifold(ABC):
         """
         return None
 
+    def search_space(
+        self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]
+    ) -> tuple[Float[Tensor, "points E"], Float[Tensor, "points"]] | None:
+        """Euclidean coordinates of the points, and how far off in them a neighbour within `reach` can lie."""
+        places = self.embed(p)
+        return None if places is None else (places, reach)
+
+    def candidates(self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]) -> Pairs:
+        """Pairs (target, source) among which are all within distance `reach` of the target."""
+        space = self.search_space(p, reach)
+        return all_pairs(p, reach, self.distance) if space is None else within(*space)
+
     def orientation(self, p: Float[Tensor, "*batch D"], frame: Float[Tensor, "*batch D d"]) -> Tensor | None:
         """Positive where a frame belongs to the orientation of the space, negative where not; `None`: look along edges.
 
@@ -122,7 +136,10 @@ class Manifold(ABC):
     def log_and_transport(
         self, p: Float[Tensor, "edges D"], q: Float[Tensor, "edges D"], vectors: Float[Tensor, "edges D k"]
     ) -> tuple[Float[Tensor, "edges D"], Float[Tensor, "edges D k"]]:
-        """`log(p, q)`, and all columns of `vectors` at `q` transported to `p`; to be overridden where both share work."""
+        """`log(p, q)`, and all columns of `vectors` at `q` carried to `p`; to be overridden where both share work.
+
+        A logarithm may be infinite: no geodesic was found, and the points count as far from each other.
+        """
         moved = [self.transport(p, q, vectors[..., k]) for k in range(vectors.shape[-1])]
         return self.log(p, q), torch.stack(moved, -1)
 

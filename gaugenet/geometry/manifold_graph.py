@@ -1,7 +1,8 @@
-"""From points of a manifold to their gauge graph: neighbours, frames, logarithms and transporters in frames, weights."""
+"""From points of a manifold to their gauge graph: neighbours, and what they look like from frames."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -128,18 +129,21 @@ def neighborhoods(manifold: Manifold, points: Tensor, frames: Frames, radius: fl
 def in_frames(
     manifold: Manifold, points: Tensor, frames: Frames, source: Tensor, target: Tensor
 ) -> tuple[Float[Tensor, "edges d"], Float[Tensor, "edges d d"]]:
-    """Logarithms and Levi-Civita transporters of edges in frames."""
+    """Logarithms and Levi-Civita transporters of edges in frames; points without a geodesic are infinitely far."""
     log, moved = manifold.log_and_transport(points[target], points[source], frames.frame[source])
-    if not (log.isfinite().all() and moved.isfinite().all()):
-        bad = ~(log.isfinite().all(-1) & moved.isfinite().all(-1).all(-1))
+    far = torch.isposinf(log).all(-1)
+    bad = ~far & ~(log.isfinite().all(-1) & moved.isfinite().all(-1).all(-1))
+    if bad.any():
         e = int(bad.nonzero()[0])
         raise ManifoldError(
             f"{manifold!r}: `log` or `transport` is not finite on {int(bad.sum())} of {len(bad)} pairs, the first from "
-            f"point {int(source[e])} to point {int(target[e])}. Look for 0 / 0 at nearby points, or a pair of conjugate "
-            "points."
+            f"point {int(source[e])} to point {int(target[e])}. Look for 0 / 0 at nearby points, or conjugate points."
         )
+    if far.any():
+        logging.getLogger(__name__).info("%s: no geodesic between %d pairs: taken to be far", manifold, int(far.sum()))
     coframe = frames.coframe[target]
-    return (coframe @ log.unsqueeze(-1)).squeeze(-1), coframe @ moved
+    coordinates = (coframe @ torch.where(far[:, None], 0.0, log).unsqueeze(-1)).squeeze(-1)
+    return torch.where(far[:, None], torch.inf, coordinates), coframe @ moved
 
 
 # --- who may be a neighbour ---------------------------------------------------------------------------------------
@@ -150,53 +154,10 @@ def candidate_chunks(
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
     """Pairs (target, source) among which are all within `reach` of the target; sorted by target, in pieces."""
     with torch.no_grad():
-        target, source = manifold_candidates(manifold, points.detach(), reach)
+        target, source = manifold.candidates(points.detach(), reach)
     for start in range(0, len(target), EDGES_AT_ONCE):
         piece = slice(start, start + EDGES_AT_ONCE)
         yield torch.from_numpy(target[piece]), torch.from_numpy(source[piece])
-
-
-def manifold_candidates(manifold: Manifold, points: Tensor, reach: Tensor) -> tuple[ndarray, ndarray]:
-    """By a tree in the embedding of the space, in its chart, or by measuring all pairs."""
-    places = manifold.embed(points)
-    if places is not None:
-        return within(places.numpy(), reach.numpy() * (1 + 1e-9))
-    bound = getattr(manifold, "chart_reach", None)
-    if bound is not None:
-        return within(points.numpy(), bound(points, reach).numpy())
-    return _all_pairs(manifold, points, reach)
-
-
-def within(places: ndarray, reach: ndarray) -> tuple[ndarray, ndarray]:
-    """Pairs (target, source) of different rows with |places[source] - places[target]| <= reach[target], sorted."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(places)
-    if np.ptp(reach) == 0:
-        pairs = tree.query_pairs(reach[0], output_type="ndarray").astype(np.int64)
-        target, source = np.concatenate([pairs, pairs[:, ::-1]]).T
-    else:
-        lists = tree.query_ball_point(places, reach)
-        target = np.repeat(np.arange(len(places)), [len(found) for found in lists])
-        source = np.concatenate([np.asarray(found, dtype=np.int64) for found in lists])
-        target, source = target[source != target], source[source != target]
-    order = np.lexsort((source, target))
-    return np.ascontiguousarray(target[order]), np.ascontiguousarray(source[order])
-
-
-def _all_pairs(manifold: Manifold, points: Tensor, reach: Tensor) -> tuple[ndarray, ndarray]:
-    count = len(points)
-    rows = max(1, EDGES_AT_ONCE // count)
-    targets, sources = [], []
-    for start in range(0, count, rows):
-        target = torch.arange(start, min(start + rows, count)).repeat_interleave(count)
-        source = torch.arange(count).repeat(len(target) // count)
-        other = source != target
-        target, source = target[other], source[other]
-        near = manifold.distance(points[target], points[source]) <= reach[target] * (1 + 1e-9)
-        targets.append(target[near].numpy())
-        sources.append(source[near].numpy())
-    return np.concatenate(targets), np.concatenate(sources)
 
 
 def _nearest(edges: Edges, count: int, most: int) -> Tensor:
@@ -328,6 +289,6 @@ def _refuse_degenerate(gram: Tensor, points: Tensor) -> None:
     if bad.any():
         k = int(bad.nonzero()[0])
         raise ManifoldError(
-            f"The frame is degenerate at {int(bad.sum())} points, the first is {k} at {points[k].tolist()}: its columns "
-            "are not linearly independent there, or the metric is not. Look at `inner`, `to_tangent`, and `frames`."
+            f"The frame is degenerate at {int(bad.sum())} points, the first is {k} at {points[k].tolist()}: its "
+            "columns are not linearly independent there, or the metric is not. Look at `inner` and `frames`."
         )

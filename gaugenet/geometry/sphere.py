@@ -39,8 +39,14 @@ class Sphere(Manifold):
         cosine = (p * q).sum(-1, keepdim=True) / square
         near = sine < 1e-9
         safe = torch.where(near, torch.ones_like(sine), sine)
-        ratio = torch.where(near, torch.ones_like(sine), torch.atan2(safe, cosine) / safe)
-        return ratio * across
+        direction = torch.where(
+            cosine > 0, torch.ones_like(sine), torch.full_like(sine, torch.nan)
+        )  # none to antipodes
+        return torch.where(near, direction, torch.atan2(safe, cosine) / safe) * across
+
+    def distance(self, p: Tensor, q: Tensor) -> Tensor:
+        across = torch.linalg.vector_norm(self.to_tangent(p, q - p), dim=-1) * self.radius
+        return self.radius * torch.atan2(across, (p * q).sum(-1))
 
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
         angle = safe_length(v) / self.radius

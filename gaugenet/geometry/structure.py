@@ -16,7 +16,7 @@ FrameField = Callable[[Tensor], Tensor]
 """Points `(N, D)` to frames `(N, D, d)`, columns tangent."""
 
 Connection = Callable[[Tensor, Tensor], Tensor]
-"""Points `p`, `q` `(E, D)` to matrices `(E, d, d)`: coefficients in the frame at q -> coefficients in the frame at p."""
+"""Points `p`, `q` `(E, D)` to matrices `(E, d, d)`: coefficients in the frame at q -> in the frame at p."""
 
 CONNECTIONS = ("levi_civita", "trivial", "nearest")
 
@@ -118,9 +118,9 @@ def check_topology(manifold: Manifold, structure: GStructure) -> None:
     chi = manifold.euler_characteristic
     if group.order is not None and chi not in (None, 0):
         raise ManifoldError(
-            f"{manifold!r} is closed with Euler characteristic {chi}: it has no continuous {group.name}-structure, since "
-            f"the indices of the singularities of such frames add up to {chi} (Poincare-Hopf). Use SO({manifold.dim}) or "
-            f"O({manifold.dim}), or name the `singular_points` of the frames in a GStructure."
+            f"{manifold!r} is closed with Euler characteristic {chi}: it has no continuous {group.name}-structure, "
+            f"since the indices of the singularities of such frames add up to {chi} (Poincare-Hopf). Use "
+            f"SO({manifold.dim}) or O({manifold.dim}), or name the `singular_points` of the frames in a GStructure."
         )
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
+
 from gaugenet.geometry.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
+from gaugenet.geometry.hyperbolic import Hyperbolic
+from gaugenet.geometry.numeric import from_embedding, from_metric
+from gaugenet.geometry.quotient import Cylinder, FlatTorus, KleinBottle, LensSpace, MobiusStrip, ProjectiveSpace
+from gaugenet.geometry.rotations import Rotations
+from gaugenet.geometry.spd import SPD
 from gaugenet.geometry.sphere import Sphere
 from gaugenet.testing import ManifoldContract
 
@@ -37,3 +46,80 @@ class TestLargeSphere(ManifoldContract):
 
 class TestThreeSphere(ManifoldContract):
     manifold = Sphere(3)
+
+
+class TestHyperbolicPlane(ManifoldContract):
+    manifold = Hyperbolic(2)
+
+
+class TestHyperbolicSpace(ManifoldContract):
+    manifold = Hyperbolic(3)
+
+
+class TestBall(ManifoldContract):
+    manifold = Hyperbolic(2).ball()
+
+
+class TestHyperboloid(ManifoldContract):
+    manifold = Hyperbolic(2).hyperboloid()
+
+
+def torus(p: torch.Tensor) -> torch.Tensor:
+    ring = 2 + torch.cos(p[1])
+    return torch.stack([ring * torch.cos(p[0]), ring * torch.sin(p[0]), torch.sin(p[1])])
+
+
+class TestOwnTorus(ManifoldContract):
+    manifold = from_embedding(torus, dim=2, euler_characteristic=0, steps=3)
+    count, radius, tolerance = 6, 0.3, 1e-7
+
+    def points(self, generator):
+        return 2 * math.pi * torch.rand(self.count, 2, generator=generator, dtype=torch.float64)
+
+
+class TestOwnMetric(ManifoldContract):
+    """A metric that belongs to no surface that is known."""
+
+    manifold = from_metric(
+        lambda p: torch.diag(torch.stack([1 + p[0] ** 2, torch.exp(p[0] - p[1]), 2 + p[2]])), dim=3, steps=3
+    )
+    count, radius, tolerance = 6, 0.3, 1e-7
+
+    def points(self, generator):
+        return torch.rand(self.count, 3, generator=generator, dtype=torch.float64)
+
+
+class TestProjectivePlane(ManifoldContract):
+    manifold = ProjectiveSpace(2)
+
+
+class TestLensSpace(ManifoldContract):
+    manifold = LensSpace(3, 1)
+
+
+class TestFlatTorus(ManifoldContract):
+    manifold = FlatTorus(2.0, 3.0, 1.5)
+
+
+class TestCylinder(ManifoldContract):
+    manifold = Cylinder(2.0, 5.0)
+
+
+class TestMobiusStrip(ManifoldContract):
+    manifold = MobiusStrip(2.0, 1.0)
+
+
+class TestKleinBottle(ManifoldContract):
+    manifold = KleinBottle(2.0, 1.5)
+
+
+class TestRotations(ManifoldContract):
+    manifold = Rotations()
+
+
+class TestCovariances(ManifoldContract):
+    manifold = SPD(2)
+
+
+class TestLargerCovariances(ManifoldContract):
+    manifold = SPD(3)

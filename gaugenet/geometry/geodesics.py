@@ -1,0 +1,124 @@
+"""Geodesics of any metric by integration: exp, parallel transport, and log by Newton shooting, all batched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Connection = Callable[[Tensor, Tensor], Tensor]
+"""Points `p` and velocities `v` `(B, d)` to the matrices `(B, d, d)` with nabla_v w = dw/dt + connection(p, v) w."""
+
+
+def _cooper_verner() -> tuple[list[list[float]], list[float]]:
+    """The Runge-Kutta method of order 8 with 11 stages: coefficients of the stages, and weights.
+
+    G. J. Cooper and J. H. Verner, *Some explicit Runge-Kutta methods of high order*, SIAM J. Numer. Anal. 9 (1972).
+    """
+    s = math.sqrt(21)
+    stages = [
+        [],
+        [1 / 2],
+        [1 / 4, 1 / 4],
+        [1 / 7, (-7 - 3 * s) / 98, (21 + 5 * s) / 49],
+        [(11 + s) / 84, 0, (18 + 4 * s) / 63, (21 - s) / 252],
+        [(5 + s) / 48, 0, (9 + s) / 36, (-231 + 14 * s) / 360, (63 - 7 * s) / 80],
+        [(10 - s) / 42, 0, (-432 + 92 * s) / 315, (633 - 145 * s) / 90, (-504 + 115 * s) / 70, (63 - 13 * s) / 35],
+        [1 / 14, 0, 0, 0, (14 - 3 * s) / 126, (13 - 3 * s) / 63, 1 / 9],
+        [1 / 32, 0, 0, 0, (91 - 21 * s) / 576, 11 / 72, (-385 - 75 * s) / 1152, (63 + 13 * s) / 128],
+        [1 / 14, 0, 0, 0, 1 / 9, (-733 - 147 * s) / 2205, (515 + 111 * s) / 504, (-51 - 11 * s) / 56,
+         (132 + 28 * s) / 245],
+        [0, 0, 0, 0, (-42 + 7 * s) / 18, (-18 + 28 * s) / 45, (-273 - 53 * s) / 72, (301 + 53 * s) / 72,
+         (28 - 28 * s) / 45, (49 - 7 * s) / 18],
+    ]  # fmt: skip
+    return stages, [1 / 20, 0, 0, 0, 0, 0, 0, 49 / 180, 16 / 45, 49 / 180, 1 / 20]
+
+
+STAGES, WEIGHTS = _cooper_verner()
+
+
+def integrate(f: Callable[[Tensor], Tensor], state: Float[Tensor, "batch n"], steps: int) -> Float[Tensor, "batch n"]:
+    """The solution at time one of `dy/dt = f(y)`, `y(0) = state`, with `steps` steps of order 8."""
+    h = 1.0 / steps
+    for _ in range(steps):
+        slopes: list[Tensor] = []
+        for row in STAGES:
+            slopes.append(f(state + h * _combined(row, slopes) if row else state))
+        state = state + h * _combined(WEIGHTS, slopes)
+    return state
+
+
+def _combined(weights: list[float], slopes: list[Tensor]) -> Tensor:
+    used = [w * k for w, k in zip(weights, slopes, strict=True) if w]
+    return sum(used[1:], used[0])
+
+
+def geodesic(
+    connection: Connection, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
+) -> Float[Tensor, "batch d"]:
+    """The point at time one of the geodesic from `p` with velocity `v`: x'' = -connection(x, x') x'."""
+    d = p.shape[-1]
+
+    def slope(y: Tensor) -> Tensor:
+        x, velocity = y[:, :d], y[:, d:]
+        return torch.cat([velocity, -apply(connection(x, velocity), velocity)], -1)
+
+    return integrate(slope, torch.cat([p, v], -1), steps)[:, :d]
+
+
+def geodesic_transport(
+    connection: Connection, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
+) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d d"]]:
+    """The end of a geodesic, and parallel transport along it: coefficients at `p` -> coefficients at the end."""
+    d = p.shape[-1]
+
+    def slope(y: Tensor) -> Tensor:
+        x, velocity, moved = y[:, :d], y[:, d : 2 * d], y[:, 2 * d :].unflatten(-1, (d, d))
+        gamma = connection(x, velocity)
+        return torch.cat([velocity, -apply(gamma, velocity), -(gamma @ moved).flatten(1)], -1)
+
+    eye = torch.eye(d, dtype=p.dtype).expand(len(p), d, d)
+    end = integrate(slope, torch.cat([p, v, eye.flatten(1)], -1), steps)
+    return end[:, :d], end[:, 2 * d :].unflatten(-1, (d, d))
+
+
+def differential(
+    f: Callable[[Tensor, Tensor], Tensor], p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"]
+) -> tuple[Float[Tensor, "batch D"], Float[Tensor, "batch D d"]]:
+    """`f(p, v)` and its derivative with respect to `v`, by forward mode, all directions at once."""
+    base = p.repeat(v.shape[-1], 1)
+    return jacobian(lambda w: f(base, w), v)
+
+
+def jacobian(f: Callable[[Tensor], Tensor], x: Float[Tensor, "batch d"]) -> tuple[Tensor, Tensor]:
+    """f(x) `(B, *shape)` and df `(B, *shape, d)`, for an f that maps every row on its own: one call with d B rows."""
+    count, d = x.shape
+    axes = torch.eye(d, dtype=x.dtype).repeat_interleave(count, 0)
+    values, slopes = torch.func.jvp(f, (x.repeat(d, 1),), (axes,))
+    return values[:count], slopes.unflatten(0, (d, count)).movedim(0, -1)
+
+
+def apply(matrix: Float[Tensor, "batch m n"], v: Float[Tensor, "batch n"]) -> Float[Tensor, "batch m"]:
+    return (matrix @ v.unsqueeze(-1)).squeeze(-1)
+
+
+def solve(matrix: Float[Tensor, "batch d d"], right: Float[Tensor, "batch d k"]) -> Float[Tensor, "batch d k"]:
+    """matrix^-1 right; in closed form up to d = 3, where one call of LAPACK a matrix would cost more than all else."""
+    d = matrix.shape[-1]
+    if d > 3:
+        return torch.linalg.solve(matrix, right)
+    if d == 1:
+        return right / matrix
+    if d == 2:
+        (a, b), (c, e) = (row.unbind(-1) for row in matrix.unbind(-2))
+        adjugate = torch.stack([torch.stack([e, -b], -1), torch.stack([-c, a], -1)], -2)
+        return (adjugate @ right) / (a * e - b * c)[..., None, None]
+    x, y, z = matrix.unbind(-2)
+    cofactors = torch.stack([torch.linalg.cross(y, z), torch.linalg.cross(z, x), torch.linalg.cross(x, y)], -1)
+    return (cofactors @ right) / (x * cofactors[..., 0]).sum(-1)[..., None, None]
+
+
+__all__ = ["differential", "geodesic", "geodesic_transport", "integrate", "jacobian", "solve"]
