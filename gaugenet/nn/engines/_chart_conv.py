@@ -31,9 +31,9 @@ def chart_conv(
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, 1).contiguous(memory_format=torch.channels_last)
-    gathered = cells(x)[:, source].split(counts, 1)
-    products = [a @ matrix.T for a, matrix in zip(gathered, sides)]
-    cells(out).index_add_(1, target, torch.cat(products, 1))
+    gathered = _rows(x).index_select(0, _batched(source, x))
+    products = _products(gathered, sides.mT, counts, len(x))
+    _rows(out).index_add_(0, _batched(target, out), products)
     return out
 
 
@@ -58,17 +58,35 @@ def chart_conv_backward(
     )
     empty = x.new_empty(0)
     grad_x, grad_kernel, grad_bias = (empty if t is None else t for t in made)
-    arriving = cells(grad)[:, target].split(counts, 1)
+    arriving = _rows(grad).index_select(0, _batched(target, grad))
     grad_sides = torch.empty_like(sides) if of_weights else empty
     if of_weights:
-        gathered = cells(x)[:, source].split(counts, 1)
-        for out, b, a in zip(grad_sides, arriving, gathered):
-            torch.mm(b.flatten(0, 1).T, a.flatten(0, 1), out=out)
+        gathered = _rows(x).index_select(0, _batched(source, x))
+        for out, b, a in zip(grad_sides, *(t.split([n * len(x) for n in counts]) for t in (arriving, gathered))):
+            torch.mm(b.T, a, out=out)
     if of_x:
         grad_x = grad_x.contiguous(memory_format=torch.channels_last)
-        back = [b @ matrix for b, matrix in zip(arriving, sides)]
-        cells(grad_x).index_add_(1, source, torch.cat(back, 1))
+        _rows(grad_x).index_add_(0, _batched(source, x), _products(arriving, sides, counts, len(x)))
     return grad_x, grad_kernel, grad_bias, grad_sides
+
+
+def _batched(index: Tensor, x: Tensor) -> Tensor:
+    """Rows of cells in every sample: the samples of each edge one after the other."""
+    offset = torch.arange(len(x), device=x.device) * (x.shape[2] * x.shape[3])
+    return (index[:, None] + offset).flatten()
+
+
+def _products(rows: Tensor, matrices: Tensor, counts: list[int], batch: int) -> Tensor:
+    """The rows of each group times its matrix."""
+    out = rows.new_empty(len(rows), matrices.shape[2])
+    sizes = [n * batch for n in counts]
+    for part, a, matrix in zip(out.split(sizes), rows.split(sizes), matrices):
+        torch.mm(a, matrix, out=part)
+    return out
+
+
+def _rows(x: Tensor) -> Tensor:
+    return cells(x).flatten(0, 1)
 
 
 def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch cells channels"]:

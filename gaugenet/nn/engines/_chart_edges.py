@@ -32,7 +32,7 @@ CENTRE = 6
 """`k` of the vertex itself."""
 
 Kind = tuple[int, int, int]
-"""(k, left, right)"""
+"""(left, right, k)"""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def side_edges(level: int, stride: int, device: torch.device) -> SideEdges:
     order = np.lexsort((target, *kind.T[::-1]))
     kinds, counts = np.unique(kind, axis=0, return_counts=True)
     return SideEdges(
-        tuple((int(k), int(left), int(right)) for k, left, right in kinds),
+        tuple((int(left), int(right), int(k)) for left, right, k in kinds),
         counts.tolist(),
         torch.from_numpy(source[order]).to(device),
         torch.from_numpy(target[order]).to(device),
@@ -107,7 +107,7 @@ def _south_pole(level: int) -> tuple[Edges, Edges]:
 
 
 def _edges(k: ndarray, left: int, right: ndarray, source: ndarray, target: ndarray) -> Edges:
-    return np.stack([k, np.full_like(k, left), right], 1), source, target
+    return np.stack([np.full_like(k, left), right, k], 1), source, target
 
 
 def _is_corner(level: int) -> ndarray:

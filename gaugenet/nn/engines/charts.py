@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from gaugenet.geometry._charts import RING
 from gaugenet.geometry.icosahedron import HexagonalStencil, Icosphere
-from gaugenet.groups import Cyclic, FieldType
+from gaugenet.groups import Cyclic, FieldType, StructureGroup
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, PROJECT, SUBTRACT, SideEdges, side_edges
 
@@ -60,7 +61,12 @@ def check(field_type: FieldType, x: Tensor, sphere: Icosphere) -> None:
             f"Expected `x` of shape ({v}, C) or (B, C, {v}) in vertex order, or (B, C, {sphere.chart_shape[0]}, "
             f"{sphere.chart_shape[1]}) in charts of {sphere!r}, got {tuple(x.shape)}."
         )
-    field_type.group.check_subgroup(Cyclic(6))
+    _check_group(field_type.group)
+
+
+@torch.compiler.assume_constant_result
+def _check_group(group: StructureGroup) -> None:
+    group.check_subgroup(Cyclic(6))
 
 
 @torch.compiler.assume_constant_result
@@ -76,15 +82,15 @@ def side_matrices(
     inputs = block_matrices(in_type, kernel.dtype, kernel.device)
     outputs = block_matrices(out_type, kernel.dtype, kernel.device)
     taps = kernel[:, :, TAPS[:, 0], TAPS[:, 1]].permute(2, 0, 1)
-    matrices = taps[[k for k, _, _ in edges.kinds]]
     parts = []
-    for matrix, (_, left, right) in zip(matrices, edges.kinds):
+    for (left, right), kinds in groupby(edges.kinds, key=lambda kind: kind[:2]):
+        matrices = taps[[k for _, _, k in kinds]]
         if right:
-            matrix = _multiply(matrix.T, in_type, [m[right].T for m in inputs]).T
+            matrices = _multiply("ij,gimo->gjmo", matrices.mT, in_type, inputs, right).mT
         if left == CORNER:
-            matrix = _multiply(matrix, out_type, [m[PROJECT] * CORNER_SHARE for m in outputs])
-        parts.append(-matrix if left == SUBTRACT else matrix)
-    return torch.stack(parts)
+            matrices = CORNER_SHARE * _multiply("ji,gimo->gjmo", matrices, out_type, outputs, PROJECT)
+        parts.append(-matrices if left == SUBTRACT else matrices)
+    return torch.cat(parts)
 
 
 TAPS = np.concatenate([RING, [(0, 0)]]) + 1
@@ -95,14 +101,14 @@ CORNER_SHARE = 7 / 6
 
 
 def _multiply(
-    matrix: Float[Tensor, "size columns"], field_type: FieldType, blocks: list[Float[Tensor, "dim dim"]]
-) -> Float[Tensor, "size columns"]:
-    """The block matrices, one for each block of the type, times a matrix with the rows of a field."""
+    equation: str, matrices: Float[Tensor, "groups size columns"], field_type: FieldType, blocks: list[Tensor], g: int
+) -> Float[Tensor, "groups size columns"]:
+    """The representation of an element, or its transpose, times matrices with the rows of a field."""
     parts = [
-        (rho @ matrix[b.slice].unflatten(0, (b.representation.dim, -1)).flatten(1)).view(b.size, -1)
+        torch.einsum(equation, rho[g], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1))).flatten(1, 2)
         for b, rho in zip(field_type.blocks, blocks, strict=True)
     ]
-    return torch.cat(parts) if parts else matrix
+    return torch.cat(parts, 1) if parts else matrices
 
 
 @torch.compiler.assume_constant_result
