@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
@@ -67,22 +67,16 @@ def _hexagonal_edges(level: int) -> tuple[ndarray, ndarray, ndarray, ndarray, nd
 
     target, slot = np.nonzero(is_corner[:, None] & (table >= 0))
     source, back = table[target, slot], turn[target, slot]
-    # as seen in each of the six directions; then, between two corners, over all transporters too
-    inward = [
-        part
-        for s in range(6)
-        for part in (
-            _select(~is_corner[source], source, target, np.full_like(target, s), (back + s) % 6, 1 / 36),
-            _averaged(*_select(is_corner[source], source, target, np.full_like(target, s), back)[:4], 1 / 36),
-        )
-    ]
+    inner, outer = np.flatnonzero(~is_corner[source]), np.flatnonzero(is_corner[source])
+    inward = []
+    for s in range(6):  # as seen in each of the six directions; between two corners, over all transporters too
+        count = len(inner)
+        direction, weight = np.full(count, s), np.full(count, 1 / 36)
+        inward.append([source[inner], target[inner], direction, (back[inner] + s) % 6, weight])
+        inward.append(_averaged(source[outer], target[outer], np.full(len(outer), s), back[outer], 1 / 36))
     parts = [plain, outward, *inward]
-    source, target, direction, turn_, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return source, target, direction, turn_, weight
-
-
-def _select(keep: ndarray, *columns: ndarray | float) -> list[ndarray]:
-    return [np.broadcast_to(np.asarray(c), keep.shape)[keep] for c in columns]
+    source, target, direction, steps, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return source, target, direction, steps, weight
 
 
 def _averaged(source: ndarray, target: ndarray, direction: ndarray, turn: ndarray, weight: float) -> list[ndarray]:
@@ -162,7 +156,7 @@ def rotate_between(
     return frame - (a + b)[..., None] * along
 
 
-def _points(sphere: Icosphere, dtype: torch.dtype) -> dict[str, Tensor | Int[Tensor, "3 faces"]]:
+def _points(sphere: Icosphere, dtype: torch.dtype) -> dict[str, Tensor]:
     return {
         "pos": sphere.pos.to(dtype),
         "frame": sphere.frame.to(dtype),

@@ -53,6 +53,11 @@ class Icosphere:
         ValueError: a level that is no integer from 0 to 12, an unknown projection, a stride that the level has not.
     """
 
+    level: int
+    projection: Projection
+    stride: int
+    n: int
+
     def __init__(self, level: int, *, projection: Projection = "recursive", stride: int = 1) -> None:
         if not isinstance(level, Integral) or isinstance(level, bool) or not 0 <= level <= 12:
             raise ValueError(f"Expected `level` to be an integer from 0 to 12, got {level!r}.")

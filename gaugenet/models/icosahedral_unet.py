@@ -92,14 +92,21 @@ class IcosahedralUNet(nn.Module):
         structure = group_from_name(group)
         structure.check_subgroup(Cyclic(6))
         self.in_type = FieldType(structure, in_type)
-        is_count = isinstance(out_type, int)
-        self.out_type = FieldType(structure, {"trivial": positive("out_type", out_type)} if is_count else out_type)
+        if isinstance(out_type, int):
+            out_type = FieldType(structure, {"trivial": positive("out_type", out_type)})
+        self.out_type = FieldType(structure, out_type)
         widths = [round(positive("width", width) * growth**k) for k in range(positive("levels", levels))]
         if min(widths) < 1:
             raise ValueError(f"Expected a `growth` that keeps at least one field on every level, got {growth}.")
         types = [FieldType(structure, {"regular": w}) for w in widths]
-        conv = {"rings": rings, "max_frequency": max_frequency}
-        stage = {"blocks": blocks, "norm": norm, "activation": activation, "dropout": dropout, "conv": conv}
+        conv: dict[str, Any] = {"rings": rings, "max_frequency": max_frequency}
+        stage: dict[str, Any] = {
+            "blocks": blocks,
+            "norm": norm,
+            "activation": activation,
+            "dropout": dropout,
+            "conv": conv,
+        }
         self.lift = GaugeConv(self.in_type, types[0], **conv)
         self.down = nn.ModuleList([_Stage(t, **stage) for t in types])
         self.coarsen = nn.ModuleList([_Coarsen(a, b, downsample, conv) for a, b in pairwise(types)])
