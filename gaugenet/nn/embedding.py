@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import FieldType, StructureGroup
+from gaugenet.groups import FieldType, Representation, StructureGroup
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonic_representation, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings
@@ -57,7 +57,7 @@ class HarmonicEmbedding(nn.Module):
         self.frequencies = [j for j in range(max_frequency + 1) if harmonic_dim(group.d, j)]
         self.in_type = FieldType(group, [("standard", vectors)])
         count = vectors * self.radial.count
-        self.out_type = FieldType(group, [(harmonic_representation(group, j), count) for j in self.frequencies])
+        self.out_type = FieldType(group, [(_harmonic(group, j), count) for j in self.frequencies])
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
@@ -72,3 +72,13 @@ class HarmonicEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, radial={self.radial}, radius={self.radius:g}"
+
+
+def _harmonic(group: StructureGroup, j: int) -> Representation:
+    """How Y_j turns, by the name of the irrep where it is one."""
+    rho = harmonic_representation(group, j)
+    g = group.random_element(4, generator=torch.Generator().manual_seed(0))
+    for irrep in group.irreps(j):
+        if irrep.dim == rho.dim and (irrep(g) - rho(g)).abs().max() < 1e-9:
+            return irrep
+    return rho

@@ -176,8 +176,7 @@ class FieldBatchNorm(_FieldNorm):
 
     Means live in the invariant part alone and mean squares are of whole fields, so statistics of scalars are those of
     `torch.nn.BatchNorm2d`, those of regular fields are shared over the group, and fields that turn are never centred
-    (:cite:`weiler2019general`, Sec. 2.6 and appendix; the mean of a rotated field is the rotated mean, so centring
-    would be equivariant only with a batch of one gauge).
+    (:cite:`weiler2019general`): a mean over points of vectors in unrelated frames has no meaning.
 
     Shapes:
         x: `(N, field_type.size)`, domain: a `GaugeGraph` (or none: N plain vectors) -> the same; or

@@ -14,12 +14,12 @@ from gaugenet.nn.tables import TableModule, equal_irreps_together
 
 
 class TensorProductNonlinearity(TableModule):
-    r"""y = W (U x * V x): quadratic in x, where `*` multiplies fields of a channel in all ways that the group allows.
+    r"""y = W (U x * V x, x) + b, where `*` multiplies fields of a channel in all ways that the group allows.
 
     U and V are equivariant maps to `channels` fields of every representation of `in_type`. In each channel, the
     products of a field of U x with one of V x are decomposed into irreps by Clebsch-Gordan coefficients (all pairs of
     representations, all irreps of which `out_type` has a copy), and W, equivariant again, mixes them. Every equivariant
-    quadratic map without constant has this form with enough channels.
+    polynomial of degree two has this form with enough channels.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels.
@@ -56,7 +56,8 @@ class TensorProductNonlinearity(TableModule):
             irreps += [(rho, copies * self.channels) for rho, copies in found]
         self.left = EquivariantLinear(in_type, hidden, bias=False, device=device, dtype=dtype)
         self.right = EquivariantLinear(in_type, hidden, bias=False, device=device, dtype=dtype)
-        self.mix = EquivariantLinear(FieldType(in_type.group, irreps), self.out_type, device=device, dtype=dtype)
+        terms = FieldType(in_type.group, irreps) + in_type
+        self.mix = EquivariantLinear(terms, self.out_type, device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
         """Outputs of about unit variance from inputs of unit variance."""
@@ -72,7 +73,7 @@ class TensorProductNonlinearity(TableModule):
             product = (left[i].unsqueeze(2) * right[j].unsqueeze(1)).flatten(1, 2)  # (N, dim_i dim_j, channels, ...)
             coupled = getattr(self, f"_coupling_{k}").T.to(product.dtype) @ product.flatten(2)
             parts.append(coupled.unflatten(2, product.shape[2:]).flatten(1, 2))
-        return self.mix(torch.cat(parts, 1) if parts else x[:, :0])
+        return self.mix(torch.cat([*parts, x], 1))
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, channels={self.channels}"

@@ -11,7 +11,17 @@ from torch_geometric.data import Batch
 
 from gaugenet.groups import O3, SO2, Cyclic, Dihedral, FieldType
 from gaugenet.models import MeshUNet
-from gaugenet.nn import EquivariantLinear, FourierNonlinearity, GaugeConv, Pool, ResidualBlock, prepare
+from gaugenet.nn import (
+    EquivariantLinear,
+    EquivariantMLP,
+    FieldBatchNorm,
+    FourierNonlinearity,
+    GaugeConv,
+    Pool,
+    ResidualBlock,
+    TensorProductNonlinearity,
+    prepare,
+)
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import ON_GRAPHS, TYPES, call, layers, types, with_random_weights
 from tests.tolerances import TOL, relative
@@ -52,6 +62,14 @@ def test_state_dict_keys():
     assert set(GaugeConv(a, b).state_dict()) == {"weight", "self_interaction.weight", "bias.bias"}
     assert set(EquivariantLinear(a, b).state_dict()) == {"weight", "bias.bias"}
     assert set(FourierNonlinearity(FieldType(SO2(), "2x0 + 2x1")).state_dict()) == set()
+    assert set(FieldBatchNorm(a).state_dict()) == {"weight", "bias", "running_mean", "running_var"}
+    assert set(EquivariantMLP(a, b, hidden=a).state_dict()) == {"0.weight", "0.bias.bias", "2.weight", "2.bias.bias"}
+    assert set(TensorProductNonlinearity(a).state_dict()) == {
+        "left.weight",
+        "right.weight",
+        "mix.weight",
+        "mix.bias.bias",
+    }
     assert set(ResidualBlock(a).state_dict()) == {
         "conv.weight",
         "conv.self_interaction.weight",
@@ -121,13 +139,38 @@ def test_half_precision_and_autocast(group, name):
     assert relative(pure.float(), expected) < TOL[torch.bfloat16]
 
 
-@pytest.mark.parametrize("name", sorted(set(layers(SO2())) - ON_GRAPHS))
+ON_GRIDS = [case for case in CASES if not case[1].startswith(("conv", "block"))]
+"""Convolutions ask for the grid: their own tests."""
+
+
+def image_of(x, spatial):
+    return x.unflatten(0, (2, *spatial)).movedim(-1, 1)
+
+
+@pytest.mark.parametrize(("group", "name"), ON_GRIDS, ids=str)
 @pytest.mark.parametrize("spatial", [(4,), (2, 2), (1, 2, 2)], ids=str)
-def test_pixels_are_points(name, spatial):
-    """The same layer on `(B, size, *spatial)`."""
-    layer, x, _ = with_input(SO2(), name)
-    image = x.unflatten(0, (2, *spatial)).movedim(-1, 1)
-    assert relative(layer(image).movedim(1, -1).flatten(0, -2), layer(x)) < 1e-14
+def test_pixels_are_points(group, name, spatial):
+    """The same layer on two images `(B, size, *spatial)` and on two graphs whose points weigh the same."""
+    layer, x, _ = with_input(group, name)
+    graphs = [synthetic_graph(group, 4, seed=k) for k in range(2)]
+    for graph in graphs:
+        graph.mass = torch.ones_like(graph.mass)
+    expected = call(layer, name, x, Batch.from_data_list(graphs))
+    assert relative(layer(image_of(x, spatial)).movedim(1, -1).flatten(0, -2), expected) < TOL[torch.float64]
+    assert layer(x.new_zeros(0, layer.in_type.size, *spatial)).shape == (0, layer.out_type.size, *spatial)
+    assert layer(x.new_zeros(2, layer.in_type.size, *spatial[1:], 0)).shape == (2, layer.out_type.size, *spatial[1:], 0)
+
+
+@pytest.mark.parametrize("name", ["linear", "gated", "layer norm", "instance norm", "batch norm", "tensor product"])
+def test_compiles_and_exports_on_grids(name):
+    torch._dynamo.reset()
+    layer, x, _ = with_input(Dihedral(4), name, torch.float32)
+    image = image_of(x, (2, 2))
+    expected = copy.deepcopy(layer).train()(image)
+    fast = torch.compile(copy.deepcopy(layer).train(), fullgraph=True, backend="aot_eager")
+    assert relative(fast(image), expected) < TOL[torch.float32]
+    program = torch.export.export(layer, (image,))
+    assert relative(program.module()(image), layer(image)) < TOL[torch.float32]
 
 
 @pytest.mark.parametrize(("group", "name"), CASES, ids=str)

@@ -1,14 +1,25 @@
-"""Gated, norm and pointwise nonlinearities are exact; the Fourier one errs as its docstring says."""
+"""Gated, norm, pointwise and vector-field nonlinearities are exact; the Fourier one errs as its docstring says."""
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import pytest
 import torch
+from scipy.special import eval_legendre
 
-from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
-from gaugenet.nn import FourierNonlinearity, Gated, NormNonlinearity, PointwiseNonlinearity
+from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType
+from gaugenet.nn import (
+    FourierNonlinearity,
+    Gated,
+    NormNonlinearity,
+    PointwiseNonlinearity,
+    VectorFieldNonlinearity,
+)
 from gaugenet.nn.nonlinearity import ACTIVATIONS
 from tests.groups.cases import elements
+from tests.tolerances import TOL, relative
 
 ORDERS = "4x0 + 4x1 + 4x2"
 
@@ -116,3 +127,97 @@ def test_norm_nonlinearity_at_zero_and_of_scalars():
 def test_unknown_activations_name_the_known_ones(make):
     with pytest.raises(ValueError, match=r"expected one of gelu, relu"):
         make(FieldType(SO2(), "2x0"), activation="softmax")
+
+
+# --- the sphere and the rotations -----------------------------------------------------------------------------------
+
+SPHERE = FieldType(SO3(), ORDERS)
+ROTATIONS = FieldType(SO3(), "1x0 + 3x1 + 5x2")
+
+
+@pytest.mark.parametrize(
+    ("field_type", "errors"),
+    [
+        (SPHERE, {5: 2e-1, 8: 5e-2, 12: 1e-2, 18: 9e-4, 30: 1e-5}),
+        (FieldType(O3(), "4x0 + 4x1o + 4x2e"), {8: 5e-2, 18: 9e-4}),
+        (ROTATIONS, {5: 2e-1, 8: 3e-2, 12: 4e-3, 18: 2e-4}),
+        (FieldType(O3(), "1x0 + 3x1e + 5x2e"), {8: 3e-2, 12: 4e-3}),
+    ],
+    ids=str,
+)
+def test_the_fourier_errors_in_space(field_type, errors):
+    for samples, error in errors.items():
+        found = rms_error(FourierNonlinearity(field_type, samples=samples).double(), points=300)
+        assert error / 2 < found < error * 2
+
+
+def test_fourier_is_exact_for_the_symmetries_of_the_samples():
+    """Lebedev's points have the symmetries of the cube; signed permutations of the axes are that group."""
+    layer = FourierNonlinearity(SPHERE, activation="relu", samples=8).double()
+    signs = torch.tensor(list(itertools.product([1.0, -1.0], repeat=3)), dtype=torch.float64)
+    cube = torch.stack(
+        [torch.eye(3, dtype=torch.float64)[list(p)] * s for p in itertools.permutations(range(3)) for s in signs]
+    )
+    cube = cube[torch.linalg.det(cube) > 0]
+    x = torch.randn(len(cube), SPHERE.size, dtype=torch.float64)
+    expected = SPHERE.transform(cube, layer(x))
+    assert relative(layer(SPHERE.transform(cube, x)), expected) < TOL[torch.float64]
+    eighth = SO3().random_element(len(cube), generator=torch.Generator().manual_seed(0))
+    assert relative(layer(SPHERE.transform(eighth, x)), SPHERE.transform(eighth, layer(x))) > 1e-3
+
+
+@pytest.mark.parametrize("field_type", [SPHERE, ROTATIONS], ids=str)
+def test_fourier_of_band_limited_functions_is_exact(field_type):
+    """The identity gives the coefficients back; the square, of degree 4, is projected without error."""
+    layer = FourierNonlinearity(field_type, samples=9).double()
+    x = torch.randn(9, field_type.size, dtype=torch.float64)
+    layer._function = lambda f: f
+    assert relative(layer(x), x) < TOL[torch.float64]
+    layer._function = torch.square
+    assert rms_error(layer, points=50) < 1e-13
+    coarse = FourierNonlinearity(field_type, samples=5).double()
+    coarse._function = torch.square
+    assert rms_error(coarse, points=50) > 1e-2
+
+
+def test_fourier_on_the_sphere_is_the_function_that_its_harmonics_add_up_to():
+    """By scipy's associated Legendre functions: a zonal function about the z axis, and its mean."""
+    layer = FourierNonlinearity(FieldType(SO3(), "1x0 + 1x1 + 1x2"), activation="relu", samples=60).double()
+    x = torch.zeros(1, 9, dtype=torch.float64)
+    x[0, 3] = 1  # Y_1 is v itself, and its last component is the height
+    y = layer(x)
+    height = np.polynomial.legendre.leggauss(200)[0]
+    weight = np.polynomial.legendre.leggauss(200)[1] / 2
+    expected = [(2 * l + 1) * (weight * np.maximum(height, 0) * eval_legendre(l, height)).sum() for l in range(3)]
+    assert torch.allclose(y[0, [0, 3, 8]], torch.tensor(expected), atol=1e-3)
+    assert y[0, [1, 2, 4, 5, 6, 7]].abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("spec", ["2x0 + 3x1", "2x1 + 2x0", "1x0 + 1x2", "3x1", ""])
+def test_fourier_needs_the_orders_of_a_function(spec):
+    with pytest.raises(ValueError, match="Expected orders"):
+        FourierNonlinearity(FieldType(SO3(), spec))
+    with pytest.raises(ValueError, match="Expected orders"):  # the sphere has harmonics of natural parity only
+        FourierNonlinearity(FieldType(O3(), "2x0 + 2x1e"))
+
+
+# --- vectors from functions on the group ----------------------------------------------------------------------------
+
+
+def test_vector_fields_point_where_the_function_is_largest():
+    layer = VectorFieldNonlinearity(FieldType(Cyclic(4), "2xregular")).double()
+    x = torch.zeros(1, 8, dtype=torch.float64)
+    x[0, 2], x[0, 1] = 3, -5  # of the first field, at a quarter turn; the second field is nowhere positive
+    assert layer.out_type == FieldType(Cyclic(4), "2x1")
+    assert torch.allclose(layer(x), torch.tensor([[0.0, 0, 3, 0]], dtype=torch.float64), atol=1e-15)
+
+
+@pytest.mark.parametrize("group", [Cyclic(5), Dihedral(3)], ids=str)
+def test_vector_fields_turn_with_the_function(group):
+    layer = VectorFieldNonlinearity(FieldType(group, "3xregular")).double()
+    assert rms_error(layer, points=200) < 1e-14
+    x = torch.randn(50, layer.in_type.size, dtype=torch.float64)
+    g = elements(group, 50)
+    assert relative(layer(x.roll(1, 1)), layer.out_type.transform(g, layer(x))) > 0.1
+    with pytest.raises(ValueError, match="Expected regular fields"):
+        VectorFieldNonlinearity(FieldType(SO2(), "1x1"))
