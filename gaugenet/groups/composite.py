@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class DirectSum(Representation):
     """rho_1 + rho_2 + ...: block-diagonal matrices; `ValueError` for none, or for those of different groups."""
 
-    def __init__(self, parts: list[Representation]) -> None:
+    def __init__(self, parts: list[Representation], *, name: str | None = None) -> None:
         if not parts:
             raise ValueError("Expected at least one representation in a direct sum.")
         for part in parts[1:]:
@@ -26,7 +27,7 @@ class DirectSum(Representation):
         self.parts = parts
         super().__init__(
             parts[0].group,
-            "(" + "⊕".join(p.name for p in parts) + ")",
+            name or "(" + "⊕".join(p.name for p in parts) + ")",
             sum(p.dim for p in parts),
             lambda g: block_diagonal(parts, g),
             permutation=all(p.permutation for p in parts),
@@ -60,6 +61,22 @@ class Restricted(Representation):
         self.parent = rho
         name = f"restricted({rho.group.name},{rho.name})"
         super().__init__(subgroup, name, rho.dim, rho, permutation=rho.permutation)
+
+
+@lru_cache(maxsize=4096)
+def restricted(rho: Representation, subgroup: StructureGroup) -> Representation:
+    """rho at the elements of a subgroup: an irrep of the subgroup if it has one of that order with these matrices."""
+    if rho.order is not None and rho.order <= subgroup.known_orders:
+        for irrep in subgroup.irreps(rho.order):
+            if irrep.order == rho.order and _same_matrices(rho, irrep):
+                return irrep
+    return Restricted(rho, subgroup)
+
+
+def _same_matrices(rho: Representation, irrep: Representation) -> bool:
+    group = irrep.group
+    g = torch.cat([group.generators(), group.random_element(8, generator=torch.Generator().manual_seed(0))])
+    return rho.dim == irrep.dim and bool((rho(g) - irrep(g)).abs().max() < 1e-12)
 
 
 def block_diagonal(parts: list[Representation], g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:

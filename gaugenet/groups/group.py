@@ -31,6 +31,8 @@ class StructureGroup(ABC):
     name: str
     orientation_preserving: bool
     """Whether every element has positive determinant."""
+    known_orders: float = math.inf
+    """Up to which order irreps cost nothing to find."""
 
     # --- the contract of a group --------------------------------------------------------------------------------
 
@@ -100,6 +102,28 @@ class StructureGroup(ABC):
             )
         return induced(self, trivial_group(self.d), None, "regular")
 
+    def harmonic(self, order: int) -> Representation:
+        """How the harmonics of one frequency on the sphere of R^d turn: the irrep of O(d), d = 1, 2, 3, restricted."""
+        from gaugenet import groups
+
+        if self.d == 1:
+            return self.standard() if order else self.trivial()
+        if self.d not in (2, 3):
+            raise ValueError(f"Expected a group acting on R^1, R^2 or R^3, got {self.name} on R^{self.d}.")
+        return (groups.O2().irrep(order) if self.d == 2 else groups.O3().harmonic(order)).restrict(self)
+
+    def sphere(self, max_order: int) -> Representation:
+        """Band-limited functions on the unit sphere of R^2 or R^3, see `groups.functions.SphereFunctions`."""
+        from gaugenet.groups.functions import SphereFunctions
+
+        return SphereFunctions(self, max_order)
+
+    def fourier(self, max_order: int) -> Representation:
+        """Band-limited functions on the group, see `groups.functions.GroupFunctions`."""
+        from gaugenet.groups.functions import GroupFunctions
+
+        return GroupFunctions(self, max_order)
+
     def quotient(self, subgroup: StructureGroup) -> Representation:
         """Functions on G / H, permuted by left multiplication; H of finite index."""
         return induced(self, subgroup, None, f"quotient({subgroup.name})")
@@ -114,7 +138,7 @@ class StructureGroup(ABC):
         """A representation by its short name.
 
         An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+        `sphere(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
 
         Raises:
             ValueError: a name, or a `Representation`, that is not of this group.
@@ -136,6 +160,10 @@ class StructureGroup(ABC):
             from gaugenet.groups.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
+        if head in ("sphere", "fourier"):
+            if not arguments[0].isdigit():
+                raise ValueError(f"Expected `{head}(L)` with the highest order L, got {head}({arguments[0]}).")
+            return getattr(self, head)(int(arguments[0]))
         if head == "⊕":
             return DirectSum([self.representation(a) for a in arguments])
         if head == "⊗":

@@ -61,6 +61,7 @@ class MatrixGroup(StructureGroup):
         self._generators, self._algebra = (m if len(m) else torch.zeros(0, self.d, self.d).double() for m in given)
         self._check()
         self.max_order = max_order
+        self.known_orders = 1
         self.name = f"{name}#{_digest(self._generators, self._algebra)}"
         self.orientation_preserving = bool((torch.linalg.det(self._generators) > 0).all())
         self._given_name = name

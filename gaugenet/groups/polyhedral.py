@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups.closure import closure
+from gaugenet.groups.composite import Restricted
 from gaugenet.groups.group import FiniteGroup
 from gaugenet.groups.o3 import O3
 from gaugenet.groups.peter_weyl import constituents, subrepresentation
@@ -107,8 +108,9 @@ def _irrep(group: Polyhedral, name: str, source: str, dim: int) -> Representatio
         return group.trivial()
     if whole.dim == dim:
         return Representation(group, name, dim, whole, order=order)
-    part = next(b for b in constituents(whole.restrict(group)) if b.shape[1] == dim)
-    return subrepresentation(whole.restrict(group), part, name, order)
+    harmonics = Restricted(whole, group)
+    part = next(b for b in constituents(harmonics) if b.shape[1] == dim)
+    return subrepresentation(harmonics, part, name, order)
 
 
 @lru_cache(maxsize=8)

@@ -89,15 +89,16 @@ class Representation:
         return intertwiners(self.group.trivial(), self)[..., 0]
 
     def restrict(self, subgroup: StructureGroup) -> Representation:
-        """The same matrices, seen as a representation of a subgroup; `ValueError` if it is none."""
+        """The same matrices, seen as a representation of a subgroup; `ValueError` if it is none.
+
+        It is the irrep of the subgroup itself where that has the same matrices, e.g. `1` for `1` of O(2) in SO(2).
+        """
         if subgroup == self.group:
             return self
         self.group.check_subgroup(subgroup)
-        if self.is_trivial:
-            return trivial(subgroup)
-        from gaugenet.groups.composite import Restricted
+        from gaugenet.groups.composite import restricted
 
-        return Restricted(self, subgroup)
+        return trivial(subgroup) if self.is_trivial else restricted(self, subgroup)
 
     def __add__(self, other: Representation) -> Representation:
         from gaugenet.groups.composite import DirectSum
