@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.stencil import Stencil
-from gaugenet.groups import FieldType, Trivial, group_from_name
+from gaugenet.groups import FieldType, group_from_name
 from gaugenet.groups.group import positive
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.radial import RadialBasis
@@ -141,5 +141,4 @@ def check_domain(field_type: FieldType, x: Tensor, domain: Any) -> None:
         raise ValueError(f"Expected `x` with one row per point ({domain.num_nodes}), got shape {tuple(x.shape)}.")
     for name in {domain.structure} if isinstance(domain.structure, str) else set(domain.structure):
         if name != field_type.group.name:
-            trivial = name == "Trivial"  # in any dimension
-            field_type.group.check_subgroup(Trivial(domain.log_map.shape[-1]) if trivial else group_from_name(name))
+            field_type.group.check_subgroup(group_from_name(name, domain.log_map.shape[-1]))
