@@ -2,6 +2,7 @@
 
 from gaugenet.data.augment import RandomGauge, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.cache import GraphCache
+from gaugenet.data.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
 from gaugenet.data.faust import FaustRegistrations
 from gaugenet.data.features import (
     Curvatures,
@@ -33,6 +34,7 @@ __all__ = [
     "IGNORE_LABEL",
     "Curvatures",
     "DataError",
+    "Digits",
     "FaustRegistrations",
     "GaugeDataset",
     "GraphCache",
@@ -49,6 +51,7 @@ __all__ = [
     "RandomMirror",
     "RandomRotation",
     "RandomScale",
+    "RotatedDigits",
     "ShapeOperator",
     "ShrecClassification",
     "TangentAxes",
@@ -62,6 +65,8 @@ __all__ = [
     "meshcnn_edges",
     "one_hot",
     "prepare",
+    "read_mnist",
+    "rotated_mnist",
     "source_of",
     "usable_mesh",
     "vertex_to_face",

@@ -1,7 +1,23 @@
 """Networks."""
 
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
+from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
+from gaugenet.models.planar import PlainCNN, PlanarCNN, plain_twin
 from gaugenet.models.pose import BestScore, Pose, PrincipalAxes
+from gaugenet.models.wide_resnet import WideResNet
 
-__all__ = ["Augmented", "BestScore", "Canonicalized", "GroupAveraged", "MeshUNet", "Pose", "PrincipalAxes"]
+__all__ = [
+    "Augmented",
+    "BestScore",
+    "Canonicalized",
+    "GroupAveraged",
+    "IcosahedralUNet",
+    "MeshUNet",
+    "PlainCNN",
+    "PlanarCNN",
+    "Pose",
+    "PrincipalAxes",
+    "WideResNet",
+    "plain_twin",
+]

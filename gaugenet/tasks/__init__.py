@@ -28,6 +28,11 @@ _HOME = {
     "confusion_matrix": "metrics",
     "face_log_probabilities": "losses",
     "item_log_probabilities": "outputs",
+    "ImageOptions": "images",
+    "error_rate": "images",
+    "fit_images": "images",
+    "predict_images": "images",
+    "rotation_errors": "images",
 }
 
 __all__ = sorted(_HOME)

@@ -1,16 +1,21 @@
 """Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves and confusion matrices."""
 
 from gaugenet.viz.colors import label_colors, palette
-from gaugenet.viz.curves import plot_confusion_matrix, plot_learning_curves
+from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
+from gaugenet.viz.globe import GlobePanel, draw_globes, nearest_point
 from gaugenet.viz.html import write_viewer
 from gaugenet.viz.mesh_view import MeshView
 from gaugenet.viz.ply import write_ply
 from gaugenet.viz.png import render_meshes
 
 __all__ = [
+    "GlobePanel",
     "MeshView",
+    "draw_globes",
     "label_colors",
+    "nearest_point",
     "palette",
+    "plot_comparison",
     "plot_confusion_matrix",
     "plot_learning_curves",
     "render_meshes",

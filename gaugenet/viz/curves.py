@@ -59,6 +59,44 @@ def plot_learning_curves(
         figure.savefig(temporary, format="png", dpi=150)
 
 
+def plot_comparison(
+    path: str | Path,
+    runs: Mapping[str, Sequence[Mapping[str, Any]]],
+    columns: Sequence[str],
+    *,
+    title: str | None = None,
+) -> None:
+    """Draw the course of several trainings: one panel for each column of their rows, one line for each training.
+
+    Args:
+        path: the PNG to write; complete or absent.
+        runs: rows by name; each row holds `epoch`, counted from 0, and the columns.
+        columns: what to draw, on logarithmic axes; those called `..._error` in percent.
+        title: heading.
+
+    Raises:
+        ValueError: no rows, or a column that no row has.
+    """
+    figure, axes = _figure(len(columns))
+    colors = [to_hex(color) for color in palette(max(3, len(runs)))]
+    for axis, column in zip(axes, columns):
+        drawn = 0
+        for color, (name, rows) in zip(colors, runs.items()):
+            points = [(_number(row.get("epoch")) + 1, _number(row.get(column))) for row in rows]
+            points = [(epoch, value) for epoch, value in points if not math.isnan(value)]
+            factor = 100 if column.endswith("_error") else 1
+            axis.plot([e for e, _ in points], [factor * v for _, v in points], color=color, lw=1.8, label=name)
+            drawn += len(points)
+        if not drawn:
+            raise ValueError(f"Found no numbers called {column!r} in the rows of {list(runs)}.")
+        axis.set_yscale("log")
+        _finish(axis, column.replace("_", " ") + (" (%)" if column.endswith("_error") else ""))
+    if title:
+        figure.suptitle(title.replace("$", r"\$"), color=_INK, fontsize=13, fontweight="bold")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
 def plot_confusion_matrix(
     path: str | Path,
     matrix: Any,
@@ -162,7 +200,11 @@ def _draw_curves(axis: Axes, quantity: str, lines: dict[str, tuple[ndarray, ndar
         axis.plot(epochs[best], values[best], "o", ms=5.5, color=colors[split], mec="white", mew=1.2)
     if is_loss and drawn.min() > 0 and drawn.max() > 30 * drawn.min():
         axis.set_yscale("log")
-    axis.set_title(quantity.replace("_", " ") + (" (%)" if as_percent else ""), color=_INK, fontsize=12)
+    _finish(axis, quantity.replace("_", " ") + (" (%)" if as_percent else ""))
+
+
+def _finish(axis: Axes, title: str) -> None:
+    axis.set_title(title, color=_INK, fontsize=12)
     axis.set_xlabel("epoch", color=_WEAK)
     axis.grid(color=_GRID, lw=0.8)
     axis.tick_params(colors=_WEAK, length=0)
