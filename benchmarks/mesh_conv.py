@@ -55,12 +55,12 @@ class PerEdge(nn.Module):
         for pair in conv.kernels.pairs:
             turn = pair.source.representation(graph.transporter)
             angular = pair.basis.sample(unit(v)) @ turn[:, None]
-            self.tables.append(torch.einsum("ek,eboi->ekboi", radial, angular).contiguous())
+            self.tables.append(torch.einsum("ek,eboi->ekboi", radial[:, list(pair.rings)], angular).contiguous())
 
     def forward(self, x: Tensor, graph) -> Tensor:
         conv, (source, target) = self.conv, graph.edge_index
         outputs = []
-        for block in conv.out_type.blocks:
+        for block in conv.kernels.out_type.blocks:
             message: Tensor | float = 0.0
             for pair, table in zip(conv.kernels.pairs, self.tables, strict=True):
                 if pair.target is block:

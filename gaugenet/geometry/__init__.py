@@ -5,6 +5,7 @@ from gaugenet.geometry.grid import Grid
 from gaugenet.geometry.icosahedral_rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
 from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
     "GaugeGraph",
@@ -12,6 +13,7 @@ __all__ = [
     "IcosahedralRotation",
     "Icosphere",
     "MeshError",
+    "PointCloud",
     "TriangleMesh",
     "icosahedral_rotation",
     "icosahedral_rotations",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from gaugenet.groups import O2, SO2, Block, FieldType, Representation
 from gaugenet.kernels.aligned import AlignedBasis, aligned_basis
 from gaugenet.kernels.basis import unit
+from gaugenet.kernels.contraction import Contraction, contraction
 from gaugenet.kernels.frequencies import complete_frequency, default_frequency, is_transitive, pair_frequencies
 from gaugenet.kernels.harmonic import FrequencyBasis, frequency_basis
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
@@ -217,13 +219,30 @@ class KernelSpace:
         ]
         return torch.cat(parts, -1) if parts else phi[..., :0]
 
+    def harmonic_dim(self, j: int) -> int:
+        """Number of harmonics of frequency j."""
+        return harmonic_dim(self.group.d, j)
+
+    @property
+    def num_columns(self) -> int:
+        """Number of coefficients."""
+        return sum(len(rings) * self.harmonic_dim(j) for j, rings in self.frequencies.items())
+
     def columns(self, target: Block) -> slice:
         """The coefficient columns that one output block needs."""
-        sizes = {j: len(rings) * harmonic_dim(self.group.d, j) for j, rings in self.frequencies.items()}
+        sizes = {j: len(rings) * self.harmonic_dim(j) for j, rings in self.frequencies.items()}
         if not self.aligned:
             return slice(0, sum(sizes.values()))
         start = sum(size for j, size in sizes.items() if j < _order(target))
         return slice(start, start + sizes[_order(target)])
+
+    @cached_property
+    def contraction(self) -> Contraction | None:
+        """Another order of the same sum, where it takes less time: then `path_mixing` holds the weights."""
+        return contraction(self)
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "contraction"}
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
         """For every output block the matrix from its (coefficient column, input channel) pairs to its channels."""
@@ -248,7 +267,7 @@ class KernelSpace:
         ]
 
     def _frequency_mixing(self, weight: Tensor, target: Block, j: int) -> Float[Tensor, "columns_in out"]:
-        rings, harmonics = self.frequencies[j], harmonic_dim(self.group.d, j)
+        rings, harmonics = self.frequencies[j], self.harmonic_dim(j)
         found = {p.source: p for p in self.pairs if p.target is target and p.frequency == j}
         parts = [
             found[source].expand(weight)

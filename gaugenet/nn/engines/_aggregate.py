@@ -139,3 +139,30 @@ def aggregate_adjoint(grad, coefficient, turn, blocks, indptr, source, begin, en
                 for c in range(size):
                     h[c] += weight * grad[p, t, c]
             _turn_back(h, turn, blocks, uint64(source[e]), e, gx)
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def contract(aggregated, entries, values, out):
+    """out[p, row + c] += value aggregated[p, column, channel + c] for every entry (row, column, channel, length)."""
+    for n in range(uint64(out.shape[0])):
+        for c in range(uint64(out.shape[1])):
+            out[n, c] = 0
+        for e in range(uint64(entries.shape[0])):
+            row, column = uint64(entries[e, 0]), uint64(entries[e, 1])
+            channel, value = uint64(entries[e, 2]), values[e]
+            for c in range(uint64(entries[e, 3])):
+                out[n, row + c] += value * aggregated[n, column, channel + c]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def contract_adjoint(grad, entries, values, out):
+    """out[p, column, channel + c] += value grad[p, row + c], the adjoint of `contract`; `out` is overwritten."""
+    for n in range(uint64(out.shape[0])):
+        for t in range(uint64(out.shape[1])):
+            for c in range(uint64(out.shape[2])):
+                out[n, t, c] = 0
+        for e in range(uint64(entries.shape[0])):
+            row, column = uint64(entries[e, 0]), uint64(entries[e, 1])
+            channel, value = uint64(entries[e, 2]), values[e]
+            for c in range(uint64(entries[e, 3])):
+                out[n, column, channel + c] += value * grad[n, row + c]

@@ -2,6 +2,10 @@
 
 Nothing of size O(E C) or O(N C T) is ever stored: the aggregate of a block of vertices is consumed by its matrix
 products before the next block is made, and made again in the backward pass.
+
+`entries` and `values` are those of a `Contraction` that is applied in between; empty for mixing directly. `mixing`
+holds the matrices one after the other. `layout` has for each of them its first column in the (contracted) aggregate,
+its rows, its columns, and how often it is applied, to the next columns each time.
 """
 
 from __future__ import annotations
@@ -25,22 +29,18 @@ def aggregate_mix(
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
+    entries: Tensor,
+    values: Tensor,
     mixing: Tensor,
     layout: list[int],
 ) -> Tensor:
-    """sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`.
-
-    `mixing` holds the matrices one after the other; `layout` has for each its first coefficient column, the number of
-    columns, and its number of outputs.
-    """
+    """sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
     x = x.contiguous()
-    num_targets, size = indptr.numel() - 1, x.shape[1]
-    matrices = _matrices(mixing, layout, size)
-    out = x.new_empty(num_targets, sum(m.shape[1] for m in matrices))
-    geometry = _arrays(coefficient, turn, blocks, indptr, source)
-    chunk, workers = _plan(num_targets, coefficient.shape[1] * size * x.element_size())
-    for begin, end, aggregated in _aggregates(x, geometry, chunk, workers):
-        for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout, size):
+    matrices = _matrices(mixing, layout)
+    out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))
+    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    for begin, end, aggregated in loops.aggregates():
+        for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout):
             torch.mm(columns, matrix, out=rows)
     return out
 
@@ -54,51 +54,43 @@ def aggregate_mix_backward(
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
+    entries: Tensor,
+    values: Tensor,
     mixing: Tensor,
     layout: list[int],
 ) -> tuple[Tensor, Tensor]:
     """Gradients with respect to `x` and `mixing`; the aggregate is computed again, block by block."""
-    from gaugenet.nn.engines._aggregate import aggregate_adjoint
-
     x, grad = x.contiguous(), grad.contiguous()
-    num_targets, size = indptr.numel() - 1, x.shape[1]
-    matrices = _matrices(mixing, layout, size)
+    matrices = _matrices(mixing, layout)
     grad_mixing = torch.zeros_like(mixing)
-    grad_matrices = _matrices(grad_mixing, layout, size)
-    geometry = _arrays(coefficient, turn, blocks, indptr, source)
-    chunk, workers = _plan(num_targets, coefficient.shape[1] * size * x.element_size())
-    grad_buffer = x.new_zeros(chunk, coefficient.shape[1], size)
-    grad_flat, grad_array = grad_buffer.flatten(1), grad_buffer.numpy()
-    grad_x = x.new_zeros(workers, *x.shape)
-    shares = grad_x.numpy()
+    grad_matrices = _matrices(grad_mixing, layout)
+    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    grad_x = x.new_zeros(loops.workers, *x.shape)
+    buffer = x.new_empty(loops.chunk, loops.width)
     overlap = _columns_overlap(layout)
-
-    for begin, end, aggregated in _aggregates(x, geometry, chunk, workers):
-
-        def spread(a: int, b: int, worker: int, begin: int = begin) -> None:
-            aggregate_adjoint(grad_array[a - begin :], *geometry, a, b, shares[worker])  # type: ignore[call-arg]
-
+    for begin, end, aggregated in loops.aggregates():
+        grad_aggregated = buffer[: end - begin]
         if overlap:
-            grad_buffer.zero_()
-        views = _views(aggregated, grad[begin:end], matrices, layout, size)
-        grad_views = _views(grad_flat[: end - begin], grad[begin:end], grad_matrices, layout, size)
+            grad_aggregated.zero_()
+        views = _views(aggregated, grad[begin:end], matrices, layout)
+        grad_views = _views(grad_aggregated, grad[begin:end], grad_matrices, layout)
         for (g, columns, matrix), (_, grad_columns, grad_matrix) in zip(views, grad_views, strict=True):
             grad_matrix.addmm_(columns.T, g)
             if overlap:
                 grad_columns.addmm_(g, matrix.T)
             else:
                 torch.mm(g, matrix.T, out=grad_columns)
-        _in_parallel(spread, begin, end, workers)
-    return grad_x.sum(0) if workers > 1 else grad_x[0], grad_mixing
+        loops.spread(grad_aggregated, begin, end, grad_x)
+    return grad_x.sum(0) if loops.workers > 1 else grad_x[0], grad_mixing
 
 
 @aggregate_mix.register_fake
-def _(x, coefficient, turn, blocks, indptr, source, mixing, layout):
-    return x.new_empty(indptr.shape[0] - 1, sum(layout[2::3]))
+def _(x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
+    return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
 @aggregate_mix_backward.register_fake
-def _(grad, x, coefficient, turn, blocks, indptr, source, mixing, layout):
+def _(grad, x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
@@ -109,62 +101,100 @@ def _setup_context(ctx, inputs, output) -> None:
 
 def _backward(ctx, grad):
     grad_x, grad_mixing = aggregate_mix_backward(grad, *ctx.saved_tensors, ctx.layout)
-    return grad_x, None, None, None, None, None, grad_mixing, None
+    return grad_x, None, None, None, None, None, None, None, grad_mixing, None
 
 
 aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
 
 
-def _aggregates(x: Tensor, geometry: list, chunk: int, workers: int) -> Iterator[tuple[int, int, Tensor]]:
-    """Blocks of targets `begin ... end` with their aggregate `(end - begin, columns * size)`, in one reused buffer."""
-    from gaugenet.nn.engines._aggregate import aggregate
+class _Loops:
+    """The compiled loops over blocks of targets, on threads, with reused buffers.
 
-    coefficient, indptr = geometry[0], geometry[3]
-    values, num_targets = x.numpy(), len(indptr) - 1
-    buffer = x.new_empty(chunk, coefficient.shape[1], x.shape[1])
-    flat, array = buffer.flatten(1), buffer.numpy()
-    for begin in range(0, num_targets, chunk):
-        end = min(begin + chunk, num_targets)
+    Attributes:
+        chunk: targets a block.
+        width: columns of what the matrices are applied to.
+    """
 
-        def fill(a: int, b: int, _: int, begin: int = begin) -> None:
-            aggregate(values, *geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
+    def __init__(self, x: Tensor, geometry: list[Tensor], contraction: list[Tensor], layout: list[int]) -> None:
+        self.x = x
+        self.geometry = [t.detach().contiguous().numpy() for t in geometry]
+        self.contraction = [t.detach().contiguous().numpy() for t in contraction]
+        self.columns, self.num_targets = geometry[0].shape[1], geometry[3].numel() - 1
+        self.contracted = contraction[0].numel() > 0
+        self.width = _width(layout) if self.contracted else self.columns * x.shape[1]
+        bytes_each = self.columns * x.shape[1] * x.element_size()
+        chunk = max(16, BLOCK_BYTES // max(bytes_each, 1))
+        self.workers = min(torch.get_num_threads(), max(1, self.num_targets // chunk))
+        self.chunk = max(1, min(chunk * self.workers, self.num_targets))
+        self.buffer = x.new_empty(self.chunk, self.columns, x.shape[1])
+        self.product = x.new_empty(self.chunk, self.width) if self.contracted else self.buffer.flatten(1)
 
-        _in_parallel(fill, begin, end, workers)
-        yield begin, end, flat[: end - begin]
+    def aggregates(self) -> Iterator[tuple[int, int, Tensor]]:
+        """Blocks of targets `begin ... end` with their (contracted) aggregate `(end - begin, width)`."""
+        from gaugenet.nn.engines._aggregate import aggregate, contract
+
+        values, array, product = self.x.numpy(), self.buffer.numpy(), self.product.numpy()
+        for begin in range(0, self.num_targets, self.chunk):
+            end = min(begin + self.chunk, self.num_targets)
+
+            def fill(a: int, b: int, _: int, begin: int = begin) -> None:
+                aggregate(values, *self.geometry, a, b, array[a - begin :])  # type: ignore[call-arg]
+                if self.contracted:
+                    here = slice(a - begin, b - begin)
+                    contract(array[here], *self.contraction, product[here])  # type: ignore[call-arg]
+
+            _in_parallel(fill, begin, end, self.workers)
+            yield begin, end, self.product[: end - begin]
+
+    def spread(self, grad: Tensor, begin: int, end: int, grad_x: Tensor) -> None:
+        """Add to `grad_x[worker]` what the gradient `(end - begin, width)` of a block means for the sources."""
+        from gaugenet.nn.engines._aggregate import aggregate_adjoint, contract_adjoint
+
+        shares, array, product = grad_x.numpy(), self.buffer.numpy(), grad.numpy()
+        if not self.contracted:
+            array = product.reshape(len(product), self.columns, -1)
+
+        def work(a: int, b: int, worker: int) -> None:
+            if self.contracted:
+                here = slice(a - begin, b - begin)
+                contract_adjoint(product[here], *self.contraction, array[here])  # type: ignore[call-arg]
+            aggregate_adjoint(array[a - begin :], *self.geometry, a, b, shares[worker])  # type: ignore[call-arg]
+
+        _in_parallel(work, begin, end, self.workers)
 
 
-def _matrices(mixing: Tensor, layout: list[int], size: int) -> list[Tensor]:
+def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
+    yield from zip(layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True)
+
+
+def _num_outputs(layout: list[int]) -> int:
+    return sum(outputs * times for _, _, outputs, times in _groups(layout))
+
+
+def _width(layout: list[int]) -> int:
+    return max((first + rows * times for first, rows, _, times in _groups(layout)), default=0)
+
+
+def _matrices(mixing: Tensor, layout: list[int]) -> list[Tensor]:
     matrices, start = [], 0
-    for columns, outputs in zip(layout[1::3], layout[2::3], strict=True):
-        count = columns * size * outputs
-        matrices.append(mixing[start : start + count].view(columns * size, outputs))
-        start += count
+    for _, rows, outputs, _ in _groups(layout):
+        matrices.append(mixing[start : start + rows * outputs].view(rows, outputs))
+        start += rows * outputs
     return matrices
 
 
-def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int], size: int):
-    """For every output block: its columns of `out`, its columns of the aggregate, its matrix."""
+def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int]):
+    """For every product: its columns of `out`, its columns of the (contracted) aggregate, its matrix."""
     start = 0
-    for first, columns, matrix in zip(layout[::3], layout[1::3], matrices, strict=True):
-        stop = start + matrix.shape[1]
-        yield out[:, start:stop], flat[:, first * size : (first + columns) * size], matrix
-        start = stop
+    for (first, rows, outputs, times), matrix in zip(_groups(layout), matrices, strict=True):
+        for _ in range(times):
+            yield out[:, start : start + outputs], flat[:, first : first + rows], matrix
+            start, first = start + outputs, first + rows
 
 
 def _columns_overlap(layout: list[int]) -> bool:
-    """Whether two output blocks read the same coefficient columns, so that their gradients add up."""
-    return len(set(layout[::3])) < len(layout[::3])
-
-
-def _arrays(*tensors: Tensor) -> list:
-    return [t.detach().contiguous().numpy() for t in tensors]
-
-
-def _plan(num_targets: int, bytes_each: int) -> tuple[int, int]:
-    """Vertices a block and threads."""
-    chunk = max(16, BLOCK_BYTES // max(bytes_each, 1))
-    workers = min(torch.get_num_threads(), max(1, num_targets // chunk))
-    return max(1, min(chunk * workers, num_targets)), workers
+    """Whether two output blocks read the same columns, so that their gradients add up."""
+    return len(set(layout[::4])) < len(layout[::4])
 
 
 def _in_parallel(work: Callable[[int, int, int], None], begin: int, end: int, workers: int) -> None:

@@ -13,6 +13,7 @@ from gaugenet.groups import FieldType
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.aligned import alignment
 from gaugenet.kernels.basis import unit
+from gaugenet.kernels.contraction import path_mixing
 from gaugenet.nn.engines.prepared import Domain, derived
 
 
@@ -42,10 +43,9 @@ def convolve(
     with torch.autocast(x.device.type, enabled=False):
         wide = widened(x)
         factors = edge_factors(space, domain, wide.dtype)
-        matrices = space.mixing(widened(weight))
         if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
-            return _convolve_torch(space, matrices, wide, factors).to(x.dtype)
-        return _convolve_fused(space, matrices, wide, factors).to(x.dtype)
+            return _convolve_torch(space, space.mixing(widened(weight)), wide, factors).to(x.dtype)
+        return _convolve_fused(space, widened(weight), wide, factors).to(x.dtype)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -53,15 +53,27 @@ def widened(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-def _convolve_fused(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
+def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:
     from gaugenet.nn.engines._fused import aggregate_mix
 
-    columns = [space.columns(b) for b in space.out_type.blocks]
-    layout = [n for c, b in zip(columns, space.out_type.blocks) for n in (c.start, c.stop - c.start, b.size)]
+    contraction = space.contraction
+    if contraction is None:
+        matrices, layout = space.mixing(weight), _direct_layout(space)
+        entries, values = factors.blocks.new_zeros(0, 4), x.new_zeros(0)
+    else:
+        matrices, layout = path_mixing(space, weight), contraction.layout
+        entries, values = contraction.entries, contraction.values(x)
     mixing = torch.cat([m.flatten() for m in matrices])
-    return aggregate_mix(
-        x, factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source, mixing, layout
-    )
+    geometry = (factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source)
+    return aggregate_mix(x, *geometry, entries, values, mixing, layout)
+
+
+def _direct_layout(space: KernelSpace) -> list[int]:
+    layout, size = [], space.in_type.size
+    for block in space.out_type.blocks:
+        columns = space.columns(block)
+        layout += [columns.start * size, (columns.stop - columns.start) * size, block.size, 1]
+    return layout
 
 
 def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
@@ -81,7 +93,7 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
 def _turned(x: Tensor, factors: EdgeFactors, in_type: FieldType) -> Tensor:
     parts, start = [], 0
     for block in in_type.blocks:
-        if block.representation.is_trivial:
+        if block.representation.is_trivial or not factors.turn.shape[1]:
             parts.append(x[:, block.slice])
             continue
         n = block.representation.dim
@@ -98,10 +110,11 @@ def edge_factors(space: KernelSpace, domain: Domain, dtype: torch.dtype) -> Edge
         sources = graph.geometry_tensors()
         indptr, source = graph.cached("csr", sources, lambda: compressed_rows(graph))
         coefficient_key, turn_key = ((key, dtype) for key in space.factor_keys)
+        turn = graph.cached(turn_key, sources, lambda: _turns(space, graph).to(dtype).contiguous())
         return EdgeFactors(
             graph.cached(coefficient_key, sources, lambda: _coefficients(space, graph).to(dtype).contiguous()),
-            graph.cached(turn_key, sources, lambda: _turns(space, graph).to(dtype).contiguous()),
-            _block_table(space.in_type),
+            turn,
+            _block_table(space.in_type, turns=turn.shape[1] > 0),
             indptr,
             source,
         )
@@ -128,19 +141,24 @@ def _coefficients(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges
 
 
 def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entries"]:
-    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that turn."""
+    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that turn.
+
+    None at all, `(E, 0)`, for the trivial connection in plain form.
+    """
     g = graph.transporter
     if space.aligned:
         g = alignment(unit(graph.log_map)).mT @ g
+    elif not g.requires_grad and bool((g == torch.eye(g.shape[-1]).to(g)).all()):
+        return g.new_zeros(len(g), 0)
     parts = [b.representation(g).flatten(1) for b in space.in_type.blocks if not b.representation.is_trivial]
     return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
 
 
-def _block_table(in_type: FieldType) -> Int[Tensor, "blocks 4"]:
+def _block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
     rows, first = [], 0
     for b in in_type.blocks:
         n = b.representation.dim
-        if b.representation.is_trivial:
+        if b.representation.is_trivial or not turns:
             rows.append((b.start, n, b.multiplicity, -1))
         else:
             rows.append((b.start, n, b.multiplicity, first))

@@ -1,0 +1,102 @@
+"""Contraction: the sparse Clebsch-Gordan coefficients of a kernel space, applied before its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.kernels.basis import Table
+
+if TYPE_CHECKING:
+    from gaugenet.kernels.kernel_space import KernelSpace, Pair
+
+SPARSE_COST = 4
+"""Time of a multiply-add in a loop over few channels, relative to one of a matrix product."""
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """Another order of the factorised form: aggregate, couple by Clebsch-Gordan coefficients, then mix channels.
+
+    The matrices of `KernelSpace.mixing` are mostly zeros between irreps, by selection rules and because all components
+    of an irrep have equal weights. Here the aggregate is first coupled to fields P of the output's irreps, one for
+    each ring and path (pair of blocks, frequency, basis element); then one matrix per output block acts on all
+    components alike.
+
+    Attributes:
+        entries: each adds its value times `length` channels from `channel` of the aggregate's `column` to P from `row`
+            on; columns (row, column, channel, length).
+        layout: for every output block its first channel in P, the channels of P for each component, its multiplicity,
+            and its dimension.
+    """
+
+    entries: Int[Tensor, "entries 4"]
+    values: Table
+    layout: list[int]
+
+
+def contraction(space: KernelSpace) -> Contraction | None:
+    """The contraction of a space, or `None` where mixing directly takes less time (regular fields, aligned form).
+
+    Decided by counting multiply-adds at each point.
+    """
+    if space.aligned or not space.num_weights:
+        return None
+    direct = space.num_columns * space.in_type.size * space.out_type.size
+    mixing = sum((p.stop - p.start) * p.target.representation.dim for p in space.pairs)
+    if mixing >= direct:
+        return None
+    found = _contraction(space)
+    return found if mixing + SPARSE_COST * int(found.entries[:, 3].sum()) < direct else None
+
+
+def path_mixing(space: KernelSpace, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
+    """For every output block the matrix from (pair, ring, basis element, input channel) to its multiplicity."""
+    matrices = []
+    for target in space.out_type.blocks:
+        parts = [p.weight(weight).transpose(2, 3).flatten(0, 2) for p in space.pairs if p.target is target]
+        matrices.append(torch.cat(parts) if parts else weight.new_zeros(0, target.multiplicity))
+    return matrices
+
+
+def _contraction(space: KernelSpace) -> Contraction:
+    entries, layout, values, start = [], [], [], 0
+    first_column, column = {}, 0
+    for j, rings in space.frequencies.items():
+        first_column[j], column = column, column + len(rings) * space.harmonic_dim(j)
+    for target in space.out_type.blocks:
+        pairs = [p for p in space.pairs if p.target is target]
+        sizes = [len(p.rings) * p.basis.dim * p.source.multiplicity for p in pairs]
+        row = start
+        for p, size in zip(pairs, sizes, strict=True):
+            index, value = _pair_entries(p, row, sum(sizes), first_column[p.frequency])  # type: ignore[index]
+            entries.append(index)
+            values.append(value)
+            row += size
+        layout += [start, sum(sizes), target.multiplicity, target.representation.dim]
+        start += sum(sizes) * target.representation.dim
+    stacked = torch.cat(values)
+    return Contraction(torch.cat(entries), Table(lambda: stacked), layout)
+
+
+def _pair_entries(p: Pair, row: int, stride: int, column: int) -> tuple[Tensor, Tensor]:
+    """Entries of one pair, whose channels of P begin at `row`, the components of the output `stride` apart."""
+    table = p.basis.coefficients()  # (element, out, harmonic, in)
+    elements, _, harmonics, _ = table.shape
+    element, out, harmonic, inner = (table.abs() > 1e-14).nonzero(as_tuple=True)
+    ring = torch.arange(len(p.rings))[:, None]
+    multiplicity = p.source.multiplicity
+    index = torch.stack(
+        [
+            row + out * stride + (ring * elements + element) * multiplicity,
+            column + ring * harmonics + harmonic,
+            (p.source.start + inner * multiplicity).expand(len(p.rings), -1),
+            torch.full((len(p.rings), len(inner)), multiplicity),
+        ],
+        -1,
+    )
+    return index.flatten(0, 1), table[element, out, harmonic, inner].repeat(len(p.rings))
