@@ -16,7 +16,7 @@ LISTS = ("--data.files", "--data.val")
 """Options that take several files."""
 
 EVALUATE = """Score a climate run on labelled files: average precision, IoU, recall and precision of every class by
-area, and objects found within 300 km. Writes evaluation_NAME.json into the run, and a map of the globe as PNG."""
+area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and globe.html into the run."""
 PREDICT = """Label climate files: probabilities and labels of every time step, as CF NetCDF on the grid of the input
 (OUT.nc) and on the icosahedron (OUT.icosphere.nc)."""
 

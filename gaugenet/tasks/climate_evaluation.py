@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from gaugenet.files import write_json
 from gaugenet.tasks.climate_inference import ClimatePredictor
+from gaugenet.tasks.climate_pictures import draw_run
 from gaugenet.tasks.climate_scores import ClimateScores
 from gaugenet.tasks.options import TaskError
 from gaugenet.tasks.progress import progress
@@ -29,7 +30,8 @@ def evaluate_climate(
     missing: str | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Score a run on every labelled time step, and write `evaluation_NAME.json` into it, NAME being that of the file.
+    """Score a run on every labelled time step, and write `evaluation_NAME.json` (NAME being that of the file),
+    `map.png` and `globe.html` into it.
 
     Probabilities are interpolated to the places of the file and compared with its labels there, by area. The labels,
     and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
@@ -63,6 +65,7 @@ def evaluate_climate(
         turned = [keeper.result() for keeper in keepers[1:]]
         result["rotations"] = {m: _spread([r[f"mean_{m}"] for r in turned]) for m in ("ap", "iou")}
     write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
+    draw_run(predictor, run)
     return result
 
 
