@@ -257,6 +257,7 @@ def test_poses_averaged_are_the_mean_over_poses(run, weather):
     np.testing.assert_allclose(predictor(fields), np.mean(each, axis=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_the_uninterrupted_one(weather, tmp_path):
     steady = ["--optim.schedule=constant", "--optim.warmup=0", "--model.dropout=0.2"]
     assert train(weather, tmp_path / "cut", *steady, epochs=1) == 0
