@@ -26,7 +26,7 @@ class HarmonicEmbedding(nn.Module):
         x: `(N, d vectors)` or `(B, d vectors, *spatial)`, first components of all vectors, then second ones, ...
             -> with `out_type.size` channels: a block for each frequency, in it the radial functions of each vector.
 
-    Equivariance: exact; 5e-7 relative in float32. Continuous also at v = 0, where a direction does not exist: there
+    Equivariance: exact; 1e-6 relative in float32. Continuous also at v = 0, where a direction does not exist: there
     phi_k is 0.
 
     Args:
