@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -27,7 +28,9 @@ def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "gauge_equivariance.py",
         "own_layer.py",
+        "rotated_mnist.py",
         "segment_bodies.py",
+        "synthetic_weather.py",
     }
 
 
@@ -36,6 +39,13 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     first, second = (float(line.split()[3]) for line in text.splitlines() if line.startswith("epoch"))
     assert second < first, "one epoch of training lowers the loss"
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
+
+
+def test_synthetic_weather_is_written_and_drawn(tmp_path):
+    text = run("synthetic_weather.py", tmp_path, "--steps", "12", "--height", "19")
+    assert "train.nc: 12 steps" in text
+    assert {path.name for path in (tmp_path / "weather").iterdir()} == {"train.nc", "val.nc", "test.nc", "weather.png"}
+    assert (tmp_path / "weather" / "weather.png").read_bytes().startswith(PNG)
 
 
 def test_gauge_equivariance_tells_the_network_from_its_controls(tmp_path):
@@ -55,6 +65,25 @@ def test_own_layer_is_accepted_and_the_wrong_one_refused(tmp_path):
     refused = text[text.index("refused:") :]
     assert "BiasOnVectors depends on the gauge" in refused
     assert "8x1" in refused
+
+
+def test_rotated_mnist_compares_networks_and_goes_on(tmp_path):
+    random = np.random.default_rng(0)
+    parts = {f"x_{part}": random.integers(0, 256, (40, 28, 28)).astype(np.uint8) for part in ("train", "test")}
+    parts |= {f"y_{part}": random.integers(0, 10, 40) for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    options = ["--data", "mnist.npz", "--networks", "C16", "CNN+aug", "--digits", "30", "20", "10"]
+    options += ["--width", "0.06", "--epochs", "2", "--threads", "1", "--out", "run"]
+    text = run("rotated_mnist.py", tmp_path, *options)
+    table = (tmp_path / "run" / "table.md").read_text()
+    assert table in text
+    steerable, plain = (line.split("|") for line in table.splitlines()[2:])
+    assert steerable[6].strip() == "0.0%", "answers that change when digits turn by 90 degrees"
+    assert abs(int(plain[2].replace(",", "")) / int(steerable[2].replace(",", "")) - 1) < 0.1
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(PNG)
+    again = run("rotated_mnist.py", tmp_path, *options)
+    assert (tmp_path / "run" / "table.md").read_text() == table, "nothing is trained twice, not even the clock moves"
+    assert again == text
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -189,7 +190,9 @@ def plain_twin(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
         return PlainCNN(in_channels=model.in_type.size, channels=sizes, width=width, **layout)
 
     with torch.device("meta"):
-        nearest = min(widths, key=lambda width: abs(_count(twin(width)) - _count(model)))
+        first = bisect_left(widths, _count(model), hi=len(widths) - 1, key=lambda width: _count(twin(width)))
+        around = widths[max(0, first - 1) : first + 1]
+        nearest = min(around, key=lambda width: abs(_count(twin(width)) - _count(model)))
     return twin(nearest)
 
 

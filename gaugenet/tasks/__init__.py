@@ -32,7 +32,9 @@ _HOME = {
     "error_rate": "images",
     "fit_images": "images",
     "predict_images": "images",
-    "rotation_errors": "images",
+    "rotation_errors": "image_results",
+    "result_table": "image_results",
+    "train_and_test": "image_results",
 }
 
 __all__ = sorted(_HOME)

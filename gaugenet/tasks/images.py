@@ -6,7 +6,6 @@ import logging
 import pickle
 import time
 import zipfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,6 @@ from torch.nn.functional import cross_entropy
 
 from gaugenet.data.digits import Digits
 from gaugenet.files import atomic_path
-from gaugenet.geometry.action import FieldAction
 from gaugenet.tasks.options import TaskError
 from gaugenet.tasks.schedule import learning_rate_factor
 
@@ -102,7 +100,7 @@ def predict_images(model: nn.Module, digits: Digits, options: ImageOptions) -> F
     """The logits of all images, in evaluation mode and float32."""
     was_training = model.training
     model.eval()
-    parts = [model(_images(digits[start : start + 250], options)) for start in range(0, len(digits), 250)]
+    parts = [model(to_images(digits[start : start + 250], options.device)) for start in range(0, len(digits), 250)]
     model.train(was_training)
     return torch.cat(parts).float().cpu()
 
@@ -110,27 +108,6 @@ def predict_images(model: nn.Module, digits: Digits, options: ImageOptions) -> F
 def error_rate(logits: Float[Tensor, "images classes"], digits: Digits) -> float:
     """Share of images whose largest logit is not that of their class."""
     return (logits.argmax(-1) != _labels(digits)).float().mean().item()
-
-
-@torch.no_grad()
-def rotation_errors(
-    model: nn.Module, digits: Digits, rotations: Sequence[Float[Tensor, "2 2"]], options: ImageOptions
-) -> list[Row]:
-    """For each rotation of all images: how far the logits move, and which share of the answers changes.
-
-    `logits` is the root mean square of the change relative to that of the logits. Angles other than multiples of 90
-    degrees interpolate the image (bicubic), which changes it whatever the network does.
-    """
-    model.eval()
-    x, turn = _images(digits, options), FieldAction(mode="bicubic")
-    before = model(x)
-    rows = []
-    for g in rotations:
-        after = model(turn(g, x))
-        moved = ((after - before).square().mean() / before.square().mean()).sqrt().item()
-        changed = (after.argmax(-1) != before.argmax(-1)).float().mean().item()
-        rows.append({"logits": moved, "answers": changed})
-    return rows
 
 
 def _train_epoch(
@@ -151,7 +128,7 @@ def _train_epoch(
             label = _labels(batch).to(options.device)
             bf16 = options.precision == "bfloat16"
             with torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=bf16):
-                logits = model(_images(batch, options))
+                logits = model(to_images(batch, options.device))
             loss = cross_entropy(logits.float(), label)
             optimizer.zero_grad()
             loss.backward()
@@ -163,9 +140,9 @@ def _train_epoch(
     return {"train_loss": loss_sum.item() / len(train), "train_error": wrong.item() / len(train)}
 
 
-def _images(digits: Digits, options: ImageOptions) -> Float[Tensor, "batch 1 height width"]:
-    """Background stays 0, as beyond the border."""
-    return torch.from_numpy(digits.images).to(options.device)[:, None].float() / 255
+def to_images(digits: Digits, device: str) -> Float[Tensor, "batch 1 height width"]:
+    """Values in [0, 1]; the background stays 0, as beyond the border."""
+    return torch.from_numpy(digits.images).to(device)[:, None].float() / 255
 
 
 def _labels(digits: Digits) -> Int[Tensor, "batch"]:
