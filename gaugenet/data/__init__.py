@@ -2,6 +2,8 @@
 
 from gaugenet.data.augment import RandomGauge, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.cache import GraphCache
+from gaugenet.data.climate import ClimateFiles, ClimateFrame
+from gaugenet.data.climate_variables import ClimateVariables, find_variables
 from gaugenet.data.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
 from gaugenet.data.faust import FaustRegistrations
 from gaugenet.data.features import (
@@ -14,6 +16,7 @@ from gaugenet.data.features import (
     TangentGradient,
 )
 from gaugenet.data.folder import LabelledMeshFolder
+from gaugenet.data.happi import Happi20Files
 from gaugenet.data.input_features import InputFeatures
 from gaugenet.data.labels import (
     face_to_vertex_distribution,
@@ -23,28 +26,39 @@ from gaugenet.data.labels import (
     one_hot,
     vertex_to_face,
 )
+from gaugenet.data.latlon import LatLonGrid
 from gaugenet.data.meshcnn import MeshCNNSegmentation, source_of
+from gaugenet.data.normalization import Normalization
 from gaugenet.data.prepare import GaugeDataset, add_targets, prepare
+from gaugenet.data.regrid import SphereRegridder
 from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
 from gaugenet.data.shrec import ShrecClassification
 from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
+from gaugenet.data.time_blocks import TimeSplit, split_by_blocks
 from gaugenet.data.usable import UsableMesh, usable_mesh
+from gaugenet.data.vortices import SyntheticWeather
 
 __all__ = [
     "IGNORE_LABEL",
+    "ClimateFiles",
+    "ClimateFrame",
+    "ClimateVariables",
     "Curvatures",
     "DataError",
     "Digits",
     "FaustRegistrations",
     "GaugeDataset",
     "GraphCache",
+    "Happi20Files",
     "HeatKernelSignature",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
+    "LatLonGrid",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "Normalization",
     "Normals",
     "Positions",
     "RandomGauge",
@@ -54,8 +68,11 @@ __all__ = [
     "RotatedDigits",
     "ShapeOperator",
     "ShrecClassification",
+    "SphereRegridder",
+    "SyntheticWeather",
     "TangentAxes",
     "TangentGradient",
+    "TimeSplit",
     "UsableMesh",
     "WaveKernelSignature",
     "add_targets",
@@ -69,5 +86,7 @@ __all__ = [
     "rotated_mnist",
     "source_of",
     "usable_mesh",
+    "split_by_blocks",
+    "find_variables",
     "vertex_to_face",
 ]

@@ -24,14 +24,13 @@ class ClassMapFile:
     def __init__(self, dataset: Any, classes: Sequence[str], dims: tuple[str, ...]) -> None:
         self._dataset = dataset
         self._names = [f"probability_{safe_name(c)}" for c in classes]
+        shape = ("time", *dims)
+        stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, dims)}
         for name, text in zip(self._names, classes):
-            variable = dataset.createVariable(
-                name, "f4", ("time", *dims), zlib=True, complevel=1, chunksizes=_chunks(dataset, dims)
-            )
-            variable.setncatts({"long_name": f"probability of {text}", "units": "1", "valid_range": np.array([0, 1], dtype=np.float32)})
-        label = dataset.createVariable(
-            "label", "u1", ("time", *dims), zlib=True, complevel=1, chunksizes=_chunks(dataset, dims)
-        )
+            variable = dataset.createVariable(name, "f4", shape, **stored)
+            variable.setncatts({"long_name": f"probability of {text}", "units": "1"})
+            variable.valid_range = np.array([0, 1], dtype=np.float32)
+        label = dataset.createVariable("label", "u1", shape, **stored)
         label.setncatts(
             {
                 "long_name": "class whose probability exceeds its threshold by the largest factor",

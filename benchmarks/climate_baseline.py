@@ -1,6 +1,6 @@
 """A plain U-Net on latitude and longitude, trained as `gaugenet train climate` trains: the baseline of its results.
 
-    python examples/climate_baseline.py --data train.nc --val val.nc      prints AP and IoU, upright and turned
+    python benchmarks/climate_baseline.py --data train.nc --val val.nc      prints AP and IoU, upright and turned
 
 Only the network and the points at which it reads the globe differ (a 2 degree grid, winds as east and north).
 """

@@ -1,0 +1,53 @@
+"""Write synthetic weather (moving vortices and filaments, with labels) as NetCDF, and draw it on a map of the globe.
+
+    python examples/synthetic_weather.py --out weather      writes train.nc, val.nc, test.nc and weather.png
+    gaugenet train climate --data weather/train.nc --val weather/val.nc --out run --level 4
+
+The three parts are different weather. None of it is an atmosphere: it has what the segmentation of weather has to cope
+with (winds, poles, rare classes, handedness), and labels that are exact by construction.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from gaugenet.data import ClimateFiles, SyntheticWeather
+from gaugenet.data.latlon import LatLonGrid
+from gaugenet.viz import GlobePanel, draw_globes, nearest_point
+
+
+def draw(path: Path, file: Path) -> None:
+    """Speed of the wind, vortices and filaments of the first and of the last time step."""
+    files = ClimateFiles(file)
+    panels = []
+    for step in (0, len(files) - 1):
+        frame = files[step]
+        speed = np.hypot(*frame.vectors[0]).reshape(-1)
+        panels.append(GlobePanel(name=files.times[step], scalar=speed, labels=frame.label.reshape(-1)))
+    nearest = nearest_point(files.grid.points.reshape(-1, 3))
+    draw_globes(path, panels, nearest, columns=2, class_names=files.class_names, title="Synthetic weather", width=600)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("weather"), help="folder for the files")
+    parser.add_argument("--steps", type=int, default=48, help="time steps to train on")
+    parser.add_argument("--height", type=int, default=91, help="latitudes of the grid")
+    options = parser.parse_args()
+    grid = LatLonGrid.regular(options.height, 2 * (options.height - 1), poles=True)
+    few = max(2, options.steps // 6)
+    for seed, (name, steps) in enumerate((("train", options.steps), ("val", few), ("test", few))):
+        # Weather of its own for each part, years apart, at times far enough from each other to differ.
+        file = SyntheticWeather(seed=seed).write(
+            options.out / f"{name}.nc", steps, grid=grid, step_hours=24.0, first=1000 * seed
+        )
+        print(f"{file}: {steps} steps")
+    draw(options.out / "weather.png", options.out / "train.nc")
+    print(f"{options.out / 'weather.png'}")
+
+
+if __name__ == "__main__":
+    main()
