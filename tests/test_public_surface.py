@@ -30,14 +30,14 @@ PUBLIC = {
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm
-        FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GroupPool HarmonicEmbedding
-        InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
-        ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare use_engine
+        FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
+        HarmonicEmbedding InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool
+        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
+        use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet PlainCNN PlanarCNN Pose PrincipalAxes
-        WideResNet plain_twin
+        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet MobiusCNN
+        OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }

@@ -20,16 +20,30 @@ class InCoordinates(Manifold):
         manifold: the space, in coordinates that its formulas are good in.
         forward: its points to the new coordinates, batched, smooth.
         backward: the new coordinates to its points.
+        ambient_dim: how many new coordinates there are; `dim` by default.
         name: what to call it.
     """
 
-    def __init__(self, manifold: Manifold, forward: Map, backward: Map, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        manifold: Manifold,
+        forward: Map,
+        backward: Map,
+        *,
+        ambient_dim: int | None = None,
+        name: str | None = None,
+    ) -> None:
         self.manifold, self.forward, self.backward = manifold, forward, backward
         self.name = name or f"InCoordinates({manifold!r})"
         self.dim = manifold.dim
+        self._ambient_dim = ambient_dim or manifold.dim
         self.injectivity_radius = manifold.injectivity_radius
         self.is_orientable = manifold.is_orientable
         self.euler_characteristic = manifold.euler_characteristic
+
+    @property
+    def ambient_dim(self) -> int:
+        return self._ambient_dim
 
     def _back(self, p: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """A point and a tangent vector there in the coordinates of the inner manifold."""

@@ -127,7 +127,7 @@ class Hyperbolic(Manifold):
     def hyperboloid(self) -> InCoordinates:
         """The same space with points on the hyperboloid in R^{1,n}."""
         name = f"Hyperbolic({self.dim}).hyperboloid()"
-        return InCoordinates(self, self.to_hyperboloid, self.from_hyperboloid, name=name)
+        return InCoordinates(self, self.to_hyperboloid, self.from_hyperboloid, ambient_dim=self.dim + 1, name=name)
 
     def __repr__(self) -> str:
         return f"Hyperbolic({self.dim})"

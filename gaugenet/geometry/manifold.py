@@ -119,6 +119,11 @@ class Manifold(ABC):
         """<e_i, e_i> for the vectors of an orthonormal frame: all one for a Riemannian metric."""
         return torch.ones(self.dim, dtype=torch.float64)
 
+    @property
+    def ambient_dim(self) -> int:
+        """D, the number of coordinates of a point."""
+        return self.dim
+
     # --- what follows ---------------------------------------------------------------------------------------------
 
     def norm(self, p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:

@@ -80,6 +80,10 @@ class Quotient(Manifold):
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         return torch.stack([self.manifold.gap(p, g(q)) for g in self.decks]).amin(0)
 
+    @property
+    def ambient_dim(self) -> int:
+        return self.manifold.ambient_dim
+
     # --- what it shares with its cover ----------------------------------------------------------------------------
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class Rotations(Manifold):
     injectivity_radius = math.pi
     is_orientable = True
     euler_characteristic = 0
+    ambient_dim = 9
 
     def log(self, p: Tensor, q: Tensor) -> Tensor:
         return _row(_matrix(p) @ cross_matrix(rotation_vector(_matrix(p).mT @ _matrix(q))))

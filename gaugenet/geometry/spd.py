@@ -27,6 +27,10 @@ class SPD(Manifold):
         self.n = positive("n", n)
         self.dim = n * (n + 1) // 2
 
+    @property
+    def ambient_dim(self) -> int:
+        return self.n**2
+
     def log(self, p: Tensor, q: Tensor) -> Tensor:
         root, inverse = self._roots(p)
         return self._row(root @ _of_symmetric(inverse @ self._matrix(q) @ inverse, torch.log) @ root)

@@ -32,6 +32,10 @@ class Sphere(Manifold):
         self.injectivity_radius = math.pi * self.radius
         self.euler_characteristic = 2 if self.dim % 2 == 0 else 0
 
+    @property
+    def ambient_dim(self) -> int:
+        return self.dim + 1
+
     def log(self, p: Tensor, q: Tensor) -> Tensor:
         square = self.radius**2
         across = self.to_tangent(p, q - p)

@@ -3,6 +3,7 @@
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
+from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
 from gaugenet.models.planar import PlainCNN, PlanarCNN, plain_twin
 from gaugenet.models.pose import BestScore, Pose, PrincipalAxes
 from gaugenet.models.wide_resnet import WideResNet
@@ -14,6 +15,8 @@ __all__ = [
     "GroupAveraged",
     "IcosahedralUNet",
     "MeshUNet",
+    "MobiusCNN",
+    "OrdinaryStripCNN",
     "PlainCNN",
     "PlanarCNN",
     "Pose",

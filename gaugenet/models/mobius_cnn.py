@@ -1,0 +1,115 @@
+"""MobiusCNN: images on a Möbius strip, classified whatever side they are seen from."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import FieldType, Reflection
+from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool, pad_strip
+
+FIELDS: dict[str, tuple[int, int, int]] = {
+    "scalar": (4, 0, 0),
+    "sign": (0, 4, 0),
+    "regular": (0, 0, 2),
+    "irreps": (2, 2, 0),
+    "mixed": (1, 1, 1),
+}
+"""Multiplicities of trivial, sign and regular fields in the first layer, before they are multiplied by four."""
+
+GROWTH = (4, 8, 16, 32, 64)
+INVARIANTS = 64
+
+
+def mobius_type(fields: str, times: int) -> FieldType:
+    """The hidden features of a network, `times` the multiplicities of `FIELDS`."""
+    labels = ("trivial", "0-", "regular")
+    return FieldType(Reflection(), [(k, times * m) for k, m in zip(labels, FIELDS[fields], strict=True) if m])
+
+
+class MobiusCNN(nn.Module):
+    r"""Six reflection-steerable convolutions of 5 x 5 pixels, global maximum, two linear layers.
+
+    The network of :cite:`weiler2021coordinate`, Sec. 5, on a strip of H x W pixels with a twist at its ends.
+
+    Shapes:
+        x: `(B, 1, H, W)`, scalars, W along the strip; H and W divisible by 4 -> logits `(B, num_classes)`.
+
+    Equivariance: logits are invariant under shifts along the strip, by any number of pixels with
+    `phase="largest"` (1e-6 relative in float32), by multiples of four with `phase="even"`, the published pooling.
+
+    Args:
+        fields: `scalar`, `sign`, `regular`, `irreps` or `mixed`; see `FIELDS`.
+        num_classes: number of logits.
+        phase: of the pooling, see `StripPool`.
+        dropout: probability in front of the linear layers.
+    """
+
+    def __init__(
+        self, fields: str = "regular", num_classes: int = 10, *, phase: str = "largest", dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        if fields not in FIELDS:
+            raise ValueError(f"Expected `fields` to be one of {', '.join(FIELDS)}, got {fields!r}.")
+        self.config = {"fields": fields, "num_classes": num_classes, "phase": phase, "dropout": dropout}
+        self.in_type = FieldType(Reflection(), "1x0")
+        types = [self.in_type, *(mobius_type(fields, times) for times in GROWTH)]
+        layers: list[nn.Module] = []
+        for k, (a, b) in enumerate(pairwise(types)):
+            layers += [StripConv(a, b), StripNonlinearity(b)]
+            if k in (1, 3):
+                layers.append(StripPool(b, phase=phase))
+        invariants = FieldType(Reflection(), [("trivial", INVARIANTS)])
+        self.features = nn.Sequential(*layers, StripConv(types[-1], invariants))
+        self.head = classifier(num_classes, dropout)
+
+    def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:
+        return self.head(self.features(x).amax((-2, -1)))
+
+
+class OrdinaryStripCNN(nn.Module):
+    """The same network with unconstrained kernels, glued at the cut but depending on which side is seen: a baseline.
+
+    Args:
+        equal: `channels` (1.5 million parameters) or `parameters` (channels divided by the root of two).
+        num_classes, dropout: see `MobiusCNN`.
+    """
+
+    def __init__(self, equal: str = "channels", num_classes: int = 10, *, dropout: float = 0.3) -> None:
+        super().__init__()
+        if equal not in ("channels", "parameters"):
+            raise ValueError(f"Expected `equal` 'channels' or 'parameters', got {equal!r}.")
+        self.config = {"equal": equal, "num_classes": num_classes, "dropout": dropout}
+        divisor = 1.0 if equal == "channels" else math.sqrt(2)
+        widths = [1, *(int(4 * times / divisor) for times in GROWTH), INVARIANTS]
+        self.convolutions = nn.ModuleList([nn.Conv2d(a, b, 5) for a, b in pairwise(widths)])
+        for conv in self.convolutions:
+            nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
+            nn.init.zeros_(conv.bias)
+        self.head = classifier(num_classes, dropout)
+
+    def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:
+        for k, conv in enumerate(self.convolutions):
+            scalars = FieldType(Reflection(), [("trivial", x.shape[1])])
+            x = conv(F.pad(pad_strip(x, scalars, 2), (0, 0, 2, 2)))
+            if k + 1 < len(self.convolutions):
+                x = F.elu(x)
+            if k in (1, 3):
+                x = F.max_pool2d(x, 2)
+        return self.head(x.amax((-2, -1)))
+
+
+def classifier(num_classes: int, dropout: float) -> nn.Sequential:
+    """Twice batch normalization, ELU, dropout and a linear layer."""
+
+    def layer(a: int, b: int) -> list[nn.Module]:
+        return [nn.BatchNorm1d(a), nn.ELU(), nn.Dropout(dropout), nn.Linear(a, b)]
+
+    return nn.Sequential(*layer(INVARIANTS, 32), *layer(32, num_classes))
+
+
+__all__ = ["MobiusCNN", "OrdinaryStripCNN"]

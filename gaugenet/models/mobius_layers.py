@@ -1,0 +1,218 @@
+"""Layers on a Möbius strip of pixels: one conv2d a convolution, after padding at the cut with rho(s)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.groups import Block, FieldType, Reflection, Representation
+from gaugenet.nn.linear import InvariantBias
+from gaugenet.nn.tables import TableModule
+
+FLIP = -2
+"""The array axis across the strip, which s = diag(1, -1) flips. The last axis runs along the strip."""
+
+
+def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldType) -> Tensor:
+    """rho(s) x seen in the mirror: what the strip looks like from its other side."""
+    matrix = field_type.representation()(field_type.group.elements()[1]).to(x)
+    return torch.einsum("ij,bjhw->bihw", matrix, x.flip(FLIP))
+
+
+def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_type: FieldType) -> Tensor:
+    """Move a field by `shift` pixels along the strip: an isometry. What passes the cut comes back as its mirror image.
+
+    Once around is the mirror image, twice around the identity.
+    """
+    length = x.shape[-1]
+    turns, rest = divmod(shift, length)
+    for _ in range(turns % 2):
+        x = strip_action(x, field_type)
+    around = strip_action(x[..., length - rest :], field_type)
+    return torch.cat([around, x[..., : length - rest]], -1)
+
+
+def pad_strip(
+    x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
+) -> Tensor:
+    """`before` and `after` columns from beyond the cut, flipped and turned by rho(s)."""
+    after = before if after is None else after
+    if max(before, after) > x.shape[-1]:
+        raise ValueError(f"Expected a strip at least {max(before, after)} pixels long, got {x.shape[-1]}.")
+    left = strip_action(x[..., x.shape[-1] - before :], field_type)
+    return torch.cat([left, x, strip_action(x[..., :after], field_type)], -1)
+
+
+class StripConv(TableModule):
+    r"""Convolution with every kernel of k x k pixels that satisfies K(s v) = rho_out(s) K(v) rho_in(s)^-1.
+
+    Symmetric kernels between trivial fields and between signs, antisymmetric ones between a trivial field and a sign, a
+    free kernel and its reflected copy between these and regular fields (:cite:`weiler2021coordinate`, Table 5.1).
+
+    Shapes:
+        x: `(B, in_type.size, H, W)`, W along the strip -> `(B, out_type.size, H, W)`; zeros beyond the border.
+
+    Equivariance: exact under shifts along the strip and under independent changes of the frames' orientation.
+
+    Args:
+        in_type, out_type: fields of the group `Reflection`, of trivial, sign (`0-`) and regular representations.
+        kernel_size: k, odd.
+        bias: add a bias to the invariant part.
+    """
+
+    def __init__(self, in_type: FieldType, out_type: FieldType, *, kernel_size: int = 5, bias: bool = True) -> None:
+        super().__init__()
+        for t in (in_type, out_type):
+            _check_group(t)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"Expected an odd `kernel_size`, got {kernel_size}.")
+        self.in_type, self.out_type, self.kernel_size = in_type, out_type, kernel_size
+        self.weights = nn.ParameterList()
+        self._pairs: list[tuple[Block, Block]] = list(itertools.product(out_type.blocks, in_type.blocks))
+        for k, (target, source) in enumerate(self._pairs):
+            basis = reflection_kernels(source.representation, target.representation, kernel_size)
+            self.add_table(f"_basis_{k}", basis)
+            self.weights.append(nn.Parameter(torch.empty(len(basis), target.multiplicity, source.multiplicity)))
+        self.bias = InvariantBias(out_type) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Every pixel of the kernel normal with deviation 2 / sqrt(k^2 (C_in + C_out)), as published."""
+        std = 2 / math.sqrt(self.kernel_size**2 * (self.in_type.size + self.out_type.size))
+        for weight in self.weights:
+            nn.init.normal_(weight, std=std)
+        if self.bias is not None:
+            self.bias.reset_parameters()
+
+    def kernel(self) -> Float[Tensor, "out in k k"]:
+        """The kernel in the layout of the features."""
+        size = self.kernel_size
+        rows: dict[int, list[Tensor]] = {}
+        for k, ((target, source), weight) in enumerate(zip(self._pairs, self.weights, strict=True)):
+            block = torch.einsum("nuv,noiyx->ouivyx", weight, getattr(self, f"_basis_{k}").to(weight))
+            rows.setdefault(target.start, []).append(block.reshape(target.size, source.size, size, size))
+        return torch.cat([torch.cat(row, 1) for row in rows.values()])
+
+    def forward(self, x: Float[Tensor, "batch in across along"]) -> Float[Tensor, "batch out across along"]:
+        self.in_type.check(x)
+        half = self.kernel_size // 2
+        out = F.conv2d(pad_strip(x, self.in_type, half), self.kernel().to(x.dtype), padding=(half, 0))
+        return out if self.bias is None else self.bias(out)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, kernel_size={self.kernel_size}"
+
+
+class StripNonlinearity(nn.Module):
+    r"""ELU on components that are permuted; x / |x| ELU(|x| + b) on signs, with a learned b.
+
+    Shapes:
+        x: `(B, field_type.size, H, W)` -> the same.
+
+    Equivariance: exact.
+    """
+
+    def __init__(self, field_type: FieldType) -> None:
+        super().__init__()
+        _check_group(field_type)
+        self.in_type = self.out_type = field_type
+        signs = sum(b.multiplicity for b in field_type.blocks if not b.representation.permutation)
+        self.bias = nn.Parameter(torch.zeros(signs)) if signs else None
+
+    def forward(self, x: Float[Tensor, "batch size across along"]) -> Tensor:
+        self.in_type.check(x)
+        parts, start = [], 0
+        for b in self.in_type.blocks:
+            part = x[:, b.slice]
+            if b.representation.permutation or self.bias is None:
+                parts.append(F.elu(part))
+                continue
+            shift = self.bias[start : start + b.multiplicity, None, None]
+            parts.append(part.sign() * F.elu(part.abs() + shift))
+            start += b.multiplicity
+        return torch.cat(parts, 1)
+
+
+class StripPool(nn.Module):
+    r"""The largest entry of 2 x 2 pixels; of signs, the entry of largest absolute value.
+
+    Halving the strip's length cannot commute with a shift by one pixel if the even columns are always kept. So
+    `phase="largest"` keeps the even or the odd columns, whichever carry the larger norm, sample by sample
+    (:cite:`chaman2021truly`): a shift by one pixel changes the choice along with the columns, and the kept values move
+    with the signal. `phase="even"` is the published pooling, equivariant under shifts by multiples of two only.
+
+    Shapes:
+        x: `(B, size, H, W)`, H and W even -> `(B, size, H / 2, W / 2)`.
+    """
+
+    def __init__(self, field_type: FieldType, *, phase: str = "largest") -> None:
+        super().__init__()
+        _check_group(field_type)
+        if phase not in ("largest", "even"):
+            raise ValueError(f"Expected `phase` 'largest' or 'even', got {phase!r}.")
+        self.in_type = self.out_type = field_type
+        self.phase = phase
+
+    def forward(self, x: Float[Tensor, "batch size across along"]) -> Tensor:
+        self.in_type.check(x)
+        if x.shape[-1] % 2 or x.shape[-2] % 2:
+            raise ValueError(f"Expected an even number of pixels across and along, got {tuple(x.shape[-2:])}.")
+        if self.phase == "even":
+            return self._largest(x, (2, 2))
+        every = self._largest(pad_strip(x, self.in_type, 0, 1), (2, 1))
+        even, odd = every[..., ::2], every[..., 1::2]
+        take_odd = odd.square().sum((1, 2, 3), keepdim=True) > even.square().sum((1, 2, 3), keepdim=True)
+        return torch.where(take_odd, odd, even)
+
+    def _largest(self, x: Tensor, stride: tuple[int, int]) -> Tensor:
+        parts = []
+        for b in self.in_type.blocks:
+            high = F.max_pool2d(x[:, b.slice], 2, stride)
+            if b.representation.permutation:
+                parts.append(high)
+                continue
+            low = F.max_pool2d(-x[:, b.slice], 2, stride)
+            parts.append(torch.where(high >= low, high, -low))
+        return torch.cat(parts, 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, phase={self.phase}"
+
+
+def reflection_kernels(
+    rho_in: Representation, rho_out: Representation, size: int
+) -> Float[Tensor, "count out in size size"]:
+    """A basis of the kernels of size x size pixels with K(s v) = rho_out(s) K(v) rho_in(s)^-1: entries 0, 1 and -1.
+
+    Every entry of a kernel is followed to its mirror image; for representations whose matrices permute components and
+    change their signs.
+    """
+    s = rho_in.group.elements()[1]
+    out, back = rho_out(s), rho_in(s).mT
+    found: dict[tuple[float, ...], Tensor] = {}
+    for index in itertools.product(range(rho_out.dim), range(rho_in.dim), range(size), range(size)):
+        e = torch.zeros(rho_out.dim, rho_in.dim, size, size, dtype=torch.float64)
+        e[index] = 1
+        kernel = e + torch.einsum("op,piyx,ij->ojyx", out, e.flip(FLIP), back)
+        largest = kernel.abs().max()
+        if largest < 1e-9:
+            continue
+        kernel = kernel / largest
+        kernel = kernel * kernel.flatten()[kernel.abs().flatten() > 0.5][0].sign()
+        found.setdefault(tuple(kernel.flatten().round().tolist()), kernel)
+    if not found:
+        return torch.zeros(0, rho_out.dim, rho_in.dim, size, size, dtype=torch.float64)
+    return torch.stack(list(found.values()))
+
+
+def _check_group(field_type: FieldType) -> None:
+    if field_type.group != Reflection():
+        raise ValueError(f"Expected fields of the group Reflection() on a Möbius strip, got {field_type.group.name}.")
+
+
+__all__ = ["StripConv", "StripNonlinearity", "StripPool", "pad_strip", "shift_strip"]
