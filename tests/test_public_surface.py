@@ -36,8 +36,8 @@ PUBLIC = {
         use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
+        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet PlainCNN PlanarCNN Pose PrincipalAxes
+        WideResNet plain_twin
     """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, cast, get_args
 
 import torch
@@ -136,7 +136,7 @@ class Grid:
     @property
     def stencil(self) -> BallStencil:
         """The window of neighbours that kernels are sampled on."""
-        return BallStencil(self.kernel_size, tuple(h * n for h, n in zip(self.spacing, self.dilation)), self.radius)
+        return _stencil(self.kernel_size, tuple(h * n for h, n in zip(self.spacing, self.dilation)), self.radius)
 
     def _sliding(self) -> Sliding:
         forward = Sliding(self.stencil, self.stride, self.padding, self.dilation, self.boundary)
@@ -234,6 +234,10 @@ class Grid:
         strides = torch.tensor([math.prod(self.shape[k + 1 :]) for k in range(self.d)])
         source = (index * strides).sum(-1)
         return source[kept], target[kept], cells.expand_as(kept)[kept], transporter[kept]
+
+
+_stencil = lru_cache(maxsize=1024)(BallStencil)
+"""One object for equal stencils: compilers compare objects."""
 
 
 def _neighbourhood(

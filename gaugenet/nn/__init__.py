@@ -10,6 +10,7 @@ from gaugenet.nn.engines import PreparedGraph, use_engine
 from gaugenet.nn.fourier import FourierNonlinearity
 from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
+from gaugenet.nn.grid_pooling import GridPool
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.mlp import EquivariantMLP
 from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
@@ -34,6 +35,7 @@ __all__ = [
     "GlobalPool",
     "GridConv",
     "GridConvTranspose",
+    "GridPool",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",

@@ -242,6 +242,15 @@ def test_layers_on_a_grid_compile_as_one_graph():
         assert relative(compiled(x, grid), layer(x, grid)) < TOL[torch.float32]
 
 
+def test_networks_compile_as_one_graph():
+    """Windows of two sizes, and a second batch of another size."""
+    torch._dynamo.reset()
+    network = nn.Sequential(make(), GridConv(HIDDEN, IMAGE, 3, stride=2))
+    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+    for x in (image(), image()[:1], image()[..., :7]):
+        assert relative(compiled(x), network(x)) < TOL[torch.float32]
+
+
 @pytest.mark.slow
 def test_compiles_with_inductor():
     torch._dynamo.reset()
