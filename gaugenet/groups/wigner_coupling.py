@@ -25,7 +25,8 @@ def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim d
         for n in range(max(-b, -l - m), min(b, l - m) + 1):
             c[m + n + l, m + a, n + b] = _racah(a, m, b, n, l)
     real = torch.einsum("pm,mab,ai,bj->pij", _complex_basis(l).mH, c, _complex_basis(a), _complex_basis(b))
-    return (real.real + real.imag).contiguous()  # one of them vanishes: the imaginary part for even a + b + l
+    sign = (-1) ** ((a + b - l) // 2)
+    return sign * (real.real + real.imag)  # one of them vanishes: the imaginary part for even a + b + l
 
 
 def _racah(a: int, m: int, b: int, n: int, l: int) -> float:
