@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gaugenet.viz import plot_confusion_matrix, plot_learning_curves
+from gaugenet.viz import plot_comparison, plot_confusion_matrix, plot_learning_curves
 from gaugenet.viz.curves import _curves, _read_rows
 
 CSV = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_accuracy,lr
@@ -74,3 +74,21 @@ def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="negative"):
         plot_confusion_matrix(tmp_path / "m.png", -np.eye(2))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_trainings_are_compared_line_by_line(tmp_path: Path) -> None:
+    one = [{"epoch": e, "train_loss": 2.0 / (e + 1), "val_error": 0.5 / (e + 1)} for e in range(5)]
+    two = [{"epoch": e, "train_loss": 1.0 / (e + 1)} for e in range(9)]
+    plot_comparison(tmp_path / "c.png", {"one": one, "two": two}, ["train_loss", "val_error"], title="both")
+    picture = np.asarray(Image.open(tmp_path / "c.png").convert("RGB")).astype(int)
+    left, right = np.array_split(picture, 2, axis=1)
+
+    def drawn(part: np.ndarray, color: tuple[int, int, int]) -> int:
+        return int((np.abs(part - color).sum(-1) < 12).sum())
+
+    first, second = (63, 127, 214), (245, 154, 62)
+    assert min(drawn(left, first), drawn(left, second), drawn(right, first)) > 200
+    assert drawn(right, second) < drawn(right, first) / 2, "only the legend: `two` has no val_error"
+    with pytest.raises(ValueError, match="no numbers called 'val_loss'"):
+        plot_comparison(tmp_path / "n.png", {"one": one}, ["val_loss"])
+    assert not (tmp_path / "n.png").exists()
