@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,6 +140,23 @@ def predict(arguments: list[str]) -> int:
     result = predict_climate(options.run, options.files, options.out, sphere=options.icosphere, **_common(options))
     parts = ", ".join(f"{name} {100 * share:.2f} %" for name, share in result["area"].items())
     say(f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}")
+    return 0
+
+
+def view(run: Path, out: Path, png: Path | None) -> int:
+    """Copy the pictures that the last evaluation of a run made."""
+    from gaugenet.files import atomic_path
+    from gaugenet.tasks.climate_pictures import GLOBE, MAP
+    from gaugenet.tasks.options import TaskError
+
+    for name, target in ((GLOBE, out), (MAP, png)):
+        if target is None:
+            continue
+        if not (run / name).is_file():
+            raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
+        with atomic_path(target) as temporary:
+            shutil.copyfile(run / name, temporary)
+        say(f"{target}: from the last evaluation of {run}")
     return 0
 
 

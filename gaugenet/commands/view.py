@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say
 
 DESCRIPTION = """Write an HTML page that opens offline: a mesh, a folder of meshes (labelled or not), what
@@ -28,6 +29,9 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--title", type=str | None, default=None, help="heading")
     parser.add_argument("--theme", type=Literal["light", "dark"], default="light", help="background")
     options = parser.parse_args(arguments)
+
+    if climate.is_climate_run([str(options.path)]):
+        return climate.view(options.path, options.out, options.png)
 
     from gaugenet.tasks.pictures import exhibit
     from gaugenet.viz import render_meshes, write_viewer

@@ -186,6 +186,12 @@ def _module(
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)
+    if not data.latitude and str(model.get("group", "")).startswith("D"):
+        logger.warning(
+            "Without latitude a network of %s cannot tell cyclones from anticyclones, their mirror images: use "
+            "--model.group C_6, or --data.latitude true.",
+            model["group"],
+        )
     arguments = {**model, "in_type": inputs.in_type, "out_type": len(files.class_names)}
     network = build_model(NETWORK, arguments)
     description = RunDescription(

@@ -225,6 +225,14 @@ def test_training_learns_and_evaluation_agrees_with_the_file(run, weather, capsy
     assert vortex["area_share"] == pytest.approx(area[label == 1].sum() / area.sum(), rel=1e-6)
     for name in ("map.png", "globe.html", "curves.png", "run.json", "model.safetensors"):
         assert (run / name).is_file()
+    assert main(["view", str(run), "--out", str(run / "page.html"), "--png", str(run / "page.png")]) == 0
+    assert "vortex" in (run / "page.html").read_text()
+    assert (run / "page.png").read_bytes() == (run / "map.png").read_bytes()
+
+
+def test_a_run_that_was_not_evaluated_has_no_pictures(run, tmp_path, capsys):
+    assert main(["view", str(run), "--out", str(tmp_path / "page.html")]) == 1
+    assert "was not evaluated yet" in capsys.readouterr().err
 
 
 def test_prediction_from_netcdf_to_netcdf(run, weather, tmp_path, capsys):
