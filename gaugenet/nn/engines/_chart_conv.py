@@ -31,9 +31,9 @@ def chart_conv(
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, 1).contiguous(memory_format=torch.channels_last)
-    gathered = _rows(x).index_select(0, _batched(source, x))
-    products = _products(gathered, sides.mT, counts, len(x))
-    _rows(out).index_add_(0, _batched(target, out), products)
+    into = _rows(out)
+    for read, written, matrix in zip(*_by_group(counts, x, source, out, target), sides):
+        into.index_add_(0, written, _rows(x).index_select(0, read) @ matrix.T)
     return out
 
 
@@ -58,34 +58,32 @@ def chart_conv_backward(
     )
     empty = x.new_empty(0)
     grad_x, grad_kernel, grad_bias = (empty if t is None else t for t in made)
-    arriving = _rows(grad).index_select(0, _batched(target, grad))
     grad_sides = torch.empty_like(sides) if of_weights else empty
-    if of_weights:
-        gathered = _rows(x).index_select(0, _batched(source, x))
-        for out, b, a in zip(grad_sides, *(t.split([n * len(x) for n in counts]) for t in (arriving, gathered))):
-            torch.mm(b.T, a, out=out)
     if of_x:
         grad_x = grad_x.contiguous(memory_format=torch.channels_last)
-        _rows(grad_x).index_add_(0, _batched(source, x), _products(arriving, sides, counts, len(x)))
+    for g, (read, written) in enumerate(zip(*_by_group(counts, x, source, grad, target))):
+        arriving = _rows(grad).index_select(0, written)
+        if of_weights:
+            torch.mm(arriving.T, _rows(x).index_select(0, read), out=grad_sides[g])
+        if of_x:
+            _rows(grad_x).index_add_(0, read, arriving @ sides[g])
     return grad_x, grad_kernel, grad_bias, grad_sides
 
 
+def _by_group(counts: list[int], x: Tensor, source: Tensor, out: Tensor, target: Tensor) -> list[tuple[Tensor, ...]]:
+    """Rows of the sources in `x`, and of the targets in `out`, of each group: in every sample.
+
+    Groups are small: what one of them gathers stays in the cache, and never counts for the peak of memory.
+    """
+    return [_batched(index, t).split([n * len(t) for n in counts]) for index, t in ((source, x), (target, out))]
+
+
 def _batched(index: Tensor, x: Tensor) -> Tensor:
-    """Rows of cells in every sample: the samples of each edge one after the other."""
     offset = torch.arange(len(x), device=x.device) * (x.shape[2] * x.shape[3])
     return (index[:, None] + offset).flatten()
 
 
-def _products(rows: Tensor, matrices: Tensor, counts: list[int], batch: int) -> Tensor:
-    """The rows of each group times its matrix."""
-    out = rows.new_empty(len(rows), matrices.shape[2])
-    sizes = [n * batch for n in counts]
-    for part, a, matrix in zip(out.split(sizes), rows.split(sizes), matrices):
-        torch.mm(a, matrix, out=part)
-    return out
-
-
-def _rows(x: Tensor) -> Tensor:
+def _rows(x: Tensor) -> Float[Tensor, "batch_cells channels"]:
     return cells(x).flatten(0, 1)
 
 
