@@ -1,0 +1,184 @@
+"""Convolution on the icosphere beside the plain convolution of the same arithmetic, on one thread.
+
+    python benchmarks/icosphere.py [--levels 5 6 7] [--fields 16] [--batch 4] [--repeats 7] [--unet-level 8]
+
+Regular fields of C_6 -> the same. For each level: CPU milliseconds forward and forward + backward (the least of the
+repeats, taken in turns, since other work only adds), the extra peak memory of a training step, each in a process of its
+own, and ratios to the first row. Rivals:
+
+- `conv2d`: PyTorch's convolution with a 3 x 3 window over the five charts and zeros around them, channels last in
+  memory. It pads nothing, turns nothing, and leaves sides and corners wrong.
+- `conv2d, channels first`: the same in PyTorch's default layout.
+- `padded`: charts padded by an index over cells and orientations, a copy, then `conv2d`; the poles are left out.
+- `gather`: the general engine on the gauge graph, one sample after the other; level 5 only.
+
+`--unet-level` runs a forward pass of `IcosahedralUNet` on one sample instead, and prints its time and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gaugenet.geometry import Icosphere
+from gaugenet.geometry._charts import vertex_index
+from gaugenet.groups import Cyclic, FieldType
+from gaugenet.models import IcosahedralUNet
+from gaugenet.nn import GaugeConv
+
+
+@dataclass(frozen=True)
+class Case:
+    """Features with a gradient, and a forward pass of them."""
+
+    x: Tensor
+    forward: Callable[[Tensor], Tensor]
+
+
+def plain(memory_format: torch.memory_format, sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    conv = nn.Conv2d(field_type.size, field_type.size, 3, padding=1)
+    x = torch.randn(batch * 5, field_type.size, sphere.n, 2 * sphere.n)
+    return Case(x.to(memory_format=memory_format).requires_grad_(), conv)
+
+
+def charts(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    conv = GaugeConv(field_type, field_type, rings=1)
+    x = torch.randn(batch, field_type.size, *sphere.chart_shape).to(memory_format=torch.channels_last)
+    return Case(x.requires_grad_(), lambda x: conv(x, sphere))
+
+
+def padded(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    """The time of padding: indices of the true cells, and of orientations that stay as they are."""
+    n, size = sphere.n, field_type.size
+    conv = nn.Conv2d(size, size, 3)
+    grid = torch.meshgrid(torch.arange(5), torch.arange(-1, n + 1), torch.arange(-1, 2 * n + 1), indexing="ij")
+    cells = torch.from_numpy(vertex_index(sphere.level, *(t.numpy() for t in grid))).clamp(min=0)
+    index = (torch.arange(size)[:, None] * sphere.num_vertices + cells.flatten()).flatten()
+    x = torch.randn(batch, size, sphere.num_vertices).requires_grad_()
+
+    def forward(x: Tensor) -> Tensor:
+        charts = x.flatten(1)[:, index].view(batch, size, 5, n + 2, 2 * n + 2)
+        return conv(charts.transpose(1, 2).flatten(0, 1))
+
+    return Case(x, forward)
+
+
+def gather(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    conv = GaugeConv(field_type, field_type, rings=1)
+    graph = sphere.gauge_graph(field_type.group)
+    x = torch.randn(sphere.num_vertices, field_type.size).requires_grad_()
+    return Case(x, lambda x: torch.stack([conv(x, graph) for _ in range(batch)]))
+
+
+def cases(sphere: Icosphere, field_type: FieldType, batch: int) -> dict[str, Callable[[], Case]]:
+    found = {
+        "conv2d": lambda: plain(torch.channels_last, sphere, field_type, batch),
+        "conv2d, channels first": lambda: plain(torch.contiguous_format, sphere, field_type, batch),
+        "gaugenet": lambda: charts(sphere, field_type, batch),
+        "padded": lambda: padded(sphere, field_type, batch),
+    }
+    if sphere.level <= 5:
+        found["gather"] = lambda: gather(sphere, field_type, batch)
+    return found
+
+
+def step(case: Case) -> None:
+    y = case.forward(case.x)
+    y.backward(torch.ones_like(y))
+    case.x.grad = None
+
+
+def times(made: dict[str, Case], repeats: int) -> dict[str, tuple[float, float]]:
+    """CPU milliseconds forward, forward + backward."""
+    best = dict.fromkeys(made, (float("inf"), float("inf")))
+    for _ in range(repeats):
+        for name, case in made.items():
+            with torch.no_grad():
+                forward = cpu_time(lambda: case.forward(case.x))  # noqa: B023
+            both = cpu_time(lambda: step(case))  # noqa: B023
+            best[name] = (min(best[name][0], forward), min(best[name][1], both))
+    return best
+
+
+def cpu_time(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1e3
+
+
+def peak_memory(*, reset: bool = False) -> float:
+    """MiB that were resident at most, since the last reset (Linux)."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+
+
+def memory(case: Case) -> float:
+    """MiB that a training step needs beyond the features."""
+    before = peak_memory(reset=True)
+    y = case.forward(case.x)
+    y.backward(torch.ones_like(y))
+    return peak_memory() - before
+
+
+def forward_of_unet(level: int) -> None:
+    torch.manual_seed(0)
+    sphere, network = Icosphere(level), IcosahedralUNet("3x0 + 1x1", 3).eval()
+    x = torch.randn(1, network.in_type.size, *sphere.chart_shape)
+    before, start = peak_memory(reset=True), time.process_time()
+    with torch.no_grad():
+        y = network(x)
+    weights = sum(p.numel() for p in network.parameters())
+    print(f"IcosahedralUNet of {weights:,} weights on {sphere.num_vertices:,} vertices -> {tuple(y.shape)}:")
+    print(f"{time.process_time() - start:.1f} s, {peak_memory() - before:.0f} MiB more, {peak_memory():.0f} in all")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6, 7])
+    parser.add_argument("--fields", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--unet-level", type=int)
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    if args.unet_level is not None:
+        forward_of_unet(args.unet_level)
+        return
+    field_type = FieldType(Cyclic(6), {"regular": args.fields})
+    for level in args.levels:
+        makers = cases(Icosphere(level), field_type, args.batch)
+        if args.memory_of:
+            print(memory(makers[args.memory_of]()))
+            return
+        report(level, makers, args)
+
+
+def report(level: int, makers: dict[str, Callable[[], Case]], args: argparse.Namespace) -> None:
+    best = times({name: make() for name, make in makers.items()}, args.repeats)
+    print(f"level {level}: {10 * 4**level + 2:,} vertices, {args.fields} regular fields, batch {args.batch}")
+    print(f"{'':26}{'forward ms':>12}{'+ backward':>12}{'ratio':>8}{'MiB':>8}{'ratio':>8}")
+    first: tuple[float, float] | None = None
+    for name, (forward, both) in best.items():
+        own = ["--levels", str(level), "--fields", str(args.fields), "--batch", str(args.batch), "--memory-of", name]
+        run = subprocess.run([sys.executable, __file__, *own], check=True, capture_output=True, text=True)
+        used = float(run.stdout)
+        first = first or (both, used)
+        print(
+            f"{name:26}{forward:12.1f}{both:12.1f}{both / first[0]:8.2f}{used:8.0f}{used / first[1]:8.2f}", flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()
