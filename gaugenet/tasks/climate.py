@@ -90,7 +90,8 @@ def train_climate(
     weight = class_weights(class_shares(training, len(train_files.class_names)), loss.balance)
 
     task, description = _module(train_files, inputs, data, model or {}, loss, optim, weight, seed)
-    description.data |= {"normalization": normalization.as_dict(), "split": split}
+    lost = inputs.round_trip(training.fields(0))
+    description.data |= {"normalization": normalization.as_dict(), "split": split, "round_trip_error": lost}
     if init is not None:
         load_weights(init, task.model, "best")
     if resume:
@@ -101,6 +102,7 @@ def train_climate(
             write_text(run / CONFIG, config)
     count = sum(p.numel() for p in task.model.parameters())
     logger.info("%d vertices, %d training globes, %d parameters.", inputs.sphere.num_vertices, len(training), count)
+    logger.info("Fields sent to the icosphere and back differ by %.1f %% (rms by area, first time step).", 100 * lost)
     loaders = GlobeDataModule(training, validation, batch_size=data.batch_size, seed=seed, num_workers=data.num_workers)
     fit(task, loaders, run, description, resume=resume, trainer=trainer)
     if is_first_process():

@@ -15,7 +15,6 @@ from gaugenet.data.climate import ClimateFrame
 from gaugenet.data.climate_variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
 from gaugenet.data.places import Stencil
-from gaugenet.data.regrid import triangle_stencil
 from gaugenet.tasks.climate import Files, inputs_of, open_files
 from gaugenet.tasks.climate_inputs import GlobeFields, GlobeInputs, random_pose
 from gaugenet.tasks.climate_options import ClimateData
@@ -97,10 +96,7 @@ class ClimatePredictor:
         if key not in self._backs:
             if len(self._backs) > 64:
                 self._backs.clear()
-            points = self.inputs.points if pose is None else self.inputs.points @ pose.T
-            faces = self.inputs.sphere.face.numpy().T
-            targets = self.inputs.places.points.reshape(-1, 3)
-            self._backs[key] = Stencil(*triangle_stencil(points, faces, targets), np.empty(0, dtype=np.int64))
+            self._backs[key] = self.inputs.back(pose)
         return self._backs[key].fields(probability)
 
     def __call__(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:

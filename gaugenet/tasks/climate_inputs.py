@@ -13,6 +13,7 @@ from torch import Tensor
 from gaugenet.data.climate import ClimateFrame
 from gaugenet.data.normalization import Normalization
 from gaugenet.data.places import Places, Stencil
+from gaugenet.data.regrid import triangle_stencil
 from gaugenet.geometry import Icosphere
 
 _TURN_OVER = np.sin(np.radians(10.0))
@@ -110,6 +111,20 @@ class GlobeInputs:
         x = np.concatenate([scalars, components.reshape(-1, components.shape[-1])])
         label = None if fields.label is None else torch.from_numpy(fields.label[stencil.nearest].astype(np.int64))
         return torch.from_numpy(x), label
+
+    def back(self, pose: Float[ndarray, "3 3"] | None = None) -> Stencil:
+        """How to read values at the vertices off at the places of the file: linear in the triangles."""
+        points = self.points if pose is None else self.points @ pose.T
+        corners = triangle_stencil(points, self.sphere.face.numpy().T, self.places.points.reshape(-1, 3))
+        return Stencil(*corners, np.empty(0, dtype=np.int64))
+
+    def round_trip(self, fields: GlobeFields) -> float:
+        """Relative error (root mean square by area, over all fields) of reading at the vertices and writing back."""
+        flat = np.concatenate([fields.scalars, fields.vectors.reshape(-1, fields.vectors.shape[-1])])
+        area = np.ascontiguousarray(self.places.area).reshape(-1)
+        given = flat[:, : len(area)]
+        error = self.back().fields(self.stencil().fields(flat)) - given
+        return float(np.sqrt((error**2 @ area).sum() / (given**2 @ area).sum()))
 
     def sine_of_latitude(self, pose: Float[ndarray, "3 3"] | None = None) -> Float[ndarray, "vertices"]:
         """Of the globe that the network sees: its axis of rotation is turned with it, and reversed by a mirror."""

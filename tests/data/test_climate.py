@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from gaugenet.data.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.units import canonical_unit, conversion
 from gaugenet.data.vortices import SyntheticWeather
 
+ROOT = Path(__file__).resolve().parents[2]
 GRID = LatLonGrid.regular(19, 36, poles=True)
 
 
@@ -412,3 +415,28 @@ def test_synthetic_weather_says_so_moves_and_turns_to_the_cyclonic_side():
             center = data_points[inside].mean(axis=0)
             turning = (swirl[inside] * (center - data_points[inside])).sum()
             assert (turning > 0) == north
+
+
+# --- real files ------------------------------------------------------------------------------------------------------
+
+
+def test_global_forecasts_with_cyclone_discs():
+    """Wind that blows across both poles, labels of 255, 6-hour steps: what the README of the data says of them."""
+    path = Path(os.environ.get("GAUGENET_DATA", ROOT.parent / "shared" / "data")) / "gfs_tc_val.nc"
+    if not path.is_file():
+        pytest.skip(f"{path} not found: set GAUGENET_DATA to the folder that holds gfs_tc_val.nc")
+    files = ClimateFiles(path)
+    assert files.class_names == ("background", "tropical_cyclone")
+    assert files.variables.vectors == (("u10", "v10"),)
+    assert files.grid.shape == (181, 360)
+    assert len(files) == 21
+    np.testing.assert_array_equal(np.diff(files.hours), 6)
+    labels = [frame.label for frame in files]
+    area = files.grid.area
+    known = sum(area[label >= 0].sum() for label in labels)
+    share = sum(area[label == 1].sum() for label in labels) / known
+    assert share == pytest.approx(0.0031, abs=1e-4)
+    frame, places = files[0], GridPlaces(files.grid)
+    pole = places.vectors(frame.vectors)[0][:, 0]
+    assert np.abs(pole - pole.mean(axis=1, keepdims=True)).max() < 0.2, "one wind at the pole, in every column"
+    assert np.abs(frame.vectors[0, :, 0] - frame.vectors[0, :, 0].mean(axis=1, keepdims=True)).max() > 1, "control"

@@ -17,6 +17,7 @@ from gaugenet.cli import main
 from gaugenet.data.climate import ClimateFiles
 from gaugenet.data.normalization import Normalization
 from gaugenet.data.places import GridPlaces, PointPlaces
+from gaugenet.data.regrid import SphereRegridder
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
 from gaugenet.tasks.climate_inference import ClimatePredictor, tta_poses
@@ -152,6 +153,18 @@ def test_the_turned_wind_converges_in_cyclones_of_both_hemispheres():
         near = sphere.pos.numpy() @ center > np.cos(0.3)
         assert (inward[near] > -1e-9).all()
         assert inward[near].max() > 0.01
+
+
+def test_the_round_trip_error_is_that_of_the_regridder():
+    places, draw = GridPlaces(GRID), np.random.default_rng(0)
+    field = np.cos(6 * places.points @ draw.normal(size=3))
+    empty = places.extended(np.zeros((0, 3, *GRID.shape), dtype=np.float32))
+    for level in (2, 3):
+        inputs = GlobeInputs(Icosphere(level), places, scalars=1, pairs=0)
+        regrid = SphereRegridder(GRID, inputs.points, inputs.sphere.face.numpy().T)
+        found = inputs.round_trip(GlobeFields(places.extended(field[None]), empty, None))
+        assert found == pytest.approx(float(regrid.round_trip(field)), rel=1e-9)
+    assert 0 < found < 0.2
 
 
 def test_latitude_turns_with_the_globe(inputs):
