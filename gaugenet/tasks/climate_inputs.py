@@ -50,7 +50,7 @@ class GlobeFields:
 class GlobeInputs:
     """Reads fields off at the vertices of an icosphere, and writes winds in the frames of its vertices.
 
-    The input's field type is `channels`: the scalars (and the absolute sine of latitude) as trivial fields, then the
+    The input has the field type `in_type`: the scalars (and the absolute sine of latitude) as trivial fields, then the
     winds (and the turned winds) as tangent vectors, of irrep order 1. With latitude a wind w enters a second time as
     s (n x w): turned by a quarter to the left on the northern and to the right on the southern hemisphere, s falling
     from 1 through 0 to -1 within ten degrees of the equator. Under a reflection of the globe that exchanges its
