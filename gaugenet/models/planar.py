@@ -27,7 +27,7 @@ KERNEL_SIZES = (7, 5, 5, 5, 5, 5)
 POOL_AFTER = (2, 4)
 
 
-class PlanarCNN(nn.Module):
+class PlanarCNN(nn.Sequential):
     r"""Convolutions, normalizations and nonlinearities of fields, pooled to invariants, then an ordinary classifier.
 
     The defaults are the network for rotated MNIST of :cite:`weiler2019general` (their Table 13): a 7 x 7 layer and
@@ -75,7 +75,7 @@ class PlanarCNN(nn.Module):
         width: float = 1.0,
         kernel_sizes: Sequence[int] = KERNEL_SIZES,
         pool_after: Sequence[int] = POOL_AFTER,
-        restrict: Mapping[int, str] | None = None,
+        restrict: Mapping[int | str, str] | None = None,
         nonlinearity: str = "pointwise",
         hidden: int = 64,
         dropout: float = 0.3,
@@ -98,6 +98,7 @@ class PlanarCNN(nn.Module):
             **options,
         }
         _check_layers(multiplicities, kernel_sizes, pool_after)
+        smaller = {int(k): name for k, name in (restrict or {}).items()}  # JSON makes text of the numbers
         current: StructureGroup = group_from_name(group)
         first = one_field(current, fields).size
         self.in_type = previous = FieldType(current, in_type)
@@ -109,20 +110,17 @@ class PlanarCNN(nn.Module):
             layers.append(SteerableLayer(previous, target, size, padding=padding, nonlinearity=nonlinearity, **options))
             layers += [BlurPool()] if k in pool_after else []
             previous = target
-            if restrict and k in restrict:
-                current = group_from_name(restrict[k])
+            if k in smaller:
+                current = group_from_name(smaller[k])
                 layers.append(Restrict(target, current))
                 previous = target.restrict(current)
         self.layers = nn.Sequential(*layers)
         self.read = InvariantReadout(previous)
+        self.mean = global_mean()
         self.head = classifier(previous.num_fields, out_channels, hidden=hidden, dropout=dropout)
 
-    def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch classes"]:
-        self.in_type.check(x)
-        return self.head(self.read(self.layers(x)).mean((2, 3)))
 
-
-class PlainCNN(nn.Module):
+class PlainCNN(nn.Sequential):
     """The ordinary network with the layers of `PlanarCNN`: no symmetry beyond translations.
 
     Shapes:
@@ -168,10 +166,8 @@ class PlainCNN(nn.Module):
             layers += [BlurPool()] if k in pool_after else []
             previous = target
         self.layers = nn.Sequential(*layers)
+        self.mean = global_mean()
         self.head = classifier(previous, out_channels, hidden=hidden, dropout=dropout)
-
-    def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch classes"]:
-        return self.head(self.layers(x).mean((2, 3)))
 
 
 def plain_twin(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
@@ -200,7 +196,7 @@ def _count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-class SteerableLayer(nn.Module):
+class SteerableLayer(nn.Sequential):
     """Steerable convolution, batch normalization per field, nonlinearity.
 
     Shapes:
@@ -218,13 +214,11 @@ class SteerableLayer(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        self.act = activation(out_type, nonlinearity)
+        act = activation(out_type, nonlinearity)
         self.in_type, self.out_type = in_type, out_type
-        self.conv = GridConv(in_type, self.act.in_type, kernel_size, padding=padding, bias=False, **options)
-        self.norm = FieldBatchNorm(self.act.in_type)
-
-    def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height_out width_out"]:
-        return self.act(self.norm(self.conv(x)))
+        self.conv = GridConv(in_type, act.in_type, kernel_size, padding=padding, bias=False, **options)
+        self.norm = FieldBatchNorm(act.in_type)
+        self.act = act
 
 
 class BlurPool(nn.Module):
@@ -240,6 +234,17 @@ class BlurPool(nn.Module):
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
         rows, columns = (_tents(n, x) for n in x.shape[2:])
         return rows @ (x @ columns.T)
+
+    def to_torch(self, x: Float[Tensor, "batch channels height width"]) -> nn.Conv2d:
+        """The same for images of the size of `x`, or of another that is as even."""
+        channels = x.shape[1]
+        rows, columns = (_tents(n + 6, x)[2] for n in x.shape[2:])  # those of a point away from the border
+        rows, columns = rows[rows > 0], columns[columns > 0]
+        kernel_size = (len(rows), len(columns))
+        conv = nn.Conv2d(channels, channels, kernel_size, stride=2, padding=1, groups=channels, bias=False)
+        weight = (rows[:, None] * columns).expand(channels, 1, *kernel_size)
+        conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+        return conv
 
 
 def _tents(n: int, like: Tensor) -> Float[Tensor, "half n"]:
@@ -263,6 +268,11 @@ def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | Gated 
     if name == "fourier":
         return FourierNonlinearity(out_type, activation="elu")
     raise ValueError(f"Unknown nonlinearity {name!r}: expected `pointwise`, `gated` or `fourier`.")
+
+
+def global_mean() -> nn.Sequential:
+    """The mean over the image, as one vector."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def classifier(in_features: int, out_channels: int, *, hidden: int, dropout: float) -> nn.Sequential:

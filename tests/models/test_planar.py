@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
 
@@ -14,6 +15,7 @@ from gaugenet.geometry.action import move_grid
 from gaugenet.groups.planar import rotation
 from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, plain_twin
 from gaugenet.models.planar import BlurPool, SteerableLayer
+from gaugenet.nn.export import to_torch
 from tests.geometry.test_action import blob
 from tests.tolerances import TOL, relative
 
@@ -121,7 +123,7 @@ def test_every_weight_learns_and_modes_share_their_state(name):
     F.cross_entropy(model.train()(x), torch.tensor([0, 1, 2, 0])).backward()
     still = [k for k, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
-    twin = PlanarCNN(**model.config)
+    twin = PlanarCNN(**json.loads(json.dumps(model.config)))
     twin.load_state_dict(model.state_dict())
     model.eval()
     for other in (twin.eval(), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -134,6 +136,16 @@ def test_it_compiles_whole():
     model = PlanarCNN(3, **NETWORKS["C_16"]).eval()
     x = images(12).float()
     assert relative(torch.compile(model, fullgraph=True, backend="eager")(x), model(x)) < TOL[torch.float32]
+
+
+@pytest.mark.parametrize(("name", "size"), [("D_4", 12), ("D_4", 13), ("SO(2) gated", 12)])
+def test_it_becomes_an_ordinary_network(name, size):
+    torch.manual_seed(0)
+    x = images(size)
+    model = settled(PlanarCNN(3, **NETWORKS[name]), x)
+    plain = to_torch(model, x[:1])
+    assert relative(plain(x), model(x)) < EXACT
+    assert {type(m).__module__.partition(".")[0] for m in plain.modules()} == {"torch"}, "no gaugenet needed to load it"
 
 
 def test_plain_twins_have_equal_parameters_or_channels():
