@@ -65,18 +65,20 @@ class Restricted(Representation):
 
 @lru_cache(maxsize=4096)
 def restricted(rho: Representation, subgroup: StructureGroup) -> Representation:
-    """rho at the elements of a subgroup: an irrep of the subgroup if it has one of that order with these matrices."""
+    """rho at the elements of a subgroup: the irrep of the subgroup that has these matrices, if there is one."""
     if rho.order is not None and rho.order <= subgroup.known_orders:
         for irrep in subgroup.irreps(rho.order):
-            if irrep.order == rho.order and _same_matrices(rho, irrep):
+            if _same_matrices(rho, irrep):
                 return irrep
     return Restricted(rho, subgroup)
 
 
 def _same_matrices(rho: Representation, irrep: Representation) -> bool:
+    if rho.dim != irrep.dim:
+        return False
     group = irrep.group
     g = torch.cat([group.generators(), group.random_element(8, generator=torch.Generator().manual_seed(0))])
-    return rho.dim == irrep.dim and bool((rho(g) - irrep(g)).abs().max() < 1e-12)
+    return bool((rho(g) - irrep(g)).abs().max() < 1e-12)
 
 
 def block_diagonal(parts: list[Representation], g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:

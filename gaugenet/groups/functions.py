@@ -72,7 +72,8 @@ class GroupFunctions(DirectSum):
 def _independent_columns(rho: Representation) -> Float[Tensor, "n copies"]:
     """Unit vectors u with orthogonal orbits End u, as many as fit: rho(h) u are all matrix coefficients, each once."""
     n, algebra = rho.dim, rho.endomorphisms
-    left, chosen = torch.eye(n, dtype=torch.float64), []
+    left = torch.eye(n, dtype=torch.float64)
+    chosen: list[Tensor] = []
     while len(chosen) * len(algebra) < n:
         u = left[left.square().sum(1).argmax()]
         chosen.append(u / u.norm())

@@ -188,19 +188,23 @@ class StructureGroup(ABC):
         self.check_subgroup(subgroup)
         if not subgroup.contains(torch.linalg.matrix_exp(self.lie_algebra())).all():
             raise ValueError(f"{subgroup.name} has infinite index in {self.name}: induce from a larger subgroup.")
-        left = self.elements() if self.order else self._component_representatives()
-        chosen = []
+        return self._finite_cosets(subgroup) if self.order else self._component_cosets(subgroup)
+
+    def _finite_cosets(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
+        left, chosen = self.elements(), []
         while len(left):
             chosen.append(left[0])
             left = left[~subgroup.contains(left[0].T @ left)]
         return torch.stack(chosen)
 
-    def _component_representatives(self) -> Float[Tensor, "components d d"]:
-        """Products of the generators that meet every component of an infinite compact group; the identity first."""
-        words = self.identity()[None]
-        for _ in self.generators():
-            words = torch.cat([words, (words[:, None] @ self.generators()).flatten(0, 1)])
-        return words
+    def _component_cosets(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
+        """The orbit of the identity's coset under the generators: the connected component of e moves no coset."""
+        chosen = [self.identity()]
+        for r in chosen:
+            for s in self.generators():
+                if not subgroup.contains(torch.stack(chosen).mT @ s @ r).any():
+                    chosen.append(s @ r)
+        return torch.stack(chosen)
 
     def check_subgroup(self, subgroup: StructureGroup) -> None:
         """Raise `ValueError` unless `subgroup` is contained in this group."""

@@ -13,6 +13,7 @@ Normalization: |Y_l(v)| = |v|^l, so that Y_l(v) . Y_l(w) is the Legendre polynom
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -28,13 +29,19 @@ def spherical_harmonics(v: Float[Tensor, "*points 3"], order: int) -> Float[Tens
     return harmonics_up_to(v, order)[-1]
 
 
-def harmonics_up_to(v: Float[Tensor, "*points 3"], max_order: int) -> list[Float[Tensor, "*points dim"]]:
-    """[Y_0(v), Y_1(v), ..., Y_L(v)] in one sweep."""
+def harmonics_up_to(
+    v: Float[Tensor, "*points 3"], max_order: int, couplings: Sequence[Tensor] | None = None
+) -> list[Float[Tensor, "*points dim"]]:
+    """[Y_0(v), Y_1(v), ..., Y_L(v)] in one sweep.
+
+    `couplings` are the tables `coupling(1), ..., coupling(L)`, from a layer that keeps them on its device.
+    """
+    tables = [coupling(order) for order in range(1, max_order + 1)] if couplings is None else couplings
     found = [torch.ones_like(v[..., :1])]
-    for order in range(1, max_order + 1):
+    for order, table in enumerate(tables, 1):
         outer = (found[-1][..., :, None] * v[..., None, :]).flatten(-2)
         scale = math.sqrt((2 * order - 1) / order)
-        found.append(outer @ (scale * coupling(order)).to(v))
+        found.append(outer @ (scale * table).to(v))
     return found
 
 

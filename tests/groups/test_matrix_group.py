@@ -80,6 +80,19 @@ def test_an_infinite_group_with_components():
     assert own.quotient(rotations).dim == 2
 
 
+def test_a_torus_with_three_components():
+    """Rotations of three planes, and the cyclic permutation of the planes: its square is no generator."""
+    turn = SO2().lie_algebra()[0]
+    turns = torch.stack([torch.block_diag(*(turn * (k == i) for k in range(3))) for i in range(3)])
+    swap = torch.kron(torch.eye(3).roll(1, 0), torch.eye(2)).double()
+    group = MatrixGroup(swap[None], lie_algebra=turns, name="cyclic_torus")
+    torus = MatrixGroup([], lie_algebra=turns, name="torus")
+    assert group.quotient(torus).dim == 3
+    assert group.quotient(torus).permutation
+    assert [rho.dim for rho in torus.irreps(1)] == [1, 2, 2, 2]
+    assert [(rho.dim, rho.type) for rho in group.irreps(1)] == [(1, "real"), (6, "complex")]
+
+
 def test_what_is_outside_is_outside():
     assert not SU2.contains(torch.linalg.qr(torch.randn(8, 4, 4, dtype=torch.float64))[0]).any()
     assert SU2.contains(SU2.random_element(32)).all()
