@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+import geoopt
 import torch
 
+from gaugenet.geometry.adapters import from_object
+from gaugenet.geometry.atlas import from_charts
+from gaugenet.geometry.composite import ConformalRescale, Product
 from gaugenet.geometry.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
 from gaugenet.geometry.hyperbolic import Hyperbolic
 from gaugenet.geometry.numeric import from_embedding, from_metric
@@ -13,7 +17,17 @@ from gaugenet.geometry.quotient import Cylinder, FlatTorus, KleinBottle, LensSpa
 from gaugenet.geometry.rotations import Rotations
 from gaugenet.geometry.spd import SPD
 from gaugenet.geometry.sphere import Sphere
+from gaugenet.geometry.surfaces import EmbeddedTorus
 from gaugenet.testing import ManifoldContract
+
+
+def stereographic(x: torch.Tensor) -> torch.Tensor:
+    """The metric of the unit sphere."""
+    return 4 / (1 + (x * x).sum()) ** 2 * torch.eye(2, dtype=x.dtype)
+
+
+def inversion(x: torch.Tensor) -> torch.Tensor:
+    return x / (x * x).sum()
 
 
 class TestEuclidean(ManifoldContract):
@@ -123,3 +137,46 @@ class TestCovariances(ManifoldContract):
 
 class TestLargerCovariances(ManifoldContract):
     manifold = SPD(3)
+
+
+class TestProduct(ManifoldContract):
+    manifold = Product(Sphere(2), Euclidean(1), Hyperbolic(2))
+
+
+class TestProductWithASmallFactor(ManifoldContract):
+    manifold = Product(MobiusStrip(2.0), Sphere(1))
+
+
+class TestTorusInSpace(ManifoldContract):
+    manifold = EmbeddedTorus(2.0, 1.0, steps=3)
+    count, radius, tolerance = 5, 0.3, 1e-7
+
+
+class TestRescaled(ManifoldContract):
+    manifold = ConformalRescale(Hyperbolic(2), lambda p: 0.3 * torch.sin(p[0]), steps=3)
+    count, radius, tolerance = 5, 0.2, 1e-7
+
+    def points(self, generator):
+        return self.manifold.manifold.random_points(self.count, generator=generator)
+
+
+class TestPoincareBallOfGeoopt(ManifoldContract):
+    manifold = from_object(geoopt.PoincareBall(), dim=2)
+    tolerance = 1e-7
+
+    def points(self, generator):
+        return 0.6 * (torch.rand(self.count, 2, generator=generator, dtype=torch.float64) - 0.5)
+
+
+class TestTwoCharts(ManifoldContract):
+    """The sphere by two stereographic projections; the change of charts is x / |x|^2, which reverses orientation."""
+
+    manifold = from_charts(
+        [stereographic, stereographic], {(0, 1): inversion, (1, 0): inversion}, dim=2, steps=3, is_orientable=True
+    )
+    count, radius, tolerance = 6, 0.3, 1e-7
+
+    def points(self, generator):
+        x = torch.randn(self.count, 2, generator=generator, dtype=torch.float64)
+        x = x / x.norm(dim=-1, keepdim=True) * (0.8 + 0.4 * torch.rand(self.count, 1, generator=generator))
+        return torch.cat([torch.arange(self.count)[:, None] % 2, x], -1)
