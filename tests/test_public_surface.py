@@ -33,7 +33,7 @@ PUBLIC = {
         FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
         HarmonicEmbedding InvariantBias InvariantReadout NormNonlinearity NormPool PointwiseNonlinearity Pool
         PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
-        use_engine
+        to_torch use_engine
     """,
     "gaugenet.models": """
         Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet PlainCNN PlanarCNN Pose PrincipalAxes

@@ -7,6 +7,7 @@ from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.embedding import HarmonicEmbedding
 from gaugenet.nn.engines import PreparedGraph, use_engine
+from gaugenet.nn.export import to_torch
 from gaugenet.nn.fourier import FourierNonlinearity
 from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
@@ -51,5 +52,6 @@ __all__ = [
     "Unpool",
     "VectorFieldNonlinearity",
     "prepare",
+    "to_torch",
     "use_engine",
 ]

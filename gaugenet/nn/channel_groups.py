@@ -38,6 +38,20 @@ def by_group(
     return out[:, grouped_order(layer.out_type, layer.groups).argsort().to(x.device)]
 
 
+def dense(
+    kernel: Float[Tensor, "out in_of_group *window"], in_type: FieldType, out_type: FieldType, groups: int
+) -> Float[Tensor, "out in *window"]:
+    """The kernel of an ordinary convolution, in the layout of the types, that a grouped one is."""
+    if groups == 1:
+        return kernel
+    parts = kernel.chunk(groups)
+    full = kernel.new_zeros(out_type.size, in_type.size, *kernel.shape[2:])
+    rows, columns = (grouped_order(t, groups).to(kernel.device).chunk(groups) for t in (out_type, in_type))
+    for part, row, column in zip(parts, rows, columns, strict=True):
+        full[row[:, None], column] = part
+    return full
+
+
 class GroupedLinear(nn.ModuleList):
     """An `EquivariantLinear` for each group of channels."""
 

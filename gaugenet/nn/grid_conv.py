@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
 from gaugenet.geometry.stencil import Boundary, Sliding
 from gaugenet.groups import FieldType
 from gaugenet.kernels.band_limit import band_limit
 from gaugenet.kernels.radial import RadialBasis
+from gaugenet.nn.channel_groups import dense
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.engines import grid as grid_engine
 
 Counts = int | Sequence[int]
+PADDING_MODES = {"zeros": "zeros", "periodic": "circular", "reflect": "reflect"}
+"""As `torch.nn.Conv2d` calls the boundaries."""
 
 
 class GridConv(GaugeConv):
@@ -103,6 +106,26 @@ class GridConv(GaugeConv):
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
         return grid_engine.slide(self, x, self.sliding)
+
+    def to_torch(self, x: Tensor) -> nn.Module:
+        """The same as a convolution of `torch.nn`; channel groups become one dense kernel."""
+        s = self.sliding
+        mirrored = s.boundary == "reflect" and not self.in_type.is_invariant
+        if mirrored or not type(self).forward == GridConv.forward:
+            raise NotImplementedError("No layer of torch.nn does this.")
+        kernel, bias = self.sampled(s.stencil)
+        kernel = dense(kernel, self.in_type, self.out_type, self.groups)
+        transposed = s.output_padding is not None
+        name = f"ConvTranspose{s.d}d" if transposed else f"Conv{s.d}d"
+        options: dict[str, Any] = {"stride": s.stride, "padding": s.padding, "dilation": s.dilation}
+        options |= {"output_padding": s.output_padding} if transposed else {"padding_mode": PADDING_MODES[s.boundary]}
+        options |= {"bias": bias is not None, "device": "meta"}
+        plain = getattr(nn, name)(self.in_type.size, self.out_type.size, s.stencil.window, **options)
+        weight = grid_engine.transposed_kernel(kernel, s, 1) if transposed else kernel
+        plain.weight = nn.Parameter(weight.detach().clone())
+        if bias is not None:
+            plain.bias = nn.Parameter(bias.detach().clone())
+        return plain
 
     def extra_repr(self) -> str:
         s = self.sliding

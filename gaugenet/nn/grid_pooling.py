@@ -70,6 +70,7 @@ class GridPool(TableModule):
         self.in_type = self.out_type = field_type
         self.stride = counts("stride", stride, field_type.group.d)
         self.kind, self.boundary = kind, boundary
+        self.maximum = _Maximum(field_type, boundary) if kind == "max" else None
         self.sigma = tuple(0.33 * s if sigma is None else float(sigma) for s in self.stride)
         for axis, width in enumerate(self.sigma):
             for shift in (0, 1):  # on a pixel, and half way between two
@@ -79,7 +80,7 @@ class GridPool(TableModule):
         self.in_type.check(x)
         if x.dim() != len(self.stride) + 2:
             raise ValueError(f"Expected `x` with {len(self.stride)} spatial dimensions, got shape {tuple(x.shape)}.")
-        return self.blur(self.maximum(x) if self.kind == "max" else x)
+        return self.blur(x if self.maximum is None else self.maximum(x))
 
     def blur(self, x: Tensor) -> Tensor:
         """Gaussian means at the coarse points: one convolution of each channel."""
@@ -104,25 +105,6 @@ class GridPool(TableModule):
             taps.append(values)
         return padding, reduce(lambda a, b: a[..., None] * b, taps)[None, None]
 
-    def maximum(self, x: Tensor) -> Tensor:
-        """The greatest field in every window of 3 pixels."""
-        d = len(self.stride)
-        pad = 1
-        if self.boundary == "periodic":
-            x, pad = F.pad(x, [1] * (2 * d), mode="circular"), 0
-        if all(b.representation.permutation for b in self.in_type.blocks):
-            return _MAXIMA[d](x, 3, 1, pad)
-        parts = []
-        for b in self.in_type.blocks:
-            v = b.split(x)
-            if b.representation.permutation:
-                parts.append(_MAXIMA[d](v.flatten(1, 2), 3, 1, pad))
-                continue
-            _, index = _MAXIMA[d](v.square().sum(1), 3, 1, pad, return_indices=True)
-            chosen = v.flatten(3).gather(3, index.flatten(2)[:, None].expand(-1, v.shape[1], -1, -1))
-            parts.append(chosen.unflatten(3, index.shape[2:]).flatten(1, 2))
-        return torch.cat(parts, 1) if parts else x
-
     def to_torch(self, x: Tensor) -> nn.Module:
         """The same for arrays of the shape of `x`, of layers of `torch.nn`."""
         d, size = len(self.stride), self.in_type.size
@@ -138,18 +120,35 @@ class GridPool(TableModule):
             padding_mode=self.padding_mode,
         )
         convolution.weight = nn.Parameter(weight.detach().repeat(size, 1, *[1] * d), requires_grad=False)
-        if self.kind == "mean":
-            return convolution
-        if not all(b.representation.permutation for b in self.in_type.blocks):
-            raise NotImplementedError
-        periodic = self.boundary == "periodic"
-        maximum = getattr(nn, f"MaxPool{d}d")(3, 1, 0 if periodic else 1)
-        return nn.Sequential(*([getattr(nn, f"CircularPad{d}d")(1)] if periodic else []), maximum, convolution)
+        return convolution if self.maximum is None else nn.Sequential(self.maximum, convolution)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, stride={self.stride}, kind={self.kind}, sigma={self.sigma}" + (
             ", boundary=periodic" if self.boundary == "periodic" else ""
         )
+
+
+class _Maximum(nn.Module):
+    """The greatest field in every window of 3 pixels."""
+
+    def __init__(self, field_type: FieldType, boundary: Boundary) -> None:
+        super().__init__()
+        self.field_type, self.periodic = field_type, boundary == "periodic"
+
+    def forward(self, x: Float[Tensor, "batch size *spatial"]) -> Float[Tensor, "batch size *spatial"]:
+        d, padding = x.dim() - 2, 1
+        if self.periodic:
+            x, padding = F.pad(x, [1] * (2 * d), mode="circular"), 0
+        parts = []
+        for b in self.field_type.blocks:
+            v = b.split(x)
+            if b.representation.permutation:
+                parts.append(_MAXIMA[d](v.flatten(1, 2), 3, 1, padding))
+                continue
+            _, index = _MAXIMA[d](v.square().sum(1), 3, 1, padding, return_indices=True)
+            chosen = v.flatten(3).gather(3, index.flatten(2)[:, None].expand(-1, v.shape[1], -1, -1))
+            parts.append(chosen.unflatten(3, index.shape[2:]).flatten(1, 2))
+        return torch.cat(parts, 1) if parts else x
 
 
 def _gaussian(sigma: float, shift: int) -> Float[Tensor, "taps"]:
