@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import pickle
+import time
 
 import pytest
 import torch
@@ -103,6 +104,13 @@ def test_the_defaults_are_the_published_network():
     assert narrow.layers[:-1](x).shape[2:] == (7, 7)
     assert narrow.layers(x).shape[2:] == (3, 3)
     assert narrow(x).shape == (1, 10)
+
+
+@pytest.mark.parametrize("group", ["C_8", "D_8"])
+def test_the_published_network_is_built_in_no_time(group):
+    start = time.process_time()
+    PlanarCNN(group=group)
+    assert time.process_time() - start < 0.5, "seconds of the processor, initialization included"
 
 
 def test_restriction_keeps_the_channels():
