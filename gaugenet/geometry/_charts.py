@@ -8,16 +8,24 @@ icosahedron are the cells (0, 0), in the south, and (0, n), in the north.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 CHARTS = 5
 
 RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
 """Cell offsets of the six neighbours, in directions 0, 60, ..., 300 degrees."""
+
+
+CELLS = np.concatenate([RING, np.stack([2 * RING, RING + np.roll(RING, -1, 0)], 1).reshape(-1, 2)])
+"""Offsets of the cells of two rings: the six neighbours; then in turn two steps straight on, and left of that."""
+
+NUM_CELLS = {1: 6, 2: 18}
+"""By the number of rings."""
 
 
 def num_vertices(level: int) -> int:
@@ -113,3 +121,74 @@ def faces(level: int) -> Int[ndarray, "faces 3"]:
     down, right = vertex_index(level, chart, i + 1, j), vertex_index(level, chart, i, j + 1)
     across = vertex_index(level, chart, i + 1, j + 1)
     return np.concatenate([np.stack([here, down, across], 1), np.stack([here, across, right], 1)])
+
+
+@dataclass(frozen=True)
+class Hops:
+    """All that vertices see in their cells.
+
+    Attributes:
+        target, source: vertices.
+        cell: in `CELLS`. What a corner sees has no direction there, and is in direction 0.
+        turn: steps of 60 degrees from the frame at the source to that at the target; 0 if the source is a corner.
+        share: 1; a half where a cell lies straight beyond a corner, and is another vertex from either side.
+    """
+
+    target: Int[ndarray, "hops"]
+    cell: Int[ndarray, "hops"]
+    source: Int[ndarray, "hops"]
+    turn: Int[ndarray, "hops"]
+    share: Float[ndarray, "hops"]
+
+    def select(self, keep: ndarray) -> Hops:
+        return Hops(*(getattr(self, name)[keep] for name in ("target", "cell", "source", "turn", "share")))
+
+
+def hops(level: int, rings: int) -> Hops:
+    """One ring of neighbours or two, for all vertices."""
+    table, turn = neighbors(level), turns(level)
+    is_corner = np.zeros(len(table), dtype=bool)
+    is_corner[corners(level)] = True
+    target, slot = np.nonzero(table >= 0)
+    cell = np.where(is_corner[target], 0, slot)
+    first = (target, cell, table[target, slot], turn[target, slot], np.ones(len(target)))
+    if rings == 1:
+        return Hops(*first)
+
+    def step(at: tuple[ndarray, ndarray], direction: ndarray) -> tuple[ndarray, ndarray]:
+        """On from a vertex whose frame is turned against that of the target, in a direction of the target's."""
+        vertex, turned = at
+        local = (direction - turned) % 6
+        return table[vertex, local], (turned + turn[vertex, local]) % 6
+
+    def walk(start: ndarray, *directions: ndarray) -> tuple[ndarray, ndarray]:
+        at = (start, np.zeros_like(start))
+        for direction in directions:
+            at = step(at, direction)
+        return at
+
+    neighbour = (first[2], first[3])
+    blocked = is_corner[first[2]]
+    parts = [first]
+
+    def add(keep: ndarray, cells: ndarray, at: tuple[ndarray, ndarray], share: float) -> None:
+        source, turned = at
+        turned = np.where(is_corner[source], 0, turned)
+        parts.append((target[keep], cells[keep], source, turned, np.full(len(source), share)))
+
+    free = np.flatnonzero(~blocked)
+    onward = (neighbour[0][free], neighbour[1][free])
+    add(free, 6 + 2 * cell, step(onward, cell[free]), 1.0)
+    add(free, 7 + 2 * cell, step(onward, cell[free] + 1), 1.0)
+    behind = np.flatnonzero(blocked)
+    p, k = target[behind], cell[behind]
+    add(behind, 6 + 2 * cell, walk(p, k + 1, k, k - 1), 0.5)
+    add(behind, 6 + 2 * cell, walk(p, k - 1, k, k + 1), 0.5)
+    add(behind, 7 + 2 * cell, walk(p, k + 1, k), 1.0)
+    return Hops(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def rotated_cell(cell: ndarray, steps: ndarray) -> ndarray:
+    """The cell that a rotation by steps of 60 degrees takes a cell to."""
+    second = 6 + (cell - 6 + 2 * steps) % 12
+    return np.where(cell < 6, (cell + steps) % 6, second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -34,56 +35,60 @@ def check_structure(group: StructureGroup) -> None:
 
 
 def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype) -> GaugeGraph:
-    """Six neighbours at exact multiples of 60 degrees in the chart frames, transport in C_6.
+    """Neighbours at their exact places in the hexagonal lattice of the chart frames, transport in C_6.
 
     The transporter between a corner and a neighbour is the mean over all six steps, as six edges of a sixth of the
     weight each: nothing else is independent of the side of the missing sector that one looks from.
     """
     check_structure(group)
-    source, target, direction, turn, weight = _hexagonal_edges(sphere.level)
-    order = np.argsort(target, kind="stable")
+    edges = _hexagonal_edges(sphere.level, sphere.neighborhood)
+    order = np.argsort(edges.target, kind="stable")
+    edges = edges.select(order)
     rotations = Cyclic(6).elements()
+    offsets = torch.from_numpy(_charts.CELLS[edges.cell]).double() @ rotations[[0, 2], :, 0]
     return GaugeGraph(
         **_points(sphere, dtype),
-        edge_index=torch.from_numpy(np.stack([source, target])[:, order]),
-        log_map=(sphere.spacing * rotations[direction[order], :, 0]).to(dtype),
-        transporter=rotations[turn[order]].to(dtype),
-        weight=torch.from_numpy(weight[order]).to(dtype),
+        edge_index=torch.from_numpy(np.stack([edges.source, edges.target])),
+        log_map=(sphere.spacing * offsets).to(dtype),
+        transporter=rotations[edges.turn].to(dtype),
+        weight=torch.from_numpy(edges.share).to(dtype),
         radius=torch.tensor([REACH * sphere.spacing], dtype=dtype),
         structure="C_6",
     )
 
 
-def _hexagonal_edges(level: int) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray]:
-    """Source, target, direction, turn and weight of every edge, corners last."""
-    table, turn = _charts.neighbors(level), _charts.turns(level)
-    is_corner = np.zeros(len(table), dtype=bool)
+def _hexagonal_edges(level: int, rings: int) -> _charts.Hops:
+    """Every edge, with its weight as `share`."""
+    hops = _charts.hops(level, rings)
+    is_corner = np.zeros(_charts.num_vertices(level), dtype=bool)
     is_corner[_charts.corners(level)] = True
-    target, direction = np.nonzero(~is_corner[:, None] & ~is_corner[table])
-    plain = [table[target, direction], target, direction, turn[target, direction], np.full(len(target), 1 / 7)]
-
-    target, direction = np.nonzero(~is_corner[:, None] & is_corner[table])
-    outward = _averaged(table[target, direction], target, direction, np.zeros_like(target), 1 / 7)
-
-    target, slot = np.nonzero(is_corner[:, None] & (table >= 0))
-    source, back = table[target, slot], turn[target, slot]
-    inner, outer = np.flatnonzero(~is_corner[source]), np.flatnonzero(is_corner[source])
-    inward = []
-    for s in range(6):  # as seen in each of the six directions; between two corners, over all transporters too
-        count = len(inner)
-        direction, weight = np.full(count, s), np.full(count, 1 / 36)
-        inward.append([source[inner], target[inner], direction, (back[inner] + s) % 6, weight])
-        inward.append(_averaged(source[outer], target[outer], np.full(len(outer), s), back[outer], 1 / 36))
-    parts = [plain, outward, *inward]
-    source, target, direction, steps, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return source, target, direction, steps, weight
+    cells = 1 + _charts.NUM_CELLS[rings]
+    to_corner = is_corner[hops.target]
+    hops = dataclasses.replace(hops, share=hops.share / np.where(to_corner, 1 + (cells - 1) * 5 // 6, cells))
+    plain, inward = hops.select(~to_corner), _seen_from_all_sides(hops.select(to_corner))
+    merged = _joined([plain, inward])
+    from_corner = is_corner[merged.source]
+    return _joined([merged.select(~from_corner), _with_all_turns(merged.select(from_corner))])
 
 
-def _averaged(source: ndarray, target: ndarray, direction: ndarray, turn: ndarray, weight: float) -> list[ndarray]:
-    """Every edge six times, once with each transporter."""
-    steps = np.tile(np.arange(6), len(source))
-    repeated = [np.repeat(a, 6) for a in (source, target, direction)]
-    return [*repeated, (np.repeat(turn, 6) + steps) % 6, np.full(6 * len(source), weight / 6)]
+def _seen_from_all_sides(hops: _charts.Hops) -> _charts.Hops:
+    """Into corners: every hop in each of the six directions, with a sixth of the weight."""
+    steps = np.tile(np.arange(6), len(hops.target))
+    many = hops.select(np.repeat(np.arange(len(hops.target)), 6))
+    cell, turn = _charts.rotated_cell(many.cell, steps), (many.turn + steps) % 6
+    return dataclasses.replace(many, cell=cell, turn=turn, share=many.share / 6)
+
+
+def _with_all_turns(hops: _charts.Hops) -> _charts.Hops:
+    """Out of corners: every hop with each of the six transporters, with a sixth of the weight."""
+    steps = np.tile(np.arange(6), len(hops.target))
+    many = hops.select(np.repeat(np.arange(len(hops.target)), 6))
+    return dataclasses.replace(many, turn=(many.turn + steps) % 6, share=many.share / 6)
+
+
+def _joined(parts: list[_charts.Hops]) -> _charts.Hops:
+    columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
+    return _charts.Hops(*(np.concatenate(column) for column in columns))
 
 
 def geodesic_graph(

@@ -47,6 +47,8 @@ class Icosphere:
         projection: `recursive`, each subdivision normalised to the sphere (hexagonal cells differ in area by up to
             1.30), or `planar`, flat faces projected from the centre (1.96).
 
+        neighborhood: rings of neighbours in the hexagonal lattice, 1 (six) or 2 (eighteen, from level 2 on). Straight
+            beyond a corner lie two vertices, one from either side, and each counts by half.
         stride: 2 computes the output at the vertices of the next coarser level only, see `strided`.
 
     Raises:
@@ -55,17 +57,23 @@ class Icosphere:
 
     level: int
     projection: Projection
+    neighborhood: int
     stride: int
     n: int
 
-    def __init__(self, level: int, *, projection: Projection = "recursive", stride: int = 1) -> None:
+    def __init__(
+        self, level: int, *, projection: Projection = "recursive", neighborhood: int = 1, stride: int = 1
+    ) -> None:
         if not isinstance(level, Integral) or isinstance(level, bool) or not 0 <= level <= 12:
             raise ValueError(f"Expected `level` to be an integer from 0 to 12, got {level!r}.")
         if projection not in ("recursive", "planar"):
             raise ValueError(f"Unknown projection {projection!r}: expected `recursive` or `planar`.")
         if stride not in ((1, 2) if level else (1,)):
             raise ValueError(f"Expected `stride` 1, or 2 above level 0, got {stride!r} at level {level}.")
-        self.level, self.projection, self.stride = int(level), projection, int(stride)
+        if neighborhood not in ((1, 2) if level > 1 else (1,)):
+            raise ValueError(f"Expected `neighborhood` 1, or 2 from level 2 on, got {neighborhood!r} at level {level}.")
+        self.level, self.projection = int(level), projection
+        self.neighborhood, self.stride = int(neighborhood), int(stride)
         self.n = 2**self.level
 
     # --- vertices ---------------------------------------------------------------------------------------------------
@@ -175,16 +183,17 @@ class Icosphere:
     # --- levels -----------------------------------------------------------------------------------------------------
 
     def coarser(self, levels: int = 1) -> Icosphere:
-        """The icosphere of a lower level, whose vertices are some of these."""
-        return icosphere(self.level - levels, self.projection)
+        """The icosphere of a lower level, whose vertices are some of these; below level 2 with one ring."""
+        level = self.level - levels
+        return icosphere(level, self.projection, self.neighborhood if level > 1 else 1)
 
     def finer(self, levels: int = 1) -> Icosphere:
         """The icosphere of a higher level."""
-        return icosphere(self.level + levels, self.projection)
+        return icosphere(self.level + levels, self.projection, self.neighborhood)
 
     def strided(self) -> Icosphere:
         """This icosphere as the domain of a convolution whose output lives on `coarser()`."""
-        return icosphere(self.level, self.projection, 2)
+        return icosphere(self.level, self.projection, self.neighborhood, 2)
 
     @property
     def out(self) -> Icosphere:
@@ -221,37 +230,42 @@ class Icosphere:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple[int, str, int]:
-        return self.level, self.projection, self.stride
+    def _key(self) -> tuple[int, str, int, int]:
+        return self.level, self.projection, self.neighborhood, self.stride
 
     def __repr__(self) -> str:
-        projection = "" if self.projection == "recursive" else f", projection={self.projection!r}"
-        return f"Icosphere({self.level}{projection}{'' if self.stride == 1 else ', stride=2'})"
+        usual = {"projection": "recursive", "neighborhood": 1, "stride": 1}
+        options = [f", {name}={getattr(self, name)!r}" for name, value in usual.items() if getattr(self, name) != value]
+        return f"Icosphere({self.level}{''.join(options)})"
 
 
-@lru_cache(maxsize=32)
-def icosphere(level: int, projection: Projection = "recursive", stride: int = 1) -> Icosphere:
+@lru_cache(maxsize=64)
+def icosphere(level: int, projection: Projection = "recursive", neighborhood: int = 1, stride: int = 1) -> Icosphere:
     """The icosphere of a level, the same object on every call."""
-    return Icosphere(level, projection=projection, stride=stride)
+    return Icosphere(level, projection=projection, neighborhood=neighborhood, stride=stride)
 
 
 @dataclass(frozen=True)
 class HexagonalStencil(Stencil):
-    """The six neighbours of a vertex in a chart, as cells of a 3 x 3 window; two of its cells are outside."""
+    """The neighbours of a vertex in a chart, as cells of a square window; cells beyond the hexagon are outside."""
 
-    window = (3, 3)
+    rings: int = 1
+
+    @property
+    def window(self) -> tuple[int, int]:  # type: ignore[override]
+        return (2 * self.rings + 1,) * 2  # type: ignore[return-value]
 
     @property
     def offsets(self) -> Float[Tensor, "cells 2"]:
-        index = centred_indices(self.window)
         axes = Cyclic(6).elements()[[0, 2], :, 0]
-        return index @ axes / REACH
+        return centred_indices(self.window) @ axes / REACH
 
     @property
     def weights(self) -> Float[Tensor, "cells"]:
+        used = _charts.CELLS[: _charts.NUM_CELLS[self.rings]] + self.rings
         inside = torch.zeros(self.window, dtype=torch.float64)
-        inside[_charts.RING[:, 0] + 1, _charts.RING[:, 1] + 1] = 1
-        return inside.flatten() / 7
+        inside[used[:, 0], used[:, 1]] = 1
+        return inside.flatten() / (1 + len(used))
 
 
 def _icosahedron() -> Float[ndarray, "charts 2 3 3"]:

@@ -46,14 +46,14 @@ def field(field_type: FieldType, sphere: Icosphere, *, seed: int = 0) -> torch.T
 # --- agreement with the general engine ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize(("level", "rings"), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2)])
 @pytest.mark.parametrize(("group", "in_type", "out_type"), TYPES)
-def test_charts_equal_the_gauge_graph_at_every_vertex(group, in_type, out_type, level):
-    sphere, conv = Icosphere(level), layer(group, in_type, out_type)
+def test_charts_equal_the_gauge_graph_at_every_vertex(group, in_type, out_type, level, rings):
+    sphere, conv = Icosphere(level, neighborhood=rings), layer(group, in_type, out_type)
     x = torch.randn(sphere.num_vertices, conv.in_type.size, dtype=torch.float64)
     expected = conv(x, sphere.gauge_graph(group))
     assert relative(conv(x, sphere), expected) < EXACT
-    if level:
+    if level > 0:
         assert relative(conv(x, sphere.strided()), expected[sphere.coarse_vertices]) < EXACT
 
 
@@ -113,6 +113,21 @@ def test_unused_cells_of_the_layout_touch_nothing():
         assert relative(domain.out.from_charts(conv(noisy, domain)), domain.out.from_charts(conv(x, domain))) < EXACT
 
 
+def test_the_second_ring_is_the_hexagonal_lattice_inside_a_chart():
+    """Its kernel is K in the lattice: a function of position gives the sum over the eighteen places themselves."""
+    sphere, scalar = Icosphere(3, neighborhood=2), FieldType(C6, "1x0")
+    conv = GaugeConv(scalar, scalar, rings=2, bias=False, self_interaction=False).double()
+    row, column = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in sphere.chart_shape), indexing="ij")
+    x, y = row - column / 2, column * 3**0.5 / 2
+    found = conv((x * y + y**2)[None, None], sphere)[0, 0, 12, 4]
+    near = [(a, b) for a in range(-2, 3) for b in range(-2, 3) if 0 < a * a - a * b + b * b <= 4]
+    assert len(near) == 18
+    places = torch.tensor([(a - b / 2, b * 3**0.5 / 2) for a, b in near], dtype=torch.float64)
+    values = (x[12, 4] + places[:, 0]) * (y[12, 4] + places[:, 1]) + (y[12, 4] + places[:, 1]) ** 2
+    kernel = conv.kernels.evaluate(conv.weight, places / 2)[:, 0, 0]
+    assert relative(found, (kernel * values).sum() / 19) < EXACT
+
+
 def test_flat_reduction_inside_a_chart():
     """Away from the sides it is torch's convolution with K sampled in the six directions."""
     sphere, conv = Icosphere(3), layer(C6, "2x0", "2x0")
@@ -131,10 +146,10 @@ def test_flat_reduction_inside_a_chart():
 # --- equivariance -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", [1, 3])
+@pytest.mark.parametrize(("level", "rings"), [(1, 1), (2, 1), (2, 2)])
 @pytest.mark.parametrize(("group", "in_type", "out_type"), TYPES)
-def test_equivariant_under_sixty_rotations_at_every_vertex(group, in_type, out_type, level):
-    sphere, conv = Icosphere(level), layer(group, in_type, out_type)
+def test_equivariant_under_sixty_rotations_at_every_vertex(group, in_type, out_type, level, rings):
+    sphere, conv = Icosphere(level, neighborhood=rings), layer(group, in_type, out_type)
     x = field(conv.in_type, sphere)
     y = conv(x, sphere)
     for r in icosahedral_rotations(sphere):
@@ -266,6 +281,8 @@ def test_wrong_arguments_are_named():
     sphere, conv = Icosphere(2), layer(C6, "2x0", "1x0")
     with pytest.raises(ValueError, match=r"Expected `x` of shape \(162, C\)"):
         conv(torch.randn(161, 2), sphere)
+    with pytest.raises(ValueError, match="`neighborhood` 1, or 2 from level 2 on"):
+        Icosphere(1, neighborhood=2)
     with pytest.raises(ValueError, match="C_6 is not a subgroup of C_4"):
         layer(Cyclic(4), "2x0", "1x0")(torch.randn(162, 2).double(), sphere)
     with pytest.raises(ValueError, match="channel groups"):

@@ -25,12 +25,12 @@ def chart_conv(
     """conv2d(x, kernel, bias), plus sides[g] x[source] at `target` for each group g of edges.
 
     Args:
-        x: `(B, C, rows, columns)`; kernel: `(out, C, 3, 3)`; sides: `(groups, out, C)`.
+        x: `(B, C, rows, columns)`; kernel: `(out, C, window, window)`; sides: `(groups, out, C)`.
         source, target: cells in row-major order, sorted by group.
         counts: number of edges of each group.
     """
     x = x.contiguous(memory_format=torch.channels_last)
-    out = F.conv2d(x, kernel, bias, stride, 1).contiguous(memory_format=torch.channels_last)
+    out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2).contiguous(memory_format=torch.channels_last)
     into = _rows(out)
     for read, written, matrix in zip(*_by_group(counts, x, source, out, target), sides):
         into.index_add_(0, written, _rows(x).index_select(0, read) @ matrix.T)
@@ -53,8 +53,9 @@ def chart_conv_backward(
     x = x.contiguous(memory_format=torch.channels_last)
     grad = grad.contiguous(memory_format=torch.channels_last)
     of_x, of_weights = needed
+    padding, mask = [kernel.shape[-1] // 2] * 2, [of_x, of_weights, of_weights]
     made = torch.ops.aten.convolution_backward(
-        grad, x, kernel, [len(kernel)], [stride] * 2, [1, 1], [1, 1], False, [0, 0], 1, [of_x, of_weights, of_weights]
+        grad, x, kernel, [len(kernel)], [stride] * 2, padding, [1, 1], False, [0, 0], 1, mask
     )
     empty = x.new_empty(0)
     grad_x, grad_kernel, grad_bias = (empty if t is None else t for t in made)

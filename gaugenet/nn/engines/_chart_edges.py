@@ -5,8 +5,8 @@ of another chart; at the neighbours of corners, values that no frame belongs to.
 
     out[target] += M x[source],   M = left W_k right,
 
-with W_k the kernel at the neighbour in direction k (k = 6: at the vertex itself): once to take back what was seen, once
-for what is there. These are about 90 * 2^level edges beside 60 * 4^level.
+with W_k the kernel at cell k of the neighbourhood (the last one: at the vertex itself): once to take back what was
+seen, once for what is there. With one ring these are about 90 * 2^level edges beside 60 * 4^level.
 """
 
 from __future__ import annotations
@@ -22,14 +22,11 @@ from torch import Tensor
 
 from gaugenet.geometry import _charts
 
-SUBTRACT, PLAIN, CORNER = -1, 0, 1
-"""`left` of a group: minus one; one; the projection on the invariants at a corner, which has one neighbour less."""
+SUBTRACT, PLAIN, CORNER, HALF = -1, 0, 1, 2
+"""`left` of a group: -1; 1; the projection on the invariants at a corner, which has fewer neighbours; 1/2."""
 
 PROJECT = 6
 """`right` of a group that reads a corner: the projection on the invariants. Other values are turns by 60 degrees."""
-
-CENTRE = 6
-"""`k` of the vertex itself."""
 
 Kind = tuple[int, int, int]
 """(left, right, k)"""
@@ -52,11 +49,11 @@ class SideEdges:
 
 
 @lru_cache(maxsize=64)
-def side_edges(level: int, stride: int, device: torch.device) -> SideEdges:
+def side_edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
     """The edges of an icosphere, for outputs at every vertex, or at those of the next coarser level (`stride` 2)."""
-    parts = [*_sides(level, stride), _corners(level)]
+    parts = _sides(level, rings, stride)
     if stride == 2:
-        parts += _south_pole(level)
+        parts += _south_pole(level, _charts.NUM_CELLS[rings])
     kind, source, target = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     if stride == 2:
         coarse = _coarse_cells(level)
@@ -76,38 +73,31 @@ Edges = tuple[ndarray, ndarray, ndarray]
 """Kind, source, target."""
 
 
-def _sides(level: int, stride: int) -> tuple[Edges, Edges]:
-    """What is wrongly seen; and the true neighbours in place of it, into vertices that are no corners."""
-    table, turn, seen = _charts.neighbors(level), _charts.turns(level), _seen(level, stride)
+def _sides(level: int, rings: int, stride: int) -> list[Edges]:
+    """What is wrongly seen, and what is there in place of it."""
+    hops, seen = _charts.hops(level, rings), _seen(level, rings, stride)
     is_corner = _is_corner(level)
-    right = np.where(is_corner[table], PROJECT, turn)
-    wrong = is_corner[:, None] | (table != seen) | (right != 0)
-    target, k = np.nonzero(wrong & (seen >= 0))
-    missing, direction = np.nonzero(wrong & ~is_corner[:, None])
-    return (
-        _edges(k, SUBTRACT, np.zeros_like(k), seen[target, k], target),
-        _edges(direction, PLAIN, right[missing, direction], table[missing, direction], missing),
-    )
+    to_corner = is_corner[hops.target]
+    right = np.where(is_corner[hops.source], PROJECT, hops.turn)
+    fine = ~to_corner & (hops.source == seen[hops.target, hops.cell]) & (right == 0) & (hops.share == 1)
+    seen[hops.target[fine], hops.cell[fine]] = -1
+    target, k = np.nonzero(seen >= 0)
+    # The mean over orientations of K(v) rho(g) is that of K at the place which g turns to v.
+    cell = np.where(to_corner, _charts.rotated_cell(hops.cell, -hops.turn), hops.cell)
+    right = np.where(to_corner & (right != PROJECT), 0, right)
+    left = np.where(to_corner, CORNER, np.where(hops.share == 1, PLAIN, HALF))
+    there = _edges(cell[~fine], left[~fine], right[~fine], hops.source[~fine], hops.target[~fine])
+    return [_edges(k, np.full_like(k, SUBTRACT), np.zeros_like(k), seen[target, k], target), there]
 
 
-def _corners(level: int) -> Edges:
-    """Into corners. The mean over orientations of K(v) rho(g) is that of K at the direction which g turns to v."""
-    table, turn = _charts.neighbors(level), _charts.turns(level)
-    is_corner = _is_corner(level)
-    target, slot = np.nonzero(is_corner[:, None] & (table >= 0))
-    source, back = table[target, slot], turn[target, slot]
-    return _edges(-back % 6, CORNER, np.where(is_corner[source], PROJECT, 0), source, target)
-
-
-def _south_pole(level: int) -> tuple[Edges, Edges]:
+def _south_pole(level: int, centre: int) -> list[Edges]:
     """Every second column of the last row: the cell beside the south pole is there in place of it."""
-    pole = np.array([_charts.num_vertices(level) - 1])
-    centre, none = np.array([CENTRE]), np.zeros(1, dtype=int)
-    return _edges(centre, SUBTRACT, none, pole + 1, pole), _edges(centre, PLAIN, none, pole, pole)
+    pole, k, none = np.array([_charts.num_vertices(level) - 1]), np.array([centre]), np.zeros(1, dtype=int)
+    return [_edges(k, none + SUBTRACT, none, pole + 1, pole), _edges(k, none + PLAIN, none, pole, pole)]
 
 
-def _edges(k: ndarray, left: int, right: ndarray, source: ndarray, target: ndarray) -> Edges:
-    return np.stack([np.full_like(k, left), right, k], 1), source, target
+def _edges(k: ndarray, left: ndarray, right: ndarray, source: ndarray, target: ndarray) -> Edges:
+    return np.stack([left, right, k], 1), source, target
 
 
 def _is_corner(level: int) -> ndarray:
@@ -116,14 +106,15 @@ def _is_corner(level: int) -> ndarray:
     return mask
 
 
-def _seen(level: int, stride: int) -> Int[ndarray, "vertices 6"]:
+def _seen(level: int, rings: int, stride: int) -> Int[ndarray, "vertices cells"]:
     """The cell of the layout that a convolution reads for each neighbour; -1 outside, where it reads zero."""
     rows, columns = 5 * 2**level + 1, 2 * 2**level
     cell = np.arange(_charts.num_vertices(level))
     if stride == 2:
         cell[-1] += 1
     row, column = np.divmod(cell, columns)
-    i, j = row[:, None] + _charts.RING[:, 0], column[:, None] + _charts.RING[:, 1]
+    offsets = _charts.CELLS[: _charts.NUM_CELLS[rings]]
+    i, j = row[:, None] + offsets[:, 0], column[:, None] + offsets[:, 1]
     return np.where((i >= 0) & (i < rows) & (j >= 0) & (j < columns), i * columns + j, -1)
 
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry._charts import RING
+from gaugenet.geometry._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosahedron import HexagonalStencil, Icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup
 from gaugenet.nn.engines._chart_conv import chart_conv
-from gaugenet.nn.engines._chart_edges import CORNER, PROJECT, SUBTRACT, SideEdges, side_edges
+from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, SideEdges, side_edges
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
@@ -26,9 +26,9 @@ def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Fl
     """The whole layer, K_self and bias included; features in vertex order or in the chart layout."""
     if layer.groups > 1:
         raise ValueError(f"An icosphere takes no channel groups, got groups={layer.groups}: use its `gauge_graph`.")
-    kernel, bias = layer.sampled(HexagonalStencil())
+    kernel, bias = layer.sampled(HexagonalStencil(sphere.neighborhood))
     kernel, bias = kernel.to(x.dtype), None if bias is None else bias.to(x.dtype)
-    edges = _edges(sphere.level, sphere.stride, x.device)
+    edges = _edges(sphere.level, sphere.neighborhood, sphere.stride, x.device)
     sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
     x_charts = as_charts(x, sphere)
     charts = chart_conv(x_charts, kernel, bias, sides, edges.source, edges.target, edges.counts, sphere.stride)
@@ -70,34 +70,35 @@ def _check_group(group: StructureGroup) -> None:
 
 
 @torch.compiler.assume_constant_result
-def _edges(level: int, stride: int, device: torch.device) -> SideEdges:
+def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
     with torch.inference_mode(False):
-        return side_edges(level, stride, device)
+        return side_edges(level, rings, stride, device)
 
 
 def side_matrices(
-    kernel: Float[Tensor, "out in 3 3"], in_type: FieldType, out_type: FieldType, edges: SideEdges
+    kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, edges: SideEdges
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
     inputs = block_matrices(in_type, kernel.dtype, kernel.device)
     outputs = block_matrices(out_type, kernel.dtype, kernel.device)
-    taps = kernel[:, :, TAPS[:, 0], TAPS[:, 1]].permute(2, 0, 1)
+    rings = kernel.shape[-1] // 2
+    cells = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
+    taps = kernel[:, :, cells[:, 0], cells[:, 1]].permute(2, 0, 1)
     parts = []
     for (left, right), kinds in groupby(edges.kinds, key=lambda kind: kind[:2]):
         matrices = taps[[k for _, _, k in kinds]]
         if right:
             matrices = _multiply("ij,gimo->gjmo", matrices.mT, in_type, inputs, right).mT
         if left == CORNER:
-            matrices = CORNER_SHARE * _multiply("ji,gimo->gjmo", matrices, out_type, outputs, PROJECT)
-        parts.append(-matrices if left == SUBTRACT else matrices)
+            matrices = CORNER_SHARE[rings] * _multiply("ji,gimo->gjmo", matrices, out_type, outputs, PROJECT)
+        parts.append(matrices if left in (PLAIN, CORNER) else FACTORS[left] * matrices)
     return torch.cat(parts)
 
 
-TAPS = np.concatenate([RING, [(0, 0)]]) + 1
-"""Cells of the window: the six directions, and the vertex itself."""
+FACTORS = {SUBTRACT: -1.0, HALF: 0.5}
 
-CORNER_SHARE = 7 / 6
-"""Weight of a neighbour at a corner, one of six cells, over that elsewhere, one of seven."""
+CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
+"""Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
 
 
 def _multiply(
