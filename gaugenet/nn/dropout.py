@@ -59,5 +59,9 @@ class FieldDropout(nn.Module):
         kept = (torch.rand(shape, device=flat.device, dtype=torch.float32) >= self.p).to(flat.dtype)
         return kept if samples is None else samples.spread(kept)
 
+    def to_torch(self, x: Tensor) -> nn.Module:
+        """Nothing in eval mode."""
+        return nn.Identity()
+
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}" + (", whole=True" if self.whole else "")

@@ -6,16 +6,18 @@ import math
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from gaugenet.groups import FieldType, Representation, StructureGroup
+from gaugenet.groups.spherical import coupling, harmonics_up_to
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonic_representation, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings
 from gaugenet.nn.samples import widest
+from gaugenet.nn.tables import TableModule
 
 
-class HarmonicEmbedding(nn.Module):
+class HarmonicEmbedding(TableModule):
     r"""v -> phi_k(|v| / radius) Y_j(v / |v|) for every vector, radial function phi_k and frequency j = 0 ... J.
 
     Circular harmonics for groups acting on R^2, spherical ones for groups acting on R^3. It turns coordinates about a
@@ -59,6 +61,10 @@ class HarmonicEmbedding(nn.Module):
         count = vectors * self.radial.count
         self.out_type = FieldType(group, [(_harmonic(group, j), count) for j in self.frequencies])
 
+        if group.d == 3:
+            for order in range(1, max_frequency + 1):
+                self.add_table(f"_coupling_{order}", coupling(order))
+
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
         v = self.in_type.blocks[0].split(x.to(widest(x)) / self.radius).movedim(1, -1)
@@ -66,9 +72,15 @@ class HarmonicEmbedding(nn.Module):
         # (points, vectors, *spatial, dim, radial) -> (points, dim, vectors, radial, *spatial)
         parts = [
             (y.unsqueeze(-1) * phi.unsqueeze(-2)).movedim((-2, -1), (1, 3)).flatten(1, 3)
-            for y in harmonics_of(unit(v), self.frequencies)
+            for y in self._harmonics(unit(v))
         ]
         return torch.cat(parts, 1).to(x.dtype)
+
+    def _harmonics(self, direction: Float[Tensor, "*points d"]) -> list[Float[Tensor, "*points dim"]]:
+        if self.in_type.group.d != 3:
+            return harmonics_of(direction, self.frequencies)
+        tables = [getattr(self, f"_coupling_{order}") for order in self.frequencies[1:]]
+        return harmonics_up_to(direction, len(tables), tables)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, radial={self.radial}, radius={self.radius:g}"

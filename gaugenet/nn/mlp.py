@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from gaugenet.groups import FieldType
 from gaugenet.nn.activations import make_nonlinearity
@@ -59,6 +58,3 @@ class EquivariantMLP(nn.Sequential):
             reset = getattr(layer, "reset_parameters", None)
             if callable(reset):
                 reset()
-
-    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        return super().forward(x)

@@ -141,6 +141,10 @@ class PointwiseNonlinearity(nn.Module):
         self.in_type.check(x)
         return self._function(x)
 
+    def to_torch(self, x: Tensor) -> nn.Module:
+        """The module of `torch.nn` that it is."""
+        return {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "elu": nn.ELU, "tanh": nn.Tanh}[self.activation]()
+
     def extra_repr(self) -> str:
         return f"{self.in_type}, activation={self.activation}"
 

@@ -229,6 +229,14 @@ class FieldBatchNorm(_FieldNorm):
             shifts.append(shift.flatten())
         return (torch.cat(scales), torch.cat(shifts)) if scales else (factors, factors)
 
+    def to_torch(self, x: Tensor) -> nn.Module:
+        """What it is in eval mode on features like `x`: a `BatchNorm1d`, `2d` or `3d` of every channel by itself."""
+        kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+        plain = kinds[x.dim()](self.in_type.size, eps=0.0, device=x.device, dtype=self.weight.dtype).eval()
+        scale, shift = self.affine()
+        plain.load_state_dict({"weight": scale, "bias": shift}, strict=False)  # of mean 0 and variance 1
+        return plain.requires_grad_(False)
+
     def _normalized(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
         present = samples.present().sum().clamp(max=1)  # an empty batch changes nothing
         if part.has_mean:

@@ -46,8 +46,8 @@ class Samples(ABC):
 def samples_of(x: Tensor, domain: Any) -> Samples:
     """The samples in `x`: images if it has spatial dimensions, else graphs; single vectors if there is no domain."""
     if x.dim() > 2:
-        weight, ones = _pixel_weights(x, domain), x.new_full((x.shape[0],), min(x.shape[2:].numel(), 1))
-        return _Images(weight, ones, x.shape[0], weight is None)
+        weight = _pixel_weights(x, domain)
+        return _Images(weight, x, x.shape[0], weight is None)
     if domain is None:
         return _Vectors(x.new_ones(x.shape[0]), x.shape[0])
     if isinstance(domain, (GaugeGraph, PreparedGraph)):
@@ -89,21 +89,21 @@ class _Graphs(Samples):
 @dataclass(frozen=True)
 class _Images(Samples):
     weight: Float[Tensor, "pixels"] | None
-    ones: Float[Tensor, "images"]
+    x: Float[Tensor, "images channels *spatial"]
     count: int
     uniform: bool
 
     def means(self, v: Tensor) -> Tensor:
         v = v.to(widest(v))
-        if v.shape[-1] == 0:
-            return v.new_zeros(*v.shape[:-1], 1)
-        return v.mean(-1, keepdim=True) if self.weight is None else (v @ self.weight.to(v)).unsqueeze(-1)
+        if self.weight is None:
+            return v.sum(-1, keepdim=True) / torch.sym_max(v.shape[-1], 1)
+        return (v @ self.weight.to(v)).unsqueeze(-1)
 
     def spread(self, values: Tensor) -> Tensor:
         return values
 
     def present(self) -> Tensor:
-        return self.ones
+        return self.x.new_full((self.count,), min(self.x.shape[2:].numel(), 1))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_in_the_plane_it_is_radial_times_cosine_and_sine():
 
 def test_in_space_its_inner_products_are_legendre_polynomials():
     """The addition theorem, by scipy: an oracle that knows no basis."""
-    layer = HarmonicEmbedding(SO3(), max_frequency=4, radial=Rings(1), radius=2.0)
+    layer = HarmonicEmbedding(SO3(), max_frequency=4, radial=Rings(1), radius=2.0).double()
     v = torch.nn.functional.normalize(torch.randn(30, 3, dtype=torch.float64))  # on the ring's peak
     for j, block in enumerate(layer.out_type.blocks):
         y = block.split(layer(v))[..., 0]
@@ -38,7 +38,7 @@ def test_in_space_its_inner_products_are_legendre_polynomials():
 
 @pytest.mark.parametrize("group", [SO2(), O2(), Dihedral(3), Reflection(), Trivial(), SO3(), O3()], ids=str)
 def test_equivariance(group):
-    layer = HarmonicEmbedding(group, vectors=3, max_frequency=3, radius=2.0)
+    layer = HarmonicEmbedding(group, vectors=3, max_frequency=3, radius=2.0).double()
     x, g = torch.randn(40, 3 * group.d, 2, 2, dtype=torch.float64), elements(group, 40)
     got = layer(layer.in_type.transform(g, x))
     assert relative(got, layer.out_type.transform(g, layer(x))) < TOL[torch.float64]
@@ -47,7 +47,7 @@ def test_equivariance(group):
 
 
 def test_it_is_continuous_where_a_direction_does_not_exist():
-    layer = HarmonicEmbedding(O3(), radius=1.0)
+    layer = HarmonicEmbedding(O3(), radius=1.0).double()
     x = torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
     assert (layer(x) == 0).all()
     assert layer(x + 1e-9).abs().max() < 1e-7

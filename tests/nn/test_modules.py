@@ -209,6 +209,25 @@ def test_exports(group, name):
     assert relative(program.module()(*arguments), call(layer, name, x, graph)) < TOL[torch.float32]
 
 
+@pytest.mark.parametrize("name", ["instance norm", "embedding", "linear"])
+def test_exports_for_images_of_any_size(name):
+    layer, x, _ = with_input(O3(), name, torch.float32)
+    image, sizes = image_of(x, (2, 2)), torch.export.Dim.DYNAMIC
+    program = torch.export.export(layer, (image,), dynamic_shapes=({0: sizes, 2: sizes, 3: sizes},))
+    other = torch.randn(5, layer.in_type.size, 3, 7)
+    assert relative(program.module()(other), layer(other)) < TOL[torch.float32]
+
+
+@pytest.mark.parametrize("name", ["batch norm", "pointwise", "restrict", "dropout"])
+@pytest.mark.parametrize("spatial", [(), (4,), (2, 2), (1, 2, 2)], ids=str)
+def test_plain_modules_are_the_same_in_eval_mode(name, spatial):
+    layer, x, _ = with_input(Dihedral(4), name)
+    here = image_of(x, spatial) if spatial else x
+    plain = layer.to_torch(here)
+    assert type(plain).__module__.startswith("torch.nn")
+    assert relative(plain(here), layer(here)) < TOL[torch.float64]
+
+
 @pytest.mark.slow
 def test_compiles_with_the_default_compiler():
     torch._dynamo.reset()
