@@ -1,0 +1,106 @@
+"""Grids beside ordinary convolutions: a training step, evaluation, expansion alone, construction, import.
+
+    python benchmarks/grid_conv.py [--rounds 7] [--size 64] [--batch 16]
+
+One thread; times are CPU seconds, medians over rounds in which both are measured one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gaugenet.groups import Cyclic, FieldType
+from gaugenet.nn import GridConv
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def step(layer: nn.Module, x: Tensor) -> None:
+    """Forward and backward, with respect to the input and the parameters."""
+    layer.zero_grad(set_to_none=True)
+    layer(x.detach().requires_grad_()).sum().backward()
+
+
+def side_by_side(name: str, first: Callable[[], object], second: Callable[[], object], rounds: int) -> None:
+    first(), second()
+    times = [(cpu_seconds(first), cpu_seconds(second)) for _ in range(rounds)]
+    ours, plain = (statistics.median(column) for column in zip(*times))
+    ratio = statistics.median(a / b for a, b in times)
+    print(f"{name:34s} {1e3 * ours:9.1f} ms   conv2d {1e3 * plain:9.1f} ms   ratio {ratio:.3f}")
+
+
+def layers(size: int, batch: int, rounds: int) -> None:
+    """C_8 regular, 16 fields (128 channels), 5 x 5."""
+    field_type = FieldType(Cyclic(8), "16xregular")
+    layer = GridConv(field_type, field_type, 5)
+    plain = nn.Conv2d(field_type.size, field_type.size, 5, padding=2)
+    x = torch.randn(batch, field_type.size, size, size)
+    side_by_side("training step", lambda: step(layer, x), lambda: step(plain, x), rounds)
+    layer.eval(), plain.eval()
+    with torch.no_grad():
+        side_by_side("evaluation", lambda: layer(x), lambda: plain(x), rounds)
+
+    def expand() -> None:
+        layer.sampled(layer.sliding.stencil)[0].sum().backward()
+
+    expand()
+    cells = layer.sliding.stencil.window[0] ** 2
+    columns = sum(len(rings) * (2 if j else 1) for j, rings in layer.kernels.frequencies.items())
+    product = 2 * 2 * cells * columns * field_type.size**2
+    convolution = 3 * 2 * cells * field_type.size**2 * x.numel() // field_type.size
+    seconds = statistics.median(cpu_seconds(expand) for _ in range(20))
+    counted = f"counted {product / 1e9:.3f} GFLOP of {convolution / 1e9:.0f}"
+    print(f"{'expansion and its gradient':34s} {1e3 * seconds:9.1f} ms   {counted}")
+
+
+def rotated_mnist_network() -> nn.Sequential:
+    """The convolutions of the standard C_8 network."""
+    group = Cyclic(8)
+    types = [FieldType(group, "1x0"), *(FieldType(group, f"{n}xregular") for n in (24, 48, 48, 96, 96, 64))]
+    pairs = pairwise(types)
+    return nn.Sequential(*(GridConv(a, b, 5 if k else 7) for k, (a, b) in enumerate(pairs)))
+
+
+def construction() -> None:
+    cold = cpu_seconds(rotated_mnist_network)
+    warm = statistics.median(cpu_seconds(rotated_mnist_network) for _ in range(3))
+    print(f"{'construction of the C_8 network':34s} {cold:9.3f} s first, {warm:.3f} s again")
+
+
+def imports() -> None:
+    """CPU seconds of `import gaugenet` and of its layers beyond torch's own."""
+    program = "import torch, time; t = time.process_time(); import {}; print(time.process_time() - t)"
+    for module in ("gaugenet", "gaugenet.nn"):
+        runs = [
+            subprocess.run([sys.executable, "-c", program.format(module)], capture_output=True, text=True, check=True)
+        ]
+        print(f"{'import ' + module:34s} {min(float(run.stdout) for run in runs):9.3f} s beyond torch")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=16)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    construction()
+    imports()
+    layers(options.size, options.batch, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
