@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -200,12 +201,18 @@ class KernelSpace:
         """K(v), for v in units of the radius: the definition that every engine must agree with."""
         phi = self.radial(torch.linalg.vector_norm(v, dim=-1))
         direction = unit(v)
-        out = v.new_zeros(*v.shape[:-1], self.out_type.size, self.in_type.size)
+        blocks: dict[tuple[int, int], Any] = {}
         for p in self.pairs:
             radial, angular = phi[..., list(p.rings)], p.basis.sample(direction)
-            block = torch.einsum("...k,...boi,kbuv->...ouiv", radial, angular, p.weight(weight).to(v))
-            out[..., p.target.slice, p.source.slice] += block.flatten(-4, -3).flatten(-2, -1)
-        return out
+            part = torch.einsum("...k,...boi,kbuv->...ouiv", radial, angular, p.weight(weight).to(v))
+            key = p.target.start, p.source.start
+            blocks[key] = blocks.get(key, 0) + part.flatten(-4, -3).flatten(-2, -1)
+        rows = [v.new_zeros(*v.shape[:-1], 0, self.in_type.size)]
+        for a in self.out_type.blocks:
+            zeros = [v.new_zeros(*v.shape[:-1], a.size, b.size) for b in self.in_type.blocks]
+            found = [blocks.get((a.start, b.start), z) for b, z in zip(self.in_type.blocks, zeros, strict=True)]
+            rows.append(torch.cat([*found, v.new_zeros(*v.shape[:-1], a.size, 0)], -1))
+        return torch.cat(rows, -2)
 
     # --- the factorised form ----------------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ class _Trial:
         if difference.numel() == 0:
             return 0.0, -1, "nothing: the output is empty"
         error = difference.max().item()
-        point, channel = divmod(int(difference.argmax()), difference.shape[-1])
+        point, channel = (*map(int, torch.unravel_index(difference.argmax(), difference.shape)), 0)[:2]
         blocks = self.out_type.blocks if self.out_type is not None else ()
         names = [f"{b.multiplicity}x{b.representation.name}" for b in blocks if b.start <= channel < b.stop]
         return error, point, names[0] if names else f"channel {channel}"
