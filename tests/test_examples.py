@@ -27,6 +27,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "gauge_equivariance.py",
+        "mobius_mnist.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -84,6 +85,19 @@ def test_rotated_mnist_compares_networks_and_goes_on(tmp_path):
     again = run("rotated_mnist.py", tmp_path, *options)
     assert (tmp_path / "run" / "table.md").read_text() == table, "nothing is trained twice, not even the clock moves"
     assert again == text
+
+
+def test_mobius_mnist_trains_once(tmp_path):
+    random = np.random.default_rng(0)
+    parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
+    parts |= {f"y_{part}": random.integers(0, 10, 20) for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    options = ["--data", "mnist.npz", "--networks", "scalar", "cnn-parameters", "--digits", "20", "20", "--out", "run"]
+    options += ["--epochs", "1", "--device", "cpu"]
+    first, second = (run("mobius_mnist.py", tmp_path, *options).splitlines() for _ in range(2))
+    assert [line.split(",")[0] for line in second] == ["scalar", "cnn-parameters"]
+    assert [line for line in first if "epoch" not in line] == second
+    assert (tmp_path / "run" / "strip.png").read_bytes().startswith(PNG)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)

@@ -86,10 +86,11 @@ class OrdinaryStripCNN(nn.Module):
         self.config = {"equal": equal, "num_classes": num_classes, "dropout": dropout}
         divisor = 1.0 if equal == "channels" else math.sqrt(2)
         widths = [1, *(int(4 * times / divisor) for times in GROWTH), INVARIANTS]
-        self.convolutions = nn.ModuleList([nn.Conv2d(a, b, 5) for a, b in pairwise(widths)])
-        for conv in self.convolutions:
+        convolutions = [nn.Conv2d(a, b, 5) for a, b in pairwise(widths)]
+        for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
-            nn.init.zeros_(conv.bias)
+            conv.bias.data.zero_()  # type: ignore[union-attr]
+        self.convolutions = nn.ModuleList(convolutions)
         self.head = classifier(num_classes, dropout)
 
     def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:

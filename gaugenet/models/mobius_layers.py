@@ -76,7 +76,7 @@ class StripConv(TableModule):
         self._pairs: list[tuple[Block, Block]] = list(itertools.product(out_type.blocks, in_type.blocks))
         for k, (target, source) in enumerate(self._pairs):
             basis = reflection_kernels(source.representation, target.representation, kernel_size)
-            self.add_table(f"_basis_{k}", basis)
+            self.add_table(f"_basis_{k}", basis.flatten(1, 2))
             self.weights.append(nn.Parameter(torch.empty(len(basis), target.multiplicity, source.multiplicity)))
         self.bias = InvariantBias(out_type) if bias else None
         self.reset_parameters()
@@ -94,7 +94,9 @@ class StripConv(TableModule):
         size = self.kernel_size
         rows: dict[int, list[Tensor]] = {}
         for k, ((target, source), weight) in enumerate(zip(self._pairs, self.weights, strict=True)):
-            block = torch.einsum("nuv,noiyx->ouivyx", weight, getattr(self, f"_basis_{k}").to(weight))
+            dims = target.representation.dim, source.representation.dim
+            basis = getattr(self, f"_basis_{k}").to(weight).unflatten(1, dims)
+            block = torch.einsum("nuv,noiyx->ouivyx", weight, basis)
             rows.setdefault(target.start, []).append(block.reshape(target.size, source.size, size, size))
         return torch.cat([torch.cat(row, 1) for row in rows.values()])
 
