@@ -191,6 +191,8 @@ class StructureGroup(ABC):
         return self._finite_cosets(subgroup) if self.order else self._component_cosets(subgroup)
 
     def _finite_cosets(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
+        if subgroup.order == 1:
+            return self.elements()
         left, chosen = self.elements(), []
         while len(left):
             chosen.append(left[0])
