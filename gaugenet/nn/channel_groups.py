@@ -58,10 +58,13 @@ class GroupedLinear(nn.ModuleList):
     def __init__(self, in_part: FieldType, out_part: FieldType, groups: int, **factory) -> None:
         super().__init__(EquivariantLinear(in_part, out_part, bias=False, **factory) for _ in range(groups))
 
+    def _parts(self) -> list[EquivariantLinear]:
+        return list(self)  # type: ignore[arg-type]
+
     def reset_parameters(self) -> None:
-        for part in self:
+        for part in self._parts():
             part.reset_parameters()
 
     def matrix(self) -> Float[Tensor, "out in_of_group"]:
         """The matrices of all groups below each other."""
-        return torch.cat([part.matrix() for part in self])
+        return torch.cat([part.matrix() for part in self._parts()])
