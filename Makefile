@@ -1,4 +1,5 @@
 # make demo   train, evaluate and draw the segmentation of the meshes of this repository (a few minutes)
+# make demo-climate   the same for cyclones of synthetic weather on the globe
 # make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +8,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TORCH  := $(shell grep '^torch==' constraints.txt)
 RUN    := runs/demo
 
-.PHONY: demo test check install clean
+WEATHER := runs/weather
+STORMS  := runs/storms
+
+.PHONY: demo demo-climate test check install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -20,9 +24,13 @@ endef
 $(VENV)/.installed-train: pyproject.toml constraints.txt
 	$(call install,train)
 
+$(VENV)/.installed-climate: pyproject.toml constraints.txt
+	$(call install,climate)
+	touch $(VENV)/.installed-train
+
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call install,dev)
-	touch $(VENV)/.installed-train
+	touch $(VENV)/.installed-train $(VENV)/.installed-climate
 
 install: $(VENV)/.installed-train
 
@@ -35,6 +43,17 @@ demo: $(VENV)/.installed-train
 	@echo "          $(RUN)/viewer.html       the same to turn with the mouse (opens offline)"
 	@echo "          $(RUN)/curves.png        how it learned"
 	@echo "          $(RUN)/confusion.png     which parts are taken for which"
+
+demo-climate: $(VENV)/.installed-climate
+	$(BIN)/python examples/synthetic_weather.py --out $(WEATHER)
+	$(BIN)/gaugenet train climate --config examples/climate_demo.yaml --data $(WEATHER)/train.nc --val $(WEATHER)/val.nc \
+		--out $(STORMS) --overwrite
+	$(BIN)/gaugenet evaluate $(STORMS) --data $(WEATHER)/test.nc
+	$(BIN)/gaugenet predict $(STORMS) $(WEATHER)/test.nc --out $(STORMS)/predicted.nc
+	@echo
+	@echo "Look at:  $(STORMS)/map.png        prediction and truth on a test day (synthetic weather)"
+	@echo "          $(STORMS)/globe.html     the same to turn with the mouse (opens offline)"
+	@echo "          $(STORMS)/predicted.nc   probabilities and labels on the grid of the input"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not slow"

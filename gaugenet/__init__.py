@@ -15,9 +15,14 @@ _NAMES = {
     "FieldType": "groups",
     "GaugeConv": "nn",
     "GaugeGraph": "geometry",
+    "Grid": "geometry",
+    "Icosphere": "geometry",
     "MeshUNet": "models",
     "O2": "groups",
+    "O3": "groups",
+    "PointCloud": "geometry",
     "SO2": "groups",
+    "SO3": "groups",
     "TriangleMesh": "geometry",
 }
 

@@ -16,12 +16,12 @@ ROOT = Path(gaugenet.__file__).parent
 
 PUBLIC = {
     "gaugenet": """
-        FieldType GaugeConv GaugeGraph MeshUNet O2 SO2 TriangleMesh __version__
+        FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
         data geometry groups kernels models nn tasks testing viz
     """,
     "gaugenet.groups": """
-        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup MatrixGroup O2 O3 Polyhedral Reflection
-        Representation Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name
+        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup MatrixGroup O2 O3 Polyhedral
+        Reflection Representation Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name
         intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
@@ -36,8 +36,8 @@ PUBLIC = {
         to_torch use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet PlainCNN PlanarCNN Pose PrincipalAxes
-        WideResNet plain_twin
+        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet MobiusCNN
+        OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
