@@ -50,6 +50,16 @@ class Atlas(Manifold):
         ends = self._at_p(p, p, v, lambda chart, a, _, w: chart.exp(a, w))
         return torch.cat([p[..., :1].expand_as(ends[..., :1]), ends[..., 1:]], -1)
 
+    def distance(self, p: Tensor, q: Tensor) -> Tensor:
+        """Infinite where no geodesic is found in the chart of p."""
+
+        def measure(chart: FromMetric, a: Tensor, b: Tensor, _: Tensor) -> Tensor:
+            v, found = chart._log(a, b)
+            length = chart.norm(a, torch.where(found[:, None], v, torch.zeros_like(v)))
+            return torch.where(found, length, torch.inf)[:, None].expand(-1, self.dim)
+
+        return self._at_p(p, q, torch.zeros_like(q), measure)[..., 1]
+
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v[..., 1:]], -1)
 

@@ -115,8 +115,7 @@ class PuncturedPlane(Euclidean):
 
     `polar_frames` (radial, angular; orthonormal) with the trivial connection make networks that are equivariant under
     rotations about the origin; `log_polar_frames` (the same times the distance to the origin) make them equivariant
-    under rotations and dilations, with neighbourhoods that grow with that distance (:cite:`weiler2021coordinate`,
-    Sec. 9.4).
+    under rotations and dilations, with neighbourhoods that grow with that distance (:cite:`weiler2021coordinate`).
     """
 
     def __init__(self) -> None:

@@ -31,7 +31,8 @@ class ChartManifold(Manifold):
 
     Args:
         dim: number of coordinates.
-        steps: of a geodesic, 11 evaluations each. The error falls with their eighth power; see docs.
+        steps: of a geodesic, 11 evaluations each. The error falls with their eighth power: for geodesics of length
+            0.5 on the unit sphere 4e-10 with two steps, 1e-12 with four, 4e-15 with eight (median).
         injectivity_radius, is_orientable, euler_characteristic: see `Manifold`; what you know.
     """
 

@@ -32,7 +32,7 @@ class GStructure:
             must vary smoothly up to elements of G.
         connection: `"levi_civita"`; `"trivial"`: coefficients stay as they are, for {e}; `"nearest"`: the element of G
             closest to the Levi-Civita transporter, for finite groups such as C_4 (cross fields); or a function. Every
-            transporter is checked to lie in G (:cite:`weiler2021coordinate`, Sec. 2.3).
+            transporter is checked to lie in G (:cite:`weiler2021coordinate`).
         singular_points: `(K, D)`, where the frames are allowed not to be defined. Topology demands some: see
             `check_topology`.
 

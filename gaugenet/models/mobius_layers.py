@@ -52,7 +52,7 @@ class StripConv(TableModule):
     r"""Convolution with every kernel of k x k pixels that satisfies K(s v) = rho_out(s) K(v) rho_in(s)^-1.
 
     Symmetric kernels between trivial fields and between signs, antisymmetric ones between a trivial field and a sign, a
-    free kernel and its reflected copy between these and regular fields (:cite:`weiler2021coordinate`, Table 5.1).
+    free kernel and its reflected copy between these and regular fields (:cite:`weiler2021coordinate`).
 
     Shapes:
         x: `(B, in_type.size, H, W)`, W along the strip -> `(B, out_type.size, H, W)`; zeros beyond the border.

@@ -177,6 +177,6 @@ class TestTwoCharts(ManifoldContract):
     count, radius, tolerance = 6, 0.3, 1e-7
 
     def points(self, generator):
-        x = torch.randn(self.count, 2, generator=generator, dtype=torch.float64)
-        x = x / x.norm(dim=-1, keepdim=True) * (0.8 + 0.4 * torch.rand(self.count, 1, generator=generator))
+        angle, radius = torch.rand(2, self.count, generator=generator, dtype=torch.float64) + 0.5
+        x = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], -1)
         return torch.cat([torch.arange(self.count)[:, None] % 2, x], -1)
