@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import geoopt
+import pytest
 import torch
 
 from gaugenet.geometry.adapters import from_object
@@ -83,6 +84,7 @@ def torus(p: torch.Tensor) -> torch.Tensor:
     return torch.stack([ring * torch.cos(p[0]), ring * torch.sin(p[0]), torch.sin(p[1])])
 
 
+@pytest.mark.slow
 class TestOwnTorus(ManifoldContract):
     manifold = from_embedding(torus, dim=2, euler_characteristic=0, steps=3)
     count, radius, tolerance = 6, 0.3, 1e-7
@@ -91,6 +93,7 @@ class TestOwnTorus(ManifoldContract):
         return 2 * math.pi * torch.rand(self.count, 2, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
 class TestOwnMetric(ManifoldContract):
     """A metric that belongs to no surface that is known."""
 
@@ -147,11 +150,13 @@ class TestProductWithASmallFactor(ManifoldContract):
     manifold = Product(MobiusStrip(2.0), Sphere(1))
 
 
+@pytest.mark.slow
 class TestTorusInSpace(ManifoldContract):
     manifold = EmbeddedTorus(2.0, 1.0, steps=3)
     count, radius, tolerance = 5, 0.3, 1e-7
 
 
+@pytest.mark.slow
 class TestRescaled(ManifoldContract):
     manifold = ConformalRescale(Hyperbolic(2), lambda p: 0.3 * torch.sin(p[0]), steps=3)
     count, radius, tolerance = 5, 0.2, 1e-7
@@ -168,6 +173,7 @@ class TestPoincareBallOfGeoopt(ManifoldContract):
         return 0.6 * (torch.rand(self.count, 2, generator=generator, dtype=torch.float64) - 0.5)
 
 
+@pytest.mark.slow
 class TestTwoCharts(ManifoldContract):
     """The sphere by two stereographic projections; the change of charts is x / |x|^2, which reverses orientation."""
 
