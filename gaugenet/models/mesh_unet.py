@@ -117,6 +117,7 @@ class MeshUNet(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+        self.in_type.check(x)
         check_domain(self.in_type, x, graph)
         levels = len(self.down)
         if graph.num_levels < levels:
