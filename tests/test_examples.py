@@ -31,6 +31,7 @@ def test_every_example_is_tested():
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
+        "spherical_mnist.py",
         "synthetic_weather.py",
     }
 
@@ -98,6 +99,22 @@ def test_mobius_mnist_trains_once(tmp_path):
     assert [line.split(",")[0] for line in second] == ["scalar", "cnn-parameters"]
     assert [line for line in first if "epoch" not in line] == second
     assert (tmp_path / "run" / "strip.png").read_bytes().startswith(PNG)
+
+
+def test_spherical_mnist_prints_the_protocol_and_goes_on(tmp_path):
+    random = np.random.default_rng(0)
+    parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
+    parts |= {f"y_{part}": random.integers(0, 10, 20) for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    options = ["--data", "mnist.npz", "--digits", "20", "20", "--epochs", "2", "--level", "1", "--width", "1"]
+    options += ["--threads", "1", "--device", "cpu", "--out", "run"]
+    text = run("spherical_mnist.py", tmp_path, *options)
+    table = (tmp_path / "run" / "table.md").read_text()
+    assert table in text
+    assert [line.split(":")[0] for line in text.splitlines()[:3]] == ["N/N", "N/R", "R/R"]
+    assert "69.99" in table
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(PNG)
+    assert run("spherical_mnist.py", tmp_path, *options) == text, "nothing is trained twice"
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)

@@ -36,7 +36,7 @@ PUBLIC = {
         to_torch use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralUNet MeshUNet MobiusCNN
+        Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
         OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

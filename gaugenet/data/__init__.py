@@ -29,11 +29,13 @@ from gaugenet.data.labels import (
 from gaugenet.data.latlon import LatLonGrid
 from gaugenet.data.meshcnn import MeshCNNSegmentation, source_of
 from gaugenet.data.normalization import Normalization
+from gaugenet.data.panoramas import Panorama, StanfordPanoramas
 from gaugenet.data.prepare import GaugeDataset, add_targets, prepare
 from gaugenet.data.regrid import SphereRegridder
 from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
 from gaugenet.data.shrec import ShrecClassification
 from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
+from gaugenet.data.spherical_digits import SphericalDigits
 from gaugenet.data.time_blocks import TimeSplit, split_by_blocks
 from gaugenet.data.usable import UsableMesh, usable_mesh
 from gaugenet.data.vortices import SyntheticWeather
@@ -61,6 +63,7 @@ __all__ = [
     "Normalization",
     "Normals",
     "Positions",
+    "Panorama",
     "RandomGauge",
     "RandomMirror",
     "RandomRotation",
@@ -69,6 +72,8 @@ __all__ = [
     "ShapeOperator",
     "ShrecClassification",
     "SphereRegridder",
+    "SphericalDigits",
+    "StanfordPanoramas",
     "SyntheticWeather",
     "TangentAxes",
     "TangentGradient",

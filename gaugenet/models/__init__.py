@@ -1,6 +1,7 @@
 """Networks."""
 
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
+from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
 from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
@@ -13,6 +14,7 @@ __all__ = [
     "BestScore",
     "Canonicalized",
     "GroupAveraged",
+    "IcosahedralCNN",
     "IcosahedralUNet",
     "MeshUNet",
     "MobiusCNN",

@@ -1,0 +1,99 @@
+"""Spherical MNIST: digits on one hemisphere, upright (N) or turned by rotations of space (R), and an icosahedral CNN.
+
+    python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
+    python examples/spherical_mnist.py --data DIR --train N           N/N and N/R only, for half the time
+    python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --width 8 --device cuda
+
+DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
+(2018), and sampled at the vertices of an icosphere; a digit is turned by turning the vertices, not its samples. N/R
+reads: trained on upright digits, tested on turned ones. A training that was killed goes on when the same command is
+given again. Writes table, results and curves to --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gaugenet.data import DataError, Digits, SphericalDigits, read_mnist
+from gaugenet.files import write_json, write_text
+from gaugenet.geometry import Icosphere
+from gaugenet.models import IcosahedralCNN
+from gaugenet.tasks import ImageOptions, TaskError, fit_images
+from gaugenet.tasks.images import error_rate, predict_images
+from gaugenet.viz import plot_comparison
+
+PROTOCOL = ("N/N", "N/R", "R/R")
+PUBLISHED = {"Icosahedral CNN (published)": (99.43, 69.99, 99.31), "HexRUNet-C (published)": (99.45, 29.84, 97.05)}
+
+
+def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
+    parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
+    parser.add_argument("--digits", type=int, nargs=2, default=(12_000, 10_000), metavar=("TRAIN", "TEST"))
+    parser.add_argument("--level", type=int, default=4, help="of the icosphere")
+    parser.add_argument("--width", type=int, default=4, help="regular fields on the finest level")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/spherical_mnist"))
+    return parser, parser.parse_args()
+
+
+def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, Any]:
+    """Trainings, and the accuracy in percent of each part of the protocol."""
+    sphere = Icosphere(chosen.level)
+    options = ImageOptions(chosen.epochs, chosen.batch_size, seed=chosen.seed, device=chosen.device)
+    tests = {kind: SphericalDigits(sphere, rotated=kind == "R", seed=chosen.seed + 10**6)(test) for kind in "NR"}
+    result: dict[str, Any] = {"options": asdict(options), "train": len(train), "test": len(test), "rows": {}}
+    for kind in chosen.train:
+        torch.manual_seed(chosen.seed)
+        model = IcosahedralCNN("1x0", 10, width=chosen.width, levels=min(4, chosen.level + 1))
+        seen = SphericalDigits(sphere, rotated=kind == "R", seed=chosen.seed)(train)
+        result["rows"][kind] = fit_images(model, seen, chosen.out / kind, options)
+        result["parameters"] = sum(p.numel() for p in model.parameters())
+        for part in PROTOCOL:
+            if part[0] == kind:
+                unseen = tests[part[2]]
+                result[part] = 100 * (1 - error_rate(predict_images(model, unseen, options), unseen))
+                print(f"{part}: {result[part]:.2f} % of {len(unseen)} test digits right")
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """Markdown: accuracy in percent beside the published ones."""
+    seconds = sum(rows[-1]["cpu_seconds"] for rows in result["rows"].values())
+    epochs = result["options"]["epochs"]
+    ours = f"this run ({result['train']:,} digits, {epochs} epochs, {seconds:.0f} CPU-s)"
+    rows = [[ours, *(f"{result[part]:.2f}" if part in result else "-" for part in PROTOCOL)]]
+    rows += [[name, *(f"{value:.2f}" for value in values)] for name, values in PUBLISHED.items()]
+    lines = [["network", *PROTOCOL], ["---"] * 4, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    parser, chosen = parse()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(chosen.threads)
+    try:
+        train, test = read_mnist(chosen.data)
+        result = run(chosen, train[: chosen.digits[0]], test[: chosen.digits[1]])
+    except (DataError, TaskError) as error:
+        parser.error(str(error))
+    curves = {f"trained on {kind}": rows for kind, rows in result["rows"].items()}
+    plot_comparison(chosen.out / "curves.png", curves, ["train_loss", "train_error"], title="Spherical MNIST")
+    write_json(chosen.out / "result.json", result)
+    write_text(chosen.out / "table.md", table(result) + "\n")
+    print(table(result))
+
+
+if __name__ == "__main__":
+    main()

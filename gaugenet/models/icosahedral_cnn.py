@@ -1,0 +1,95 @@
+"""IcosahedralCNN: a classifier of signals on the sphere, on the charts of the icosahedron."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.groups import Cyclic, FieldType, group_from_name
+from gaugenet.groups.group import positive
+from gaugenet.models.icosahedral_unet import NORMS, _check_names, _Coarsen, _sphere_of, _Stage
+from gaugenet.nn import GaugeConv, GlobalPool, InvariantReadout, PointwiseNonlinearity
+from gaugenet.nn.engines import charts
+from gaugenet.nn.engines._chart_transfer import project_corners
+
+
+class IcosahedralCNN(nn.Module):
+    """The way down of `IcosahedralUNet`, the maximum over orientations, the mean over the sphere, a linear layer.
+
+    Shapes:
+        x: on an icosphere, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see `Icosphere`
+        -> `(B, classes)`.
+
+    Equivariance: invariant under the 60 rotations of the icosahedron, exactly, in training and in eval; under others
+    as far as it is trained to be.
+
+    Args:
+        in_type: field type of the input, e.g. `"3x0"`: three scalars.
+        classes: number of classes.
+        group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
+        width, growth, levels, blocks, rings, max_frequency, norm, activation, downsample, dropout: see
+            `IcosahedralUNet`.
+
+    Raises:
+        ValueError: unknown names, sizes below one; in `forward`, features of another type or too coarse an icosphere.
+    """
+
+    def __init__(
+        self,
+        in_type: str | FieldType,
+        classes: int,
+        *,
+        group: str = "C_6",
+        width: int = 8,
+        growth: float = 2.0,
+        levels: int = 4,
+        blocks: int = 1,
+        rings: int = 1,
+        max_frequency: int | None = None,
+        norm: str = "batch",
+        activation: str = "relu",
+        downsample: str = "stride",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        _check_names({"norm": (norm, tuple(NORMS)), "downsample": (downsample, ("stride", "pool"))})
+        structure = group_from_name(group)
+        structure.check_subgroup(Cyclic(6))
+        self.in_type = FieldType(structure, in_type)
+        widths = [round(positive("width", width) * growth**k) for k in range(positive("levels", levels))]
+        if min(widths) < 1:
+            raise ValueError(f"Expected a `growth` that keeps at least one field on every level, got {growth}.")
+        types = [FieldType(structure, {"regular": w}) for w in widths]
+        conv: dict[str, Any] = {"rings": rings, "max_frequency": max_frequency}
+        self.lift = GaugeConv(self.in_type, types[0], **conv)
+        self.stages = nn.ModuleList(
+            [_Stage(t, blocks=blocks, norm=norm, activation=activation, dropout=dropout, conv=conv) for t in types]
+        )
+        self.coarsen = nn.ModuleList([_Coarsen(a, b, downsample, conv) for a, b in pairwise(types)])
+        self.norm = NORMS[norm](types[-1])
+        self.act = PointwiseNonlinearity(types[-1], activation=activation)
+        self.readout = InvariantReadout(types[-1])
+        self.pool = GlobalPool(self.readout.out_type)
+        self.head = nn.Linear(widths[-1], positive("classes", classes))
+
+    def forward(self, x: Float[Tensor, "batch in *points"], domain: Icosphere | None = None) -> Tensor:
+        """`domain` is only compared with the shape of `x`."""
+        self.in_type.check(x)
+        sphere = _sphere_of(x) if domain is None else domain
+        charts.check(self.in_type, x, sphere)
+        if x.dim() == 2 or sphere.level < len(self.coarsen):
+            raise ValueError(
+                f"Expected `x` of shape (B, {self.in_type.size}, V) on an icosphere of level {len(self.coarsen)} or "
+                f"more, got shape {tuple(x.shape)}: use fewer `levels`, or `x[None]`."
+            )
+        x = self.lift(project_corners(charts.as_charts(x, sphere), self.in_type, sphere), sphere)
+        for k, stage in enumerate(self.stages):
+            x = stage(x, sphere.coarser(k))
+            if k < len(self.coarsen):
+                x = self.coarsen[k](x, sphere.coarser(k))
+        x = self.readout(self.act(self.norm(x)))
+        return self.head(self.pool(x, sphere.coarser(len(self.coarsen))))
