@@ -1,0 +1,53 @@
+"""The taxonomy of coordinate independent CNNs as a gallery: every row a configuration that runs and is tested.
+
+A row says on which manifold, with which structure group and which representations, and which global symmetry follows
+from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
+
+    from gaugenet.taxonomy import row, symmetry_error
+
+    entry = row("sphere_rotations")
+    domain, layer = entry.configure(entry.points())
+    symmetry_error(entry, entry.keeps)  # rounding
+    symmetry_error(entry, entry.breaks)  # not small
+"""
+
+from __future__ import annotations
+
+from gaugenet.taxonomy.curved import CURVED
+from gaugenet.taxonomy.flat import FLAT
+from gaugenet.taxonomy.row import MissingRow, Move, Row, ScalarNetwork, markdown_table, symmetry_error
+
+ROWS: tuple[Row, ...] = FLAT + CURVED
+"""All that run."""
+
+SCALING = "no kernels steerable under scaling; log-polar frames (`plane_log_polar`) give dilations about one point"
+
+MISSING: tuple[MissingRow, ...] = (
+    MissingRow("E_1", "S", "T_1 ⋊ S", "regular", SCALING),
+    MissingRow("E_2", "S", "T_2 ⋊ S", "regular", SCALING),
+    MissingRow("E_2", "SO(2) × S", "T_2 ⋊ (SO(2) × S)", "regular", SCALING),
+    MissingRow(
+        "E_3", "SO(3)", "SE(3)", "quaternion", "a representation up to sign only; `space_rotations` has the irreps"
+    ),
+    MissingRow(
+        "Minkowski E_(d-1,1)", "SO(d-1,1)", "Poincaré group", "irreps",
+        "no kernels steerable under boosts (Clifford or implicit kernels); the space is `Minkowski(d)`, for {e}",
+    ),
+)  # fmt: skip
+"""What cannot be built yet."""
+
+
+def row(name: str) -> Row:
+    """The row of a name; `ValueError` with all names if there is none."""
+    for entry in ROWS:
+        if entry.name == name:
+            return entry
+    raise ValueError(f"Expected the name of a row, one of {', '.join(r.name for r in ROWS)}, got {name!r}.")
+
+
+def table() -> str:
+    """The taxonomy as a Markdown table, with what is missing."""
+    return markdown_table(ROWS, MISSING)
+
+
+__all__ = ["MISSING", "ROWS", "MissingRow", "Move", "Row", "ScalarNetwork", "row", "symmetry_error", "table"]

@@ -1,0 +1,146 @@
+"""Rows of the taxonomy: a manifold, a structure group, the global symmetry that follows, and how to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gaugenet.geometry import GaugeGraph, Grid, Icosphere
+from gaugenet.groups import FieldType
+from gaugenet.nn import GaugeConv
+
+Domain = GaugeGraph | Grid | Icosphere
+Configuration = tuple[Domain, GaugeConv]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A map of a space to itself.
+
+    Attributes:
+        text: what it does.
+        map: points `(N, D)` to points `(N, D)`.
+    """
+
+    text: str
+    map: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of coordinate independent CNN, with a configuration that runs.
+
+    Attributes:
+        name: unique, in lower case.
+        manifold, group, symmetry, representations: as the table shows them; the global symmetry is the group of
+            isometries that preserve the G-structure.
+        configure: points `(N, D)` to a domain and a layer on it, at most 15 lines.
+        points: `(N, D)`, float64: some to configure it with.
+        keeps: one of the symmetries.
+        breaks: a map of the space to itself that is none.
+        lattice: the points are a lattice that a symmetry maps to itself; other symmetries move the points along.
+    """
+
+    name: str
+    manifold: str
+    group: str
+    symmetry: str
+    representations: str
+    configure: Callable[[Tensor], Configuration]
+    points: Callable[[], Tensor]
+    keeps: Move
+    breaks: Move
+    lattice: bool = False
+
+
+@dataclass(frozen=True)
+class MissingRow:
+    """One kind of coordinate independent CNN that this library cannot build yet, and why."""
+
+    manifold: str
+    group: str
+    symmetry: str
+    representations: str
+    reason: str
+
+
+class ScalarNetwork(nn.Module):
+    """Scalars -> fields of the layer's input type -> the layer -> scalars: every symmetry acts on scalars alike.
+
+    Shapes:
+        x: `(N, 2)` -> `(N, 2)`.
+    """
+
+    def __init__(self, layer: GaugeConv) -> None:
+        super().__init__()
+        self.scalars = FieldType(layer.in_type.group, "2x0")
+        lift, read = GaugeConv(self.scalars, layer.in_type), GaugeConv(layer.out_type, self.scalars)
+        self.layers = nn.ModuleList([lift, layer, read])
+
+    def forward(self, x: Float[Tensor, "points 2"], domain: Domain) -> Float[Tensor, "points 2"]:
+        if isinstance(domain, Grid):
+            x = x.T.unflatten(1, domain.shape)[None]
+        for layer in self.layers:
+            x = layer(x, domain)
+        return x[0].flatten(1).T if isinstance(domain, Grid) else x
+
+
+def symmetry_error(row: Row, move: Move, *, seed: int = 0) -> float:
+    """How far a random network of a row is from commuting with a map of its space to itself.
+
+    Values ride along with their points: f'(phi(p)) = f(p). Relative to the largest output.
+
+    Args:
+        row: whose configuration is tried.
+        move: e.g. `row.keeps` or `row.breaks`.
+        seed: of weights and features.
+
+    Raises:
+        ValueError: a lattice is not mapped to itself.
+    """
+    points = row.points()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        domain, layer = row.configure(points)
+        network = ScalarNetwork(layer).double()
+        x = torch.randn(len(points), network.scalars.size, dtype=torch.float64)
+        moved = move.map(points)
+        if row.lattice:
+            image = images(points, moved)
+            found = network(torch.empty_like(x).index_copy(0, image, x), domain)[image]
+        else:
+            found = network(x, row.configure(moved)[0])
+        expected = network(x, domain)
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def images(points: Float[Tensor, "points D"], moved: Float[Tensor, "points D"]) -> Int[Tensor, "points"]:
+    """The number of the point that each one is moved to; `ValueError` unless that permutes them."""
+    distance, image = torch.cdist(moved, points).min(1)
+    if distance.max() > 1e-6 or len(image.unique()) != len(points):
+        raise ValueError(
+            f"The map does not take these points to themselves: some end {float(distance.max()):.1e} from any."
+        )
+    return image
+
+
+def markdown_table(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
+    """The taxonomy as a table in Markdown; what is missing stands at its end."""
+    lines: list[list[Any]] = [
+        ["Manifold", "G", "Global symmetry", "Representations", "Configuration", "Commutes with", "Control: not with"],
+        ["---"] * 7,
+    ]
+    for r in rows:
+        link = f"[`{r.name}`](#{r.name})"
+        lines.append([r.manifold, r.group, r.symmetry, r.representations, link, r.keeps.text, r.breaks.text])
+    for m in missing:
+        lines.append([m.manifold, m.group, m.symmetry, m.representations, f"**missing**: {m.reason}", "", ""])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+__all__ = ["MissingRow", "Move", "Row", "ScalarNetwork", "images", "markdown_table", "symmetry_error"]
