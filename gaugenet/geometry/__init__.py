@@ -4,6 +4,7 @@ from gaugenet.geometry.adapters import from_object
 from gaugenet.geometry.atlas import from_charts
 from gaugenet.geometry.composite import ConformalRescale, Product
 from gaugenet.geometry.coordinates import InCoordinates
+from gaugenet.geometry.cross_field import CrossField, cross_field
 from gaugenet.geometry.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grid import Grid
@@ -31,6 +32,7 @@ from gaugenet.geometry.surfaces import EmbeddedTorus, SurfaceOfRevolution
 
 __all__ = [
     "ConformalRescale",
+    "CrossField",
     "Cylinder",
     "EmbeddedTorus",
     "Euclidean",
@@ -60,6 +62,7 @@ __all__ = [
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "cross_field",
     "from_charts",
     "from_embedding",
     "from_metric",
