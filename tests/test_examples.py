@@ -101,7 +101,7 @@ def test_mobius_mnist_trains_once(tmp_path):
     assert (tmp_path / "run" / "strip.png").read_bytes().startswith(PNG)
 
 
-def test_spherical_mnist_prints_the_protocol_and_goes_on(tmp_path):
+def test_spherical_mnist_prints_the_protocol(tmp_path):
     random = np.random.default_rng(0)
     parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
     parts |= {f"y_{part}": random.integers(0, 10, 20) for part in ("train", "test")}
@@ -114,7 +114,6 @@ def test_spherical_mnist_prints_the_protocol_and_goes_on(tmp_path):
     assert [line.split(":")[0] for line in text.splitlines()[:3]] == ["N/N", "N/R", "R/R"]
     assert "69.99" in table
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(PNG)
-    assert run("spherical_mnist.py", tmp_path, *options) == text, "nothing is trained twice"
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)

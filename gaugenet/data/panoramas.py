@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +88,7 @@ class StanfordPanoramas(Sequence[Panorama]):
         self.paths = _find(self.root, areas)
         self._label_file = _label_file(self.root)
         self._class_of = _classes(self._label_file)
-        self._sampling = lru_cache(maxsize=4)(self._sampling_of)
+        self._samplings: dict[tuple[int, int], tuple[csr_array, ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -121,12 +120,14 @@ class StanfordPanoramas(Sequence[Panorama]):
             )
         return np.where(missing, IGNORE_LABEL, self._class_of[np.where(missing, 0, index)])
 
-    def _sampling_of(self, height: int, width: int) -> tuple[csr_array, Int[ndarray, "vertices"]]:
-        """Bilinear weights, and the nearest pixel, of columns mirrored so that longitude rises."""
-        lat = 90 - (np.arange(height) + 0.5) * 180 / height
-        grid = LatLonGrid(lat, (np.arange(width) + 0.5) * 360 / width - 180)
-        points = self.sphere.pos.numpy()
-        return bilinear_matrix(grid, points), nearest_cells(grid, points)
+    def _sampling(self, height: int, width: int) -> tuple[csr_array, Int[ndarray, "vertices"]]:
+        """Bilinear weights, and the nearest pixels, of images in the order of `_row`; computed once for each size."""
+        if (height, width) not in self._samplings:
+            lat = 90 - (np.arange(height) + 0.5) * 180 / height
+            grid = LatLonGrid(lat, (np.arange(width) + 0.5) * 360 / width - 180)
+            points = self.sphere.pos.numpy()
+            self._samplings[height, width] = bilinear_matrix(grid, points), nearest_cells(grid, points)
+        return self._samplings[height, width]
 
 
 def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:

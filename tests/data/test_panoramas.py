@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -69,6 +70,12 @@ def test_colours_depths_and_labels_are_those_of_the_directions(tmp_path):
     assert CLASSES[4] == "chair"
 
 
+def test_readers_travel_to_workers(tmp_path):
+    panoramas = StanfordPanoramas(write(tmp_path), SPHERE)
+    first = panoramas[0]
+    assert torch.equal(pickle.loads(pickle.dumps(panoramas))[0].x, first.x)
+
+
 def test_missing_depth_is_not_mixed_with_what_is_known(tmp_path):
     depth = np.full((HEIGHT, WIDTH), 1024, np.uint16)
     depth[HEIGHT // 2 :] = 65535
@@ -94,9 +101,7 @@ def test_missing_partners_are_named(tmp_path):
     write(tmp_path, depth=None)
     with pytest.raises(DataError, match=f"pano/depth/{STEM}depth.png"):
         StanfordPanoramas(tmp_path, SPHERE)
-    (tmp_path / "assets" / "semantic_labels.json").unlink()
-    write_again = write(tmp_path)
-    (write_again / "assets" / "semantic_labels.json").unlink()
+    (write(tmp_path) / "assets" / "semantic_labels.json").unlink()
     with pytest.raises(DataError, match=r"semantic_labels\.json"):
         StanfordPanoramas(tmp_path, SPHERE)
 
