@@ -14,8 +14,9 @@ from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
 from __future__ import annotations
 
 from gaugenet.taxonomy.curved import CURVED
+from gaugenet.taxonomy.entry import MissingRow, Move, Row, ScalarNetwork, markdown_table, symmetry_error
 from gaugenet.taxonomy.flat import FLAT
-from gaugenet.taxonomy.row import MissingRow, Move, Row, ScalarNetwork, markdown_table, symmetry_error
+from gaugenet.taxonomy.gallery import markdown_page
 
 ROWS: tuple[Row, ...] = FLAT + CURVED
 """All that run."""
@@ -27,7 +28,8 @@ MISSING: tuple[MissingRow, ...] = (
     MissingRow("E_2", "S", "T_2 ⋊ S", "regular", SCALING),
     MissingRow("E_2", "SO(2) × S", "T_2 ⋊ (SO(2) × S)", "regular", SCALING),
     MissingRow(
-        "E_3", "SO(3)", "SE(3)", "quaternion", "a representation up to sign only; `space_rotations` has the irreps"
+        "E_3", "SO(3)", "SE(3)", "quaternion",
+        "left multiplication represents the double cover only; conjugation is `0 + 1`, as in `space_rotations`",
     ),
     MissingRow(
         "Minkowski E_(d-1,1)", "SO(d-1,1)", "Poincaré group", "irreps",
@@ -50,4 +52,9 @@ def table() -> str:
     return markdown_table(ROWS, MISSING)
 
 
-__all__ = ["MISSING", "ROWS", "MissingRow", "Move", "Row", "ScalarNetwork", "row", "symmetry_error", "table"]
+def page() -> str:
+    """The text of docs/taxonomy.md: the table and all configurations."""
+    return markdown_page(ROWS, MISSING)
+
+
+__all__ = ["MISSING", "ROWS", "MissingRow", "Move", "Row", "ScalarNetwork", "page", "row", "symmetry_error", "table"]

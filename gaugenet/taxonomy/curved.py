@@ -8,8 +8,8 @@ from torch import Tensor
 from gaugenet.geometry import GaugeGraph, GStructure, Hyperbolic, Icosphere, MobiusStrip, Sphere, TriangleMesh
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType, Reflection, StructureGroup, Trivial
 from gaugenet.nn import GaugeConv
+from gaugenet.taxonomy.entry import Configuration, Move, Row
 from gaugenet.taxonomy.moves import POLES, affine, draw, icosahedral, mirror, rotation
-from gaugenet.taxonomy.row import Configuration, Move, Row
 
 SPHERE, STRIP = Sphere(2), MobiusStrip(4.0)
 H2, H3 = Hyperbolic(2), Hyperbolic(3)
@@ -132,7 +132,7 @@ SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
 STRETCH = torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64))
 TURN = affine("rotation", SOME_ROTATION)
 ABOUT_AXIS = affine("rotation by 70° about the axis", rotation(70, d=3))
-MIRROR = affine("reflection", mirror(0, 3))
+MIRROR = affine("reflection of x", mirror(0, 3))
 AROUND = torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 CURVED = (
@@ -177,7 +177,7 @@ CURVED = (
     Row(
         "hyperbolic_plane", "H^2", "SO(2)", "SO⁺(2,1)", "irreps", hyperbolic_plane, draw(H2, 80),
         Move("rotation and boost", lambda p: H2.affine(1.7, 0.4)(H2.rotate(rotation(40), p))),
-        affine("reflection", mirror(0, 2)),
+        affine("reflection of x", mirror(0, 2)),
     ),
     Row(
         "hyperbolic_space", "H^3", "SO(3)", "SO⁺(3,1)", "irreps", hyperbolic_space, draw(H3, 80),

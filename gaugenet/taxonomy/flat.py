@@ -8,8 +8,8 @@ from torch import Tensor
 from gaugenet.geometry import Euclidean, Grid, GStructure, PointCloud, Product, PuncturedPlane, Sphere
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, Polyhedral, Reflection, Trivial
 from gaugenet.nn import GaugeConv
+from gaugenet.taxonomy.entry import Configuration, Row
 from gaugenet.taxonomy.moves import affine, draw, mirror, rotation, wrapped_shift
-from gaugenet.taxonomy.row import Configuration, Row
 
 PLANE, SPACE = Euclidean(2), Euclidean(3)
 
@@ -124,10 +124,10 @@ def shells(points: Tensor) -> Configuration:
 
 TURN = affine("rotation by 40° and shift", rotation(40), 0.3)
 QUARTER = affine("rotation by 90° and shift", rotation(90), 0.3)
-MIRROR = affine("reflection", mirror(0, 2))
+MIRROR = affine("reflection of x", mirror(0, 2))
 SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
 TURN_3D = affine("rotation and shift", SOME_ROTATION, 0.3)
-MIRROR_3D = affine("reflection", mirror(0, 3))
+MIRROR_3D = affine("reflection of x", mirror(0, 3))
 STRETCH = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.3], dtype=torch.float64)))
 STRETCH_3D = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64)))
 ABOUT_Z = affine("rotation by 90° about z and shift", rotation(90, d=3), 0.3)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.geometry import Icosphere, Manifold, icosahedral_rotation
-from gaugenet.taxonomy.row import Move
+from gaugenet.taxonomy.entry import Move
 
 POLES = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
 

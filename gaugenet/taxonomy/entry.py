@@ -38,8 +38,8 @@ class Row:
     Attributes:
         name: unique, in lower case.
         manifold, group, symmetry, representations: as the table shows them; the global symmetry is the group of
-            isometries that preserve the G-structure.
-        configure: points `(N, D)` to a domain and a layer on it, at most 15 lines.
+            isometries (with S also dilations) that preserve the G-structure.
+        configure: points `(N, D)` to a domain and a layer on it, at most 15 lines. A lattice brings its own points.
         points: `(N, D)`, float64: some to configure it with.
         keeps: one of the symmetries.
         breaks: a map of the space to itself that is none.

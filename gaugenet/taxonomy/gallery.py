@@ -1,0 +1,63 @@
+"""The page docs/taxonomy.md, written from the rows."""
+
+from __future__ import annotations
+
+import inspect
+
+from gaugenet.taxonomy.entry import MissingRow, Row, markdown_table
+
+HEAD = """\
+# The taxonomy of coordinate independent CNNs
+
+A convolution on a manifold is decided by three things: the manifold M, the structure group G (between which frames no
+difference is made), and the representations that features turn by. Which global symmetry the network has follows: the
+isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through the
+taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
+translations, S scaling, R a reflection, {e} the trivial group.
+
+Every row links to a configuration that runs, and names two maps of its space to itself: one that every network of this
+kind commutes with (to rounding, 1e-14 in float64), and one that it does not commute with. Both are tested.
+
+"""
+
+USE = """
+## Running a row
+
+```python
+from gaugenet.taxonomy import row, symmetry_error
+
+entry = row("sphere_rotations")
+domain, layer = entry.configure(entry.points())  # points to a domain and a layer on it
+
+assert symmetry_error(entry, entry.keeps) < 1e-11  # a rotation of the sphere
+assert symmetry_error(entry, entry.breaks) > 1e-3  # a reflection: kernels of SO(2) know left from right
+```
+
+`symmetry_error` builds a network from scalars to scalars around the layer, with random weights, and compares its output
+before and after values ride along with their points. It takes any map of yours:
+
+```python
+import torch
+from gaugenet.taxonomy import Move
+
+half_turn = Move("half a turn about z", lambda p: p * torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
+assert symmetry_error(row("sphere_polar"), half_turn) < 1e-11
+```
+
+## The configurations
+
+`Configuration` is the pair of domain and layer. Points are drawn on the manifold (`entry.points()`); lattices (pixels,
+icosahedron) bring their own.
+"""
+
+
+def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
+    """The table, how to run a row, and the source of every configuration."""
+    parts = [HEAD, markdown_table(rows, missing), USE]
+    for entry in rows:
+        parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
+        parts.append(f"\n<!-- not run -->\n```python\n{inspect.getsource(entry.configure)}```\n")
+    return "".join(parts)
+
+
+__all__ = ["markdown_page"]

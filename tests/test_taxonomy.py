@@ -1,0 +1,76 @@
+"""Every row of the taxonomy has the symmetry that it says, not another one; the page says what the entries say."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+
+from gaugenet.taxonomy import MISSING, ROWS, Move, ScalarNetwork, page, row, symmetry_error, table
+from gaugenet.taxonomy.entry import images
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "taxonomy.md"
+EXACT = 1e-11
+"""Above the table's 1e-12: logarithms of moved points are rounded, and the mesh tracer's are."""
+
+BROKEN = 1e-3
+"""Rounding is ten orders of magnitude below."""
+
+every_row = pytest.mark.parametrize("entry", ROWS, ids=lambda r: r.name)
+
+
+@every_row
+def test_the_symmetry_holds_and_the_control_fails(entry):
+    assert symmetry_error(entry, entry.keeps) < EXACT
+    assert symmetry_error(entry, entry.breaks) > BROKEN
+
+
+@every_row
+def test_configurations_are_short(entry):
+    assert len(inspect.getsource(entry.configure).splitlines()) <= 15
+
+
+def test_symmetries_move_something():
+    """The identity would pass, so no row may have it; and no network may ignore its neighbours."""
+    for entry in ROWS:
+        points = entry.points()
+        for move in (entry.keeps, entry.breaks):
+            assert (move.map(points) - points).abs().max() > 0.1, (entry.name, move.text)
+
+
+def test_networks_look_at_neighbours():
+    entry = row("sphere_rotations")
+    domain, layer = entry.configure(entry.points())
+    network = ScalarNetwork(layer).double()
+    x = torch.zeros(len(entry.points()), 2, dtype=torch.float64)
+    x[3] = 1
+    seen = (network(x, domain) - network(torch.zeros_like(x), domain)).abs().amax(1) > 1e-9
+    neighbours = domain.edge_index[1][domain.edge_index[0] == 3]
+    assert seen[neighbours].all()
+    assert not seen.all()
+
+
+def test_lattices_must_be_mapped_to_themselves():
+    entry = row("pixels")
+    with pytest.raises(ValueError, match="take these points to themselves"):
+        symmetry_error(entry, Move("half a pixel", lambda p: p + 0.5))
+    points = entry.points()
+    assert torch.equal(images(points, points.flip(0)), torch.arange(len(points)).flip(0))
+
+
+def test_names_are_unique_and_unknown_ones_are_told():
+    assert len({entry.name for entry in ROWS}) == len(ROWS)
+    with pytest.raises(ValueError, match="one of pixels, volume"):
+        row("sausage")
+
+
+def test_missing_rows_stand_in_the_table_with_their_reason():
+    assert table().count("**missing**") == len(MISSING) > 0
+    assert all(m.reason in table() for m in MISSING)
+
+
+def test_the_page_and_the_entries_agree():
+    """If not: `python -m gaugenet.taxonomy > docs/taxonomy.md`."""
+    assert PAGE.read_text(encoding="utf-8") == page()
