@@ -19,6 +19,13 @@ PUBLIC = {
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
         data geometry groups kernels models nn tasks testing viz
     """,
+    "gaugenet.geometry": """
+        ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
+        IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace Manifold ManifoldError MeshError Minkowski
+        MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
+        SurfaceOfRevolution TriangleMesh cross_field from_charts from_embedding from_metric from_object
+        icosahedral_rotation icosahedral_rotations
+    """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup MatrixGroup O2 O3 Polyhedral
         Reflection Representation Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name
