@@ -17,7 +17,7 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
-        data geometry groups kernels models nn tasks testing viz
+        data geometry groups kernels models nn tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
