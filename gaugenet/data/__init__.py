@@ -14,6 +14,7 @@ from gaugenet.data.features import (
     ShapeOperator,
     TangentAxes,
     TangentGradient,
+    Valence,
 )
 from gaugenet.data.folder import LabelledMeshFolder
 from gaugenet.data.happi import Happi20Files
@@ -79,6 +80,7 @@ __all__ = [
     "TangentGradient",
     "TimeSplit",
     "UsableMesh",
+    "Valence",
     "WaveKernelSignature",
     "add_targets",
     "face_to_vertex_distribution",

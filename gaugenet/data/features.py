@@ -189,6 +189,33 @@ class ShapeOperator(InputFeature):
         return f"ShapeOperator(squash={self.squash})"
 
 
+class Valence(InputFeature):
+    """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
+
+    Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
+    vertices apart on meshes that share one connectivity, such as registrations of a template, and misleads elsewhere.
+
+    Args:
+        low: smallest number told apart.
+        high: largest one.
+    """
+
+    def __init__(self, *, low: int = 4, high: int = 8) -> None:
+        if not 0 <= low < high:
+            raise ValueError(f"Expected 0 <= `low` < `high`, got {low} and {high}.")
+        self.low = low
+        self.high = high
+        self.fields = (("0", high - low + 1),)
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices numbers"]:
+        mesh = mesh_of(graph)
+        count = torch.from_numpy(np.bincount(mesh.edges.ravel(), minlength=len(mesh.vertices))).to(graph.pos.device)
+        return torch.nn.functional.one_hot(count.clamp(self.low, self.high) - self.low, self.fields[0][1]).to(graph.pos)
+
+    def __repr__(self) -> str:
+        return f"Valence(low={self.low}, high={self.high})"
+
+
 class TangentGradient(InputFeature):
     """Gradient of a scalar feature, one tangent vector a channel, per length of the square root of the area.
 
