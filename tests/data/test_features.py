@@ -127,7 +127,8 @@ def test_valence_counts_the_edges_at_a_vertex():
     sphere = icosphere(2)  # twelve vertices of five edges, all others of six
     assert Valence().compute(simple_graph(sphere)).sum(0).tolist() == [0, 12, len(sphere.vertices) - 12, 0, 0]
     sheet = Valence(low=3, high=5).compute(simple_graph(grid(6, 5)))  # more than five count as five
-    assert sheet.sum(1).eq(1).all() and sheet.sum(0)[0] < sheet.sum(0)[2]
+    assert sheet.sum(1).eq(1).all()
+    assert sheet.sum(0)[0] < sheet.sum(0)[2]
     with pytest.raises(ValueError, match="`low` < `high`"):
         Valence(low=5, high=5)
 
