@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gaugenet.geometry import Icosphere, icosahedral_rotations
 from gaugenet.geometry.icosahedron import HexagonalStencil
@@ -268,6 +269,45 @@ def test_precisions(dtype):
     x = field(conv.in_type, sphere)
     expected = conv(x, sphere)
     assert relative(copy.deepcopy(conv).to(dtype)(x.to(dtype), sphere).double(), expected) < TOL[dtype]
+
+
+class Operands(TorchDispatchMode):
+    """The precisions of all floating-point tensors that the operators of the engine are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtypes: dict[str, set[torch.dtype]] = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.namespace == "gaugenet":
+            given = {t.dtype for t in args if isinstance(t, torch.Tensor) and t.is_floating_point()}
+            self.dtypes.setdefault(function._opname, set()).update(given)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("strided", [False, True])
+def test_autocast_runs_all_three_convolutions_in_bfloat16(strided):
+    """Forward, gradient of the features, gradient of the kernel; parameters keep float32, and the answer is right."""
+    sphere, conv = Icosphere(3), layer(C6, MIXED, "2xregular")
+    domain = sphere.strided() if strided else sphere
+    x = sphere.to_charts(field(conv.in_type, sphere).T[None]).requires_grad_()
+    weight = (
+        torch.randn_like(conv(x, domain)) * domain.out.to_charts(torch.ones(1, 1, domain.out.num_vertices)).double()
+    )
+
+    def gradients(conv, x) -> list[torch.Tensor]:
+        return list(torch.autograd.grad((conv(x, domain) * weight.to(x)).sum(), [x, *conv.parameters()]))
+
+    expected = gradients(conv, x)
+    single, narrow = copy.deepcopy(conv).float(), x.detach().float().requires_grad_()
+    with Operands() as operands, torch.autocast("cpu", torch.bfloat16):
+        found = gradients(single, narrow)
+    assert operands.dtypes == {"chart_conv": {torch.bfloat16}, "chart_conv_backward": {torch.bfloat16}}
+    for got, exact in zip(found, expected, strict=True):
+        assert got.dtype == torch.float32
+        assert relative(got.double(), exact) < TOL[torch.bfloat16]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv(x, domain).dtype == torch.float64, "as in `conv2d`, autocast leaves double precision alone"
 
 
 def test_compiles_without_a_break():

@@ -27,12 +27,21 @@ def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Fl
     if layer.groups > 1:
         raise ValueError(f"An icosphere takes no channel groups, got groups={layer.groups}: use its `gauge_graph`.")
     kernel, bias = layer.sampled(HexagonalStencil(sphere.neighborhood))
-    kernel, bias = kernel.to(x.dtype), None if bias is None else bias.to(x.dtype)
     edges = _edges(sphere.level, sphere.neighborhood, sphere.stride, x.device)
-    sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
-    x_charts = as_charts(x, sphere)
-    charts = chart_conv(x_charts, kernel, bias, sides, edges.source, edges.target, edges.counts, sphere.stride)
+    with torch.autocast(x.device.type, enabled=False):
+        sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
+    dtype = _dtype_of_products(x)
+    tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, sphere), kernel, bias, sides))
+    charts = chart_conv(*tensors, edges.source, edges.target, edges.counts, sphere.stride)
     return charts if x.dim() == 4 else from_charts(charts, x.dim(), sphere.out)
+
+
+def _dtype_of_products(x: Tensor) -> torch.dtype:
+    """Under autocast its precision, as in `conv2d`; the operator itself gets tensors of one precision."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(kind)
+    return x.dtype
 
 
 def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels rows columns"]:
