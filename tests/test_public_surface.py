@@ -27,9 +27,9 @@ PUBLIC = {
         icosahedral_rotation icosahedral_rotations
     """,
     "gaugenet.groups": """
-        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup MatrixGroup O2 O3 Polyhedral
-        Reflection Representation Restricted SO2 SO3 StructureGroup TensorProduct Trivial clebsch_gordan group_from_name
-        intertwiners spherical_harmonics
+        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
+        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 Scaling SpecialLinear StructureGroup
+        TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit FrequencyBasis GaussianRings HarmonicBasis KernelBasis KernelSpace RadialBasis Rings

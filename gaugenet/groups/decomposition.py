@@ -37,6 +37,11 @@ class Decomposition:
 @lru_cache(maxsize=1024)
 def decompose(rho: Representation, max_order: int | None = None) -> Decomposition:
     """`rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho, see `Representation.decompose`."""
+    if not rho.group.compact:
+        raise ValueError(
+            f"{rho.group.name} is not compact: there is no orthogonal basis in which {rho!r} splits into irreps. Name "
+            "the representations that you need, e.g. tensor products `(1⊗1)`."
+        )
     if rho.order is not None and (max_order is None or rho.order <= max_order):
         return Decomposition([rho], torch.eye(rho.dim, dtype=torch.float64))
     irreps: list[Representation] = []

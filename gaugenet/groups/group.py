@@ -31,6 +31,8 @@ class StructureGroup(ABC):
     name: str
     orientation_preserving: bool
     """Whether every element has positive determinant."""
+    compact: bool = True
+    """Whether the group has a Haar measure of finite volume: then representations are orthogonal in some basis."""
     known_orders: float = math.inf
     """Up to which order irreps cost nothing to find."""
 
@@ -114,15 +116,21 @@ class StructureGroup(ABC):
 
     def sphere(self, max_order: int) -> Representation:
         """Band-limited functions on the unit sphere of R^2 or R^3, see `groups.functions.SphereFunctions`."""
+        self._need_compact("functions on the sphere of directions")
         from gaugenet.groups.functions import SphereFunctions
 
         return SphereFunctions(self, max_order)
 
     def fourier(self, max_order: int) -> Representation:
         """Band-limited functions on the group, see `groups.functions.GroupFunctions`."""
+        self._need_compact("band-limited functions on it")
         from gaugenet.groups.functions import GroupFunctions
 
         return GroupFunctions(self, max_order)
+
+    def _need_compact(self, what: str) -> None:
+        if not self.compact:
+            raise ValueError(f"{self.name} is not compact: it has no representation on {what}.")
 
     def quotient(self, subgroup: StructureGroup) -> Representation:
         """Functions on G / H, permuted by left multiplication; H of finite index."""

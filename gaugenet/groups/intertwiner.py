@@ -33,7 +33,8 @@ def intertwiners(source: Representation, target: Representation) -> Float[Tensor
 
         found = by_structure(source, target)
         if found is None:
-            large = source.dim * target.dim > MANY_UNKNOWNS and source.is_orthogonal and target.is_orthogonal
+            large = source.dim * target.dim > MANY_UNKNOWNS and source.group.compact
+            large = large and source.is_orthogonal and target.is_orthogonal
             found = (averaged_intertwiners if large else solve_intertwiners)(source, target)
         _INTERTWINERS[key] = found
     return _INTERTWINERS[key]

@@ -32,6 +32,8 @@ def by_structure(source: Representation, target: Representation) -> Tensor | Non
         return _into_induced(source, target)
     if isinstance(source, Induced):
         return _from_induced(source, target)
+    if not source.group.compact:
+        return None  # what follows is about irreps, in which the others need not split
     if isinstance(source, TensorProduct):
         return _from_product(source, target)
     if isinstance(target, TensorProduct) and source.is_orthogonal and target.is_orthogonal:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from gaugenet.groups.group import StructureGroup
 from gaugenet.groups.names import split_name
 
-KNOWN = "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det)"
+KNOWN = (
+    "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det), O(1,3), "
+    "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0]"
+)
 
 
 def group_from_name(name: str, d: int | None = None) -> StructureGroup:
@@ -15,7 +19,7 @@ def group_from_name(name: str, d: int | None = None) -> StructureGroup:
 
     Args:
         name: the `name` of a group. That of a `MatrixGroup` is known from the moment on when the group has been made.
-        d: dimension of the space, for groups that exist in several (`Trivial` and `Reflection`); default 2.
+        d: dimension of the space, for groups that exist in several (`Trivial`, `Reflection`, scaling); default 2.
 
     Raises:
         ValueError: any other name.
@@ -47,9 +51,25 @@ def _from_name(name: str, d: int) -> StructureGroup:
     families = {"C": groups.Cyclic, "D": groups.Dihedral}
     if family in families and n.isdigit() and int(n) > 0:
         return families[family](int(n))
+    found = _not_compact(name, d)
+    if found is not None:
+        return found
     head, arguments = split_name(name)
     if head == "Axial" and len(arguments) == 2:
         return groups.Axial(_from_name(arguments[0], 2), third=arguments[1])
     raise ValueError(
         f"Unknown structure group {name!r}: expected one of {KNOWN} or a `MatrixGroup` that has been made before."
     )
+
+
+def _not_compact(name: str, d: int) -> StructureGroup | None:
+    from gaugenet import groups
+
+    if match := re.fullmatch(r"(O|SO|SO\+)\(([1-9]\d*),([1-9]\d*)\)", name):
+        return groups.PseudoOrthogonal(int(match[2]), int(match[3]), part=match[1])
+    if match := re.fullmatch(r"(GL|SL)\(([2-9]|[1-9]\d+)\)", name):
+        return {"GL": groups.GeneralLinear, "SL": groups.SpecialLinear}[match[1]](int(match[2]))
+    if match := re.fullmatch(r"(?:(.+)×)?S\[([\d.]+)\]", name):
+        rotations = None if match[1] is None else _from_name(match[1], d)
+        return groups.Scaling(d if rotations is None else rotations.d, period=float(match[2]), rotations=rotations)
+    return None
