@@ -3,6 +3,8 @@
 from gaugenet.kernels.aligned import AlignedBasis
 from gaugenet.kernels.band_limit import BandLimit, band_limit
 from gaugenet.kernels.basis import KernelBasis
+from gaugenet.kernels.covariant_space import CovariantKernelSpace, kernel_space
+from gaugenet.kernels.covariants import Covariant, covariants
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.kernel_space import KernelSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
@@ -10,6 +12,8 @@ from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 __all__ = [
     "AlignedBasis",
     "BandLimit",
+    "Covariant",
+    "CovariantKernelSpace",
     "FrequencyBasis",
     "GaussianRings",
     "HarmonicBasis",
@@ -18,4 +22,6 @@ __all__ = [
     "RadialBasis",
     "Rings",
     "band_limit",
+    "covariants",
+    "kernel_space",
 ]

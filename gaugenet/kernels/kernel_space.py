@@ -95,8 +95,8 @@ class KernelSpace:
                 "restrict the larger one."
             )
         self.in_type, self.out_type = in_type, out_type
-        self.radial = rings if isinstance(rings, RadialBasis) else Rings(rings)
         self.group = in_type.group
+        self.radial = self._radial(rings)
         blocks = in_type.blocks + out_type.blocks
         irreducible = all(b.representation.is_irreducible for b in blocks)
         self.aligned = max_frequency is None and irreducible and self.group in (SO2(), O2())
@@ -113,6 +113,9 @@ class KernelSpace:
         self._turns = [_rotation_parts(b.representation) for b in out_type.blocks] if self.aligned else []
 
     # --- which kernels ----------------------------------------------------------------------------------------------
+
+    def _radial(self, rings: int | RadialBasis) -> RadialBasis:
+        return rings if isinstance(rings, RadialBasis) else Rings(rings)
 
     def _max_frequency(self, requested: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
         """One number, one for each ring, or `None` where the irreps decide."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gaugenet.geometry.stencil import Stencil
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.groups.group import positive
-from gaugenet.kernels import KernelSpace
+from gaugenet.kernels import kernel_space
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines
 from gaugenet.nn.channel_groups import GroupedLinear, by_group, part_of
@@ -24,7 +24,8 @@ class GaugeConv(nn.Module):
     r"""out(p) = K_self x(p) + sum over edges q -> p of w_e K(log_map_e / radius) rho_in(transporter_e) x(q) + b.
 
     K is a G-steerable kernel, K_self an intertwiner, b a bias in the invariant part
-    (:cite:`weiler2021coordinate`, Eq. 4.29; kernels: `KernelSpace`).
+    (:cite:`weiler2021coordinate`, Eq. 4.29; kernels: `KernelSpace`, of groups that are not compact
+    `CovariantKernelSpace`).
 
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` of N points -> `(N, out_type.size)`.
@@ -63,7 +64,7 @@ class GaugeConv(nn.Module):
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_type, self.out_type, self.groups = in_type, out_type, positive("groups", groups)
         in_part, out_part = part_of(in_type, groups, "in_type"), part_of(out_type, groups, "out_type")
-        self.kernels = KernelSpace(in_part, out_part, rings=rings, max_frequency=max_frequency)
+        self.kernels = kernel_space(in_part, out_part, rings=rings, max_frequency=max_frequency)
         self.weight = nn.Parameter(torch.empty(groups * self.kernels.num_weights, **factory))
         self.self_interaction: EquivariantLinear | GroupedLinear | None = None
         if self_interaction and groups == 1:

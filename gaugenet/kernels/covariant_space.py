@@ -1,0 +1,204 @@
+"""CovariantKernelSpace: steerable kernels of groups that are not compact, from covariants of the tangent vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from numbers import Integral
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups import FieldType, Representation, Scaling, StructureGroup, TensorGroup
+from gaugenet.groups.group import positive
+from gaugenet.kernels.basis import Table
+from gaugenet.kernels.covariants import Covariant, Key, covariant, covariants
+from gaugenet.kernels.harmonic import FrequencyBasis
+from gaugenet.kernels.kernel_space import KernelSpace, Pair
+from gaugenet.kernels.radial import RadialBasis
+
+
+class Squares(RadialBasis):
+    """Gaussians of <v, v>, the only invariant of a vector under O(p, q); centres spread over (-1, 1), width 1 / count.
+
+    Large squares of either sign are faded out, but not the light cone, where vectors of any size have square 0.
+    """
+
+    def __init__(self, count: int, group: StructureGroup) -> None:
+        self.count, self.group = positive("rings", count), group
+
+    def __call__(self, r: Float[Tensor, "*points"]) -> Float[Tensor, "*points rings"]:
+        centres = (2 * torch.arange(self.count, dtype=r.dtype, device=r.device) + 1) / self.count - 1
+        return torch.exp(-0.5 * ((r.unsqueeze(-1) - centres) * self.count).square())
+
+    def __repr__(self) -> str:
+        return f"Squares({self.count}, {self.group})"
+
+
+class One(RadialBasis):
+    """The constant: where no function of a vector but constants is invariant."""
+
+    count = 1
+
+    def __init__(self, group: StructureGroup) -> None:
+        self.group = group
+
+    def __call__(self, r: Float[Tensor, "*points"]) -> Float[Tensor, "*points 1"]:
+        return torch.ones_like(r).unsqueeze(-1)
+
+    def __repr__(self) -> str:
+        return f"One({self.group})"
+
+
+class CovariantBasis(FrequencyBasis):
+    """`B(v) = sum_i h_i(v) A_i` for one covariant h and every intertwiner A in Hom_G(h x rho_in, rho_out)."""
+
+    def __init__(self, rho_in: Representation, rho_out: Representation, key: Key) -> None:
+        self.rho_in, self.rho_out = rho_in, rho_out
+        self.covariant: Covariant = covariant(rho_in.group, key)
+        self.frequency = key  # type: ignore[assignment]
+        self.harmonic = self.covariant.representation
+        self.coefficients = Table(self._solve)
+
+    def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
+        """The basis at any vectors, not only at unit vectors."""
+        h = self.covariant(direction)
+        return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
+
+    def __reduce__(self):
+        return _basis, (self.rho_in, self.rho_out, self.frequency)
+
+
+class CovariantKernelSpace(KernelSpace):
+    r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` for O(p, q), GL(d), SL(d) and scalings.
+
+    K(v) = sum of phi_k(<v, v>) A(h(v)), where h are the covariants of the group (see `covariants`), A intertwiners, and
+    phi_k functions of the only invariant, the square, which O(p, q) alone has. So
+
+    - of O(p, q): every equivariant polynomial of v, times functions of <v, v>;
+    - of GL(d) and SL(d): every equivariant polynomial;
+    - of scaling: waves in log |v|. No kernel of compact support is invariant under scaling: these have none.
+
+    None of them has compact support, so a neighbourhood that is cut off in one frame is another one in the next.
+    Equivariance is exact under changes of frames on given edges; under a symmetry of the space it is where that maps
+    neighbourhoods to neighbourhoods, e.g. if all points are neighbours of each other. Quadrature weights are ratios of
+    volumes, which no change of frame touches, so there is no factor 1 / \|det g\| here.
+
+    Args:
+        in_type, out_type: field types of one group.
+        rings: number of the functions of <v, v>; groups without that invariant have one, the constant.
+        max_frequency: highest degree of the polynomials, by default the sum of the highest ranks of both types, which
+            is all of them; for scalings the highest frequency of the direction, 2 by default.
+
+    Raises:
+        ValueError: types of two groups; field types between which there is no such kernel.
+    """
+
+    def _radial(self, rings: int | RadialBasis) -> RadialBasis:
+        if isinstance(rings, RadialBasis) and not isinstance(rings, (Squares, One)):
+            raise ValueError(
+                f"Expected `rings` to be a number for {self.group.name}, got {rings}: lengths depend on it."
+            )
+        if isinstance(rings, RadialBasis):
+            return rings
+        return One(self.group) if self._metric is None else Squares(rings, self.group)
+
+    @property
+    def _metric(self) -> Tensor | None:
+        return self.group.metric if isinstance(self.group, TensorGroup) else None
+
+    def _max_frequency(self, requested: int | Sequence[int] | None) -> int:
+        if requested is None:
+            return 2 if isinstance(self.group, Scaling) else sum(_highest(t) for t in (self.in_type, self.out_type))
+        if not isinstance(requested, Integral) or requested < 0:
+            raise ValueError(f"Expected `max_frequency` to be a number of at least 0, got {requested}.")
+        return int(requested)
+
+    def _harmonic_pairs(self) -> Iterator[Pair]:
+        start, rings = 0, tuple(range(self.radial.count))
+        found = covariants(self.group, self.max_frequency, self._scale_limit())  # type: ignore[arg-type]
+        for target in self.out_type.blocks:
+            for source in self.in_type.blocks:
+                for h in found:
+                    pair = Pair(
+                        source, target, _basis(source.representation, target.representation, h.key), rings, start
+                    )
+                    if pair.basis.dim:
+                        start = pair.stop
+                        yield pair
+
+    def _scale_limit(self) -> int:
+        if not isinstance(self.group, Scaling):
+            return 0
+        unit = 2 * math.pi / math.log(self.group.period)
+        return sum(
+            math.ceil(_highest_speed(t, self.group.identity()[None]) / unit - 1e-6)
+            for t in (self.in_type, self.out_type)
+        )
+
+    def evaluate(
+        self, weight: Float[Tensor, "weights"], v: Float[Tensor, "*points d"]
+    ) -> Float[Tensor, "*points out in"]:
+        """K(v), for v in units of the radius: the definition that every engine must agree with."""
+        phi = self._invariant_functions(v)
+        full = v.new_zeros(*v.shape[:-1], self.out_type.size, self.in_type.size)
+        for p in self.pairs:
+            part = torch.einsum("...k,...boi,kbuv->...ouiv", phi, p.basis.sample(v), p.weight(weight).to(v))
+            full[..., p.target.slice, p.source.slice] += part.flatten(-4, -3).flatten(-2, -1)
+        return full
+
+    def _invariant_functions(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points rings"]:
+        metric = self._metric
+        return self.radial(v[..., 0] if metric is None else (v @ metric.to(v) * v).sum(-1))
+
+    def coefficients(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points columns"]:
+        phi = self._invariant_functions(v)
+        parts = [
+            (phi[..., list(rings), None] * covariant(self.group, key)(v)[..., None, :]).flatten(-2)  # type: ignore[arg-type]
+            for key, rings in self.frequencies.items()
+        ]
+        return torch.cat(parts, -1) if parts else phi[..., :0]
+
+    def harmonic_dim(self, j: Any) -> int:
+        """Number of functions of the covariant with key j."""
+        return covariant(self.group, j).representation.dim
+
+
+def kernel_space(
+    in_type: FieldType,
+    out_type: FieldType,
+    *,
+    rings: int | RadialBasis,
+    max_frequency: int | Sequence[int] | None = None,
+) -> KernelSpace:
+    """The kernels between two field types: harmonic ones of compact groups, covariant ones of others."""
+    kind = KernelSpace if in_type.group.compact else CovariantKernelSpace
+    return kind(in_type, out_type, rings=rings, max_frequency=max_frequency)
+
+
+def _highest(field_type: FieldType) -> int:
+    """The highest rank of its tensors: the fastest that a generator of the group moves them, relative to vectors."""
+    return math.ceil(_highest_speed(field_type, field_type.group.lie_algebra()) - 1e-6)
+
+
+def _highest_speed(field_type: FieldType, algebra: Float[Tensor, "count d d"]) -> float:
+    return max(
+        (
+            float(torch.linalg.eigvals(b.representation.derivative(x)).abs().max())
+            for b in field_type.blocks
+            for x in algebra
+        ),
+        default=0.0,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _basis(rho_in: Representation, rho_out: Representation, key: Key) -> CovariantBasis:
+    """The kernels of one covariant, solved once."""
+    return CovariantBasis(rho_in, rho_out, key)
+
+
+__all__ = ["CovariantBasis", "CovariantKernelSpace", "One", "Squares", "kernel_space"]
