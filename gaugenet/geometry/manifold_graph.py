@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.manifold import Manifold, ManifoldError, tangent_axes
-from gaugenet.geometry.structure import GStructure, check_topology
+from gaugenet.geometry.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
 EDGES_AT_ONCE = 1 << 15
@@ -37,8 +37,13 @@ class Frames:
 
     @property
     def stretch(self) -> Float[Tensor, "points"]:
-        """The longest that a vector of unit coefficients can be: one in orthonormal frames."""
-        return torch.linalg.eigvalsh(self.gram.detach()).abs().amax(-1).sqrt()
+        """The longest that a vector of unit coefficients can be: one in orthonormal frames.
+
+        Lengths are those of the metric; of an indefinite one, which bounds nothing, those of the coordinates.
+        """
+        eigenvalues = torch.linalg.eigvalsh(self.gram.detach())
+        longest = torch.linalg.matrix_norm(self.frame.detach(), 2)
+        return torch.where(eigenvalues[:, 0] > 0, eigenvalues[:, -1].abs().sqrt(), longest)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def manifold_gauge_graph(
     if check:
         from gaugenet.geometry.manifold_check import verify
 
-        verify(manifold, points, frames, edges, radius, orthonormal=structure.group.order != 1)
+        verify(manifold, points, frames, edges, radius, orthonormal=needs_orthonormal_frames(structure.group))
     transporter = structure.transporter(points[edges.target], points[edges.source], edges.levi_civita)
     check_transporters(manifold, structure, edges, transporter)
     volume = _mass(manifold, edges, len(points), radius) if mass is None else _checked_mass(mass, len(points))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.geometry.manifold import Manifold, ManifoldError
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups import PseudoOrthogonal, Scaling, StructureGroup
 
 FrameField = Callable[[Tensor], Tensor]
 """Points `(N, D)` to frames `(N, D, d)`, columns tangent."""
@@ -97,7 +97,8 @@ def check_topology(manifold: Manifold, structure: GStructure) -> None:
 
     A group that preserves orientation needs an orientable manifold. A finite group on a closed manifold needs Euler
     characteristic zero (Poincare-Hopf): a field of frames has a vector field in it, a field of crosses or stars has
-    one on a covering. Frames with *named* singular points may exist.
+    one on a covering. So do a finite group with scalings, which can be undone continuously, and O(1, q): the time-like
+    directions form a field of lines. Frames with *named* singular points may exist.
 
     Raises:
         ManifoldError: with the obstruction.
@@ -116,12 +117,24 @@ def check_topology(manifold: Manifold, structure: GStructure) -> None:
             "a strip."
         )
     chi = manifold.euler_characteristic
-    if group.order is not None and chi not in (None, 0):
+    if _has_line_field(group) and chi not in (None, 0):
         raise ManifoldError(
             f"{manifold!r} is closed with Euler characteristic {chi}: it has no continuous {group.name}-structure, "
             f"since the indices of the singularities of such frames add up to {chi} (Poincare-Hopf). Use "
             f"SO({manifold.dim}) or O({manifold.dim}), or name the `singular_points` of the frames in a GStructure."
         )
+
+
+def needs_orthonormal_frames(group: StructureGroup) -> bool:
+    """Whether a group says something about inner products: {e}, scalings, SL(d) and GL(d) do not."""
+    return isinstance(group, PseudoOrthogonal) or (group.compact and group.order != 1)
+
+
+def _has_line_field(group: StructureGroup) -> bool:
+    """Whether a covering of a manifold with such a structure has a vector field without zeros."""
+    if isinstance(group, Scaling):
+        return group.rotations.order is not None
+    return group.order is not None or (isinstance(group, PseudoOrthogonal) and 1 in (group.p, group.q))
 
 
 __all__ = ["GStructure"]
