@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn.tables import TableModule, along_channels
+from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -90,6 +90,7 @@ class NormNonlinearity(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        need_orthogonal(field_type, self)
         self.in_type = self.out_type = field_type
         self.activation = activation
         self._function = activation_function(activation)

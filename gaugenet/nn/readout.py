@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.nonlinearity import safe_norm
+from gaugenet.nn.tables import need_orthogonal
 
 
 class _Invariants(nn.Module):
@@ -21,6 +22,7 @@ class _Invariants(nn.Module):
 
     def __init__(self, in_type: FieldType) -> None:
         super().__init__()
+        need_orthogonal(in_type, self)
         self.in_type = in_type
         self.out_type = FieldType(in_type.group, [("trivial", in_type.num_fields)])
 

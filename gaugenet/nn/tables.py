@@ -9,12 +9,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import Representation
+from gaugenet.groups import FieldType, Representation
 
 
 def along_channels(values: Float[Tensor, "channels"], x: Tensor) -> Tensor:
     """One number a channel, shaped so that it broadcasts over the spatial dimensions of `x`, `(N, size, *spatial)`."""
     return values.view(-1, *[1] * (x.dim() - 2))
+
+
+def need_orthogonal(field_type: FieldType, layer: object) -> None:
+    """Raise `ValueError` unless lengths of features are invariant: under groups that are not compact few are."""
+    for b in field_type.blocks:
+        if not (field_type.group.compact or b.representation.is_orthogonal):
+            raise ValueError(
+                f"{type(layer).__name__} needs lengths, which {b.representation!r} changes: use `Gated`, or "
+                "`TensorProductNonlinearity` to scalars, for fields of a group that is not compact."
+            )
 
 
 def equal_irreps_together(
