@@ -116,7 +116,16 @@ class MeshUNet(nn.Module):
             nn.Linear(invariants, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_channels)
         )
 
+    @property
+    def classifier(self) -> nn.Linear:
+        """The last layer, which reads `hidden`."""
+        return self.head[-1]  # type: ignore[return-value]
+
     def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+        return self.classifier(self.hidden(x, graph))
+
+    def hidden(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs hidden"]:
+        """What the last layer reads: invariant features."""
         self.in_type.check(x)
         check_domain(self.in_type, x, graph)
         levels = len(self.down)
@@ -139,7 +148,9 @@ class MeshUNet(nn.Module):
         invariants = self.read(self.norm(x))
         if self.mean is not None:
             invariants = self.mean(invariants, graph)
-        return self.head(invariants)
+        for layer in list(self.head)[:-1]:
+            invariants = layer(invariants)
+        return invariants
 
 
 def _level_types(

@@ -75,7 +75,12 @@ def mean_over_graphs(
     Every mesh counts the same, whatever its resolution. It is also what makes a batch that is spread over several
     processes give the gradient of the same batch in one process: the mean of their means is the mean over all.
     """
-    weight = torch.ones_like(values) if weight is None else weight
-    total = values.new_zeros(num_graphs).index_add(0, batch, values * weight)
-    mass = values.new_zeros(num_graphs).index_add(0, batch, weight)
-    return (total / mass.clamp(min=torch.finfo(values.dtype).tiny)).mean()
+    return (values * graph_shares(torch.ones_like(values) if weight is None else weight, batch, num_graphs)).sum()
+
+
+def graph_shares(
+    weight: Float[Tensor, "items"], batch: Int[Tensor, "items"], num_graphs: int
+) -> Float[Tensor, "items"]:
+    """What each item counts in `mean_over_graphs`: its share of its graph, divided by the number of graphs."""
+    mass = weight.new_zeros(num_graphs).index_add(0, batch, weight)
+    return weight / mass.clamp(min=torch.finfo(weight.dtype).tiny)[batch] / num_graphs

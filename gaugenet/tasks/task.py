@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from gaugenet.tasks.losses import IGNORE, mean_over_graphs, smoothed_nll, soft_nll
+from gaugenet.tasks.linear_cross_entropy import Comparison, linear_cross_entropy
+from gaugenet.tasks.losses import IGNORE, graph_shares, mean_over_graphs, smoothed_nll, soft_nll
 from gaugenet.tasks.options import OptimOptions, TaskError
 from gaugenet.tasks.outputs import Items, item_graph, log_probabilities, vertex_graph, vertex_scores
 from gaugenet.tasks.schedule import learning_rate_factor
@@ -59,17 +60,12 @@ class GaugeTask(LightningModule):
         torch.manual_seed(int(sequence.generate_state(1)[0]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        scores = vertex_scores(self.model, batch)
-        log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
-        if self.options.loss_on == "vertices" and self.items == "face":
-            loss = self._vertex_loss(scores, batch)
-        else:
-            loss = self._loss(log_prob, batch, self.options.smoothing)
-        total = loss.detach()
+        result = self._compared(batch, self.options.smoothing, self.options.loss_on == "vertices")
+        total = result.loss.detach()
         self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
         self._log("train_loss", total, _num_graphs(batch))
-        self._log("train_accuracy", _accuracy(log_prob, batch.y), len(batch.y))
-        return loss
+        self._log("train_accuracy", _share(result.correct, batch.y), len(batch.y))
+        return result.loss
 
     def on_train_epoch_end(self) -> None:
         if self._loss_of_epoch is not None and not torch.isfinite(self._loss_of_epoch):
@@ -82,22 +78,44 @@ class GaugeTask(LightningModule):
     # --- validation ---------------------------------------------------------------------------------------------
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        log_prob = self.log_probabilities(batch)
-        self._log("val_loss", self._loss(log_prob, batch, 0.0), _num_graphs(batch))
+        result = self._compared(batch, 0.0, False)
+        self._log("val_loss", result.loss, _num_graphs(batch))
         labelled = int((batch.y != IGNORE).sum())
         if labelled:
-            self._log("val_accuracy", _accuracy(log_prob, batch.y), labelled)
+            self._log("val_accuracy", _share(result.correct, batch.y), labelled)
 
-    def _loss(self, log_prob: Tensor, batch: Any, smoothing: float) -> Tensor:
-        if len(log_prob) != len(batch.y):
-            raise TaskError(f"Expected one label for each of {len(log_prob)} items ({self.items}), got {len(batch.y)}.")
-        values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
-        weight = (batch.y != IGNORE).to(values.dtype)
-        return mean_over_graphs(values, item_graph(batch, self.items), _num_graphs(batch), weight=weight)
+    def _compared(self, batch: Any, smoothing: float, on_vertices: bool) -> Comparison:
+        """The loss, and which items are labelled correctly."""
+        if self.items == "vertex" and hasattr(self.model, "hidden") and hasattr(self.model, "classifier"):
+            return self._loss_of_classifier(batch, smoothing)
+        scores = vertex_scores(self.model, batch)
+        log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
+        self._check_labels(log_prob, batch)
+        if on_vertices and self.items == "face":
+            loss = self._vertex_loss(scores, batch, smoothing)
+        else:
+            values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
+            loss = (values * self._shares(batch, values.dtype)).sum()
+        return Comparison(loss, log_prob.detach().argmax(dim=1) == batch.y)
 
-    def _vertex_loss(self, scores: Tensor, batch: Any) -> Tensor:
-        """Cross entropy at each vertex against the shares of the classes around it, smoothed."""
-        s, target = self.options.smoothing, batch.y_soft.to(scores.dtype)
+    def _loss_of_classifier(self, batch: Any, smoothing: float) -> Comparison:
+        """The same without storing the scores, of which there may be thousands a vertex."""
+        hidden, last = self.model.hidden(batch.x, batch), self.model.classifier  # type: ignore[operator]
+        self._check_labels(hidden, batch)
+        shares = self._shares(batch, torch.promote_types(hidden.dtype, torch.float32))
+        return linear_cross_entropy(hidden, last.weight, last.bias, batch.y, shares, smoothing=smoothing)
+
+    def _check_labels(self, rows: Tensor, batch: Any) -> None:
+        if len(rows) != len(batch.y):
+            raise TaskError(f"Expected one label for each of {len(rows)} items ({self.items}), got {len(batch.y)}.")
+
+    def _shares(self, batch: Any, dtype: torch.dtype) -> Float[Tensor, "items"]:
+        """What each item counts in the loss; nothing without a label."""
+        return graph_shares((batch.y != IGNORE).to(dtype), item_graph(batch, self.items), _num_graphs(batch))
+
+    def _vertex_loss(self, scores: Tensor, batch: Any, s: float) -> Tensor:
+        """Cross entropy at each vertex against the shares of the classes around it, smoothed by s."""
+        target = batch.y_soft.to(scores.dtype)
         labelled = target.sum(dim=1, keepdim=True)
         target = (1 - s) * target + s * labelled / scores.shape[1]
         values = soft_nll(torch.log_softmax(scores, dim=1), target)
@@ -130,7 +148,7 @@ def _num_graphs(batch: Any) -> int:
     return int(getattr(batch, "num_graphs", 1))
 
 
-def _accuracy(log_prob: Float[Tensor, "items classes"], target: Int[Tensor, "items"]) -> Float[Tensor, ""]:
+def _share(correct: Bool[Tensor, "items"], target: Int[Tensor, "items"]) -> Float[Tensor, ""]:
+    """Of the labelled items."""
     labelled = target != IGNORE
-    correct = (log_prob.detach().argmax(dim=1) == target) & labelled
-    return correct.sum() / labelled.sum().clamp(min=1)
+    return (correct & labelled).sum() / labelled.sum().clamp(min=1)
