@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.groups import FieldType
+from gaugenet.nn.channel_statistics import channel_affine, channel_moments
 from gaugenet.nn.normalization import FieldBatchNorm
-from gaugenet.nn.tables import along_channels
 
 
 class ChartBatchNorm(FieldBatchNorm):
@@ -45,12 +45,10 @@ class ChartBatchNorm(FieldBatchNorm):
         if not self.training:
             return super().forward(x)
         self.in_type.check(x)
-        used = (x.shape[2] - 1) * x.shape[3] + 2
-        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        vertices = wide.permute(0, 2, 3, 1).flatten(1, 2)[:, :used]
-        variance, mean = torch.var_mean(vertices, (0, 1), correction=0)
-        scale, shift = self._affine_of(mean, variance, used * len(x))
-        return torch.addcmul(along_channels(shift, x), along_channels(scale, x), wide).to(x.dtype)
+        unused = x.shape[3] - 2
+        mean, variance = channel_moments(x, unused)
+        scale, shift = self._affine_of(mean, variance, len(x) * (x.shape[2] * x.shape[3] - unused))
+        return channel_affine(x, scale.to(mean.dtype), shift.to(mean.dtype))
 
     def _affine_of(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Scale and shift of each channel from its statistics; updates the running ones."""

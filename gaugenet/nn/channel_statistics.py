@@ -1,0 +1,111 @@
+"""Moments of channels, and x -> scale x + shift: few passes over the features, forward and backward.
+
+Features stay in their own precision; sums over bfloat16 and float16 run in float32, see `wide_dtype`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def wide_dtype(x: Tensor) -> torch.dtype:
+    """The precision of sums over `x`, and of numbers that multiply it."""
+    return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
+
+
+@torch.library.custom_op("gaugenet::channel_moments", mutates_args=())
+def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `wide_dtype`.
+
+    Args:
+        x: features, of at least one sample.
+        unused: number of cells, the last of the last row, that do not count.
+    """
+    running = torch.zeros(2, x.shape[1], dtype=wide_dtype(x), device=x.device)
+    mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 1.0)
+    if not unused:
+        return mean, variance
+    left_out = _unused(x, unused).to(mean.dtype)
+    count, all_cells = _count(x, unused), _count(x, 0)
+    centre = (all_cells * mean - left_out.sum((0, 2))) / count
+    squares = all_cells * (variance + (mean - centre).square()) - (left_out - centre[:, None]).square().sum((0, 2))
+    return centre, (squares / count).clamp(min=0)
+
+
+@torch.library.custom_op("gaugenet::channel_moments_backward", mutates_args=())
+def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
+    slope = 2 * of_variance / _count(x, unused)
+    grad = _affine(x, slope, of_mean / _count(x, unused) - slope * mean)
+    _unused(grad, unused).zero_()
+    return grad
+
+
+@torch.library.custom_op("gaugenet::channel_affine", mutates_args=())
+def channel_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
+    return _affine(x, scale, shift)
+
+
+@torch.library.custom_op("gaugenet::channel_affine_backward", mutates_args=())
+def channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    zero, one = torch.zeros_like(scale), torch.ones_like(scale)
+    layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    return torch.ops.aten.native_batch_norm_backward(
+        grad.contiguous(memory_format=layout), x, scale, zero, one, None, None, False, 0.0, [True, True, True]
+    )
+
+
+def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return F.batch_norm(x, torch.zeros_like(scale), torch.ones_like(scale), scale, shift, False, eps=0.0)
+
+
+def _unused(x: Tensor, count: int) -> Float[Tensor, "batch channels count"]:
+    return x[:, :, -1, x.shape[-1] - count :]
+
+
+def _count(x: Tensor, unused: int) -> int:
+    return x.shape[0] * (x.shape[2] * x.shape[3] - unused)
+
+
+@channel_moments.register_fake
+def _(x, unused):
+    return tuple(x.new_empty(x.shape[1], dtype=wide_dtype(x)) for _ in range(2))
+
+
+@channel_moments_backward.register_fake
+def _(of_mean, of_variance, x, mean, unused):
+    return torch.empty_like(x)
+
+
+@channel_affine.register_fake
+def _(x, scale, shift):
+    return torch.empty_like(x)
+
+
+@channel_affine_backward.register_fake
+def _(grad, x, scale):
+    return torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
+
+
+def _keep_moments(ctx, inputs, output):
+    ctx.save_for_backward(inputs[0], output[0])
+    ctx.unused = inputs[1]
+
+
+def _from_moments(ctx, of_mean, of_variance):
+    return channel_moments_backward(of_mean, of_variance, *ctx.saved_tensors, ctx.unused), None
+
+
+def _keep_affine(ctx, inputs, output):
+    ctx.save_for_backward(*inputs[:2])
+
+
+def _from_affine(ctx, grad):
+    return channel_affine_backward(grad, *ctx.saved_tensors)
+
+
+torch.library.register_autograd("gaugenet::channel_moments", _from_moments, setup_context=_keep_moments)
+torch.library.register_autograd("gaugenet::channel_affine", _from_affine, setup_context=_keep_affine)
