@@ -32,20 +32,26 @@ Kind = tuple[int, int, int]
 """(left, right, k)"""
 
 
+FEW = 12
+"""Groups of so many edges at most (those of corners and poles, at every level) are computed all at once."""
+
+
 @dataclass(frozen=True)
 class SideEdges:
-    """Edges sorted by group.
+    """Edges sorted by group: first those of the large groups, then the small groups, the ones at corners last.
 
     Attributes:
-        kinds, counts: of each group.
-        source: cells of the (finer) chart layout.
-        target: cells of the layout of the output.
+        kinds: of each group.
+        counts: edges of each large group.
+        many: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each edge of
+            the large groups, one group after the other.
+        few: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
     """
 
     kinds: tuple[Kind, ...]
     counts: list[int]
-    source: Int[Tensor, "edges"]
-    target: Int[Tensor, "edges"]
+    many: Int[Tensor, "2 edges"]
+    few: Int[Tensor, "3 groups longest"]
 
 
 @lru_cache(maxsize=64)
@@ -59,14 +65,26 @@ def side_edges(level: int, rings: int, stride: int, device: torch.device) -> Sid
         coarse = _coarse_cells(level)
         keep = coarse[target] >= 0
         kind, source, target = kind[keep], source[keep], coarse[target[keep]]
-    order = np.lexsort((target, *kind.T[::-1]))
-    kinds, counts = np.unique(kind, axis=0, return_counts=True)
+    kinds, group, counts = np.unique(kind, axis=0, return_inverse=True, return_counts=True)
+    at_corners = kinds[:, 0] == CORNER
+    small = at_corners | (counts <= FEW)
+    rank = np.lexsort((*kinds.T[::-1], at_corners, small))
+    edges = np.stack([source, target])[:, np.lexsort((target, rank.argsort()[group.ravel()]))]
+    large, small = counts[rank][~small[rank]], counts[rank][small[rank]]
     return SideEdges(
-        tuple((int(left), int(right), int(k)) for left, right, k in kinds),
-        counts.tolist(),
-        torch.from_numpy(source[order]).to(device),
-        torch.from_numpy(target[order]).to(device),
+        tuple((int(left), int(right), int(k)) for left, right, k in kinds[rank]),
+        large.tolist(),
+        torch.from_numpy(edges[:, : large.sum()]).to(device),
+        torch.from_numpy(_padded(edges[:, large.sum() :], small)).to(device),
     )
+
+
+def _padded(edges: Int[ndarray, "2 edges"], counts: Int[ndarray, "groups"]) -> Int[ndarray, "3 groups longest"]:
+    """One row a group; what is missing repeats its last edge, with a 0."""
+    place = np.arange(counts.max(initial=0))
+    last = np.cumsum(counts)[:, None] - 1
+    index = np.minimum(last - counts[:, None] + 1 + place, last)
+    return np.concatenate([edges[:, index], (place < counts[:, None])[None].astype(edges.dtype)])
 
 
 Edges = tuple[ndarray, ndarray, ndarray]

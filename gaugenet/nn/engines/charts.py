@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +31,7 @@ def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Fl
         sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
     dtype = _dtype_of_products(x)
     tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, sphere), kernel, bias, sides))
-    charts = chart_conv(*tensors, edges.source, edges.target, edges.counts, sphere.stride)
+    charts = chart_conv(*tensors, edges.many, edges.few, edges.counts, sphere.stride)
     return charts if x.dim() == 4 else from_charts(charts, x.dim(), sphere.out)
 
 
@@ -88,37 +87,43 @@ def side_matrices(
     kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, edges: SideEdges
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
-    inputs = block_matrices(in_type, kernel.dtype, kernel.device)
-    outputs = block_matrices(out_type, kernel.dtype, kernel.device)
     rings = kernel.shape[-1] // 2
     cells = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
     taps = kernel[:, :, cells[:, 0], cells[:, 1]].permute(2, 0, 1)
-    parts = []
-    for (left, right), kinds in groupby(edges.kinds, key=lambda kind: kind[:2]):
-        matrices = taps[[k for _, _, k in kinds]]
-        if right:
-            matrices = _multiply("ij,gimo->gjmo", matrices.mT, in_type, inputs, right).mT
-        if left == CORNER:
-            matrices = CORNER_SHARE[rings] * _multiply("ji,gimo->gjmo", matrices, out_type, outputs, PROJECT)
-        parts.append(matrices if left in (PLAIN, CORNER) else FACTORS[left] * matrices)
-    return torch.cat(parts)
+    left, right, tap = zip(*edges.kinds)
+    turns = sorted(set(right))
+    choice = taps.new_tensor([turns.index(g) * len(taps) + k for g, k in zip(right, tap)], dtype=torch.long)
+    matrices = _turned(taps, in_type, turns).index_select(0, choice)
+    factors = FACTORS | {CORNER: CORNER_SHARE[rings]}
+    matrices = matrices * matrices.new_tensor([factors[kind] for kind in left])[:, None, None]
+    corners = left.count(CORNER)  # the last groups
+    return torch.cat([matrices[: len(left) - corners], _projected(matrices[len(left) - corners :], out_type)])
 
 
-FACTORS = {SUBTRACT: -1.0, HALF: 0.5}
+FACTORS = {SUBTRACT: -1.0, PLAIN: 1.0, HALF: 0.5}
 
 CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
 """Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
 
 
-def _multiply(
-    equation: str, matrices: Float[Tensor, "groups size columns"], field_type: FieldType, blocks: list[Tensor], g: int
-) -> Float[Tensor, "groups size columns"]:
-    """The representation of an element, or its transpose, times matrices with the rows of a field."""
+def _turned(
+    taps: Float[Tensor, "taps out in"], in_type: FieldType, turns: list[int]
+) -> Float[Tensor, "turns_taps out in"]:
+    """Each of the matrices times the representation of each of the elements."""
     parts = [
-        torch.einsum(equation, rho[g], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1))).flatten(1, 2)
-        for b, rho in zip(field_type.blocks, blocks, strict=True)
+        torch.einsum("koim,gij->gkojm", taps[..., b.slice].unflatten(2, (b.representation.dim, -1)), rho[turns])
+        for b, rho in zip(in_type.blocks, block_matrices(in_type, taps.dtype, taps.device), strict=True)
     ]
-    return torch.cat(parts, 1) if parts else matrices
+    return torch.cat([p.flatten(0, 1).flatten(2) for p in parts], 2) if parts else taps.repeat(len(turns), 1, 1)
+
+
+def _projected(matrices: Float[Tensor, "groups out in"], out_type: FieldType) -> Float[Tensor, "groups out in"]:
+    """The projection on the invariants times each of the matrices."""
+    parts = [
+        torch.einsum("ji,gimc->gjmc", rho[PROJECT], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1)))
+        for b, rho in zip(out_type.blocks, block_matrices(out_type, matrices.dtype, matrices.device), strict=True)
+    ]
+    return torch.cat([p.flatten(1, 2) for p in parts], 1) if parts else matrices
 
 
 @torch.compiler.assume_constant_result
