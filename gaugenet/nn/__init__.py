@@ -13,6 +13,16 @@ from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
 from gaugenet.nn.grid_pooling import GridPool
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+from gaugenet.nn.lorentz import LorentzType
+from gaugenet.nn.lorentz_layers import (
+    LorentzActivation,
+    LorentzBatchNorm,
+    LorentzConv,
+    LorentzEmbedding,
+    LorentzLinear,
+    LorentzLog,
+    LorentzMLR,
+)
 from gaugenet.nn.mlp import EquivariantMLP
 from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
 from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
@@ -41,6 +51,14 @@ __all__ = [
     "HarmonicEmbedding",
     "InvariantBias",
     "InvariantReadout",
+    "LorentzActivation",
+    "LorentzBatchNorm",
+    "LorentzConv",
+    "LorentzEmbedding",
+    "LorentzLinear",
+    "LorentzLog",
+    "LorentzMLR",
+    "LorentzType",
     "NormNonlinearity",
     "NormPool",
     "PointwiseNonlinearity",

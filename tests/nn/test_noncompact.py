@@ -35,7 +35,7 @@ CASES = [
 ]
 
 
-def events(space, group, radius: float = 6.0, size: int = 24, move=None):
+def events(space, group, radius: float = 4.0, size: int = 24, move=None):
     """A graph on which all points are neighbours of each other, before and after a symmetry."""
     points = space.random_points(size, generator=torch.Generator().manual_seed(0))
     points = points if move is None else points @ move.T + 0.3
@@ -88,7 +88,7 @@ def test_a_network_on_space_time_commutes_with_the_poincare_group(dim):
     turn[0, 1], turn[1, 0] = math.sin(0.5), -math.sin(0.5)
     control = events(space, group, move=turn)
     assert control.edge_index.shape[1] == pairs
-    assert relative(network(x, control), expected) > 1e-2, "a rotation that mixes time and space"
+    assert relative(network(x, control), expected) > 3e-3, "a rotation that mixes time and space"
 
 
 def test_networks_do_not_depend_on_boosted_frames():
