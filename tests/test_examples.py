@@ -95,10 +95,15 @@ def test_mobius_mnist_trains_once(tmp_path):
     np.savez(tmp_path / "mnist.npz", **parts)
     options = ["--data", "mnist.npz", "--networks", "scalar", "cnn-parameters", "--digits", "20", "20", "--out", "run"]
     options += ["--epochs", "1", "--device", "cpu"]
-    first, second = (run("mobius_mnist.py", tmp_path, *options).splitlines() for _ in range(2))
-    assert [line.split(",")[0] for line in second] == ["scalar", "cnn-parameters"]
-    assert [line for line in first if "epoch" not in line] == second
-    assert (tmp_path / "run" / "strip.png").read_bytes().startswith(PNG)
+    first = run("mobius_mnist.py", tmp_path, *options)
+    [table] = (tmp_path / "run").glob("*/table.md")
+    assert [line.split("|")[1].strip() for line in table.read_text().splitlines()[2:]] == [
+        "cnn-parameters, centred",
+        "scalar, centred",
+    ]
+    assert run("mobius_mnist.py", tmp_path, *options) == first == table.read_text(), "nothing is trained twice"
+    for picture in ("strip.png", "curves.png"):
+        assert (table.parent / picture).read_bytes().startswith(PNG)
 
 
 def test_spherical_mnist_prints_the_protocol(tmp_path):

@@ -1,6 +1,6 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
-from gaugenet.data.augment import RandomGauge, RandomMirror, RandomRotation, RandomScale
+from gaugenet.data.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.cache import GraphCache
 from gaugenet.data.climate import ClimateFiles, ClimateFrame
 from gaugenet.data.climate_variables import ClimateVariables, find_variables
@@ -37,6 +37,7 @@ from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSampl
 from gaugenet.data.shrec import ShrecClassification
 from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
 from gaugenet.data.spherical_digits import SphericalDigits
+from gaugenet.data.strip_digits import StripDigits
 from gaugenet.data.time_blocks import TimeSplit, split_by_blocks
 from gaugenet.data.usable import UsableMesh, usable_mesh
 from gaugenet.data.vortices import SyntheticWeather
@@ -66,6 +67,7 @@ __all__ = [
     "Positions",
     "Panorama",
     "RandomGauge",
+    "RandomJitter",
     "RandomMirror",
     "RandomRotation",
     "RandomScale",
@@ -74,6 +76,7 @@ __all__ = [
     "ShrecClassification",
     "SphereRegridder",
     "SphericalDigits",
+    "StripDigits",
     "StanfordPanoramas",
     "SyntheticWeather",
     "TangentAxes",

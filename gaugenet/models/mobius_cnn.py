@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class MobiusCNN(nn.Module):
         for k, (a, b) in enumerate(pairwise(types)):
             layers += [StripConv(a, b), StripNonlinearity(b)]
             if k in (1, 3):
-                layers.append(StripPool(b, phase=phase))
+                layers.insert(pooled_at(b, len(layers)), StripPool(b, phase=phase))
         invariants = FieldType(Reflection(), [("trivial", INVARIANTS)])
         self.features = nn.Sequential(*layers, StripConv(types[-1], invariants))
         self.head = classifier(num_classes, dropout)
@@ -90,18 +91,23 @@ class OrdinaryStripCNN(nn.Module):
         for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
             conv.bias.data.zero_()  # type: ignore[union-attr]
-        self.convolutions = nn.ModuleList(convolutions)
+        self.convolutions = nn.ModuleList(convolutions).to(memory_format=torch.channels_last)
         self.head = classifier(num_classes, dropout)
 
     def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:
         for k, conv in enumerate(self.convolutions):
             scalars = FieldType(Reflection(), [("trivial", x.shape[1])])
-            x = conv(F.pad(pad_strip(x, scalars, 2), (0, 0, 2, 2)))
-            if k + 1 < len(self.convolutions):
-                x = F.elu(x)
+            x = F.conv2d(pad_strip(x, scalars, 2), conv.weight, conv.bias, padding=(2, 0))
             if k in (1, 3):
                 x = F.max_pool2d(x, 2)
+            if k + 1 < len(self.convolutions):
+                x = F.elu(x)
         return self.head(x.amax((-2, -1)))
+
+
+def pooled_at(field_type: FieldType, end: int) -> int:
+    """Where pooling stands among `end` layers: ahead of a final ELU, which keeps the order and has less to do then."""
+    return end - all(b.representation.permutation for b in field_type.blocks)
 
 
 def classifier(num_classes: int, dropout: float) -> nn.Sequential:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +21,11 @@ FLIP = -2
 
 def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldType) -> Tensor:
     """rho(s) x seen in the mirror: what the strip looks like from its other side."""
-    matrix = field_type.representation()(field_type.group.elements()[1]).to(x)
-    return torch.einsum("ij,bjhw->bihw", matrix, x.flip(FLIP))
+    parts = []
+    for b in field_type.blocks:
+        components = b.split(x.flip(FLIP)).unbind(1)
+        parts += [components[j] if sign > 0 else -components[j] for j, sign in _mirror(b.representation)]
+    return torch.cat(parts, 1)
 
 
 def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_type: FieldType) -> Tensor:
@@ -42,10 +46,15 @@ def pad_strip(
 ) -> Tensor:
     """`before` and `after` columns from beyond the cut, flipped and turned by rho(s)."""
     after = before if after is None else after
-    if max(before, after) > x.shape[-1]:
-        raise ValueError(f"Expected a strip at least {max(before, after)} pixels long, got {x.shape[-1]}.")
-    left = strip_action(x[..., x.shape[-1] - before :], field_type)
-    return torch.cat([left, x, strip_action(x[..., :after], field_type)], -1)
+    length = x.shape[-1]
+    if max(before, after) > length:
+        raise ValueError(f"Expected a strip at least {max(before, after)} pixels long, got {length}.")
+    if before + after > length:
+        return torch.cat(
+            [strip_action(x[..., length - before :], field_type), x, strip_action(x[..., :after], field_type)], -1
+        )
+    first, middle, last = x.split([after, length - before - after, before], -1)  # its gradient is one copy
+    return torch.cat([strip_action(last, field_type), first, middle, last, strip_action(first, field_type)], -1)
 
 
 class StripConv(TableModule):
@@ -90,21 +99,21 @@ class StripConv(TableModule):
             self.bias.reset_parameters()
 
     def kernel(self) -> Float[Tensor, "out in k k"]:
-        """The kernel in the layout of the features."""
+        """The kernel in the layout of the features, channels last in memory."""
         size = self.kernel_size
         rows: dict[int, list[Tensor]] = {}
         for k, ((target, source), weight) in enumerate(zip(self._pairs, self.weights, strict=True)):
             dims = target.representation.dim, source.representation.dim
             basis = getattr(self, f"_basis_{k}").to(weight).unflatten(1, dims)
-            block = torch.einsum("nuv,noiyx->ouivyx", weight, basis)
-            rows.setdefault(target.start, []).append(block.reshape(target.size, source.size, size, size))
-        return torch.cat([torch.cat(row, 1) for row in rows.values()])
+            block = torch.einsum("nuv,noiyx->ouyxiv", weight, basis)
+            rows.setdefault(target.start, []).append(block.reshape(target.size, size, size, source.size))
+        return torch.cat([torch.cat(row, -1) for row in rows.values()]).movedim(-1, 1)
 
     def forward(self, x: Float[Tensor, "batch in across along"]) -> Float[Tensor, "batch out across along"]:
         self.in_type.check(x)
         half = self.kernel_size // 2
-        out = F.conv2d(pad_strip(x, self.in_type, half), self.kernel().to(x.dtype), padding=(half, 0))
-        return out if self.bias is None else self.bias(out)
+        bias = None if self.bias is None else self.bias.vector().to(x.dtype)
+        return F.conv2d(pad_strip(x, self.in_type, half), self.kernel().to(x.dtype), bias, padding=(half, 0))
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, kernel_size={self.kernel_size}"
@@ -134,7 +143,7 @@ class StripNonlinearity(nn.Module):
             if b.representation.permutation or self.bias is None:
                 parts.append(F.elu(part))
                 continue
-            shift = self.bias[start : start + b.multiplicity, None, None]
+            shift = self.bias[start : start + b.multiplicity, None, None].to(x.dtype)
             parts.append(part.sign() * F.elu(part.abs() + shift))
             start += b.multiplicity
         return torch.cat(parts, 1)
@@ -164,21 +173,22 @@ class StripPool(nn.Module):
         self.in_type.check(x)
         if x.shape[-1] % 2 or x.shape[-2] % 2:
             raise ValueError(f"Expected an even number of pixels across and along, got {tuple(x.shape[-2:])}.")
+        rows = self._largest(x, (2, 1))
+        even = self._largest(rows, (1, 2))
         if self.phase == "even":
-            return self._largest(x, (2, 2))
-        every = self._largest(pad_strip(x, self.in_type, 0, 1), (2, 1))
-        even, odd = every[..., ::2], every[..., 1::2]
-        take_odd = odd.square().sum((1, 2, 3), keepdim=True) > even.square().sum((1, 2, 3), keepdim=True)
-        return torch.where(take_odd, odd, even)
+            return even
+        first, others = rows.split([1, rows.shape[-1] - 1], -1)
+        odd = self._largest(torch.cat([others, strip_action(first, self.in_type)], -1), (1, 2))
+        return torch.where(_norm(odd) > _norm(even), odd, even)
 
-    def _largest(self, x: Tensor, stride: tuple[int, int]) -> Tensor:
+    def _largest(self, x: Tensor, window: tuple[int, int]) -> Tensor:
         parts = []
         for b in self.in_type.blocks:
-            high = F.max_pool2d(x[:, b.slice], 2, stride)
+            high = F.max_pool2d(x[:, b.slice], window)
             if b.representation.permutation:
                 parts.append(high)
                 continue
-            low = F.max_pool2d(-x[:, b.slice], 2, stride)
+            low = F.max_pool2d(-x[:, b.slice], window)
             parts.append(torch.where(high >= low, high, -low))
         return torch.cat(parts, 1)
 
@@ -210,6 +220,20 @@ def reflection_kernels(
     if not found:
         return torch.zeros(0, rho_out.dim, rho_in.dim, size, size, dtype=torch.float64)
     return torch.stack(list(found.values()))
+
+
+@lru_cache(maxsize=64)
+def _mirror(representation: Representation) -> list[tuple[int, float]]:
+    """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
+    rows = representation(representation.group.elements()[1])
+    places = rows.abs().argmax(1)
+    return [(int(j), float(row[j])) for j, row in zip(places, rows, strict=True)]
+
+
+def _norm(x: Tensor) -> Tensor:
+    """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype)
 
 
 def _check_group(field_type: FieldType) -> None:

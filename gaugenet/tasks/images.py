@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from gaugenet.data.digits import Digits
 from gaugenet.files import atomic_path
 from gaugenet.tasks.options import TaskError
-from gaugenet.tasks.schedule import learning_rate_factor
+from gaugenet.tasks.schedule import Schedule, learning_rate_factor
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,10 @@ class ImageOptions:
     Attributes:
         epochs: passes over the training images.
         batch_size: images a step.
-        lr: largest learning rate of AdamW; it follows one cycle.
-        weight_decay: decoupled weight decay, on all weights that are not of one dimension.
+        lr: largest learning rate.
+        weight_decay: on all weights that are not of one dimension.
+        optimizer: `adamw`, with decoupled weight decay, or `adam`, with a penalty.
+        schedule: of the learning rate, see `learning_rate_factor`.
         precision: `float32`, or `bfloat16` for autocast (several times faster on processors with AMX and on GPUs).
         seed: of shuffles, dropout and augmentation.
         device: where to compute.
@@ -44,6 +46,8 @@ class ImageOptions:
     batch_size: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-2
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    schedule: Schedule = "one_cycle"
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
     device: str = "cpu"
@@ -77,7 +81,8 @@ def fit_images(
         TaskError: the folder holds the training of another network or with other options, or the loss is not finite.
     """
     model.to(options.device)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, options), lr=options.lr)
+    optimizers = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    optimizer = optimizers[options.optimizer](_parameter_groups(model, options), lr=options.lr, fused=True)
     path, course = Path(folder) / STATE, _Course()
     identity = {**asdict(options), "model": str(model), "images": len(train)}
     if path.is_file():
@@ -97,10 +102,11 @@ def fit_images(
 
 @torch.no_grad()
 def predict_images(model: nn.Module, digits: Digits, options: ImageOptions) -> Float[Tensor, "images classes"]:
-    """The logits of all images, in evaluation mode and float32."""
+    """The logits of all images, in evaluation mode and the precision of the options."""
     was_training = model.training
     model.eval()
-    parts = [model(to_images(digits[start : start + 250], options.device)) for start in range(0, len(digits), 250)]
+    with _autocast(options):
+        parts = [model(to_images(digits[start : start + 250], options.device)) for start in range(0, len(digits), 250)]
     model.train(was_training)
     return torch.cat(parts).float().cpu()
 
@@ -124,10 +130,11 @@ def _train_epoch(
         for step in range(steps):
             batch = train[order[step * options.batch_size : (step + 1) * options.batch_size]]
             for group in optimizer.param_groups:
-                group["lr"] = options.lr * learning_rate_factor(epoch * steps + step, options.epochs * steps)
+                group["lr"] = options.lr * learning_rate_factor(
+                    epoch * steps + step, options.epochs * steps, schedule=options.schedule
+                )
             label = _labels(batch).to(options.device)
-            bf16 = options.precision == "bfloat16"
-            with torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=bf16):
+            with _autocast(options):
                 logits = model(to_images(batch, options.device))
             loss = cross_entropy(logits.float(), label)
             optimizer.zero_grad()
@@ -138,6 +145,11 @@ def _train_epoch(
     if not loss_sum.isfinite():
         raise TaskError(f"The loss is no longer finite in epoch {epoch}: lower `lr`.")
     return {"train_loss": loss_sum.item() / len(train), "train_error": wrong.item() / len(train)}
+
+
+def _autocast(options: ImageOptions) -> torch.autocast:
+    low = options.precision == "bfloat16"
+    return torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=low)
 
 
 def to_images(digits: Digits, device: str) -> Float[Tensor, "batch 1 height width"]:
@@ -169,7 +181,7 @@ def _save(
 def _load(path: Path, identity: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> _Course:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        found = state["identity"]
+        found = {**asdict(ImageOptions()), **state["identity"]}
     except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise TaskError(
             f"{path} is no state of a training ({type(error).__name__}): remove it to start anew."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-Schedule = Literal["one_cycle", "cosine", "constant"]
+Schedule = Literal["one_cycle", "cosine", "constant", "halving"]
 
 
 def learning_rate_factor(step: int, total: int, *, schedule: Schedule = "one_cycle", warmup: float = 0.1) -> float:
@@ -13,7 +13,7 @@ def learning_rate_factor(step: int, total: int, *, schedule: Schedule = "one_cyc
 
     `"one_cycle"` rises along half a cosine from 1/25 to 1 during the warm-up and falls along another to 1/10000
     (Smith, *Super-convergence*); `"cosine"` rises linearly from 0 and falls along half a cosine to 0; `"constant"`
-    only warms up.
+    only warms up; `"halving"` has no warm-up and halves the rate after every fifth of the training.
 
     Args:
         step: optimizer steps taken so far.
@@ -21,6 +21,8 @@ def learning_rate_factor(step: int, total: int, *, schedule: Schedule = "one_cyc
         schedule: shape of the curve.
         warmup: share of the training in which the rate rises, in `[0, 1)`.
     """
+    if schedule == "halving":
+        return 0.5 ** (5 * step // max(1, total))
     rise = warmup * total
     if step < rise:
         progress = (step + 1) / (rise + 1)
