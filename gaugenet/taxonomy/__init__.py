@@ -17,23 +17,15 @@ from gaugenet.taxonomy.curved import CURVED
 from gaugenet.taxonomy.entry import MissingRow, Move, Row, ScalarNetwork, markdown_table, symmetry_error
 from gaugenet.taxonomy.flat import FLAT
 from gaugenet.taxonomy.gallery import markdown_page
+from gaugenet.taxonomy.noncompact import NONCOMPACT
 
-ROWS: tuple[Row, ...] = FLAT + CURVED
+ROWS: tuple[Row, ...] = FLAT + NONCOMPACT + CURVED
 """All that run."""
 
-SCALING = "no kernels steerable under scaling; log-polar frames (`plane_log_polar`) give dilations about one point"
-
 MISSING: tuple[MissingRow, ...] = (
-    MissingRow("E_1", "S", "T_1 ⋊ S", "regular", SCALING),
-    MissingRow("E_2", "S", "T_2 ⋊ S", "regular", SCALING),
-    MissingRow("E_2", "SO(2) × S", "T_2 ⋊ (SO(2) × S)", "regular", SCALING),
     MissingRow(
         "E_3", "SO(3)", "SE(3)", "quaternion",
         "left multiplication represents the double cover only; conjugation is `0 + 1`, as in `space_rotations`",
-    ),
-    MissingRow(
-        "Minkowski E_(d-1,1)", "SO(d-1,1)", "Poincaré group", "irreps",
-        "no kernels steerable under boosts (Clifford or implicit kernels); the space is `Minkowski(d)`, for {e}",
     ),
 )  # fmt: skip
 """What cannot be built yet."""

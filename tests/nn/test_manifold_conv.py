@@ -65,27 +65,31 @@ def test_convolutions_do_not_depend_on_frames_nor_move_under_isometries(manifold
     assert relative(back(scalars(x.flip(0), moved), moved), expected) > 1e-2
 
 
-def test_boosts_up_to_rapidity_four():
+@pytest.mark.parametrize(
+    ("dim", "group", "vectors"), [(2, SO2(), "2x1"), (2, O2(), "2x1"), (3, SO3(), "2x1"), (3, O3(), "2x1o")]
+)
+def test_boosts_up_to_rapidity_four(dim, group, vectors):
     """Points out to distance six of the origin, boosted to distance ten, with a rotation in between."""
-    plane, group = Hyperbolic(2), SO2()
+    plane = Hyperbolic(dim)
     g = torch.Generator().manual_seed(0)
-    origin = torch.tensor([0.0, 1.0], dtype=torch.float64).expand(60, 2)
-    direction = torch.randn(60, 2, generator=g, dtype=torch.float64)
+    origin = torch.tensor([0.0] * (dim - 1) + [1.0], dtype=torch.float64).expand(60, dim)
+    direction = torch.randn(60, dim, generator=g, dtype=torch.float64)
     direction = direction / direction.norm(dim=-1, keepdim=True)
     centre = plane.exp(origin[:3], 6 * direction[:3]).repeat_interleave(20, 0)
-    points = plane.exp(centre, centre[:, 1:] * direction * torch.rand(60, 1, generator=g, dtype=torch.float64))
+    points = plane.exp(centre, centre[:, -1:] * direction * torch.rand(60, 1, generator=g, dtype=torch.float64))
     first, second = (
-        GaugeConv(FieldType(group, a), FieldType(group, b)).double() for a, b in [("2x0", "2x1"), ("2x1", "2x0")]
+        GaugeConv(FieldType(group, a), FieldType(group, b)).double() for a, b in [("2x0", vectors), (vectors, "2x0")]
     )
     x = torch.randn(60, 2, dtype=torch.float64)
 
     def run(p: torch.Tensor) -> torch.Tensor:
         graph = plane.gauge_graph(p, group, radius=0.8, dtype=torch.float64)
-        assert graph.edge_index.shape[1] > 200
+        assert graph.edge_index.shape[1] > 150
         return second(first(x, graph), graph)
 
     expected = run(points)
-    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    turn = torch.eye(dim, dtype=torch.float64)
+    turn[:2, :2] = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
     for rapidity in (-4.0, 4.0):
         boosted = plane.rotate(turn, plane.affine(math.exp(rapidity))(points))
         assert relative(run(boosted), expected) < 1e-10

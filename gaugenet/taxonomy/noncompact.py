@@ -1,0 +1,86 @@
+"""Rows of groups that are not compact: scaling, and Minkowski space.
+
+No neighbourhood of a point is bounded and invariant under these groups, so in these rows all points are neighbours.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gaugenet.geometry import Euclidean, Minkowski
+from gaugenet.groups import SO2, FieldType, Lorentz, Scaling
+from gaugenet.nn import GaugeConv
+from gaugenet.taxonomy.entry import Configuration, Row
+from gaugenet.taxonomy.moves import affine, draw, rotation
+
+LINE, PLANE = Euclidean(1), Euclidean(2)
+ALL = 5.0
+"""A radius that all points lie within, before and after the moves below."""
+
+
+def line_scaling(points: Tensor) -> Configuration:
+    """All points are neighbours: nothing smaller is mapped to itself."""
+    group = Scaling(1)
+    fields = FieldType(group, "2x0 + 2xs1 + 1xs2")
+    return LINE.gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
+
+
+def plane_scaling(points: Tensor) -> Configuration:
+    group = Scaling(2)
+    fields = FieldType(group, "2x0 + 2xs1 + 1xs2")
+    return PLANE.gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
+
+
+def plane_similarities(points: Tensor) -> Configuration:
+    group = Scaling(2, rotations=SO2())
+    fields = FieldType(group, "2x0 + 1x1 + 2xs1 + 1x(1⊗s1)")
+    return PLANE.gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
+
+
+def minkowski_plane(points: Tensor) -> Configuration:
+    """All points are neighbours: nothing smaller is mapped to itself."""
+    group = Lorentz(2)
+    fields = FieldType(group, "2x0 + 2x1 + 1x2")
+    return Minkowski(2).gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
+
+
+def minkowski_space(points: Tensor) -> Configuration:
+    group = Lorentz(3)
+    fields = FieldType(group, "2x0 + 2x1 + 1x2")
+    return Minkowski(3).gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
+
+
+def along(*factors: float) -> Tensor:
+    """The matrix that stretches the axes."""
+    return torch.diag(torch.tensor(factors, dtype=torch.float64))
+
+
+NONCOMPACT = (
+    Row(
+        "line_scaling", "E_1", "S", "T_1 ⋊ S", "frequencies of log s", line_scaling, draw(LINE, 30),
+        affine("dilation and shift", along(0.6), 0.3), affine("reflection", along(-1.0)),
+    ),
+    Row(
+        "plane_scaling", "E_2", "S", "T_2 ⋊ S", "frequencies of log s", plane_scaling, draw(PLANE, 30),
+        affine("dilation and shift", along(0.6, 0.6), 0.3), affine("rotation by 40°", rotation(40)),
+    ),
+    Row(
+        "plane_similarities", "E_2", "SO(2) × S", "T_2 ⋊ (SO(2) × S)", "irreps ⊗ frequencies of log s",
+        plane_similarities, draw(PLANE, 30), affine("rotation by 40°, dilation and shift", 0.6 * rotation(40), 0.3),
+        affine("stretching one axis", along(1.0, 1.3)),
+    ),
+    Row(
+        "minkowski_plane", "Minkowski E_(1,1)", "SO(1,1)", "T_2 ⋊ SO(1,1)", "tensors", minkowski_plane,
+        draw(Minkowski(2), 30), affine("boost by rapidity 0.7 and shift", Lorentz(2).boost(0.7), 0.3),
+        affine("rotation by 40° that mixes time and space", rotation(40)),
+    ),
+    Row(
+        "minkowski_space", "Minkowski E_(2,1)", "SO(2,1)", "T_3 ⋊ SO(2,1)", "tensors", minkowski_space,
+        draw(Minkowski(3), 30),
+        affine("rotation of space, boost and shift", rotation(40, d=3, plane=(1, 2)) @ Lorentz(3).boost(0.7), 0.3),
+        affine("rotation by 40° that mixes time and space", rotation(40, d=3)),
+    ),
+)  # fmt: skip
+
+__all__ = ["NONCOMPACT"]
