@@ -7,7 +7,7 @@
 DIR holds mnist.npz (or set GAUGENET_DATA). Trains on centred or shifted digits, tests on digits shifted along the strip
 at random. The published training: Adam, 5e-3, halved every four of 20 epochs, weight decay 1e-6, batches of 128. GPUs
 and processors with AMX are faster with --precision bfloat16; errors are those in float32. Killed trainings go on when
-the same command is given again. The table is of all runs in --out with these settings; an empty --networks adds none."""
+the command is given again. The table is of all runs in --out with these settings; --networks with no name adds none."""
 
 from __future__ import annotations
 
