@@ -1,4 +1,4 @@
-"""Augmentations that leave the geometry exact: rotations, scales, mirror images and changes of frame."""
+"""Augmentations: rotations, scales, mirror images and changes of frame are exact; jitter is noise."""
 
 from __future__ import annotations
 
@@ -81,6 +81,33 @@ class RandomScale(BaseTransform):
 
     def __repr__(self) -> str:
         return f"RandomScale(low={self.low}, high={self.high})"
+
+
+class RandomJitter(BaseTransform):
+    """Moves the end of every log map, of all levels, by normal noise: as if neighbours lay elsewhere.
+
+    The noise has no preferred direction, so networks stay gauge equivariant, in distribution also under this
+    augmentation. It keeps a network from recognizing places by the exact shape of the triangles around them, which
+    differs from person to person on registrations of a template. Apply it before or after `InputFeatures`.
+
+    Args:
+        std: standard deviation of each coordinate, relative to the length of the log map.
+    """
+
+    def __init__(self, std: float = 0.1) -> None:
+        if not std >= 0:
+            raise ValueError(f"Expected a standard deviation `std` of at least 0, got {std}.")
+        self.std = std
+
+    def forward(self, graph: GaugeGraph) -> GaugeGraph:
+        for key in list(graph.keys()):
+            if split_level(key)[1] == "log_map":
+                log_map = graph[key]
+                graph[key] = log_map + self.std * log_map.norm(dim=1, keepdim=True) * torch.randn_like(log_map)
+        return graph
+
+    def __repr__(self) -> str:
+        return f"RandomJitter(std={self.std})"
 
 
 class RandomMirror(BaseTransform):

@@ -13,6 +13,7 @@ from gaugenet.data import (
     Normals,
     Positions,
     RandomGauge,
+    RandomJitter,
     RandomMirror,
     RandomRotation,
     RandomScale,
@@ -104,6 +105,22 @@ def test_a_chiral_field_notices_the_mirror(graph):
     assert not torch.allclose(mirrored[key], FEATURES.prepare(graph)[key], atol=1e-2)
     with pytest.raises(ValueError, match="InputFeatures"):
         RandomMirror(p=1.0)(FEATURES.prepare(graph))
+
+
+def test_jitter_moves_log_maps_in_no_preferred_direction(graph):
+    torch.manual_seed(0)
+    out = RandomJitter(0.1)(graph.clone())
+    for key in ("log_map", "l1_log_map"):
+        length = graph[key].norm(dim=1, keepdim=True)
+        away = length[:, 0] > 0
+        draws = [(RandomJitter(0.1)(graph.clone())[key] - graph[key])[away] / length[away] for _ in range(20)]
+        moved = torch.cat(draws)
+        assert moved.std(0).numpy() == pytest.approx([0.1, 0.1], rel=0.1)
+        assert (moved.T @ moved / len(moved))[0, 1].abs() < 1e-3
+    assert torch.equal(out.transporter, graph.transporter)
+    assert torch.equal(RandomJitter(0.0)(graph.clone()).log_map, graph.log_map)
+    with pytest.raises(ValueError, match="std"):
+        RandomJitter(-1.0)
 
 
 def test_scaled_graph(graph):
