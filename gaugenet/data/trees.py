@@ -1,0 +1,80 @@
+"""Trees in the hyperbolic plane: data with a hierarchy, for examples and tests."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.geometry import Hyperbolic
+from gaugenet.groups.group import positive
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree with a place for every node, the root first, level by level.
+
+    Attributes:
+        points: `(N, 2)`, in the half-plane.
+        drawing: `(N, 2)`, in the flat plane: depth is the radius, the nodes of a level stand at equal angles.
+        parent: `(N,)`; the root is its own.
+    """
+
+    points: Float[Tensor, "nodes 2"]
+    drawing: Float[Tensor, "nodes 2"]
+    parent: Int[Tensor, "nodes"]
+
+    def ancestors(self) -> Float[Tensor, "nodes nodes"]:
+        """One where the column's node is the row's node or above it: sums of steps along the way from the root."""
+        above = torch.eye(len(self.parent), dtype=torch.float64)
+        for node in range(1, len(above)):
+            above[node] += above[self.parent[node]]
+        return above
+
+
+def regular_tree(depth: int, *, edge: float = 1.5) -> Tree:
+    """The tree in which every node but the leaves has three neighbours (:cite:`sarkar2011low`).
+
+    All edges are geodesics of one length, and leave their node at equal angles: any two nodes are about as far apart as
+    in the tree, which no drawing in the flat plane achieves.
+
+    Args:
+        depth: levels below the root, at least 1.
+        edge: length of the edges.
+    """
+    plane, fan = Hyperbolic(2), 3
+    p, back = torch.tensor([[0.0, 1.0]], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    points, drawing, parent, first = [p], [torch.zeros(1, 2, dtype=torch.float64)], [torch.zeros(1).long()], 0
+    for level in range(1, positive("depth", depth) + 1):
+        up = torch.arange(len(p)).repeat_interleave(fan)
+        child = torch.arange(len(up)) % fan + (level > 1)  # the first of three directions leads back
+        q = plane.exp(p[up], edge * p[up, 1:] * _circle(back[up] + 2 * math.pi / 3 * child))
+        home = plane.log(q, p[up])
+        parent.append(up + first)
+        first += len(p)
+        p, back, fan = q, torch.atan2(home[:, 1], home[:, 0]), 2
+        points.append(p)
+        drawing.append(level * _circle(2 * math.pi * (torch.arange(len(p), dtype=torch.float64) + 0.5) / len(p)))
+    return Tree(torch.cat(points), torch.cat(drawing), torch.cat(parent))
+
+
+def dyadic_intervals(depth: int) -> Float[Tensor, "nodes 2"]:
+    """Centre and length of the dyadic intervals of [0, 1] down to length 2^-depth: a binary tree in the half-plane.
+
+    Level by level; the halves of number i of a level are the numbers 2 i and 2 i + 1 of the next.
+    """
+    levels = []
+    for level in range(positive("depth", depth) + 1):
+        centre = 2.0**-level * (torch.arange(2**level, dtype=torch.float64) + 0.5)
+        levels.append(torch.stack([centre, torch.full_like(centre, 2.0**-level)], -1))
+    return torch.cat(levels)
+
+
+def _circle(angle: Float[Tensor, "n"]) -> Float[Tensor, "n 2"]:
+    return torch.stack([angle.cos(), angle.sin()], -1)
+
+
+__all__ = ["Tree", "dyadic_intervals", "regular_tree"]
