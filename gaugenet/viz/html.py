@@ -34,12 +34,14 @@ def write_viewer(
     class_names: Sequence[str] | None = None,
     theme: Literal["light", "dark"] = "light",
     smooth: bool = True,
+    azimuth: float = 25.0,
+    elevation: float = 12.0,
 ) -> None:
     """Write a page that shows prediction, truth and error of each mesh side by side, with one camera for all three.
 
     Everything is inside the page: geometry as base64 (positions in 16 bits a coordinate), a small WebGL 2 renderer,
     and a content security policy that forbids every network request and every script but the page's own. A mesh
-    without labels is drawn plainly; scalar fields and tangent frames are shown where given.
+    without labels is drawn plainly; scalar fields, colours and tangent frames are shown where given.
 
     Args:
         path: the HTML file to write; complete or absent, its folder made when missing.
@@ -49,6 +51,8 @@ def write_viewer(
         class_names: names for the legend, label 0 first.
         theme: background at first, "light" or "dark"; a button changes it.
         smooth: round shading at first; a button changes it.
+        azimuth: degrees that the viewer stands to the right of the front at first.
+        elevation: degrees above the horizon at first.
 
     Raises:
         ValueError: no meshes, an unknown theme, or a label without a name.
@@ -59,6 +63,7 @@ def write_viewer(
         raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
     scene = _scene(views, class_names_for(views, class_names))
     scene |= {"title": title, "subtitle": subtitle or "", "theme": theme, "smooth": smooth}
+    scene |= {"yaw": float(azimuth), "pitch": float(elevation)}
     page = _page(scene, title)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -133,6 +138,8 @@ def _mesh(view: MeshView, num_classes: int, limits: tuple[float, float]) -> dict
     if view.scalar is not None:
         packed["scalar"] = _packed(_levels(view.scalar, limits), "uint16")
         packed["scalarSite"], packed["scalarName"] = view.scalar_site, view.scalar_name
+    if view.colors is not None:
+        packed["colors"] = _packed(view.colors, "uint8")
     if view.frames is not None:
         packed["frames"] = _packed(np.round(np.clip(_unit_columns(view.frames), -1, 1) * 127), "int8")
     return packed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
 from gaugenet.geometry.mesh import TriangleMesh
@@ -29,6 +29,7 @@ class MeshView:
         scalar: `(V,)` or `(F,)` real field; values that are not finite are drawn grey.
         scalar_name: what the field is called.
         frames: `(V, 3, 2)` tangent frames, the columns being the frame vectors.
+        colors: `(V, 3)` colours, sRGB bytes, drawn as they are.
         labels_on: `"face"` or `"vertex"`: where the labels are; without it their count decides, which fails only
             on a mesh with as many faces as vertices.
         up: direction that points up in pictures: `"auto"` (y, or z where the mesh is thin along y), `"x"`, `"y"`,
@@ -48,6 +49,7 @@ class MeshView:
     scalar: Any = None
     scalar_name: str = "value"
     frames: Any = None
+    colors: Any = None
     labels_on: Site | None = None
     up: Direction = "auto"
     front: Direction | None = None
@@ -59,6 +61,7 @@ class MeshView:
         self.truth = self._labels("truth", self.truth)
         self.scalar = self._scalar(self.scalar)
         self.frames = self._frames(self.frames)
+        self.colors = self._colors(self.colors)
         self.orientation = base_orientation(self.mesh, self.up, self.front)
         if self.prediction is not None and self.truth is not None and len(self.prediction) != len(self.truth):
             raise ValueError(
@@ -140,6 +143,19 @@ class MeshView:
             expected = (self.mesh.num_vertices, 3, 2)
             raise ValueError(f"{self.name}: expected `frames` of shape {expected}, got {array.shape}.")
         return array
+
+    def _colors(self, values: Any) -> UInt8[ndarray, "vertices 3"] | None:
+        if values is None:
+            return None
+        array = as_array(values)
+        if array.shape != (self.mesh.num_vertices, 3) or not np.issubdtype(array.dtype, np.integer):
+            expected = (self.mesh.num_vertices, 3)
+            raise ValueError(
+                f"{self.name}: expected `colors` as bytes of shape {expected}, got {array.dtype} of shape {array.shape}."
+            )
+        if array.min(initial=0) < 0 or array.max(initial=0) > 255:
+            raise ValueError(f"{self.name}: expected `colors` from 0 to 255, got {array.min()} to {array.max()}.")
+        return array.astype(np.uint8)
 
 
 def class_names_for(views: Sequence[MeshView], class_names: Sequence[str] | None) -> list[str]:

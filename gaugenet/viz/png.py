@@ -29,10 +29,10 @@ from gaugenet.viz.mesh_view import MeshView, class_names_for, scalar_limits
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Panel = Literal["prediction", "truth", "error", "scalar", "surface"]
+Panel = Literal["prediction", "truth", "error", "scalar", "colors", "surface"]
 
-_TITLES = {"prediction": "Prediction", "truth": "Truth", "error": "Error", "surface": ""}
-_PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
+_TITLES = {"prediction": "Prediction", "truth": "Truth", "error": "Error", "colors": "", "surface": ""}
+PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
 _INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
 _MOST_NAMED = 24
 _DPI = 100
@@ -60,7 +60,7 @@ def render_meshes(
     Args:
         path: the PNG to write; complete or absent.
         views: at least one mesh.
-        panels: what to show of each mesh, of "prediction", "truth", "error", "scalar" and "surface" (no colours);
+        panels: what to show of each mesh, of "prediction", "truth", "error", "scalar", "colors" and "surface" (plain);
             by default all that the first mesh has. A mesh without some panel has an empty place there.
         class_names: names for the legend, label 0 first.
         title: heading.
@@ -75,7 +75,7 @@ def render_meshes(
         ValueError: no meshes, an unknown panel or theme, or a label without a name.
     """
     panels = _checked_panels(views, panels)
-    if theme not in _PAPER:
+    if theme not in PAPER:
         raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
     names = class_names_for(views, class_names)
     per_row = columns or _default_columns(len(views), len(panels))
@@ -91,7 +91,7 @@ def render_meshes(
         key_width=56 + 9 * min(max([len(name) for name in names] + [8]), 20),
     )
     canvas = np.empty((layout.canvas_height, layout.canvas_width, 3))
-    canvas[:] = np.array(_PAPER[theme]) / 255
+    canvas[:] = np.array(PAPER[theme]) / 255
     limits = _common_limits(views)
     for index, view in enumerate(views):
         for panel, picture in _pictures(
@@ -112,6 +112,7 @@ def panels_of(view: MeshView) -> list[Panel]:
         "truth": view.truth,
         "error": view.error,
         "scalar": view.scalar,
+        "colors": view.colors,
     }
     panels: list[Panel] = [name for name, value in values.items() if value is not None]  # type: ignore[misc]
     return panels or ["surface"]
@@ -225,15 +226,17 @@ def _pictures(
         colors = _panel_colors(view, panel, limits)
         if colors is None:
             continue
-        site = view.scalar_site if panel == "scalar" else view.label_site
-        corners = corner_values(colors / 255, view.faces, on_faces=site == "face" or panel == "surface")
-        pictures.append((panel, exposure.paint(corners, crisp=panel != "scalar")))
+        site = {"scalar": view.scalar_site, "colors": "vertex", "surface": "face"}.get(panel, view.label_site)
+        corners = corner_values(colors / 255, view.faces, on_faces=site == "face")
+        pictures.append((panel, exposure.paint(corners, crisp=panel not in ("scalar", "colors"))))
     return pictures
 
 
 def _panel_colors(view: MeshView, panel: Panel, limits: tuple[float, float, bool]) -> ndarray | None:
     if panel == "surface":
         return np.tile(np.array(SURFACE, dtype=np.uint8), (len(view.faces), 1))
+    if panel == "colors":
+        return view.colors
     if panel == "scalar":
         low, high, diverging = limits
         return None if view.scalar is None else scalar_colors(view.scalar, (low, high), diverging=diverging)

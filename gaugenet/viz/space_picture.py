@@ -1,0 +1,126 @@
+"""SpacePicture: frames and transported kernels in spaces of dimension three."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.geometry import Euclidean, GStructure, Hyperbolic, Icosphere, Manifold
+from gaugenet.viz.drawable import Frames
+from gaugenet.viz.picture import FIRST, RIM, SECOND, THIRD, Kernel, Picture, kernel_colors, kernel_function
+from gaugenet.viz.sheets import Camera, Place
+from gaugenet.viz.triangles import Triangles, tube
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class SpacePicture(Picture):
+    """A picture of a space of dimension three: frames as arrows along geodesics, kernels as painted balls.
+
+    A ball is the geodesic sphere of a part of the radius; its colours are the kernel there, as seen from the frame of
+    its centre (blue negative, red positive).
+
+    Args:
+        manifold: of dimension 3; Euclidean and hyperbolic space (drawn in the ball model) are known.
+        place: where points are drawn, `(N, D)` to `(N, 3)`, in other spaces.
+
+    Raises:
+        ValueError: another dimension; a manifold for which `place` is needed.
+    """
+
+    def __init__(self, manifold: Manifold, *, place: Place | None = None) -> None:
+        if not isinstance(manifold, Manifold) or manifold.dim != 3:
+            raise ValueError(
+                f"Expected a manifold of dimension 3, got {manifold!r}: see `SurfacePicture` for surfaces."
+            )
+        if place is None and isinstance(manifold, Hyperbolic):
+            place = manifold.to_ball
+        elif place is None and isinstance(manifold, Euclidean):
+            place = torch.clone
+        if place is None:
+            raise ValueError(f"It is not known how {manifold!r} lies in space: pass `place`, (N, D) to (N, 3).")
+        self.manifold, self.place = manifold, place
+        super().__init__(Camera("z", "x", 30.0, 18.0))
+
+    def frames(self, points: Any, frames: Frames = None, *, length: float, width: float = 0.07) -> Self:
+        """Draw frames as three arrows: orange, blue, green.
+
+        Args:
+            points: `(N, D)`.
+            frames: `None`, a tensor `(N, D, 3)`, a function of points or a `GStructure`.
+            length: of the arrows, in the units of the frames.
+            width: of the arrows, in lengths.
+        """
+        points, frames = self._framed(points, frames)
+        steps = np.array([0.0, 0.35, 0.66, 0.66, 1.0])
+        wide = width / 2 * np.array([1.0, 1.0, 1.0, 2.8, 0.02])
+        for k, color in enumerate((FIRST, SECOND, THIRD)):
+            v = length * steps[:, None] * np.eye(3)[k]
+            for line in self._ends(points, frames, v):
+                size = np.linalg.norm(line[-1] - line[0])
+                self.parts.append(Triangles.of(*tube(line, wide * size), color))
+        return self
+
+    def kernel(
+        self,
+        points: Any,
+        kernel: Kernel,
+        radius: float,
+        frames: Frames = None,
+        *,
+        entry: tuple[int, int] | None = None,
+        share: float = 0.6,
+    ) -> Self:
+        """Draw a kernel at every point: its values on a sphere about the point.
+
+        Args:
+            points: `(N, D)`.
+            kernel: a `GaugeConv`, or a function of `v (n, 3)`, |v| <= 1, to `(n,)`.
+            radius: geodesic radius of the neighbourhoods.
+            frames: as in `frames`.
+            entry: row and column of K(v); by default the one that varies most.
+            share: of the radius, at which the kernel is seen.
+        """
+        points, frames = self._framed(points, frames)
+        ball = Icosphere(4)
+        directions, faces = ball.pos.numpy(), ball.face.T.numpy()
+        values = kernel_function(kernel, entry)(share * directions)
+        colors = kernel_colors(values / max(float(np.abs(values).max()), 1e-300))
+        for positions in self._ends(points, frames, share * radius * directions):
+            self.parts.append(Triangles.of(positions, faces, colors))
+        return self.frames(points, frames, length=1.05 * radius, width=0.08)
+
+    def line(self, points: Float[ndarray, "n 3"], *, width: float, color: tuple[int, int, int] = RIM) -> Self:
+        """Draw a line through positions in space: the edges of a box, a circle."""
+        self.parts.append(Triangles.of(*tube(np.asarray(points, dtype=np.float64), width / 2, sides=6), color))
+        return self
+
+    def _framed(self, points: Any, frames: Frames) -> tuple[Tensor, Tensor]:
+        points = torch.as_tensor(points, dtype=torch.float64)
+        expected = (len(points), self.manifold.ambient_dim, 3)
+        if points.shape != expected[:2]:
+            raise ValueError(f"Expected points of shape (N, {self.manifold.ambient_dim}), got {tuple(points.shape)}.")
+        if frames is None:
+            frames = self.manifold.frame_at(points)
+        elif isinstance(frames, GStructure):
+            frames = frames.frames_at(self.manifold, points)
+        elif callable(frames):
+            frames = frames(points)
+        frames = torch.as_tensor(frames, dtype=torch.float64)
+        if tuple(frames.shape) != expected:
+            raise ValueError(f"Expected `frames` of shape {expected}, got {tuple(frames.shape)}.")
+        return points, frames
+
+    def _ends(self, points: Tensor, frames: Tensor, v: Float[ndarray, "n 3"]) -> Float[ndarray, "points n 3"]:
+        """Where geodesics with initial velocities `frame @ v` end, in space."""
+        vectors = torch.einsum("pdk,nk->pnd", frames, torch.from_numpy(v))
+        start = points[:, None].expand_as(vectors)
+        with torch.no_grad():
+            ends = self.manifold.exp(start.reshape(-1, points.shape[1]), vectors.reshape(-1, points.shape[1]))
+            return self.place(ends).reshape(*vectors.shape[:2], 3).numpy()

@@ -1,0 +1,183 @@
+"""Coloured triangles, and the shapes that pictures of surfaces are put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+
+
+@dataclass(frozen=True)
+class Triangles:
+    """Triangles in space with a colour at every vertex.
+
+    Attributes:
+        vertices: `(V, 3)`.
+        faces: `(F, 3)`.
+        colors: `(V, 3)`, sRGB bytes.
+    """
+
+    vertices: Float[ndarray, "vertices 3"]
+    faces: Int[ndarray, "faces 3"]
+    colors: UInt8[ndarray, "vertices 3"]
+
+    @classmethod
+    def of(cls, vertices: ndarray, faces: ndarray, color: tuple[int, int, int] | ndarray) -> Triangles:
+        """Of one colour, or a colour for every vertex."""
+        colors = np.broadcast_to(np.asarray(color, dtype=np.uint8), (len(vertices), 3))
+        return cls(np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64), colors)
+
+    @staticmethod
+    def joined(parts: Sequence[Triangles]) -> Triangles:
+        """All in one, in order."""
+        starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+        return Triangles(
+            np.concatenate([part.vertices for part in parts]),
+            np.concatenate([part.faces + start for part, start in zip(parts, starts)]),
+            np.concatenate([part.colors for part in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A triangulated piece of a tangent plane, in coordinates of a frame.
+
+    Attributes:
+        points: `(V, 2)`.
+        faces: `(F, 3)`.
+        ridge: `(V,)`, how far above the surface each vertex stands, relative to the others: arrows are roofs.
+    """
+
+    points: Float[ndarray, "vertices 2"]
+    faces: Int[ndarray, "faces 3"]
+    ridge: Float[ndarray, "vertices"]
+
+
+def polar_grid(rings: int = 18, sectors: int = 60) -> Flat:
+    """The unit disc, in rings of triangles about its centre."""
+    angle = 2 * np.pi * np.arange(sectors) / sectors
+    circle = np.stack([np.cos(angle), np.sin(angle)], -1)
+    points = np.concatenate([[[0.0, 0.0]], *(circle * (k / rings) for k in range(1, rings + 1))])
+    here, there = np.arange(sectors), (np.arange(sectors) + 1) % sectors
+    faces = [np.stack([np.zeros(sectors, dtype=np.int64), 1 + here, 1 + there], -1)]
+    for k in range(rings - 1):
+        inner, outer = 1 + k * sectors, 1 + (k + 1) * sectors
+        faces += [
+            np.stack([inner + here, outer + here, outer + there], -1),
+            np.stack([inner + here, outer + there, inner + there], -1),
+        ]
+    return Flat(points, np.concatenate(faces), np.zeros(len(points)))
+
+
+def ribbon(line: Float[ndarray, "stations 2"], half_width: float | ndarray, *, closed: bool = False) -> Flat:
+    """A band along a line, three vertices across, the middle one on the ridge."""
+    before, after = (np.roll(line, 1, 0), np.roll(line, -1, 0)) if closed else (_shift(line, 1), _shift(line, -1))
+    along = after - before
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
+    side = np.stack([-along[:, 1], along[:, 0]], -1) * np.broadcast_to(half_width, len(line))[:, None]
+    points = np.stack([line - side, line, line + side], 1).reshape(-1, 2)
+    return Flat(points, _band(len(line), closed=closed), np.tile([0.0, 1.0, 0.0], len(line)))
+
+
+def _band(count: int, *, closed: bool = False) -> Int[ndarray, "faces 3"]:
+    """Triangles between stations of three vertices each."""
+    here = np.arange(count if closed else count - 1)
+    there = (here + 1) % count
+    faces = []
+    for k in (0, 1):
+        a, b, c, d = 3 * here + k, 3 * there + k, 3 * there + k + 1, 3 * here + k + 1
+        faces += [np.stack([a, b, c], -1), np.stack([a, c, d], -1)]
+    return np.concatenate(faces)
+
+
+def arrow(tip: Float[ndarray, "2"], half_width: float, *, grow: float = 0.0) -> Flat:
+    """An arrow from the origin to `tip`; `grow` widens it on all sides, for a rim around it.
+
+    The head is three times as wide as the shaft, and at most half of the arrow.
+    """
+    length = float(np.linalg.norm(tip))
+    head = min(6.4 * half_width, 0.5 * length)
+    neck = length - head - grow
+    shaft, flare = np.linspace(-grow, neck, 10), np.linspace(neck, length + 2.2 * grow, 6)
+    width = np.concatenate([np.full(10, half_width + grow), np.linspace(3 * half_width + 1.6 * grow, 0, 6)])
+    along = tip / max(length, 1e-300)
+    side = np.array([-along[1], along[0]])
+    line = np.concatenate([shaft, flare])[:, None] * along
+    points = np.stack([line - width[:, None] * side, line, line + width[:, None] * side], 1).reshape(-1, 2)
+    ridge = np.stack([0 * width, np.minimum(width / (half_width + grow), 1), 0 * width], 1).reshape(-1)
+    return Flat(points, _band(len(line)), ridge)
+
+
+def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *values: ndarray) -> tuple[ndarray, ...]:
+    """The part of triangles where a function that is linear on each is not negative.
+
+    Triangles with a corner whose level is not finite are left out.
+
+    Returns:
+        the faces, and each array of `values` at the old and new vertices.
+    """
+    level = np.where(np.isfinite(level), level, np.nan)
+    faces = faces[np.isfinite(level[faces]).all(1)]
+    inside = level[faces] >= 0
+    count = inside.sum(1)
+    whole = faces[count == 3]
+    cut = []
+    made: dict[tuple[int, int], int] = {}
+    size = len(level)
+
+    def crossing(a: int, b: int) -> int:
+        return made.setdefault((min(a, b), max(a, b)), size + len(made))
+
+    for face, kept in zip(faces[(count == 1) | (count == 2)], inside[(count == 1) | (count == 2)]):
+        alone = int(np.flatnonzero(kept == (kept.sum() == 1))[0])
+        a, b, c = (int(face[(alone + k) % 3]) for k in range(3))
+        ab, ac = crossing(a, b), crossing(a, c)
+        cut += [(a, ab, ac)] if kept.sum() == 1 else [(ab, b, c), (ab, c, ac)]
+    pairs = np.array(list(made), dtype=np.int64).reshape(-1, 2)
+    i, j = pairs.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = level[i] / (level[i] - level[j])
+    extended = [np.concatenate([v, v[i] + t.reshape(-1, *[1] * (v.ndim - 1)) * (v[j] - v[i])]) for v in values]
+    return np.concatenate([whole, np.array(cut, dtype=np.int64).reshape(-1, 3)]), *extended
+
+
+def split(faces: Int[ndarray, "faces 3"], *values: ndarray) -> tuple[ndarray, ...]:
+    """Every triangle into four; values at the middle of an edge are the mean of its ends."""
+    edges = np.sort(np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2), axis=1)
+    unique, index = np.unique(edges, axis=0, return_inverse=True)
+    size = len(values[0])
+    ab, bc, ca = (size + index.reshape(-1, 3)).T
+    a, b, c = faces.T
+    quarters = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], -1).reshape(-1, 3)
+    return quarters, *(np.concatenate([v, (v[unique[:, 0]] + v[unique[:, 1]]) / 2]) for v in values)
+
+
+def tube(line: Float[ndarray, "stations 3"], radius: ndarray | float, *, sides: int = 12) -> tuple[ndarray, ndarray]:
+    """Vertices and faces of a round tube along a line in space, one radius at each station."""
+    along = _shift(line, -1) - _shift(line, 1)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
+    helper = np.eye(3)[np.abs(along[0]).argmin()]
+    first = helper - (along @ helper)[:, None] * along
+    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-300)
+    second = np.cross(along, first)
+    angle = 2 * np.pi * np.arange(sides) / sides
+    ring = np.cos(angle)[None, :, None] * first[:, None] + np.sin(angle)[None, :, None] * second[:, None]
+    wide = np.broadcast_to(radius, len(line))[:, None, None]
+    vertices = (line[:, None] + wide * ring).reshape(-1, 3)
+    here, there = np.arange(sides), (np.arange(sides) + 1) % sides
+    faces = []
+    for k in range(len(line) - 1):
+        low, high = k * sides, (k + 1) * sides
+        faces += [
+            np.stack([low + here, low + there, high + there], -1),
+            np.stack([low + here, high + there, high + here], -1),
+        ]
+    return vertices, np.concatenate(faces)
+
+
+def _shift(line: ndarray, by: int) -> ndarray:
+    """The previous (1) or next (-1) station, the ends repeated."""
+    return np.concatenate([line[:1], line[:-1]]) if by == 1 else np.concatenate([line[1:], line[-1:]])
