@@ -2,11 +2,12 @@
 
     python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
     python examples/spherical_mnist.py --data DIR --train N           N/N and N/R only, for half the time
-    python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --width 8 --device cuda
+    python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --stem-stride 1 --device cuda
 
 DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
-(2018), and sampled at the vertices of an icosphere; a digit is turned by turning the vertices, not its samples. N/R
-reads: trained on upright digits, tested on turned ones. A training that was killed goes on when the same command is
+(2018), and sampled at the vertices of an icosphere; a digit is turned by turning the vertices, not its samples. In
+training, every epoch turns each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
+trained on upright digits, tested on turned ones. A training that was killed goes on when the same command is
 given again. Writes table, results and curves to --out.
 """
 
@@ -38,9 +39,14 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
     parser.add_argument("--digits", type=int, nargs=2, default=(12_000, 10_000), metavar=("TRAIN", "TEST"))
     parser.add_argument("--level", type=int, default=4, help="of the icosphere")
-    parser.add_argument("--width", type=int, default=4, help="regular fields on the finest level")
+    parser.add_argument("--width", type=int, default=8, help="regular fields on the finest level of the network")
+    parser.add_argument("--growth", type=float, default=1.5, help="of the width from level to level")
+    parser.add_argument("--levels", type=int, default=3, help="of the network")
+    parser.add_argument("--stem-stride", type=int, choices=[1, 2], default=2, help="of the first convolution")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=5e-3)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=0)
@@ -51,13 +57,19 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, Any]:
     """Trainings, and the accuracy in percent of each part of the protocol."""
     sphere = Icosphere(chosen.level)
-    options = ImageOptions(chosen.epochs, chosen.batch_size, seed=chosen.seed, device=chosen.device)
+    options = ImageOptions(
+        epochs=chosen.epochs, batch_size=chosen.batch_size, lr=chosen.lr, precision=chosen.precision,
+        seed=chosen.seed, device=chosen.device,
+    )  # fmt: skip
     tests = {kind: SphericalDigits(sphere, rotated=kind == "R", seed=chosen.seed + 10**6)(test) for kind in "NR"}
     result: dict[str, Any] = {"options": asdict(options), "train": len(train), "test": len(test), "rows": {}}
     for kind in chosen.train:
         torch.manual_seed(chosen.seed)
-        model = IcosahedralCNN("1x0", 10, width=chosen.width, levels=min(4, chosen.level + 1))
-        seen = SphericalDigits(sphere, rotated=kind == "R", seed=chosen.seed)(train)
+        model = IcosahedralCNN(
+            "1x0", 10, width=chosen.width, growth=chosen.growth, levels=chosen.levels, stem_stride=chosen.stem_stride
+        )
+        projection = SphericalDigits(sphere)
+        seen = projection(train) if kind == "N" else projection.anew(train)
         result["rows"][kind] = fit_images(model, seen, chosen.out / kind, options)
         result["parameters"] = sum(p.numel() for p in model.parameters())
         for part in PROTOCOL:

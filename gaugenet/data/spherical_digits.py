@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -40,11 +40,26 @@ class SphericalDigits:
         parts = [self._project(digits.images[k : k + 500], turns[k : k + 500]) for k in range(0, len(digits), 500)]
         return Digits(np.concatenate(parts) if parts else self._project(digits.images, turns), digits.labels)
 
+    def anew(self, digits: Digits) -> TurningDigits:
+        """Digits that are turned by other rotations each time they are read, from PyTorch's random state."""
+        return TurningDigits(digits.images, digits.labels, self.sphere)
+
     def _project(self, images: ndarray, turns: Float[ndarray, "n 3 3"]) -> ndarray:
         if not self.rotated:
             turns = np.eye(3)[None]
         values = on_hemisphere(torch.from_numpy(images).float(), self.sphere.pos @ torch.from_numpy(turns))
         return self.sphere.to_charts(values.round().clamp(0, 255)).to(torch.uint8).numpy()
+
+
+@dataclass(frozen=True)
+class TurningDigits(Digits):
+    """Flat digits that come out of `[...]` on the sphere, see `SphericalDigits.anew`."""
+
+    sphere: Icosphere
+
+    def __getitem__(self, index: slice | Int[ndarray, "chosen"]) -> Digits:
+        seed = int(torch.randint(2**31, ()))
+        return SphericalDigits(self.sphere, rotated=True, seed=seed)(super().__getitem__(index))
 
 
 def on_hemisphere(

@@ -76,11 +76,28 @@ def test_no_digits_and_many():
     assert len(SphericalDigits(Icosphere(0))(digits(501))) == 501
 
 
+def test_digits_read_anew_are_turned_anew():
+    source = digits(4)
+    turning = SphericalDigits(SPHERE).anew(source)
+    assert len(turning) == 4
+    torch.manual_seed(3)
+    first, second = turning[np.array([2, 0])], turning[np.array([2, 0])]
+    assert (first.images != second.images).any()
+    np.testing.assert_array_equal(first.labels, [2, 0])
+    torch.manual_seed(3)
+    np.testing.assert_array_equal(turning[np.array([2, 0])].images, first.images)
+    torch.manual_seed(3)
+    seed = int(torch.randint(2**31, ()))
+    expected = SphericalDigits(SPHERE, rotated=True, seed=seed)(source[np.array([2, 0])])
+    np.testing.assert_array_equal(expected.images, first.images)
+
+
+@pytest.mark.parametrize("stem_stride", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_network_does_not_see_rotations_of_the_icosahedron(dtype):
+def test_network_does_not_see_rotations_of_the_icosahedron(dtype, stem_stride):
     torch.manual_seed(0)
     sphere = Icosphere(2)
-    model = IcosahedralCNN("2x0", 5, width=2, levels=2).to(dtype)
+    model = IcosahedralCNN("2x0", 5, width=2, levels=2, stem_stride=stem_stride).to(dtype)
     x = torch.randn(2, 2, sphere.num_vertices, dtype=dtype)
     expected = model(x)
     assert expected.shape == (2, 5)
@@ -97,3 +114,7 @@ def test_network_refuses_coarse_spheres_and_single_signals():
         model(torch.zeros(1, 1, 42))
     with pytest.raises(ValueError, match=r"x\[None\]"):
         model(torch.zeros(162, 1))
+    with pytest.raises(ValueError, match="level 3 or more"):
+        IcosahedralCNN("1x0", 5, width=1, levels=3, stem_stride=2)(torch.zeros(1, 1, 162))
+    with pytest.raises(ValueError, match="`stem_stride` 1 or 2, got 3"):
+        IcosahedralCNN("1x0", 5, stem_stride=3)
