@@ -27,10 +27,14 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "gauge_equivariance.py",
+        "hyperbolic_features.py",
+        "hyperbolic_horocycles.py",
+        "hyperbolic_signals.py",
         "mobius_mnist.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
+        "segment_panoramas.py",
         "spherical_mnist.py",
         "synthetic_weather.py",
     }
@@ -106,6 +110,37 @@ def test_mobius_mnist_trains_once(tmp_path):
         assert (table.parent / picture).read_bytes().startswith(PNG)
 
 
+def cells(text: str) -> dict[str, list[str]]:
+    """The rows of a table in Markdown by their first cells."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_hyperbolic_signals_are_denoised(tmp_path):
+    table = cells(run("hyperbolic_signals.py", tmp_path, "--seeds", "1", "--steps", "30", "--depth", "3"))
+    found = {name: float(row[1].split(" ")[0]) for name, row in table.items()}
+    best, nothing = found.pop("posterior mean, knows the tree"), found.pop("nothing removed")
+    assert set(found) == {"hyperbolic plane", "flat drawing"}
+    assert all(best < error < nothing for error in found.values())
+    assert table["hyperbolic plane"][0] == table["flat drawing"][0], "equal size"
+
+
+def test_horocycles_do_not_notice_ax_plus_b(tmp_path):
+    table = cells(run("hyperbolic_horocycles.py", tmp_path, "--seeds", "1", "--steps", "40", "--depth", "4"))
+    size, trained, moved, turned = table["horocycles"]
+    assert trained == moved != turned
+    assert float(trained.split("%")[0]) > 70
+    other, trained, moved, _ = table["flat plane"]
+    assert (size, trained) != (other, moved)
+    assert size == other
+
+
+def test_hyperbolic_features_are_compared_with_flat_ones(tmp_path):
+    table = cells(run("hyperbolic_features.py", tmp_path, "--seeds", "1", "--epochs", "1", "--samples", "108"))
+    assert set(table) == {"hyperbolic", "flat"}
+    assert all(0 <= float(row[1].split("%")[0]) <= 100 and float(row[2].split(" ")[0]) <= 3 for row in table.values())
+
+
 def test_spherical_mnist_prints_the_protocol(tmp_path):
     random = np.random.default_rng(0)
     parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
@@ -124,3 +159,14 @@ def test_spherical_mnist_prints_the_protocol(tmp_path):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_examples_stay_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 110
+
+
+def test_panoramas_are_written_read_and_segmented(tmp_path):
+    options = ["--level", "2", "--levels", "2", "--width", "2", "--batch-size", "6", "--epochs", "6", "--device", "cpu"]
+    text = run("segment_panoramas.py", tmp_path, *options)
+    losses = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("epoch")]
+    assert losses[-1] < 0.8 * losses[0]
+    assert "areas 5a:" in text
+    assert float(text.split("right")[1].split()[0]) > 30, "of 13 classes"
+    assert (tmp_path / "runs" / "panoramas" / "panorama.png").read_bytes().startswith(PNG)
+    assert len(list((tmp_path / "runs" / "panoramas" / "rooms").glob("area_*/pano/*/*.png"))) == 3 * 36
