@@ -426,6 +426,13 @@ def test_correspondence_of_registrations(cache, tmp_path, capsys):
     assert main(["evaluate", str(run), *data, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["items"], result["meshes_scored"]) == ("vertex", 20)
+    assert main(["evaluate", str(run), *data, "--json", "--one-to-one"]) == 0
+    matched = json.loads(capsys.readouterr().out)
+    assert matched["independent_accuracy"] == pytest.approx(result["accuracy"])
+    predicted = np.load(run / "predictions_test.npz")
+    labels = [predicted[key] for key in predicted.files if key.endswith("/prediction")]
+    assert len(labels) == 20
+    assert all(len(set(one)) == len(vertices) for one in labels)
 
 
 # --- killed, interrupted, spread over processes -------------------------------------------------------------------

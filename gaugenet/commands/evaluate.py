@@ -29,6 +29,9 @@ def run(arguments: list[str]) -> int:
         "--gauge-check", action="store_true", help="draw a random frame at every vertex and tell what moves"
     )
     parser.add_argument(
+        "--one-to-one", action="store_true", help="correspondences: give each label to at most one vertex of a mesh"
+    )
+    parser.add_argument(
         "--repair",
         type=Literal["never", "lossless", "always"] | None,
         default=None,
@@ -58,6 +61,7 @@ def run(arguments: list[str]) -> int:
         weights=options.weights,
         tta=options.tta,
         gauge_check=options.gauge_check,
+        one_to_one=options.one_to_one,
         repair=options.repair,
         layout=options.format,
         cache=options.cache,
@@ -81,6 +85,8 @@ def describe(result: dict[str, Any]) -> str:
         f"  accuracy, mean over all {PLURAL[result['items']]:<8} {_percent(result['accuracy'])}",
         f"  accuracy, mean over meshes       {_percent(result['mesh_accuracy'])}",
     ]
+    if "independent_accuracy" in result:
+        lines.append(f"  accuracy without one-to-one      {_percent(result['independent_accuracy'])}")
     if result["area_accuracy"] is not None:
         lines.append(f"  accuracy, by area                {_percent(result['area_accuracy'])}")
     if result["classes"]:

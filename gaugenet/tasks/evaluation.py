@@ -35,6 +35,7 @@ def evaluate(
     weights: Which = "best",
     tta: int = 0,
     gauge_check: bool = False,
+    one_to_one: bool = False,
     repair: Repair | None = None,
     layout: Format | None = None,
     cache: str | Path | None = None,
@@ -53,12 +54,15 @@ def evaluate(
         weights: the best or the last weights.
         tta: see `Predictor`.
         gauge_check: also draw a random frame at every vertex and tell how far the scores move.
+        one_to_one: of networks that label vertices: give each class to at most one vertex of a mesh, see
+            `gaugenet.tasks.assignment`; `independent_accuracy` in the result is the accuracy without.
         repair, layout: as `repair` and `format` in `DataOptions`; what the training used by default.
         cache, n_jobs: as in `DataOptions`.
         device: where the network runs.
 
     Raises:
-        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data.
+        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data, `one_to_one`
+            for a network that does not label vertices, or with more vertices than classes.
     """
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     description = predictor.description
@@ -66,6 +70,8 @@ def evaluate(
     options = replace(options, repair=repair or options.repair, format=layout or options.format)
     dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
     _check_items(dataset, description.items)
+    if one_to_one and description.items != "vertex":
+        raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
     known = class_indices(dataset.class_names, description.classes)
     folder = cache_folder(options.cache, Path(run))
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
@@ -73,11 +79,16 @@ def evaluate(
     keeper = ScoreKeeper(len(description.classes))
     labels: dict[str, ndarray] = {}
     checks: dict[str, GaugeCheck] = {}
+    independent: list[ndarray] = []
     with progress(len(prepared), f"evaluating {split}") as bar:
         for one in prepared:
             name = one.sample.name
             truth, areas = _truth(one, known)
-            prediction = predictor(one).labels(description.items)
+            found = predictor(one)
+            prediction = found.labels(description.items)
+            if one_to_one:
+                independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
+                prediction = found.labels(description.items, different=True)
             missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
             keeper.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
             labels[f"{name}/truth"], labels[f"{name}/prediction"] = truth.astype(np.int32), prediction.astype(np.int32)
@@ -90,6 +101,8 @@ def evaluate(
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
     result |= scores.as_dict(description.classes)
     _add_files(result, prepared)
+    if one_to_one:
+        result["independent_accuracy"] = float(np.concatenate(independent).mean())
     if checks:
         result["gauge_check"] = _summary(checks)
     _write(Path(run), split, result, labels, description.classes)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gaugenet.data import RandomRotation
 from gaugenet.groups import group_from_name
+from gaugenet.tasks.assignment import one_to_one
 from gaugenet.tasks.data_options import DataOptions, GeometryOptions, Repair
 from gaugenet.tasks.outputs import Items, log_probabilities
 from gaugenet.tasks.preparation import Preparation, Prepared
@@ -39,9 +40,11 @@ class Probabilities:
     vertex: Float[ndarray, "vertices classes"] | None = None
     mesh: Float[ndarray, "classes"] | None = None
 
-    def labels(self, items: str) -> Any:
-        """The likeliest class of each item, -1 where nothing is known."""
+    def labels(self, items: str, *, different: bool = False) -> Any:
+        """The likeliest class of each item, or with `different` the likeliest one-to-one; -1 where nothing is known."""
         values = getattr(self, items)
+        if different:
+            return one_to_one(values)
         values = values[None] if items == "mesh" else values
         known = np.isfinite(values).all(axis=1)
         return np.where(known, values.argmax(axis=1), -1)
