@@ -65,8 +65,9 @@ def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, An
     result: dict[str, Any] = {"options": asdict(options), "train": len(train), "test": len(test), "rows": {}}
     for kind in chosen.train:
         torch.manual_seed(chosen.seed)
+        levels = min(chosen.levels, chosen.level + 2 - chosen.stem_stride)
         model = IcosahedralCNN(
-            "1x0", 10, width=chosen.width, growth=chosen.growth, levels=chosen.levels, stem_stride=chosen.stem_stride
+            "1x0", 10, width=chosen.width, growth=chosen.growth, levels=levels, stem_stride=chosen.stem_stride
         )
         projection = SphericalDigits(sphere)
         seen = projection(train) if kind == "N" else projection.anew(train)
