@@ -106,6 +106,7 @@ def evaluate(arguments: list[str]) -> int:
     parser.add_argument("--data", nargs="+", required=True, metavar="FILE", help="labelled files, or folders of them")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe")
+    parser.add_argument("--icosahedral", action="store_true", help="also score the 60 rotations of the icosahedron")
     parser.add_argument("--within_km", type=float, default=300.0, help="distance within which an object is found")
     options = parser.parse_args(arguments)
 
@@ -115,6 +116,7 @@ def evaluate(arguments: list[str]) -> int:
         options.run,
         options.data,
         rotations=options.rotations,
+        icosahedral=options.icosahedral,
         within_km=options.within_km,
         **_common(options),
     )
@@ -172,19 +174,23 @@ def describe(result: dict[str, Any]) -> str:
             found = c["objects"]
             text += f"  {found['hits']:>3} / {found['hits'] + found['misses']:<3} {found['false_alarms']:>6}"
         lines.append(text)
+    origin = "from the training's validation part" if result["validated"] else "(the training validated nothing)"
     for name, c in result["classes"].items():
         if "threshold" in c:
             lines.append(
-                f"\n  {name}: threshold {c['threshold']:.3f} from the training's validation part; the best one here, "
+                f"\n  {name}: threshold {c['threshold']:.3f} {origin}; the best one here, "
                 f"{c['best_threshold']:.3f}, has IoU {_number(c['best_iou']).strip()}"
             )
     lines.append(f"\n  found: centres within {result['within_km']:.0f} km, one to one")
-    if "rotations" in result:
-        ap = result["rotations"]["ap"]
-        lines.append(
-            f"  {ap['count']} random rotations of the globe: AP {ap['mean']:.3f} ({ap['min']:.3f} .. {ap['max']:.3f})"
-        )
+    for name, text in (("rotations", "random rotations of the globe"), ("icosahedral", "rotations of the icosahedron")):
+        if name in result:
+            ap, iou = (_span(result[name][m]) for m in ("ap", "iou"))
+            lines.append(f"  {result[name]['ap']['count']} {text}: AP {ap}, IoU {iou}")
     return "\n".join(lines)
+
+
+def _span(spread: dict[str, float]) -> str:
+    return f"{spread['mean']:.3f} ({spread['min']:.3f} .. {spread['max']:.3f})"
 
 
 def _parser(command: str, description: str) -> ArgumentParser:

@@ -33,7 +33,7 @@ class ClassMapFile:
         label = dataset.createVariable("label", "u1", shape, **stored)
         label.setncatts(
             {
-                "long_name": "class whose probability exceeds its threshold by the largest factor",
+                "long_name": "most probable class that reaches its threshold",
                 "flag_values": np.arange(len(classes), dtype=np.uint8),
                 "flag_meanings": " ".join(safe_name(c) for c in classes),
             }

@@ -22,7 +22,7 @@ from gaugenet.tasks.climate_inputs import GlobeInputs
 from gaugenet.tasks.climate_losses import class_weights
 from gaugenet.tasks.climate_options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate_samples import GlobeDataModule, Globes, class_shares
-from gaugenet.tasks.climate_task import ClimateTask
+from gaugenet.tasks.climate_task import ClimateTask, Readout
 from gaugenet.tasks.options import OptimOptions, TaskError
 from gaugenet.tasks.pipeline import (
     CONFIG,
@@ -85,22 +85,33 @@ def train_climate(
     share = memory_shares(train_files, val_files, data.memory)
     training = Globes(train_files, inputs, normalization, augment=data, seed=seed, memory=share[0])
     validation: Globes | list[Any] = []
+    validated = None
     if val_files is not None:
-        validation = Globes(val_files, inputs_of(val_files, data), normalization, memory=share[1])
+        val_inputs = inputs_of(val_files, data)
+        validation, validated = Globes(val_files, val_inputs, normalization, memory=share[1]), Readout.of(val_inputs)
     weight = class_weights(class_shares(training, len(train_files.class_names)), loss.balance)
 
-    task, description = _module(train_files, inputs, data, model or {}, loss, optim, weight, seed)
+    network, description = _network(train_files, inputs, data, model or {}, seed)
+    task = ClimateTask(
+        network,
+        sphere=inputs.sphere,
+        class_weight=weight,
+        validated=validated,
+        loss=loss,
+        options=optim,
+        seed=seed,
+    )
     lost = inputs.round_trip(training.fields(0))
     description.data |= {"normalization": normalization.as_dict(), "split": split, "round_trip_error": lost}
     if init is not None:
-        load_weights(init, task.model, "best")
+        load_weights(init, network, "best")
     if resume:
         check_same(description, run)
     if is_first_process():
         make_room(run, resume=resume)
         if config is not None and not (resume and (run / CONFIG).exists()):
             write_text(run / CONFIG, config)
-    count = sum(p.numel() for p in task.model.parameters())
+    count = sum(p.numel() for p in network.parameters())
     logger.info("%d vertices, %d training globes, %d parameters.", inputs.sphere.num_vertices, len(training), count)
     logger.info("Fields sent to the icosphere and back differ by %.1f %% (rms by area, first time step).", 100 * lost)
     loaders = GlobeDataModule(training, validation, batch_size=data.batch_size, seed=seed, num_workers=data.num_workers)
@@ -174,16 +185,9 @@ def memory_shares(train: Files, val: Files | None, gigabytes: float) -> tuple[fl
     return tuple(gigabytes * 1e9 * n / count for n in (len(train), count - len(train)))  # type: ignore[return-value]
 
 
-def _module(
-    files: Files,
-    inputs: GlobeInputs,
-    data: ClimateData,
-    model: dict[str, Any],
-    loss: ClimateLoss,
-    optim: OptimOptions,
-    weight: torch.Tensor,
-    seed: int,
-) -> tuple[ClimateTask, RunDescription]:
+def _network(
+    files: Files, inputs: GlobeInputs, data: ClimateData, model: dict[str, Any], seed: int
+) -> tuple[torch.nn.Module, RunDescription]:
     """The network with its first weights, and the description of the run."""
     from lightning.pytorch import seed_everything
 
@@ -205,8 +209,7 @@ def _module(
         items="vertex",
         seed=seed,
     )
-    task = ClimateTask(network, sphere=inputs.sphere, class_weight=weight, loss=loss, options=optim, seed=seed)
-    return task, description
+    return network, description
 
 
 def _latitudes(files: Files) -> str:

@@ -11,7 +11,9 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from gaugenet.files import write_json
-from gaugenet.tasks.climate_inference import ClimatePredictor
+from gaugenet.geometry.icosahedral_rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.geometry.icosahedron import icosphere
+from gaugenet.tasks.climate_inference import ClimatePredictor, Pose
 from gaugenet.tasks.climate_pictures import draw_run
 from gaugenet.tasks.climate_scores import ClimateScores
 from gaugenet.tasks.options import TaskError
@@ -26,6 +28,7 @@ def evaluate_climate(
     weights: Which = "best",
     tta: int = 0,
     rotations: int = 0,
+    icosahedral: bool = False,
     within_km: float = 300.0,
     missing: str | None = None,
     device: str | None = None,
@@ -42,6 +45,7 @@ def evaluate_climate(
         data: labelled files; the network need not have seen them.
         weights, tta, missing, device: as in `ClimatePredictor`.
         rotations: also score so many random rotations of the globe, the same ones every time.
+        icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
 
     Raises:
@@ -50,20 +54,25 @@ def evaluate_climate(
     predictor = ClimatePredictor(run, data, weights=weights, tta=tta, missing=missing, device=device)
     if predictor.files.variables.label is None:
         raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
-    turns = [None, *Rotation.random(rotations, random_state=0).as_matrix()] if rotations else [None]
-    keepers = [_keeper(predictor, within_km) for _ in turns]
-    with progress(len(predictor.files) * len(turns), "evaluating") as bar:
+    turns: dict[str, list[Pose]] = {"upright": [None]}
+    if rotations:
+        turns["rotations"] = list(Rotation.random(rotations, random_state=0).as_matrix())
+    if icosahedral:
+        turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
+    scored = [(turn, _keeper(predictor, within_km)) for group in turns.values() for turn in group]
+    with progress(len(predictor.files) * len(scored), "evaluating") as bar:
         for index in range(len(predictor.files)):
             _, fields = predictor.fields(index)
-            for keeper, turn in zip(keepers, turns):
+            for turn, keeper in scored:
                 if fields.label is not None:
                     keeper.add(predictor(fields, turn), fields.label)
                 bar.advance()
+    upright, *turned = (keeper.result() for _, keeper in scored)
     result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
-    result |= {"tta": len(predictor.poses), **keepers[0].result()}
-    if rotations:
-        turned = [keeper.result() for keeper in keepers[1:]]
-        result["rotations"] = {m: _spread([r[f"mean_{m}"] for r in turned]) for m in ("ap", "iou")}
+    result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
+    for name in list(turns)[1:]:
+        found, turned = turned[: len(turns[name])], turned[len(turns[name]) :]
+        result[name] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
     write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
     draw_run(predictor, run)
     return result

@@ -24,6 +24,10 @@ from gaugenet.tasks.run import RunError, Which, load_run
 Pose = Float[ndarray, "3 3"] | None
 
 
+STENCIL_BYTES = 1e9
+"""Interpolations of poses are kept in so much memory."""
+
+
 class ClimatePredictor:
     """Loads a run once and labels the time steps of files.
 
@@ -75,6 +79,11 @@ class ClimatePredictor:
         best = self.description.metrics.get("best", {})
         return np.array([best.get(f"val_threshold_{k}", 0.5) for k in range(len(self.classes))])
 
+    @property
+    def validated(self) -> bool:
+        """Whether the thresholds come from a validation part."""
+        return "val_threshold_1" in self.description.metrics.get("best", {})
+
     def fields(self, index: int) -> tuple[ClimateFrame, GlobeFields]:
         """A frame, checked and normalized."""
         frame = self.files[index]
@@ -94,9 +103,10 @@ class ClimatePredictor:
         """Linear interpolation from the vertices to the places of the file."""
         key = b"" if pose is None else pose.tobytes()
         if key not in self._backs:
-            if len(self._backs) > 64:
+            found = self.inputs.back(pose)
+            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > STENCIL_BYTES:
                 self._backs.clear()
-            self._backs[key] = self.inputs.back(pose)
+            self._backs[key] = found
         return self._backs[key].fields(probability)
 
     def __call__(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:

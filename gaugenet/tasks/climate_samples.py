@@ -24,7 +24,7 @@ class Globes(Dataset):
         frames: what is read, one at a time.
         inputs: how a frame becomes an input.
         normalization: of the training part.
-        augment: options of the augmentation, `None` for globes as they are.
+        augment: options of the augmentation; `None` for globes as they are, with the labels of the file as `truth`.
         seed: seed of the augmentation.
         memory: bytes of frames that are kept.
     """
@@ -62,8 +62,11 @@ class Globes(Dataset):
             draw = np.random.default_rng([self.seed, epoch, index])
             pose = random_pose(draw, rotate=self.augment.rotate, mirror=self.augment.mirror)
             gain = float(self.augment.gain ** draw.uniform(-1, 1))
-        x, y = self.inputs.read(self.fields(index), pose=pose, gain=gain)
-        return {"x": x} if y is None else {"x": x, "y": y}
+        fields = self.fields(index)
+        x, y = self.inputs.read(fields, pose=pose, gain=gain)
+        if fields.label is None or y is None:
+            return {"x": x}
+        return {"x": x, "y": y} | ({} if self.augment else {"truth": torch.from_numpy(fields.label.astype(np.int64))})
 
 
 class GlobeDataModule(LightningDataModule):

@@ -137,13 +137,14 @@ def object_centers(
 
 
 def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarray, "classes"]) -> Int[ndarray, "*n"]:
-    """The class whose probability exceeds its threshold by the largest factor, class 0 where none does.
+    """The most probable of the classes whose probability reaches their threshold, class 0 where none does.
 
-    The threshold of class 0 has no meaning.
+    The threshold of class 0 has no meaning. A class that the network does not tell from others, and whose best
+    threshold is low therefore, takes nothing from classes that are more probable.
     """
     shape = (-1, *[1] * (probability.ndim - 1))
-    ratio = probability[1:] / np.asarray(thresholds, dtype=probability.dtype)[1:].reshape(shape)
-    return np.where(ratio.max(axis=0) >= 1, ratio.argmax(axis=0) + 1, 0)
+    reached = probability[1:] >= np.asarray(thresholds, dtype=probability.dtype)[1:].reshape(shape)
+    return np.where(reached.any(axis=0), np.where(reached, probability[1:], -1).argmax(axis=0) + 1, 0)
 
 
 class ClimateScores:

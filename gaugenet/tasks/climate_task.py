@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor, nn
 
+from gaugenet.data.places import Stencil
 from gaugenet.geometry import Icosphere
+from gaugenet.tasks.climate_inputs import GlobeInputs
 from gaugenet.tasks.climate_losses import climate_loss
 from gaugenet.tasks.climate_options import ClimateLoss
 from gaugenet.tasks.climate_scores import AreaHistogram
+from gaugenet.tasks.losses import IGNORE
 from gaugenet.tasks.options import OptimOptions
 from gaugenet.tasks.task import GaugeTask
 
 AP = "val_ap"
 
 
+@dataclass(frozen=True)
+class Readout:
+    """From values at the vertices to the places of a file, and the areas of these."""
+
+    back: Stencil
+    area: Float[ndarray, "places"]
+
+    @classmethod
+    def of(cls, inputs: GlobeInputs) -> Readout:
+        return cls(inputs.back(), np.ascontiguousarray(inputs.places.area).reshape(-1))
+
+
 class ClimateTask(GaugeTask):
     """Trains a network `model(x, sphere) -> (B, classes, V)` to label the vertices of an icosphere.
 
     Validation logs, over the rare classes, the mean average precision `val_ap` and the mean intersection over union
-    `val_iou` at the best threshold of each class, which is logged too (`val_threshold_1`, ...): all by area, on the
-    vertices.
+    `val_iou` at the best threshold of each class, which is logged too (`val_threshold_1`, ...): all by area, where the
+    labels of the files are. At the vertices these scores would be others, and above all the thresholds: interpolation
+    smooths the probabilities between the vertices.
 
     Args:
         model: the network.
         sphere: the icosphere, second argument of the network; the areas `mass` of its vertices weight the loss.
+        validated: how answers at the vertices are read and scored at the places of the validation files.
         class_weight: `(K,)` weights of the classes in the loss.
         loss, options: see the classes.
         seed: seed of dropout.
@@ -44,12 +63,13 @@ class ClimateTask(GaugeTask):
         *,
         sphere: Icosphere,
         class_weight: Float[Tensor, "classes"],
+        validated: Readout | None = None,
         loss: ClimateLoss | None = None,
         options: OptimOptions | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(model, items="vertex", options=options, seed=seed)
-        self.sphere = sphere
+        self.sphere, self.validated = sphere, validated
         self.loss = loss or ClimateLoss()
         self.register_buffer("area", self.sphere.mass.float(), persistent=False)
         self.register_buffer("class_weight", class_weight.float(), persistent=False)
@@ -68,11 +88,11 @@ class ClimateTask(GaugeTask):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         logits = self.model(batch["x"], self.sphere).float()
         self._log("val_loss", self._loss_of(batch, logits), len(batch["x"]))
-        known = (batch["y"] >= 0).cpu().numpy()
-        label = batch["y"].cpu().numpy()[known]
-        area = self.area.cpu().double().expand(known.shape).numpy()[known]
-        for k, histogram in enumerate(self._histograms):
-            histogram.add(torch.softmax(logits, dim=1)[:, k].cpu().numpy()[known], label == k, area)
+        if self.validated is not None:
+            for probability, label in zip(torch.softmax(logits, dim=1).cpu().numpy(), batch["truth"].cpu().numpy()):
+                found, known = self.validated.back.fields(probability), label != IGNORE
+                for k, histogram in enumerate(self._histograms):
+                    histogram.add(found[k][known], label[known] == k, self.validated.area[known])
 
     def on_validation_epoch_end(self) -> None:
         scores: list[tuple[float, float]] = []

@@ -24,6 +24,7 @@ from gaugenet.tasks.climate_inference import ClimatePredictor, tta_poses
 from gaugenet.tasks.climate_inputs import GlobeFields, GlobeInputs, random_pose
 from gaugenet.tasks.climate_options import ClimateData
 from gaugenet.tasks.climate_samples import Globes
+from gaugenet.tasks.climate_scores import AreaHistogram
 from tests.tasks.climate_files import GRID, write_weather
 from tests.tolerances import TOL, relative
 
@@ -214,7 +215,7 @@ def train(weather: Path, out: Path, *options: str, epochs: int = 2) -> int:
 @pytest.fixture(scope="session")
 def trained(weather, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "run"
-    assert train(weather, run, "--lr=2e-2", "--data.rotate=false", "--optim.ema=0.9", epochs=10) == 0
+    assert train(weather, run, "--lr=1e-2", "--data.rotate=false", "--optim.ema=0.8", epochs=10) == 0
     return run
 
 
@@ -224,11 +225,18 @@ def run(trained, tmp_path) -> Path:
 
 
 def test_training_learns_and_evaluation_agrees_with_the_file(run, weather, capsys):
-    assert main(["evaluate", str(run), "--data", str(weather / "val.nc"), "--rotations", "2"]) == 0
+    options = ["--data", str(weather / "val.nc"), "--rotations", "2", "--icosahedral"]
+    assert main(["evaluate", str(run), *options]) == 0
     text = capsys.readouterr().out
+    assert "60 rotations of the icosahedron" in text
     assert "vortex" in text
     assert "2 random rotations" in text
     result = json.loads((run / "evaluation_val.json").read_text())
+    for name in ("ap", "iou"):
+        turned, freely = result["icosahedral"][name], result["rotations"][name]
+        assert (turned["count"], freely["count"]) == (60, 2)
+        assert max(abs(turned[k] - result[f"mean_{name}"]) for k in ("min", "max")) < 1e-3
+        assert abs(freely["mean"] - result[f"mean_{name}"]) > 2e-3, "control: other rotations move the vertices"
     vortex = result["classes"]["vortex"]
     assert vortex["ap"] > 2 * vortex["area_share"], "better than chance"
     share = sum(result["classes"][c]["area_share"] for c in result["classes"])
@@ -241,6 +249,28 @@ def test_training_learns_and_evaluation_agrees_with_the_file(run, weather, capsy
     assert main(["view", str(run), "--out", str(run / "page.html"), "--png", str(run / "page.png")]) == 0
     assert "vortex" in (run / "page.html").read_text()
     assert (run / "page.png").read_bytes() == (run / "map.png").read_bytes()
+
+
+def test_thresholds_are_the_best_ones_where_the_labels_of_the_file_are(run, weather):
+    """Scores and thresholds of the validation are those of `gaugenet evaluate` on the same file; at the vertices, the
+    control, they are others."""
+    assert main(["evaluate", str(run), "--data", str(weather / "val.nc")]) == 0
+    result = json.loads((run / "evaluation_val.json").read_text())
+    best = json.loads((run / "run.json").read_text())["metrics"]["best"]
+    assert best["val_ap"] == pytest.approx(result["mean_ap"], abs=1e-4)
+    predictor = ClimatePredictor(run, [str(weather / "val.nc")])
+    at_vertices = [AreaHistogram() for _ in predictor.classes]
+    for index in range(len(predictor.files)):
+        fields = predictor.fields(index)[1]
+        label = predictor.inputs.read(fields)[1].numpy()
+        for k, values in enumerate(predictor.on_sphere(fields)):
+            at_vertices[k].add(values, label == k, predictor.inputs.sphere.mass.numpy())
+    others = []
+    for k, name in enumerate(predictor.classes[1:], 1):
+        scores = result["classes"][name]
+        assert scores["threshold"] == pytest.approx(scores["best_threshold"], abs=1e-5)
+        others.append(abs(at_vertices[k].best_threshold() - scores["best_threshold"]))
+    assert max(others) > 1e-3
 
 
 def test_a_run_that_was_not_evaluated_has_no_pictures(run, tmp_path, capsys):

@@ -97,10 +97,12 @@ def test_objects_are_matched_one_to_one():
     assert (none.hits, none.misses) == (0, 1)
 
 
-def test_labels_exceed_their_thresholds_by_the_largest_factor():
-    probability = np.array([[0.6, 0.9, 0.1], [0.3, 0.05, 0.3], [0.1, 0.05, 0.6]])
-    np.testing.assert_array_equal(labels_at(probability, np.array([0.5, 0.25, 0.25])), [1, 0, 2])
-    np.testing.assert_array_equal(labels_at(probability, np.array([0.5, 0.5, 0.5])), [0, 0, 2])
+def test_labels_are_the_most_probable_classes_that_reach_their_thresholds():
+    probability = np.array([[0.6, 0.9, 0.1, 0.1], [0.3, 0.05, 0.3, 0.5], [0.1, 0.05, 0.6, 0.4]])
+    np.testing.assert_array_equal(labels_at(probability, np.array([0.5, 0.25, 0.25])), [1, 0, 2, 1])
+    np.testing.assert_array_equal(labels_at(probability, np.array([0.5, 0.5, 0.5])), [0, 0, 2, 1])
+    low = labels_at(probability, np.array([0.5, 0.45, 0.05]))
+    np.testing.assert_array_equal(low, [2, 2, 2, 1], "a low threshold takes nothing from a more probable class")
 
 
 def test_scores_of_a_perfect_and_of_a_shifted_prediction():
