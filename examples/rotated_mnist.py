@@ -20,6 +20,7 @@ from torch import nn
 
 from gaugenet.data import DataError, rotated_mnist
 from gaugenet.files import write_text
+from gaugenet.geometry.action import FieldAction
 from gaugenet.groups import SO2
 from gaugenet.models import Augmented, PlanarCNN, plain_twin
 from gaugenet.tasks import ImageOptions, TaskError, result_table, train_and_test
@@ -43,7 +44,8 @@ def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Modu
         "CNN": lambda: plain_twin(c16()),
         "CNN-wide": lambda: plain_twin(c16(), equal="channels"),
     }
-    return base | {f"{name}+aug": lambda make=make: Augmented(make(), SO2()) for name, make in base.items()}
+    turned = [FieldAction(mode="bicubic")]
+    return base | {f"{name}+aug": lambda m=make: Augmented(m(), SO2(), inputs=turned) for name, make in base.items()}
 
 
 def main() -> None:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from gaugenet.groups.kept import kept
 
 
 def spherical_harmonics(v: Float[Tensor, "*points 3"], order: int) -> Float[Tensor, "*points dim"]:
@@ -61,7 +62,7 @@ def wigner(g: Float[Tensor, "*batch 3 3"], order: int) -> Float[Tensor, "*batch 
     return d
 
 
-@lru_cache(maxsize=64)
+@kept
 def coupling(order: int) -> Float[Tensor, "three_times_lower dim"]:
     """Q_l, the isometric embedding of the irrep l into (l - 1) x 1; rows (component of l - 1, axis), float64.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.groups.kept import kept
 from gaugenet.groups.spherical import component
 
 
-@lru_cache(maxsize=1024)
+@kept
 def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim dim_first dim_second"]:
     """C with `D^l(g) C = C (D^a(g) x D^b(g))` and C C^T = 1, for |a - b| <= l <= a + b; float64.
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from gaugenet.groups import FieldType, StructureGroup, group_from_name
+from gaugenet.groups import FieldType, StructureGroup, Trivial, group_from_name
 from gaugenet.groups.group import positive
 from gaugenet.nn import (
     FieldBatchNorm,
     FourierNonlinearity,
     Gated,
     GridConv,
+    GridPool,
     InvariantReadout,
     PointwiseNonlinearity,
     Restrict,
@@ -108,7 +108,7 @@ class PlanarCNN(nn.Sequential):
             target = field * max(1, round(count * width * first / field.size))
             padding = 0 if k == len(kernel_sizes) else size // 2
             layers.append(SteerableLayer(previous, target, size, padding=padding, nonlinearity=nonlinearity, **options))
-            layers += [BlurPool()] if k in pool_after else []
+            layers += [GridPool(target)] if k in pool_after else []
             previous = target
             if k in smaller:
                 current = group_from_name(smaller[k])
@@ -163,7 +163,7 @@ class PlainCNN(nn.Sequential):
             target = max(1, round(count * width))
             padding = 0 if k == len(kernel_sizes) else size // 2
             layers += [nn.Conv2d(previous, target, size, padding=padding, bias=False), nn.BatchNorm2d(target), nn.ELU()]
-            layers += [BlurPool()] if k in pool_after else []
+            layers += [GridPool(FieldType(Trivial(), {"0": target}))] if k in pool_after else []
             previous = target
         self.layers = nn.Sequential(*layers)
         self.mean = global_mean()
@@ -219,39 +219,6 @@ class SteerableLayer(nn.Sequential):
         self.conv = GridConv(in_type, act.in_type, kernel_size, padding=padding, bias=False, **options)
         self.norm = FieldBatchNorm(act.in_type)
         self.act = act
-
-
-class BlurPool(nn.Module):
-    """Every second pixel after a blur by a tent that is two pixels wide to each side: anti-aliasing.
-
-    Along an axis of odd length its weights are (1, 2, 1) / 4 about pixels 0, 2, 4, ...; along one of even length they
-    are (1, 3, 3, 1) / 8 about the middle of each pair. Either way all symmetries of the box stay exact. Zeros beyond.
-
-    Shapes:
-        x: `(B, channels, H, W)` -> `(B, channels, ceil(H / 2), ceil(W / 2))`.
-    """
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Tensor:
-        rows, columns = (_tents(n, x) for n in x.shape[2:])
-        return rows @ (x @ columns.T)
-
-    def to_torch(self, x: Float[Tensor, "batch channels height width"]) -> nn.Conv2d:
-        """The same for images of the size of `x`, or of another that is as even."""
-        channels = x.shape[1]
-        rows, columns = (_tents(n + 6, x)[2] for n in x.shape[2:])  # those of a point away from the border
-        rows, columns = rows[rows > 0], columns[columns > 0]
-        kernel_size = (len(rows), len(columns))
-        conv = nn.Conv2d(channels, channels, kernel_size, stride=2, padding=1, groups=channels, bias=False)
-        weight = (rows[:, None] * columns).expand(channels, 1, *kernel_size)
-        conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
-        return conv
-
-
-def _tents(n: int, like: Tensor) -> Float[Tensor, "half n"]:
-    """The blur along an axis as a matrix: faster than depthwise convolution up to some 100 pixels."""
-    pixels = torch.arange(n, dtype=like.dtype, device=like.device)
-    kept = pixels[: (n + 1) // 2] * 2 + (0.0 if n % 2 else 0.5)
-    return (2 - (pixels - kept[:, None]).abs()).clamp(min=0) / 4
 
 
 def one_field(group: StructureGroup, fields: str | Sequence[int | str]) -> FieldType:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.groups.group import FiniteGroup, positive
-from gaugenet.models.planar import BlurPool
 from gaugenet.nn import (
     EquivariantLinear,
     FieldBatchNorm,
     FieldDropout,
     GridConv,
+    GridPool,
     InvariantReadout,
     PointwiseNonlinearity,
     Restrict,
@@ -116,7 +116,7 @@ class WideBlock(nn.Module):
         size = _kernel_size(out_type.group)
         self.in_type, self.out_type = in_type, out_type
         self.enter = nn.Sequential(FieldBatchNorm(in_type), PointwiseNonlinearity(in_type, activation="elu"))
-        self.halve = BlurPool() if halve else nn.Identity()
+        self.halve = GridPool(in_type) if halve else nn.Identity()
         self.body = nn.Sequential(
             GridConv(in_type, out_type, size, bias=False),
             FieldBatchNorm(out_type),

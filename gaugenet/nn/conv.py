@@ -94,8 +94,12 @@ class GaugeConv(nn.Module):
         lattice = engines.lattice_engine(domain)
         if lattice is not None:
             lattice.check(self.in_type, x, domain)
-            return lattice.convolve(self, x, domain)
+            return engines.lattice_convolution(lattice)(self, x, domain)
         check_domain(self.in_type, x, domain)
+        return self.on_graph(x, domain)
+
+    def on_graph(self, x: Float[Tensor, "points in"], domain: Any) -> Float[Tensor, "points out"]:
+        """The layer on a graph of gauges, without checks of `x`."""
         out = self._convolve_graph(x, domain)
         return out if self.bias is None else self.bias(out)
 

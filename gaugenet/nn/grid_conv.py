@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
-from gaugenet.geometry.stencil import Boundary, Sliding
+from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding
 from gaugenet.groups import FieldType
 from gaugenet.kernels.band_limit import band_limit
 from gaugenet.kernels.radial import RadialBasis
+from gaugenet.nn import engines
 from gaugenet.nn.channel_groups import dense
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.engines import grid as grid_engine
@@ -105,7 +106,24 @@ class GridConv(GaugeConv):
         self.in_type.check(x)
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
+        if engines.forced():
+            return super().forward(x, self.grid(x.shape[2:]))
         return grid_engine.slide(self, x, self.sliding)
+
+    def grid(self, shape: Sequence[int]) -> Grid:
+        """The domain that the layer runs on: pixels of spatial shape `shape` with its window."""
+        s, ball = self.sliding, cast(BallStencil, self.sliding.stencil)
+        return Grid(
+            shape if s.output_padding is None else s.out_shape(shape),
+            tuple(h / n for h, n in zip(ball.spacing, s.dilation, strict=True)),
+            s.boundary,
+            kernel_size=ball.window,
+            radius=ball.radius,
+            dilation=s.dilation,
+            stride=s.stride,
+            padding=s.padding,
+            transposed=s.output_padding is not None,
+        )
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """The same as a convolution of `torch.nn`; channel groups become one dense kernel."""

@@ -18,6 +18,9 @@ from gaugenet.groups import FieldType
 from gaugenet.groups.group import positive
 from gaugenet.nn.tables import TableModule
 
+MATRIX_PIXELS = 64
+"""Largest axis along which means are taken by a matrix."""
+
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
@@ -83,11 +86,31 @@ class GridPool(TableModule):
         return self.blur(x if self.maximum is None else self.maximum(x))
 
     def blur(self, x: Tensor) -> Tensor:
-        """Gaussian means at the coarse points: one convolution of each channel."""
+        """Gaussian means at the coarse points: a matrix for each axis, or one convolution of each channel."""
+        if max(x.shape[2:]) <= MATRIX_PIXELS:
+            return self._product(x)
         padding, weight = self.window(x.shape[2:])
         padded = F.pad(x, [p for pair in reversed(padding) for p in pair], mode=self.padding_mode)
         weight = weight.to(x.dtype).expand(x.shape[1], *weight.shape[1:])
         return _CONVOLUTIONS[len(self.stride)](padded, weight, None, self.stride, 0, 1, x.shape[1])
+
+    def _product(self, x: Tensor) -> Tensor:
+        last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        y, first = (x.movedim(1, -1), 1) if last else (x, 2)
+        for axis, n in enumerate(x.shape[2:]):
+            matrix, dim = self._matrix(axis, n).to(x.dtype), first + axis
+            rest = y.shape[dim + 1 :]
+            y = y @ matrix.T if not rest else (matrix @ y.flatten(dim + 1)).unflatten(dim + 1, rest)
+        return y.movedim(-1, 1) if last else y
+
+    def _matrix(self, axis: int, n: int) -> Float[Tensor, "coarse fine"]:
+        """The means along an axis of n pixels: faster than depthwise convolution up to some 100 pixels."""
+        (reach, _), taps = self._axis(axis, n)
+        s = self.stride[axis]
+        count = (n - 1) // s + 1
+        at = torch.arange(count, device=taps.device)[:, None] * s + torch.arange(len(taps), device=taps.device) - reach
+        at = at % n if self.boundary == "periodic" else at.clamp(0, n - 1)
+        return taps.new_zeros(count, n).scatter_add(1, at, taps.expand(count, -1))
 
     @property
     def padding_mode(self) -> str:
@@ -96,14 +119,15 @@ class GridPool(TableModule):
 
     def window(self, shape: Sequence[int]) -> tuple[list[tuple[int, int]], Float[Tensor, "1 1 *window"]]:
         """How far to pad each axis of an array of spatial shape `shape`, and the Gaussian as seen from its points."""
-        padding, taps = [], []
-        for axis, (n, s) in enumerate(zip(shape, self.stride, strict=True)):
-            doubled = (n - 1) - ((n - 1) // s) * s  # twice the distance of the first point from the first pixel
-            values = getattr(self, f"_taps_{axis}_{doubled % 2}")
-            reach = (len(values) - 1 - doubled) // 2
-            padding.append((reach, reach))
-            taps.append(values)
-        return padding, reduce(lambda a, b: a[..., None] * b, taps)[None, None]
+        padding, taps = zip(*(self._axis(axis, n) for axis, n in enumerate(shape)), strict=True)
+        return list(padding), reduce(lambda a, b: a[..., None] * b, taps)[None, None]
+
+    def _axis(self, axis: int, n: int) -> tuple[tuple[int, int], Float[Tensor, "taps"]]:
+        s = self.stride[axis]
+        doubled = (n - 1) - ((n - 1) // s) * s  # twice the distance of the first point from the first pixel
+        values = getattr(self, f"_taps_{axis}_{doubled % 2}")
+        reach = (len(values) - 1 - doubled) // 2
+        return (reach, reach), values
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """The same for arrays of the shape of `x`, of layers of `torch.nn`."""

@@ -89,6 +89,16 @@ class EquivariantLinear(TableModule):
             full[b.slice, a.slice] = self._mixing(k).T
         return full
 
+    def elements(
+        self, source: Block, target: Block
+    ) -> tuple[Float[Tensor, "basis out in"], Float[Tensor, "basis mult_out mult_in"]] | None:
+        """The intertwiners between two blocks in float64, and their weights; `None` where there are none."""
+        for k, (a, b, start, shape) in enumerate(self._pairs):
+            if (a.start, b.start) == (source.start, target.start):
+                weight = self.weight[start : start + math.prod(shape)].view(shape)
+                return self._exact[f"_basis_{k}"], weight
+        return None
+
     def _mixing(self, k: int) -> Float[Tensor, "block_in block_out"]:
         _, _, start, shape = self._pairs[k]
         weight = self.weight[start : start + math.prod(shape)].view(shape)

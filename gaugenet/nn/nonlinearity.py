@@ -57,15 +57,16 @@ class Gated(nn.Module):
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
-        gates = torch.sigmoid(x[:, self.out_type.size :])
-        parts, start = [], 0
-        for b in self.out_type.blocks:
-            if is_pointwise(b):
-                parts.append(self._function(x[:, b.slice]))
-                continue
-            gate = gates[:, start : start + b.multiplicity]
-            parts.append((b.split(x) * gate.unsqueeze(1)).flatten(1, 2))
-            start += b.multiplicity
+        blocks = self.out_type.blocks
+        gated = [b.multiplicity for b in blocks if not is_pointwise(b)]
+        *fields, gates = x.split([*(b.size for b in blocks), sum(gated)], 1)  # one pass in the backward direction
+        gate_of = iter(torch.sigmoid(gates).split(gated, 1)) if gated else iter(())
+        parts = [
+            self._function(v)
+            if is_pointwise(b)
+            else (v.unflatten(1, (b.representation.dim, b.multiplicity)) * next(gate_of).unsqueeze(1)).flatten(1, 2)
+            for b, v in zip(blocks, fields, strict=True)
+        ]
         return torch.cat(parts, 1) if parts else x
 
     def extra_repr(self) -> str:

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
+from gaugenet.nn import by_channel
 from gaugenet.nn.samples import Samples, need_samples, samples_of
-from gaugenet.nn.tables import TableModule, along_channels
+from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class _FieldNorm(TableModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        need_orthogonal(field_type, self)
         self.in_type = self.out_type = field_type
         self.eps = eps
         for k, b in enumerate(field_type.blocks):
@@ -92,7 +94,10 @@ class _FieldNorm(TableModule):
         """`samples`: what the statistics run over, if not the channels of a point."""
         flat = x.flatten(2) if x.dim() > 2 else x
         parts = [self._scaled(part, part.block.split(flat), samples).flatten(1, 2) for part in self._parts()]
-        return torch.cat(parts, 1).to(x.dtype).view(x.shape) if parts else x
+        if not parts:
+            return x
+        y = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+        return y.to(x.dtype).view(x.shape)
 
     def _scaled(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
         y = self._normalized(part, v, samples) * along_channels(self.weight[part.fields], v[:, 0])
@@ -212,9 +217,12 @@ class FieldBatchNorm(_FieldNorm):
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if self.training:
-            return self._applied(x, samples_of(x, domain))
+            samples = samples_of(x, domain)
+            return self._by_channel(x) if samples.uniform and by_channel.serves(x) else self._applied(x, samples)
         scale, shift = self.affine()
-        return torch.addcmul(along_channels(shift, x), along_channels(scale, x), x).to(x.dtype)
+        if x.dim() == 2:
+            return torch.addcmul(shift, scale, x).to(x.dtype)
+        return F.batch_norm(x, torch.zeros_like(shift), torch.ones_like(scale), scale, shift, eps=0.0)
 
     def affine(self) -> tuple[Float[Tensor, "size"], Float[Tensor, "size"]]:
         """Scale and shift of each channel in eval mode."""
@@ -228,6 +236,37 @@ class FieldBatchNorm(_FieldNorm):
             scales.append(scale.flatten())
             shifts.append(shift.flatten())
         return (torch.cat(scales), torch.cat(shifts)) if scales else (factors, factors)
+
+    def _by_channel(self, x: Tensor) -> Tensor:
+        y, mean, var = by_channel.normalize(x, self.weight, self.bias, self._batch_affine)
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            for part in self._parts():
+                centre, second = self._moments(part, mean, var)
+                count = x.numel() // x.shape[1] * part.block.representation.dim
+                present = x.new_ones(())
+                self._update(self.running_mean[part.invariants], centre, present)
+                self._update(self.running_var[part.fields], second * (count / max(count - 1, 1)), present)
+        return y
+
+    def _batch_affine(self, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift of each channel for a batch whose channels have these means and variances."""
+        scales, shifts = [], []
+        for part in self._parts():
+            centre, second = self._moments(part, mean, var)
+            scale = weight[part.fields] * torch.rsqrt(second + self.eps).expand(1, part.block.representation.dim, -1)
+            shift = torch.zeros_like(scale)
+            if part.has_mean:
+                shift = part.shift(bias) - part.vectors(centre) * scale
+            scales.append(scale.flatten())
+            shifts.append(shift.flatten())
+        return torch.cat(scales), torch.cat(shifts)
+
+    def _moments(self, part: _Part, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """Coefficients of the mean, and mean square about it, of each field from those of its channels."""
+        m, v = part.block.split(mean[None]), part.block.split(var[None])
+        centre = part.coefficients(m) if part.has_mean else m[:, :0]
+        about = m - part.vectors(centre) if part.has_mean else m
+        return centre, (v + about.square()).mean(1, keepdim=True)
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """What it is in eval mode on features like `x`: a `BatchNorm1d`, `2d` or `3d` of every channel by itself."""

@@ -153,8 +153,9 @@ def _autocast(options: ImageOptions) -> torch.autocast:
 
 
 def to_images(digits: Digits, device: str) -> Float[Tensor, "batch 1 height width"]:
-    """Values in [0, 1]; the background stays 0, as beyond the border."""
-    return torch.from_numpy(digits.images).to(device)[:, None].float() / 255
+    """Values in [0, 1], channels last in memory; the background stays 0, as beyond the border."""
+    images = torch.from_numpy(digits.images).to(device)[:, None].float() / 255
+    return images.to(memory_format=torch.channels_last)
 
 
 def _labels(digits: Digits) -> Int[Tensor, "batch"]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._subclasses import FakeTensor, FakeTensorMode
 
 from gaugenet.groups import O3, SO2, SO3, spherical_harmonics
+from gaugenet.groups.kept import kept
 from gaugenet.groups.planar import rotation
 from gaugenet.groups.spherical import component, coupling, harmonics_up_to, wigner
 from tests.groups.cases import elements
@@ -141,3 +143,21 @@ def test_parity():
     assert O3().harmonic(2).name == "2e"
     assert SO3().standard() == SO3().irrep(1)
     assert (O3().irrep("2o")(g) - O3().irrep("2e")(g)).abs().max() > 0.1  # control
+
+
+def test_tables_made_while_code_is_traced_are_not_kept():
+    """A tensor that stands for another would spoil every later use; nor is one of inference mode kept as such."""
+    made = []
+
+    @kept
+    def table(order: int) -> torch.Tensor:
+        made.append(order)
+        return torch.full((2,), float(order))
+
+    with FakeTensorMode():
+        assert type(table(1)) is FakeTensor
+    with torch.inference_mode():
+        assert not table(1).is_inference()
+    assert type(table(1)) is torch.Tensor
+    assert table(1) is table(1)
+    assert made == [1, 1], "once as a stand-in, once for good"

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from gaugenet.geometry.action import move_grid
 from gaugenet.groups.planar import rotation
 from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, plain_twin
-from gaugenet.models.planar import BlurPool, SteerableLayer
+from gaugenet.models.planar import SteerableLayer
 from gaugenet.nn.export import to_torch
 from tests.geometry.test_action import blob
 from tests.tolerances import TOL, relative
@@ -98,7 +98,7 @@ def test_the_defaults_are_the_published_network():
     assert [str(layer.out_type) for layer in layers] == [f"{m}xregular" for m in (16, 24, 32, 32, 48, 64)]
     assert [layer.conv.sliding.stencil.window for layer in layers] == [(7, 7)] + 5 * [(5, 5)]
     kinds = [type(layer).__name__ for layer in model.layers]
-    assert [k for k, kind in enumerate(kinds) if kind == "BlurPool"] == [2, 5], "after the second and the fourth"
+    assert [k for k, kind in enumerate(kinds) if kind == "GridPool"] == [2, 5], "after the second and the fourth"
     narrow = PlanarCNN(width=0.05).eval()
     x = torch.zeros(1, 1, 28, 28)
     assert narrow.layers[:-1](x).shape[2:] == (7, 7)
@@ -181,27 +181,6 @@ def test_what_does_not_fit_is_refused():
         PlanarCNN(3, group="SO(2)", fields=(0, 1), **SMALL)
     with pytest.raises(ValueError, match="channels in dimension 1"):
         PlanarCNN(3, **SMALL)(torch.zeros(1, 3, 12, 12))
-
-
-# --- BlurPool ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [(8, 8), (9, 9), (8, 9)])
-def test_blur_pool_is_a_depthwise_convolution(size):
-    x = torch.randn(2, 3, *size, dtype=torch.float64)
-    taps = [torch.tensor([1, 2, 1] if n % 2 else [1, 3, 3, 1], dtype=torch.float64) for n in size]
-    kernel = taps[0][:, None] * taps[1] / (taps[0].sum() * taps[1].sum())
-    expected = F.conv2d(x, kernel.expand(3, 1, *kernel.shape), stride=2, padding=1, groups=3)
-    assert relative(BlurPool()(x), expected) < EXACT
-
-
-@pytest.mark.parametrize("size", [8, 9])
-def test_blur_pool_keeps_the_symmetries_of_the_square(size):
-    x, pool = images(size), BlurPool()
-    for turn in (lambda y: y.rot90(1, (2, 3)), lambda y: y.flip(2)):
-        assert relative(pool(turn(x)), turn(pool(x))) < EXACT
-    if size % 2 == 0:
-        assert relative(x.flip(2)[:, :, ::2, ::2], x[:, :, ::2, ::2].flip(2)) > 0.1, "control: every second pixel"
 
 
 # --- WideResNet -------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gaugenet.geometry import Grid, TriangleMesh
+from gaugenet.geometry import Grid, Icosphere, TriangleMesh
 from gaugenet.geometry.stencil import mirror
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Trivial
-from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose
+from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, use_engine
+from gaugenet.nn.engines.sampling import sample_at_once
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 
@@ -335,6 +336,68 @@ def test_autocast():
     assert relative(out.float(), expected) < TOL[torch.bfloat16]
     out.float().sum().backward()
     assert all(p.grad.isfinite().all() and p.grad.dtype == torch.float32 for p in layer.parameters())
+
+
+@pytest.mark.parametrize(
+    ("group", "in_spec", "out_spec", "options"),
+    [
+        (Cyclic(8), "2xregular", "3xregular + 2x0", {}),
+        (Dihedral(4), "2xregular + 1x1", "2xquotient(C_2) + 1x2", {"stride": 2}),
+        (SO2(), "2x0 + 2x1", "3x0 + 1x2", {"self_interaction": False}),
+        (SO3(), "1x0 + 1x1", "2x1", {"boundary": "periodic"}),
+    ],
+    ids=str,
+)
+def test_training_under_autocast_is_training(group, in_spec, out_spec, options):
+    """Kernels come from one matrix product then: the same function and gradients, up to rounding."""
+    layer = layer_on(GridConv, group, in_spec, out_spec, 3, **options)
+    kernels = (layer.kernels, layer.weight, layer.sliding.stencil, layer.self_interaction, torch.float64)
+    expected = layer.sampled(layer.sliding.stencil)[0]
+    assert relative(sample_at_once(*kernels).transpose(1, 2), expected.flatten(2)) < EXACT
+    layer = layer.float()
+    x = fields(layer, *[6] * group.d).float()
+    gradients = []
+    for enabled in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = layer(x)
+        out.float().square().sum().backward()
+        gradients.append([p.grad.clone() for p in layer.parameters()])
+    assert out.dtype == torch.bfloat16
+    for g, h in zip(*gradients, strict=True):
+        assert relative(h, g) < TOL[torch.bfloat16]
+        assert g.dtype == h.dtype == torch.float32
+    if group.d == 2:
+        assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_few_results_are_a_matrix_product():
+    """A wide layer with a handful of results, beside `conv2d`."""
+    layer = layer_on(GridConv, Cyclic(8), "32xregular", "32xregular", 5, padding=0, stride=2)
+    x = fields(layer, 7, 8, batch=1).requires_grad_()
+    kernel, bias = layer.sampled(layer.sliding.stencil)
+    y, expected = layer(x), F.conv2d(x, kernel, bias, 2)
+    assert "Conv" not in type(y.grad_fn).__name__, "or this test tests nothing"
+    assert relative(y, expected) < EXACT
+    weights = torch.randn_like(y)
+    found, known = (torch.autograd.grad(out, (x, layer.weight), weights) for out in (y, expected))
+    assert all(relative(a, b) < EXACT for a, b in zip(found, known, strict=True))
+
+
+@pytest.mark.parametrize("engine", ["reference", "graph"])
+@pytest.mark.parametrize("options", [{}, {"boundary": "periodic", "dilation": 2}, {"groups": 2}], ids=str)
+def test_engines_of_graphs_can_be_forced(engine, options):
+    layer = layer_on(GridConv, Cyclic(4), "2xregular", "4x1", 3, **options)
+    x = fields(layer, 6, 7)
+    expected = layer(x)
+    with use_engine(engine):
+        assert relative(layer(x), expected) < EXACT
+        assert relative(layer(x, layer.grid((6, 7))), expected) < EXACT
+        with pytest.raises(ValueError, match="without strides"):
+            layer_on(GridConv, Cyclic(4), "2xregular", "4x1", 3, stride=2)(x)
+        scalars, sphere = layer_on(GaugeConv, Cyclic(6), "1x0", "1x0"), Icosphere(1)
+        with pytest.raises(ValueError, match="of the Icosphere"):
+            scalars(torch.zeros(42, 1, dtype=torch.float64), sphere)
 
 
 @pytest.mark.parametrize("options", [{}, {"boundary": "reflect"}, {"stride": 2, "groups": 2}], ids=str)

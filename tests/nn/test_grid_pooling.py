@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gaugenet.geometry.stencil import mirror
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType
-from gaugenet.nn import GridPool
+from gaugenet.nn import GridPool, grid_pooling
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -82,6 +82,20 @@ def test_volumes_lines_precisions_and_copies():
     assert relative(single(x.float()).double(), pool(x)) < TOL[torch.float32]
     assert relative(single.double()(x), pool(x)) < EXACT
     assert not pool.state_dict()
+
+
+@pytest.mark.parametrize("boundary", ["zeros", "periodic"])
+@pytest.mark.parametrize("shape", [(8, 9), (7, 14)])
+def test_matrices_and_convolutions_are_one_blur(shape, boundary, monkeypatch):
+    """Small arrays take a matrix for each axis, in either memory format; large ones a convolution of each channel."""
+    pool = GridPool(FieldType(Cyclic(4), "3x0"), boundary=boundary, dtype=torch.float64)
+    x = fields(pool.in_type, *shape)
+    last = pool(x.to(memory_format=torch.channels_last))
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert relative(last, pool(x)) < EXACT
+    monkeypatch.setattr(grid_pooling, "MATRIX_PIXELS", 0)
+    assert relative(last, pool(x)) < EXACT
+    assert relative(last, GridPool(pool.in_type, sigma=0.5, boundary=boundary, dtype=torch.float64)(x)) > 1e-3
 
 
 def test_gradcheck():

@@ -8,7 +8,7 @@ from torch_geometric.data import Batch
 
 from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection
-from gaugenet.nn import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
+from gaugenet.nn import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm, by_channel
 from tests.groups.cases import elements
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import with_random_weights
@@ -112,6 +112,34 @@ def test_batch_norm_by_hand_and_by_the_kernel_of_torch(spec, monkeypatch):
     for mode in (True, False):
         y = vectors.train(mode)(x.movedim(1, -1).flatten(0, 2))
         assert relative(grid.train(mode)(x).movedim(1, -1).flatten(0, 2), y) < TOL[torch.float64]
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (6,), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize(
+    ("group", "spec"),
+    [(SO2(), "2x0 + 2x1 + 1x2"), (SO2(), "3x1"), (Dihedral(4), "2xregular + 1x2 + 1xinduced(C_4,1)")],
+    ids=str,
+)
+def test_batch_norm_by_channels_and_by_fields(group, spec, shape, monkeypatch):
+    """Few passes over memory, and the formulas: outputs, first derivatives, running statistics, in any layout."""
+    field_type = FieldType(group, spec)
+    torch.manual_seed(0)
+    x = torch.randn(3, field_type.size, *shape, dtype=torch.float64) + 1
+    weights = torch.randn_like(x)
+    found = []
+    for serves in (True, False):
+        monkeypatch.setattr(by_channel, "serves", lambda x, on=serves: on)
+        torch.manual_seed(1)
+        layer = with_random_weights(FieldBatchNorm(field_type)).double()
+        for copy in (x, x.movedim(1, -1).contiguous().movedim(-1, 1)):
+            copy = copy.clone().requires_grad_()
+            y = layer(copy)
+            (y * weights).sum().backward()
+        learned = [p.grad for p in layer.parameters() if p.numel()]
+        found.append([y, copy.grad, layer.running_mean, layer.running_var, *learned])
+    for a, b in zip(*found, strict=True):
+        assert relative(a, b) < TOL[torch.float64]
+    assert relative(found[0][1], weights) > 0.1, "control: more than the identity"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gaugenet.geometry.grid import Grid
@@ -40,9 +41,28 @@ def lattice_engine(domain: Any) -> ModuleType | None:
     return next((engine for kind, engine in _LATTICES.items() if isinstance(domain, kind)), None)
 
 
+def forced() -> str | None:
+    """The engine of graphs that `use_engine` forces; none in compiled code, which cannot ask."""
+    return None if torch.compiler.is_compiling() else _forced.get()
+
+
+def lattice_convolution(lattice: ModuleType) -> Engine:
+    """The whole layer on such a space: `lattice.convolve`, or edge by edge if an engine of graphs is forced."""
+    name = forced()
+    if name is None:
+        return lattice.convolve
+    if not hasattr(lattice, "by_edges"):
+        kind = next(kind.__name__ for kind, engine in _LATTICES.items() if engine is lattice)
+        raise ValueError(f"The engine {name!r} computes on graphs: pass the `gauge_graph(...)` of the {kind}.")
+    return lattice.by_edges
+
+
 @contextmanager
 def use_engine(name: str) -> Iterator[None]:
-    """Force one engine inside the context, e.g. `with use_engine("reference"):` in a test."""
+    """Force an engine of graphs inside the context, e.g. `with use_engine("reference"):` in a test.
+
+    Grids are then seen as their gauge graphs, image by image; a space that cannot be says so.
+    """
     if name not in _ENGINES:
         raise ValueError(f"Unknown engine {name!r}: expected one of {', '.join(_ENGINES)}.")
     token = _forced.set(name)
@@ -52,4 +72,14 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = ["Domain", "PreparedGraph", "derived", "lattice_engine", "membership", "select", "use_engine"]
+__all__ = [
+    "Domain",
+    "PreparedGraph",
+    "derived",
+    "forced",
+    "lattice_convolution",
+    "lattice_engine",
+    "membership",
+    "select",
+    "use_engine",
+]

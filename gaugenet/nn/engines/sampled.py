@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.stencil import Stencil
 from gaugenet.nn.engines.graph import widened
-from gaugenet.nn.engines.sampling import sample
+from gaugenet.nn.engines.sampling import sample, sample_at_once, table_size
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
+
+LARGEST_TABLE = 2**24
+"""Numbers in a table of kernels that is worth its memory."""
 
 Sampled = tuple[Float[Tensor, "out in_of_group *window"], Float[Tensor, "out"] | None]
 
@@ -83,3 +86,22 @@ def _sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
             kernel[..., stencil.centre] += layer.self_interaction.matrix()
         bias = None if layer.bias is None else layer.bias.vector()
         return kernel.to(layer.weight.dtype).unflatten(-1, stencil.window), bias
+
+
+def trained_in_low_precision(layer: GaugeConv, stencil: Stencil) -> Sampled | None:
+    """The same in the precision of autocast, while weights are trained under it: convolutions would round anyway.
+
+    `None` where that is not the case, or not the faster way.
+    """
+    device, middle = layer.weight.device.type, layer.self_interaction
+    if not (torch.is_autocast_enabled(device) and torch.is_grad_enabled() and layer.weight.requires_grad):
+        return None
+    if not layer.weight.numel() or layer.groups > 1 or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return None
+    if table_size(layer.kernels, stencil) > LARGEST_TABLE:
+        return None
+    dtype = torch.get_autocast_dtype(device)
+    with torch.autocast(device, enabled=False):
+        kernel = sample_at_once(layer.kernels, layer.weight, stencil, middle, dtype)  # type: ignore[arg-type]
+        bias = None if layer.bias is None else layer.bias.vector()
+    return kernel.transpose(1, 2).unflatten(-1, stencil.window), bias

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,12 @@ from gaugenet.geometry.stencil import Stencil
 from gaugenet.groups import Block
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.basis import unit
+from gaugenet.kernels.harmonic import FrequencyBasis
+from gaugenet.kernels.harmonics import harmonics
 from gaugenet.kernels.kernel_space import Pair
+
+if TYPE_CHECKING:
+    from gaugenet.nn.linear import EquivariantLinear
 
 _KEPT: dict[Hashable, Tensor] = {}
 MOST_KEPT = 1024
@@ -31,6 +37,68 @@ def sample(space: KernelSpace, weight: Float[Tensor, "weights"], stencil: Stenci
         values = coefficients @ matrix.reshape(-1, space.in_type.size * b.size)
         rows.append(values.unflatten(1, (space.in_type.size, b.size)).permute(2, 1, 0))
     return torch.cat(rows)
+
+
+def sample_at_once(
+    space: KernelSpace,
+    weight: Float[Tensor, "weights"],
+    stencil: Stencil,
+    middle: EquivariantLinear | None,
+    dtype: torch.dtype,
+) -> Float[Tensor, "out cells in"]:
+    """`sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks, in low precision.
+
+    Many more multiply-adds than `sample`, but all in the matrix units that make low precision fast, and the result is
+    as convolutions like it: the channels of the input lie together in memory.
+    """
+    rows = []
+    for target in space.out_type.blocks:
+        parts = [
+            _dense_block(space, (source, target), weight, stencil, middle, dtype) for source in space.in_type.blocks
+        ]
+        rows.append(torch.cat(parts, 2) if len(parts) > 1 else parts[0])
+    return torch.cat(rows) if len(rows) > 1 else rows[0]
+
+
+def table_size(space: KernelSpace, stencil: Stencil) -> int:
+    """Numbers in the largest table that `sample_at_once` needs, without those for K_self."""
+    sizes: dict[tuple[Block, Block], int] = {}
+    for p in space.pairs:
+        entries = p.shape[0] * p.shape[1] * p.target.representation.dim * p.source.representation.dim
+        sizes[p.target, p.source] = sizes.get((p.target, p.source), 0) + entries
+    return math.prod(stencil.window) * max(sizes.values(), default=0)
+
+
+def _dense_block(
+    space: KernelSpace,
+    blocks: tuple[Block, Block],
+    weight: Tensor,
+    stencil: Stencil,
+    middle: EquivariantLinear | None,
+    dtype: torch.dtype,
+) -> Float[Tensor, "block_out cells block_in"]:
+    source, target = blocks
+    pairs = [p for p in space.pairs if p.target is target and p.source is source]
+    central = None if middle is None else middle.elements(source, target)
+    weights = [p.weight(weight).flatten(0, 1) for p in pairs] + ([] if central is None else [central[1]])
+    if not weights:
+        return weight.new_zeros(target.size, math.prod(stencil.window), source.size, dtype=dtype)
+
+    def make() -> Tensor:
+        tables = [_basis(space, p, stencil) for p in pairs]
+        if central is not None:
+            at_centre = torch.zeros(math.prod(stencil.window), dtype=torch.float64)
+            at_centre[stencil.centre] = 1
+            tables.append(torch.einsum("boi,s->bsoi", central[0], at_centre))
+        return torch.cat(tables).flatten(1).T.contiguous()
+
+    parts = tuple((p.basis, p.rings) for p in pairs)
+    key = ("at once", space.radial, source.representation, target.representation, parts, central is None, stencil)
+    table = _kept(key, make, weight.new_empty(0, dtype=dtype))
+    values = table @ torch.cat(weights).flatten(1).to(dtype)
+    values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
+    values = values.unflatten(3, (target.multiplicity, source.multiplicity))
+    return values.permute(1, 3, 0, 2, 4).flatten(3, 4).flatten(0, 1)
 
 
 def _aligned_rows(space: KernelSpace, target: Block, weight: Tensor, stencil: Stencil) -> Float[Tensor, "out in cells"]:
@@ -65,7 +133,12 @@ def _coefficients(space: KernelSpace, stencil: Stencil) -> Tensor:
 
 def _basis(space: KernelSpace, p: Pair, stencil: Stencil) -> Tensor:
     v = stencil.offsets
-    phi = space.radial(torch.linalg.vector_norm(v, dim=-1)) * stencil.weights[:, None]
+    phi = (space.radial(torch.linalg.vector_norm(v, dim=-1)) * stencil.weights[:, None])[:, list(p.rings)]
+    if isinstance(p.basis, FrequencyBasis):
+        count = math.prod(p.shape[:2])
+        one_each = torch.eye(count, dtype=v.dtype).view(*p.shape[:2], 1, count)
+        matrices = p.basis.expand(one_each).squeeze(-1)  # (rings, harmonics, in, elements, out)
+        return torch.einsum("sk,sh,khieo->esoi", phi, harmonics(unit(v), p.basis.frequency), matrices)
     return torch.einsum("sk,sboi->kbsoi", phi, p.basis.sample(unit(v))).flatten(0, 1)
 
 

@@ -1,0 +1,72 @@
+"""A normalization of images as one scale and shift of each channel: few passes over memory, whatever the fields are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+Affine = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Scale and shift of each channel from mean and variance of each channel, learned weight and bias; differentiable."""
+
+
+def serves(x: Tensor) -> bool:
+    """Whether `normalize` works for `x`, and is the faster way: eager mode on CPUs."""
+    return x.device.type == "cpu" and x.dim() > 2 and x.numel() > 0 and not torch.compiler.is_compiling()
+
+
+def normalize(
+    x: Float[Tensor, "batch channels *spatial"], weight: Tensor, bias: Tensor, affine: Affine
+) -> tuple[Float[Tensor, "batch channels *spatial"], Float[Tensor, "channels"], Float[Tensor, "channels"]]:
+    """`scale x + shift` with the `affine` of the batch; and mean and (biased) variance of its channels.
+
+    Statistics of fields are functions of those of their channels, so all passes over `x` are PyTorch's own kernels for
+    batch normalization, and only numbers of channels are left to the formulas of fields. First derivatives only.
+    """
+
+    def in_full(*numbers: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(x.device.type, enabled=False):
+            scale, shift = affine(*numbers)
+            return scale.to(numbers[0].dtype), shift.to(numbers[0].dtype)
+
+    return _Normalize.apply(x, weight, bias, in_full)
+
+
+class _Normalize(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, affine: Affine) -> tuple[Tensor, Tensor, Tensor]:
+        mean, var = torch.batch_norm_update_stats(x, None, None, 0.0)
+        scale, shift = affine(mean, var, weight, bias)
+        ctx.affine = affine
+        ctx.save_for_backward(x, mean, var, weight, bias, scale)
+        ctx.mark_non_differentiable(mean, var)
+        y = F.batch_norm(x, torch.zeros_like(mean), torch.ones_like(mean), scale, shift, eps=0.0)
+        return y, mean, var
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, *numbers, scale = ctx.saved_tensors
+        zero, one = torch.zeros_like(scale), torch.ones_like(scale)
+        _, to_scale, to_shift = torch.ops.aten.native_batch_norm_backward(
+            grad, x, scale, zero, one, None, None, False, 0.0, [False, True, True]
+        )
+        with torch.enable_grad():
+            leaves = [n.detach().requires_grad_() for n in numbers]
+            made = ctx.affine(*leaves)
+            to_mean, to_var, to_weight, to_bias = torch.autograd.grad(
+                torch.cat(made), leaves, torch.cat([to_scale, to_shift]), materialize_grads=True
+            )
+        count = x.numel() // x.shape[1]
+        slope = to_var * (2 / count)
+        offset = to_mean / count - slope * numbers[0]
+        offset, slope, scale = (n.to(x.dtype).view(-1, *[1] * (x.dim() - 2)) for n in (offset, slope, scale))
+        return torch.addcmul(torch.addcmul(offset, x, slope), grad, scale), to_weight, to_bias, None
+
+
+__all__ = ["normalize", "serves"]
