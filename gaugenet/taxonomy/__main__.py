@@ -1,7 +1,15 @@
-"""Write the page: `python -m gaugenet.taxonomy > docs/taxonomy.md`."""
+"""Write the page: `python -m gaugenet.taxonomy > docs/taxonomy.md`; `--pictures docs/images/taxonomy` draws the rows."""
 
+import argparse
 import sys
 
-from gaugenet.taxonomy import page
+from gaugenet.taxonomy import ROWS, page
 
+parser = argparse.ArgumentParser(prog="python -m gaugenet.taxonomy", description="Write the page of the taxonomy.")
+parser.add_argument("--pictures", metavar="FOLDER", help="also draw every row, into this folder (a minute)")
+options = parser.parse_args()
+if options.pictures is not None:
+    from gaugenet.taxonomy.pictures import write_pictures
+
+    write_pictures(ROWS, options.pictures)
 sys.stdout.buffer.write(page().encode())

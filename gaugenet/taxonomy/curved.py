@@ -22,9 +22,9 @@ def south_and_east(p: Tensor) -> Tensor:
     return torch.stack([torch.linalg.cross(east, p), east], -1)
 
 
-def ball(points: Tensor) -> TriangleMesh:
+def ball(points: Tensor, level: int = 2) -> TriangleMesh:
     """The mesh with these vertices and the faces of an icosphere, counter-clockwise from outside."""
-    face = Icosphere(2).face
+    face = Icosphere(level).face
     volume = torch.linalg.det(points[face].transpose(0, 1)).sum()
     return TriangleMesh(points, (face if volume > 0 else face.flip(0)).T)
 
@@ -121,9 +121,9 @@ def horocycles(points: Tensor) -> Configuration:
     return graph, GaugeConv(fields, fields)
 
 
-def uneven_ball() -> Tensor:
+def uneven_ball(level: int = 2) -> Tensor:
     """The vertices of an icosphere, moved so that no symmetry is left."""
-    p = Icosphere(2).pos
+    p = Icosphere(level).pos
     x, y, z = p.unbind(-1)
     return p * (1 + 0.2 * torch.sin(3 * x + y) + 0.2 * torch.cos(2 * y - z) * x)[:, None]
 

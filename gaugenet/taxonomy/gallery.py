@@ -48,6 +48,11 @@ assert symmetry_error(row("sphere_polar"), half_turn) < 1e-11
 
 `Configuration` is the pair of domain and layer. Points are drawn on the manifold (`entry.points()`); lattices (pixels,
 icosahedron) bring their own.
+
+Each picture shows frames of the G-structure (first vector orange, second blue, third green), drawn from it at random:
+faint arrows and circles are the other frames that G leads to. Discs (balls in three dimensions) are one entry of a
+kernel of the layer, from blue (negative) to red (positive), carried over the space by the frames at their centres: the
+same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
 """
 
 
@@ -56,6 +61,7 @@ def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str
     parts = [HEAD, markdown_table(rows, missing), USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
+        parts.append(f"\n![{entry.manifold}, G = {entry.group}](images/taxonomy/{entry.name}.png)\n")
         parts.append(f"\n<!-- not run -->\n```python\n{inspect.getsource(entry.configure)}```\n")
     return "".join(parts)
 

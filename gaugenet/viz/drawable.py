@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -193,7 +194,7 @@ class ManifoldSurface(Drawable):
 
     def transported(self, points: Tensor, frame: Tensor) -> Tensor:
         moved = [frame]
-        for p, q in zip(points[:-1], points[1:]):
+        for p, q in itertools.pairwise(points):
             columns = [self.manifold.transport(q[None], p[None], e[None])[0] for e in moved[-1].unbind(-1)]
             moved.append(torch.stack(columns, -1))
         return torch.stack(moved)
@@ -299,7 +300,7 @@ class MeshSurface(Drawable):
 
     def transported(self, points: Tensor, frame: Tensor) -> Tensor:
         moved = [frame]
-        for p, q in zip(points[:-1], points[1:]):
+        for p, q in itertools.pairwise(points):
             reference = torch.from_numpy(self._surface.frame[int(q)])
             far = 1.5 * float(np.linalg.norm(self.log(q, reference, p))) + 1e-12
             source, _, _ = self._logs(q, reference, far)

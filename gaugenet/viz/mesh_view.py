@@ -151,7 +151,8 @@ class MeshView:
         if array.shape != (self.mesh.num_vertices, 3) or not np.issubdtype(array.dtype, np.integer):
             expected = (self.mesh.num_vertices, 3)
             raise ValueError(
-                f"{self.name}: expected `colors` as bytes of shape {expected}, got {array.dtype} of shape {array.shape}."
+                f"{self.name}: expected `colors` as bytes of shape {expected}, got {array.dtype} of shape "
+                f"{array.shape}."
             )
         if array.min(initial=0) < 0 or array.max(initial=0) > 255:
             raise ValueError(f"{self.name}: expected `colors` from 0 to 255, got {array.min()} to {array.max()}.")

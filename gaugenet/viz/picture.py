@@ -200,6 +200,23 @@ class SurfacePicture(Picture):
             self._axes(p, frame, length, 0.5 * width)
         return self._draped()
 
+    def arrow(
+        self, points: Any, frames: Frames, v: tuple[float, float], *, width: float = 0.05, color: Color = INK
+    ) -> Self:
+        """Draw one tangent vector at every point.
+
+        Args:
+            points: where.
+            frames: see the class.
+            v: its coefficients.
+            width: of the arrows, in the units of the frames.
+            color: of the arrows.
+        """
+        points = self._points(points)
+        for p, frame in zip(points, self.surface.frames_at(points, frames)):
+            self._arrow(p, frame, np.array(v, dtype=np.float64), width / 2, color, layer=6)
+        return self._draped()
+
     def disc(self, points: Any, radius: float, frames: Frames = None, *, color: Color = DISC, rings: int = 3) -> Self:
         """Draw geodesic discs with their log coordinates: circles of equal distance and geodesics from the centre.
 
@@ -424,7 +441,7 @@ def _faded(color: Color, share: float, paper: Color = (246, 247, 249)) -> Color:
     """`share` of a colour, mixed with paper."""
     lab = srgb_to_oklab(np.array([color, paper]) / 255)
     mixed = oklab_to_srgb((share * lab[0] + (1 - share) * lab[1])[None])[0]
-    return tuple(int(round(255 * c)) for c in mixed)  # type: ignore[return-value]
+    return tuple(round(float(255 * c)) for c in mixed)  # type: ignore[return-value]
 
 
 def _exposed(colors: UInt8[ndarray, "n 3"], share: float) -> UInt8[ndarray, "n 3"]:

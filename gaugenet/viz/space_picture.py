@@ -46,7 +46,7 @@ class SpacePicture(Picture):
         if place is None:
             raise ValueError(f"It is not known how {manifold!r} lies in space: pass `place`, (N, D) to (N, 3).")
         self.manifold, self.place = manifold, place
-        super().__init__(Camera("z", "x", 30.0, 18.0))
+        super().__init__(Camera("z", "x", 20.0, 15.0))
 
     def frames(self, points: Any, frames: Frames = None, *, length: float, width: float = 0.07) -> Self:
         """Draw frames as three arrows: orange, blue, green.
