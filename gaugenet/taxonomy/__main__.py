@@ -1,4 +1,4 @@
-"""Write the page: `python -m gaugenet.taxonomy > docs/taxonomy.md`; `--pictures docs/images/taxonomy` draws the rows."""
+"""Write the page: `python -m gaugenet.taxonomy > docs/taxonomy.md`, and draw: `--pictures docs/images/taxonomy`."""
 
 import argparse
 import sys
