@@ -91,7 +91,7 @@ class OrdinaryStripCNN(nn.Module):
         for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
             conv.bias.data.zero_()  # type: ignore[union-attr]
-        self.convolutions = nn.ModuleList(convolutions).to(memory_format=torch.channels_last)
+        self.convolutions = nn.ModuleList(convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = classifier(num_classes, dropout)
 
     def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:

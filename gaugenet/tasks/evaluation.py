@@ -61,8 +61,8 @@ def evaluate(
         device: where the network runs.
 
     Raises:
-        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data, `one_to_one`
-            for a network that does not label vertices, or with more vertices than classes.
+        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
+            `one_to_one` for a network that does not label vertices, or with more vertices than classes.
     """
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     description = predictor.description

@@ -100,7 +100,8 @@ class GaugeTask(LightningModule):
 
     def _loss_of_classifier(self, batch: Any, smoothing: float) -> Comparison:
         """The same without storing the scores, of which there may be thousands a vertex."""
-        hidden, last = self.model.hidden(batch.x, batch), self.model.classifier  # type: ignore[operator]
+        model: Any = self.model
+        hidden, last = model.hidden(batch.x, batch), model.classifier
         self._check_labels(hidden, batch)
         shares = self._shares(batch, torch.promote_types(hidden.dtype, torch.float32))
         return linear_cross_entropy(hidden, last.weight, last.bias, batch.y, shares, smoothing=smoothing)

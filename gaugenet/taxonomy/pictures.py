@@ -247,8 +247,8 @@ def horocyclic(row: Row) -> Picture:
     centres = [[(k + s) * step, y] for y, step, s in rows for k in range(-8, 9) if abs((k + s) * step) < 1.75 - 0.3 * y]
     others = [[(k + s + 0.5) * step, y] for y, step, s in rows for k in range(-8, 8)]
     others = [p for p in others if abs(p[0] + 0.1 * p[1]) < 1.75 - 0.14 * p[1]]
-    points = [torch.tensor(p, dtype=torch.float64) for p in (centres, others)]
-    return collected(picture, layer_of(row, 1), *points, lambda p: frames_of(row, p), 0.27, length=0.16)
+    at, beside = (torch.tensor(p, dtype=torch.float64) for p in (centres, others))
+    return collected(picture, layer_of(row, 1), at, beside, lambda p: frames_of(row, p), 0.27, length=0.16)
 
 
 def polar_sphere(row: Row) -> Picture:

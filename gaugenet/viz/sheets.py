@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -146,7 +147,7 @@ def _given(manifold: Manifold, domain: Domain | None) -> Domain:
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
-def _chart(place: Place, domain: Domain, **camera: str) -> Sheet:
+def _chart(place: Place, domain: Domain, **camera: Any) -> Sheet:
     """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on."""
     (a, b), (c, d) = domain
     if not (a < b and c < d):

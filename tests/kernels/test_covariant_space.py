@@ -7,7 +7,17 @@ import pickle
 import pytest
 import torch
 
-from gaugenet.groups import SO2, SO3, Cyclic, FieldType, GeneralLinear, Lorentz, PseudoOrthogonal, Scaling, SpecialLinear
+from gaugenet.groups import (
+    SO2,
+    SO3,
+    Cyclic,
+    FieldType,
+    GeneralLinear,
+    Lorentz,
+    PseudoOrthogonal,
+    Scaling,
+    SpecialLinear,
+)
 from gaugenet.groups.intertwiner import null_space
 from gaugenet.kernels import CovariantKernelSpace, GaussianRings, KernelSpace, covariants, kernel_space
 from tests.tolerances import TOL, relative
