@@ -262,7 +262,7 @@ class FromMetric(ChartManifold):
         return p
 
     def metric(self, p: Tensor) -> Tensor:
-        g = self._metric(p)
+        g = self._metric(p).to(p)  # constants in the formula are float32 unless their author thought of it
         return (g + g.mT) / 2
 
     def connection(self, p: Tensor, v: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def test_log_polar_frames_are_a_structure_of_scalings_and_rotations():
         (GeneralLinear(2), lambda p: 0 * sheared(p), "degenerate"),
         (PseudoOrthogonal(1, 1), sheared, "not orthonormal"),
     ],
-    ids=str,
+    ids=["SO(2)", "S", "SL(2)", "GL(2)", "O(1,1)"],
 )
 def test_controls_frames_that_do_not_fit_are_refused(group, frames, reason):
     with pytest.raises(ManifoldError, match=reason):

@@ -104,3 +104,16 @@ def test_limits_of_fields() -> None:
     assert scalar_limits(spiked)[1] < 1.1
     assert scalar_limits(np.full(10, 7.0))[:2] == (6.5, 7.5)
     assert scalar_limits(np.full(10, np.nan))[:2] == (0.0, 1.0)
+
+
+def test_colors_are_checked(sphere: trimesh.Trimesh) -> None:
+    count = len(sphere.vertices)
+    view = MeshView(name="m", vertices=sphere.vertices, faces=sphere.faces, colors=np.full((count, 3), 7))
+    assert view.colors.dtype == np.uint8
+    for wrong, message in (
+        (np.zeros((count, 4), dtype=int), "shape"),
+        (np.zeros((count, 3)), "bytes"),
+        (np.full((count, 3), 256), "0 to 255"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            MeshView(name="m", vertices=sphere.vertices, faces=sphere.faces, colors=wrong)
