@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -52,7 +53,7 @@ class SphereRegridder:
             raise ValueError(f"Expected `points` to be unit vectors of shape (V, 3), got shape {points.shape}.")
         self.grid, self.points = grid, points
         self.faces = delaunay(points) if faces is None else np.asarray(faces)
-        self._made: dict[str, tuple[csr_array, csr_array]] = {}
+        self._made: dict[tuple[str, str], csr_array] = {}
 
     # --- fields -------------------------------------------------------------------------------------------------
 
@@ -120,11 +121,23 @@ class SphereRegridder:
 
     def matrix_to_sphere(self, method: Method = "bilinear") -> csr_array:
         """`(V, H * W)`; rows sum to one."""
-        return self._matrices(method)[0]
+        makers = {
+            "bilinear": lambda: bilinear_matrix(self.grid, self.points),
+            "conservative": lambda: _row_means(self.overlap),
+            "nearest": lambda: _selection(self._nearest_cell, self.grid.size),
+        }
+        return self._kept("sphere", _known(method), makers)
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
         """`(H * W, V)`; rows sum to one."""
-        return self._matrices(method)[1]
+        makers = {
+            "bilinear": lambda: _stencil_matrix(
+                *triangle_stencil(self.points, self.faces, self._cells), len(self.points)
+            ),
+            "conservative": lambda: _row_means(self._overlap_by_cell),
+            "nearest": lambda: _selection(self._nearest_point, len(self.points)),
+        }
+        return self._kept("grid", _known(method), makers)
 
     def round_trip(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
@@ -134,18 +147,14 @@ class SphereRegridder:
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
         return error / np.maximum(size, np.finfo(np.float64).tiny)
 
-    def _matrices(self, method: Method) -> tuple[csr_array, csr_array]:
-        if _known(method) not in self._made:
-            if method == "conservative":
-                pair = _row_means(self.overlap), _row_means(self._overlap_by_cell)
-            elif method == "nearest":
-                pair = _selection(self._nearest_cell, self.grid.size), _selection(self._nearest_point, len(self.points))
-            else:
-                targets = self.grid.points.reshape(-1, 3)
-                back = triangle_stencil(self.points, self.faces, targets)
-                pair = bilinear_matrix(self.grid, self.points), _stencil_matrix(*back, len(self.points))
-            self._made[method] = pair
-        return self._made[method]
+    def _kept(self, to: str, method: str, makers: dict[str, Callable[[], csr_array]]) -> csr_array:
+        if (to, method) not in self._made:
+            self._made[to, method] = makers[method]()
+        return self._made[to, method]
+
+    @property
+    def _cells(self) -> Float[ndarray, "cells 3"]:
+        return self.grid.points.reshape(-1, 3)
 
     @cached_property
     def _overlap_by_cell(self) -> csr_array:
@@ -159,7 +168,7 @@ class SphereRegridder:
     def _nearest_point(self) -> Int[ndarray, "cells"]:
         from scipy.spatial import cKDTree
 
-        return cKDTree(self.points).query(self.grid.points.reshape(-1, 3))[1]
+        return cKDTree(self.points).query(self._cells)[1]
 
 
 def vectors_on_grid(

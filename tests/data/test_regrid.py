@@ -191,6 +191,23 @@ def test_the_round_trip_error_falls_with_the_square_of_the_spacing():
     assert 3 < errors[0] / errors[1] < 5
 
 
+@pytest.mark.parametrize("method", ["bilinear", "conservative", "nearest"])
+def test_only_the_way_that_is_asked_for_is_built(method, monkeypatch):
+    """The ways back fail when they are touched: the way there does not touch them, the control does."""
+    made = SphereRegridder(LatLonGrid.regular(6, 12), sphere(1, seed=2))
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("built")
+
+    monkeypatch.setattr("gaugenet.data.regrid.triangle_stencil", refuse)
+    for name in ("_overlap_by_cell", "_nearest_point"):
+        monkeypatch.setattr(SphereRegridder, name, property(refuse))
+    assert made.matrix_to_sphere(method).shape == (42, 72)
+    assert made.matrix_to_sphere(method) is made.matrix_to_sphere(method)
+    with pytest.raises(RuntimeError, match="built"):
+        made.matrix_to_grid(method)
+
+
 def test_sparse_torch_tensors_do_the_same():
     made = SphereRegridder(GRIDS["gaussian"], sphere(2))
     field = np.random.default_rng(0).normal(size=(2, *made.grid.shape))
