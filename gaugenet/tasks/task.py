@@ -45,10 +45,6 @@ class GaugeTask(LightningModule):
         self.seed = seed
         self._loss_of_epoch: Tensor | None = None
 
-    def log_probabilities(self, graph: Any) -> Float[Tensor, "items classes"]:
-        """Log-probabilities of the classes, one row an item."""
-        return log_probabilities(vertex_scores(self.model, graph), graph, self.items, corners=self.options.corners)
-
     # --- training -----------------------------------------------------------------------------------------------
 
     def on_train_epoch_start(self) -> None:
