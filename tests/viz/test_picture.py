@@ -148,7 +148,7 @@ def test_carried_around_the_strip_a_frame_comes_back_reflected():
         (Hyperbolic(2), {"place": torch.clone, "domain": ((-1, 1), (0.2, 2))}),
         (from_metric(lambda p: torch.eye(2) * (1 + p @ p), dim=2, steps=2), {"domain": ((-1, 1), (-1, 1))}),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
 )
 def test_every_surface_is_drawn(surface, options):
     picture = SurfacePicture(surface, **options)
