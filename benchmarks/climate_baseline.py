@@ -1,14 +1,19 @@
 """A plain U-Net on latitude and longitude, trained as `gaugenet train climate` trains: the baseline of its results.
 
-    python benchmarks/climate_baseline.py --data train.nc --val val.nc      prints AP and IoU, upright and turned
+    python benchmarks/climate_baseline.py --data train.nc --val val.nc --upright --epochs 16 --seeds 0 1 2
 
-Only the network and the points at which it reads the globe differ (a 2 degree grid, winds as east and north).
+prints AP and IoU at the threshold 0.5 of each seed after its last epoch: upright, under random rotations of the globe,
+and (`--icosahedral`) under the 60 rotations of the icosahedron. Only the network and the points at which it reads the
+globe differ (a 2 degree grid, winds as east and north). Nothing is chosen on the validation file. The default width
+gives 52,635 parameters with latitude, the icosahedral network of `examples/gfs_cyclones.yaml` has 52,318.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import math
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -22,6 +27,8 @@ from gaugenet.data.latlon import LatLonGrid
 from gaugenet.data.normalization import Normalization
 from gaugenet.data.places import Stencil
 from gaugenet.data.regrid import bilinear_stencil, with_poles
+from gaugenet.geometry.icosahedral_rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.geometry.icosahedron import icosphere
 from gaugenet.tasks.averaging import WeightAverage
 from gaugenet.tasks.climate import open_split, places_of
 from gaugenet.tasks.climate_inputs import GlobeInputs
@@ -39,7 +46,7 @@ class Block(nn.Module):
     def __init__(self, channels: int, out: int, dropout: float) -> None:
         super().__init__()
         self.convs = nn.ModuleList([nn.Conv2d(channels, out, 3), nn.Conv2d(out, out, 3)])
-        self.norms = nn.ModuleList([nn.GroupNorm(4, out), nn.GroupNorm(4, out)])
+        self.norms = nn.ModuleList([nn.GroupNorm(math.gcd(4, out), out) for _ in range(2)])
         self.drop = nn.Dropout2d(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -53,14 +60,14 @@ class LatLonUNet(nn.Module):
     """`model(x, sphere)` like the icosahedral one: x is `(B, C, H * W)`."""
 
     def __init__(
-        self, grid: LatLonGrid, channels: int, classes: int, *, width: int, levels: int, dropout: float
+        self, grid: LatLonGrid, channels: int, classes: int, *, width: float, levels: int, dropout: float
     ) -> None:
         super().__init__()
         self.shape = grid.shape
-        widths = [width * 2**k for k in range(levels)]
+        widths = [round(width * 2**k) for k in range(levels)]
         self.down = nn.ModuleList([Block(a, b, dropout) for a, b in zip([channels, *widths], widths)])
         self.up = nn.ModuleList([Block(a + b, a, dropout) for a, b in pairwise(widths)])
-        self.head = nn.Conv2d(width, classes, 1)
+        self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor, sphere: object) -> torch.Tensor:
         x, skips = x.unflatten(2, self.shape), []
@@ -96,48 +103,61 @@ def score(model: LatLonUNet, globes: Globes, grid: LatLonGrid, classes: list[str
     return results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
-    parser.add_argument("--val", nargs="+", required=True)
-    for name, default in (("width", 8), ("levels", 4), ("epochs", 20), ("height", 90), ("seed", 0), ("rotations", 4)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--plain", action="store_true", help="winds alone: no latitude, no rotations, no mirror images")
-    parser.add_argument("--upright", action="store_true", help="latitude and mirror images, but no rotations")
-    parser.add_argument("--lr", type=float, default=3e-3)
-    o = parser.parse_args()
+def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, Globes, LatLonGrid, list[str]]:
+    """The network with averaged weights after the last epoch, and what it is scored on."""
     smart = not o.plain
     data = ClimateData(
         o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1
     )
-    train, val, split = open_split(data)
-    grid, places = LatLonGrid.regular(o.height, 2 * o.height), places_of(train)
+    files, val, _ = open_split(data)
+    grid, places = LatLonGrid.regular(o.height, 2 * o.height), places_of(files)
     inputs = GlobeInputs(
-        on_grid(grid), places, scalars=len(train.variables.scalars), pairs=len(train.variables.vectors), latitude=smart
+        on_grid(grid), places, scalars=len(files.variables.scalars), pairs=len(files.variables.vectors), latitude=smart
     )
-    normalization = Normalization.of(train, places.area)
-    training = Globes(train, inputs, normalization, augment=data, seed=o.seed)
-    validation = Globes(val, inputs, normalization)
-    classes = list(train.class_names)
+    normalization = Normalization.of(files, places.area)
+    training = Globes(files, inputs, normalization, augment=data, seed=seed)
+    classes = list(files.class_names)
     weight = class_weights(class_shares(training, len(classes)), 0.5)
-    seed_everything(o.seed, verbose=False)
+    seed_everything(seed, verbose=False)
     channels = len(training[0, 0]["x"])
     model = LatLonUNet(grid, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
-    print(split, f"{sum(p.numel() for p in model.parameters())} parameters")
-    task = ClimateTask(
-        model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=OptimOptions(lr=o.lr)
-    )
+    options = OptimOptions(lr=o.lr)
+    task = ClimateTask(model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed)
     average = WeightAverage(0.99)
     loop = Trainer(max_epochs=o.epochs, callbacks=[average], logger=False, enable_checkpointing=False,
                    enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", gradient_clip_val=1.0,
-                   check_val_every_n_epoch=5)  # fmt: skip
-    loop.fit(task, GlobeDataModule(training, validation, batch_size=4, seed=o.seed))
+                   limit_val_batches=0)  # fmt: skip
+    loop.fit(task, GlobeDataModule(training, [], batch_size=4, seed=seed))
     with average.applied(task):
-        upright, *turned = score(
-            model.eval(), validation, grid, classes, [None, *Rotation.random(o.rotations, random_state=0).as_matrix()]
-        )
-    print(json.dumps(upright["classes"], indent=1))
-    print("turned globes, AP:", [round(r["mean_ap"], 3) for r in turned])
+        model = copy.deepcopy(model)
+    return model, Globes(val, inputs, normalization), grid, classes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--val", nargs="+", required=True)
+    for name, default in (("levels", 4), ("epochs", 20), ("height", 90), ("rotations", 4)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--width", type=float, default=5.2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--icosahedral", action="store_true", help="also score the 60 rotations of the icosahedron")
+    parser.add_argument("--plain", action="store_true", help="winds alone: no latitude, no rotations, no mirror images")
+    parser.add_argument("--upright", action="store_true", help="latitude and mirror images, but no rotations")
+    parser.add_argument("--lr", type=float, default=3e-3)
+    o = parser.parse_args()
+    turns = {"upright": [None], "random": list(Rotation.random(o.rotations, random_state=0).as_matrix())}
+    if o.icosahedral:
+        turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
+    for seed in o.seeds:
+        model, globes, grid, classes = train(o, seed)
+        line = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters())}
+        for name, group in turns.items():
+            found = score(model.eval(), globes, grid, classes, group)
+            for m in ("ap", "iou"):
+                values = [r[f"mean_{m}"] for r in found]
+                line[f"{name} {m}"] = [round(f(values), 3) for f in (np.mean, min, max)]
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
