@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from gaugenet.files import write_json
 from gaugenet.geometry.icosahedral_rotations import NUM_ROTATIONS, icosahedral_rotation
 from gaugenet.geometry.icosahedron import icosphere
-from gaugenet.tasks.climate_inference import ClimatePredictor, Pose
+from gaugenet.tasks.climate_inference import ClimatePredictor, Pose, Precision
 from gaugenet.tasks.climate_pictures import draw_run
 from gaugenet.tasks.climate_scores import ClimateScores
 from gaugenet.tasks.options import TaskError
@@ -32,6 +33,7 @@ def evaluate_climate(
     within_km: float = 300.0,
     missing: str | None = None,
     device: str | None = None,
+    precision: Precision = "float32",
 ) -> dict[str, Any]:
     """Score a run on every labelled time step, and write `evaluation_NAME.json` (NAME being that of the file),
     `map.png` and `globe.html` into it.
@@ -43,7 +45,7 @@ def evaluate_climate(
     Args:
         run: folder of the run.
         data: labelled files; the network need not have seen them.
-        weights, tta, missing, device: as in `ClimatePredictor`.
+        weights, tta, missing, device, precision: as in `ClimatePredictor`.
         rotations: also score so many random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
@@ -51,7 +53,8 @@ def evaluate_climate(
     Raises:
         RunError, TaskError, DataError: no run of this task, or unusable files.
     """
-    predictor = ClimatePredictor(run, data, weights=weights, tta=tta, missing=missing, device=device)
+    options: dict[str, Any] = {"weights": weights, "tta": tta, "missing": missing, "device": device}
+    predictor = ClimatePredictor(run, data, precision=precision, **options)
     if predictor.files.variables.label is None:
         raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
     turns: dict[str, list[Pose]] = {"upright": [None]}
@@ -60,13 +63,7 @@ def evaluate_climate(
     if icosahedral:
         turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
     scored = [(turn, _keeper(predictor, within_km)) for group in turns.values() for turn in group]
-    with progress(len(predictor.files) * len(scored), "evaluating") as bar:
-        for index in range(len(predictor.files)):
-            _, fields = predictor.fields(index)
-            for turn, keeper in scored:
-                if fields.label is not None:
-                    keeper.add(predictor(fields, turn), fields.label)
-                bar.advance()
+    _score(predictor, scored)
     upright, *turned = (keeper.result() for _, keeper in scored)
     result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
     result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
@@ -76,6 +73,19 @@ def evaluate_climate(
     write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
     draw_run(predictor, run)
     return result
+
+
+def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScores]]) -> None:
+    """Score every labelled frame in every pose; frames are read once, as many as the network takes together."""
+    count, size = len(predictor.files), predictor.at_once
+    with progress(count * len(scored), "evaluating") as bar:
+        for first in range(0, count, size):
+            read = [predictor.fields(k)[1] for k in range(first, min(first + size, count))]
+            labelled = [fields for fields in read if fields.label is not None]
+            for turn, keeper in scored if labelled else ():
+                for found, fields in zip(predictor.together(labelled, turn), labelled):
+                    keeper.add(found, fields.label)
+                bar.advance(len(labelled))
 
 
 def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:

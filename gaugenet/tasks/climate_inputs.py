@@ -69,7 +69,7 @@ class GlobeInputs:
         self.scalars, self.pairs = scalars, pairs
         self.points = self.sphere.pos.numpy()
         self._frame = np.ascontiguousarray(np.transpose(self.sphere.frame.numpy(), (2, 1, 0)), dtype=np.float32)
-        self._upright: Stencil | None = None
+        self._last: tuple[bytes, Stencil] | None = None
 
     @property
     def in_type(self) -> str:
@@ -78,12 +78,11 @@ class GlobeInputs:
         return " + ".join(f"{n}x{k}" for n, k in ((scalars, 0), (vectors, 1)) if n)
 
     def stencil(self, pose: Float[ndarray, "3 3"] | None = None) -> Stencil:
-        """How to read fields with vertex p of the icosphere at the place `pose @ p` of the globe."""
-        if pose is not None:
-            return self.places.stencil(self.points @ pose.T)
-        if self._upright is None:
-            self._upright = self.places.stencil(self.points)
-        return self._upright
+        """How to read fields with vertex p of the icosphere at the place `pose @ p` of the globe; one is kept."""
+        key = b"" if pose is None else pose.tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = key, self.places.stencil(self.points if pose is None else self.points @ pose.T)
+        return self._last[1]
 
     def read(
         self, fields: GlobeFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0

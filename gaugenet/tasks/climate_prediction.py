@@ -11,7 +11,7 @@ import numpy as np
 from gaugenet.data.climate import ClimateFiles, open_store
 from gaugenet.data.climate_output import ClassMapFile, cell_file, grid_file
 from gaugenet.data.climate_variables import time_name
-from gaugenet.tasks.climate_inference import ClimatePredictor
+from gaugenet.tasks.climate_inference import ClimatePredictor, Precision
 from gaugenet.tasks.climate_scores import labels_at
 from gaugenet.tasks.options import TaskError
 from gaugenet.tasks.progress import progress
@@ -28,6 +28,7 @@ def predict_climate(
     tta: int = 0,
     missing: str | None = None,
     device: str | None = None,
+    precision: Precision = "float32",
 ) -> dict[str, Any]:
     """Label every time step of files, one at a time, and write the probabilities and labels as CF NetCDF.
 
@@ -36,7 +37,7 @@ def predict_climate(
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
         sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
-        weights, tta, missing, device: as in `ClimatePredictor`.
+        weights, tta, missing, device, precision: as in `ClimatePredictor`.
 
     Returns:
         The files that were written, the number of time steps, and the share of the area of each class.
@@ -46,7 +47,8 @@ def predict_climate(
     """
     out = Path(out)
     sphere = Path(sphere) if sphere is not None else out.with_name(f"{out.stem}.icosphere{out.suffix}")
-    predictor = ClimatePredictor(run, paths, weights=weights, tta=tta, missing=missing, device=device)
+    chosen: dict[str, Any] = {"weights": weights, "tta": tta, "missing": missing, "device": device}
+    predictor = ClimatePredictor(run, paths, precision=precision, **chosen)
     files = predictor.files
     if not isinstance(files, ClimateFiles):
         raise TaskError("HAPPI20 npz files have no grid to write to: predict on NetCDF files.")

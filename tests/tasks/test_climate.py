@@ -308,6 +308,18 @@ def test_poses_averaged_are_the_mean_over_poses(run, weather):
     np.testing.assert_allclose(predictor(fields), np.mean(each, axis=0), atol=1e-6)
 
 
+def test_globes_together_are_globes_alone_and_low_precision_is_near(run, weather):
+    options = [str(weather / "val.nc")]
+    predictor, low = ClimatePredictor(run, options), ClimatePredictor(run, options, precision="bfloat16")
+    globes, pose = [predictor.fields(k)[1] for k in range(2)], tta_poses(3)[2]
+    together = predictor.together(globes, pose)
+    for found, fields in zip(together, globes):
+        np.testing.assert_allclose(found, predictor(fields, pose), atol=1e-5)
+    error = np.abs(low.together(globes, pose) - together).max()
+    assert 1e-4 < error < 0.1, "control: the precision does change something"
+    assert not np.allclose(together[0], together[1], atol=1e-3)
+
+
 @pytest.mark.slow
 def test_a_resumed_training_is_the_uninterrupted_one(weather, tmp_path):
     steady = ["--optim.schedule=constant", "--optim.warmup=0", "--model.dropout=0.2"]
