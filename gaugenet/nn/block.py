@@ -56,4 +56,4 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "vertices size"]:
         y = self.norm(self.conv(x, domain))
-        return x + self.contract(self.drop(self.act(self.expand(y))))
+        return self.contract(self.drop(self.act(self.expand(y))), onto=x)

@@ -107,11 +107,11 @@ class GaugeConv(nn.Module):
         engine = engines.select(domain)
         if self.groups == 1:
             out = engine(self.kernels, self.weight, x, domain)
-            return out if self.self_interaction is None else out + self.self_interaction(x)
+            return out if self.self_interaction is None else self.self_interaction(x, onto=out)
 
         def convolve(part: int, x: Tensor) -> Tensor:
             out = engine(self.kernels, self.group_weights[part], x, domain)
-            return out if self.self_interaction is None else out + self.self_interaction[part](x)  # type: ignore[index]
+            return out if self.self_interaction is None else self.self_interaction[part](x, onto=out)  # type: ignore[index]
 
         return by_group(convolve, x, self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
+from gaugenet.nn._eager import array, field_table, has_loops, over_rows
 from gaugenet.nn.samples import Samples, need_samples
 
 
@@ -44,19 +46,24 @@ class FieldDropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         flat = x.flatten(2) if x.dim() > 2 else x
-        kept = self._kept(flat, need_samples(x, domain) if self.whole else None).unsqueeze(1) / (1 - self.p)
-        parts, start = [], 0
+        factor = self._kept(flat, need_samples(x, domain) if self.whole else None) / (1 - self.p)
+        if x.dim() == 2 and has_loops(x, factor):
+            return _Scaled.apply(self, x, factor)
+        return self._scaled(flat, factor).view(x.shape)
+
+    def _scaled(self, x: Tensor, factor: Tensor) -> Tensor:
+        parts, start = [x[:, :0]], 0
         for b in self.in_type.blocks:
-            parts.append((b.split(flat) * kept[:, :, start : start + b.multiplicity]).flatten(1, 2))
+            parts.append((b.split(x) * factor[:, start : start + b.multiplicity].unsqueeze(1)).flatten(1, 2))
             start += b.multiplicity
-        return torch.cat(parts, 1).view(x.shape) if parts else x
+        return torch.cat(parts, 1)
 
     def _kept(self, flat: Tensor, samples: Samples | None) -> Float[Tensor, "points fields *pixels"]:
         """1 for fields that stay, 0 for those that go."""
         points = flat.shape[0] if samples is None else samples.count
         pixels = flat.shape[2:] if samples is None else [1] * (flat.dim() - 2)
         shape = (points, self.in_type.num_fields, *pixels)
-        kept = (torch.rand(shape, device=flat.device, dtype=torch.float32) >= self.p).to(flat.dtype)
+        kept = torch.rand(shape, device=flat.device, dtype=torch.float32).ge_(self.p).to(flat.dtype)
         return kept if samples is None else samples.spread(kept)
 
     def to_torch(self, x: Tensor) -> nn.Module:
@@ -65,3 +72,27 @@ class FieldDropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}" + (", whole=True" if self.whole else "")
+
+
+class _Scaled(torch.autograd.Function):
+    """`FieldDropout._scaled` for points."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: FieldDropout, x: Tensor, factor: Tensor) -> Tensor:
+        ctx.layer = layer
+        ctx.save_for_backward(factor)
+        return _by_field(layer, x, factor)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (factor,) = ctx.saved_tensors
+        scaled = ctx.layer._scaled if torch.is_grad_enabled() else partial(_by_field, ctx.layer)
+        return None, scaled(grad, factor), None
+
+
+def _by_field(layer: FieldDropout, x: Tensor, factor: Tensor) -> Tensor:
+    from gaugenet.nn._loops import scale_fields
+
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    over_rows(scale_fields, [array(x), array(factor), field_table(layer.in_type.blocks)], [array(out)], len(x))
+    return out

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, intertwiners
+from gaugenet.nn._eager import has_loops, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels
 
 
@@ -71,22 +73,34 @@ class EquivariantLinear(TableModule):
     def _basis(self, k: int) -> Tensor:
         return getattr(self, f"_basis_{k}")
 
-    def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
+    def forward(
+        self, x: Float[Tensor, "points in *spatial"], onto: Float[Tensor, "points out *spatial"] | None = None
+    ) -> Float[Tensor, "points out *spatial"]:
+        """`onto` is added to the result."""
         self.in_type.check(x)
+        vector = None if self.bias is None else self.bias.vector()
+        if x.dim() == 2 and self._pairs and has_loops(x, self.weight, vector, onto):
+            return _Linear.apply(self, x, self.weight, vector, onto)
+        return self._plain(x, self.weight, vector, onto)
+
+    def _plain(self, x: Tensor, weight: Tensor, vector: Tensor | None, onto: Tensor | None = None) -> Tensor:
         outputs = []
         for b in self.out_type.blocks:
             terms = [
-                _mixed(x[:, a.slice], self._mixing(k)) for k, (a, target, _, _) in enumerate(self._pairs) if target is b
+                _mixed(x[:, a.slice], self._mixing(k, weight))
+                for k, (a, target, _, _) in enumerate(self._pairs)
+                if target is b
             ]
             outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(x.shape[0], b.size, *x.shape[2:]))
         y = torch.cat(outputs, 1) if outputs else x[:, :0]
-        return y if self.bias is None else self.bias(y)
+        y = y if vector is None else y + along_channels(vector, x)
+        return y if onto is None else onto + y
 
     def matrix(self) -> Float[Tensor, "out in"]:
         """A itself, in the layout of the features."""
         full = self.weight.new_zeros(self.out_type.size, self.in_type.size)
         for k, (a, b, _, _) in enumerate(self._pairs):
-            full[b.slice, a.slice] = self._mixing(k).T
+            full[b.slice, a.slice] = self._mixing(k, self.weight).T
         return full
 
     def elements(
@@ -99,10 +113,14 @@ class EquivariantLinear(TableModule):
                 return self._exact[f"_basis_{k}"], weight
         return None
 
-    def _mixing(self, k: int) -> Float[Tensor, "block_in block_out"]:
+    def _mixing(self, k: int, weight: Float[Tensor, "weights"]) -> Float[Tensor, "block_in block_out"]:
         _, _, start, shape = self._pairs[k]
-        weight = self.weight[start : start + math.prod(shape)].view(shape)
-        return torch.einsum("boi,buv->ivou", self._basis(k), weight).flatten(2).flatten(0, 1)
+        part = weight[start : start + math.prod(shape)].view(shape)
+        return torch.einsum("boi,buv->ivou", self._basis(k), part).flatten(2).flatten(0, 1)
+
+    def _mixing_adjoint(self, k: int, grad: Float[Tensor, "block_in block_out"]) -> Float[Tensor, "some_weights"]:
+        basis, (_, outputs, inputs) = self._basis(k), self._pairs[k][3]
+        return torch.einsum("boi,ivou->buv", basis, grad.view(basis.shape[2], inputs, -1, outputs)).flatten()
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, bias={self.bias is not None}"
@@ -114,6 +132,76 @@ def _mixed(
     if x.dim() == 2:
         return x @ matrix
     return (matrix.T @ x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+class _Linear(torch.autograd.Function):
+    """`EquivariantLinear._plain` for points: products go straight to the columns of their blocks."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, layer: EquivariantLinear, x: Tensor, weight: Tensor, vector: Tensor | None, onto: Tensor | None
+    ) -> Tensor:
+        ctx.layer, ctx.matrices = layer, [layer._mixing(k, weight) for k in range(len(layer._pairs))]
+        ctx.save_for_backward(x, weight, vector)
+        fresh = onto is None
+        out = (
+            x.new_empty(x.shape[0], layer.out_type.size) if fresh else onto.clone(memory_format=torch.contiguous_format)
+        )
+        for b in layer.out_type.blocks:
+            columns, overwrite = out[:, b.slice], fresh
+            if vector is not None and len(b.representation.invariants):
+                columns.copy_(vector[b.slice]) if fresh else columns.add_(vector[b.slice])
+                overwrite = False
+            terms = [(x[:, a.slice], m) for (a, c, _, _), m in zip(layer._pairs, ctx.matrices, strict=True) if c is b]
+            _add_products(columns, terms, overwrite=overwrite)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        layer, (x, weight, vector) = ctx.layer, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            onto = grad if ctx.needs_input_grad[4] else None
+            return None, *plain_gradients(layer._plain, [x, weight, vector], grad), onto
+        grad = grad.contiguous()
+        gx = _grad_x(layer, ctx.matrices, x, grad) if ctx.needs_input_grad[1] else None
+        gweight = _grad_weight(layer, weight, x, grad) if ctx.needs_input_grad[2] else None
+        gvector = _grad_vector(layer, vector, grad) if ctx.needs_input_grad[3] else None
+        return None, gx, gweight, gvector, grad if ctx.needs_input_grad[4] else None
+
+
+def _grad_x(layer: EquivariantLinear, matrices: list[Tensor], x: Tensor, grad: Tensor) -> Tensor:
+    gx = x.new_empty(x.shape)
+    for a in layer.in_type.blocks:
+        pairs = zip(layer._pairs, matrices, strict=True)
+        terms = [(grad[:, b.slice], m.T) for (c, b, _, _), m in pairs if c is a]
+        _add_products(gx[:, a.slice], terms, overwrite=True)
+    return gx
+
+
+def _grad_weight(layer: EquivariantLinear, weight: Tensor, x: Tensor, grad: Tensor) -> Tensor:
+    gweight = torch.empty_like(weight)
+    for k, (a, b, start, shape) in enumerate(layer._pairs):
+        product = x[:, a.slice].T @ grad[:, b.slice]
+        gweight[start : start + math.prod(shape)] = layer._mixing_adjoint(k, product)
+    return gweight
+
+
+def _grad_vector(layer: EquivariantLinear, vector: Tensor, grad: Tensor) -> Tensor:
+    """Where the vector can differ from zero."""
+    gvector = torch.zeros_like(vector)
+    for b in layer.out_type.blocks:
+        if len(b.representation.invariants):
+            gvector[b.slice] = grad[:, b.slice].sum(0)
+    return gvector
+
+
+def _add_products(out: Tensor, terms: list[tuple[Tensor, Tensor]], *, overwrite: bool) -> None:
+    """out += the sum of the products, or = where it holds nothing yet."""
+    if overwrite and not terms:
+        out.zero_()
+    for a, b in terms:
+        out.addmm_(a, b, beta=0 if overwrite else 1)
+        overwrite = False
 
 
 class InvariantBias(TableModule):

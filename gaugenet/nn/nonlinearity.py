@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
+from gaugenet.nn._eager import array, field_table, has_loops, over_rows, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -52,11 +54,18 @@ class Gated(nn.Module):
         self.out_type = out_type
         self.activation = activation
         self._function = activation_function(activation)
-        gates = sum(b.multiplicity for b in out_type.blocks if not is_pointwise(b))
-        self.in_type = out_type + FieldType(out_type.group, [("trivial", gates)])
+        self._pointwise = [b for b in out_type.blocks if is_pointwise(b)]
+        gated = [b for b in out_type.blocks if not is_pointwise(b)]
+        self._gated = field_table(gated)
+        self.in_type = out_type + FieldType(out_type.group, [("trivial", sum(b.multiplicity for b in gated))])
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
+        if x.dim() == 2 and len(self._gated) and has_loops(x):
+            return _Gated.apply(self, x)
+        return self._plain(x)
+
+    def _plain(self, x: Tensor) -> Tensor:
         blocks = self.out_type.blocks
         gated = [b.multiplicity for b in blocks if not is_pointwise(b)]
         *fields, gates = x.split([*(b.size for b in blocks), sum(gated)], 1)  # one pass in the backward direction
@@ -71,6 +80,39 @@ class Gated(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.out_type}, activation={self.activation}"
+
+
+class _Gated(torch.autograd.Function):
+    """`Gated._plain` for points, without copies of blocks."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: Gated, x: Tensor) -> Tensor:
+        from gaugenet.nn._loops import scale_fields
+
+        size = layer.out_type.size
+        x, gates, out = x.contiguous(), torch.sigmoid(x[:, size:]), x.new_empty(x.shape[0], size)
+        over_rows(scale_fields, [array(x), array(gates), layer._gated], [array(out)], len(x))
+        for b in layer._pointwise:
+            out[:, b.slice] = layer._function(x[:, b.slice])
+        ctx.layer = layer
+        ctx.save_for_backward(x, gates)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        from gaugenet.nn._loops import gate_adjoint
+
+        layer, (x, gates) = ctx.layer, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return None, *plain_gradients(layer._plain, [x], grad)
+        gx = torch.empty_like(x)
+        inputs = [array(grad), array(x), array(gates), layer._gated, layer.out_type.size]
+        over_rows(gate_adjoint, inputs, [array(gx)], len(x))
+        for b in layer._pointwise:
+            with torch.enable_grad():
+                part = x[:, b.slice].detach().requires_grad_()
+                (gx[:, b.slice],) = torch.autograd.grad(layer._function(part), part, grad[:, b.slice])
+        return None, gx
 
 
 class NormNonlinearity(nn.Module):

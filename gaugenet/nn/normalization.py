@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn import by_channel
+from gaugenet.nn._eager import array, field_table, has_loops, over_rows, plain_gradients, threads
+from gaugenet.nn._threads import in_parallel
 from gaugenet.nn.samples import Samples, need_samples, samples_of
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
@@ -92,18 +95,23 @@ class _FieldNorm(TableModule):
 
     def _applied(self, x: Tensor, samples: Any) -> Tensor:
         """`samples`: what the statistics run over, if not the channels of a point."""
+        return self._affine(x, samples, self.weight, self.bias)
+
+    def _affine(self, x: Tensor, samples: Any, weight: Tensor, bias: Tensor) -> Tensor:
         flat = x.flatten(2) if x.dim() > 2 else x
-        parts = [self._scaled(part, part.block.split(flat), samples).flatten(1, 2) for part in self._parts()]
+        parts = [
+            self._scaled(part, part.block.split(flat), samples, weight, bias).flatten(1, 2) for part in self._parts()
+        ]
         if not parts:
             return x
         y = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
         return y.to(x.dtype).view(x.shape)
 
-    def _scaled(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
-        y = self._normalized(part, v, samples) * along_channels(self.weight[part.fields], v[:, 0])
+    def _scaled(self, part: _Part, v: Tensor, samples: Any, weight: Tensor, bias: Tensor) -> Tensor:
+        y = self._normalized(part, v, samples) * along_channels(weight[part.fields], v[:, 0])
         if not part.has_mean:
             return y
-        shift = part.shift(self.bias)
+        shift = part.shift(bias)
         return y + (shift if v.dim() == 3 else shift.unsqueeze(-1))
 
     def _normalized(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
@@ -134,12 +142,59 @@ class FieldLayerNorm(_FieldNorm):
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
+        if x.dim() == 2 and self._is_simple() and has_loops(x, self.weight, self.bias):
+            return _LayerNorm.apply(self, x, self.weight, self.bias)
         return self._applied(x, None)
+
+    def _plain(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return self._affine(x, None, weight, bias)
+
+    def _is_simple(self) -> bool:
+        """Whether all blocks are scalars or have no invariant part, as irreps."""
+        return all(part.basis is None for part in self._parts())
 
     def _normalized(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
         if part.has_mean:
             v = v - part.vectors(part.coefficients(v.mean(2, keepdim=True)))
         return v * torch.rsqrt(v.square().mean((1, 2), keepdim=True) + self.eps)
+
+
+class _LayerNorm(torch.autograd.Function):
+    """`FieldLayerNorm` of points, each read once."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: FieldLayerNorm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        from gaugenet.nn._loops import layer_norm
+
+        ctx.layer = layer
+        ctx.save_for_backward(x, weight, bias)
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        over_rows(layer_norm, [array(x), array(weight), array(bias), *_norm_tables(layer, x)], [array(out)], len(x))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        from gaugenet.nn._loops import layer_norm_adjoint
+
+        layer, (x, weight, bias) = ctx.layer, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return None, *plain_gradients(layer._plain, [x, weight, bias], grad)
+        gx = torch.empty_like(x, memory_format=torch.contiguous_format)
+        shares = [torch.zeros(threads(len(x)), len(t), dtype=torch.float64) for t in (weight, bias)]
+        inputs, outputs = [array(grad), array(x), array(weight), *_norm_tables(layer, x)], [array(s) for s in shares]
+
+        def work(begin: int, end: int, thread: int) -> None:
+            layer_norm_adjoint(*inputs, begin, end, array(gx), *(share[thread] for share in outputs))
+
+        in_parallel(work, 0, len(x), threads(len(x)))
+        return None, gx, *(share.sum(0).to(x.dtype) for share in shares)
+
+
+def _norm_tables(layer: FieldLayerNorm, x: Tensor) -> tuple[np.ndarray, np.ndarray, np.floating]:
+    """Blocks, the first bias of each or -1, and the smallest variance in the precision of x."""
+    shifts = [part.invariants.start if part.has_mean else -1 for part in layer._parts()]
+    table = field_table(layer.in_type.blocks)
+    return table, np.array(shifts, dtype=np.int64), array(x).dtype.type(layer.eps)
 
 
 class FieldInstanceNorm(_FieldNorm):
@@ -287,13 +342,13 @@ class FieldBatchNorm(_FieldNorm):
         self._update(self.running_var[part.fields], variance * (count / max(count - 1, 1)), present)
         return v * torch.rsqrt(variance + self.eps)
 
-    def _scaled(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
+    def _scaled(self, part: _Part, v: Tensor, samples: Samples, weight: Tensor, bias: Tensor) -> Tensor:
         """On grids by PyTorch's own kernel, where the group is one more dimension that statistics run over."""
         if not (part.is_permuted and samples.uniform and v.dim() == 4 and v[:, :, 0].numel() > 1):
-            return super()._scaled(part, v, samples)
+            return super()._scaled(part, v, samples, weight, bias)
         # Copies: autograd keeps what it is given, and the next block writes into the same buffers.
         mean, var = self.running_mean[part.invariants].clone(), self.running_var[part.fields].clone()
-        scale, shift = self.weight[part.fields], self.bias[part.invariants]
+        scale, shift = weight[part.fields], bias[part.invariants]
         y = F.batch_norm(v.flatten(0, 1), mean, var, scale, shift, True, self.momentum, self.eps).view_as(v)
         with torch.no_grad():
             self.running_mean[part.invariants], self.running_var[part.fields] = mean, var

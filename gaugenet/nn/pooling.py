@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.icosahedron import Icosphere
 from gaugenet.groups import FieldType
 from gaugenet.nn.engines import Domain, _chart_transfer, derived
-from gaugenet.nn.engines.graph import widened
-
-
-@dataclass(frozen=True)
-class TransferFactors:
-    """What carries features from one level to the next: computed once per graph.
-
-    `carriers` holds w_e rho(transporter_e) of every block, `(edges, n, n)`.
-    """
-
-    source: Int[Tensor, "edges"]
-    target: Int[Tensor, "edges"]
-    carriers: list[Float[Tensor, "edges n n"]]
-
-
-torch.export.register_dataclass(TransferFactors, serialized_type_name="gaugenet.TransferFactors")
+from gaugenet.nn.engines.graph import EdgeFactors, widened
+from gaugenet.nn.engines.transfer import carry, transfer_factors
 
 
 class _Transfer(nn.Module):
@@ -51,24 +36,14 @@ class _Transfer(nn.Module):
             raise ValueError(f"Expected `x` with one row per point of its level ({sizes[0]}), got {x.shape[0]}.")
         with torch.autocast(x.device.type, enabled=False):
             wide = widened(x)
-            factors = self._factors(domain, level, wide.dtype)
-            gathered = wide[factors.source]
-            parts = [
-                gathered[:, b.slice] * m[:, 0] if b.representation.is_trivial else (m @ b.split(gathered)).flatten(1)
-                for b, m in zip(self.in_type.blocks, factors.carriers, strict=True)
-            ]
-            out = wide.new_zeros(sizes[1], wide.shape[1])
-            return out.index_add(0, factors.target, torch.cat(parts, 1) if parts else gathered).to(x.dtype)
+            return carry(self.in_type, wide, self._factors(domain, level, sizes[1], wide.dtype)).to(x.dtype)
 
-    def _factors(self, domain: Domain, level: int, dtype: torch.dtype) -> TransferFactors:
+    def _factors(self, domain: Domain, level: int, num_targets: int, dtype: torch.dtype) -> EdgeFactors:
         def edges(graph: GaugeGraph) -> dict[str, Tensor]:
             return graph.pool(level) if self.direction == "pool" else graph.unpool(level)
 
-        def build(graph: GaugeGraph) -> TransferFactors:
-            found = edges(graph)
-            g, weight = found["transporter"], found["weight"][:, None, None]
-            carriers = [(weight * b.representation(g)).to(dtype) for b in self.in_type.blocks]
-            return TransferFactors(found["index"][0], found["index"][1], carriers)
+        def build(graph: GaugeGraph) -> EdgeFactors:
+            return transfer_factors(self.in_type, edges(graph), num_targets, dtype)
 
         key = f"{self._key} {level} {dtype}"
         return derived(domain, key, build, sources=lambda graph: list(edges(graph).values()))

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.nn.engines.graph import EdgeFactors
 from gaugenet.nn.engines.prepared import PreparedGraph, membership
-from gaugenet.nn.pooling import TransferFactors
 
 
 def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
@@ -43,6 +42,6 @@ def _prepared(graph: GaugeGraph) -> PreparedGraph:
     kept = {
         key: value
         for key, value in graph.cached_values().items()
-        if isinstance(key, str) and isinstance(value, (EdgeFactors, TransferFactors))
+        if isinstance(key, str) and isinstance(value, EdgeFactors)
     }
     return PreparedGraph(graph.mass, *membership(graph), kept, [])

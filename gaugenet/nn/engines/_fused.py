@@ -10,12 +10,12 @@ its rows, its columns, and how often it is applied, to the next columns each tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+from gaugenet.nn._threads import in_parallel
 
 BLOCK_BYTES = 1 << 20
 """Size of the aggregate of one block of vertices: about the level-2 cache of a core."""
@@ -143,7 +143,7 @@ class _Loops:
                     here = slice(a - begin, b - begin)
                     contract(array[here], *self.contraction, product[here])  # type: ignore[call-arg]
 
-            _in_parallel(fill, begin, end, self.workers)
+            in_parallel(fill, begin, end, self.workers)
             yield begin, end, self.product[: end - begin]
 
     def spread(self, grad: Tensor, begin: int, end: int, grad_x: Tensor) -> None:
@@ -160,7 +160,7 @@ class _Loops:
                 contract_adjoint(product[here], *self.contraction, array[here])  # type: ignore[call-arg]
             aggregate_adjoint(array[a - begin :], *self.geometry, a, b, shares[worker])  # type: ignore[call-arg]
 
-        _in_parallel(work, begin, end, self.workers)
+        in_parallel(work, begin, end, self.workers)
 
 
 def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
@@ -195,17 +195,3 @@ def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int])
 def _columns_overlap(layout: list[int]) -> bool:
     """Whether two output blocks read the same columns, so that their gradients add up."""
     return len(set(layout[::4])) < len(layout[::4])
-
-
-def _in_parallel(work: Callable[[int, int, int], None], begin: int, end: int, workers: int) -> None:
-    """Split `begin ... end` over threads; numba releases the GIL. (Its own `prange` is not safe to fork or to nest.)"""
-    if workers == 1:
-        work(begin, end, 0)
-        return
-    bounds = [begin + (end - begin) * k // workers for k in range(workers + 1)]
-    list(_pool(workers).map(work, bounds[:-1], bounds[1:], range(workers)))
-
-
-@lru_cache(maxsize=8)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="gaugenet")

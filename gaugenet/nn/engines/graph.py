@@ -80,7 +80,7 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
     """The same with PyTorch operations: on other devices, and where the geometry itself has gradients."""
     degree = factors.indptr.diff()
     target = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
-    h = _turned(x[factors.source], factors, space.in_type)
+    h = turned(x[factors.source], factors, space.in_type)
     columns = [
         x.new_zeros(len(degree), x.shape[1]).index_add(0, target, c[:, None] * h) for c in factors.coefficient.unbind(1)
     ]
@@ -90,7 +90,8 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
     return torch.cat(outputs, 1)
 
 
-def _turned(x: Tensor, factors: EdgeFactors, in_type: FieldType) -> Tensor:
+def turned(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
+    """Features of the sources, turned on the way."""
     parts, start = [], 0
     for block in in_type.blocks:
         if block.representation.is_trivial or not factors.turn.shape[1]:
@@ -114,7 +115,7 @@ def edge_factors(space: KernelSpace, domain: Domain, dtype: torch.dtype) -> Edge
         return EdgeFactors(
             graph.cached(coefficient_key, sources, lambda: _coefficients(space, graph).to(dtype).contiguous()),
             turn,
-            _block_table(space.in_type, turns=turn.shape[1] > 0),
+            block_table(space.in_type, turns=turn.shape[1] > 0),
             indptr,
             source,
         )
@@ -154,7 +155,7 @@ def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entrie
     return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
 
 
-def _block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
+def block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
     rows, first = [], 0
     for b in in_type.blocks:
         n = b.representation.dim

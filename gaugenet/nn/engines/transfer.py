@@ -1,0 +1,89 @@
+"""Features carried along the edges between two sets of points: the sum over edges of w_e rho(transporter_e) x(q)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups import FieldType
+from gaugenet.nn._eager import array, has_loops, plain_gradients, threads
+from gaugenet.nn._threads import in_parallel
+from gaugenet.nn.engines.graph import EdgeFactors, block_table, turned
+
+
+def transfer_factors(
+    field_type: FieldType, edges: dict[str, Tensor], num_targets: int, dtype: torch.dtype
+) -> EdgeFactors:
+    """The factors of edges with `index` (sources, targets), `transporter` and `weight`, in the order of targets."""
+    source, target = edges["index"]
+    order = target.argsort(stable=True)
+    g, weight = edges["transporter"][order], edges["weight"][order]
+    turns = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
+    turn = torch.cat(turns, 1) if turns else g.new_zeros(len(g), 0)
+    degree = torch.bincount(target, minlength=num_targets)
+    return EdgeFactors(
+        weight[:, None].to(dtype).contiguous(),
+        turn.to(dtype).contiguous(),
+        block_table(field_type, turns=turn.shape[1] > 0),
+        torch.cat([degree.new_zeros(1), degree.cumsum(0)]),
+        source[order].contiguous(),
+    )
+
+
+def carry(
+    field_type: FieldType, x: Float[Tensor, "sources size"], factors: EdgeFactors
+) -> Float[Tensor, "targets size"]:
+    """By compiled loops on the CPU, by PyTorch's operations elsewhere and where the geometry has gradients."""
+    if has_loops(x, factors.coefficient, factors.turn) and not (
+        factors.coefficient.requires_grad or factors.turn.requires_grad
+    ):
+        return _Carry.apply(field_type, x, factors)
+    return _carry_torch(field_type, x, factors)
+
+
+def _carry_torch(field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
+    degree = factors.indptr.diff()
+    target = torch.repeat_interleave(
+        torch.arange(len(degree), device=x.device), degree, output_size=len(factors.source)
+    )
+    messages = factors.coefficient * turned(x[factors.source], factors, field_type)
+    return x.new_zeros(len(degree), x.shape[1]).index_add(0, target, messages)
+
+
+class _Carry(torch.autograd.Function):
+    """`_carry_torch` without a copy of the features on every edge."""
+
+    @staticmethod
+    def forward(ctx: Any, field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
+        from gaugenet.nn.engines._aggregate import aggregate
+
+        ctx.field_type, ctx.factors, ctx.sources = field_type, factors, len(x)
+        ctx.save_for_backward(x)
+        targets = factors.indptr.numel() - 1
+        out = x.new_empty(targets, 1, x.shape[1])
+        inputs = [array(x), *_geometry(factors)]
+        in_parallel(lambda a, b, _: aggregate(*inputs, a, b, array(out[a:b])), 0, targets, threads(targets))
+        return out.squeeze(1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        from gaugenet.nn.engines._aggregate import aggregate_adjoint
+
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return None, *plain_gradients(lambda x: _carry_torch(ctx.field_type, x, ctx.factors), [x], grad), None
+        targets, geometry, given = len(grad), _geometry(ctx.factors), grad.contiguous().unsqueeze(1)
+        shares = x.new_zeros(threads(targets), *x.shape)
+
+        def work(a: int, b: int, thread: int) -> None:
+            aggregate_adjoint(array(given[a:b]), *geometry, a, b, array(shares[thread]))
+
+        in_parallel(work, 0, targets, threads(targets))
+        return None, shares.sum(0) if len(shares) > 1 else shares[0], None
+
+
+def _geometry(factors: EdgeFactors) -> list:
+    return [array(t) for t in (factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source)]
