@@ -22,14 +22,14 @@ def has_loops(*tensors: Tensor | None) -> bool:
     """Whether these are plain points `(N, ...)` on the CPU, of one precision, and nobody traces or transforms the code.
 
     Compilers and exporters, functional transforms and forward-mode derivatives see PyTorch's operations instead, which
-    compute the same. So do half precision and autocast.
+    compute the same; so does half precision. Autocast is left aside, as `GaugeConv` does: these passes are bound by
+    memory and by conversions, which it would only add to.
     """
     there = [t for t in tensors if t is not None]
     return (
         all(type(t) in (Tensor, nn.Parameter) and t.device.type == "cpu" and t.dim() <= 2 for t in there)
         and {t.dtype for t in there} in ({torch.float32}, {torch.float64})
         and there[0].layout == torch.strided
-        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
         and not torch._C._are_functorch_transforms_active()

@@ -78,10 +78,13 @@ class EquivariantLinear(TableModule):
     ) -> Float[Tensor, "points out *spatial"]:
         """`onto` is added to the result."""
         self.in_type.check(x)
-        vector = None if self.bias is None else self.bias.vector()
-        if x.dim() == 2 and self._pairs and has_loops(x, self.weight, vector, onto):
-            return _Linear.apply(self, x, self.weight, vector, onto)
-        return self._plain(x, self.weight, vector, onto)
+        if x.dim() == 2 and self._pairs and has_loops(x, self.weight, onto):
+            with torch.autocast("cpu", enabled=False):
+                return _Linear.apply(self, x, self.weight, self._vector(), onto)
+        return self._plain(x, self.weight, self._vector(), onto)
+
+    def _vector(self) -> Tensor | None:
+        return None if self.bias is None else self.bias.vector()
 
     def _plain(self, x: Tensor, weight: Tensor, vector: Tensor | None, onto: Tensor | None = None) -> Tensor:
         outputs = []
