@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from numbers import Integral
 from typing import Any, cast, get_args
 
 import torch
@@ -16,7 +17,6 @@ from torch import Tensor
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
 from gaugenet.groups import StructureGroup, Trivial
-from gaugenet.groups.group import positive
 
 Lengths = float | Sequence[float]
 Counts = int | Sequence[int]
@@ -288,10 +288,10 @@ def has_mirrors(group: StructureGroup) -> bool:
 
 def counts(name: str, value: Counts, d: int, *, least: int = 1) -> tuple[int, ...]:
     """One integer for each of d axes."""
-    values = [value] * d if isinstance(value, int) else list(value)
-    if len(values) != d:
-        raise ValueError(f"Expected `{name}` with one number, or {d}, got {value}.")
-    return tuple(0 if v == least == 0 else positive(name, v) for v in values)
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * d
+    if len(values) != d or not all(isinstance(v, Integral) and v >= least for v in values):
+        raise ValueError(f"Expected `{name}` with one whole number of at least {least}, or {d} of them, got {value!r}.")
+    return tuple(int(v) for v in values)
 
 
 def odd(name: str, value: Counts, d: int) -> tuple[int, ...]:

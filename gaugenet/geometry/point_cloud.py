@@ -1,4 +1,4 @@
-"""PointCloud: points in the line, the plane or space, with parallel frames, as a gauge graph."""
+"""PointCloud: points of flat space, with parallel frames, as a gauge graph."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PointCloud:
     """Points of flat space: neighbours lie where they lie, and features are carried along unchanged.
 
     Args:
-        pos: `(N, d)`, d = 1, 2 or 3, in any unit of length.
+        pos: `(N, d)`, in any unit of length.
 
     Raises:
         ValueError: another shape, no point, coordinates that are not finite, or two points in one place (the direction
@@ -40,9 +40,9 @@ class PointCloud:
 
     def __init__(self, pos: Float[Tensor, "points d"] | ndarray | Sequence[Sequence[float]]) -> None:
         self.pos = torch.as_tensor(pos).detach().to("cpu", torch.float64)
-        if self.pos.dim() != 2 or self.pos.shape[1] not in (1, 2, 3) or not len(self.pos):
+        if self.pos.dim() != 2 or not self.pos.numel():
             raise ValueError(
-                f"Expected `pos` of shape (N, d) with at least one point, d = 1, 2 or 3, got {tuple(self.pos.shape)}."
+                f"Expected `pos` of shape (N, d) with at least one point and one axis, got {tuple(self.pos.shape)}."
             )
         bad = int((~self.pos.isfinite()).any(1).sum())
         if bad:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups.composite import DirectSum
+from gaugenet.groups.hyperspherical import hyperspherical_harmonics
 from gaugenet.groups.planar import rotation_power
 from gaugenet.groups.representation import Representation
 from gaugenet.groups.spherical import harmonics_up_to
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SphereFunctions(DirectSum):
-    """Functions on the unit sphere of R^d, d = 2 or 3, of frequency at most L: the harmonics Y_0 + ... + Y_L.
+    """Functions on the unit sphere of R^d, d > 1, of frequency at most L: the harmonics Y_0 + ... + Y_L.
 
     The quotient representations SO(d) / SO(d - 1) and O(d) / O(d - 1), cut off at L, and restricted to subgroups.
     Coefficients are those of an orthonormal basis: |x|^2 is the mean of f^2 over the sphere.
@@ -34,8 +35,8 @@ class SphereFunctions(DirectSum):
 
     def evaluate(self, v: Float[Tensor, "points d"]) -> Float[Tensor, "points coefficients"]:
         """Rows whose product with the coefficients x is f at unit vectors v; of `rho(g) x` it is f(g^-1 v)."""
-        if self.group.d == 3:
-            y = harmonics_up_to(v, self.max_order)
+        if self.group.d > 2:
+            y = (harmonics_up_to if self.group.d == 3 else hyperspherical_harmonics)(v, self.max_order)
         else:
             y = [torch.ones_like(v[..., :1])]
             y += [torch.stack(rotation_power(v[..., 0], v[..., 1], m), -1) for m in range(1, self.max_order + 1)]

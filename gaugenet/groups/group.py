@@ -105,17 +105,23 @@ class StructureGroup(ABC):
         return induced(self, trivial_group(self.d), None, "regular")
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics of one frequency on the sphere of R^d turn: the irrep of O(d), d = 1, 2, 3, restricted."""
-        from gaugenet import groups
+        """How the harmonics of one frequency on the sphere of R^d turn: the irrep of O(d), restricted.
 
-        if self.d == 1:
+        Raises:
+            ValueError: a group that is not compact.
+        """
+        from gaugenet import groups
+        from gaugenet.groups.hyperspherical import HarmonicRepresentation
+
+        self._need_compact("functions on the sphere of directions")
+        if self.d == 1 or (self.d > 3 and order < 2):
             return self.standard() if order else self.trivial()
-        if self.d not in (2, 3):
-            raise ValueError(f"Expected a group acting on R^1, R^2 or R^3, got {self.name} on R^{self.d}.")
+        if self.d > 3:
+            return HarmonicRepresentation(self, order)
         return (groups.O2().irrep(order) if self.d == 2 else groups.O3().harmonic(order)).restrict(self)
 
     def sphere(self, max_order: int) -> Representation:
-        """Band-limited functions on the unit sphere of R^2 or R^3, see `groups.functions.SphereFunctions`."""
+        """Band-limited functions on the unit sphere, see `groups.functions.SphereFunctions`."""
         self._need_compact("functions on the sphere of directions")
         from gaugenet.groups.functions import SphereFunctions
 
@@ -146,7 +152,7 @@ class StructureGroup(ABC):
         """A representation by its short name.
 
         An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `sphere(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
 
         Raises:
             ValueError: a name, or a `Representation`, that is not of this group.
@@ -168,9 +174,9 @@ class StructureGroup(ABC):
             from gaugenet.groups.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
-        if head in ("sphere", "fourier"):
+        if head in ("sphere", "harmonic", "fourier"):
             if not arguments[0].isdigit():
-                raise ValueError(f"Expected `{head}(L)` with the highest order L, got {head}({arguments[0]}).")
+                raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
             return getattr(self, head)(int(arguments[0]))
         if head == "⊕":
             return DirectSum([self.representation(a) for a in arguments])

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 
 from gaugenet.groups import O2, O3, SO2, SO3, FieldType, Representation, StructureGroup
-from gaugenet.kernels.harmonics import harmonic_dim, harmonic_representation
+from gaugenet.kernels.harmonics import harmonic_dim
 
 MOST_3D = 4
 """Highest default frequency in space, where frequencies up to j mean (j + 1)^2 harmonics."""
@@ -41,21 +41,25 @@ def pair_frequencies(rho_in: Representation, rho_out: Representation, limit: int
         low, high = sorted((rho_in.order or 0, rho_out.order or 0))
         sums = (high - low, high + low)
         found = [j for j in found if (j in sums if group.d == 2 else sums[0] <= j <= sums[1])]
-    return [j for j in found if _parities_agree(rho_in, rho_out, harmonic_representation(group, j))]
+    return [j for j in found if _parities_agree(rho_in, rho_out, group.harmonic(j))]
 
 
 def _parities_agree(rho_in: Representation, rho_out: Representation, y: Representation) -> bool:
     """Where -1 acts as a sign on all three, there are no kernels unless the signs agree."""
-    inversion = -torch.eye(rho_in.group.d, dtype=torch.float64)
-    if not rho_in.group.contains(inversion):
+    if not _has_inversion(rho_in.group):
         return True
-    product = 1.0
+    inversion, product = -rho_in.group.identity(), 1.0
     for rho in (rho_in, rho_out, y):
         matrix = rho(inversion)
         if not torch.equal(matrix, matrix[0, 0] * torch.eye(rho.dim, dtype=torch.float64)):
             return True
         product *= matrix[0, 0].item()
     return product > 0
+
+
+@lru_cache(maxsize=256)
+def _has_inversion(group: StructureGroup) -> bool:
+    return bool(group.contains(-group.identity()))
 
 
 def default_frequency(in_type: FieldType, out_type: FieldType) -> int:
@@ -81,7 +85,7 @@ def _resolving_frequency(group: StructureGroup) -> int:
         return max(2, len(rotations) // 2)
     functions = torch.zeros(len(rotations), 0, dtype=torch.float64)
     for j in range(MOST_3D + 1):
-        functions = torch.cat([functions, harmonic_representation(group, j)(rotations).flatten(1)], 1)
+        functions = torch.cat([functions, group.harmonic(j)(rotations).flatten(1)], 1)
         if torch.linalg.matrix_rank(functions, rtol=1e-9) == len(rotations):
             return max(2, j)
     return MOST_3D

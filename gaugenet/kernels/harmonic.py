@@ -12,7 +12,7 @@ from torch import Tensor
 from gaugenet.groups import Representation
 from gaugenet.kernels.basis import KernelBasis, Table
 from gaugenet.kernels.frequencies import complete_frequency, pair_frequencies
-from gaugenet.kernels.harmonics import harmonic_representation, harmonics
+from gaugenet.kernels.harmonics import harmonics
 from gaugenet.kernels.tensor_operators import tensor_operators
 
 
@@ -22,13 +22,13 @@ class FrequencyBasis(KernelBasis):
     Elements are orthogonal, and their squared Frobenius norm has mean one over the directions.
 
     Args:
-        rho_in, rho_out: representations of one compact group G <= O(d), d = 1, 2, 3.
+        rho_in, rho_out: representations of one compact group G <= O(d).
         frequency: j.
     """
 
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
         self.rho_in, self.rho_out, self.frequency = rho_in, rho_out, frequency
-        self.harmonic = harmonic_representation(rho_in.group, frequency)
+        self.harmonic = rho_in.group.harmonic(frequency)
         self.coefficients = Table(self._solve)
         """`(dim, out, harmonics, in)`: the intertwiners A."""
 
@@ -89,7 +89,7 @@ class HarmonicBasis(KernelBasis):
     |l - l'| <= j <= l + l' occur.
 
     Args:
-        rho_in, rho_out: representations of one compact group G <= O(d), d = 1, 2, 3.
+        rho_in, rho_out: representations of one compact group G <= O(d).
         max_frequency: highest angular frequency j; not needed where finitely many occur (SO(2), O(2), SO(3), O(3)
             and d = 1).
 

@@ -1,4 +1,4 @@
-"""Harmonics Y_j of O(d) on the sphere of directions, d = 1, 2, 3: how they look and how they turn."""
+"""Harmonics Y_j of O(d) on the sphere of directions: how they look and how they turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups import O2, O3, Representation, StructureGroup
+from gaugenet.groups.hyperspherical import hyperspherical_dim, hyperspherical_harmonics
 from gaugenet.groups.planar import rotation_power
 from gaugenet.groups.spherical import harmonics_up_to
 
@@ -17,13 +17,14 @@ def harmonic_dim(d: int, j: int) -> int:
     """Number of harmonics of frequency j on the sphere in R^d; 0 for j > 1 on the two points of R^1."""
     if d == 1:
         return int(j <= 1)
-    return (1 if j == 0 else 2) if d == 2 else 2 * j + 1
+    return (1 if j == 0 else 2) if d == 2 else hyperspherical_dim(d, j)
 
 
 def harmonics(direction: Float[Tensor, "*points d"], j: int) -> Float[Tensor, "*points dim"]:
-    """Y_j at unit vectors, of length one; `Y_j(g v) = rho_j(g) Y_j(v)` for g in O(d), see `harmonic_representation`.
+    """Y_j at unit vectors, of length one; `Y_j(g v) = rho_j(g) Y_j(v)` for g in G, see `StructureGroup.harmonic`.
 
-    d = 1: 1 and the sign; d = 2: 1 and (cos j t, sin j t); d = 3: spherical harmonics. Y_0 = 1 and Y_1(v) = v always.
+    d = 1: 1 and the sign; d = 2: 1 and (cos j t, sin j t); d = 3: spherical harmonics; d > 3: as in
+    `groups.hyperspherical`. Y_0 = 1 and Y_1(v) = v always.
     """
     return harmonics_of(direction, [j])[0]
 
@@ -37,7 +38,7 @@ def harmonics_of(
         return [torch.ones_like(direction) if j == 0 else direction for j in frequencies]
     if d == 2:
         return [_circular(direction, j) for j in frequencies]
-    all_of_them = harmonics_up_to(direction, max(frequencies, default=0))
+    all_of_them = (harmonics_up_to if d == 3 else hyperspherical_harmonics)(direction, max(frequencies, default=0))
     return [all_of_them[j] for j in frequencies]
 
 
@@ -45,16 +46,3 @@ def _circular(direction: Tensor, j: int) -> Tensor:
     if j == 0:
         return torch.ones_like(direction[..., :1])
     return torch.stack(rotation_power(direction[..., 0], direction[..., 1], j), -1)
-
-
-def harmonic_representation(group: StructureGroup, j: int) -> Representation:
-    """rho_j: how Y_j turns, the irrep of O(d) of order j and natural parity (-1)^j, restricted to the group.
-
-    Raises:
-        ValueError: a group that does not act on R^1, R^2 or R^3.
-    """
-    if group.d not in (1, 2, 3):
-        raise ValueError(f"Expected a group acting on R^1, R^2 or R^3, got {group.name} on R^{group.d}.")
-    if group.d == 1:
-        return group.standard() if j else group.trivial()
-    return (O2().irrep(j) if group.d == 2 else O3().harmonic(j)).restrict(group)

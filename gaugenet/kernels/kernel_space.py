@@ -70,7 +70,7 @@ class KernelSpace:
     the frame of the edge, and the matrices M (`mixing`) hold the weights.
 
     Args:
-        in_type, out_type: field types of one compact group acting on R^1, R^2 or R^3.
+        in_type, out_type: field types of one compact group acting on R^d.
         rings: radial functions: a number of `Rings`, or any `RadialBasis`.
         max_frequency: highest angular frequency of the kernels, one number or one for each ring (see `band_limit` for
             pixel grids). SO(2), O(2), SO(3) and O(3) need none: their kernels have finitely many frequencies, all of

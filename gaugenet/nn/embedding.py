@@ -11,7 +11,7 @@ from torch import Tensor
 from gaugenet.groups import FieldType, Representation, StructureGroup
 from gaugenet.groups.spherical import coupling, harmonics_up_to
 from gaugenet.kernels.basis import unit
-from gaugenet.kernels.harmonics import harmonic_dim, harmonic_representation, harmonics_of
+from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings
 from gaugenet.nn.samples import widest
 from gaugenet.nn.tables import TableModule
@@ -20,9 +20,9 @@ from gaugenet.nn.tables import TableModule
 class HarmonicEmbedding(TableModule):
     r"""v -> phi_k(|v| / radius) Y_j(v / |v|) for every vector, radial function phi_k and frequency j = 0 ... J.
 
-    Circular harmonics for groups acting on R^2, spherical ones for groups acting on R^3. It turns coordinates about a
-    centre, normals or forces into features that a linear layer can use: any function of one vector is linear in enough
-    of them.
+    Circular harmonics for groups acting on R^2, spherical ones for those acting on R^3 and beyond. It turns coordinates
+    about a centre, normals or forces into features that a linear layer can use: any function of one vector is linear in
+    enough of them.
 
     Shapes:
         x: `(N, d vectors)` or `(B, d vectors, *spatial)`, first components of all vectors, then second ones, ...
@@ -32,14 +32,14 @@ class HarmonicEmbedding(TableModule):
     phi_k is 0.
 
     Args:
-        group: a group acting on R^d, d = 1, 2, 3.
+        group: a compact group acting on R^d.
         vectors: number of vectors at each point.
         max_frequency: J.
         radial: phi_k, or the number of `Rings`.
         radius: length that the radial functions reach to.
 
     Raises:
-        ValueError: a radius that is not positive, a group that does not act on R^1, R^2 or R^3.
+        ValueError: a radius that is not positive, a group that is not compact.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class HarmonicEmbedding(TableModule):
 
 def _harmonic(group: StructureGroup, j: int) -> Representation:
     """How Y_j turns, by the name of the irrep where it is one."""
-    rho = harmonic_representation(group, j)
+    rho = group.harmonic(j)
     g = group.random_element(4, generator=torch.Generator().manual_seed(0))
     for irrep in group.irreps(j):
         if irrep.dim == rho.dim and (irrep(g) - rho(g)).abs().max() < 1e-9:

@@ -9,6 +9,7 @@ from gaugenet.geometry import PointCloud
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, FieldType, Polyhedral
 from gaugenet.nn import GaugeConv, use_engine
 from gaugenet.testing import assert_gauge_equivariant
+from tests.groups.cases import QUATERNIONS
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -19,6 +20,7 @@ TYPES = {
     SO3(): "2x0 + 2x1 + 1x2",
     O3(): "2x0 + 2x1o + 1x1e",
     Polyhedral("O"): "1xregular + 1x0",
+    QUATERNIONS: "2x0 + 1x1 + 1x2.1",
 }
 
 
@@ -38,7 +40,7 @@ def features(conv: GaugeConv, count: int = 60) -> torch.Tensor:
 
 
 def graph_of(pos: torch.Tensor, group, **options):
-    return PointCloud(pos).gauge_graph(group, **{"radius": 0.4, "dtype": torch.float64, **options})
+    return PointCloud(pos).gauge_graph(group, **{"radius": {4: 0.7}.get(group.d, 0.4), "dtype": torch.float64, **options})
 
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
@@ -147,7 +149,7 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match=r"shape \(N, d\)"):
         PointCloud(torch.zeros(0, 3))
     with pytest.raises(ValueError, match=r"shape \(N, d\)"):
-        PointCloud(torch.zeros(5, 4))
+        PointCloud(torch.zeros(5, 0))
     with pytest.raises(ValueError, match="NaN or infinity at 1 points"):
         PointCloud([[0.0, 1.0], [float("nan"), 0.0]])
     with pytest.raises(ValueError, match=r"acting on R\^3, got SO\(2\)"):

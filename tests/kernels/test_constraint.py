@@ -25,8 +25,9 @@ from gaugenet.groups import (
 )
 from gaugenet.kernels import FrequencyBasis, GaussianRings, HarmonicBasis, KernelSpace, Rings, band_limit
 from gaugenet.kernels.harmonic import frequency_basis
-from gaugenet.kernels.harmonics import harmonic_representation, harmonics
+from gaugenet.kernels.harmonics import harmonics
 from gaugenet.testing.gauge import outside_elements
+from tests.groups.cases import BINARY_TETRAHEDRAL, QUATERNIONS, SU2
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -55,6 +56,9 @@ TYPES = {
     SO2(): ("2x0 + 1x1", "1x2 + 1x1"),
     O2(): ("2x0 + 1x1", "1x2 + 1x1 + 1x0-"),
     Cyclic(8): ("1xregular", "2xregular + 1x1"),
+    QUATERNIONS: ("1x0 + 1x1 + 1x2.1", "1x1 + 1xregular"),
+    BINARY_TETRAHEDRAL: ("1x1 + 1x3", "1x1 + 1x2 + 1x4"),
+    SU2: ("1x0 + 1x1", "1x1 + 1x2"),
 }
 
 
@@ -167,7 +171,7 @@ def test_harmonics_turn_by_their_representation(group):
     v = torch.nn.functional.normalize(points(group.d), dim=1)
     g = group.random_element(len(v), generator=torch.Generator().manual_seed(1))
     for j in range(2 if group.d == 1 else 6):
-        turned = (harmonic_representation(group, j)(g) @ harmonics(v, j)[..., None])[..., 0]
+        turned = (group.harmonic(j)(g) @ harmonics(v, j)[..., None])[..., 0]
         assert relative(harmonics((g @ v[..., None])[..., 0], j), turned) < EXACT
         assert torch.allclose(harmonics(v, j).norm(dim=1), torch.ones(len(v), dtype=torch.float64))
 

@@ -16,10 +16,14 @@ from torch import Tensor
 
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, Polyhedral, Reflection, Representation, Trivial
 from gaugenet.kernels import AlignedBasis, HarmonicBasis
+from tests.groups.cases import BINARY_TETRAHEDRAL, PERMUTATIONS, QUATERNIONS, SU2
 
 ORDERS = (1, 2, 3, 4, 5, 6, 8)
 PLANAR = [family(n) for family in (Cyclic, Dihedral) for n in ORDERS]
 SPATIAL = [Polyhedral("T"), Polyhedral("O"), Polyhedral("T_d"), Axial(Cyclic(3)), Axial(Dihedral(2), "det")]
+LARGE = [Polyhedral("I"), Polyhedral("T_h"), Polyhedral("O_h"), Polyhedral("I_h")]
+CYLINDRICAL = [Axial(SO2()), Axial(SO2(), "mirror"), Axial(O2()), Axial(O2(), "det"), Axial(O2(), "mirror")]
+OWN = [QUATERNIONS, BINARY_TETRAHEDRAL, PERMUTATIONS]
 COMPACT = [SO2(), O2(), SO3(), O3()]
 
 
@@ -140,6 +144,39 @@ def test_irreps_and_regular_representations_of_spatial_groups(group):
         degree = 2 if rho_in.dim * rho_out.dim <= 36 else 1
         found = HarmonicBasis(rho_in, rho_out, degree).dim
         assert found == polynomial_dimension(rho_in, rho_out, degree), (rho_in, rho_out)
+
+
+@pytest.mark.parametrize("group", [*LARGE, *CYLINDRICAL], ids=str)
+def test_irreps_of_large_and_cylindrical_groups(group):
+    for rho_in, rho_out in itertools.combinations_with_replacement(group.irreps(2), 2):
+        degree = 3 if rho_in.dim * rho_out.dim <= 4 else 2
+        found = HarmonicBasis(rho_in, rho_out, degree).dim
+        assert found == polynomial_dimension(rho_in, rho_out, degree), (rho_in, rho_out)
+
+
+@pytest.mark.parametrize("group", OWN, ids=str)
+def test_irreps_of_real_complex_and_quaternionic_type_of_groups_of_your_own(group):
+    """Acting on R^4, where harmonics are those of the three-sphere."""
+    types = set()
+    for rho_in, rho_out in itertools.product(group.irreps(), repeat=2):
+        types |= {rho_in.type, rho_out.type}
+        found = HarmonicBasis(rho_in, rho_out, 2).dim
+        assert found == polynomial_dimension(rho_in, rho_out, 2), (rho_in, rho_out)
+    assert (
+        types
+        == {
+            QUATERNIONS: {"real", "quaternionic"},
+            BINARY_TETRAHEDRAL: {"real", "complex", "quaternionic"},
+            PERMUTATIONS: {"real"},
+        }[group]
+    )
+
+
+def test_spins_in_four_dimensions():
+    """SU(2) moves the three-sphere freely: K at one point is any matrix, and decides K; its spins are quaternionic."""
+    for rho_in, rho_out in itertools.product(SU2.irreps(2), repeat=2):
+        basis = HarmonicBasis(rho_in, rho_out, rho_in.order + rho_out.order)
+        assert basis.dim == rho_in.dim * rho_out.dim == rank_at(basis, direction(4)), (rho_in, rho_out)
 
 
 @pytest.mark.parametrize("group", [Trivial(1), Reflection(1)], ids=str)
