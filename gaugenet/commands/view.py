@@ -1,22 +1,45 @@
-"""`gaugenet view MESH|DIR --out page.html`: meshes and their labels, to turn with the mouse."""
+"""`gaugenet view MESH|DIR --out page.html`: meshes, their labels, frames, discs and kernels, to turn with the mouse."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say
 
-DESCRIPTION = """Write an HTML page that opens offline: a mesh, a folder of meshes (labelled or not), what
-`gaugenet predict` wrote, or a run that was evaluated (prediction, truth and error side by side)."""
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+DESCRIPTION = """Write an HTML page that opens offline, or a PNG: a mesh, a folder of meshes (labelled or not), what
+`gaugenet predict` wrote, or a run that was evaluated (prediction, truth and error side by side).
+
+Of one mesh it also draws what a network sees: frames, geodesic discs in log coordinates, and kernels on the surface."""
+ON_THE_SURFACE = ("frames", "at", "group", "disc", "kernel", "radius", "fields", "run", "layer", "entry")
 
 
 def run(arguments: list[str]) -> int:
     """Parse, load, write; the exit status."""
     parser = make_parser("view", DESCRIPTION)
+    _add_arguments(parser)
+    _add_surface_arguments(parser)
+    options = parser.parse_args(arguments)
+    files = [file for file in (options.out, options.png) if file is not None]
+    for file in files:
+        if file.suffix.lower() not in (".html", ".png"):
+            raise ValueError(f"Expected a file that ends in .html or .png, got {file}.")
+    if options.carry or any(options[name] is not None for name in ON_THE_SURFACE):
+        return _draw_on_surface(options, files)
+    if climate.is_climate_run([str(options.path)]):
+        return climate.view(options.path, options.out, options.png)
+    for file in files:
+        _write_meshes(file, options)
+    return 0
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="MESH|DIR", help="what to look at")
-    parser.add_argument("--out", type=Path, required=True, metavar="PAGE.html", help="the page to write")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="PAGE.html or PICTURE.png to write")
     parser.add_argument("--png", type=Path | None, default=None, metavar="FILE", help="also draw a picture")
     parser.add_argument(
         "--split",
@@ -24,27 +47,100 @@ def run(arguments: list[str]) -> int:
         default=None,
         help="part of a run or data set; by default the first there is of test, val, train",
     )
-    parser.add_argument("--limit", type=int, default=24, help="show at most so many meshes")
-    parser.add_argument("--png-limit", type=int, default=6, help="and so many in the picture")
+    parser.add_argument("--limit", type=int, default=24, help="show at most so many meshes on a page")
+    parser.add_argument("--png-limit", type=int, default=6, help="and so many in a picture")
     parser.add_argument("--title", type=str | None, default=None, help="heading")
     parser.add_argument("--theme", type=Literal["light", "dark"], default="light", help="background")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--azimuth", type=float, default=25.0, help="degrees that the viewer stands to the right")
+    parser.add_argument("--elevation", type=float, default=12.0, help="and above the horizon")
 
-    if climate.is_climate_run([str(options.path)]):
-        return climate.view(options.path, options.out, options.png)
 
+def _add_surface_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("drawn on one mesh (vertices are counted from 0, as in the file)")
+    group.add_argument(
+        "--frames",
+        nargs="?",
+        const="first_edge",
+        metavar="FIELD",
+        help="frames, first vector orange: first_edge (if none is named), random, principal, or crossN: a smooth field "
+        "of N directions",
+    )
+    group.add_argument("--count", type=int, default=60, help="number of frames, far from each other")
+    group.add_argument("--at", nargs="+", type=int, metavar="VERTEX", help="vertices of the frames, instead of a count")
+    group.add_argument(
+        "--group",
+        metavar="NAME",
+        help='structure group, such as "SO(2)", "O(2)", C_4: frames with all that it leads to, faintly; checked',
+    )
+    group.add_argument(
+        "--disc", nargs="*", type=int, metavar="VERTEX", help="geodesic discs in log coordinates, a dozen if none named"
+    )
+    group.add_argument(
+        "--kernel", nargs="*", type=int, metavar="VERTEX", help="an entry of a kernel, blue negative and red positive"
+    )
+    group.add_argument("--radius", type=float, help="of both; by default a tenth of the square root of the area")
+    group.add_argument(
+        "--carry", action="store_true", help="carry the kernel by parallel transport from each vertex to the next"
+    )
+    group.add_argument(
+        "--fields", metavar="TYPES", help='of a kernel with random weights, "INPUT -> OUTPUT" such as "1x0 -> 1x1"'
+    )
+    group.add_argument("--seed", type=int, default=0, help="of the random weights")
+    group.add_argument("--run", type=Path, metavar="RUN", help="draw a kernel of this trained network instead")
+    group.add_argument("--layer", metavar="NAME", help="which layer of it; the first by default")
+    group.add_argument(
+        "--entry",
+        nargs=2,
+        type=int,
+        metavar=("ROW", "COLUMN"),
+        help="of K(v); by default one that depends on direction",
+    )
+
+
+def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
+    from gaugenet.tasks.pictures import exhibit
+    from gaugenet.tasks.surface_pictures import Drawn, draw_on_mesh
+
+    if options.path.is_dir():
+        raise ValueError(
+            f"Frames, discs and kernels are drawn on one mesh, and {options.path} is a folder: name a file."
+        )
+    picture = draw_on_mesh(
+        exhibit(options.path).views[0],
+        Drawn(
+            frames=options.frames,
+            group=options.group,
+            count=options.count,
+            at=options.at,
+            discs=options.disc,
+            kernels=options.kernel,
+            carry=options.carry,
+            radius=options.radius,
+            fields=options.fields,
+            run=options.run,
+            layer=options.layer,
+            entry=options.entry,
+            seed=options.seed,
+        ),
+    )
+    look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
+    for file in files:
+        picture.save(file, title=options.title or options.path.name, **look)
+        say(str(file))
+    return 0
+
+
+def _write_meshes(file: Path, options: Namespace) -> None:
     from gaugenet.tasks.pictures import exhibit
     from gaugenet.viz import render_meshes, write_viewer
 
-    shown = exhibit(options.path, split=options.split, limit=options.limit)
-    title = options.title or shown.title
-    write_viewer(options.out, shown.views, title=title, class_names=shown.class_names, theme=options.theme)
-    say(f"{options.out}: {len(shown.views)} meshes")
-    if options.png is not None:
-        few = exhibit(options.path, split=options.split, limit=options.png_limit)
-        columns = 2 if len(few.views) > 3 and any(v.error is not None for v in few.views) else None
-        render_meshes(
-            options.png, few.views, title=title, class_names=few.class_names, theme=options.theme, columns=columns
-        )
-        say(f"{options.png}: {len(few.views)} meshes")
-    return 0
+    page = file.suffix.lower() == ".html"
+    shown = exhibit(options.path, split=options.split, limit=options.limit if page else options.png_limit)
+    look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
+    look |= {"title": options.title or shown.title, "class_names": shown.class_names}
+    if page:
+        write_viewer(file, shown.views, **look)
+    else:
+        columns = 2 if len(shown.views) > 3 and any(v.error is not None for v in shown.views) else None
+        render_meshes(file, shown.views, columns=columns, **look)
+    say(f"{file}: {len(shown.views)} meshes")

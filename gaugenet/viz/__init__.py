@@ -6,10 +6,10 @@ from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_lea
 from gaugenet.viz.globe import GlobePanel, draw_globes, nearest_point
 from gaugenet.viz.html import write_viewer
 from gaugenet.viz.mesh_view import MeshView
-from gaugenet.viz.picture import SurfacePicture
 from gaugenet.viz.ply import write_ply
 from gaugenet.viz.png import render_meshes
 from gaugenet.viz.space_picture import SpacePicture
+from gaugenet.viz.surface_picture import SurfacePicture
 
 __all__ = [
     "GlobePanel",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,21 @@ from gaugenet.geometry import (
     KleinBottle,
     Manifold,
     MobiusStrip,
+    ProjectiveSpace,
     PuncturedPlane,
     Sphere,
     SurfaceOfRevolution,
 )
 from gaugenet.geometry.numeric import Embedded
 from gaugenet.viz.camera import Direction
-
-Place = Callable[[Tensor], Tensor]
-"""Points `(N, D)` to where they are drawn, `(N, 3)`; or `(N, 2)`, in the plane of the picture."""
+from gaugenet.viz.places import Place, boy, figure_eight, flat, ring, rolled, twisted
+from gaugenet.viz.triangles import polar_grid
 
 Domain = tuple[tuple[float, float], tuple[float, float]]
 """Ranges of both chart coordinates."""
+
+Chart = Callable[[Tensor], Tensor]
+"""Coordinates `(N, 2)` within a domain to points `(N, D)` of a manifold."""
 
 CELLS = 9000
 """About how many cells a chart is cut into."""
@@ -73,13 +76,16 @@ class Sheet:
     camera: Camera = Camera()
 
 
-def sheet_of(manifold: Manifold, *, place: Place | None = None, domain: Domain | None = None) -> Sheet:
+def sheet_of(
+    manifold: Manifold, *, place: Place | None = None, domain: Domain | None = None, chart: Chart | None = None
+) -> Sheet:
     """How a manifold of dimension two is drawn.
 
     Args:
         manifold: flat quotients, spheres, the hyperbolic plane (as a disc) and surfaces in space are known.
         place: where its points are in space, if not known or to be seen otherwise.
         domain: ranges of both chart coordinates.
+        chart: coordinates in the domain to points, if points are no such coordinates themselves.
 
     Raises:
         ValueError: another dimension; a manifold for which `place` or `domain` must be given.
@@ -89,10 +95,15 @@ def sheet_of(manifold: Manifold, *, place: Place | None = None, domain: Domain |
             f"Expected a surface, a manifold of dimension 2, got {manifold!r} of dimension {manifold.dim}: "
             "see `SpacePicture` for dimension 3."
         )
-    if place is not None:
+    if chart is not None or (place is not None and manifold.ambient_dim == 2):
         if domain is None:
-            raise ValueError("Expected `domain` besides `place`: the ranges of both coordinates, ((a, b), (c, d)).")
-        return _chart(place, domain)
+            name = "place" if chart is None else "chart"
+            raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
+        if place is None and manifold.ambient_dim not in (2, 3):
+            raise ValueError(f"Expected `place` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
+        return _chart(place or torch.clone, domain, chart)
+    if place is not None:
+        return replace(sheet_of(manifold, domain=domain), place=_in_space(place), camera=Camera())
     if isinstance(manifold, Sphere):
         grid = Icosphere(5)
         return Sheet(manifold.radius * grid.pos, grid.face.T.numpy(), lambda p: p)
@@ -106,34 +117,36 @@ def sheet_of(manifold: Manifold, *, place: Place | None = None, domain: Domain |
             None if level is None else lambda p: level(manifold.backward(p)),
             inner.camera,
         )
+    if isinstance(manifold, ProjectiveSpace):
+        return _projective_plane()
     if isinstance(manifold, Hyperbolic):
         return _poincare_disc(manifold)
     if isinstance(manifold, MobiusStrip):
         length, width = manifold.lengths[0], manifold.width
-        return _chart(_twisted(length), domain or ((0.0, length), (-width / 2, width / 2)), up="z", front="-y")
+        return _chart(twisted(length), domain or ((0.0, length), (-width / 2, width / 2)), up="z", front="-y")
     if isinstance(manifold, Cylinder):
         length, width = manifold.lengths
-        return _chart(_rolled(length), domain or ((0.0, length), (0.0, width)))
+        return _chart(rolled(length), domain or ((0.0, length), (0.0, width)))
     if isinstance(manifold, KleinBottle):
         length, width = manifold.lengths
-        return _chart(_figure_eight(length, width), domain or ((0.0, length), (0.0, width)))
+        return _chart(figure_eight(length, width), domain or ((0.0, length), (0.0, width)))
     if isinstance(manifold, FlatTorus):
         length, width = manifold.lengths
-        return _chart(_ring(length, width), domain or ((0.0, length), (0.0, width)))
+        return _chart(ring(length, width), domain or ((0.0, length), (0.0, width)))
     if isinstance(manifold, Embedded):
         if domain is None and isinstance(manifold, SurfaceOfRevolution):
             domain = ((0.0, 2 * math.pi), manifold.interval)
         return _chart(manifold.place, _given(manifold, domain))
     if isinstance(manifold, PuncturedPlane):
-        return _annulus(0.25, 2.2) if domain is None else _chart(_flat, domain)
+        return _annulus(0.25, 2.2) if domain is None else _chart(flat, domain)
     if isinstance(manifold, Euclidean):
-        return _chart(_flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))
+        return _chart(flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))
     if manifold.ambient_dim != 2:
         raise ValueError(
-            f"It is not known how {manifold!r} lies in space: pass `place`, a function of points (N, "
-            f"{manifold.ambient_dim}) to positions (N, 3), and `domain`."
+            f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of coordinates "
+            f"(N, 2) to points (N, {manifold.ambient_dim}); and `place`, points to positions (N, 3), if they are none."
         )
-    return _chart(_flat, _given(manifold, domain))
+    return _chart(flat, _given(manifold, domain))
 
 
 def _given(manifold: Manifold, domain: Domain | None) -> Domain:
@@ -147,21 +160,18 @@ def _given(manifold: Manifold, domain: Domain | None) -> Domain:
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
-def _chart(place: Place, domain: Domain, **camera: Any) -> Sheet:
-    """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on."""
+def _chart(place: Place, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
+    """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on; and whatever
+    is drawn goes on over an edge where points are no coordinates, so that it is not known on which side they lie."""
     (a, b), (c, d) = domain
     if not (a < b and c < d):
         raise ValueError(f"Expected `domain` ((a, b), (c, d)) with a < b and c < d, got {domain}.")
 
-    def in_space(p: Tensor) -> Tensor:
-        positions = place(p).double()
-        if positions.dim() != 2 or positions.shape[-1] not in (2, 3):
-            raise ValueError(f"Expected `place` to map (N, 2) to (N, 3) or (N, 2), got shape {tuple(positions.shape)}.")
-        return positions if positions.shape[-1] == 3 else _flat(positions)
-
-    shape = _cells(in_space, domain)
+    in_space = _in_space(place)
+    points_of = chart or torch.clone
+    shape = _cells(lambda p: in_space(points_of(p)), domain)
     s, t = (torch.linspace(low, high, n + 1, dtype=torch.float64) for (low, high), n in zip(domain, shape))
-    points = torch.cartesian_prod(s, t)
+    points = points_of(torch.cartesian_prod(s, t))
     corner = np.arange(len(points)).reshape(shape[0] + 1, shape[1] + 1)
     p, q, r, u = (x.reshape(-1) for x in (corner[:-1, :-1], corner[1:, :-1], corner[1:, 1:], corner[:-1, 1:]))
     faces = np.concatenate([np.stack([p, q, r], -1), np.stack([p, r, u], -1)])
@@ -174,9 +184,23 @@ def _chart(place: Place, domain: Domain, **camera: Any) -> Sheet:
         edges = [x - a, b - x] * open_x + [y - c, d - y] * open_y
         return torch.stack(edges).amin(0)
 
-    flat = bool((positions[..., 2].max() - positions[..., 2].min()).abs() < 1e-9)
-    view = FACE_ON if flat else Camera(**camera)
-    return Sheet(points, faces, in_space, level if open_x or open_y else None, view)
+    is_flat = bool((positions[..., 2].max() - positions[..., 2].min()).abs() < 1e-9)
+    view = FACE_ON if is_flat else Camera(**camera)
+    return Sheet(points, faces, in_space, level if (open_x or open_y) and chart is None else None, view)
+
+
+def _in_space(place: Place) -> Place:
+    """Positions in space also where a place gives those in a plane; checked."""
+
+    def checked(p: Tensor) -> Tensor:
+        positions = place(p).double()
+        if positions.dim() != 2 or positions.shape[-1] not in (2, 3):
+            raise ValueError(
+                f"Expected `place` to map (N, {p.shape[-1]}) to (N, 3) or (N, 2), got shape {tuple(positions.shape)}."
+            )
+        return positions if positions.shape[-1] == 3 else flat(positions)
+
+    return checked
 
 
 def _cells(place: Place, domain: Domain) -> tuple[int, int]:
@@ -207,71 +231,26 @@ def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:
 # --- surfaces that are known ------------------------------------------------------------------------------------------
 
 
-def _flat(p: Tensor) -> Tensor:
-    return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
-
-
-def _twisted(length: float) -> Place:
-    """A strip with half a twist around a circle of the same length."""
-
-    def place(p: Tensor) -> Tensor:
-        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
-        out = radius + p[:, 1] * torch.cos(turn / 2)
-        return torch.stack([out * torch.cos(turn), out * torch.sin(turn), p[:, 1] * torch.sin(turn / 2)], -1)
-
-    return place
-
-
-def _rolled(length: float) -> Place:
-    def place(p: Tensor) -> Tensor:
-        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
-        return torch.stack([radius * torch.cos(turn), radius * torch.sin(turn), p[:, 1]], -1)
-
-    return place
-
-
-def _ring(length: float, width: float) -> Place:
-    """A torus in space; its tube is made thin enough for its ring, so that lengths are not those of the flat torus."""
-
-    def place(p: Tensor) -> Tensor:
-        ring = length / (2 * math.pi)
-        tube = min(width / (2 * math.pi), 0.45 * ring)
-        u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
-        out = ring + tube * torch.cos(v)
-        return torch.stack([out * torch.cos(u), out * torch.sin(u), tube * torch.sin(v)], -1)
-
-    return place
-
-
-def _figure_eight(length: float, width: float) -> Place:
-    """A figure eight that makes half a turn on its way around a circle: the Klein bottle, which meets itself there."""
-
-    def place(p: Tensor) -> Tensor:
-        ring = length / (2 * math.pi)
-        tube = min(width / 5, 0.5 * ring)
-        u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
-        x, y = torch.sin(v), torch.sin(2 * v) / 2
-        half_cos, half_sin = torch.cos(u / 2), torch.sin(u / 2)
-        out = ring + tube * (half_cos * x - half_sin * y)
-        height = tube * (half_sin * x + half_cos * y)
-        return torch.stack([out * torch.cos(u), out * torch.sin(u), height], -1)
-
-    return place
-
-
 def _poincare_disc(plane: Hyperbolic) -> Sheet:
     """The disc model: angles are right, lengths shrink towards the edge. Drawn to distance 4 from the middle."""
-    from gaugenet.viz.triangles import polar_grid
-
     edge = math.tanh(2.0)
     grid = polar_grid(60, 150)
     return Sheet(
         plane.from_ball(edge * torch.from_numpy(grid.points)),
         grid.faces,
-        lambda p: _flat(plane.to_ball(p)),
+        lambda p: flat(plane.to_ball(p)),
         lambda p: edge - torch.linalg.vector_norm(plane.to_ball(p), dim=-1),
         FACE_ON,
     )
+
+
+def _projective_plane() -> Sheet:
+    """Half of the sphere, whose edge is sewn to itself, on Boy's surface."""
+    grid = polar_grid(70, 180)
+    x, y = torch.from_numpy(grid.points).unbind(-1)
+    square = x**2 + y**2
+    points = torch.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square)[:, None]
+    return Sheet(points, grid.faces, boy)
 
 
 def _annulus(inner: float, outer: float) -> Sheet:
@@ -288,4 +267,4 @@ def _annulus(inner: float, outer: float) -> Sheet:
         length = torch.linalg.vector_norm(p, dim=-1)
         return torch.minimum(length - inner, outer - length)
 
-    return Sheet(points, faces, _flat, level, FACE_ON)
+    return Sheet(points, faces, flat, level, FACE_ON)

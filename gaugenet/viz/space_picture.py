@@ -12,7 +12,9 @@ from torch import Tensor
 
 from gaugenet.geometry import Euclidean, GStructure, Hyperbolic, Icosphere, Manifold
 from gaugenet.viz.drawable import Frames
-from gaugenet.viz.picture import FIRST, RIM, SECOND, THIRD, Kernel, Picture, kernel_colors, kernel_function
+from gaugenet.viz.inks import FIRST, RIM, SECOND, THIRD, kernel_colors
+from gaugenet.viz.kernel_entry import Kernel, kernel_function
+from gaugenet.viz.picture import Picture
 from gaugenet.viz.sheets import Camera, Place
 from gaugenet.viz.triangles import Triangles, tube
 

@@ -82,6 +82,23 @@ def ribbon(line: Float[ndarray, "stations 2"], half_width: float | ndarray, *, c
     return Flat(points, _band(len(line), closed=closed), np.tile([0.0, 1.0, 0.0], len(line)))
 
 
+def band_in_space(
+    line: Float[ndarray, "stations 3"], normals: Float[ndarray, "stations 3"], half_width: float
+) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"], Float[ndarray, "vertices"]]:
+    """Vertices, faces and ridge of a band along a line on a surface with these normals."""
+    side = np.cross(normals, _shift(line, -1) - _shift(line, 1))
+    side *= half_width / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-300)
+    points = np.stack([line - side, line, line + side], 1).reshape(-1, 3)
+    return points, _band(len(line)), np.tile([0.0, 1.0, 0.0], len(line))
+
+
+def refined(line: Float[ndarray, "stations 3"], step: float) -> Float[ndarray, "more 3"]:
+    """A line with stations no further apart than `step`."""
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.union1d(length, np.linspace(0, length[-1], int(np.ceil(length[-1] / step)) + 1))
+    return np.stack([np.interp(at, length, x) for x in line.T], -1)
+
+
 def _band(count: int, *, closed: bool = False) -> Int[ndarray, "faces 3"]:
     """Triangles between stations of three vertices each."""
     here = np.arange(count if closed else count - 1)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gaugenet import FieldType, GaugeConv
 from gaugenet.geometry import (
+    SPD,
     CrossField,
     EmbeddedTorus,
     Euclidean,
@@ -21,6 +22,7 @@ from gaugenet.geometry import (
     Manifold,
     Minkowski,
     MobiusStrip,
+    ProjectiveSpace,
     PuncturedPlane,
     Rotations,
     Sphere,
@@ -31,7 +33,8 @@ from gaugenet.geometry import (
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Trivial
 from gaugenet.viz import SpacePicture, SurfacePicture
 from gaugenet.viz.drawable import ManifoldSurface, drawable
-from gaugenet.viz.picture import kernel_function
+from gaugenet.viz.kernel_entry import kernel_function
+from gaugenet.viz.places import boy
 from gaugenet.viz.sheets import Sheet
 from gaugenet.viz.triangles import clipped, polar_grid, split
 from tests.tolerances import TOL
@@ -39,6 +42,27 @@ from tests.tolerances import TOL
 FLOAT64 = TOL[torch.float64]
 POLE = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64)
 EQUATOR = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
+
+
+class OwnSphere(Manifold):
+    """A sphere that the library does not know to be one."""
+
+    dim, ambient_dim, sphere = 2, 3, Sphere(2)
+
+    def log(self, p, q):
+        return self.sphere.log(p, q)
+
+    def exp(self, p, v):
+        return self.sphere.exp(p, v)
+
+    def transport(self, p, q, v):
+        return self.sphere.transport(p, q, v)
+
+    def inner(self, p, u, v):
+        return (u * v).sum(-1)
+
+    def to_tangent(self, p, v):
+        return self.sphere.to_tangent(p, v)
 
 
 class WithoutExp(Manifold):
@@ -107,6 +131,20 @@ def test_a_mesh_of_a_sphere_draws_like_the_sphere(icosphere):
     assert area == pytest.approx(2 * math.pi * (1 - math.cos(0.6)), rel=0.02)
 
 
+def test_geodesics_on_a_mesh_reach_far(icosphere):
+    """Further than log coordinates of their start: along great circles, nearly around the sphere."""
+    a, b = 0, int((icosphere.vertices @ icosphere.vertices[0] + 0.8).__abs__().argmin())
+    picture = SurfacePicture(icosphere).curve([a, b], width=0.02)
+    line = picture.parts[1].vertices[1::3]
+    start, end = icosphere.vertices[[a, b]]
+    assert start @ end < -0.7
+    assert np.abs(line[[0, -1]] - [start, end]).max() < 0.03
+    across = np.cross(start, end) / np.linalg.norm(np.cross(start, end))
+    assert np.abs(line @ across).max() < 0.06
+    assert np.abs(line @ np.cross(across, start)).max() > 0.9  # the control: other planes are far
+    assert np.linalg.norm(np.diff(line, axis=0), axis=1).sum() == pytest.approx(math.acos(start @ end), rel=0.03)
+
+
 def test_transport_around_an_octant_turns_by_its_area(icosphere):
     corners = torch.eye(3, dtype=torch.float64)[[0, 1, 2, 0]]
     frames = SurfacePicture(Sphere(2)).transported(corners)
@@ -144,6 +182,7 @@ def test_carried_around_the_strip_a_frame_comes_back_reflected():
         (Hyperbolic(2).hyperboloid(), {}),
         (MobiusStrip(4.0, 1.0), {}),
         (KleinBottle(), {}),
+        (ProjectiveSpace(2), {}),
         (EmbeddedTorus(steps=2), {}),
         (Hyperbolic(2), {"place": torch.clone, "domain": ((-1, 1), (0.2, 2))}),
         (from_metric(lambda p: torch.eye(2) * (1 + p @ p), dim=2, steps=2), {"domain": ((-1, 1), (-1, 1))}),
@@ -174,6 +213,39 @@ def test_pieces_end_where_the_surface_ends():
 def corners(drawn):
     """Of the triangles: what is cut off leaves its vertices behind."""
     return drawn.vertices[drawn.faces].reshape(-1, 3)
+
+
+def on_the_sphere(u):
+    """Longitude and colatitude to unit vectors."""
+    x, y = torch.cos(u[:, 0]), torch.sin(u[:, 0])
+    return torch.stack([torch.sin(u[:, 1]) * x, torch.sin(u[:, 1]) * y, torch.cos(u[:, 1])], -1)
+
+
+def test_points_that_are_no_coordinates_are_drawn_by_a_chart():
+    """A manifold of one's own in space: what is drawn is what the sphere, which is known, draws."""
+    picture = SurfacePicture(OwnSphere(), chart=on_the_sphere, domain=((0, 2 * math.pi), (0, math.pi)))
+    assert not picture.surface.two_sided  # it closes up
+    known = SurfacePicture(Sphere(2))
+    for drawn in (picture, known):
+        drawn.disc(EQUATOR, 0.5, known.surface.frames_at(EQUATOR, None)).curve(torch.cat([EQUATOR, POLE]))
+    ends = [[corners(part).mean(0) for part in drawn.parts[1:]] for drawn in (picture, known)]
+    assert np.abs(np.subtract(*ends)).max() < 1e-3
+    elsewhere = SurfacePicture(
+        OwnSphere(), chart=on_the_sphere, domain=((0, 2 * math.pi), (0, math.pi)), place=lambda p: 3 * p + 1
+    )
+    assert np.abs(elsewhere.surface.mesh.vertices.mean(0) - 1).max() < 0.1
+
+
+def test_the_projective_plane_lies_smoothly_in_space():
+    """On Boy's surface: opposite unit vectors meet, and all directions are stretched alike, none to nothing."""
+    p = torch.nn.functional.normalize(torch.randn(500, 3, dtype=torch.float64), dim=-1)
+    assert (boy(p) - boy(-p)).abs().max() < FLOAT64
+    assert (boy(p) - boy(p * torch.tensor([-1.0, 1.0, 1.0]).double())).abs().max() > 0.1
+    e = Sphere(2).frame_at(p)
+    steps = torch.stack([(boy(p + 1e-6 * v) - boy(p - 1e-6 * v)) / 2e-6 for v in e.unbind(-1)], -1)
+    stretch = torch.linalg.svdvals(steps)
+    assert stretch.min() > 0.1
+    assert torch.allclose(stretch[:, 0], stretch[:, 1], rtol=1e-6)  # angles are right
 
 
 def test_periodic_coordinates_go_on():
@@ -272,9 +344,12 @@ def test_space(tmp_path):
         (lambda: SurfacePicture(Rotations()), "dimension 2"),
         (lambda: SurfacePicture(Euclidean(3)), "SpacePicture"),
         (lambda: SurfacePicture("sphere"), "a surface to draw"),
-        (lambda: SurfacePicture(WithoutExp()), "pass `place`"),
+        (lambda: SurfacePicture(WithoutExp()), "pass `domain` and `chart`"),
         (lambda: SurfacePicture(from_embedding(lambda p: torch.stack([p[0], p[1], p[0]]), dim=2)), "`domain`"),
         (lambda: SurfacePicture(Euclidean(2), domain=((1, 0), (0, 1))), "a < b"),
+        (lambda: SurfacePicture(OwnSphere(), chart=on_the_sphere), "`domain` besides `chart`"),
+        (lambda: SurfacePicture(SPD(2), chart=torch.clone), "dimension 2"),
+        (lambda: SurfacePicture(Sphere(2), place=lambda p: p[:, :1]), r"`place` to map \(N, 3\) to"),
         (lambda: SurfacePicture(Sphere(2)).frames([[0.0, 1.0]]), r"shape \(N, 3\)"),
         (lambda: SurfacePicture(Sphere(2)).frames(POLE, torch.eye(2)), r"\(1, 3, 2\)"),
         (lambda: SurfacePicture(Sphere(2)).disc(POLE, -1.0), "positive `radius`"),

@@ -1,0 +1,84 @@
+"""Where the points of some surfaces are drawn, if they do not lie in space by themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Place = Callable[[Tensor], Tensor]
+"""Points `(N, D)` to where they are drawn, `(N, 3)`; or `(N, 2)`, in the plane of the picture."""
+
+
+def flat(p: Tensor) -> Tensor:
+    return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
+
+
+def twisted(length: float) -> Place:
+    """A strip with half a twist around a circle of the same length."""
+
+    def place(p: Tensor) -> Tensor:
+        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
+        out = radius + p[:, 1] * torch.cos(turn / 2)
+        return torch.stack([out * torch.cos(turn), out * torch.sin(turn), p[:, 1] * torch.sin(turn / 2)], -1)
+
+    return place
+
+
+def rolled(length: float) -> Place:
+    def place(p: Tensor) -> Tensor:
+        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
+        return torch.stack([radius * torch.cos(turn), radius * torch.sin(turn), p[:, 1]], -1)
+
+    return place
+
+
+def ring(length: float, width: float) -> Place:
+    """A torus in space; its tube is made thin enough for its ring, so that lengths are not those of the flat torus."""
+
+    def place(p: Tensor) -> Tensor:
+        ring = length / (2 * math.pi)
+        tube = min(width / (2 * math.pi), 0.45 * ring)
+        u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
+        out = ring + tube * torch.cos(v)
+        return torch.stack([out * torch.cos(u), out * torch.sin(u), tube * torch.sin(v)], -1)
+
+    return place
+
+
+def figure_eight(length: float, width: float) -> Place:
+    """A figure eight that makes half a turn on its way around a circle: the Klein bottle, which meets itself there."""
+
+    def place(p: Tensor) -> Tensor:
+        ring = length / (2 * math.pi)
+        tube = min(width / 5, 0.5 * ring)
+        u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
+        x, y = torch.sin(v), torch.sin(2 * v) / 2
+        half_cos, half_sin = torch.cos(u / 2), torch.sin(u / 2)
+        out = ring + tube * (half_cos * x - half_sin * y)
+        height = tube * (half_sin * x + half_cos * y)
+        return torch.stack([out * torch.cos(u), out * torch.sin(u), height], -1)
+
+    return place
+
+
+def boy(p: Tensor) -> Tensor:
+    """Boy's surface, on which the projective plane lies smoothly, though it meets itself: unit vectors up to sign.
+
+    The conformal parametrization of Bryant and Kusner, an inverted minimal surface :cite:`kusner1987conformal`.
+    """
+    p = torch.where(p[:, 2:] < 0, -p, p)
+    z = torch.complex(p[:, 0], p[:, 1]) / (1 + p[:, 2])
+    a = z**6 + math.sqrt(5) * z**3 - 1
+    size = a.abs() ** 2
+    g = torch.stack(
+        [
+            -1.5 * (z * (1 - z**4) * a.conj()).imag,
+            -1.5 * (z * (1 + z**4) * a.conj()).real,
+            ((1 + z**6) * a.conj()).imag - 0.5 * size,
+        ],
+        -1,
+    )
+    return g * (size / g.square().sum(-1))[:, None]

@@ -1,0 +1,56 @@
+"""Points of a surface that lie far from each other."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from gaugenet.geometry import TriangleMesh
+
+
+def spread_out(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "count"]:
+    """Rows of positions on a mesh that lie far from each other and, where they can, from its edge."""
+    return farthest(positions, count, allowed=_off_the_edge(mesh, positions, count))
+
+
+def farthest(
+    positions: Float[ndarray, "n d"],
+    count: int,
+    *,
+    allowed: Bool[ndarray, "n"] | None = None,
+    start: int | None = None,
+) -> Int[ndarray, "count"]:
+    """Rows chosen one after the other, each as far as may be from those before.
+
+    Args:
+        positions: of which some are chosen, `count` or all.
+        allowed: those that may be.
+        start: which of these is the first; by default the one that is furthest from their mean.
+    """
+    rows = np.arange(len(positions)) if allowed is None else np.flatnonzero(allowed)
+    at = positions[rows]
+    chosen = [int(np.linalg.norm(at - at.mean(0), axis=1).argmax()) if start is None else start]
+    distance = np.linalg.norm(at - at[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(rows)):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(at - at[chosen[-1]], axis=1))
+    return rows[chosen]
+
+
+def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Bool[ndarray, "n"]:
+    """Which positions keep away from the edge of a surface, by half of what `count` even points are apart."""
+    from scipy.spatial import cKDTree
+
+    edge = mesh.vertices[mesh.boundary_vertices]
+    if not len(edge):
+        return np.ones(len(positions), dtype=bool)
+    apart = math.sqrt(mesh.area / max(count, 1))
+    distance = cKDTree(edge).query(positions)[0]
+    for share in (0.5, 0.3, 0.0):
+        kept = distance >= share * apart
+        if kept.sum() >= count:
+            return kept
+    return np.ones(len(positions), dtype=bool)
