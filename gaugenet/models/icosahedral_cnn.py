@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.icosahedron import Icosphere
-from gaugenet.groups import Cyclic, FieldType, group_from_name
+from gaugenet.groups import FieldType
 from gaugenet.groups.group import positive
-from gaugenet.models.icosahedral_unet import NORMS, _check_names, _Coarsen, _sphere_of, _Stage
-from gaugenet.nn import GaugeConv, GlobalPool, InvariantReadout, PointwiseNonlinearity
-from gaugenet.nn.engines import charts
-from gaugenet.nn.engines._chart_transfer import project_corners
+from gaugenet.models._icosahedral import Trunk, projected_charts, sphere_of
+from gaugenet.nn import GlobalPool, InvariantReadout
 
 
 class IcosahedralCNN(nn.Module):
@@ -62,38 +57,28 @@ class IcosahedralCNN(nn.Module):
         if stem_stride not in (1, 2):
             raise ValueError(f"Expected `stem_stride` 1 or 2, got {stem_stride}.")
         self.stem_stride = stem_stride
-        _check_names({"norm": (norm, tuple(NORMS)), "downsample": (downsample, ("stride", "pool"))})
-        structure = group_from_name(group)
-        structure.check_subgroup(Cyclic(6))
-        self.in_type = FieldType(structure, in_type)
-        widths = [round(positive("width", width) * growth**k) for k in range(positive("levels", levels))]
-        if min(widths) < 1:
-            raise ValueError(f"Expected a `growth` that keeps at least one field on every level, got {growth}.")
-        types = [FieldType(structure, {"regular": w}) for w in widths]
-        conv: dict[str, Any] = {"rings": rings, "max_frequency": max_frequency}
-        self.lift = GaugeConv(self.in_type, types[0], **conv)
-        self.stages = nn.ModuleList(
-            [_Stage(t, blocks=blocks, norm=norm, activation=activation, dropout=dropout, conv=conv) for t in types]
-        )
-        self.coarsen = nn.ModuleList([_Coarsen(a, b, downsample, conv) for a, b in pairwise(types)])
-        self.norm = NORMS[norm](types[-1])
-        self.act = PointwiseNonlinearity(types[-1], activation=activation)
-        self.readout = InvariantReadout(types[-1])
+        trunk = Trunk(group=group, width=width, growth=growth, levels=levels, blocks=blocks, rings=rings,
+                      max_frequency=max_frequency, norm=norm, activation=activation, downsample=downsample,
+                      dropout=dropout)  # fmt: skip
+        self.in_type = FieldType(trunk.structure, in_type)
+        self.lift = trunk.conv(self.in_type, trunk.types[0])
+        self.stages = trunk.stages(trunk.types)
+        self.coarsen = trunk.steps()
+        self.norm, self.act = trunk.activated(trunk.types[-1])
+        self.readout = InvariantReadout(trunk.types[-1])
         self.pool = GlobalPool(self.readout.out_type)
-        self.head = nn.Linear(widths[-1], positive("classes", classes))
+        self.head = nn.Linear(trunk.widths[-1], positive("classes", classes))
 
     def forward(self, x: Float[Tensor, "batch in *points"], domain: Icosphere | None = None) -> Tensor:
         """`domain` is only compared with the shape of `x`."""
-        self.in_type.check(x)
-        sphere = _sphere_of(x) if domain is None else domain
-        charts.check(self.in_type, x, sphere)
+        sphere = sphere_of(x, domain, self.in_type)
         needed = len(self.coarsen) + self.stem_stride - 1
         if x.dim() == 2 or sphere.level < needed:
             raise ValueError(
                 f"Expected `x` of shape (B, {self.in_type.size}, V) on an icosphere of level {needed} or more, got "
                 f"shape {tuple(x.shape)}: use fewer `levels`, or `x[None]`."
             )
-        x = project_corners(charts.as_charts(x, sphere), self.in_type, sphere)
+        x = projected_charts(x, self.in_type, sphere)
         x = self.lift(x, sphere if self.stem_stride == 1 else sphere.strided())
         sphere = sphere.coarser(self.stem_stride - 1)
         for k, stage in enumerate(self.stages):

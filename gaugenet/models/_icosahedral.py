@@ -1,0 +1,143 @@
+"""What the icosahedral networks are built of: types by level, residual stages, steps to coarser levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet.geometry.icosahedron import Icosphere, icosphere
+from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
+from gaugenet.groups.group import positive
+from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
+from gaugenet.nn.chart_norm import ChartBatchNorm
+from gaugenet.nn.engines import charts
+from gaugenet.nn.engines._chart_transfer import project_corners
+
+NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """The options that the icosahedral networks share, see `IcosahedralUNet`, and what follows from them.
+
+    Raises:
+        ValueError: unknown names, sizes below one.
+    """
+
+    group: str
+    width: int
+    growth: float
+    levels: int
+    blocks: int
+    rings: int
+    max_frequency: int | None
+    norm: str
+    activation: str
+    downsample: str
+    dropout: float
+
+    def __post_init__(self) -> None:
+        _check_name("norm", self.norm, tuple(NORMS))
+        _check_name("downsample", self.downsample, ("stride", "pool"))
+        self.structure.check_subgroup(Cyclic(6))
+        if min(self.widths) < 1:
+            raise ValueError(f"Expected a `growth` that keeps at least one field on every level, got {self.growth}.")
+
+    @cached_property
+    def structure(self) -> StructureGroup:
+        """The structure group."""
+        return group_from_name(self.group)
+
+    @property
+    def widths(self) -> list[int]:
+        """Regular fields on each level, the finest first."""
+        width = positive("width", self.width)
+        return [round(width * self.growth**k) for k in range(positive("levels", self.levels))]
+
+    @cached_property
+    def types(self) -> list[FieldType]:
+        """Field type on each level."""
+        return [FieldType(self.structure, {"regular": w}) for w in self.widths]
+
+    def conv(self, in_type: FieldType, out_type: FieldType) -> GaugeConv:
+        """A convolution."""
+        return GaugeConv(in_type, out_type, rings=self.rings, max_frequency=self.max_frequency)
+
+    def stages(self, types: Sequence[FieldType]) -> nn.ModuleList:
+        """A stage for each of the types."""
+        return nn.ModuleList([Stage(t, self) for t in types])
+
+    def steps(self) -> nn.ModuleList:
+        """From each level to the next coarser one."""
+        return nn.ModuleList([Coarsen(a, b, self) for a, b in pairwise(self.types)])
+
+    def activated(self, field_type: FieldType) -> tuple[nn.Module, PointwiseNonlinearity]:
+        """Normalization and nonlinearity."""
+        return NORMS[self.norm](field_type), PointwiseNonlinearity(field_type, activation=self.activation)
+
+
+class Stage(nn.Module):
+    """x + conv(act(norm(x))), a few times (He et al. 2016, pre-activation)."""
+
+    def __init__(self, field_type: FieldType, trunk: Trunk) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([NORMS[trunk.norm](field_type) for _ in range(trunk.blocks)])
+        self.act = PointwiseNonlinearity(field_type, activation=trunk.activation)
+        self.drop = FieldDropout(field_type, trunk.dropout, whole=True)
+        self.convs = nn.ModuleList([trunk.conv(field_type, field_type) for _ in range(trunk.blocks)])
+
+    def forward(self, x: Tensor, sphere: Icosphere) -> Tensor:
+        for norm, conv in zip(self.norms, self.convs):
+            x = x + conv(self.drop(self.act(norm(x))), sphere)
+        return x
+
+
+class Coarsen(nn.Module):
+    """To the next coarser level, and to its width."""
+
+    def __init__(self, in_type: FieldType, out_type: FieldType, trunk: Trunk) -> None:
+        super().__init__()
+        self.pool = Pool(in_type) if trunk.downsample == "pool" else None
+        self.conv = trunk.conv(in_type, out_type)
+
+    def forward(self, x: Tensor, sphere: Icosphere) -> Tensor:
+        if self.pool is None:
+            return self.conv(x, sphere.strided())
+        return self.conv(self.pool(x, sphere), sphere.coarser())
+
+
+def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldType) -> Icosphere:
+    """The icosphere whose features have the shape of `x`; `domain` is only compared with it.
+
+    Raises:
+        ValueError: features of another type, or of no icosphere.
+    """
+    in_type.check(x)
+    sphere = icosphere(_level(x)) if domain is None else domain
+    charts.check(in_type, x, sphere)
+    return sphere
+
+
+def projected_charts(
+    x: Float[Tensor, "..."], in_type: FieldType, sphere: Icosphere
+) -> Float[Tensor, "batch size rows columns"]:
+    """Features in any layout -> chart layout, with their invariant part at the corners."""
+    return project_corners(charts.as_charts(x, sphere), in_type, sphere)
+
+
+def _level(x: Tensor) -> int:
+    if x.dim() == 4:
+        return max(x.shape[3].bit_length() - 2, 0)
+    count = x.shape[0] if x.dim() == 2 else x.shape[-1]
+    return (max(count - 2, 1) // 10).bit_length() // 2
+
+
+def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"Unknown {name} {value!r}: expected {' or '.join(f'`{a}`' for a in allowed)}.")
