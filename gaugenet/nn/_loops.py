@@ -10,8 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
+FAST = {"reassoc", "contract", "arcp", "nsz"}
+"""Sums in any order; but what is not finite stays so, and stays in its row."""
 
-@njit(nogil=True, fastmath=True, inline="always")
+
+@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
 def _statistics(x, p, start, mult, size, centred, eps, s):
     """Mean and 1 / root of the mean square plus eps of a block, in the precision of `s`."""
     total, square = eps - eps, eps - eps
@@ -28,7 +31,7 @@ def _statistics(x, p, start, mult, size, centred, eps, s):
     s[1] = 1 / np.sqrt(s[1] + eps)
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
     """out = (x - mean) / root(mean square + eps) * weight + bias; `shifts`: a block's first bias, -1 without mean."""
     s = np.empty(2, x.dtype)
@@ -53,7 +56,7 @@ def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
                     out[p, start + c] += bias[shift + c]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gweight, gbias):
     """`gx` is overwritten, `gweight` and `gbias` (float64) grow."""
     s = np.empty(2, x.dtype)
@@ -100,7 +103,7 @@ def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gwe
                 some_bias[c] = 0
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def scale_fields(x, factor, blocks, begin, end, out):
     """out = factor x, one factor a field and point."""
     for n in range(begin, end):
@@ -113,7 +116,7 @@ def scale_fields(x, factor, blocks, begin, end, out):
                     out[p, row + c] = x[p, row + c] * factor[p, field + c]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def gate_adjoint(grad, x, gate, blocks, first, begin, end, gx):
     """Of v -> gate v with gate = sigmoid(x[first + field]): the gradients of the fields and of the gates' inputs."""
     for n in range(begin, end):

@@ -74,7 +74,7 @@ class EquivariantLinear(TableModule):
         return getattr(self, f"_basis_{k}")
 
     def forward(
-        self, x: Float[Tensor, "points in *spatial"], onto: Float[Tensor, "points out *spatial"] | None = None
+        self, x: Float[Tensor, "points in *spatial"], *, onto: Float[Tensor, "points out *spatial"] | None = None
     ) -> Float[Tensor, "points out *spatial"]:
         """`onto` is added to the result."""
         self.in_type.check(x)

@@ -41,7 +41,9 @@ def case(name: str, group, dtype, *, points: int = 9):
 
     def function(*inputs: Tensor) -> Tensor:
         torch.manual_seed(1)
-        return layer(inputs[0], graph) if name in ("pool", "unpool") else layer(*inputs)
+        if name in ("pool", "unpool"):
+            return layer(inputs[0], graph)
+        return layer(inputs[0]) if len(inputs) == 1 else layer(inputs[0], onto=inputs[1])
 
     return function, inputs, [*inputs, *layer.parameters()]
 
