@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ SUBTRACT, PLAIN, CORNER, HALF = -1, 0, 1, 2
 PROJECT = 6
 """`right` of a group that reads a corner: the projection on the invariants. Other values are turns by 60 degrees."""
 
-Kind = tuple[int, int, int]
-"""(left, right, k)"""
+Run = tuple[int, int, tuple[int, ...]]
+"""Left, right, and the cell k of each of the groups that have these two."""
 
 
 FEW = 12
@@ -41,14 +42,14 @@ class SideEdges:
     """Edges sorted by group: first those of the large groups, then the small groups, the ones at corners last.
 
     Attributes:
-        kinds: of each group.
+        runs: left, right and cells of the groups in their order.
         counts: edges of each large group.
         many: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each edge of
             the large groups, one group after the other.
         few: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
     """
 
-    kinds: tuple[Kind, ...]
+    runs: tuple[Run, ...]
     counts: list[int]
     many: Int[Tensor, "2 edges"]
     few: Int[Tensor, "3 groups longest"]
@@ -72,11 +73,17 @@ def side_edges(level: int, rings: int, stride: int, device: torch.device) -> Sid
     edges = np.stack([source, target])[:, np.lexsort((target, rank.argsort()[group.ravel()]))]
     large, small = counts[rank][~small[rank]], counts[rank][small[rank]]
     return SideEdges(
-        tuple((int(left), int(right), int(k)) for left, right, k in kinds[rank]),
+        _runs(kinds[rank]),
         large.tolist(),
         torch.from_numpy(edges[:, : large.sum()]).to(device),
         torch.from_numpy(_padded(edges[:, large.sum() :], small)).to(device),
     )
+
+
+def _runs(kinds: Int[ndarray, "groups 3"]) -> tuple[Run, ...]:
+    """(left, right, k) of each group, with one entry for neighbours that have the first two in common."""
+    both = groupby(kinds.tolist(), key=lambda kind: kind[:2])
+    return tuple((left, right, tuple(k for *_, k in groups)) for (left, right), groups in both)
 
 
 def _padded(edges: Int[ndarray, "2 edges"], counts: Int[ndarray, "groups"]) -> Int[ndarray, "3 groups longest"]:

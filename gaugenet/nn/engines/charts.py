@@ -88,16 +88,18 @@ def side_matrices(
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
     rings = kernel.shape[-1] // 2
-    cells = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
-    taps = kernel[:, :, cells[:, 0], cells[:, 1]].permute(2, 0, 1)
-    left, right, tap = zip(*edges.kinds)
-    turns = sorted(set(right))
-    choice = taps.new_tensor([turns.index(g) * len(taps) + k for g, k in zip(right, tap)], dtype=torch.long)
-    matrices = _turned(taps, in_type, turns).index_select(0, choice)
+    places = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
+    taps = kernel[:, :, places[:, 0], places[:, 1]].permute(2, 0, 1)
     factors = FACTORS | {CORNER: CORNER_SHARE[rings]}
-    matrices = matrices * matrices.new_tensor([factors[kind] for kind in left])[:, None, None]
-    corners = left.count(CORNER)  # the last groups
-    return torch.cat([matrices[: len(left) - corners], _projected(matrices[len(left) - corners :], out_type)])
+    parts = []
+    for left, right, chosen in edges.runs:
+        matrices = taps[list(chosen)]
+        if right != 0:
+            matrices = _turned(matrices, in_type, right)
+        if left == CORNER:
+            matrices = _projected(matrices, out_type)
+        parts.append(matrices if factors[left] == 1 else factors[left] * matrices)
+    return torch.cat(parts)
 
 
 FACTORS = {SUBTRACT: -1.0, PLAIN: 1.0, HALF: 0.5}
@@ -106,21 +108,19 @@ CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
 """Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
 
 
-def _turned(
-    taps: Float[Tensor, "taps out in"], in_type: FieldType, turns: list[int]
-) -> Float[Tensor, "turns_taps out in"]:
-    """Each of the matrices times the representation of each of the elements."""
+def _turned(matrices: Float[Tensor, "n out in"], in_type: FieldType, right: int) -> Float[Tensor, "n out in"]:
+    """Each of the matrices times the representation of a turn, or the projection on the invariants."""
     parts = [
-        torch.einsum("koim,gij->gkojm", taps[..., b.slice].unflatten(2, (b.representation.dim, -1)), rho[turns])
-        for b, rho in zip(in_type.blocks, block_matrices(in_type, taps.dtype, taps.device), strict=True)
+        torch.einsum("koim,ij->kojm", matrices[..., b.slice].unflatten(2, (b.representation.dim, -1)), rho[right])
+        for b, rho in zip(in_type.blocks, block_matrices(in_type, matrices.dtype, matrices.device), strict=True)
     ]
-    return torch.cat([p.flatten(0, 1).flatten(2) for p in parts], 2) if parts else taps.repeat(len(turns), 1, 1)
+    return torch.cat([p.flatten(2) for p in parts], 2) if parts else matrices
 
 
-def _projected(matrices: Float[Tensor, "groups out in"], out_type: FieldType) -> Float[Tensor, "groups out in"]:
+def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Float[Tensor, "n out in"]:
     """The projection on the invariants times each of the matrices."""
     parts = [
-        torch.einsum("ji,gimc->gjmc", rho[PROJECT], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1)))
+        torch.einsum("ji,kimc->kjmc", rho[PROJECT], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1)))
         for b, rho in zip(out_type.blocks, block_matrices(out_type, matrices.dtype, matrices.device), strict=True)
     ]
     return torch.cat([p.flatten(1, 2) for p in parts], 1) if parts else matrices
