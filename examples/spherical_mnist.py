@@ -1,7 +1,6 @@
 """Spherical MNIST: digits on one hemisphere, upright (N) or turned by rotations of space (R), and an icosahedral CNN.
 
     python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
-    python examples/spherical_mnist.py --data DIR --train N           N/N and N/R only, for half the time
     python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --stem-stride 1 --device cuda
 
 DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
@@ -66,9 +65,8 @@ def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, An
     for kind in chosen.train:
         torch.manual_seed(chosen.seed)
         levels = min(chosen.levels, chosen.level + 2 - chosen.stem_stride)
-        model = IcosahedralCNN(
-            "1x0", 10, width=chosen.width, growth=chosen.growth, levels=levels, stem_stride=chosen.stem_stride
-        )
+        sizes = {"width": chosen.width, "growth": chosen.growth, "levels": levels}
+        model = IcosahedralCNN("1x0", 10, stem_stride=chosen.stem_stride, **sizes)
         projection = SphericalDigits(sphere)
         seen = projection(train) if kind == "N" else projection.anew(train)
         result["rows"][kind] = fit_images(model, seen, chosen.out / kind, options)

@@ -79,17 +79,20 @@ def test_the_ordinary_network_is_not_invariant():
 
 
 def test_other_angles_are_better_on_finer_images():
-    angle = torch.tensor(math.pi / 8, dtype=torch.float64)
-    errors = {}
-    for size in (15, 43):
+    """Means over random networks: how far one moves by chance varies much."""
+    angle, errors = torch.tensor(math.pi / 8, dtype=torch.float64), {}
+    for size in (15, 57):
         x = torch.cat([blob(size), blob(size).flip(2) + blob(size)])
         turned = move_grid(rotation(angle), x, mode="bicubic")
-        torch.manual_seed(0)
-        model = PlanarCNN(6, **NETWORKS["C_16"])
-        plain = PlainCNN(6, channels=(16, 16, 16), kernel_sizes=(5, 3, 3), pool_after=(1, 2), hidden=8)
-        errors[size] = [moved(settled(m, x), x, turned) for m in (model, plain)]
-    assert errors[43][0] < 0.5 * errors[15][0]
-    assert errors[43][0] < 0.4 * errors[43][1], "control: the ordinary network"
+        rows = []
+        for seed in range(3):
+            torch.manual_seed(seed)
+            model = PlanarCNN(6, **NETWORKS["C_16"])
+            plain = PlainCNN(6, channels=(16, 16, 16), kernel_sizes=(5, 3, 3), pool_after=(1, 2), hidden=8)
+            rows.append([moved(settled(m, x), x, turned) for m in (model, plain)])
+        errors[size] = torch.tensor(rows).mean(0)
+    assert errors[57][0] < 0.2 * errors[15][0]
+    assert errors[57][0] < 0.5 * errors[57][1], "control: the ordinary network"
 
 
 def test_the_defaults_are_the_published_network():
