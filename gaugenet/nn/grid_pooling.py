@@ -90,9 +90,15 @@ class GridPool(TableModule):
         if max(x.shape[2:]) <= MATRIX_PIXELS:
             return self._product(x)
         padding, weight = self.window(x.shape[2:])
+        if self._laps(padding, x.shape[2:]):
+            return self._product(x)
         padded = F.pad(x, [p for pair in reversed(padding) for p in pair], mode=self.padding_mode)
         weight = weight.to(x.dtype).expand(x.shape[1], *weight.shape[1:])
         return _CONVOLUTIONS[len(self.stride)](padded, weight, None, self.stride, 0, 1, x.shape[1])
+
+    def _laps(self, padding: Sequence[tuple[int, int]], shape: Sequence[int]) -> bool:
+        """Whether the window reaches more than once around, which padding cannot."""
+        return self.boundary == "periodic" and any(reach > n for (reach, _), n in zip(padding, shape, strict=True))
 
     def _product(self, x: Tensor) -> Tensor:
         last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
@@ -133,6 +139,11 @@ class GridPool(TableModule):
         """The same for arrays of the shape of `x`, of layers of `torch.nn`."""
         d, size = len(self.stride), self.in_type.size
         padding, weight = self.window(x.shape[2:])
+        if self._laps(padding, x.shape[2:]):
+            raise ValueError(
+                f"The window reaches around the {tuple(x.shape[2:])} pixels more than once, which no layer of torch.nn "
+                "does: export with a smaller `sigma` or larger images."
+            )
         convolution = getattr(nn, f"Conv{d}d")(
             size,
             size,

@@ -64,7 +64,8 @@ class EquivariantLinear(TableModule):
         with torch.no_grad():
             for b in self.out_type.blocks:
                 pairs = [(k, p) for k, p in enumerate(self._pairs) if p[1] is b]
-                fan_in = sum(self._basis(k).square().sum().item() * p[3][2] for k, p in pairs) / b.representation.dim
+                squares = (self._exact[f"_basis_{k}"].square().sum().item() * p[3][2] for k, p in pairs)
+                fan_in = sum(squares) / b.representation.dim
                 for _, (_, _, start, shape) in pairs:
                     self.weight[start : start + math.prod(shape)].normal_(0, 1 / math.sqrt(max(fan_in, 1.0)))
         if self.bias is not None:

@@ -53,13 +53,14 @@ class TableModule(nn.Module):
     def add_table(
         self, name: str, table: Tensor, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> None:
-        """Register a float64 table as a buffer of the layer's precision."""
+        """Register a float64 table as a buffer of the layer's precision: a copy, which other layers do not share."""
         self._exact[name] = table
-        self.register_buffer(name, table.to(device, dtype or torch.get_default_dtype()), persistent=False)
+        own = table.to(device, dtype or torch.get_default_dtype(), copy=True)
+        self.register_buffer(name, own, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         super()._apply(fn, recurse)
         for name, table in self._exact.items():
             buffer = getattr(self, name)
-            setattr(self, name, table.to(buffer.device, buffer.dtype))
+            setattr(self, name, table.to(buffer.device, buffer.dtype, copy=True))
         return self

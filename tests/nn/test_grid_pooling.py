@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gaugenet.geometry.stencil import mirror
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType
-from gaugenet.nn import GridPool, grid_pooling
+from gaugenet.nn import GridPool, grid_pooling, to_torch
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -96,6 +96,18 @@ def test_matrices_and_convolutions_are_one_blur(shape, boundary, monkeypatch):
     monkeypatch.setattr(grid_pooling, "MATRIX_PIXELS", 0)
     assert relative(last, pool(x)) < EXACT
     assert relative(last, GridPool(pool.in_type, sigma=0.5, boundary=boundary, dtype=torch.float64)(x)) > 1e-3
+
+
+def test_a_window_may_reach_around_a_torus_more_than_once():
+    """Four pixels and a Gaussian over ten: the same as on the torus unrolled."""
+    pool = GridPool(FieldType(Cyclic(4), "2x0"), 2, sigma=3.0, boundary="periodic", dtype=torch.float64)
+    for length in (8, 80):
+        x = fields(pool.in_type, 4, length)
+        expected = pool(x.repeat(1, 1, 20, 1))[:, :, :2]
+        assert relative(pool(x), expected) < EXACT
+    with pytest.raises(ValueError, match="more than once"):
+        to_torch(pool, x)
+    assert relative(pool(x[..., :1].expand_as(x)), x[..., :1].expand_as(x)[..., :2, :40]) > 0.1  # control
 
 
 def test_gradcheck():

@@ -17,6 +17,7 @@ from gaugenet.nn import (
     FieldBatchNorm,
     FourierNonlinearity,
     GaugeConv,
+    GridConv,
     Pool,
     ResidualBlock,
     TensorProductNonlinearity,
@@ -93,6 +94,38 @@ def test_casting_down_and_up_loses_nothing_but_the_weights(group, name):
     single = layers(group)[name]()  # made in float32, cast to float64
     single.double().eval().load_state_dict(layer.state_dict())
     assert torch.equal(call(single, name, x, graph), call(layer, name, x, graph))
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=str)
+def test_layers_share_no_memory(group, name):
+    """Tables come from caches: who writes to those of one layer must not change another, nor one made later."""
+    layer, x, graph = with_input(group, name)
+    expected = call(layer, name, x, graph)
+    victim = layers(group)[name]().double()
+    with torch.no_grad():
+        for tensor in [*victim.buffers(), *victim.parameters()]:
+            tensor.fill_(torch.nan)
+    later = layers(group)[name]().double().eval()
+    later.load_state_dict(layer.state_dict())
+    for other in (layer, later):
+        assert torch.equal(call(other, name, x, graph), expected)
+
+
+def test_layers_are_made_without_memory_and_filled_later():
+    """`device="meta"`, as checkpoints of large models are loaded."""
+    a, b = types(Dihedral(3))
+    for make in (
+        lambda **factory: EquivariantLinear(a, b, **factory),
+        lambda **factory: GridConv(a, b, 3, **factory),
+        lambda **factory: EquivariantMLP(a, b, hidden=a, **factory),
+        lambda **factory: FieldBatchNorm(a, **factory),
+    ):
+        empty = make(device="meta")
+        assert {t.device.type for t in [*empty.parameters(), *empty.buffers()]} == {"meta"}
+        layer, known = empty.to_empty(device="cpu").eval(), make().eval()
+        layer.load_state_dict(known.state_dict())
+        x = torch.randn(2, a.size, 5, 5)
+        assert torch.equal(layer(x), known(x))
 
 
 def test_tables_follow_the_device():
