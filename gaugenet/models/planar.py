@@ -44,7 +44,7 @@ class PlanarCNN(nn.Sequential):
 
     Args:
         out_channels: number of classes.
-        group: name of the structure group, e.g. `C_16`, `D_16`, `SO(2)`.
+        group: structure group or its name, e.g. `C_16`, `D_16`, `SO(2)`.
         in_type: field type of the input over `group`, e.g. `"3x0"` for colour images.
         fields: what one field is: a label such as `regular`, or the irreps of one, e.g. `(0, 1, 2, 3)`.
         multiplicities: fields after each layer, before `width`.
@@ -68,14 +68,14 @@ class PlanarCNN(nn.Sequential):
         self,
         out_channels: int = 10,
         *,
-        group: str = "C_16",
+        group: str | StructureGroup = "C_16",
         in_type: str = "1x0",
         fields: str | Sequence[int | str] = "regular",
         multiplicities: Sequence[int] = MULTIPLICITIES,
         width: float = 1.0,
         kernel_sizes: Sequence[int] = KERNEL_SIZES,
         pool_after: Sequence[int] = POOL_AFTER,
-        restrict: Mapping[int | str, str] | None = None,
+        restrict: Mapping[int | str, str | StructureGroup] | None = None,
         nonlinearity: str = "pointwise",
         hidden: int = 64,
         dropout: float = 0.3,
@@ -84,22 +84,22 @@ class PlanarCNN(nn.Sequential):
         super().__init__()
         self.config = {
             "out_channels": out_channels,
-            "group": group,
+            "group": str(group),
             "in_type": in_type,
             "fields": fields if isinstance(fields, str) else list(fields),
             "multiplicities": list(multiplicities),
             "width": width,
             "kernel_sizes": list(kernel_sizes),
             "pool_after": list(pool_after),
-            "restrict": dict(restrict or {}),
+            "restrict": {k: str(smaller) for k, smaller in (restrict or {}).items()},
             "nonlinearity": nonlinearity,
             "hidden": hidden,
             "dropout": dropout,
             **options,
         }
         _check_layers(multiplicities, kernel_sizes, pool_after)
-        smaller = {int(k): name for k, name in (restrict or {}).items()}  # JSON makes text of the numbers
-        current: StructureGroup = group_from_name(group)
+        smaller = {int(k): str(name) for k, name in (restrict or {}).items()}  # JSON makes text of the numbers
+        current = group_from_name(str(group))
         first = one_field(current, fields).size
         self.in_type = previous = FieldType(current, in_type)
         layers: list[nn.Module] = []

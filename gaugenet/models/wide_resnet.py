@@ -9,7 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.groups import FieldType, group_from_name
+from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.groups.group import FiniteGroup, positive
 from gaugenet.nn import (
     EquivariantLinear,
@@ -41,7 +41,7 @@ class WideResNet(nn.Module):
         in_type: field type of the input, scalars for images: `"3x0"`.
         depth: 6 n + 4.
         width: factor of the channels.
-        groups: finite group of each stage, each a subgroup of the one before.
+        groups: finite group of each stage, or its name, each a subgroup of the one before.
         equal: `parameters` takes channels / sqrt(|G|) regular fields, so that there are about as many parameters as
             in the ordinary network; `channels` takes channels / |G|, for equal arithmetic.
         dropout: probability to drop a field between the convolutions of a block.
@@ -59,7 +59,7 @@ class WideResNet(nn.Module):
         in_type: str = "3x0",
         depth: int = 16,
         width: float = 5,
-        groups: Sequence[str] = ("D_8", "D_4", "D_1"),
+        groups: Sequence[str | StructureGroup] = ("D_8", "D_4", "D_1"),
         equal: str = "parameters",
         dropout: float = 0.3,
     ) -> None:
@@ -69,17 +69,17 @@ class WideResNet(nn.Module):
             "in_type": in_type,
             "depth": depth,
             "width": width,
-            "groups": list(groups),
+            "groups": [str(group) for group in groups],
             "equal": equal,
             "dropout": dropout,
         }
         if depth < 10 or depth % 6 != 4 or len(groups) != 3:
             raise ValueError(f"Expected a depth of 10, 16, 22, ... and 3 groups, got {depth} and {list(groups)}.")
-        current = _finite(groups[0])
+        current = _finite(str(groups[0]))
         self.in_type = FieldType(current, in_type)
         previous = _regular(current, 16, equal)
         layers: list[nn.Module] = [GridConv(self.in_type, previous, _kernel_size(current), bias=False)]
-        for stage, name in enumerate(groups):
+        for stage, name in enumerate(map(str, groups)):
             if name != current.name:
                 current = _finite(name)
                 layers.append(Restrict(previous, current))

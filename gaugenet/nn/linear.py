@@ -148,9 +148,10 @@ class _Linear(torch.autograd.Function):
         ctx.layer, ctx.matrices = layer, [layer._mixing(k, weight) for k in range(len(layer._pairs))]
         ctx.save_for_backward(x, weight, vector)
         fresh = onto is None
-        out = (
-            x.new_empty(x.shape[0], layer.out_type.size) if fresh else onto.clone(memory_format=torch.contiguous_format)
-        )
+        if onto is None:
+            out = x.new_empty(x.shape[0], layer.out_type.size)
+        else:
+            out = onto.clone(memory_format=torch.contiguous_format)
         for b in layer.out_type.blocks:
             columns, overwrite = out[:, b.slice], fresh
             if vector is not None and len(b.representation.invariants):

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from gaugenet.geometry.action import move_grid
+from gaugenet.groups import Cyclic, Dihedral
 from gaugenet.groups.planar import rotation
 from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, plain_twin
 from gaugenet.models.planar import SteerableLayer
@@ -124,6 +125,16 @@ def test_restriction_keeps_the_channels():
     assert layers[-1].out_type.size == 3 * 32
     with pytest.raises(ValueError, match="not a subgroup"):
         PlanarCNN(3, group="C_4", restrict={1: "C_8"}, **SMALL)
+
+
+def test_groups_may_be_named_or_given():
+    named, given = (
+        PlanarCNN(3, group=g, restrict={2: h}, **SMALL) for g, h in (("D_8", "C_8"), (Dihedral(8), Cyclic(8)))
+    )
+    assert named.config == given.config == json.loads(json.dumps(given.config)) | {"restrict": {2: "C_8"}}
+    assert repr(named) == repr(given)
+    groups = (Dihedral(4), Cyclic(4), Cyclic(2))
+    assert WideResNet(3, depth=10, width=0.5, groups=groups).config["groups"] == ["D_4", "C_4", "C_2"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
