@@ -151,8 +151,8 @@ class SurfacePicture(Picture):
         points = self._points(points)
         frames = self.surface.frames_at(points, frames)
         thin, pale = 0.008 * radius, faded(RIM, 0.45)
-        for p, frame, patch in zip(points, frames, self.surface.patches(points, frames, radius)):
-            self._drape(patch.vertices, patch.faces, np.array(color), layer=2)
+        for n, (p, frame, patch) in enumerate(zip(points, frames, self.surface.patches(points, frames, radius))):
+            self._drape(patch.vertices, patch.faces, np.array(color), _stacked(n, len(points)))
             for k in range(1, rings + 1):
                 self._ribbon(p, frame, _circle(radius * k / rings), thin, RIM if k == rings else pale, 3)
             for angle in np.radians(np.arange(0, 360, 30)):
@@ -189,8 +189,8 @@ class SurfacePicture(Picture):
         patches = self.surface.patches(points, frames, radius)
         values = [evaluate(patch.coordinates / radius) for patch in patches]
         strongest = max((float(np.abs(v).max(initial=0.0)) for v in values), default=0.0) or 1.0
-        for p, frame, patch, value in zip(points, frames, patches, values):
-            self._drape(patch.vertices, patch.faces, kernel_colors(value / strongest), layer=2)
+        for n, (p, frame, patch, value) in enumerate(zip(points, frames, patches, values)):
+            self._drape(patch.vertices, patch.faces, kernel_colors(value / strongest), _stacked(n, len(points)))
             self._ribbon(p, frame, _circle(radius), 0.016 * radius, RIM, 3)
             if axes:
                 self._axes(p, frame, 0.6 * radius, 0.055)
@@ -285,6 +285,11 @@ def _group_of(frames: Frames) -> StructureGroup | None:
     if isinstance(frames, GStructure):
         return frames.group
     return Cyclic(frames.n) if isinstance(frames, CrossField) else None
+
+
+def _stacked(n: int, count: int) -> float:
+    """The layer of one of several discs: later ones lie on earlier ones, and lines on all."""
+    return 2 + 0.9 * n / count
 
 
 def _circle(radius: float) -> Float[ndarray, "73 2"]:
