@@ -159,6 +159,34 @@ def test_controls_published_pooling_and_ordinary_networks_are_not():
         assert relative(ordinary(shift_strip(x, 28, SCALARS)), ordinary(x)) > 1e-2
 
 
+def test_layers_in_low_precision_are_close_and_gradients_arrive():
+    t = mobius_type("mixed", 2)
+    conv, act, pool = random_conv(t, t).float(), StripNonlinearity(t), StripPool(t, phase="even")
+    x = field(t, 6, 8).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        low = pool(act(conv(x)))
+    assert low.dtype == torch.bfloat16
+    assert relative(low.float(), pool(act(conv(x)))) < TOL[torch.bfloat16]
+    low.float().square().sum().backward()
+    for p in [*conv.parameters(), *act.parameters()]:
+        assert p.grad.dtype == torch.float32
+        assert bool(p.grad.isfinite().all())
+
+
+def test_pooling_ahead_of_the_nonlinearity_is_the_published_order():
+    """Only where the nonlinearity keeps the order of entries: not for signs."""
+    for name, same in [("regular", True), ("sign", False)]:
+        t = mobius_type(name, 2)
+        x, act, pool = field(t, 6, 8), StripNonlinearity(t).double(), StripPool(t, phase="even")
+        if act.bias is not None:
+            torch.nn.init.constant_(act.bias, -1.0)
+        assert torch.equal(pool(act(x)), act(pool(x))) == same
+    layers = [type(layer) for layer in MobiusCNN("sign").features]
+    assert layers.index(StripPool) == 4
+    layers = [type(layer) for layer in MobiusCNN("regular").features]
+    assert layers.index(StripPool) == 3
+
+
 def test_gradients_reach_every_weight():
     network = MobiusCNN("mixed")
     network(torch.rand(3, 1, 28, 28)).square().sum().backward()

@@ -291,3 +291,19 @@ def test_a_narrow_screen(show: Open, halves: MeshView) -> None:
         size=(500, 900),
     )
     assert float(page.evaluate("parseFloat(document.querySelectorAll('.caption')[1].style.top)")) > 100
+
+
+def test_colors_are_drawn_as_they_are_and_the_start_view_is_the_given_one(show: Open, sphere: trimesh.Trimesh) -> None:
+    left = sphere.vertices[:, :1] < 0
+    colors = np.where(left, [200, 30, 30], [30, 30, 200]).astype(np.uint8)
+    view = MeshView(name="painted", vertices=sphere.vertices, faces=sphere.faces, colors=colors)
+    page = show([view], "#spin=0", azimuth=0.0, elevation=0.0)
+    here, there = (patch.reshape(-1, 3).mean(0) for patch in panel_halves(page, 0, 1))
+    assert here[0] > 2 * here[2]
+    assert there[2] > 2 * there[0]
+    assert page.evaluate("document.querySelector('#canvas').dataset.yaw") == "0.00"
+    assert page.problems() == []
+    turned = show([view], "#spin=0", azimuth=180.0)
+    here, there = (patch.reshape(-1, 3).mean(0) for patch in panel_halves(turned, 0, 1))
+    assert here[2] > 2 * here[0]
+    assert there[0] > 2 * there[2]
