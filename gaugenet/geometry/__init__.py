@@ -6,6 +6,7 @@ from gaugenet.geometry.composite import ConformalRescale, Product
 from gaugenet.geometry.coordinates import InCoordinates
 from gaugenet.geometry.cross_field import CrossField, cross_field
 from gaugenet.geometry.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
+from gaugenet.geometry.frames_along import frames_along
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grid import Grid
 from gaugenet.geometry.hyperbolic import Hyperbolic
@@ -63,6 +64,7 @@ __all__ = [
     "SurfaceOfRevolution",
     "TriangleMesh",
     "cross_field",
+    "frames_along",
     "from_charts",
     "from_embedding",
     "from_metric",

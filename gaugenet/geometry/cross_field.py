@@ -15,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.geometry._direction_field import EdgeTurns, aligned_direction_field, combed, smoothest_direction_field
-from gaugenet.geometry.frame_field import frame_field, reference_frames, relative_to, rotations
+from gaugenet.geometry.frame_field import frame_field, reference_frames, relative_to, rotations, surface_normals
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh import MeshError, TriangleMesh
@@ -75,6 +75,34 @@ class CrossField:
         positive("n", self.n)
         frames = frame_field(self.mesh, self._turns.surface, self.frames)
         object.__setattr__(self, "frames", frames)
+
+    @classmethod
+    def along(cls, mesh: TriangleMesh, vectors: Any, n: int = 1) -> CrossField:
+        """The crosses of which one direction is that of a vector field; with n = 1 its frames, an {e}-structure.
+
+        Args:
+            mesh: without degenerate or non-manifold faces, oriented.
+            vectors: `(V, 3)`; what of them is not tangent is left out.
+            n: number of directions.
+
+        Raises:
+            MeshError: a mesh that is unfit or not orientable.
+            ValueError: an array of another shape; vectors that vanish or stand upright on the surface.
+        """
+        vectors = np.asarray(vectors, dtype=np.float64)
+        if vectors.shape != (mesh.num_vertices, 3):
+            raise ValueError(f"Expected `vectors` of shape ({mesh.num_vertices}, 3), got {vectors.shape}.")
+        normals = surface_normals(mesh, _edge_turns(mesh).surface)
+        first = vectors - (vectors * normals).sum(1, keepdims=True) * normals
+        length = np.linalg.norm(first, axis=1, keepdims=True)
+        bad = ~(length[:, 0] > 1e-9 * np.abs(vectors).max(initial=0.0))
+        if bad.any():
+            raise ValueError(
+                f"Expected `vectors` that point along the surface; {int(bad.sum())} do not, the first at vertex "
+                f"{int(np.flatnonzero(bad)[0])}."
+            )
+        first /= length
+        return cls(mesh, n, np.stack([first, np.cross(normals, first)], axis=-1))
 
     @cached_property
     def _turns(self) -> EdgeTurns:

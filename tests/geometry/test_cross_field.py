@@ -238,9 +238,29 @@ def test_frames_without_singular_points_are_an_e_structure_and_others_are_refuse
     assert all(str(s) in str(error.value) for s in field.singularities)
 
 
+def test_crosses_along_a_vector_field_follow_it_and_are_singular_where_it_vanishes():
+    mesh = build("torus")
+    around = np.cross([0, 0, 1.0], mesh.vertices)
+    field = CrossField.along(mesh, around)
+    assert field.singularities == []
+    graph = field.gauge_graph(Trivial(2), mean_neighbors=8)
+    assert torch.equal(graph.transporter, torch.eye(2).expand_as(graph.transporter))
+    along = np.cross(around, field.frames[:, :, 0]) / np.linalg.norm(around, axis=1, keepdims=True)
+    assert np.linalg.norm(along, axis=1).max() < 0.1  # up to what is not tangent to the discrete surface
+    for n in (1, 4):
+        up = CrossField.along(build("sphere"), np.tile([0, 0, 1.0], (build("sphere").num_vertices, 1)), n)
+        assert sum(s.index for s in up.singularities) == 2
+        assert all(abs(s.pos[2]) > 0.9 for s in up.singularities)  # at both poles
+    upright = CrossField.along(build("sphere"), np.tile([0, 0, 1.0], (build("sphere").num_vertices, 1)))
+    with pytest.raises(MeshError, match=r"near face \d+ \(index \+1\)"):
+        upright.gauge_graph(Trivial(2), mean_neighbors=8, singular="refuse")
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
+        (lambda: CrossField.along(build("square"), np.ones((3, 3))), r"of shape \(81, 3\)"),
+        (lambda: CrossField.along(build("square"), np.tile([0, 0, 1.0], (81, 1))), "81 do not, the first at vertex 0"),
         (lambda: cross_field(mobius(), 4), "orient"),
         (lambda: cross_field(build("square"), 0), "`n` to be a positive integer, got 0"),
         (lambda: cross_field(build("square"), 4, align="curvature"), "component of vertex 0 is flat"),
