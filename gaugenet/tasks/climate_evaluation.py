@@ -81,11 +81,12 @@ def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScor
     with progress(count * len(scored), "evaluating") as bar:
         for first in range(0, count, size):
             read = [predictor.fields(k)[1] for k in range(first, min(first + size, count))]
-            labelled = [fields for fields in read if fields.label is not None]
-            for turn, keeper in scored if labelled else ():
-                for found, fields in zip(predictor.together(labelled, turn), labelled):
-                    keeper.add(found, fields.label)
-                bar.advance(len(labelled))
+            globes = [fields for fields in read if fields.label is not None]
+            labels = [fields.label for fields in read if fields.label is not None]
+            for turn, keeper in scored if globes else ():
+                for found, label in zip(predictor.together(globes, turn), labels):
+                    keeper.add(found, label)
+                bar.advance(len(globes))
 
 
 def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:

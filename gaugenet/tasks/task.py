@@ -56,7 +56,8 @@ class GaugeTask(LightningModule):
         torch.manual_seed(int(sequence.generate_state(1)[0]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        result = self._compared(batch, self.options.smoothing, self.options.loss_on == "vertices")
+        at_vertices = self.options.loss_on == "vertices" and self.items == "face"
+        result = (self._compared_at_vertices if at_vertices else self._compared)(batch, self.options.smoothing)
         total = result.loss.detach()
         self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
         self._log("train_loss", total, _num_graphs(batch))
@@ -74,25 +75,32 @@ class GaugeTask(LightningModule):
     # --- validation ---------------------------------------------------------------------------------------------
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        result = self._compared(batch, 0.0, False)
+        result = self._compared(batch, 0.0)
         self._log("val_loss", result.loss, _num_graphs(batch))
         labelled = int((batch.y != IGNORE).sum())
         if labelled:
             self._log("val_accuracy", _share(result.correct, batch.y), labelled)
 
-    def _compared(self, batch: Any, smoothing: float, on_vertices: bool) -> Comparison:
+    def _compared(self, batch: Any, smoothing: float) -> Comparison:
         """The loss, and which items are labelled correctly."""
         if self.items == "vertex" and hasattr(self.model, "hidden") and hasattr(self.model, "classifier"):
             return self._loss_of_classifier(batch, smoothing)
+        _, log_prob = self._scored(batch)
+        values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
+        loss = (values * self._shares(batch, values.dtype)).sum()
+        return Comparison(loss, log_prob.detach().argmax(dim=1) == batch.y)
+
+    def _compared_at_vertices(self, batch: Any, smoothing: float) -> Comparison:
+        """The same for faces, with the loss at their vertices."""
+        scores, log_prob = self._scored(batch)
+        return Comparison(self._vertex_loss(scores, batch, smoothing), log_prob.detach().argmax(dim=1) == batch.y)
+
+    def _scored(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Scores at the vertices, and log-probabilities of the items."""
         scores = vertex_scores(self.model, batch)
         log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
         self._check_labels(log_prob, batch)
-        if on_vertices and self.items == "face":
-            loss = self._vertex_loss(scores, batch, smoothing)
-        else:
-            values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
-            loss = (values * self._shares(batch, values.dtype)).sum()
-        return Comparison(loss, log_prob.detach().argmax(dim=1) == batch.y)
+        return scores, log_prob
 
     def _loss_of_classifier(self, batch: Any, smoothing: float) -> Comparison:
         """The same without storing the scores, of which there may be thousands a vertex."""
