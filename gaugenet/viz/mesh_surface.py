@@ -46,6 +46,11 @@ class MeshSurface(Drawable):
             raise ValueError(
                 f"Expected numbers of vertices from 0 to {self.mesh.num_vertices - 1}, got {int(points[outside][0])}."
             )
+        lonely = ~np.isin(points.numpy(), self.mesh.faces)
+        if lonely.any():
+            raise ValueError(
+                f"Vertex {int(points[int(lonely.argmax())])} belongs to no triangle: nothing lies around it."
+            )
         return points.long()
 
     def frames_at(self, points: Tensor, frames: Frames) -> Tensor:
@@ -95,23 +100,25 @@ class MeshSurface(Drawable):
         return [self._chart(p, frame, radius).patch(radius) for p, frame in zip(points, frames)]
 
     def log(self, point: Tensor, frame: Tensor, other: Tensor) -> ndarray:
+        return self._geodesic(point, frame, other)[0]
+
+    def _geodesic(self, point: Tensor, frame: Tensor, other: Tensor) -> tuple[ndarray, ndarray]:
+        """The logarithm of another vertex, and the transporter from its reference frame."""
+        if int(point) == int(other):
+            return np.zeros(2), frame.numpy().T @ self._surface.frame[int(other)]
         far = float(np.linalg.norm(np.diff(self.place(torch.stack([point, other])), axis=0)))
-        for radius in far * np.array([1.1, 1.6, 3.0, 6.0]):
-            source, logs, _ = self._logs(point, frame, float(radius))
+        for radius in far * np.array([1.1, 1.6, 3.0, 6.0, 15.0]):
+            source, logs, transporters = self._logs(point, frame, float(radius))
             if (found := np.flatnonzero(source == int(other))).size:
-                return logs[found[0]]
+                return logs[found[0]], transporters[found[0]]
         raise ValueError(f"No geodesic was found from vertex {int(point)} to vertex {int(other)}.")
 
     def transported(self, points: Tensor, frame: Tensor) -> Tensor:
         moved = [frame]
         for p, q in itertools.pairwise(points):
-            reference = torch.from_numpy(self._surface.frame[int(q)])
-            far = 1.5 * float(np.linalg.norm(self.log(q, reference, p))) + 1e-12
-            source, _, _ = self._logs(q, reference, far)
-            k = int(np.flatnonzero(source == int(p))[0])
-            carry = torch.from_numpy(self._logs(q, reference, far)[2][k])
-            at_p = torch.from_numpy(self._surface.frame[int(p)])
-            moved.append(reference @ carry @ (at_p.T @ moved[-1]))
+            at_p, at_q = (torch.from_numpy(self._surface.frame[int(k)]) for k in (p, q))
+            carry = torch.from_numpy(self._geodesic(q, at_q, p)[1])
+            moved.append(at_q @ carry @ (at_p.T @ moved[-1]))
         return torch.stack(moved)
 
     def bands(self, points: Tensor, half_width: float) -> list[tuple[ndarray, ndarray, ndarray]]:
@@ -122,7 +129,12 @@ class MeshSurface(Drawable):
             return super().bands(points, half_width)
         solver = EdgeFlipGeodesicSolver(self.mesh.vertices, self.mesh.faces)
         found = []
+        pieces = self.mesh.vertex_components
         for p, q in itertools.pairwise(points.tolist()):
+            if pieces[p] != pieces[q]:
+                raise ValueError(f"No geodesic goes from vertex {p} to vertex {q}: they lie on different components.")
+            if p == q:
+                continue
             line = refined(solver.find_geodesic_path(p, q), 4 * half_width)
             found.append(band_in_space(line, self.normals_near(line), half_width))
         return found

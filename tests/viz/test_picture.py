@@ -371,6 +371,20 @@ def test_points_of_a_mesh_are_vertices(icosphere):
         SurfacePicture(icosphere).frames([700])
 
 
+def test_what_is_not_connected_is_told(icosphere):
+    other = np.concatenate([icosphere.vertices, icosphere.vertices + 5, [[0.0, 0.0, 9.0]]])
+    n = icosphere.num_vertices
+    picture = SurfacePicture(TriangleMesh(other, np.concatenate([icosphere.faces, icosphere.faces + n])))
+    with pytest.raises(ValueError, match="different components"):
+        picture.curve([0, n])
+    with pytest.raises(ValueError, match=f"No geodesic was found from vertex {n} to vertex 0"):
+        picture.transported([0, n])
+    with pytest.raises(ValueError, match=f"Vertex {2 * n} belongs to no triangle"):
+        picture.disc([0, 2 * n], 0.3)
+    frames = picture.transported([7, 7, 8, 8, 7])  # staying is no way
+    assert torch.allclose(frames[0], frames[-1], atol=1e-9)
+
+
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
