@@ -343,7 +343,9 @@ def _hours(store: Any, variables: ClimateVariables) -> list[float]:
     count = variable.sizes[time] if time is not None else 1
     if coordinate is None:
         return [float("nan")] * count
-    values = np.atleast_1d(coordinate.values)
+    values = time_values(coordinate)
+    if values is None:
+        return [float("nan")] * count
     if values.dtype.kind == "M":
         return ((values - np.datetime64(0, "h")) / np.timedelta64(1, "h")).tolist()
     if values.dtype.kind == "O":
@@ -351,6 +353,17 @@ def _hours(store: Any, variables: ClimateVariables) -> list[float]:
 
         return [float(cftime.date2num(t, "hours since 1970-01-01", calendar=t.calendar)) for t in values]
     return values.astype(np.float64).tolist()
+
+
+def time_values(coordinate: Any) -> ndarray | None:
+    """Dates of a time coordinate (`datetime64` or `cftime`), numbers if it has no units, `None` if it is other text."""
+    values = np.atleast_1d(coordinate.values)
+    if not isinstance(values.flat[0], (str, bytes)):
+        return values
+    try:
+        return np.array([v.decode() if isinstance(v, bytes) else v for v in values], dtype="datetime64[ns]")
+    except ValueError:
+        return None
 
 
 def _time_text(store: Any, step: int, variables: ClimateVariables) -> str:

@@ -46,7 +46,9 @@ class ClassMapFile:
         """Write step `step`; `time` is the number that the input has there, or `None`."""
         self._dataset["time"][step] = step if time is None else time
         for name, values in zip(self._names, probability):
-            self._dataset[name][step] = np.asarray(values, dtype=np.float32)
+            self._dataset[name][step] = np.clip(
+                values, 0, 1, dtype=np.float32
+            )  # readers mask what rounding puts outside
         self._dataset["label"][step] = np.asarray(label, dtype=np.uint8)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaugenet.data.climate import ClimateFiles, open_store
+from gaugenet.data.climate import ClimateFiles, open_store, time_values
 from gaugenet.data.climate_output import ClassMapFile, cell_file, grid_file
 from gaugenet.data.climate_variables import time_name
 from gaugenet.tasks.climate_inference import ClimatePredictor, Precision
@@ -87,16 +87,20 @@ def _write_step(
 
 
 def raw_times(files: ClimateFiles) -> tuple[list[float | None], dict[str, Any] | None]:
-    """The numbers of the time coordinate in one unit and calendar, those of the first file, and its attributes."""
+    """The numbers of the time coordinate in one unit and calendar, those of the first file, and its attributes.
+
+    `None` for each step of files without dates.
+    """
     import xarray as xr
 
     found: list[Any] = []
     for step in files.steps:
         store = open_store(step.path)
         name = time_name(store[files.variables.names[0]]) or "time"
-        if name not in store.coords:
+        values = time_values(store[name]) if name in store.coords else None
+        if values is None or values.dtype.kind not in "MO":
             return [None] * len(files), None
-        found.append(np.atleast_1d(store[name].values)[step.index])
+        found.append(values[step.index])
     first = open_store(files.steps[0].path)
     encoding = first[time_name(first[files.variables.names[0]]) or "time"].encoding
     units, calendar = encoding.get("units", "hours since 1970-01-01"), encoding.get("calendar", "standard")

@@ -6,6 +6,7 @@ import importlib
 import os
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -22,6 +23,7 @@ from gaugenet.data.sample import IGNORE_LABEL, DataError
 from gaugenet.data.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.units import canonical_unit, conversion
 from gaugenet.data.vortices import SyntheticWeather
+from gaugenet.tasks.climate_prediction import raw_times
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = LatLonGrid.regular(19, 36, poles=True)
@@ -103,6 +105,26 @@ def test_climatenet_files(weather, tmp_path):
     assert files.variables.vectors == (("U850", "V850"),)
     assert files.class_names == ("background", "tropical_cyclone", "atmospheric_river")
     np.testing.assert_array_equal(files[1].label, weather.label.values[1])
+
+
+@pytest.mark.parametrize(
+    ("times", "known", "dated"),
+    [
+        (["2011-06-20T00:00", "2011-06-20T06:00"], True, True),
+        (["run 1, step 1", "run 1, step 2"], False, False),
+        ([0.0, 6.0], True, False),
+    ],
+)
+def test_times_that_are_text_or_numbers(weather, tmp_path, times, known, dated):
+    """ISO dates are dates; numbers order the steps; other text is no time. Only dates are written again."""
+    files = ClimateFiles(written(weather.isel(time=[0, 1]).assign_coords(time=times), tmp_path / "a.nc"))
+    assert np.isfinite(files.hours).all() == known
+    if known:
+        assert np.ptp(files.hours) == 6
+    numbers, attributes = raw_times(files)
+    assert (attributes is not None) == dated
+    assert len(numbers) == 2
+    assert files.times[1] == ("2011-06-20T06:00" if dated else str(times[1]))
 
 
 def test_the_first_file_rules_the_order_of_all(weather, tmp_path):
@@ -370,18 +392,22 @@ def test_neighbours_of_cells_close_around_the_globe():
 def test_output_files_follow_cf(tmp_path):
     grid, classes = LatLonGrid(np.linspace(-90, 90, 7), np.arange(-180, 180, 45.0)), ["background", "atmospheric river"]
     time = {"units": "hours since 2018-01-01", "calendar": "standard"}
-    probability = np.random.default_rng(0).random((2, 7, 8))
+    probability = np.random.default_rng(0).random((2, 7, 8)).astype(np.float32)
+    probability[0, 0, 0] = np.float32(1) + np.finfo(np.float32).eps  # as interpolation rounds it
     points = np.eye(3)
     with grid_file(tmp_path / "out.nc", grid, classes, time=time) as out, cell_file(
         tmp_path / "cells.nc", points, np.ones(3), classes, time=time
     ) as cells:  # fmt: skip
         for step in range(2):
-            out.write(step, 6.0 * step, probability + step, probability[0] > 0.5)
+            out.write(step, 6.0 * step, probability / (1 + step), probability[0] > 0.5)
             cells.write(step, 6.0 * step, probability[:, 0, :3], np.array([0, 1, 1]))
     found = xr.open_dataset(tmp_path / "out.nc")
     assert found.attrs["Conventions"] == "CF-1.10"
     np.testing.assert_array_equal(found.lat, grid.lat)
-    np.testing.assert_allclose(found.probability_atmospheric_river[1], probability[1] + 1, rtol=1e-6)
+    np.testing.assert_allclose(found.probability_atmospheric_river[1], probability[1] / 2, rtol=1e-6)
+    with netCDF4.Dataset(tmp_path / "out.nc") as raw:
+        assert not np.ma.is_masked(raw["probability_background"][:]), "a reader that knows `valid_range` sees all"
+        assert raw["probability_background"].valid_range[1] < probability.max(), "control"
     assert found.label.attrs["flag_meanings"] == "background atmospheric_river"
     assert str(found.time.values[1]) == "2018-01-01T06:00:00.000000000"
     cell = xr.open_dataset(tmp_path / "cells.nc")
