@@ -64,6 +64,21 @@ def test_the_ending_says_what_is_written(ball, tmp_path, capsys):
     assert "ends in .html or .png" in capsys.readouterr().err
 
 
+def test_of_a_climate_run_the_page_and_the_map_of_its_evaluation(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text('{"task": "climate"}', encoding="utf-8")
+    page, picture = tmp_path / "page.html", tmp_path / "picture.png"
+    assert main(["view", str(run), "--out", str(page)]) == 1
+    assert "was not evaluated yet" in capsys.readouterr().err
+    (run / "globe.html").write_text("globe", encoding="utf-8")
+    (run / "map.png").write_bytes(b"map")
+    assert main(["view", str(run), "--out", str(picture)]) == 0
+    assert (picture.read_bytes(), page.exists()) == (b"map", False)
+    assert main(["view", str(run), "--out", str(page), "--png", str(picture)]) == 0
+    assert page.read_text(encoding="utf-8") == "globe"
+
+
 # --- what is drawn ----------------------------------------------------------------------------------------------------
 
 

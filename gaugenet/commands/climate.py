@@ -145,15 +145,14 @@ def predict(arguments: list[str]) -> int:
     return 0
 
 
-def view(run: Path, out: Path, png: Path | None) -> int:
-    """Copy the pictures that the last evaluation of a run made."""
+def view(run: Path, files: list[Path]) -> int:
+    """Copy the page (`.html`) and the map (`.png`) that the last evaluation of a run made."""
     from gaugenet.files import atomic_path
     from gaugenet.tasks.climate_pictures import GLOBE, MAP
     from gaugenet.tasks.options import TaskError
 
-    for name, target in ((GLOBE, out), (MAP, png)):
-        if target is None:
-            continue
+    for target in files:
+        name = GLOBE if target.suffix.lower() == ".html" else MAP
         if not (run / name).is_file():
             raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
         with atomic_path(target) as temporary:

@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     if options.carry or any(options[name] is not None for name in ON_THE_SURFACE):
         return _draw_on_surface(options, files)
     if climate.is_climate_run([str(options.path)]):
-        return climate.view(options.path, options.out, options.png)
+        return climate.view(options.path, files)
     for file in files:
         _write_meshes(file, options)
     return 0
