@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -95,7 +95,7 @@ class SpacePicture(Picture):
         values = kernel_function(kernel, entry)(share * directions)
         colors = kernel_colors(values / max(float(np.abs(values).max()), 1e-300))
         for positions in self._ends(points, frames, share * radius * directions):
-            self.parts.append(Triangles.of(positions, faces, colors))
+            self.parts.append(Triangles.of(positions, _outwards(positions, faces), colors))
         return self.frames(points, frames, length=1.05 * radius, width=0.08)
 
     def line(self, points: Float[ndarray, "n 3"], *, width: float, color: tuple[int, int, int] = RIM) -> Self:
@@ -126,3 +126,9 @@ class SpacePicture(Picture):
         with torch.no_grad():
             ends = self.manifold.exp(start.reshape(-1, points.shape[1]), vectors.reshape(-1, points.shape[1]))
             return self.place(ends).reshape(*vectors.shape[:2], 3).numpy()
+
+
+def _outwards(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
+    """Triangles of a ball counter-clockwise from outside, also where a reflected frame has turned it inside out."""
+    a, b, c = (vertices - vertices.mean(0))[faces].swapaxes(0, 1)
+    return faces if (a * np.cross(b, c)).sum() > 0 else faces[:, ::-1]

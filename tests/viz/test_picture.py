@@ -335,6 +335,16 @@ def test_space(tmp_path):
     assert sizes[0] == pytest.approx(2 * math.tanh(0.15), rel=0.01)
 
 
+def test_balls_are_seen_from_outside_also_in_reflected_frames():
+    frames = torch.stack([torch.eye(3), -torch.eye(3)]).double()
+    picture = SpacePicture(Euclidean(3)).kernel(torch.zeros(2, 3), lambda v: v[:, 0], 1.0, frames)
+    one, other = picture.parts[:2]
+    for ball in (one, other):
+        a, b, c = ball.vertices[ball.faces].swapaxes(0, 1)
+        assert (a * np.cross(b, c)).sum() / 6 == pytest.approx(4 / 3 * math.pi * 0.6**3, rel=0.01)
+    assert np.abs(one.vertices + other.vertices).max() < FLOAT64  # each vertex opposite
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
