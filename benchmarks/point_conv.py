@@ -3,8 +3,8 @@
     python benchmarks/point_conv.py [--points 2000] [--neighbors 16] [--repeats 9]
 
 Prints for one convolution with three rings, in the plane (SO(2), 80 channels) and in space (SO(3) up to order 2, 144
-channels; octahedral regular fields, 96 channels): CPU milliseconds forward and forward + backward (the least of the
-repeats: other work only adds), the extra peak memory of a training step, and ratios to the kernel evaluated per edge.
+channels): CPU milliseconds forward and forward + backward (the least of the repeats: other work only adds), the extra
+peak memory of a training step, and ratios to the kernel evaluated per edge.
 """
 
 from __future__ import annotations

@@ -93,5 +93,5 @@ def test_field_types_of_functions():
         pickle.loads(pickle.dumps(O2().fourier(2))).evaluate(elements(O2())), O2().fourier(2).evaluate(elements(O2()))
     )
     assert len(intertwiners(SO3().sphere(2), SO3().sphere(3))) == 3
-    with pytest.raises(ValueError, match="highest order"):
+    with pytest.raises(ValueError, match="with an order L"):
         SO3().representation("sphere(x)")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gaugenet.geometry import Grid
-from gaugenet.groups import SO2, Cyclic, Dihedral, FieldType
+from gaugenet.groups import SO2, SO3, Cyclic, Dihedral, FieldType, Reflection
 from gaugenet.nn import (
     EquivariantLinear,
     FieldBatchNorm,
@@ -103,6 +103,48 @@ def trained(name: str) -> tuple[nn.Module, torch.Tensor]:
         (network(x) - 1).square().mean().backward()
         steps.step()
     return network.eval(), x
+
+
+def on_lines() -> tuple[nn.Module, torch.Tensor]:
+    group = Reflection(1)
+    image, hidden = FieldType(group, "2x0"), FieldType(group, "2xregular")
+    network = nn.Sequential(
+        GridConv(image, hidden, 5),
+        PointwiseNonlinearity(hidden),
+        GridPool(hidden),
+        GridConv(hidden, hidden, 3, boundary="periodic", stride=2),
+        GridConvTranspose(hidden, hidden, 3),
+        GroupPool(hidden),
+    )
+    return network, torch.randn(2, 2, 17)
+
+
+def in_space() -> tuple[nn.Module, torch.Tensor]:
+    group = SO3()
+    image, hidden = FieldType(group, "2x0"), FieldType(group, "2x0 + 2x1")
+    gated = Gated(hidden)
+    network = nn.Sequential(
+        GridConv(image, gated.in_type, 3),
+        gated,
+        FieldBatchNorm(hidden),
+        GridPool(hidden),
+        GridConv(hidden, hidden, 3, boundary="periodic"),
+        GridConvTranspose(hidden, hidden, 3),
+        NormPool(hidden),
+    )
+    return network, torch.randn(2, 2, 7, 6, 5)
+
+
+@pytest.mark.parametrize("make", [on_lines, in_space])
+def test_lines_and_volumes(make):
+    torch.manual_seed(0)
+    network, x = make()
+    network.eval()
+    plain = to_torch(network, x)
+    assert not any(type(m).__module__.startswith("gaugenet") for m in plain.modules())
+    with torch.no_grad():
+        assert relative(plain(x), network(x)) < CLOSE
+        assert relative(plain(x.flip(2)), network(x)) > 1e-3  # control: another input
 
 
 @pytest.mark.parametrize("name", NETWORKS)
