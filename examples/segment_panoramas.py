@@ -43,12 +43,14 @@ def loader(root: Path, areas: list[str], sphere: Icosphere, batch_size: int, *, 
 
 
 def train(model: IcosahedralUNet, data: DataLoader, epochs: int, device: str) -> None:
+    counts = sum(torch.bincount(label[label != IGNORE_LABEL], minlength=len(CLASSES)) for _, label in data)
+    weight = (counts.clamp(min=1) ** -0.5).to(device)  # rare classes count for more
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-2, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=epochs * len(data))
     for epoch in range(epochs):
         total = 0.0
         for x, label in data:
-            loss = cross_entropy(model(x.to(device)), label.to(device), ignore_index=IGNORE_LABEL)
+            loss = cross_entropy(model(x.to(device)), label.to(device), weight, ignore_index=IGNORE_LABEL)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -78,8 +80,8 @@ def draw(path: Path, model: IcosahedralUNet, panorama: Panorama, sphere: Icosphe
         GlobePanel(name="found", labels=found.numpy() + 1),
         GlobePanel(name="truth", labels=panorama.labels.numpy() + 1),
     ]
-    names = ["", *CLASSES]  # class 0 of a map is not painted
-    draw_globes(path, panels, nearest_point(sphere.pos.numpy()), class_names=names, title=panorama.name, width=600)
+    named = {"class_names": ["", *CLASSES], "title": "A room that was not trained on"}  # class 0 is not painted
+    draw_globes(path, panels, nearest_point(sphere.pos.numpy()), **named, columns=2, width=800)
 
 
 def main() -> None:
