@@ -50,7 +50,7 @@ class LogChart:
         with np.errstate(divide="ignore", invalid="ignore"):
             s = _cross(v[:, None] - a, c - a) / area
             t = _cross(b - a, v[:, None] - a) / area
-        weights = np.stack([1 - s - t, s, t], -1)
+            weights = np.stack([1 - s - t, s, t], -1)
         inside = np.nan_to_num(weights.min(-1), nan=-np.inf)
         best = inside.argmax(1) if len(self.near) else np.zeros(len(v), dtype=np.int64)
         if not len(self.near):

@@ -23,6 +23,8 @@ from gaugenet.viz.triangles import band_in_space, refined
 class MeshSurface(Drawable):
     """A triangle mesh; points are numbers of vertices, frames two orthonormal vectors in space."""
 
+    in_true_size = True
+
     def __init__(self, mesh: TriangleMesh) -> None:
         self.mesh = mesh
         self.camera = Camera("auto", "auto", 25.0, 15.0)

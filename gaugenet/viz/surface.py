@@ -42,6 +42,8 @@ class Drawable(ABC):
 
     mesh: TriangleMesh
     camera: Camera
+    in_true_size: bool = False
+    """Whether lengths in space are those of the surface, so that what is much longer there is torn."""
 
     @abstractmethod
     def checked(self, points: Any) -> Tensor:

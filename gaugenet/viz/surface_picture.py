@@ -19,7 +19,7 @@ from gaugenet.viz.inks import DISC, FIRST, INK, RIM, SECOND, SURFACE, Color, fad
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
 from gaugenet.viz.picture import Picture
 from gaugenet.viz.sheets import Chart, Domain, Place
-from gaugenet.viz.triangles import Flat, Triangles, arrow, clipped, ribbon
+from gaugenet.viz.triangles import Flat, Triangles, arrow, clipped, ribbon, untorn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -260,7 +260,10 @@ class SurfacePicture(Picture):
         points, frames = (torch.stack([entry[k] for entry in self._waiting]) for k in (0, 1))
         ends = self.surface.exp(points, frames, [flat.points for _, _, flat, _, _ in self._waiting])
         for (_, _, flat, color, layer), (positions, level) in zip(self._waiting, ends):
-            faces, positions, ridge = clipped(flat.faces, level, positions, flat.ridge)
+            faces = flat.faces
+            if self.surface.in_true_size:
+                faces = faces[untorn(faces, flat.points, positions)]
+            faces, positions, ridge = clipped(faces, level, positions, flat.ridge)
             self._drape(positions, faces, np.array(color), layer + 0.9 * ridge)
         self._waiting.clear()
         return self

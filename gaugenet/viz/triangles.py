@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
 
@@ -159,6 +159,17 @@ def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *
         t = level[i] / (level[i] - level[j])
     extended = [np.concatenate([v, v[i] + t.reshape(-1, *[1] * (v.ndim - 1)) * (v[j] - v[i])]) for v in values]
     return np.concatenate([whole, np.array(cut, dtype=np.int64).reshape(-1, 3)]), *extended
+
+
+def untorn(
+    faces: Int[ndarray, "faces 3"], flat: Float[ndarray, "vertices 2"], positions: Float[ndarray, "vertices 3"]
+) -> Bool[ndarray, "faces"]:
+    """Which triangles have no edge that is more than three times as long in space as in the plane.
+
+    Where geodesics part at a cut, neighbours in a tangent plane arrive far from each other.
+    """
+    edges = [np.linalg.norm(x[faces] - np.roll(x[faces], 1, 1), axis=-1) for x in (flat, positions)]
+    return (edges[1] <= 3 * edges[0] + 1e-12).all(1)
 
 
 def split(faces: Int[ndarray, "faces 3"], *values: ndarray) -> tuple[ndarray, ...]:

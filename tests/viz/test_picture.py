@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -41,6 +42,7 @@ from tests.tolerances import TOL
 
 FLOAT64 = TOL[torch.float64]
 POLE = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64)
+SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1))
 EQUATOR = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
 
 
@@ -393,6 +395,38 @@ def test_what_is_not_connected_is_told(icosphere):
         picture.disc([0, 2 * n], 0.3)
     frames = picture.transported([7, 7, 8, 8, 7])  # staying is no way
     assert torch.allclose(frames[0], frames[-1], atol=1e-9)
+
+
+def test_nothing_spans_from_one_side_of_a_cut_to_the_other(monkeypatch):
+    """Arrows over a fork: where geodesics part, one end of a short edge arrives on one prong, one on the other."""
+    mesh = fork()
+
+    def longest():
+        picture = SurfacePicture(mesh).arrow(torch.arange(0, mesh.num_vertices, 9), "random", (0.0, 0.8))
+        edges = [np.linalg.norm(np.diff(part.vertices[part.faces], axis=1), axis=-1) for part in picture.parts[1:]]
+        return max(float(e.max(initial=0.0)) for e in edges)
+
+    assert longest() < 0.25
+    monkeypatch.setattr("gaugenet.viz.mesh_surface.MeshSurface.in_true_size", False)
+    assert longest() > 0.4
+
+
+def fork() -> TriangleMesh:
+    """Two prongs on a base, made of cubes of side 0.1."""
+    cubes = np.zeros((11, 5, 11), dtype=bool)
+    cubes[1:10, 1:4, 1:4] = cubes[1:4, 1:4, 1:10] = cubes[7:10, 1:4, 1:10] = True
+    number: dict[tuple[int, ...], int] = {}
+    faces = []
+    for cube in np.argwhere(cubes):
+        for axis, side in itertools.product(range(3), (0, 1)):
+            if cubes[tuple(cube + (2 * side - 1) * np.eye(3, dtype=int)[axis])]:
+                continue
+            u, v = np.roll(np.eye(3, dtype=int), -axis - 1, axis=0)[:2]
+            corner = cube + side * np.eye(3, dtype=int)[axis]
+            square = [number.setdefault(tuple(corner + a * u + b * v), len(number)) for a, b in SQUARE]
+            a, b, c, d = square if side else square[::-1]
+            faces += [[a, b, c], [a, c, d]]
+    return TriangleMesh(np.array(list(number)) / 10, faces)
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
