@@ -190,3 +190,18 @@ def _make_blocks(group: StructureGroup, pairs: list) -> Iterator[Block]:
 
 
 __all__ = ["Block", "FieldType"]
+
+
+def need_one_group(in_type: FieldType, out_type: FieldType) -> None:
+    """Raise `TypeError` for what is no field type, `ValueError` for field types of different groups."""
+    for name, value in (("in_type", in_type), ("out_type", out_type)):
+        if not isinstance(value, FieldType):
+            raise TypeError(
+                f"Expected `{name}` as a field type, got {value!r}: a short form needs its group, as in "
+                "`FieldType(SO2(), '8x0 + 8x1')`."
+            )
+    if in_type.group != out_type.group:
+        raise ValueError(
+            f"Expected field types of one structure group, got {in_type.group.name} -> {out_type.group.name}: "
+            "restrict the larger one."
+        )

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import O2, SO2, Block, FieldType, Representation
+from gaugenet.groups.field_type import need_one_group
 from gaugenet.kernels.aligned import AlignedBasis, aligned_basis
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.contraction import Contraction, contraction
@@ -89,11 +90,7 @@ class KernelSpace:
         rings: int | RadialBasis,
         max_frequency: int | Sequence[int] | None = None,
     ) -> None:
-        if in_type.group != out_type.group:
-            raise ValueError(
-                f"Expected field types of one structure group, got {in_type.group.name} -> {out_type.group.name}: "
-                "restrict the larger one."
-            )
+        need_one_group(in_type, out_type)
         self.in_type, self.out_type = in_type, out_type
         self.group = in_type.group
         self.radial = self._radial(rings)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.stencil import Stencil
 from gaugenet.groups import FieldType, group_from_name
+from gaugenet.groups.field_type import need_one_group
 from gaugenet.groups.group import positive
 from gaugenet.kernels import kernel_space
 from gaugenet.kernels.radial import RadialBasis
@@ -61,6 +62,7 @@ class GaugeConv(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        need_one_group(in_type, out_type)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_type, self.out_type, self.groups = in_type, out_type, positive("groups", groups)
         in_part, out_part = part_of(in_type, groups, "in_type"), part_of(out_type, groups, "out_type")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
 from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding
 from gaugenet.groups import FieldType
+from gaugenet.groups.field_type import need_one_group
 from gaugenet.kernels.band_limit import band_limit
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines
@@ -78,6 +79,7 @@ class GridConv(GaugeConv):
         max_frequency: int | Sequence[int] | None = None,
         **options: Any,
     ) -> None:
+        need_one_group(in_type, out_type)
         d = in_type.group.d
         check_boundary(boundary)
         example = Grid((1,) * d, spacing=spacing, kernel_size=kernel_size, radius=radius, dilation=dilation)

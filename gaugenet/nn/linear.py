@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, intertwiners
+from gaugenet.groups.field_type import need_one_group
 from gaugenet.nn._eager import has_loops, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels
 
@@ -40,10 +41,7 @@ class EquivariantLinear(TableModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if in_type.group != out_type.group:
-            raise ValueError(
-                f"Expected field types of one group, got {in_type.group} and {out_type.group}: restrict the larger one."
-            )
+        need_one_group(in_type, out_type)
         self.in_type, self.out_type = in_type, out_type
         self._pairs: list[tuple[Block, Block, int, tuple[int, int, int]]] = []
         start = 0

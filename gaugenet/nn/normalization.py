@@ -184,7 +184,7 @@ class _LayerNorm(torch.autograd.Function):
         inputs, outputs = [array(grad), array(x), array(weight), *_norm_tables(layer, x)], [array(s) for s in shares]
 
         def work(begin: int, end: int, thread: int) -> None:
-            layer_norm_adjoint(*inputs, begin, end, array(gx), *(share[thread] for share in outputs))
+            layer_norm_adjoint(*inputs, begin, end, array(gx), *(share[thread] for share in outputs))  # type: ignore[call-arg]
 
         in_parallel(work, 0, len(x), threads(len(x)))
         return None, gx, *(share.sum(0).to(x.dtype) for share in shares)

@@ -79,5 +79,7 @@ def test_matrix_and_vector_are_what_is_applied(group):
 
 
 def test_types_of_two_groups_are_refused():
-    with pytest.raises(ValueError, match="one group"):
+    with pytest.raises(TypeError, match="needs its group"):
+        EquivariantLinear("1x0", FieldType(SO2(), "1x0"))
+    with pytest.raises(ValueError, match="one structure group"):
         EquivariantLinear(FieldType(SO2(), "1x0"), FieldType(O2(), "1x0"))

@@ -163,7 +163,7 @@ def quadrature(n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_sums_converge_to_the_integral():
     """Funk-Hecke: convolving x_3 (degree one) with K(distance) multiplies it by 2 pi int K(t) cos(t) sin(t) dt.
 
-    The order is 3/2 in the long run (measured from n = 16 to 64: 1.5 to 1.8), unsteadily, since kernels end with a jump.
+    The order is 3/2 in the long run (measured from n = 16 to 64: 1.5 to 1.8), unsteadily: kernels end with a jump.
     """
     radius, group = 0.8, SO2()
     conv = GaugeConv(FieldType(group, "1x0"), FieldType(group, "1x0"), self_interaction=False, bias=False).double()

@@ -65,7 +65,11 @@ class _Carry(torch.autograd.Function):
         targets = factors.indptr.numel() - 1
         out = x.new_empty(targets, 1, x.shape[1])
         inputs = [array(x), *_geometry(factors)]
-        in_parallel(lambda a, b, _: aggregate(*inputs, a, b, array(out[a:b])), 0, targets, threads(targets))
+
+        def work(a: int, b: int, _: int) -> None:
+            aggregate(*inputs, a, b, array(out[a:b]))  # type: ignore[call-arg]
+
+        in_parallel(work, 0, targets, threads(targets))
         return out.squeeze(1)
 
     @staticmethod
@@ -79,7 +83,7 @@ class _Carry(torch.autograd.Function):
         shares = x.new_zeros(threads(targets), *x.shape)
 
         def work(a: int, b: int, thread: int) -> None:
-            aggregate_adjoint(array(given[a:b]), *geometry, a, b, array(shares[thread]))
+            aggregate_adjoint(array(given[a:b]), *geometry, a, b, array(shares[thread]))  # type: ignore[call-arg]
 
         in_parallel(work, 0, targets, threads(targets))
         return None, shares.sum(0) if len(shares) > 1 else shares[0], None
