@@ -40,7 +40,8 @@ def features(conv: GaugeConv, count: int = 60) -> torch.Tensor:
 
 
 def graph_of(pos: torch.Tensor, group, **options):
-    return PointCloud(pos).gauge_graph(group, **{"radius": {4: 0.7}.get(group.d, 0.4), "dtype": torch.float64, **options})
+    radius = 0.7 if group.d == 4 else 0.4
+    return PointCloud(pos).gauge_graph(group, **{"radius": radius, "dtype": torch.float64, **options})
 
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
