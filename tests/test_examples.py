@@ -25,6 +25,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 
 
 def test_every_example_is_tested():
+    """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "gauge_equivariance.py",
         "hyperbolic_features.py",
@@ -36,6 +37,7 @@ def test_every_example_is_tested():
         "segment_bodies.py",
         "segment_panoramas.py",
         "spherical_mnist.py",
+        "synthetic_rooms.py",
         "synthetic_weather.py",
     }
 
