@@ -14,6 +14,12 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}
 """Sums in any order; but what is not finite stays so, and stays in its row."""
 
 
+@njit(inline="always")
+def _block(blocks, b):
+    """First column, dimension, multiplicity, first field, without signs."""
+    return uint64(blocks[b, 0]), uint64(blocks[b, 1]), uint64(blocks[b, 2]), uint64(blocks[b, 3])
+
+
 @njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
 def _statistics(x, p, start, mult, size, centred, eps, s):
     """Mean and 1 / root of the mean square plus eps of a block, in the precision of `s`."""
@@ -38,12 +44,7 @@ def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):
-            start, dim, mult, field = (
-                uint64(blocks[b, 0]),
-                uint64(blocks[b, 1]),
-                uint64(blocks[b, 2]),
-                uint64(blocks[b, 3]),
-            )
+            start, dim, mult, field = _block(blocks, b)
             _statistics(x, p, start, mult, dim * mult, shifts[b] >= 0, eps, s)
             mean, root = s[0], s[1]
             for i in range(dim):
@@ -64,12 +65,7 @@ def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gwe
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):
-            start, dim, mult, field = (
-                uint64(blocks[b, 0]),
-                uint64(blocks[b, 1]),
-                uint64(blocks[b, 2]),
-                uint64(blocks[b, 3]),
-            )
+            start, dim, mult, field = _block(blocks, b)
             size, centred = dim * mult, shifts[b] >= 0
             _statistics(x, p, start, mult, size, centred, eps, s)
             mean, root = s[0], s[1]
@@ -109,8 +105,8 @@ def scale_fields(x, factor, blocks, begin, end, out):
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):
-            start, mult, field = uint64(blocks[b, 0]), uint64(blocks[b, 2]), uint64(blocks[b, 3])
-            for i in range(uint64(blocks[b, 1])):
+            start, dim, mult, field = _block(blocks, b)
+            for i in range(dim):
                 row = start + i * mult
                 for c in range(mult):
                     out[p, row + c] = x[p, row + c] * factor[p, field + c]
@@ -122,11 +118,11 @@ def gate_adjoint(grad, x, gate, blocks, first, begin, end, gx):
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):
-            start, mult, field = uint64(blocks[b, 0]), uint64(blocks[b, 2]), uint64(blocks[b, 3])
+            start, dim, mult, field = _block(blocks, b)
             inputs = uint64(first) + field
             for c in range(mult):
                 gx[p, inputs + c] = 0
-            for i in range(uint64(blocks[b, 1])):
+            for i in range(dim):
                 row = start + i * mult
                 for c in range(mult):
                     gx[p, row + c] = grad[p, row + c] * gate[p, field + c]

@@ -53,8 +53,9 @@ def evaluate_climate(
     Raises:
         RunError, TaskError, DataError: no run of this task, or unusable files.
     """
-    options: dict[str, Any] = {"weights": weights, "tta": tta, "missing": missing, "device": device}
-    predictor = ClimatePredictor(run, data, precision=precision, **options)
+    predictor = ClimatePredictor(
+        run, data, weights=weights, tta=tta, missing=missing, device=device, precision=precision
+    )
     if predictor.files.variables.label is None:
         raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
     turns: dict[str, list[Pose]] = {"upright": [None]}
@@ -83,10 +84,10 @@ def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScor
             read = [predictor.fields(k)[1] for k in range(first, min(first + size, count))]
             globes = [fields for fields in read if fields.label is not None]
             labels = [fields.label for fields in read if fields.label is not None]
-            for turn, keeper in scored if globes else ():
-                for found, label in zip(predictor.together(globes, turn), labels):
+            for turn, keeper in scored:
+                for found, label in zip(predictor.together(globes, turn) if globes else (), labels):
                     keeper.add(found, label)
-                bar.advance(len(globes))
+                bar.advance(len(read))
 
 
 def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:

@@ -47,8 +47,9 @@ def predict_climate(
     """
     out = Path(out)
     sphere = Path(sphere) if sphere is not None else out.with_name(f"{out.stem}.icosphere{out.suffix}")
-    chosen: dict[str, Any] = {"weights": weights, "tta": tta, "missing": missing, "device": device}
-    predictor = ClimatePredictor(run, paths, precision=precision, **chosen)
+    predictor = ClimatePredictor(
+        run, paths, weights=weights, tta=tta, missing=missing, device=device, precision=precision
+    )
     files = predictor.files
     if not isinstance(files, ClimateFiles):
         raise TaskError("HAPPI20 npz files have no grid to write to: predict on NetCDF files.")
