@@ -46,27 +46,6 @@ SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1))
 EQUATOR = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
 
 
-class OwnSphere(Manifold):
-    """A sphere that the library does not know to be one."""
-
-    dim, ambient_dim, sphere = 2, 3, Sphere(2)
-
-    def log(self, p, q):
-        return self.sphere.log(p, q)
-
-    def exp(self, p, v):
-        return self.sphere.exp(p, v)
-
-    def transport(self, p, q, v):
-        return self.sphere.transport(p, q, v)
-
-    def inner(self, p, u, v):
-        return (u * v).sum(-1)
-
-    def to_tangent(self, p, v):
-        return self.sphere.to_tangent(p, v)
-
-
 class WithoutExp(Manifold):
     """The sphere, knowing logarithms only."""
 
@@ -83,6 +62,16 @@ class WithoutExp(Manifold):
 
     def to_tangent(self, p, v):
         return self.sphere.to_tangent(p, v)
+
+
+class OwnSphere(WithoutExp):
+    """A sphere that the library does not know to be one."""
+
+    def log(self, p, q):
+        return self.sphere.log(p, q)
+
+    def exp(self, p, v):
+        return self.sphere.exp(p, v)
 
 
 @pytest.fixture
