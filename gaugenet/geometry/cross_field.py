@@ -39,12 +39,14 @@ class Singularity:
     """A point where crosses are not defined.
 
     Attributes:
-        face: the triangle that it lies in.
+        face: the triangle that it lies in: crosses are given at vertices, so none is singular itself.
+        vertices: the corners of the triangle.
         index: turns of the crosses around it, a multiple of 1 / n.
         pos: centre of the triangle.
     """
 
     face: int
+    vertices: tuple[int, int, int]
     index: Fraction
     pos: tuple[float, float, float]
 
@@ -118,12 +120,18 @@ class CrossField:
     @cached_property
     def singularities(self) -> list[Singularity]:
         """The singular points, by face."""
-        faces = np.flatnonzero(self.index)
-        centers = self.mesh.vertices[self.mesh.faces[faces]].mean(axis=1)
+        found = np.flatnonzero(self.index)
+        corners = self.mesh.faces[found]
+        centers = self.mesh.vertices[corners].mean(axis=1)
         return [
-            Singularity(int(f), Fraction(int(self.index[f]), self.n), tuple(x.tolist()))
-            for f, x in zip(faces, centers, strict=True)
+            Singularity(int(f), tuple(v.tolist()), Fraction(int(self.index[f]), self.n), tuple(x.tolist()))
+            for f, v, x in zip(found, corners, centers, strict=True)
         ]
+
+    @property
+    def singular_vertices(self) -> Int[ndarray, "vertices"]:
+        """The corners of the faces with singular points, sorted: around them crosses turn fast and say little."""
+        return np.unique([v for s in self.singularities for v in s.vertices]).astype(np.int64)
 
     def gauge_graph(
         self,
