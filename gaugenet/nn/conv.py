@@ -17,7 +17,7 @@ from gaugenet.kernels import kernel_space
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines
 from gaugenet.nn.channel_groups import GroupedLinear, by_group, part_of
-from gaugenet.nn.engines.sampled import Sampled, SampledKernels
+from gaugenet.nn.engines.sampled import Sampled, SampledKernels, sampled
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 
 
@@ -74,7 +74,7 @@ class GaugeConv(nn.Module):
         elif self_interaction:
             self.self_interaction = GroupedLinear(in_part, out_part, groups, **factory)
         self.bias = InvariantBias(out_type, **factory) if bias else None
-        self._kept = SampledKernels()
+        self.kept = SampledKernels()
         self.reset_parameters()
 
     @property
@@ -122,10 +122,10 @@ class GaugeConv(nn.Module):
 
         Differentiable; in evaluation mode without gradients it is computed once, and again when a parameter changes.
         """
-        return self._kept.get(self, stencil)
+        return self.kept.get(self, stencil, lambda: sampled(self, stencil))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": SampledKernels()}
+        return {**self.__dict__, "kept": SampledKernels()}
 
     def extra_repr(self) -> str:
         return (

@@ -13,6 +13,7 @@ from gaugenet.geometry import Icosphere, icosahedral_rotations
 from gaugenet.geometry.icosahedron import HexagonalStencil
 from gaugenet.groups import SO2, Cyclic, Dihedral, FieldType
 from gaugenet.nn import ChartBatchNorm, FieldBatchNorm, GaugeConv, Pool, Unpool
+from gaugenet.nn.engines import charts
 from gaugenet.nn.engines._chart_transfer import project_corners
 from tests.tolerances import TOL, relative
 
@@ -40,8 +41,7 @@ def field(field_type: FieldType, sphere: Icosphere, *, seed: int = 0) -> torch.T
     """Random, invariant at the corners, `(V, C)`."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(sphere.num_vertices, field_type.size, generator=generator, dtype=torch.float64)
-    charts = project_corners(sphere.to_charts(x.T[None]), field_type, sphere)
-    return sphere.from_charts(charts)[0].T
+    return sphere.from_charts(project_corners(sphere.to_charts(x.T[None]), field_type, sphere))[0].T
 
 
 # --- agreement with the general engine ----------------------------------------------------------------------------
@@ -78,6 +78,21 @@ def test_gradcheck():
     sphere, conv = Icosphere(1), layer(C6, "1x0 + 1x1", "1xregular")
     x = torch.randn(1, conv.in_type.size, *sphere.chart_shape, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: conv(x, sphere), x, fast_mode=True)
+
+
+@pytest.mark.parametrize(("in_type", "out_type"), [("2x0 + 1x1", "1xregular + 1x3"), ("1x1", "1x0")])
+@pytest.mark.parametrize("rings", [1, 2])
+def test_sides_from_the_basis_are_those_of_the_kernel(in_type, out_type, rings, monkeypatch):
+    """Compilers get the latter; there are no kernels of one ring between some pairs of blocks."""
+    sphere, conv = Icosphere(2, neighborhood=rings), layer(C6, in_type, out_type)
+    found = []
+    for way in (charts.all_at_once, lambda *_: None):
+        monkeypatch.setattr(charts, "all_at_once", way)
+        conv.zero_grad()
+        out = conv(field(conv.in_type, sphere), sphere)
+        out.square().sum().backward()
+        found.append([out, *(p.grad for p in conv.parameters() if p.numel())])
+    assert all(relative(a, b) < EXACT for a, b in zip(*found, strict=True))
 
 
 def test_the_sides_are_not_for_nothing():
@@ -169,7 +184,8 @@ def test_rotations_without_turning_the_fibres_are_no_symmetry():
     assert sum(e > 0.1 for e in errors) == 55, "control: all but the five about the poles, which turn no frame"
 
 
-def test_a_kernel_that_is_not_steerable_is_not_equivariant():
+def test_a_kernel_that_is_not_steerable_is_not_equivariant(monkeypatch):
+    monkeypatch.setattr(charts, "all_at_once", lambda *_: None)
     sphere, conv = Icosphere(2), layer(C6, "2xregular", "2xregular")
     x, r = field(conv.in_type, sphere), icosahedral_rotations(sphere)[17]
     kernel, bias = conv.sampled(HexagonalStencil())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,11 @@ from torch import Tensor
 
 from gaugenet.geometry._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosahedron import HexagonalStencil, Icosphere
-from gaugenet.groups import Cyclic, FieldType, StructureGroup
+from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
 from gaugenet.nn.engines._chart_conv import chart_conv
-from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, SideEdges, side_edges
+from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
+from gaugenet.nn.engines.graph import widened
+from gaugenet.nn.engines.sampled import all_at_once
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
@@ -25,10 +29,8 @@ def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Fl
     """The whole layer, K_self and bias included; features in vertex order or in the chart layout."""
     if layer.groups > 1:
         raise ValueError(f"An icosphere takes no channel groups, got groups={layer.groups}: use its `gauge_graph`.")
-    kernel, bias = layer.sampled(HexagonalStencil(sphere.neighborhood))
     edges = _edges(sphere.level, sphere.neighborhood, sphere.stride, x.device)
-    with torch.autocast(x.device.type, enabled=False):
-        sides = side_matrices(kernel, layer.in_type, layer.out_type, edges)
+    kernel, sides, bias = sampled_with_sides(layer, HexagonalStencil(sphere.neighborhood), edges.runs)
     dtype = _dtype_of_products(x)
     tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, sphere), kernel, bias, sides))
     charts = chart_conv(*tensors, edges.many, edges.few, edges.counts, sphere.stride)
@@ -83,8 +85,44 @@ def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdg
         return side_edges(level, rings, stride, device)
 
 
+def sampled_with_sides(
+    layer: GaugeConv, stencil: HexagonalStencil, runs: tuple[Run, ...]
+) -> tuple[Float[Tensor, "out in window window"], Float[Tensor, "groups out in"], Float[Tensor, "out"] | None]:
+    """Kernel, matrices of the groups of edges, bias."""
+
+    def make() -> tuple[Tensor, Tensor, Tensor | None]:
+        reading = WithSides(layer.in_type.group, runs)
+        found = all_at_once(layer, stencil, widened(layer.weight).dtype, reading)
+        if found is None:
+            kernel, bias = layer.sampled(stencil)
+            with torch.autocast(kernel.device.type, enabled=False):
+                return kernel, side_matrices(kernel, layer.in_type, layer.out_type, runs), bias
+        kernel, sides = found[0].split([math.prod(stencil.window), sum(len(chosen) for *_, chosen in runs)], 2)
+        kernel = kernel.unflatten(2, stencil.window).contiguous()
+        return kernel, sides.permute(2, 0, 1), found[1]
+
+    return layer.kept.get(layer, (stencil, runs), make)
+
+
+@dataclass(frozen=True)
+class WithSides:
+    """The values of basis kernels at the cells of a hexagonal window, then the matrices of the groups of edges."""
+
+    group: StructureGroup
+    runs: tuple[Run, ...]
+
+    def __call__(
+        self, values: Float[Tensor, "elements cells out in"], source: Block, target: Block
+    ) -> Float[Tensor, "elements cells_groups out in"]:
+        in_type, out_type = (FieldType(self.group, [(b.representation, 1)]) for b in (source, target))
+        window = (math.isqrt(values.shape[1]),) * 2
+        kernels = values.permute(0, 2, 3, 1).unflatten(3, window)
+        sides = [side_matrices(kernel, in_type, out_type, self.runs) for kernel in kernels]
+        return torch.cat([values, torch.stack(sides)], 1)
+
+
 def side_matrices(
-    kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, edges: SideEdges
+    kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, runs: tuple[Run, ...]
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
     rings = kernel.shape[-1] // 2
@@ -92,7 +130,7 @@ def side_matrices(
     taps = kernel[:, :, places[:, 0], places[:, 1]].permute(2, 0, 1)
     factors = FACTORS | {CORNER: CORNER_SHARE[rings]}
     parts = []
-    for left, right, chosen in edges.runs:
+    for left, right, chosen in runs:
         matrices = taps[list(chosen)]
         if right != 0:
             matrices = _turned(matrices, in_type, right)

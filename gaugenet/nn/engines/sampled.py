@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.stencil import Stencil
 from gaugenet.nn.engines.graph import widened
-from gaugenet.nn.engines.sampling import sample, sample_at_once, table_size
+from gaugenet.nn.engines.sampling import Reading, sample, sample_at_once, table_size
 
 if TYPE_CHECKING:
     from gaugenet.nn.conv import GaugeConv
@@ -28,7 +29,7 @@ class _Entry:
 
     parameters: list[Tensor]
     stamps: list[tuple]
-    value: Sampled
+    value: Any
 
     def is_fresh(self, parameters: list[Tensor]) -> bool:
         """Whether the parameters are what they were.
@@ -43,24 +44,25 @@ class _Entry:
 
 
 class SampledKernels:
-    """The sampled kernels of one layer by stencil: kept while nothing asks for their gradients."""
+    """What was sampled of one layer, by stencil: kept while nothing asks for its gradients."""
 
     def __init__(self) -> None:
-        self._entries: dict[Stencil, _Entry] = {}
+        self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, layer: GaugeConv, stencil: Stencil) -> Sampled:
+    def get(self, layer: GaugeConv, key: Hashable, make: Callable[[], Any]) -> Any:
+        """`make()`, or what it was the last time for these parameters."""
         parameters: list[Tensor] = list(layer.parameters())
         if torch.compiler.is_compiling():
-            return _sampled(layer, stencil)
+            return make()
         if not _may_keep(layer, parameters):
             self._entries.clear()
-            return _sampled(layer, stencil)
-        entry = self._entries.get(stencil)
+            return make()
+        entry = self._entries.get(key)
         if entry is None or not entry.is_fresh(parameters):
             with torch.inference_mode(False), torch.no_grad():
-                value = _sampled(layer, stencil)
+                value = make()
                 copies = [p.detach().clone() if p.device.type == "cpu" else p.detach() for p in parameters]
-            self._entries[stencil] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
+            self._entries[key] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
         return entry.value
 
 
@@ -77,7 +79,7 @@ def _stamp(p: Tensor) -> tuple:
     return p.data_ptr(), p._version, p.dtype, p.device
 
 
-def _sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
+def sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
     """Kernel with K_self in the middle, and bias, in the precision of the layer."""
     with torch.autocast(layer.weight.device.type, enabled=False):
         weights = widened(layer.group_weights)
@@ -93,15 +95,22 @@ def trained_in_low_precision(layer: GaugeConv, stencil: Stencil) -> Sampled | No
 
     `None` where that is not the case, or not the faster way.
     """
-    device, middle = layer.weight.device.type, layer.self_interaction
+    device = layer.weight.device.type
     if not (torch.is_autocast_enabled(device) and torch.is_grad_enabled() and layer.weight.requires_grad):
         return None
+    found = all_at_once(layer, stencil, torch.get_autocast_dtype(device))
+    return None if found is None else (found[0].unflatten(-1, stencil.window), found[1])
+
+
+def all_at_once(
+    layer: GaugeConv, stencil: Stencil, dtype: torch.dtype, reading: Reading | None = None
+) -> tuple[Float[Tensor, "out in cells"], Float[Tensor, "out"] | None] | None:
+    """Kernel with K_self (or a `reading` of it, see `sample_at_once`) and bias; `None` where it is not for this way."""
     if not layer.weight.numel() or layer.groups > 1 or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return None
     if table_size(layer.kernels, stencil) > LARGEST_TABLE:
         return None
-    dtype = torch.get_autocast_dtype(device)
-    with torch.autocast(device, enabled=False):
-        kernel = sample_at_once(layer.kernels, layer.weight, stencil, middle, dtype)  # type: ignore[arg-type]
-        bias = None if layer.bias is None else layer.bias.vector()
-    return kernel.transpose(1, 2).unflatten(-1, stencil.window), bias
+    with torch.autocast(layer.weight.device.type, enabled=False):
+        middle = layer.self_interaction
+        kernel = sample_at_once(layer.kernels, layer.weight, stencil, middle, dtype, reading)  # type: ignore[arg-type]
+        return kernel.transpose(1, 2), None if layer.bias is None else layer.bias.vector()

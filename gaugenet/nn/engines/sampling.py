@@ -39,22 +39,29 @@ def sample(space: KernelSpace, weight: Float[Tensor, "weights"], stencil: Stenci
     return torch.cat(rows)
 
 
+Reading = Callable[[Float[Tensor, "elements cells out in"], Block, Block], Float[Tensor, "elements read out in"]]
+"""Linear in the values of kernels between two blocks, source and target, at the cells of a stencil. Hashable."""
+
+
 def sample_at_once(
     space: KernelSpace,
     weight: Float[Tensor, "weights"],
     stencil: Stencil,
     middle: EquivariantLinear | None,
     dtype: torch.dtype,
+    reading: Reading | None = None,
 ) -> Float[Tensor, "out cells in"]:
-    """`sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks, in low precision.
+    """`sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks.
 
-    Many more multiply-adds than `sample`, but all in the matrix units that make low precision fast, and the result is
-    as convolutions like it: the channels of the input lie together in memory.
+    Many more multiply-adds than `sample`, but few operations, in the matrix units that make low precision fast, and the
+    result is as convolutions like it: the channels of the input lie together in memory. A `reading` takes the place of
+    the values at the cells at no cost.
     """
     rows = []
     for target in space.out_type.blocks:
         parts = [
-            _dense_block(space, (source, target), weight, stencil, middle, dtype) for source in space.in_type.blocks
+            _dense_block(space, (source, target), weight, stencil, middle, dtype, reading)
+            for source in space.in_type.blocks
         ]
         rows.append(torch.cat(parts, 2) if len(parts) > 1 else parts[0])
     return torch.cat(rows) if len(rows) > 1 else rows[0]
@@ -76,24 +83,27 @@ def _dense_block(
     stencil: Stencil,
     middle: EquivariantLinear | None,
     dtype: torch.dtype,
+    reading: Reading | None,
 ) -> Float[Tensor, "block_out cells block_in"]:
     source, target = blocks
     pairs = [p for p in space.pairs if p.target is target and p.source is source]
     central = None if middle is None else middle.elements(source, target)
     weights = [p.weight(weight).flatten(0, 1) for p in pairs] + ([] if central is None else [central[1]])
-    if not weights:
-        return weight.new_zeros(target.size, math.prod(stencil.window), source.size, dtype=dtype)
+    weights = weights or [weight.new_zeros(1, target.multiplicity, source.multiplicity)]
 
     def make() -> Tensor:
+        cells, sizes = math.prod(stencil.window), (target.representation.dim, source.representation.dim)
         tables = [_basis(space, p, stencil) for p in pairs]
         if central is not None:
-            at_centre = torch.zeros(math.prod(stencil.window), dtype=torch.float64)
+            at_centre = torch.zeros(cells, dtype=torch.float64)
             at_centre[stencil.centre] = 1
             tables.append(torch.einsum("boi,s->bsoi", central[0], at_centre))
-        return torch.cat(tables).flatten(1).T.contiguous()
+        values = torch.cat(tables or [torch.zeros(1, cells, *sizes, dtype=torch.float64)])
+        return (values if reading is None else reading(values, source, target)).flatten(1).T.contiguous()
 
     parts = tuple((p.basis, p.rings) for p in pairs)
-    key = ("at once", space.radial, source.representation, target.representation, parts, central is None, stencil)
+    kind = (space.radial, source.representation, target.representation, parts, central is None)
+    key = ("at once", *kind, stencil, reading)
     table = _kept(key, make, weight.new_empty(0, dtype=dtype))
     values = table @ torch.cat(weights).flatten(1).to(dtype)
     values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
