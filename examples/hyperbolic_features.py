@@ -1,6 +1,6 @@
 """Hyperbolic features on a sphere: classes that form a tree, beside flat features of equal size.
 
-    python examples/hyperbolic_features.py [--seeds 3] [--epochs 12]
+    python examples/hyperbolic_features.py [--seeds 3] [--epochs 60]
 
 A class is a leaf of a ternary tree of depth three. Every edge has a pattern of bumps on the sphere, weaker from level
 to level; a sample is the sum of the patterns on the way to its leaf, at a random rotation, with noise. Both networks
@@ -87,7 +87,7 @@ def run(network: nn.Module, graph: GaugeGraph, epochs: int, count: int, seed: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("seeds", 3), ("epochs", 12), ("samples", 1080)):
+    for name, default in (("seeds", 3), ("epochs", 60), ("samples", 1080)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     graph = Sphere(2).gauge_graph(PLACES, GROUP, radius=0.8)
