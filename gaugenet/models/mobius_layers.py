@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from gaugenet.groups import Block, FieldType, Reflection, Representation
 from gaugenet.nn.linear import InvariantBias
@@ -119,43 +122,116 @@ class StripConv(TableModule):
         return f"{self.in_type} -> {self.out_type}, kernel_size={self.kernel_size}"
 
 
+NEAR_ZERO = 0.05
+
+
 class StripNonlinearity(nn.Module):
-    r"""ELU on components that are permuted; x / |x| ELU(|x| + b) on signs, with a learned b.
+    r"""ELU on components that are permuted; x / (|x| + 0.05) ELU(|x| + b) on signs, with a learned b.
+
+    The published x / |x| jumps at zero, where a mirror image of a symmetric digit is: there rounding decided on the
+    sign of ELU(b), and trained networks changed their logits by a fifth under shifts.
 
     Shapes:
         x: `(B, field_type.size, H, W)` -> the same.
 
-    Equivariance: exact.
+    Equivariance: exact; continuous.
     """
+
+    signs: Int[Tensor, "signs"]
 
     def __init__(self, field_type: FieldType) -> None:
         super().__init__()
         _check_group(field_type)
         self.in_type = self.out_type = field_type
-        signs = sum(b.multiplicity for b in field_type.blocks if not b.representation.permutation)
-        self.bias = nn.Parameter(torch.zeros(signs)) if signs else None
+        signs = [range(b.start, b.stop) for b in field_type.blocks if not b.representation.permutation]
+        self.register_buffer("signs", torch.tensor([k for r in signs for k in r], dtype=torch.long), persistent=False)
+        self.bias = nn.Parameter(torch.zeros(len(self.signs))) if signs else None
 
     def forward(self, x: Float[Tensor, "batch size across along"]) -> Tensor:
         self.in_type.check(x)
-        parts, start = [], 0
-        for b in self.in_type.blocks:
-            part = x[:, b.slice]
-            if b.representation.permutation or self.bias is None:
-                parts.append(F.elu(part))
-                continue
-            shift = self.bias[start : start + b.multiplicity, None, None].to(x.dtype)
-            parts.append(part.sign() * F.elu(part.abs() + shift))
-            start += b.multiplicity
-        return torch.cat(parts, 1)
+        if self.bias is None:
+            return F.elu(x)
+        rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows are what vectorizes
+        shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
+        bent = _Bent.apply(rows, shift.repeat(x.shape[-1]))
+        if len(self.signs) < x.shape[1]:
+            is_sign = torch.zeros_like(shift, dtype=torch.bool).index_fill(0, self.signs, True)
+            bent = torch.where(is_sign.repeat(x.shape[-1]), bent, F.elu(rows))
+        return bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2)
+
+
+AT_ONCE = 2**18
+"""Numbers that `_Bent` works on at a time: what it writes in between stays in the cache."""
+
+
+class _Bent(torch.autograd.Function):
+    """s ELU(|x| + b), s = x / (|x| + NEAR_ZERO), in a few passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, shift: Tensor) -> Tensor:
+        ctx.save_for_backward(x, shift)
+        out = torch.empty_like(x)
+        for here, there in _in_parts(x, out):
+            sign, bent = _Bent.factors(here, shift)
+            torch.mul(sign, bent, out=there)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, shift = ctx.saved_tensors
+        of_x, of_shift = torch.empty_like(x), torch.zeros_like(shift, dtype=torch.promote_types(x.dtype, torch.float32))
+        for here, given, there in _in_parts(x, grad, of_x):
+            sign, bent = _Bent.factors(here, shift)
+            slope, size = bent.clamp(max=0).add_(1), sign.abs()
+            of_shift += (given * sign).mul_(slope).sum((0, 1), dtype=of_shift.dtype)
+            of_sign = (1 - size).square_().mul_(bent).mul_(1 / NEAR_ZERO)
+            torch.mul(of_sign.addcmul_(size, slope), given, out=there)
+        return of_x, of_shift.to(shift.dtype)
+
+    @staticmethod
+    def factors(x: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        length = x.abs()
+        bent = F.elu(length + shift)
+        return x / length.add_(NEAR_ZERO), bent
+
+
+def _in_parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    some = max(1, AT_ONCE // max(1, rows[0][0].numel())) if len(rows[0]) else 1
+    return zip(*(t.split(some) for t in rows), strict=True)
+
+
+class _Extremes(torch.autograd.Function):
+    """max(a, b, 0) + min(a, b, 0) of pairs along a dimension of size two: a + b, or the larger one of equal signs."""
+
+    @staticmethod
+    def forward(ctx: Any, pairs: Tensor, dim: int) -> Tensor:
+        a, b = pairs.unbind(dim)
+        ctx.save_for_backward(pairs)
+        ctx.dim = dim
+        return torch.maximum(a, b).relu_() + torch.minimum(a, b).clamp_(max=0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        a, b = ctx.saved_tensors[0].unbind(ctx.dim)
+        alike, less = a * b > 0, a.abs() < b.abs()
+        out = torch.empty_like(ctx.saved_tensors[0])
+        for part, hidden in zip(out.unbind(ctx.dim), (alike & less, alike & ~less), strict=True):
+            part.copy_(grad).masked_fill_(hidden, 0)
+        return out, None
 
 
 class StripPool(nn.Module):
-    r"""The largest entry of 2 x 2 pixels; of signs, the entry of largest absolute value.
+    r"""The largest entry of 2 x 2 pixels; of signs, the largest positive entry plus the least negative one.
+
+    The latter of two rows, then of two columns. Published is the entry of largest absolute value, which jumps where two
+    are opposite: as in the middle of a digit that is its own mirror image, where rounding would decide.
 
     Halving the strip's length cannot commute with a shift by one pixel if the even columns are always kept. So
     `phase="largest"` keeps the even or the odd columns, whichever carry the larger norm, sample by sample
     (:cite:`chaman2021truly`): a shift by one pixel changes the choice along with the columns, and the kept values move
-    with the signal. `phase="even"` is the published pooling, equivariant under shifts by multiples of two only.
+    with the signal. `phase="even"` is as published, equivariant under shifts by multiples of two only.
 
     Shapes:
         x: `(B, size, H, W)`, H and W even -> `(B, size, H / 2, W / 2)`.
@@ -184,12 +260,12 @@ class StripPool(nn.Module):
     def _largest(self, x: Tensor, window: tuple[int, int]) -> Tensor:
         parts = []
         for b in self.in_type.blocks:
-            high = F.max_pool2d(x[:, b.slice], window)
+            part = x[:, b.slice]
             if b.representation.permutation:
-                parts.append(high)
+                parts.append(F.max_pool2d(part, window))
                 continue
-            low = F.max_pool2d(-x[:, b.slice], window)
-            parts.append(torch.where(high >= low, high, -low))
+            axis = -2 if window[0] == 2 else -1
+            parts.append(_Extremes.apply(part.unflatten(axis, (-1, 2)), axis))
         return torch.cat(parts, 1)
 
     def extra_repr(self) -> str:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gaugenet.geometry.quotient import MobiusStrip
 from gaugenet.groups import SO2, FieldType, Reflection
-from gaugenet.models import MobiusCNN, OrdinaryStripCNN
+from gaugenet.models import MobiusCNN, OrdinaryStripCNN, mobius_layers
 from gaugenet.models.mobius_cnn import FIELDS, mobius_type
 from gaugenet.models.mobius_layers import (
     StripConv,
@@ -149,6 +149,33 @@ def test_networks_are_invariant_under_all_shifts(fields):
             assert relative(network(shift_strip(x, shift, SCALARS)), expected) < EXACT
 
 
+def test_rounding_decides_nothing_where_symmetry_makes_signs_vanish(monkeypatch):
+    """In the middle of a symmetric image signs are zero but for rounding, and their biases are not."""
+    signs = FieldType(Reflection(), "8x0-")
+    conv, act = random_conv(SCALARS, signs).float(), StripNonlinearity(signs)
+    torch.nn.init.uniform_(act.bias, 0.2, 0.6)
+    x = torch.rand(4, 1, 7, 16)
+    x = x + x.flip(-2)
+
+    def error() -> float:
+        with torch.no_grad():
+            return relative(act(conv(shift_strip(x, 16, SCALARS))), shift_strip(act(conv(x)), 16, signs))
+
+    assert error() < TOL[torch.float32]
+    monkeypatch.setattr(mobius_layers, "NEAR_ZERO", 1e-30)  # the published function
+    assert error() > 0.1
+
+
+def test_pooling_of_opposite_signs_is_continuous():
+    signs = FieldType(Reflection(), "8x0-")
+    x = torch.randn(4, 8, 14, 16, dtype=torch.float64)
+    x = x - x.flip(-2)  # opposite in the two rows of the middle
+    pooled = StripPool(signs)(x)
+    assert relative(StripPool(signs)(x + 1e-9 * torch.randn_like(x)), pooled) < 1e-7
+    assert float(pooled[..., 3, :].abs().max()) < 1e-12
+    assert float(pooled.abs().mean()) > 0.1
+
+
 def test_controls_published_pooling_and_ordinary_networks_are_not():
     x = torch.rand(1, 1, 28, 28)
     with torch.no_grad():
@@ -185,6 +212,15 @@ def test_pooling_ahead_of_the_nonlinearity_is_the_published_order():
     assert layers.index(StripPool) == 4
     layers = [type(layer) for layer in MobiusCNN("regular").features]
     assert layers.index(StripPool) == 3
+
+
+def test_gradcheck_of_signs():
+    act, pool = StripNonlinearity(mobius_type("mixed", 1)).double(), StripPool(mobius_type("mixed", 1), phase="even")
+    torch.nn.init.uniform_(act.bias, -0.5, 0.5)
+    x = field(act.in_type, 2, 4).requires_grad_()
+    for function in (act, pool):
+        assert torch.autograd.gradcheck(function, x)
+    assert torch.autograd.gradcheck(lambda b: torch.func.functional_call(act, {"bias": b}, x), act.bias)
 
 
 def test_gradients_reach_every_weight():
