@@ -210,7 +210,9 @@ def _finish(axis: Axes, title: str) -> None:
     axis.tick_params(colors=_WEAK, length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    axis.legend(frameon=False, labelcolor=_INK)
+    many = len(axis.lines) > 6
+    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if many else {}
+    axis.legend(frameon=False, labelcolor=_INK, **beside)
 
 
 def _checked_matrix(matrix: Any) -> Float[ndarray, "classes classes"]:
