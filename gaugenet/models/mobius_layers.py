@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from gaugenet.groups import Block, FieldType, Reflection, Representation
+from gaugenet.nn._eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
 
@@ -128,8 +128,9 @@ NEAR_ZERO = 0.05
 class StripNonlinearity(nn.Module):
     r"""ELU on components that are permuted; x / (|x| + 0.05) ELU(|x| + b) on signs, with a learned b.
 
-    The published x / |x| jumps at zero, where a mirror image of a symmetric digit is: there rounding decided on the
-    sign of ELU(b), and trained networks changed their logits by a fifth under shifts.
+    The published x / |x| jumps at zero: where a sign vanishes but for rounding, as in the middle of an image that is
+    its own mirror image, rounding decided on the sign of ELU(b), and a trained network changed its logits by a fifth
+    under shifts.
 
     Shapes:
         x: `(B, field_type.size, H, W)` -> the same.
@@ -177,9 +178,10 @@ class _Bent(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, shift = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return tuple(plain_gradients(lambda x, shift: torch.mul(*_Bent.factors(x, shift)), [x, shift], grad))
         of_x, of_shift = torch.empty_like(x), torch.zeros_like(shift, dtype=torch.promote_types(x.dtype, torch.float32))
         for here, given, there in _in_parts(x, grad, of_x):
             sign, bent = _Bent.factors(here, shift)
@@ -206,17 +208,23 @@ class _Extremes(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, pairs: Tensor, dim: int) -> Tensor:
-        a, b = pairs.unbind(dim)
         ctx.save_for_backward(pairs)
         ctx.dim = dim
+        return _Extremes.plain(pairs, dim)
+
+    @staticmethod
+    def plain(pairs: Tensor, dim: int) -> Tensor:
+        a, b = pairs.unbind(dim)
         return torch.maximum(a, b).relu_() + torch.minimum(a, b).clamp_(max=0)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        a, b = ctx.saved_tensors[0].unbind(ctx.dim)
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
+        (pairs,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return plain_gradients(lambda pairs: _Extremes.plain(pairs, ctx.dim), [pairs], grad)[0], None
+        a, b = pairs.unbind(ctx.dim)
         alike, less = a * b > 0, a.abs() < b.abs()
-        out = torch.empty_like(ctx.saved_tensors[0])
+        out = torch.empty_like(pairs)
         for part, hidden in zip(out.unbind(ctx.dim), (alike & less, alike & ~less), strict=True):
             part.copy_(grad).masked_fill_(hidden, 0)
         return out, None

@@ -220,6 +220,7 @@ def test_gradcheck_of_signs():
     x = field(act.in_type, 2, 4).requires_grad_()
     for function in (act, pool):
         assert torch.autograd.gradcheck(function, x)
+        assert torch.autograd.gradgradcheck(function, x)
     assert torch.autograd.gradcheck(lambda b: torch.func.functional_call(act, {"bias": b}, x), act.bias)
 
 
