@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=3 / 16, help="1 is the published width")
     parser.add_argument("--published", action="store_true", help="pool where the published network does")
     parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--lr", type=float, help="default: 0.015 at the published width, 0.003 for ordinary networks")
     parser.add_argument(
         "--digits", type=int, nargs=3, default=(12_000, 50_000, 2_000), metavar=("TRAIN", "TEST", "VAL")
     )
@@ -67,6 +69,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(chosen.threads)
     options = ImageOptions(epochs=chosen.epochs, precision=chosen.precision, device=chosen.device, seed=chosen.seed)
+    steerable = 0.015 / chosen.width**0.5  # weights of kernels are larger than those of nn.Conv2d, more so when narrow
     known = networks(chosen.width, published=chosen.published)
     if unknown := set(chosen.networks) - set(known):
         parser.error(f"unknown networks {sorted(unknown)}: choose from {', '.join(known)}")
@@ -76,7 +79,8 @@ def main() -> None:
         data = rotated_mnist(chosen.data, train=train, test=test, val=val, seed=chosen.seed, cache=chosen.out)
         for name in chosen.networks:
             torch.manual_seed(chosen.seed)
-            results[name] = train_and_test(known[name](), data, chosen.out / name, options)
+            rate = chosen.lr or (3e-3 if name.startswith("CNN") else steerable)
+            results[name] = train_and_test(known[name](), data, chosen.out / name, replace(options, lr=rate))
             print(f"{name}: {results[name]['test_error']:.2%} of {test} test digits wrong")
     except (DataError, TaskError) as error:
         parser.error(str(error))
