@@ -1,6 +1,6 @@
 """Rotated MNIST: steerable networks beside ordinary ones of the same number of parameters, and of channels.
 
-    python examples/rotated_mnist.py --data DIR                      all networks, narrow: an hour on one CPU core
+    python examples/rotated_mnist.py --data DIR                      all networks, narrow
     python examples/rotated_mnist.py --data DIR --networks C16 CNN   two of them
     python examples/rotated_mnist.py --data DIR --width 1 --published --device cuda      the network of the paper
 
@@ -49,6 +49,11 @@ def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Modu
     return base | {f"{name}+aug": lambda m=make: Augmented(m(), SO2(), inputs=turned) for name, make in base.items()}
 
 
+def learning_rate(name: str, width: float) -> float:
+    """Weights of steerable kernels are larger than those of `nn.Conv2d`, more so in narrow networks."""
+    return 3e-3 if name.startswith("CNN") else 0.015 / width**0.5
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
@@ -56,7 +61,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=3 / 16, help="1 is the published width")
     parser.add_argument("--published", action="store_true", help="pool where the published network does")
     parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--lr", type=float, help="default: 0.015 at the published width, 0.003 for ordinary networks")
+    parser.add_argument("--lr", type=float, help="default: 0.015 / sqrt(width), 0.003 for ordinary networks")
     parser.add_argument(
         "--digits", type=int, nargs=3, default=(12_000, 50_000, 2_000), metavar=("TRAIN", "TEST", "VAL")
     )
@@ -69,7 +74,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(chosen.threads)
     options = ImageOptions(epochs=chosen.epochs, precision=chosen.precision, device=chosen.device, seed=chosen.seed)
-    steerable = 0.015 / chosen.width**0.5  # weights of kernels are larger than those of nn.Conv2d, more so when narrow
+    if chosen.width <= 0 or (chosen.lr is not None and chosen.lr <= 0):
+        parser.error(f"expected positive --width and --lr, got {chosen.width} and {chosen.lr}")
     known = networks(chosen.width, published=chosen.published)
     if unknown := set(chosen.networks) - set(known):
         parser.error(f"unknown networks {sorted(unknown)}: choose from {', '.join(known)}")
@@ -79,8 +85,8 @@ def main() -> None:
         data = rotated_mnist(chosen.data, train=train, test=test, val=val, seed=chosen.seed, cache=chosen.out)
         for name in chosen.networks:
             torch.manual_seed(chosen.seed)
-            rate = chosen.lr or (3e-3 if name.startswith("CNN") else steerable)
-            results[name] = train_and_test(known[name](), data, chosen.out / name, replace(options, lr=rate))
+            rated = replace(options, lr=chosen.lr or learning_rate(name, chosen.width))
+            results[name] = train_and_test(known[name](), data, chosen.out / name, rated)
             print(f"{name}: {results[name]['test_error']:.2%} of {test} test digits wrong")
     except (DataError, TaskError) as error:
         parser.error(str(error))
