@@ -23,21 +23,21 @@ from lightning.pytorch import Trainer, seed_everything
 from scipy.spatial.transform import Rotation
 from torch import nn
 
-from gaugenet.data.latlon import LatLonGrid
+from gaugenet.data.climate.latlon import LatLonGrid
+from gaugenet.data.climate.regrid import bilinear_stencil, with_poles
+from gaugenet.data.climate.sampling import Stencil
 from gaugenet.data.normalization import Normalization
-from gaugenet.data.places import Stencil
-from gaugenet.data.regrid import bilinear_stencil, with_poles
-from gaugenet.geometry.icosahedral_rotations import NUM_ROTATIONS, icosahedral_rotation
-from gaugenet.geometry.icosahedron import icosphere
-from gaugenet.tasks.averaging import WeightAverage
-from gaugenet.tasks.climate import open_split, places_of
-from gaugenet.tasks.climate_inputs import GlobeInputs
-from gaugenet.tasks.climate_losses import class_weights
-from gaugenet.tasks.climate_options import ClimateData, ClimateLoss
-from gaugenet.tasks.climate_samples import GlobeDataModule, Globes, class_shares
-from gaugenet.tasks.climate_scores import ClimateScores
-from gaugenet.tasks.climate_task import ClimateTask
-from gaugenet.tasks.options import OptimOptions
+from gaugenet.geometry.icosphere.icosphere import icosphere
+from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.tasks.climate.inputs import GlobeInputs
+from gaugenet.tasks.climate.losses import class_weights
+from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
+from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
+from gaugenet.tasks.climate.scores import ClimateScores
+from gaugenet.tasks.climate.task import ClimateTask
+from gaugenet.tasks.climate.train import open_split, places_of
+from gaugenet.tasks.training.averaging import WeightAverage
+from gaugenet.tasks.training.options import OptimOptions
 
 
 class Block(nn.Module):

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from gaugenet.geometry import Icosphere
-from gaugenet.geometry._charts import vertex_index
+from gaugenet.geometry.icosphere._charts import vertex_index
 from gaugenet.groups import Cyclic, FieldType
 from gaugenet.models import IcosahedralUNet
 from gaugenet.nn import GaugeConv

@@ -2,7 +2,7 @@
 
     python benchmarks/log_map.py [--sizes 2500 40000 160000] [--neighbors 32] [--points 10] [--no-peer]
 
-Errors are against the geodesic equation of the smooth surfaces (`tests/geometry/surfaces.py`), at `--points`
+Errors are against the geodesic equation of the smooth surfaces (`tests/geometry/mesh/surfaces.py`), at `--points`
 random vertices, the same for both. potpourri3d solves for one source at a time: its time for all vertices is the
 time per source times their number, plus the factorisation.
 """
@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gaugenet.geometry import GaugeGraph, TriangleMesh
 from gaugenet.groups import SO2
-from tests.geometry.comparison import compare, degrees_between, rms, true_frames
-from tests.geometry.surfaces import ImplicitSurface, Saddle, Sphere, Torus, saddle, sphere, torus
+from tests.geometry.mesh.comparison import compare, degrees_between, rms, true_frames
+from tests.geometry.mesh.surfaces import ImplicitSurface, Saddle, Sphere, Torus, saddle, sphere, torus
 
 
 @dataclass

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from gaugenet.geometry import TriangleMesh
-from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import SO2, FieldType
 from gaugenet.kernels.basis import unit
 from gaugenet.models import MeshUNet

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gaugenet.data import HeatKernelSignature, InputFeatures, ShapeOperator
 from gaugenet.geometry import GaugeGraph, TriangleMesh
-from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import SO2, FieldType
 from gaugenet.models import MeshUNet
 from gaugenet.nn import Gated

@@ -20,7 +20,7 @@ from torch_geometric.data import Batch
 from gaugenet import SO2, FieldType, GaugeConv, GaugeGraph
 from gaugenet import nn as layers
 from gaugenet.geometry import Icosphere, Sphere
-from gaugenet.geometry.euclidean import random_orthogonal
+from gaugenet.geometry.manifolds.euclidean import random_orthogonal
 
 GROUP, DEPTH, FAN, BATCH, NOISE = SO2(), 3, 3, 108, 0.2
 PLACES = Icosphere(1).pos

@@ -21,7 +21,7 @@ from torch import nn
 
 from gaugenet.data import DataError, rotated_mnist
 from gaugenet.files import write_text
-from gaugenet.geometry.action import FieldAction
+from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.groups import SO2
 from gaugenet.models import Augmented, PlanarCNN, plain_twin
 from gaugenet.tasks import ImageOptions, TaskError, result_table, train_and_test

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from gaugenet.data import IGNORE_LABEL, DataError, Panorama, StanfordPanoramas
-from gaugenet.data.panoramas import CLASSES, FOLDS
+from gaugenet.data.images.panoramas import CLASSES, FOLDS
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
 from gaugenet.tasks import ScoreKeeper

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from PIL import Image
 
-from gaugenet.data.panoramas import CLASSES, UNITS_PER_METRE
+from gaugenet.data.images.panoramas import CLASSES, UNITS_PER_METRE
 
 Rays = Float[ndarray, "height width 3"]
 Box = tuple[ndarray, ndarray]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gaugenet.data import ClimateFiles, SyntheticWeather
-from gaugenet.data.latlon import LatLonGrid
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.viz import GlobePanel, draw_globes, nearest_point
 
 

@@ -19,7 +19,7 @@ import trimesh
 from safetensors.torch import load_file
 
 from gaugenet.cli import main
-from tests.tasks.meshes import CLASSES, ellipsoid, write_folder, write_meshcnn, write_obj
+from tests.tasks.mesh.meshes import CLASSES, ellipsoid, write_folder, write_meshcnn, write_obj
 
 SMALL = [
     "--model.width=3", "--model.blocks=1", "--geometry.levels=2", "--data.features=HeatKernelSignature(),Positions()",

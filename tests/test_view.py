@@ -13,9 +13,9 @@ from gaugenet import FieldType, GaugeConv
 from gaugenet.cli import main
 from gaugenet.geometry import TriangleMesh
 from gaugenet.groups import SO2, Cyclic
-from gaugenet.tasks.surface_pictures import Drawn, draw_on_mesh, layer_to_draw
+from gaugenet.tasks.mesh.surface_pictures import Drawn, draw_on_mesh, layer_to_draw
 from gaugenet.viz import MeshView
-from tests.geometry.surfaces import mobius
+from tests.geometry.mesh.surfaces import mobius
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_the_layer_of_a_run(ball, monkeypatch):
     group = SO2()
     layers = [GaugeConv(FieldType(group, a), FieldType(group, b)) for a, b in (("1x0", "1x1"), ("1x1", "2x0"))]
     network = nn.Sequential(*layers, nn.Linear(2, 2))
-    monkeypatch.setattr("gaugenet.tasks.run.load_run", lambda run: (network, None))
+    monkeypatch.setattr("gaugenet.tasks.training.run.load_run", lambda run: (network, None))
     assert layer_to_draw(Drawn(kernels=[], run="x")) is layers[0]
     assert layer_to_draw(Drawn(kernels=[], run="x", layer="1")) is layers[1]
     with pytest.raises(ValueError, match="no layer '2': choose one of 0, 1"):

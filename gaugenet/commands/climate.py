@@ -24,7 +24,7 @@ PREDICT = """Label climate files: probabilities and labels of every time step, a
 
 def is_climate_run(arguments: list[str]) -> bool:
     """Whether the first argument names a run of this task."""
-    from gaugenet.tasks.run import DESCRIPTION
+    from gaugenet.tasks.training.run import DESCRIPTION
 
     path = Path(next((a for a in arguments if not a.startswith("-")), "")) / DESCRIPTION
     try:
@@ -41,9 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     from lightning.pytorch import Trainer
 
     from gaugenet.models import IcosahedralUNet
-    from gaugenet.tasks.climate_options import ClimateData, ClimateLoss
-    from gaugenet.tasks.options import OptimOptions
-    from gaugenet.tasks.training import OWN_TRAINER_ARGUMENTS
+    from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
+    from gaugenet.tasks.training.fit import OWN_TRAINER_ARGUMENTS
+    from gaugenet.tasks.training.options import OptimOptions
 
     parser.add_class_arguments(ClimateData, "data")
     parser.add_class_arguments(IcosahedralUNet, "model", skip={"in_type", "out_type"})
@@ -54,9 +54,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def train(options: Namespace, config: str) -> int:
     """Train, and say where the run is."""
-    from gaugenet.tasks.climate import train_climate
-    from gaugenet.tasks.climate_options import ClimateData, ClimateLoss
-    from gaugenet.tasks.options import OptimOptions
+    from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
+    from gaugenet.tasks.climate.train import train_climate
+    from gaugenet.tasks.training.options import OptimOptions
 
     description = train_climate(
         options.out,
@@ -110,7 +110,7 @@ def evaluate(arguments: list[str]) -> int:
     parser.add_argument("--within_km", type=float, default=300.0, help="distance within which an object is found")
     options = parser.parse_args(arguments)
 
-    from gaugenet.tasks.climate_evaluation import evaluate_climate
+    from gaugenet.tasks.climate.evaluation import evaluate_climate
 
     result = evaluate_climate(
         options.run,
@@ -137,7 +137,7 @@ def predict(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from gaugenet.tasks.climate_prediction import predict_climate
+    from gaugenet.tasks.climate.prediction import predict_climate
 
     result = predict_climate(options.run, options.files, options.out, sphere=options.icosphere, **_common(options))
     parts = ", ".join(f"{name} {100 * share:.2f} %" for name, share in result["area"].items())
@@ -148,8 +148,8 @@ def predict(arguments: list[str]) -> int:
 def view(run: Path, files: list[Path]) -> int:
     """Copy the page (`.html`) and the map (`.png`) that the last evaluation of a run made."""
     from gaugenet.files import atomic_path
-    from gaugenet.tasks.climate_pictures import GLOBE, MAP
-    from gaugenet.tasks.options import TaskError
+    from gaugenet.tasks.climate.pictures import GLOBE, MAP
+    from gaugenet.tasks.training.options import TaskError
 
     for target in files:
         name = GLOBE if target.suffix.lower() == ".html" else MAP
@@ -211,7 +211,7 @@ def _parser(command: str, description: str) -> ArgumentParser:
 
 
 def _common(options: Namespace) -> dict[str, Any]:
-    from gaugenet.tasks.pipeline import use_threads
+    from gaugenet.tasks.mesh.train import use_threads
 
     use_threads(options.threads)
     return {name: options[name] for name in ("weights", "tta", "missing", "device", "precision")}

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from gaugenet.tasks.evaluation import evaluate
+    from gaugenet.tasks.mesh.evaluation import evaluate
 
     result = evaluate(
         options.run,
@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
 
 def describe(result: dict[str, Any]) -> str:
     """The result as a table."""
-    from gaugenet.tasks.outputs import PLURAL
+    from gaugenet.tasks.mesh.outputs import PLURAL
 
     worst = sorted(result["meshes"], key=lambda m: m["accuracy"] if m["accuracy"] is not None else 2.0)[:5]
     lines = [

@@ -19,8 +19,8 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--repair", type=Path, metavar="OUT", help="write repaired meshes into this folder")
     options = parser.parse_args(arguments)
 
-    from gaugenet.geometry.quality import inspect_files
-    from gaugenet.geometry.report import describe
+    from gaugenet.geometry.mesh.quality import inspect_files
+    from gaugenet.geometry.mesh.report import describe
 
     entries = inspect_files(options.meshes, repair_to=options.repair)
     if options.json:

@@ -40,7 +40,7 @@ def run(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from gaugenet.tasks.prediction import predict
+    from gaugenet.tasks.mesh.prediction import predict
 
     entries = predict(
         options.run,

@@ -13,7 +13,7 @@ from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, say
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.data_options import TaskName
+    from gaugenet.tasks.mesh.data_options import TaskName
 
 TASKS = {
     "segmentation": "a class for every face (or vertex): MeshCNN layout, or a folder of labelled meshes",
@@ -59,10 +59,10 @@ def build_parser(task: str) -> ArgumentParser:
     from lightning.pytorch import Trainer
 
     from gaugenet.models import MeshUNet
-    from gaugenet.tasks.data_options import DataOptions, GeometryOptions
-    from gaugenet.tasks.defaults import DEFAULTS
-    from gaugenet.tasks.options import OptimOptions
-    from gaugenet.tasks.training import OWN_TRAINER_ARGUMENTS
+    from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
+    from gaugenet.tasks.mesh.defaults import DEFAULTS
+    from gaugenet.tasks.training.fit import OWN_TRAINER_ARGUMENTS
+    from gaugenet.tasks.training.options import OptimOptions
 
     shortcuts = ", ".join(f"{short} for {full}" for short, full in _shortcuts(task).items())
     parser = make_parser(f"train {task}", f"Train {task}: {TASKS[task]}.\n\nShort forms: {shortcuts}.")
@@ -87,9 +87,9 @@ def build_parser(task: str) -> ArgumentParser:
 
 
 def _train(task: str, parser: ArgumentParser, options: Namespace) -> int:
-    from gaugenet.tasks.data_options import DataOptions, GeometryOptions
-    from gaugenet.tasks.options import OptimOptions
-    from gaugenet.tasks.pipeline import train
+    from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
+    from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.training.options import OptimOptions
 
     first = int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
     description = train(

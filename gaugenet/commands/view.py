@@ -98,8 +98,8 @@ def _add_surface_arguments(parser: ArgumentParser) -> None:
 
 
 def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
-    from gaugenet.tasks.pictures import exhibit
-    from gaugenet.tasks.surface_pictures import Drawn, draw_on_mesh
+    from gaugenet.tasks.mesh.pictures import exhibit
+    from gaugenet.tasks.mesh.surface_pictures import Drawn, draw_on_mesh
 
     if options.path.is_dir():
         raise ValueError(
@@ -131,7 +131,7 @@ def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
 
 
 def _write_meshes(file: Path, options: Namespace) -> None:
-    from gaugenet.tasks.pictures import exhibit
+    from gaugenet.tasks.mesh.pictures import exhibit
     from gaugenet.viz import render_meshes, write_viewer
 
     page = file.suffix.lower() == ".html"

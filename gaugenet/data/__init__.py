@@ -1,12 +1,21 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
-from gaugenet.data.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
-from gaugenet.data.cache import GraphCache
-from gaugenet.data.climate import ClimateFiles, ClimateFrame
-from gaugenet.data.climate_variables import ClimateVariables, find_variables
-from gaugenet.data.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
-from gaugenet.data.faust import FaustRegistrations
-from gaugenet.data.features import (
+from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
+from gaugenet.data.climate.happi import Happi20Files
+from gaugenet.data.climate.latlon import LatLonGrid
+from gaugenet.data.climate.regrid import SphereRegridder
+from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
+from gaugenet.data.climate.variables import ClimateVariables, find_variables
+from gaugenet.data.climate.vortices import SyntheticWeather
+from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
+from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
+from gaugenet.data.images.spherical_digits import SphericalDigits
+from gaugenet.data.images.strip_digits import StripDigits
+from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare
+from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
+from gaugenet.data.meshes.cache import GraphCache
+from gaugenet.data.meshes.faust import FaustRegistrations
+from gaugenet.data.meshes.features import (
     Curvatures,
     InputFeature,
     Normals,
@@ -16,10 +25,9 @@ from gaugenet.data.features import (
     TangentGradient,
     Valence,
 )
-from gaugenet.data.folder import LabelledMeshFolder
-from gaugenet.data.happi import Happi20Files
-from gaugenet.data.input_features import InputFeatures
-from gaugenet.data.labels import (
+from gaugenet.data.meshes.folder import LabelledMeshFolder
+from gaugenet.data.meshes.input_features import InputFeatures
+from gaugenet.data.meshes.labels import (
     face_to_vertex_distribution,
     hard_labels,
     majority_of_edges,
@@ -27,20 +35,12 @@ from gaugenet.data.labels import (
     one_hot,
     vertex_to_face,
 )
-from gaugenet.data.latlon import LatLonGrid
-from gaugenet.data.meshcnn import MeshCNNSegmentation, source_of
+from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
+from gaugenet.data.meshes.shrec import ShrecClassification
+from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
+from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
 from gaugenet.data.normalization import Normalization
-from gaugenet.data.panoramas import Panorama, StanfordPanoramas
-from gaugenet.data.prepare import GaugeDataset, add_targets, prepare
-from gaugenet.data.regrid import SphereRegridder
-from gaugenet.data.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
-from gaugenet.data.shrec import ShrecClassification
-from gaugenet.data.spectral import HeatKernelSignature, WaveKernelSignature
-from gaugenet.data.spherical_digits import SphericalDigits
-from gaugenet.data.strip_digits import StripDigits
-from gaugenet.data.time_blocks import TimeSplit, split_by_blocks
-from gaugenet.data.usable import UsableMesh, usable_mesh
-from gaugenet.data.vortices import SyntheticWeather
 
 __all__ = [
     "IGNORE_LABEL",

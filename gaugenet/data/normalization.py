@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.data.climate import ClimateFrame
-from gaugenet.data.climate_variables import ClimateVariables
-from gaugenet.data.sample import DataError
+from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet.data.climate.variables import ClimateVariables
+from gaugenet.data.meshes.sample import DataError
 
 FAR = 30.0
 """A global mean so many standard deviations from that of the training is taken for wrong units."""

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet._validation import positive
 from gaugenet.geometry import Hyperbolic
-from gaugenet.groups.group import positive
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """Manifolds -> gauge graphs: where neighbours are and how to carry features."""
 
-from gaugenet.geometry.adapters import from_object
-from gaugenet.geometry.atlas import from_charts
-from gaugenet.geometry.composite import ConformalRescale, Product
-from gaugenet.geometry.coordinates import InCoordinates
-from gaugenet.geometry.cross_field import CrossField, cross_field
-from gaugenet.geometry.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
-from gaugenet.geometry.frames_along import frames_along
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.grid import Grid
-from gaugenet.geometry.hyperbolic import Hyperbolic
-from gaugenet.geometry.icosahedral_rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
-from gaugenet.geometry.icosahedron import Icosphere
-from gaugenet.geometry.manifold import Manifold, ManifoldError
-from gaugenet.geometry.mesh import MeshError, TriangleMesh
-from gaugenet.geometry.numeric import from_embedding, from_metric
-from gaugenet.geometry.point_cloud import PointCloud
-from gaugenet.geometry.quotient import (
+from gaugenet.geometry.grids.grid import Grid
+from gaugenet.geometry.icosphere.icosphere import Icosphere
+from gaugenet.geometry.icosphere.rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
+from gaugenet.geometry.manifolds._frames_along import frames_along
+from gaugenet.geometry.manifolds.adapters import from_object
+from gaugenet.geometry.manifolds.atlas import from_charts
+from gaugenet.geometry.manifolds.composite import ConformalRescale, Product
+from gaugenet.geometry.manifolds.coordinates import InCoordinates
+from gaugenet.geometry.manifolds.euclidean import Euclidean, Minkowski, PseudoEuclidean, PuncturedPlane
+from gaugenet.geometry.manifolds.hyperbolic import Hyperbolic
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
+from gaugenet.geometry.manifolds.numeric import from_embedding, from_metric
+from gaugenet.geometry.manifolds.quotient import (
     Cylinder,
     FlatTorus,
     KleinBottle,
@@ -25,11 +22,14 @@ from gaugenet.geometry.quotient import (
     ProjectiveSpace,
     Quotient,
 )
-from gaugenet.geometry.rotations import Rotations
-from gaugenet.geometry.spd import SPD
-from gaugenet.geometry.sphere import Sphere
-from gaugenet.geometry.structure import GStructure
-from gaugenet.geometry.surfaces import EmbeddedTorus, SurfaceOfRevolution
+from gaugenet.geometry.manifolds.rotations import Rotations
+from gaugenet.geometry.manifolds.spd import SPD
+from gaugenet.geometry.manifolds.sphere import Sphere
+from gaugenet.geometry.manifolds.structure import GStructure
+from gaugenet.geometry.manifolds.surfaces import EmbeddedTorus, SurfaceOfRevolution
+from gaugenet.geometry.mesh._cross_field import CrossField, cross_field
+from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
     "ConformalRescale",

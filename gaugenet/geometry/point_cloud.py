@@ -14,11 +14,11 @@ from numpy import ndarray
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from gaugenet._validation import positive
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.mesh_graph import positive_or_none
-from gaugenet.geometry.transport import neighborhood_weights
+from gaugenet.geometry.mesh.transport import neighborhood_weights
 from gaugenet.groups import StructureGroup
-from gaugenet.groups.group import is_orthogonal, positive
+from gaugenet.groups.group import is_orthogonal
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -141,8 +141,9 @@ def _edges(
         )
     if neighbors is not None:
         return _nearest(tree, positive("neighbors", neighbors))
-    reach = radius if radius is not None else _radius_for(tree, positive_or_none("mean_neighbors", mean_neighbors))
-    reach = float(positive_or_none("radius", reach))
+    if mean_neighbors is not None:
+        radius = _radius_for(tree, positive_number("mean_neighbors", mean_neighbors))
+    reach = positive_number("radius", radius)  # type: ignore[arg-type]
     pairs = tree.query_pairs(reach, output_type="ndarray")
     target, source = np.concatenate([pairs, pairs[:, ::-1]]).T
     order = np.lexsort((source, target))

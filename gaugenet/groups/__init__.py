@@ -1,28 +1,28 @@
 """Structure groups, their representations, and field types."""
 
-from gaugenet.groups.axial import Axial
-from gaugenet.groups.composite import DirectSum, Restricted, TensorProduct
-from gaugenet.groups.cyclic import Cyclic
-from gaugenet.groups.decomposition import Decomposition, clebsch_gordan
-from gaugenet.groups.dihedral import Dihedral
-from gaugenet.groups.field_type import Block, FieldType
+from gaugenet.groups.families.axial import Axial
+from gaugenet.groups.families.cyclic import Cyclic
+from gaugenet.groups.families.dihedral import Dihedral
+from gaugenet.groups.families.linear_group import GeneralLinear, SpecialLinear
+from gaugenet.groups.families.lorentz import Lorentz, PseudoOrthogonal
+from gaugenet.groups.families.matrix_group import MatrixGroup
+from gaugenet.groups.families.o2 import O2
+from gaugenet.groups.families.o3 import O3
+from gaugenet.groups.families.polyhedral import Polyhedral
+from gaugenet.groups.families.reflection import Reflection
+from gaugenet.groups.families.scaling import Scaling
+from gaugenet.groups.families.so2 import SO2
+from gaugenet.groups.families.so3 import SO3
+from gaugenet.groups.families.tensor_group import TensorGroup
+from gaugenet.groups.families.trivial import Trivial
 from gaugenet.groups.group import FiniteGroup, StructureGroup
-from gaugenet.groups.intertwiner import intertwiners
-from gaugenet.groups.linear_group import GeneralLinear, SpecialLinear
+from gaugenet.groups.intertwiners.intertwiner import intertwiners
 from gaugenet.groups.lookup import group_from_name
-from gaugenet.groups.lorentz import Lorentz, PseudoOrthogonal
-from gaugenet.groups.matrix_group import MatrixGroup
-from gaugenet.groups.o2 import O2
-from gaugenet.groups.o3 import O3
-from gaugenet.groups.polyhedral import Polyhedral
-from gaugenet.groups.reflection import Reflection
-from gaugenet.groups.representation import Representation
-from gaugenet.groups.scaling import Scaling
-from gaugenet.groups.so2 import SO2
-from gaugenet.groups.so3 import SO3
-from gaugenet.groups.spherical import spherical_harmonics
-from gaugenet.groups.tensor_group import TensorGroup
-from gaugenet.groups.trivial import Trivial
+from gaugenet.groups.representations.base import Representation
+from gaugenet.groups.representations.composite import DirectSum, Restricted, TensorProduct
+from gaugenet.groups.representations.decomposition import Decomposition, clebsch_gordan
+from gaugenet.groups.representations.field_type import Block, FieldType
+from gaugenet.groups.representations.spherical import spherical_harmonics
 
 __all__ = [
     "Axial",

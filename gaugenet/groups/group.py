@@ -6,16 +6,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cache, cached_property
-from numbers import Integral
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gaugenet.groups.composite import DirectSum
-from gaugenet.groups.induced import induced
 from gaugenet.groups.names import split_name
-from gaugenet.groups.representation import Representation, standard, trivial
+from gaugenet.groups.representations.base import Representation, standard, trivial
+from gaugenet.groups.representations.composite import DirectSum
+from gaugenet.groups.representations.induced import induced
 
 CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4}
 
@@ -111,7 +110,7 @@ class StructureGroup(ABC):
             ValueError: a group that is not compact.
         """
         from gaugenet import groups
-        from gaugenet.groups.hyperspherical import HarmonicRepresentation
+        from gaugenet.groups.representations.hyperspherical import HarmonicRepresentation
 
         self._need_compact("functions on the sphere of directions")
         if self.d == 1 or (self.d > 3 and order < 2):
@@ -123,14 +122,14 @@ class StructureGroup(ABC):
     def sphere(self, max_order: int) -> Representation:
         """Band-limited functions on the unit sphere, see `groups.functions.SphereFunctions`."""
         self._need_compact("functions on the sphere of directions")
-        from gaugenet.groups.functions import SphereFunctions
+        from gaugenet.groups.representations.functions import SphereFunctions
 
         return SphereFunctions(self, max_order)
 
     def fourier(self, max_order: int) -> Representation:
         """Band-limited functions on the group, see `groups.functions.GroupFunctions`."""
         self._need_compact("band-limited functions on it")
-        from gaugenet.groups.functions import GroupFunctions
+        from gaugenet.groups.representations.functions import GroupFunctions
 
         return GroupFunctions(self, max_order)
 
@@ -171,7 +170,7 @@ class StructureGroup(ABC):
 
     def _composed(self, head: str, arguments: list[str]) -> Representation:
         if head == "fibre":
-            from gaugenet.groups.field_type import FieldType
+            from gaugenet.groups.representations.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
         if head in ("sphere", "harmonic", "fourier"):
@@ -297,16 +296,9 @@ def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> 
 @cache
 def trivial_group(d: int) -> StructureGroup:
     """{e} <= GL(d)."""
-    from gaugenet.groups.trivial import Trivial
+    from gaugenet.groups.families.trivial import Trivial
 
     return Trivial(d)
-
-
-def positive(name: str, value: object) -> int:
-    """`value` as a positive integer, or `ValueError` about the argument `name`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"Expected `{name}` to be a positive integer, got {value!r}.")
-    return int(value)
 
 
 @cache
@@ -318,4 +310,4 @@ def _is_subgroup(small: StructureGroup, large: StructureGroup) -> bool:
     return bool(large.contains(samples).all())
 
 
-__all__ = ["FiniteGroup", "StructureGroup", "is_orthogonal", "positive", "tolerance"]
+__all__ = ["FiniteGroup", "StructureGroup", "is_orthogonal", "tolerance"]

@@ -24,7 +24,7 @@ def group_from_name(name: str, d: int | None = None) -> StructureGroup:
     Raises:
         ValueError: any other name.
     """
-    from gaugenet.groups.matrix_group import MADE
+    from gaugenet.groups.families.matrix_group import MADE
 
     if name in MADE:
         return MADE[name]
@@ -34,6 +34,7 @@ def group_from_name(name: str, d: int | None = None) -> StructureGroup:
 @cache
 def _from_name(name: str, d: int) -> StructureGroup:
     from gaugenet import groups
+    from gaugenet.groups.families.polyhedral import SYMBOLS
 
     fixed: dict[str, type[StructureGroup]] = {
         "SO(2)": groups.SO2,
@@ -45,7 +46,7 @@ def _from_name(name: str, d: int) -> StructureGroup:
         return fixed[name]()  # type: ignore[abstract]
     if name in ("Reflection", "Trivial"):
         return groups.Reflection(d) if name == "Reflection" else groups.Trivial(d)
-    if name in groups.polyhedral.SYMBOLS:
+    if name in SYMBOLS:
         return groups.Polyhedral(name)
     family, _, n = name.partition("_")
     families = {"C": groups.Cyclic, "D": groups.Dihedral}

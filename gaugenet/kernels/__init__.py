@@ -1,12 +1,12 @@
 """Steerable kernels: which weights the kernel constraint allows."""
 
+from gaugenet.kernels._band_limit import BandLimit, band_limit
+from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
-from gaugenet.kernels.band_limit import BandLimit, band_limit
 from gaugenet.kernels.basis import KernelBasis
 from gaugenet.kernels.covariant_space import CovariantKernelSpace, kernel_space
-from gaugenet.kernels.covariants import Covariant, covariants
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
-from gaugenet.kernels.kernel_space import KernelSpace
+from gaugenet.kernels.harmonic_space import KernelSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 
 __all__ = [

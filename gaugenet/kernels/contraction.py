@@ -12,7 +12,7 @@ from torch import Tensor
 from gaugenet.kernels.basis import Table
 
 if TYPE_CHECKING:
-    from gaugenet.kernels.kernel_space import KernelSpace, Pair
+    from gaugenet.kernels.harmonic_space import KernelSpace, Pair
 
 SPARSE_COST = 4
 """Time of a multiply-add in a loop over few channels, relative to one of a matrix product."""

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._validation import positive
 from gaugenet.groups import FieldType, Representation, Scaling, StructureGroup, TensorGroup
-from gaugenet.groups.group import positive
+from gaugenet.kernels._covariants import Covariant, Key, covariant, covariants
 from gaugenet.kernels.basis import Table
-from gaugenet.kernels.covariants import Covariant, Key, covariant, covariants
 from gaugenet.kernels.harmonic import FrequencyBasis
-from gaugenet.kernels.kernel_space import KernelSpace, Pair
+from gaugenet.kernels.harmonic_space import KernelSpace, Pair
 from gaugenet.kernels.radial import RadialBasis
 
 

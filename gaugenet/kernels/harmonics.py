@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups.hyperspherical import hyperspherical_dim, hyperspherical_harmonics
-from gaugenet.groups.planar import rotation_power
-from gaugenet.groups.spherical import harmonics_up_to
+from gaugenet.groups.representations.hyperspherical import hyperspherical_dim, hyperspherical_harmonics
+from gaugenet.groups.representations.planar import rotation_power
+from gaugenet.groups.representations.spherical import harmonics_up_to
 
 
 def harmonic_dim(d: int, j: int) -> int:

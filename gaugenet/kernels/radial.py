@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.groups.group import positive
+from gaugenet._validation import positive
 
 
 class RadialBasis(ABC):

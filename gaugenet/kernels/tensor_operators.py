@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Representation, intertwiners
-from gaugenet.groups.induced import Induced
+from gaugenet.groups.representations.induced import Induced
 
 
 def tensor_operators(

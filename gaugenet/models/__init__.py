@@ -1,12 +1,12 @@
 """Networks."""
 
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
+from gaugenet.models.canonicalizer import BestScore, Pose, PrincipalAxes
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
 from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
 from gaugenet.models.planar import PlainCNN, PlanarCNN, plain_twin
-from gaugenet.models.pose import BestScore, Pose, PrincipalAxes
 from gaugenet.models.wide_resnet import WideResNet
 
 __all__ = [

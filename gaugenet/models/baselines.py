@@ -1,7 +1,7 @@
 """Three ways to a symmetry without steerable kernels, around any plain network: average, augment, canonicalize.
 
-Each takes the actions of the group on the inputs of the network and on its output (`gaugenet.geometry.action`); the
-default is one image or volume of scalars in, invariant numbers out.
+Each takes the actions of the group on the inputs of the network and on its output (see
+`gaugenet.geometry.FieldAction`); the default is one image or volume of scalars in, invariant numbers out.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.action import Action, FibreAction, FieldAction
+from gaugenet._validation import positive
+from gaugenet.geometry.grids.action import Action, FibreAction, FieldAction
 from gaugenet.groups import StructureGroup
-from gaugenet.groups.group import positive
-from gaugenet.models.pose import Pose
+from gaugenet.models.canonicalizer import Pose
 
 
 class _Wrapped(nn.Module):

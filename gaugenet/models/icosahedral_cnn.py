@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet._validation import positive
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
-from gaugenet.groups.group import positive
 from gaugenet.models._icosahedral import Trunk, projected_charts, sphere_of
 from gaugenet.nn import GlobalPool, InvariantReadout
 

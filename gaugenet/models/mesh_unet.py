@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
-from gaugenet.groups.group import positive
 from gaugenet.nn import (
     EquivariantLinear,
     FieldLayerNorm,

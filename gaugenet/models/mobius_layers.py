@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, Reflection, Representation
-from gaugenet.nn._eager import plain_gradients
+from gaugenet.nn.compiled.eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, Trivial, group_from_name
-from gaugenet.groups.group import positive
 from gaugenet.nn import (
     FieldBatchNorm,
     FourierNonlinearity,

@@ -9,8 +9,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
-from gaugenet.groups.group import FiniteGroup, positive
+from gaugenet.groups.group import FiniteGroup
 from gaugenet.nn import (
     EquivariantLinear,
     FieldBatchNorm,

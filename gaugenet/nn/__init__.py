@@ -1,7 +1,7 @@
 """Gauge-equivariant layers: the same layer on every space."""
 
+from gaugenet.nn._prepare import prepare
 from gaugenet.nn.block import ResidualBlock
-from gaugenet.nn.change import Disentangle, Restrict
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
@@ -12,9 +12,8 @@ from gaugenet.nn.fourier import FourierNonlinearity
 from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
 from gaugenet.nn.grid_pooling import GridPool
-from gaugenet.nn.linear import EquivariantLinear, InvariantBias
-from gaugenet.nn.lorentz import LorentzType
-from gaugenet.nn.lorentz_layers import (
+from gaugenet.nn.hyperbolic.features import LorentzType
+from gaugenet.nn.hyperbolic.layers import (
     LorentzActivation,
     LorentzBatchNorm,
     LorentzConv,
@@ -23,12 +22,13 @@ from gaugenet.nn.lorentz_layers import (
     LorentzLog,
     LorentzMLR,
 )
+from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.mlp import EquivariantMLP
 from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
 from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
 from gaugenet.nn.pooling import Pool, Unpool
-from gaugenet.nn.prepare import prepare
 from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
+from gaugenet.nn.restrict import Disentangle, Restrict
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 __all__ = [

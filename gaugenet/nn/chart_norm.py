@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
-from gaugenet.nn.channel_statistics import channel_affine, channel_moments
+from gaugenet.nn.compiled.channel_statistics import channel_affine, channel_moments
 from gaugenet.nn.normalization import FieldBatchNorm
 
 

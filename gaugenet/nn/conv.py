@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.stencil import Stencil
+from gaugenet._validation import positive
+from gaugenet.geometry.grids.stencil import Stencil
 from gaugenet.groups import FieldType, group_from_name
-from gaugenet.groups.field_type import need_one_group
-from gaugenet.groups.group import positive
+from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels import kernel_space
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
-from gaugenet.nn._eager import array, field_table, has_loops, over_rows
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows
 from gaugenet.nn.samples import Samples, need_samples
 
 
@@ -91,7 +91,7 @@ class _Scaled(torch.autograd.Function):
 
 
 def _by_field(layer: FieldDropout, x: Tensor, factor: Tensor) -> Tensor:
-    from gaugenet.nn._loops import scale_fields
+    from gaugenet.nn.compiled.loops import scale_fields
 
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     over_rows(scale_fields, [array(x), array(factor), field_table(layer.in_type.blocks)], [array(out)], len(x))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import FieldType, Representation, StructureGroup
-from gaugenet.groups.spherical import coupling, harmonics_up_to
+from gaugenet.groups.representations.spherical import coupling, harmonics_up_to
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import FieldType, Representation
-from gaugenet.groups.so3 import determinant
-from gaugenet.groups.spherical import harmonics_up_to, wigner
+from gaugenet.groups.families.so3 import determinant
+from gaugenet.groups.representations.spherical import harmonics_up_to, wigner
 from gaugenet.nn.nonlinearity import activation_function
 from gaugenet.nn.tables import TableModule
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.grid import Grid, check_boundary, check_padding, counts, reaches
-from gaugenet.geometry.stencil import BallStencil, Boundary, Sliding
+from gaugenet.geometry.grids.grid import Grid, check_boundary, check_padding, counts, reaches
+from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding
 from gaugenet.groups import FieldType
-from gaugenet.groups.field_type import need_one_group
-from gaugenet.kernels.band_limit import band_limit
+from gaugenet.groups.representations.field_type import need_one_group
+from gaugenet.kernels._band_limit import band_limit
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.nn import engines
 from gaugenet.nn.channel_groups import dense

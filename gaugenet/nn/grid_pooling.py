@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.grid import Counts, check_boundary, counts
-from gaugenet.geometry.stencil import Boundary
+from gaugenet._validation import positive
+from gaugenet.geometry.grids.grid import Counts, check_boundary, counts
+from gaugenet.geometry.grids.stencil import Boundary
 from gaugenet.groups import FieldType
-from gaugenet.groups.group import positive
 from gaugenet.nn.tables import TableModule
 
 MATRIX_PIXELS = 64

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, intertwiners
-from gaugenet.groups.field_type import need_one_group
-from gaugenet.nn._eager import has_loops, plain_gradients
+from gaugenet.groups.representations.field_type import need_one_group
+from gaugenet.nn.compiled.eager import has_loops, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn._eager import array, field_table, has_loops, over_rows, plain_gradients
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -87,7 +87,7 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, layer: Gated, x: Tensor) -> Tensor:
-        from gaugenet.nn._loops import scale_fields
+        from gaugenet.nn.compiled.loops import scale_fields
 
         size = layer.out_type.size
         x, gates, out = x.contiguous(), torch.sigmoid(x[:, size:]), x.new_empty(x.shape[0], size)
@@ -100,7 +100,7 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        from gaugenet.nn._loops import gate_adjoint
+        from gaugenet.nn.compiled.loops import gate_adjoint
 
         layer, (x, gates) = ctx.layer, ctx.saved_tensors
         if torch.is_grad_enabled():

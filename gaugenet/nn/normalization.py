@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn import by_channel
-from gaugenet.nn._eager import array, field_table, has_loops, over_rows, plain_gradients, threads
-from gaugenet.nn._threads import in_parallel
+from gaugenet.nn.compiled import by_channel
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients, threads
+from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.samples import Samples, need_samples, samples_of
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
@@ -164,7 +164,7 @@ class _LayerNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, layer: FieldLayerNorm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        from gaugenet.nn._loops import layer_norm
+        from gaugenet.nn.compiled.loops import layer_norm
 
         ctx.layer = layer
         ctx.save_for_backward(x, weight, bias)
@@ -174,7 +174,7 @@ class _LayerNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        from gaugenet.nn._loops import layer_norm_adjoint
+        from gaugenet.nn.compiled.loops import layer_norm_adjoint
 
         layer, (x, weight, bias) = ctx.layer, ctx.saved_tensors
         if torch.is_grad_enabled():

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
 from gaugenet.nn.engines import Domain, _chart_transfer, derived
 from gaugenet.nn.engines.graph import EdgeFactors, widened

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.nn.engines import PreparedGraph, membership
 
 

@@ -9,7 +9,7 @@ parser = argparse.ArgumentParser(prog="python -m gaugenet.taxonomy", description
 parser.add_argument("--pictures", metavar="FOLDER", help="also draw every row, into this folder (a minute)")
 options = parser.parse_args()
 if options.pictures is not None:
-    from gaugenet.taxonomy.pictures import write_pictures
+    from gaugenet.taxonomy.pictures.draw import write_pictures
 
     write_pictures(ROWS, options.pictures)
 sys.stdout.buffer.write(page().encode())

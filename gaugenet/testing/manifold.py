@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.manifold import Manifold, has, push_forward
-from gaugenet.geometry.manifold_check import verify
-from gaugenet.geometry.manifold_graph import frames_of, neighborhoods
+from gaugenet.geometry.manifolds.contract import verify
+from gaugenet.geometry.manifolds.graph import frames_of, neighborhoods
+from gaugenet.geometry.manifolds.manifold import Manifold, has, push_forward
 
 
 class ManifoldContract:

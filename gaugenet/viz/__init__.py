@@ -1,13 +1,13 @@
 """Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves and confusion matrices; and surfaces with
 their frames, geodesic discs and transported kernels."""
 
-from gaugenet.viz.colors import label_colors, palette
 from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
 from gaugenet.viz.globe import GlobePanel, draw_globes, nearest_point
-from gaugenet.viz.html import write_viewer
-from gaugenet.viz.mesh_view import MeshView
-from gaugenet.viz.ply import write_ply
-from gaugenet.viz.png import render_meshes
+from gaugenet.viz.render.colors import label_colors, palette
+from gaugenet.viz.render.html import write_viewer
+from gaugenet.viz.render.mesh_view import MeshView
+from gaugenet.viz.render.ply import write_ply
+from gaugenet.viz.render.png import render_meshes
 from gaugenet.viz.space_picture import SpacePicture
 from gaugenet.viz.surface_picture import SurfacePicture
 

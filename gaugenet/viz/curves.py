@@ -13,8 +13,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.files import atomic_path
-from gaugenet.viz.colors import color_ramp, palette, to_hex
-from gaugenet.viz.mesh_view import as_array
+from gaugenet.viz.render.colors import color_ramp, palette, to_hex
+from gaugenet.viz.render.mesh_view import as_array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

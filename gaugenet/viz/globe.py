@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from gaugenet.files import atomic_path
-from gaugenet.viz.colors import label_colors, palette, scalar_colors, to_hex
+from gaugenet.viz.render.colors import label_colors, palette, scalar_colors, to_hex
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

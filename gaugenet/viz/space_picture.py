@@ -11,12 +11,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.geometry import Euclidean, GStructure, Hyperbolic, Icosphere, Manifold
-from gaugenet.viz.drawable import Frames
-from gaugenet.viz.inks import FIRST, RIM, SECOND, THIRD, kernel_colors
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
-from gaugenet.viz.picture import Picture
-from gaugenet.viz.sheets import Camera, Place
-from gaugenet.viz.triangles import Triangles, tube
+from gaugenet.viz.render.palette import FIRST, RIM, SECOND, THIRD, kernel_colors
+from gaugenet.viz.render.picture import Picture
+from gaugenet.viz.render.triangles import Triangles, tube
+from gaugenet.viz.surfaces.drawable import Frames
+from gaugenet.viz.surfaces.sheets import Camera, Place
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
-from gaugenet.viz.camera import Direction
-from gaugenet.viz.drawable import Drawable, Frames, drawable
-from gaugenet.viz.inks import DISC, FIRST, INK, RIM, SECOND, SURFACE, Color, faded, kernel_colors
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
-from gaugenet.viz.picture import Picture
-from gaugenet.viz.sheets import Chart, Domain, Place
-from gaugenet.viz.triangles import Flat, Triangles, arrow, clipped, ribbon, untorn
+from gaugenet.viz.render.camera import Direction
+from gaugenet.viz.render.palette import DISC, FIRST, INK, RIM, SECOND, SURFACE, Color, faded, kernel_colors
+from gaugenet.viz.render.picture import Picture
+from gaugenet.viz.render.triangles import Flat, Triangles, arrow, clipped, ribbon, untorn
+from gaugenet.viz.surfaces.drawable import Drawable, Frames, drawable
+from gaugenet.viz.surfaces.sheets import Chart, Domain, Place
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -11,9 +11,9 @@ from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from gaugenet.geometry import GaugeGraph, TriangleMesh
-from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import O2, SO2
-from tests.geometry.surfaces import mobius, saddle, sphere, torus
+from tests.geometry.mesh.surfaces import mobius, saddle, sphere, torus
 
 
 def make_graphs():

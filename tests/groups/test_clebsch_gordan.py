@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from gaugenet.groups import O3, SO3, clebsch_gordan, intertwiners, spherical_harmonics
-from gaugenet.groups.intertwiner import solve_intertwiners
-from gaugenet.groups.spherical import coupling
-from gaugenet.groups.wigner_coupling import wigner_coupling
+from gaugenet.groups.intertwiners.intertwiner import solve_intertwiners
+from gaugenet.groups.representations.spherical import coupling
+from gaugenet.groups.representations.wigner_coupling import wigner_coupling
 from tests.groups.cases import elements
 from tests.groups.test_spherical import directions, to_e3nn
 from tests.tolerances import SOLVED, TOL, relative

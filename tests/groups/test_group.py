@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, Reflection, Trivial, group_from_name
-from gaugenet.groups.planar import reflection_axis, rotation
+from gaugenet.groups.representations.planar import reflection_axis, rotation
 from tests.groups.cases import FINITE, GROUPS, INFINITE, SUBGROUPS, elements
 from tests.tolerances import STATISTICAL
 

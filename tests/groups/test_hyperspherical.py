@@ -9,7 +9,11 @@ import torch
 from scipy.special import eval_gegenbauer
 
 from gaugenet.groups import SO3, Cyclic, FieldType, MatrixGroup, Reflection, Trivial, spherical_harmonics
-from gaugenet.groups.hyperspherical import hyperspherical_dim, hyperspherical_harmonics, hyperspherical_matrix
+from gaugenet.groups.representations.hyperspherical import (
+    hyperspherical_dim,
+    hyperspherical_harmonics,
+    hyperspherical_matrix,
+)
 from tests.groups.cases import QUATERNIONS, SU2, elements
 from tests.tolerances import TOL, relative
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, intertwiners
-from gaugenet.groups.intertwiner import null_space, row_echelon
+from gaugenet.groups.intertwiners.intertwiner import null_space, row_echelon
 from tests.groups.cases import GROUPS, elements, representations
 from tests.tolerances import SOLVED
 

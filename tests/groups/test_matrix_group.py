@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from gaugenet.groups import O3, SO2, SO3, Cyclic, FieldType, MatrixGroup, Polyhedral, group_from_name, intertwiners
-from gaugenet.groups.closure import closure
-from gaugenet.groups.intertwiner import averaged_intertwiners, solve_intertwiners
-from gaugenet.groups.peter_weyl import canonical_basis
+from gaugenet.groups.intertwiners.closure import closure
+from gaugenet.groups.intertwiners.intertwiner import averaged_intertwiners, solve_intertwiners
+from gaugenet.groups.intertwiners.peter_weyl import canonical_basis
 from tests.groups.cases import BINARY_TETRAHEDRAL, PERMUTATIONS, QUATERNIONS, SU2, elements, left
 from tests.tolerances import SOLVED, TOL
 

@@ -20,7 +20,7 @@ from gaugenet.groups import (
     clebsch_gordan,
     intertwiners,
 )
-from gaugenet.groups.planar import rotation
+from gaugenet.groups.representations.planar import rotation
 from tests.groups.cases import FINITE, GROUPS, SU2, SUBGROUPS, elements, representations
 from tests.tolerances import SOLVED, TOL
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch._subclasses import FakeTensor, FakeTensorMode
 
+from gaugenet._caching import kept
 from gaugenet.groups import O3, SO2, SO3, spherical_harmonics
-from gaugenet.groups.kept import kept
-from gaugenet.groups.planar import rotation
-from gaugenet.groups.spherical import component, coupling, harmonics_up_to, wigner
+from gaugenet.groups.representations.planar import rotation
+from gaugenet.groups.representations.spherical import component, coupling, harmonics_up_to, wigner
 from tests.groups.cases import elements
 from tests.tolerances import TOL, relative
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, Reflection, Representation, Trivial
-from gaugenet.groups.planar import rotation
+from gaugenet.groups.representations.planar import rotation
 from gaugenet.kernels import AlignedBasis, HarmonicBasis, KernelBasis
 from gaugenet.kernels.basis import unit
 from gaugenet.testing.gauge import outside_elements

@@ -18,7 +18,7 @@ from gaugenet.groups import (
     Scaling,
     SpecialLinear,
 )
-from gaugenet.groups.intertwiner import null_space
+from gaugenet.groups.intertwiners.intertwiner import null_space
 from gaugenet.kernels import CovariantKernelSpace, GaussianRings, KernelSpace, covariants, kernel_space
 from tests.tolerances import TOL, relative
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gaugenet.geometry.action import FibreAction, FieldAction, PositionAction, move_grid
+from gaugenet.geometry.grids.action import FibreAction, FieldAction, PositionAction, move_grid
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, StructureGroup, group_from_name
 from gaugenet.models import Augmented, BestScore, Canonicalized, GroupAveraged, PrincipalAxes
-from tests.geometry.test_action import blob
+from tests.geometry.grids.test_action import blob
 from tests.tolerances import STATISTICAL, TOL, relative
 
 EXACT = TOL[torch.float64]

@@ -13,7 +13,7 @@ import trimesh
 from torch_geometric.data import Batch
 
 from gaugenet.geometry import MeshError, TriangleMesh
-from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import O2, SO2, group_from_name
 from gaugenet.models import MeshUNet
 from gaugenet.nn import prepare

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gaugenet.geometry.quotient import MobiusStrip
+from gaugenet.geometry.manifolds.quotient import MobiusStrip
 from gaugenet.groups import SO2, FieldType, Reflection
 from gaugenet.models import MobiusCNN, OrdinaryStripCNN, mobius_layers
 from gaugenet.models.mobius_cnn import FIELDS, mobius_type

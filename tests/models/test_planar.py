@@ -12,13 +12,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gaugenet.geometry.action import move_grid
+from gaugenet.geometry.grids.action import move_grid
 from gaugenet.groups import Cyclic, Dihedral
-from gaugenet.groups.planar import rotation
+from gaugenet.groups.representations.planar import rotation
 from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, plain_twin
 from gaugenet.models.planar import SteerableLayer
 from gaugenet.nn.export import to_torch
-from tests.geometry.test_action import blob
+from tests.geometry.grids.test_action import blob
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gaugenet.nn.channel_statistics import channel_affine, channel_moments
+from gaugenet.nn.compiled.channel_statistics import channel_affine, channel_moments
 from tests.tolerances import TOL, relative
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16]

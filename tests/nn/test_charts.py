@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gaugenet.geometry import Icosphere, icosahedral_rotations
-from gaugenet.geometry.icosahedron import HexagonalStencil
+from gaugenet.geometry.icosphere.icosphere import HexagonalStencil
 from gaugenet.groups import SO2, Cyclic, Dihedral, FieldType
 from gaugenet.nn import ChartBatchNorm, FieldBatchNorm, GaugeConv, Pool, Unpool
 from gaugenet.nn.engines import charts

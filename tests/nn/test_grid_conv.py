@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gaugenet.geometry import Grid, Icosphere, TriangleMesh
-from gaugenet.geometry.stencil import mirror
+from gaugenet.geometry.grids.stencil import mirror
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Trivial
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, use_engine
 from gaugenet.nn.engines.sampling import sample_at_once

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gaugenet.geometry.stencil import mirror
+from gaugenet.geometry.grids.stencil import mirror
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType
 from gaugenet.nn import GridPool, grid_pooling, to_torch
 from tests.tolerances import TOL, relative

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from gaugenet.groups import O3, SO2, Dihedral
-from gaugenet.nn import EquivariantLinear, FieldDropout, FieldLayerNorm, Gated, Pool, Unpool, _eager
+from gaugenet.nn import EquivariantLinear, FieldDropout, FieldLayerNorm, Gated, Pool, Unpool
+from gaugenet.nn.compiled import eager as _eager
 from gaugenet.nn.engines import transfer
 from tests.nn.graphs import synthetic_graph
 from tests.nn.layers import types, with_random_weights

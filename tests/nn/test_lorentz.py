@@ -26,7 +26,7 @@ from gaugenet.nn import (
     NormNonlinearity,
     PointwiseNonlinearity,
 )
-from gaugenet.nn.lorentz_layers import invariant_basis
+from gaugenet.nn.hyperbolic.layers import invariant_basis
 from gaugenet.testing import assert_gauge_equivariant
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative

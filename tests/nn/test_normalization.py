@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection
-from gaugenet.nn import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm, by_channel
+from gaugenet.nn import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
+from gaugenet.nn.compiled import by_channel
 from tests.groups.cases import elements
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import with_random_weights

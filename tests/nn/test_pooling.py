@@ -7,7 +7,7 @@ import torch
 import trimesh
 
 from gaugenet.geometry import TriangleMesh
-from gaugenet.geometry.hierarchy import hierarchy
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
 from gaugenet.nn import GlobalPool, Pool, Unpool
 from tests.nn.graphs import synthetic_graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import O3, SO2, Dihedral, FieldType
 from gaugenet.nn import GlobalPool, GroupPool, InvariantReadout, NormPool
 from tests.groups.cases import elements

@@ -10,7 +10,7 @@ import torch
 
 from gaugenet.geometry import EmbeddedTorus, GStructure, Hyperbolic, Manifold, ManifoldError, Sphere
 from gaugenet.groups import O2, SO2, FieldType, Trivial
-from gaugenet.groups.planar import rotation
+from gaugenet.groups.representations.planar import rotation
 from gaugenet.nn import GaugeConv
 from tests.nn.graphs import synthetic_graph
 from tests.tolerances import TOL, relative

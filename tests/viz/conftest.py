@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from gaugenet.viz import MeshView
-from tests.viz.browser import NAMES, Browser, find_browser
+from tests.viz.render.browser import NAMES, Browser, find_browser
 
 
 @pytest.fixture

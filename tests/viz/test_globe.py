@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gaugenet.viz import GlobePanel, draw_globes, nearest_point
-from gaugenet.viz.colors import palette
 from gaugenet.viz.globe import sphere_of_pixels
+from gaugenet.viz.render.colors import palette
 
 
 def read_png(path) -> np.ndarray:

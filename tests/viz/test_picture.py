@@ -33,11 +33,11 @@ from gaugenet.geometry import (
 )
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Trivial
 from gaugenet.viz import SpacePicture, SurfacePicture
-from gaugenet.viz.drawable import ManifoldSurface, drawable
 from gaugenet.viz.kernel_entry import kernel_function
-from gaugenet.viz.places import boy
-from gaugenet.viz.sheets import Sheet
-from gaugenet.viz.triangles import clipped, polar_grid, split
+from gaugenet.viz.render.triangles import clipped, polar_grid, split
+from gaugenet.viz.surfaces.drawable import ManifoldSurface, drawable
+from gaugenet.viz.surfaces.immersions import boy
+from gaugenet.viz.surfaces.sheets import Sheet
 from tests.tolerances import TOL
 
 FLOAT64 = TOL[torch.float64]
@@ -396,7 +396,7 @@ def test_nothing_spans_from_one_side_of_a_cut_to_the_other(monkeypatch):
         return max(float(e.max(initial=0.0)) for e in edges)
 
     assert longest() < 0.25
-    monkeypatch.setattr("gaugenet.viz.mesh_surface.MeshSurface.in_true_size", False)
+    monkeypatch.setattr("gaugenet.viz.surfaces.mesh_surface.MeshSurface.in_true_size", False)
     assert longest() > 0.4
 
 

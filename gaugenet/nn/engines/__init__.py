@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaugenet.geometry.grid import Grid
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.grids.grid import Grid
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.nn.engines import charts as charts_engine
 from gaugenet.nn.engines import graph as graph_engine
 from gaugenet.nn.engines import grid as grid_engine

@@ -21,7 +21,7 @@ from jaxtyping import Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry import _charts
+from gaugenet.geometry.icosphere import _charts
 
 SUBTRACT, PLAIN, CORNER, HALF = -1, 0, 1, 2
 """`left` of a group: -1; 1; the projection on the invariants at a corner, which has fewer neighbours; 1/2."""

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry import _charts
-from gaugenet.geometry.icosahedron import Icosphere
+from gaugenet.geometry.icosphere import _charts
+from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
 from gaugenet.nn.engines._chart_conv import cells
 from gaugenet.nn.engines._chart_edges import PROJECT

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gaugenet.nn._threads import in_parallel
+from gaugenet.nn.compiled.threads import in_parallel
 
 BLOCK_BYTES = 1 << 20
 """Size of the aggregate of one block of vertices: about the level-2 cache of a core."""

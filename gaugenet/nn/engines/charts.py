@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry._charts import CELLS, NUM_CELLS
-from gaugenet.geometry.icosahedron import HexagonalStencil, Icosphere
+from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
+from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.grid import Grid, has_mirrors
-from gaugenet.geometry.stencil import Sliding, mirror
+from gaugenet.geometry.grids.grid import Grid, has_mirrors
+from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
 from gaugenet.nn.channel_groups import grouped_order
 from gaugenet.nn.engines.sampled import trained_in_low_precision

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.stencil import Stencil
+from gaugenet.geometry.grids.stencil import Stencil
 from gaugenet.nn.engines.graph import widened
 from gaugenet.nn.engines.sampling import Reading, sample, sample_at_once, table_size
 

@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.stencil import Stencil
+from gaugenet.geometry.grids.stencil import Stencil
 from gaugenet.groups import Block
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonic import FrequencyBasis
+from gaugenet.kernels.harmonic_space import Pair
 from gaugenet.kernels.harmonics import harmonics
-from gaugenet.kernels.kernel_space import Pair
 
 if TYPE_CHECKING:
     from gaugenet.nn.linear import EquivariantLinear

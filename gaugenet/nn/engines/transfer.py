@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import FieldType
-from gaugenet.nn._eager import array, has_loops, plain_gradients, threads
-from gaugenet.nn._threads import in_parallel
+from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
+from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.engines.graph import EdgeFactors, block_table, turned
 
 

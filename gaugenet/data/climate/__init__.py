@@ -1,0 +1,1 @@
+"""Climate files: layout, units, regridding, splits by time, synthetic weather."""

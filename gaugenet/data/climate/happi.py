@@ -1,0 +1,134 @@
+"""Happi20Files: the npz files of HAPPI20 on an icosphere, as the UGSCNN benchmark distributes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet.data.climate.sampling import PointPlaces
+from gaugenet.data.climate.variables import CLIMATENET_CLASSES, ClimateVariables
+from gaugenet.data.meshes.sample import DataError
+
+# fmt: off
+_UNITS: dict[str, str | None] = {
+    "TMQ": "kg m-2", "U850": "m s-1", "V850": "m s-1", "UBOT": "m s-1", "VBOT": "m s-1", "QREFHT": "kg kg-1",
+    "PS": "Pa", "PSL": "Pa", "T200": "K", "T500": "K", "PRECT": "m s-1", "TS": "K", "TREFHT": "K",
+    "Z1000": "m", "Z200": "m", "ZBOT": "m",
+}
+# fmt: on
+_CHANNELS = tuple(_UNITS)
+_PAIRS = (("U850", "V850"), ("UBOT", "VBOT"))
+_NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})-(\d{2})(?:-(\d+))?")
+
+
+class Happi20Files(Sequence[ClimateFrame]):
+    """Frames `data-YYYY-MM-DD-SS-R.npz` (SS: the 3-hour step of the day, R: the run), in the order of time.
+
+    Each holds `data` of shape (16, V) (see Jiang et al. 2019, *Spherical CNNs on unstructured grids*, and Mudigonda et
+    al. 2017 for the channels) and `labels`, one-hot of shape (3, V): background, tropical cyclone, atmospheric river.
+    The files do not say where the vertices are.
+
+    Args:
+        root: folder of the npz files.
+        vertices: `.npy` of shape (V, 3), or `.npz` with such an array `V`: the vertices of the mesh on which the files
+            were made, in their order; the file `vertices.npy` or `vertices.npz` in the folder by default.
+
+    Raises:
+        DataError: no files, no vertices or another number of them; when a frame is read, another shape of its arrays,
+            labels that are not one-hot, values that are not finite.
+    """
+
+    def __init__(self, root: str | Path, *, vertices: str | Path | None = None) -> None:
+        root = Path(root)
+        self.paths = tuple(sorted(p for p in root.glob("*.npz") if p.name != "vertices.npz"))
+        if not self.paths:
+            raise DataError(f"No npz files in {root}.")
+        self.places = PointPlaces(_vertices(root, vertices))
+        scalars = tuple(c for c in _CHANNELS if all(c not in pair for pair in _PAIRS))
+        classes = CLIMATENET_CLASSES
+        self.variables = ClimateVariables(scalars, _PAIRS, "labels", dict(_UNITS), classes, tuple(range(len(classes))))
+        order = sorted(range(len(self.paths)), key=lambda k: (np.nan_to_num(_hour(self.paths[k])), self.paths[k].name))
+        self.steps = [self.paths[k] for k in order]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.variables.classes
+
+    @property
+    def hours(self) -> Float[ndarray, "steps"]:
+        """Hours since 1970, by the names of the files; all runs share one clock."""
+        return np.array([_hour(path) for path in self.steps])
+
+    def subset(self, index: Int[ndarray, "n"] | Sequence[int]) -> Happi20Files:
+        """The same files with only some of the steps."""
+        other = object.__new__(Happi20Files)
+        other.__dict__ = dict(self.__dict__)
+        other.steps = [self.steps[int(i)] for i in index]
+        return other
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[ClimateFrame]:
+        return (self.read(i) for i in range(len(self)))
+
+    def read(self, index: int) -> ClimateFrame:
+        """Frame `index`."""
+        path = self.steps[index]
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                data, labels = arrays["data"], arrays["labels"]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError(f"{path} holds no `data` and `labels` ({error}).") from error
+        count = self.places.shape[0]
+        expected = (len(_CHANNELS), count), (len(CLIMATENET_CLASSES), count)
+        if (data.shape, labels.shape) != expected:
+            raise DataError(
+                f"{path}: expected `data` {expected[0]} and `labels` {expected[1]} for the {count} given vertices, got "
+                f"{data.shape} and {labels.shape}."
+            )
+        if not (labels.sum(axis=0) == 1).all():
+            raise DataError(f"{path}: expected one-hot `labels`.")
+        if not np.isfinite(data).all():
+            channel = int(np.argwhere(~np.isfinite(data))[0, 0])
+            raise DataError(f"{path}: {_CHANNELS[channel]!r} has values that are not finite.")
+        row = {name: data[k].astype(np.float32) for k, name in enumerate(_CHANNELS)}
+        scalars = np.stack([row[name] for name in self.variables.scalars])
+        vectors = np.stack([[row[u], row[v]] for u, v in _PAIRS])
+        return ClimateFrame(scalars, vectors, labels.argmax(axis=0).astype(np.int64), path, 0)
+
+
+def _vertices(root: Path, given: str | Path | None) -> Float[ndarray, "vertices 3"]:
+    candidates = [Path(given)] if given is not None else [root / "vertices.npy", root / "vertices.npz"]
+    path = next((p for p in candidates if p.is_file()), None)
+    if path is None:
+        raise DataError(
+            f"No {candidates[0]}: the npz files do not say where their vertices are. Save the "
+            "vertices of the mesh that they were made on there, e.g. "
+            ' `np.save("vertices.npy", pickle.load(open("icosphere_5.pkl", "rb"))["V"])`.'
+        )
+    loaded = np.load(path, allow_pickle=False)
+    points = np.asarray(loaded["V"] if path.suffix == ".npz" else loaded, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-3):
+        raise DataError(f"{path}: expected unit vectors of shape (V, 3), got shape {points.shape}.")
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def _hour(path: Path) -> float:
+    match = _NAME.search(path.name)
+    if match is None:
+        return float("nan")
+    year, month, day, step = (int(match[k]) for k in range(1, 5))
+    return (datetime(year, month, day) - datetime(1970, 1, 1)).total_seconds() / 3600 + 3.0 * step

@@ -1,0 +1,138 @@
+"""CF-conforming NetCDF files of probabilities and labels, on the grid of the input and on the icosahedron."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+import gaugenet
+from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
+from gaugenet.files import atomic_path
+
+
+class ClassMapFile:
+    """An open NetCDF file that takes one time step after the other; see `grid_file` and `cell_file`."""
+
+    def __init__(self, dataset: Any, classes: Sequence[str], dims: tuple[str, ...]) -> None:
+        self._dataset = dataset
+        self._names = [f"probability_{safe_name(c)}" for c in classes]
+        shape = ("time", *dims)
+        stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, dims)}
+        for name, text in zip(self._names, classes):
+            variable = dataset.createVariable(name, "f4", shape, **stored)
+            variable.setncatts({"long_name": f"probability of {text}", "units": "1"})
+            variable.valid_range = np.array([0, 1], dtype=np.float32)
+        label = dataset.createVariable("label", "u1", shape, **stored)
+        label.setncatts(
+            {
+                "long_name": "most probable class that reaches its threshold",
+                "flag_values": np.arange(len(classes), dtype=np.uint8),
+                "flag_meanings": " ".join(safe_name(c) for c in classes),
+            }
+        )
+        if dims == ("cell",):
+            for variable in [*self._names, "label"]:
+                dataset[variable].coordinates = "lat lon"
+
+    def write(self, step: int, time: Any, probability: Float[ndarray, "classes *n"], label: Int[ndarray, "*n"]) -> None:
+        """Write step `step`; `time` is the number that the input has there, or `None`."""
+        self._dataset["time"][step] = step if time is None else time
+        for name, values in zip(self._names, probability):
+            self._dataset[name][step] = np.clip(
+                values, 0, 1, dtype=np.float32
+            )  # readers mask what rounding puts outside
+        self._dataset["label"][step] = np.asarray(label, dtype=np.uint8)
+
+
+@contextmanager
+def grid_file(
+    path: str | Path, grid: LatLonGrid, classes: Sequence[str], *, time: Any = None, source: str = ""
+) -> Iterator[ClassMapFile]:
+    """A file on a latitude-longitude grid in its own order; at `path` when the block ends without an error.
+
+    Args:
+        path: the file.
+        grid: of the input.
+        classes: names of the classes.
+        time: the raw time variable of the input (`units`, `calendar`), whose attributes are kept.
+        source: what made the labels.
+    """
+    with _new(path, time, source) as dataset:
+        for name, values, units in (("lat", grid.lat, "degrees_north"), ("lon", grid.lon, "degrees_east")):
+            dataset.createDimension(name, len(values))
+            variable = dataset.createVariable(name, "f8", (name,))
+            long = {"lat": "latitude", "lon": "longitude"}[name]
+            variable.setncatts({"units": units, "standard_name": long, "axis": {"lat": "Y", "lon": "X"}[name]})
+            variable[:] = values
+        yield ClassMapFile(dataset, classes, ("lat", "lon"))
+
+
+@contextmanager
+def cell_file(
+    path: str | Path,
+    points: Float[ndarray, "cells 3"],
+    area: Float[ndarray, "cells"],
+    classes: Sequence[str],
+    *,
+    time: Any = None,
+    source: str = "",
+) -> Iterator[ClassMapFile]:
+    """The same on points of the sphere, with the coordinates `lat` and `lon` and the area of each cell."""
+    with _new(path, time, source) as dataset:
+        dataset.createDimension("cell", len(points))
+        lat, lon = lat_lon(points)
+        for name, values, attributes in (
+            ("lat", lat, {"units": "degrees_north", "standard_name": "latitude"}),
+            ("lon", lon, {"units": "degrees_east", "standard_name": "longitude"}),
+            ("cell_area", area, {"units": "sr", "long_name": "area of the cell on the unit sphere"}),
+        ):
+            variable = dataset.createVariable(name, "f8", ("cell",))
+            variable.setncatts(attributes)
+            variable[:] = values
+        yield ClassMapFile(dataset, classes, ("cell",))
+
+
+@contextmanager
+def _new(path: str | Path, time: Any, source: str) -> Iterator[Any]:
+    import netCDF4
+
+    with atomic_path(path) as temporary:
+        dataset = netCDF4.Dataset(temporary, "w", format="NETCDF4")
+        try:
+            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            dataset.setncatts(
+                {
+                    "Conventions": "CF-1.10",
+                    "title": "Segmentation of weather patterns",
+                    "source": source or f"gaugenet {gaugenet.__version__}",
+                    "history": f"{now} gaugenet {gaugenet.__version__} predict",
+                }
+            )
+            dataset.createDimension("time", None)
+            variable = dataset.createVariable("time", "f8", ("time",))
+            attributes = (
+                {"standard_name": "time", "axis": "T"}
+                if time is not None
+                else {"long_name": "step in the file", "units": "1"}
+            )
+            variable.setncatts(attributes | ({} if time is None else time))
+            yield dataset
+        finally:
+            dataset.close()
+
+
+def safe_name(text: str) -> str:
+    """A class name as NetCDF and `flag_meanings` allow it."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text.strip()) or "class"
+
+
+def _chunks(dataset: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
+    return (1, *(len(dataset.dimensions[d]) for d in dims))

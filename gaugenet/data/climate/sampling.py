@@ -1,0 +1,118 @@
+"""Where the values of a climate file are on the sphere, and how to read them off at other points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
+from gaugenet.data.climate.overlap import delaunay
+from gaugenet.data.climate.regrid import bilinear_stencil, nearest_cells, triangle_stencil, vectors_on_grid, with_poles
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """How to read fields at points: values are `(values[..., index] * weight).sum(-1)`, labels `labels[..., nearest]`.
+
+    Attributes:
+        index: `(n, k)` places among the values that `Places.extended` gives.
+        weight: `(n, k)`, rows sum to one.
+        nearest: `(n,)` the nearest place of the file itself.
+    """
+
+    index: Int[ndarray, "points k"]
+    weight: Float[ndarray, "points k"]
+    nearest: Int[ndarray, "points"]
+
+    def fields(self, values: Float[ndarray, "*b places"]) -> Float[ndarray, "*b points"]:
+        """Values at the points, from extended values."""
+        total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)
+        for k in range(1, self.index.shape[1]):
+            total += values[..., self.index[:, k]] * self.weight[:, k].astype(values.dtype)
+        return total
+
+
+class Places(Protocol):
+    """A latitude-longitude grid, or scattered points."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def area(self) -> Float[ndarray, "*shape"]: ...
+    @property
+    def points(self) -> Float[ndarray, "*shape 3"]: ...
+    @property
+    def edges(self) -> Int[ndarray, "2 edges"]: ...
+
+    def extended(self, values: Float[ndarray, "*b *shape"]) -> Float[ndarray, "*b places"]: ...
+    def vectors(self, values: Float[ndarray, "*b 2 *shape"]) -> Float[ndarray, "*b 3 *shape"]: ...
+    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil: ...
+
+
+class GridPlaces:
+    """The cells of a latitude-longitude grid: bilinear interpolation, the means of the end rows at the poles."""
+
+    def __init__(self, grid: LatLonGrid) -> None:
+        self.grid = grid
+        self.shape = grid.shape
+        self.area = grid.area
+        self.points = grid.points
+
+    @cached_property
+    def edges(self) -> Int[ndarray, "2 edges"]:
+        """Pairs of cells that share a side or a corner, around the date line and across the poles."""
+        height, width = self.shape
+        cell = np.arange(height * width).reshape(height, width)
+        pairs = [(cell, np.roll(cell, -1, axis=1))]
+        pairs += [(cell[:-1], np.roll(cell[1:], shift, axis=1)) for shift in (-1, 0, 1)]
+        pairs += [(row, np.roll(row, width // 2)) for row in (cell[0], cell[-1])]
+        return np.concatenate([np.stack([a.reshape(-1), b.reshape(-1)]) for a, b in pairs], axis=1)
+
+    def extended(self, values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b places"]:
+        """What stencils read: the values in a row, and those at the poles."""
+        return with_poles(values)
+
+    def vectors(self, values: Float[ndarray, "*b 2 height width"]) -> Float[ndarray, "*b 3 height width"]:
+        """3D vectors of eastward and northward components."""
+        return vectors_on_grid(self.grid, values[..., 0, :, :], values[..., 1, :, :])
+
+    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil:
+        """See `Stencil`."""
+        index, weight = bilinear_stencil(self.grid, points)
+        return Stencil(index, weight, nearest_cells(self.grid, points))
+
+
+class PointPlaces:
+    """Points on the sphere, such as the vertices of another icosphere: linear interpolation in their triangles.
+
+    Args:
+        points: `(V, 3)` unit vectors.
+    """
+
+    def __init__(self, points: Float[ndarray, "vertices 3"]) -> None:
+        from scipy.spatial import SphericalVoronoi, cKDTree
+
+        self.points = np.asarray(points, dtype=np.float64)
+        self.shape = (len(self.points),)
+        self.faces = delaunay(self.points)
+        self.area = SphericalVoronoi(self.points).calculate_areas()
+        self.edges = np.concatenate([self.faces[:, [k, (k + 1) % 3]] for k in range(3)]).T
+        self._tree = cKDTree(self.points)
+
+    def extended(self, values: Float[ndarray, "*b vertices"]) -> Float[ndarray, "*b vertices"]:
+        """The values themselves."""
+        return values
+
+    def vectors(self, values: Float[ndarray, "*b 2 vertices"]) -> Float[ndarray, "*b 3 vertices"]:
+        """3D vectors of eastward and northward components."""
+        return np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points)))
+
+    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil:
+        """See `Stencil`."""
+        index, weight = triangle_stencil(self.points, self.faces, points)
+        return Stencil(index, weight, self._tree.query(points)[1])

@@ -1,0 +1,195 @@
+"""Which variables of climate files enter a network: scalars, tangent vectors, and the labels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gaugenet.data.climate.units import canonical_unit
+from gaugenet.data.meshes.sample import DataError
+
+LABEL_NAMES = ("label", "labels", "LABELS", "LABEL", "mask", "class")
+CLIMATENET_CLASSES = ("background", "tropical_cyclone", "atmospheric_river")
+IGNORE_IN_FILES = 255
+"""Label of files that counts neither in the loss nor in a metric; so do negative labels and a `_FillValue`."""
+
+
+@dataclass(frozen=True)
+class ClimateVariables:
+    """The variables of a set of files.
+
+    Attributes:
+        scalars: names of scalar fields.
+        vectors: pairs of names, the eastward and the northward component.
+        label: name of the label variable, `None` in files without labels.
+        units: canonical unit of each scalar and vector component, `None` where the files name none.
+        classes: class names, class 0 (the background) first.
+        values: the number that stands for each class in the files.
+        ignored: numbers in the files that mean: neither counted nor learned.
+    """
+
+    scalars: tuple[str, ...]
+    vectors: tuple[tuple[str, str], ...]
+    label: str | None
+    units: dict[str, str | None] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    values: tuple[int, ...] = ()
+    ignored: tuple[int, ...] = (IGNORE_IN_FILES,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All inputs: the scalars, then the components of the vectors."""
+        return self.scalars + tuple(name for pair in self.vectors for name in pair)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and strings."""
+        return {k: _plain(v) for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ClimateVariables:
+        """Back from `as_dict`."""
+        tuples = {k: tuple(values[k]) for k in ("scalars", "classes", "values", "ignored")}
+        vectors = tuple((a, b) for a, b in values["vectors"])
+        return cls(**tuples, vectors=vectors, label=values["label"], units=dict(values["units"]))
+
+
+def find_variables(
+    dataset: Any, *, scalars: str = "auto", vectors: str = "auto", label: str = "auto", where: str = "the file"
+) -> ClimateVariables:
+    """The variables of an xarray dataset on latitude and longitude.
+
+    Args:
+        dataset: an `xarray.Dataset`.
+        scalars: names separated by commas, `""` for none; `auto` takes every floating-point field that is no wind.
+        vectors: pairs `U850:V850` separated by commas, `""` for none; `auto` pairs what CF standard names call
+            `eastward_*` and `northward_*` and, without standard names, names that differ by u and v alone.
+        label: name of the label variable, `""` for none; `auto` takes the one with `flag_meanings`, or a usual name.
+        where: what error messages call the file.
+
+    Raises:
+        DataError: a variable that the file lacks, or nothing to learn from.
+    """
+    fields = [str(n) for n in dataset.data_vars if _is_field(dataset[n])]
+    found = _find_label(dataset, label, where)
+    floats = [n for n in fields if n != found and dataset[n].dtype.kind == "f"]
+    pairs = _vector_pairs(dataset, floats) if vectors == "auto" else _parse_pairs(vectors)
+    in_pairs = {name for pair in pairs for name in pair}
+    plain = [n for n in floats if n not in in_pairs] if scalars == "auto" else _split(scalars)
+    for name in [*plain, *(n for pair in pairs for n in pair)]:
+        if name not in dataset.data_vars:
+            raise DataError(f"{where} has no variable {name!r}: it has {', '.join(map(str, dataset.data_vars))}.")
+        if name not in fields:
+            raise DataError(
+                f"{where}: {name!r} is no field on latitude and longitude (dimensions {dataset[name].dims})."
+            )
+    if not plain and not pairs:
+        raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
+    units = {n: canonical_unit(dataset[n].attrs.get("units")) for n in [*plain, *sorted(in_pairs)]}
+    classes, values, ignored = _classes(dataset, found)
+    return ClimateVariables(tuple(plain), tuple(pairs), found, units, classes, values, ignored)
+
+
+def _find_label(dataset: Any, label: str, where: str) -> str | None:
+    if label == "":
+        return None
+    if label != "auto":
+        if label not in dataset.data_vars:
+            raise DataError(
+                f"{where} has no label variable {label!r}: it has {', '.join(map(str, dataset.data_vars))}."
+            )
+        return label
+    flagged = [str(n) for n in dataset.data_vars if "flag_meanings" in dataset[n].attrs and _is_field(dataset[n])]
+    usual = [n for n in LABEL_NAMES if n in dataset.data_vars and _is_field(dataset[n])]
+    return next(iter([*flagged, *usual]), None)
+
+
+def _is_field(variable: Any) -> bool:
+    names = {latitude_name(variable), longitude_name(variable)}
+    return None not in names and names <= set(variable.dims)
+
+
+def latitude_name(variable: Any) -> str | None:
+    """The dimension or coordinate that is latitude, by its units, standard name or usual names."""
+    return _coordinate(variable, "latitude", r"degrees?_?n(orth)?", ("lat", "latitude", "rlat", "nav_lat"))
+
+
+def longitude_name(variable: Any) -> str | None:
+    """Likewise for longitude."""
+    return _coordinate(variable, "longitude", r"degrees?_?e(ast)?", ("lon", "longitude", "rlon", "nav_lon", "long"))
+
+
+def time_name(variable: Any) -> str | None:
+    """Likewise for time."""
+    for name in variable.dims:
+        coordinate = variable.coords.get(name)
+        kind = "" if coordinate is None else coordinate.dtype.kind
+        if str(name).lower() in ("time", "t", "valid_time") or kind == "M":
+            return str(name)
+    return None
+
+
+def _coordinate(variable: Any, standard: str, units: str, usual: tuple[str, ...]) -> str | None:
+    for name in variable.dims:
+        attributes = variable.coords[name].attrs if name in variable.coords else {}
+        if attributes.get("standard_name") == standard or re.fullmatch(units, str(attributes.get("units", "")).lower()):
+            return str(name)
+    return next((str(n) for n in variable.dims if str(n).lower() in usual), None)
+
+
+def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:
+    """Pairs by CF standard name; where several share one, and without standard names, by u and v in their names."""
+    standard = {n: str(dataset[n].attrs.get("standard_name", "")) for n in names}
+    pairs = []
+    for u in names:
+        partners = [re.sub(a, b, u, count=1) for a, b in (("u", "v"), ("U", "V"), ("eastward", "northward"))]
+        by_name = [v for v in partners if v != u and v in names]
+        twins = [v for v in names if standard[u].startswith("eastward") and standard[v] == _northward(standard[u])]
+        both = [v for v in by_name if v in twins] or (twins if len(twins) == 1 else [])
+        if not standard[u] and re.fullmatch(r"(?i)u(a|as|bot|geo)?[_-]?\d*(m|hpa)?(_component.*)?|u.*wind.*", u):
+            both = both or by_name
+        if both:
+            pairs.append((u, both[0]))
+    return pairs
+
+
+def _northward(standard: str) -> str:
+    return standard.replace("eastward", "northward")
+
+
+def _parse_pairs(text: str) -> list[tuple[str, str]]:
+    pairs = [tuple(part.split(":")) for part in _split(text)]
+    if any(len(p) != 2 for p in pairs):
+        raise DataError(f"Expected `vectors` as pairs U:V separated by commas, got {text!r}.")
+    return [(p[0].strip(), p[1].strip()) for p in pairs]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _classes(dataset: Any, label: str | None) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
+    if label is None:
+        return (), (), (IGNORE_IN_FILES,)
+    attributes = dataset[label].attrs
+    if "flag_meanings" in attributes and "flag_values" in attributes:
+        names = str(attributes["flag_meanings"]).split()
+        values = [int(v) for v in np.atleast_1d(attributes["flag_values"])]
+        if len(names) != len(values):
+            raise DataError(
+                f"{label!r} has {len(values)} flag_values but {len(names)} flag_meanings: correct the file."
+            )
+        ignored = {
+            v for n, v in zip(names, values) if v == IGNORE_IN_FILES or v < 0 or n.lower() in ("ignore", "unknown")
+        }
+        kept = [(n, v) for n, v in zip(names, values) if v not in ignored]
+        return tuple(n for n, _ in kept), tuple(v for _, v in kept), tuple(sorted(ignored | {IGNORE_IN_FILES}))
+    if label == "LABELS":
+        return CLIMATENET_CLASSES, (0, 1, 2), (IGNORE_IN_FILES,)
+    return (), (), (IGNORE_IN_FILES,)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value

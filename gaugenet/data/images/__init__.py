@@ -1,0 +1,1 @@
+"""Images: digits, digits on spheres and strips, panoramas."""

@@ -1,0 +1,1 @@
+"""Labelled meshes: readers, input features, augmentation, preparation and cache."""

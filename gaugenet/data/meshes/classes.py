@@ -1,0 +1,81 @@
+"""The classes of a data set: their names, and how the numbers in its files map to 0 .. C-1."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """Names of the classes and the number that stands for each of them in the label files.
+
+    Attributes:
+        names: one name a class, in the order of the class index.
+        values: the number of each class in the files; `(0, 1, ...)` unless the files say otherwise.
+        source: where the table comes from, for error messages.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+    source: str
+
+    @classmethod
+    def read(cls, path: Path) -> ClassTable:
+        """Read `classes.txt`: a line a class, which is a name, a number, or a number and a name.
+
+        With names alone the classes are numbered from 0 in the order of the lines.
+
+        Raises:
+            DataError: the file is empty or lists a class twice.
+        """
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not lines:
+            raise DataError(f"{path} is empty: write one class a line.")
+        numbered = [re.fullmatch(r"(-?\d+)(?:[\s,:]+(.+))?", line) for line in lines]
+        if all(numbered):
+            values = tuple(int(match[1]) for match in numbered if match)
+            names = tuple(match[2] or match[1] for match in numbered if match)
+        else:
+            values, names = tuple(range(len(lines))), tuple(lines)
+        if len(set(values)) < len(values) or len(set(names)) < len(names):
+            raise DataError(f"{path} lists a class twice: {lines}.")
+        order = np.argsort(values)
+        return cls(tuple(names[i] for i in order), tuple(values[i] for i in order), str(path))
+
+    @classmethod
+    def from_labels(cls, labels: list[ndarray], source: str) -> ClassTable:
+        """The classes 0 .. max that occur in `labels`, named by their numbers."""
+        top = max((int(a.max()) for a in labels if a.size), default=-1)
+        if top < 0:
+            raise DataError(f"{source}: no labels to take the classes from; add a classes.txt.")
+        return cls(tuple(str(i) for i in range(top + 1)), tuple(range(top + 1)), source)
+
+    def shifted(self, offset: int) -> ClassTable:
+        """The same classes, whose numbers in the files are larger by `offset`."""
+        return ClassTable(self.names, tuple(v + offset for v in self.values), self.source)
+
+    def encode(self, labels: Int[ndarray, "n"], where: Path | str) -> Int[ndarray, "n"]:
+        """Numbers of a file -> class indices 0 .. C-1; `IGNORE_LABEL` stays.
+
+        Raises:
+            DataError: a number that is no class, naming the first place.
+        """
+        values = np.asarray(self.values)
+        index = np.searchsorted(values, labels).clip(max=len(values) - 1)
+        unknown = (values[index] != labels) & (labels != IGNORE_LABEL)
+        if unknown.any():
+            first = int(np.flatnonzero(unknown)[0])
+            raise DataError(
+                f"{where}: label {int(labels[first])} at position {first} is none of the {len(values)} classes "
+                f"numbered {values[0]}..{values[-1]} in {self.source} ({int(unknown.sum())} such labels): "
+                f"correct the labels, add the class to the list, or mark unknown places with {IGNORE_LABEL}."
+            )
+        return np.where(labels == IGNORE_LABEL, IGNORE_LABEL, index).astype(np.int64)

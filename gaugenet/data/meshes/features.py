@@ -1,0 +1,257 @@
+"""Input features that are equivariant themselves: scalars, tangent vectors and order-2 fields of a surface."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+from torch_geometric.transforms import BaseTransform
+
+from gaugenet.data.meshes.laplacian import angle_defects, shape_operator, vertex_gradient
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+FEATURE_PREFIX = "feature_"
+
+
+class InputFeature(BaseTransform):
+    """One equivariant field on the vertices, as a PyG transform that stores it in the graph under `key`.
+
+    A subclass says which irreps of O(2) it consists of (`fields`) and computes it (`compute`). Under a gauge
+    transformation `g` its value must become `rho(g)` times the old one; for subgroups of O(2) the same numbers are
+    fields of the restricted representations. All features are free of units: scaling the mesh does not change them.
+
+    Attributes:
+        fields: pairs (label of an irrep of O(2), multiplicity); `"0-"` changes sign when a frame is reflected.
+        intrinsic: whether rotating the surface in space leaves the value as it is. Intrinsic features are computed once
+            and cached; the others are cheap and computed whenever `InputFeatures` is applied, so that
+            augmentation may rotate the mesh in between.
+        odd: labels of the fields that change sign with the normal of the surface.
+    """
+
+    fields: tuple[tuple[str, int], ...]
+    intrinsic: ClassVar[bool] = True
+    odd: ClassVar[frozenset[str]] = frozenset({"0-"})
+
+    @abstractmethod
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+        """The field, blocks in the order of `fields`; in a block the components are outer, the copies inner."""
+
+    @property
+    def key(self) -> str:
+        """Where the value stands in a graph; another for every set of parameters."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        return f"{FEATURE_PREFIX}{name}_{hashlib.sha256(repr(self).encode()).hexdigest()[:10]}"
+
+    def value(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+        """The stored value if the graph has one, else a computed one."""
+        return graph[self.key] if self.key in graph else self.compute(graph)
+
+    def forward(self, graph: GaugeGraph) -> GaugeGraph:
+        graph[self.key] = self.compute(graph)
+        return graph
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def mesh_of(graph: GaugeGraph) -> TriangleMesh:
+    """The surface that a graph was made of.
+
+    Raises:
+        ValueError: the graph has no faces, or several graphs are batched.
+    """
+    if graph.get("face") is None:
+        raise ValueError("Expected a graph with `face`: features need the surface, so keep `graph.face`.")
+    if graph.get("batch") is not None:
+        raise ValueError("Expected the graph of one mesh, got a batch: apply feature transforms before batching.")
+    return TriangleMesh(graph.pos, graph.face.T)
+
+
+def squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
+    """`asinh` of the length of each vector, direction kept: tames the heavy tails of curvatures, equivariantly."""
+    length = np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x
+
+
+def _sphere_radius(mesh: TriangleMesh) -> float:
+    """Radius of the sphere of equal area, the unit of length of curvature features; 1 without area."""
+    return float(np.sqrt(mesh.area / (4 * np.pi))) or 1.0
+
+
+class Positions(InputFeature):
+    """Coordinates as three scalars: invariant under changes of frame, not under rotations of the mesh.
+
+    Args:
+        normalize: subtract the centre of area and divide by the square root of the area. Otherwise coordinates enter
+            as they are, in the units of the mesh.
+    """
+
+    fields = (("0", 3),)
+    intrinsic = False
+
+    def __init__(self, *, normalize: bool = True) -> None:
+        self.normalize = normalize
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
+        if not self.normalize:
+            return graph.pos.clone()
+        area = graph.mass.sum().clamp_min(torch.finfo(graph.pos.dtype).tiny)
+        centre = (graph.mass[:, None] * graph.pos).sum(0) / area
+        return (graph.pos - centre) / area.sqrt()
+
+    def __repr__(self) -> str:
+        return f"Positions(normalize={self.normalize})"
+
+
+class Normals(InputFeature):
+    """Ambient components of the unit normal: three scalars that change sign where a frame is reflected (`0-`)."""
+
+    fields = (("0-", 3),)
+    intrinsic = False
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
+        return torch.linalg.cross(graph.frame[..., 0], graph.frame[..., 1])
+
+
+class TangentAxes(InputFeature):
+    """The three ambient axes projected into the tangent plane: the gradients of the coordinates, three vectors."""
+
+    fields = (("1", 3),)
+    intrinsic = False
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 6"]:
+        return graph.frame.mT.flatten(1)
+
+
+class Curvatures(InputFeature):
+    """Gaussian curvature (`0`) and mean curvature (`0-`, follows the normal) relative to the sphere of equal area.
+
+    Gaussian curvature is the angle defect over the dual cell, mean curvature half the trace of the shape operator;
+    both are 1 on a sphere seen from outside.
+
+    Args:
+        squash: apply `asinh`, as the curvature at a sharp tip is hundreds of times the typical one.
+    """
+
+    fields = (("0", 1), ("0-", 1))
+
+    def __init__(self, *, squash: bool = True) -> None:
+        self.squash = squash
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 2"]:
+        mesh = mesh_of(graph)
+        radius = _sphere_radius(mesh)
+        area = mesh.vertex_areas
+        gauss = np.divide(angle_defects(mesh), area, out=np.zeros_like(area), where=area > 0) * radius**2
+        mean = 0.5 * np.trace(_shape_operator(graph, mesh), axis1=-2, axis2=-1) * radius
+        both = np.stack([gauss, mean], axis=-1)
+        return _as_tensor(np.arcsinh(both) if self.squash else both, graph)
+
+    def __repr__(self) -> str:
+        return f"Curvatures(squash={self.squash})"
+
+
+class ShapeOperator(InputFeature):
+    """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
+
+    With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
+    the vector `(a, b)` turned back by a quarter. `(a, b)` itself would change sign under reflections in the wrong
+    component, because the normal flips with the frame; turned, it is the irrep of order 2 of O(2).
+
+    Args:
+        squash: apply `asinh` to the mean curvature and to the length of the order-2 field.
+    """
+
+    fields = (("0-", 1), ("2", 1))
+    odd = frozenset({"0-", "2"})
+
+    def __init__(self, *, squash: bool = True) -> None:
+        self.squash = squash
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
+        mesh = mesh_of(graph)
+        s = _shape_operator(graph, mesh) * _sphere_radius(mesh)
+        mean = 0.5 * (s[:, 0, 0] + s[:, 1, 1])[:, None]
+        field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
+        if self.squash:
+            mean, field = np.arcsinh(mean), squashed(field)
+        return _as_tensor(np.concatenate([mean, field], axis=-1), graph)
+
+    def __repr__(self) -> str:
+        return f"ShapeOperator(squash={self.squash})"
+
+
+class Valence(InputFeature):
+    """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
+
+    Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
+    vertices apart on meshes that share one connectivity, such as registrations of a template, and misleads elsewhere.
+
+    Args:
+        low: smallest number told apart.
+        high: largest one.
+    """
+
+    def __init__(self, *, low: int = 4, high: int = 8) -> None:
+        if not 0 <= low < high:
+            raise ValueError(f"Expected 0 <= `low` < `high`, got {low} and {high}.")
+        self.low = low
+        self.high = high
+        self.fields = (("0", high - low + 1),)
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices numbers"]:
+        mesh = mesh_of(graph)
+        count = torch.from_numpy(np.bincount(mesh.edges.ravel(), minlength=len(mesh.vertices))).to(graph.pos.device)
+        return torch.nn.functional.one_hot(count.clamp(self.low, self.high) - self.low, self.fields[0][1]).to(graph.pos)
+
+    def __repr__(self) -> str:
+        return f"Valence(low={self.low}, high={self.high})"
+
+
+class TangentGradient(InputFeature):
+    """Gradient of a scalar feature, one tangent vector a channel, per length of the square root of the area.
+
+    Args:
+        of: an intrinsic feature of scalars, e.g. `HeatKernelSignature()`; for coordinates use `TangentAxes`.
+        squash: apply `asinh` to the length of each vector.
+    """
+
+    def __init__(self, of: InputFeature, *, squash: bool = True) -> None:
+        if not of.intrinsic:
+            raise ValueError(f"Expected an intrinsic feature, got {of!r}: for coordinates use `TangentAxes()`.")
+        if any(label != "0" for label, _ in of.fields):
+            raise ValueError(f"Expected a feature of scalars (0), got {of!r} with fields {of.fields}.")
+        self.of = of
+        self.squash = squash
+        self.fields = (("1", sum(multiplicity for _, multiplicity in of.fields)),)
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+        mesh = mesh_of(graph)
+        gradient = vertex_gradient(mesh, _as_array(self.of.value(graph))) * np.sqrt(mesh.area)
+        tangent = np.einsum("vda,vcd->vca", _as_array(graph.frame), gradient)
+        if self.squash:
+            tangent = squashed(tangent)
+        return _as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph)
+
+    def __repr__(self) -> str:
+        return f"TangentGradient(of={self.of!r}, squash={self.squash})"
+
+
+def _shape_operator(graph: GaugeGraph, mesh: TriangleMesh) -> Float[ndarray, "vertices 2 2"]:
+    return shape_operator(mesh, _as_array(graph.frame))
+
+
+def _as_array(x: Tensor) -> ndarray:
+    return x.detach().cpu().numpy().astype(np.float64)
+
+
+def _as_tensor(x: ndarray, graph: GaugeGraph) -> Any:
+    return torch.from_numpy(np.ascontiguousarray(x)).to(graph.pos)

@@ -1,0 +1,135 @@
+"""Folders of meshes with a label for every vertex or every face: the layout for a user's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.data.meshes.classes import ClassTable
+from gaugenet.data.meshes.labels import read_labels, read_ply_labels
+from gaugenet.data.meshes.sample import DataError, LabelKind, MeshDataset, MeshSample, existing_folder, mesh_files
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+_SPLITS = ("train", "val", "test")
+
+
+class LabelledMeshFolder(MeshDataset):
+    """Meshes of `ROOT/train`, `ROOT/val` or `ROOT/test` with the labels that lie beside them.
+
+    The labels of `NAME.obj` (or any other format) are `NAME.npy` or `NAME.txt` with one whole number a vertex
+    or a face, or the property `label` of the vertices or faces of `NAME.ply`. Which of the two they are is
+    told by their number. `ROOT/classes.txt` names the classes, one a line, numbered from 0 (or lists their
+    numbers); without it the classes are 0 .. the largest label of all splits. -1 marks places to be ignored.
+
+    A folder that holds the meshes themselves and none of the three subfolders is split at random.
+
+    Args:
+        root: the folder.
+        split: `"train"`, `"val"` or `"test"`.
+        labels: `"vertices"` or `"faces"` where the count cannot tell, or to insist; `"auto"` otherwise.
+        fractions: of train, val and test in a folder without subfolders.
+        seed: of the random split; the same on every machine.
+
+    Raises:
+        DataError: missing folders, empty splits, missing label files, counts that do not match the mesh,
+            unknown or negative classes.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: Literal["train", "val", "test"] = "train",
+        *,
+        labels: Literal["auto", "vertices", "faces"] = "auto",
+        fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+        seed: int = 0,
+    ) -> None:
+        if split not in _SPLITS:
+            raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
+        if labels not in ("auto", "vertices", "faces"):
+            raise ValueError(f"Expected `labels` 'auto', 'vertices' or 'faces', got {labels!r}.")
+        self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
+        self.split = split
+        self._asked = labels
+        everything = _all_splits(self.root, fractions, seed)
+        self.paths = everything.get(split, ())
+        if not self.paths:
+            counts = {name: len(paths) for name, paths in everything.items()}
+            raise DataError(
+                f"The split {split!r} of {self.root} is empty: found {counts or 'no meshes'}; "
+                f"put meshes into {self.root / split}, or change `fractions` if the folder is split at random."
+            )
+        self.classes = self._class_table([path for paths in everything.values() for path in paths])
+        self.class_names = self.classes.names
+        self.label_kind = self._kind_of(self.paths[0], TriangleMesh.load(self.paths[0]))[0]
+
+    def read(self, path: Path) -> MeshSample:
+        mesh = TriangleMesh.load(path)
+        kind, raw, where = self._kind_of(path, mesh)
+        if kind != self.label_kind:
+            raise DataError(
+                f"{where} labels {kind}, but {self.paths[0].name} labels {self.label_kind}: "
+                "all meshes of a set must be labelled alike."
+            )
+        labels = self.classes.encode(raw, where)
+        if kind == "vertices":
+            return MeshSample(path.stem, mesh, vertex_labels=labels, path=path)
+        return MeshSample(path.stem, mesh, face_labels=labels, path=path)
+
+    def _kind_of(self, path: Path, mesh: TriangleMesh) -> tuple[LabelKind, Int[ndarray, "n"], Path]:
+        """Whether a mesh has labels of vertices or of faces, the labels as written, and where they stand."""
+        where, found = _raw_labels(path)
+        counts = {"vertices": mesh.num_vertices, "faces": mesh.num_faces}
+        candidates: list[LabelKind] = ["vertices", "faces"] if self._asked == "auto" else [self._asked]
+        fitting = [kind for kind in candidates if kind in found and len(found[kind]) == counts[kind]]
+        if not fitting:
+            given = " and ".join(sorted({str(len(a)) for a in found.values()}))
+            raise DataError(
+                f"{where} has {given} labels, but {path} has {counts['vertices']} vertices and {counts['faces']} "
+                f"faces (labels={self._asked!r}): give one label a vertex or one a face."
+            )
+        if len(fitting) > 1:
+            raise DataError(
+                f"{where}: labels could be of the {counts['vertices']} vertices or of the {counts['faces']} faces: "
+                "pass labels='vertices' or labels='faces'."
+            )
+        return fitting[0], found[fitting[0]], where
+
+    def _class_table(self, everything: list[Path]) -> ClassTable:
+        listing = self.root / "classes.txt"
+        if listing.is_file():
+            return ClassTable.read(listing)
+        raw = [array for path in everything for array in _raw_labels(path)[1].values()]
+        return ClassTable.from_labels(raw, f"the labels in {self.root}")
+
+
+def _raw_labels(path: Path) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
+    """Where the labels of a mesh stand, and the labels under each reading that the file allows."""
+    for suffix in (".npy", ".txt"):
+        beside = path.with_suffix(suffix)
+        if beside.is_file():
+            labels = read_labels(beside)
+            return beside, {"vertices": labels, "faces": labels}
+    inside = read_ply_labels(path) if path.suffix.lower() == ".ply" else {}
+    if not inside:
+        raise DataError(
+            f"{path} has no labels: expected {path.stem}.npy or {path.stem}.txt beside it, "
+            "or a PLY property `label` of its vertices or faces."
+        )
+    return path, inside
+
+
+def _all_splits(root: Path, fractions: tuple[float, float, float], seed: int) -> dict[str, tuple[Path, ...]]:
+    folders = {name: root / name for name in _SPLITS if (root / name).is_dir()}
+    if folders:
+        return {name: mesh_files(folder) for name, folder in folders.items()}
+    if len(fractions) != 3 or min(fractions) < 0 or not np.isclose(sum(fractions), 1.0):
+        raise ValueError(f"Expected `fractions` of three shares that sum to 1, got {fractions}.")
+    paths = mesh_files(root)
+    shuffled = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
+    ends = np.round(np.cumsum((0.0, *fractions)) * len(paths)).astype(int)
+    return {name: tuple(sorted(shuffled[a:b])) for name, a, b in zip(_SPLITS, ends[:-1], ends[1:], strict=True)}

@@ -1,0 +1,126 @@
+"""InputFeatures: several features side by side as one typed field `graph.x`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch_geometric.transforms import BaseTransform
+
+from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.groups import O2, FieldType, StructureGroup
+
+
+class InputFeatures(BaseTransform):
+    """Writes `graph.x`: all scalars of the features, then all fields that change sign, then order 1, then order 2.
+
+    Features that the graph already holds (see `prepare`) are taken from it and removed; the others are computed now.
+
+    Args:
+        features: e.g. `[HeatKernelSignature(), Positions()]`.
+
+    Raises:
+        ValueError: no features, or the same one twice.
+    """
+
+    def __init__(self, features: list[InputFeature]) -> None:
+        self.features = list(features)
+        keys = [feature.key for feature in self.features]
+        if not keys or len(set(keys)) < len(keys):
+            raise ValueError(f"Expected one or more features, each once, got {self.features}.")
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Irreps of O(2) in the order of the columns of `x`, with their multiplicities."""
+        total: dict[str, int] = {}
+        for feature in self.features:
+            for label, multiplicity in feature.fields:
+                total[label] = total.get(label, 0) + multiplicity
+        return {label: total[label] for label in sorted(total, key=_place)}
+
+    def in_type(self, group: StructureGroup) -> FieldType:
+        """The type of `graph.x` as a field of `group`, a subgroup of O(2).
+
+        Raises:
+            ValueError: a field that is not a sum of the group's irreps column by column (order 2 under `C_3`).
+        """
+        pairs: list[tuple[str, int, int]] = []
+        for label, multiplicity in self.fields.items():
+            for name, dim in irreps_under(group, label):
+                if pairs and pairs[-1][0] == name and dim == 1:
+                    name, multiplicity_before, _ = pairs.pop()
+                    pairs.append((name, multiplicity_before + multiplicity, dim))
+                else:
+                    pairs.append((name, multiplicity, dim))
+        return FieldType(group, " + ".join(f"{multiplicity}x{name}" for name, multiplicity, _ in pairs))
+
+    def prepare(self, graph: GaugeGraph) -> GaugeGraph:
+        """A new graph that holds the values of all intrinsic features: what a cache should keep."""
+        out = graph.clone()
+        for feature in self.features:
+            if feature.intrinsic:
+                out = feature(out)
+        return out
+
+    def forward(self, graph: GaugeGraph) -> GaugeGraph:
+        parts: dict[str, list[Tensor]] = {label: [] for label in self.fields}
+        for feature in self.features:
+            for label, block in _blocks(feature, feature.value(graph)):
+                parts[label].append(block)
+        graph.x = torch.cat([torch.cat(blocks, dim=-1).flatten(1) for blocks in parts.values()], dim=-1)
+        for feature in self.features:
+            if feature.key in graph:
+                del graph[feature.key]
+        return graph
+
+    def __repr__(self) -> str:
+        return f"InputFeatures([{', '.join(map(repr, self.features))}])"
+
+
+def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
+    """Names and dimensions of the irreps of a subgroup of O(2) that an irrep of O(2) consists of, column by column.
+
+    `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections: the numbers stay the same.
+
+    Raises:
+        ValueError: the columns would have to be mixed.
+    """
+    full = O2().irrep(label)
+    samples = torch.cat([group.generators(), group.random_element(4, generator=torch.Generator().manual_seed(0))])
+    matrices = full(samples)
+    candidates = [rho for rho in group.irreps(2) if rho.dim in (1, full.dim)]
+    for rho in candidates:
+        if rho.dim == full.dim and torch.allclose(rho(samples), matrices):
+            return [(rho.name, rho.dim)]
+    found = []
+    for column in range(full.dim):
+        rest = [i for i in range(full.dim) if i != column]
+        entry = matrices[:, column, column]
+        scalar = [rho for rho in candidates if rho.dim == 1 and torch.allclose(rho(samples)[:, 0, 0], entry)]
+        if not scalar or bool(matrices[:, rest, column].abs().gt(1e-9).any()):
+            raise ValueError(
+                f"A field of order {label} is no sum of irreps of {group.name} column by column: leave out the "
+                "feature, or choose another group."
+            )
+        found.append((scalar[0].name, 1))
+    return found
+
+
+def has_features(graph: GaugeGraph) -> bool:
+    """Whether a graph holds values of features that are not assembled into `x` yet."""
+    return any(key.startswith(FEATURE_PREFIX) for key in graph.keys())  # noqa: SIM118 (a Data, not a dict)
+
+
+def _blocks(feature: InputFeature, value: Tensor) -> list[tuple[str, Tensor]]:
+    """Label and `(N, dim, multiplicity)` values of each block of a feature."""
+    blocks, start = [], 0
+    for label, multiplicity in feature.fields:
+        dim = O2().irrep(label).dim
+        columns = value[:, start : start + dim * multiplicity]
+        blocks.append((label, columns.unflatten(1, (dim, multiplicity))))
+        start += dim * multiplicity
+    return blocks
+
+
+def _place(label: str) -> tuple[int, bool]:
+    return int(label.rstrip("-")), label.endswith("-")

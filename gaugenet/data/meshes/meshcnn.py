@@ -1,0 +1,135 @@
+"""The layout of the MeshCNN segmentation benchmarks: meshes with a class for every edge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.data.meshes.classes import ClassTable
+from gaugenet.data.meshes.labels import majority_of_edges, meshcnn_edges, read_labels
+from gaugenet.data.meshes.sample import DataError, MeshDataset, MeshSample, existing_folder, mesh_files
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+Split = Literal["train", "val", "test"]
+
+
+class MeshCNNSegmentation(MeshDataset):
+    """Meshes of `ROOT/train` or `ROOT/test`, whose faces take the majority of the edge labels in `ROOT/seg`.
+
+    The layout is that of the published MeshCNN archives (Hanocka et al. 2019, *MeshCNN: A Network with an
+    Edge*): `train/NAME.obj`, `test/NAME.obj`, `seg/NAME.eseg` with one class an edge (see `meshcnn_edges` for
+    their order), `sseg/NAME.seseg` with soft edge labels (not read), `classes.txt`. Classes may be numbered
+    from 0 or from 1. Accuracy on these face labels, the plain mean over all faces, is the "hard face" metric
+    of the literature.
+
+    Test mesh `shrec__15` of the human-body set has wrong labels as published; results are customarily given
+    with it.
+
+    Args:
+        root: folder of the unpacked archive.
+        split: `"train"`, `"val"` or `"test"`. `"val"` is the held-out part of `train/` (or the folder
+            `val/`).
+        holdout: glob patterns (one or several) on mesh names, e.g. `"scape__*"`: those meshes of `train/` are
+            kept out of `"train"` and make up `"val"`. Hold out a whole source rather than random meshes:
+            poses of one sequence and scans of one person resemble each other far more than the test set
+            resembles either.
+
+    Raises:
+        DataError: missing folders, an empty split, a pattern that matches nothing. Reading a sample raises it
+            for a missing label file, a count that does not match the mesh's edges, and unknown classes.
+    """
+
+    label_kind = "faces"
+
+    def __init__(self, root: str | Path, split: Split = "train", *, holdout: str | list[str] | None = None) -> None:
+        self.root = existing_folder(root, "unpack the archive of the data set there, or pass its folder.")
+        self.split = split
+        self.holdout = [holdout] if isinstance(holdout, str) else list(holdout or [])
+        self.paths = self._select(split)
+        self.classes = self._class_table()
+        self.class_names = self.classes.names
+
+    def read(self, path: Path) -> MeshSample:
+        mesh = TriangleMesh.load(path)
+        edges = self.edge_labels(path, mesh)
+        return MeshSample(path.stem, mesh, face_labels=majority_of_edges(edges, meshcnn_edges(mesh)), path=path)
+
+    def edge_labels(self, path: Path, mesh: TriangleMesh) -> Int[ndarray, "edges"]:
+        """The class of each edge of a mesh of this set, in MeshCNN edge order."""
+        label_path = self.root / "seg" / f"{path.stem}.eseg"
+        if not label_path.is_file():
+            raise DataError(f"{path} has no labels: expected the file {label_path}.")
+        labels = read_labels(label_path)
+        if len(labels) != len(mesh.edges):
+            raise DataError(
+                f"{label_path} has {len(labels)} labels, but {path} has {len(mesh.edges)} edges: "
+                "the labels belong to another version of the mesh."
+            )
+        return self.classes.encode(labels, label_path)
+
+    def sources(self) -> dict[str, int]:
+        """How many meshes of this split come from each source, the part of a name before the first `__`."""
+        return dict(Counter(source_of(path.stem) for path in self.paths))
+
+    # --- construction ---------------------------------------------------------------------------------------
+
+    def _select(self, split: str) -> tuple[Path, ...]:
+        if split not in ("train", "val", "test"):
+            raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
+        folder = self.root / ("train" if split == "val" and self.holdout else split)
+        if not folder.is_dir():
+            raise DataError(f"{self.root} has no folder {split}/: {self._missing(split)}")
+        paths = mesh_files(folder)
+        if self.holdout and split != "test":
+            self._check_patterns(paths)
+            paths = tuple(p for p in paths if self._is_held_out(p) == (split == "val"))
+        if not paths:
+            raise DataError(
+                f"The split {split!r} of {self.root} is empty (holdout={self.holdout}): {self._missing(split)}"
+            )
+        return paths
+
+    def _is_held_out(self, path: Path) -> bool:
+        return any(fnmatch(path.stem, pattern) for pattern in self.holdout)
+
+    def _check_patterns(self, paths: tuple[Path, ...]) -> None:
+        for pattern in self.holdout:
+            if not any(fnmatch(path.stem, pattern) for path in paths):
+                sources = sorted({source_of(path.stem) for path in paths})
+                raise DataError(
+                    f"holdout={pattern!r} matches none of the {len(paths)} training meshes (from {sources})."
+                )
+
+    def _missing(self, split: str) -> str:
+        if split == "val":
+            return "hold out a part of train/ with holdout='PATTERN', e.g. the meshes of one source."
+        here = sorted(p.name for p in self.root.iterdir() if p.is_dir())
+        return f"expected the MeshCNN layout train/ test/ seg/ classes.txt, found the folders {here}."
+
+    def _class_table(self) -> ClassTable:
+        """Classes of `classes.txt`; where it has names only, or is missing, the labels tell if they start at 1."""
+        listing = self.root / "classes.txt"
+        table = ClassTable.read(listing) if listing.is_file() else None
+        if table is not None and table.names == tuple(map(str, table.values)):
+            return table
+        files = sorted((self.root / "seg").glob("*.eseg"))
+        seen = np.unique(np.concatenate([np.unique(read_labels(f)) for f in files])) if files else np.array([])
+        seen = seen[seen >= 0]
+        if table is None:
+            if not seen.size:
+                raise DataError(f"{self.root} has neither classes.txt nor label files in seg/.")
+            values = range(int(seen.min()), int(seen.max()) + 1)
+            return ClassTable(tuple(map(str, values)), tuple(values), f"{self.root}/seg")
+        from_one = table.values[0] == 0 and seen.size and seen.min() >= 1 and seen.max() == table.values[-1] + 1
+        return table.shifted(1) if from_one else table
+
+
+def source_of(name: str) -> str:
+    """The source that a mesh name tells: `"scape__mesh043"` -> `"scape"`."""
+    return name.split("__", maxsplit=1)[0]

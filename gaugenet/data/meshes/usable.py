@@ -1,0 +1,63 @@
+"""The mesh itself where a network can use it as it is, else a repaired one with the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.groups import StructureGroup
+
+Repair = Literal["never", "lossless", "always"]
+
+
+@dataclass(frozen=True)
+class UsableMesh:
+    """A mesh on which geometry is defined.
+
+    Attributes:
+        mesh: the mesh.
+        vertex_map, face_map: for each of its vertices and faces the one of the original mesh that it comes from, so
+        that
+            `labels[face_map]` carries labels over.
+        repairs: what was done, in words; empty for a mesh that was fine.
+    """
+
+    mesh: TriangleMesh
+    vertex_map: Int[ndarray, "vertices"]
+    face_map: Int[ndarray, "faces"]
+    repairs: tuple[str, ...] = ()
+
+
+def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "lossless") -> UsableMesh:
+    """The mesh as it is if geometry is defined on it, else what a permitted repair makes of it.
+
+    Args:
+        group: its elements say whether the surface must be oriented.
+        repair: `"never"`; `"lossless"`, where every face is kept (splitting vertices at which separate fans of faces
+            touch, turning faces, merging equal points); or `"always"`.
+
+    Raises:
+        MeshError: the mesh is unusable, and the permitted repair does not help.
+    """
+    if repair not in ("never", "lossless", "always"):
+        raise ValueError(f"Expected `repair` 'never', 'lossless' or 'always', got {repair!r}.")
+    from gaugenet.geometry.mesh.defects import require_usable
+    from gaugenet.geometry.mesh.repair import repair_mesh
+
+    oriented = group.orientation_preserving
+    try:
+        require_usable(mesh, oriented=oriented)
+        return UsableMesh(mesh, np.arange(mesh.num_vertices), np.arange(mesh.num_faces))
+    except MeshError:
+        if repair == "never":
+            raise
+        result = repair_mesh(mesh)
+        if repair == "lossless" and len(result.face_map) < mesh.num_faces:
+            raise
+        require_usable(result.mesh, oriented=oriented)
+        return UsableMesh(result.mesh, result.vertex_map, result.face_map, tuple(map(str, result.actions)))

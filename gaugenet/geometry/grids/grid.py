@@ -1,0 +1,316 @@
+"""Grid: pixels and voxels as a space to convolve on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from numbers import Integral
+from typing import Any, cast, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
+from gaugenet.groups import StructureGroup, Trivial
+
+Lengths = float | Sequence[float]
+Counts = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Grid:
+    r"""A flat box of pixels with parallel frames, in 1, 2 or 3 dimensions.
+
+    Features are `(B, size, *shape)`. Frame axes: **x along the last array axis, y against the second last** (up, where
+    rows count downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` turns space counter-clockwise by
+    90 degrees: a field x becomes `rho(R) torch.rot90(x, 1, (-2, -1))` with R = [[0, -1], [1, 0]].
+
+    A point's neighbours are the pixels within `radius`, given as such or by `kernel_size`; each weighs its volume over
+    the volume of the neighbourhood, as on meshes, so that one set of weights means the same on grids of any spacing::
+
+        conv = GaugeConv(in_type, out_type)
+        y = conv(x, Grid((64, 64), kernel_size=5))
+
+    Beyond the border, features are 0 (`zeros`), go on at the other side (`periodic`), or are seen in a mirror through
+    the outermost pixels (`reflect`). A mirror s turns features by rho(s), so it must lie in the structure group, unless
+    all fields are scalars. All three keep the symmetries of the box exactly.
+
+    Args:
+        shape: number of pixels along each array axis.
+        spacing: distance of neighbouring pixels, a length, or one for each array axis.
+        boundary: `zeros`, `reflect` or `periodic`.
+        group: the changes of frame that are left open, the `structure` of `gauge_graph()`. Types of this group and of
+            larger ones live here. Default: none.
+        kernel_size: pixels along each axis of the window of neighbours, odd. The radius is half of it, in pixels:
+            the ball that the window holds. Default 5.
+        radius: geodesic radius of the neighbourhoods, a length in the units of `spacing`, that decides the window; with
+            `kernel_size`, the ball cut off by the window.
+        dilation: use every `dilation`-th pixel of a window that is as much larger.
+        stride: compute the output at every `stride`-th pixel only, on `strided(stride)`. The symmetries of the box
+            survive where these pixels lie symmetrically: odd shapes for stride 2.
+        padding: how many pixels beyond the border neighbourhoods may reach; the output is computed where they do not
+            reach further. Default: as far as they like, so that there is an output at every pixel.
+        transposed: the other way: the input lives on the coarser grid that the output of a convolution would live on,
+            the output on this grid.
+
+    Raises:
+        ValueError: an even kernel size, a radius below the spacing, a shape that is too small to be reflected ...
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    boundary: Boundary
+    group: StructureGroup
+    kernel_size: tuple[int, ...]
+    radius: float
+    dilation: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    transposed: bool
+    sliding: Sliding = dataclasses.field(repr=False, compare=False)
+    """How the window moves over the array."""
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        spacing: Lengths = 1.0,
+        boundary: str = "zeros",
+        group: StructureGroup | None = None,
+        *,
+        kernel_size: Counts | None = None,
+        radius: float | None = None,
+        dilation: Counts = 1,
+        stride: Counts = 1,
+        padding: Counts | None = None,
+        transposed: bool = False,
+    ) -> None:
+        shape = tuple(int(n) for n in shape)
+        d = len(shape)
+        if d not in (1, 2, 3) or min(shape) < 1:
+            raise ValueError(f"Expected `shape` of 1, 2 or 3 positive sizes, got {shape}.")
+        check_boundary(boundary)
+        step = lengths("spacing", spacing, d)
+        dilation = counts("dilation", dilation, d)
+        sizes, reach = _neighbourhood(kernel_size, radius, tuple(h * n for h, n in zip(step, dilation)))
+        values = {
+            "shape": shape,
+            "spacing": step,
+            "boundary": cast(Boundary, boundary),
+            "group": Trivial(d) if group is None else group,
+            "kernel_size": sizes,
+            "radius": reach,
+            "dilation": dilation,
+            "stride": counts("stride", stride, d),
+            "padding": reaches(sizes, dilation) if padding is None else counts("padding", padding, d, least=0),
+            "transposed": bool(transposed),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "sliding", self._sliding())
+        self._check()
+
+    def _check(self) -> None:
+        if self.group.d != self.d:
+            raise ValueError(f"Expected a group acting on R^{self.d}, got {self.group.name} on R^{self.group.d}.")
+        if self.transposed and self.boundary != "zeros":
+            raise ValueError(f"A transposed convolution has boundary='zeros', got {self.boundary!r}.")
+        check_padding(self.shape, self.padding, self.boundary)
+        if min(self.sliding.coarse(self.shape)) < 1:
+            raise ValueError(
+                f"A window of {self.kernel_size} pixels (dilation {self.dilation}) does not fit into {self.shape} "
+                f"pixels with padding {self.padding}: use a smaller kernel or more padding."
+            )
+
+    # --- neighbourhoods -----------------------------------------------------------------------------------------
+
+    @property
+    def d(self) -> int:
+        """Dimension of space."""
+        return len(self.shape)
+
+    @property
+    def stencil(self) -> BallStencil:
+        """The window of neighbours that kernels are sampled on."""
+        return _stencil(self.kernel_size, tuple(h * n for h, n in zip(self.spacing, self.dilation)), self.radius)
+
+    def _sliding(self) -> Sliding:
+        forward = Sliding(self.stencil, self.stride, self.padding, self.dilation, self.boundary)
+        if not self.transposed:
+            return forward
+        reached = forward.fine(forward.coarse(self.shape))
+        missing = tuple(n - m for n, m in zip(self.shape, reached))
+        return dataclasses.replace(forward, output_padding=missing)
+
+    def replace(self, **options: Any) -> Grid:
+        """The same grid with other options, e.g. `grid.replace(kernel_size=3, stride=2)`."""
+        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
+        if self.padding == reaches(self.kernel_size, self.dilation):
+            kept["padding"] = None
+        if options.keys() & {"kernel_size", "spacing", "dilation"}:
+            kept["radius"] = None
+        elif "radius" in options:
+            kept["kernel_size"] = None
+        return Grid(**{**kept, **options})
+
+    def strided(self, stride: Counts) -> Grid:
+        """The coarser grid on which `conv(x, self.replace(stride=stride))` lives, with windows of as many pixels."""
+        steps = counts("stride", stride, self.d)
+        return self.replace(
+            shape=self.replace(stride=steps).sliding.coarse(self.shape),
+            spacing=tuple(h * s for h, s in zip(self.spacing, steps)),
+            radius=self.radius * steps[0] if len(set(steps)) == 1 else None,
+            stride=1,
+            transposed=False,
+        )
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Spatial shape of the features that a convolution takes."""
+        return self.sliding.coarse(self.shape) if self.transposed else self.shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Spatial shape of the features that a convolution gives."""
+        return self.shape if self.transposed else self.sliding.coarse(self.shape)
+
+    # --- points -------------------------------------------------------------------------------------------------
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of pixels."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def pos(self) -> Float[Tensor, "nodes d"]:
+        """Pixel centres (x, y, z) in row-major order; the origin is the middle of the box. float64."""
+        return frame_coordinates(centred_indices(self.shape), self.spacing)
+
+    def gauge_graph(self, *, dtype: torch.dtype = torch.float64) -> GaugeGraph:
+        """The same space as a general gauge graph: points in row-major order, so `x.flatten(2)[b].T` are its features.
+
+        Across a mirror the transporter is the mirror, everywhere else it is the identity. `stride` and `padding` play
+        no part: there is an output at every pixel.
+        """
+        source, target, cell, transporter = self._edges()
+        if self.boundary == "reflect" and not has_mirrors(self.group):
+            raise ValueError(f"The mirrors of the axes do not lie in {self.group.name}: pass a larger `group`.")
+        stencil = self.stencil
+        return GaugeGraph(
+            edge_index=torch.stack([source, target]),
+            log_map=stencil.lengths[cell].to(dtype),
+            transporter=transporter.to(dtype),
+            weight=stencil.weights[cell].to(dtype),
+            frame=torch.eye(self.d, dtype=dtype).repeat(self.num_nodes, 1, 1),
+            pos=self.pos.to(dtype),
+            mass=torch.full((self.num_nodes,), math.prod(self.spacing), dtype=dtype),
+            radius=torch.tensor([self.radius], dtype=dtype),
+            structure=self.group.name,
+        )
+
+    def _edges(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Source, target, cell of the window and transporter of all edges, sorted by target."""
+        offset = centred_indices(self.kernel_size).long() * torch.tensor(self.dilation)
+        cells = self.stencil.inside.nonzero().squeeze(1)
+        points = (centred_indices(self.shape) + (torch.tensor(self.shape) - 1) / 2).long()
+        sizes = torch.tensor(self.shape)
+        index = points[:, None] + offset[cells]  # (targets, neighbours, d)
+        beyond = (index < 0) | (index >= sizes)
+        kept = torch.ones(beyond.shape[:-1], dtype=torch.bool)
+        transporter = torch.eye(self.d, dtype=torch.float64).expand(*kept.shape, self.d, self.d)
+        if self.boundary == "zeros":
+            kept = ~beyond.any(-1)
+        elif self.boundary == "periodic":
+            index = index % sizes
+        else:
+            index = torch.where(index >= sizes, 2 * (sizes - 1) - index, index.abs())
+            signs = torch.where(beyond, -1.0, 1.0).double().flip(-1)  # a mirror for each axis that was left
+            transporter = torch.diag_embed(signs)
+        target = torch.arange(self.num_nodes)[:, None].expand_as(kept)
+        strides = torch.tensor([math.prod(self.shape[k + 1 :]) for k in range(self.d)])
+        source = (index * strides).sum(-1)
+        return source[kept], target[kept], cells.expand_as(kept)[kept], transporter[kept]
+
+
+_stencil = lru_cache(maxsize=1024)(BallStencil)
+"""One object for equal stencils: compilers compare objects."""
+
+
+def _neighbourhood(
+    kernel_size: Counts | None, radius: float | None, spacing: tuple[float, ...]
+) -> tuple[tuple[int, ...], float]:
+    """Window and radius from one of them."""
+    if radius is not None and not (math.isfinite(radius) and radius > 0):
+        raise ValueError(f"Expected a positive `radius`, got {radius}.")
+    if kernel_size is None and radius is not None:
+        if radius < min(spacing):
+            raise ValueError(f"Expected a `radius` of at least the spacing of the pixels ({spacing}), got {radius}.")
+        return tuple(2 * math.floor(radius / h + 1e-9) + 1 for h in spacing), float(radius)
+    sizes = odd("kernel_size", 5 if kernel_size is None else kernel_size, len(spacing))
+    if radius is not None:
+        return sizes, float(radius)
+    if not isinstance(kernel_size, Sequence) and len(set(spacing)) > 1:
+        raise ValueError(
+            f"A window of {kernel_size} pixels a side is no ball where the spacing is {spacing}: pass `radius`, or one "
+            "`kernel_size` for each axis."
+        )
+    return sizes, min(k * h for k, h in zip(sizes, spacing)) / 2
+
+
+def reaches(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """How many pixels a window reaches beyond its middle."""
+    return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
+
+
+def check_boundary(boundary: str) -> None:
+    if boundary not in get_args(Boundary):
+        raise ValueError(f"Expected `boundary` to be one of {', '.join(get_args(Boundary))}, got {boundary!r}.")
+
+
+def check_padding(shape: Sequence[int], padding: Sequence[int], boundary: str) -> None:
+    """Raise `ValueError` if a field on so few pixels cannot be continued so far."""
+    for n, p in zip(shape, padding, strict=True):
+        if (boundary == "reflect" and p >= n) or (boundary == "periodic" and p > n):
+            raise ValueError(
+                f"Neighbourhoods reach {p} pixels beyond the border, too far to continue {n} pixels by "
+                f"boundary={boundary!r}: use a smaller kernel, less padding, or `zeros`."
+            )
+
+
+def has_mirrors(group: StructureGroup) -> bool:
+    """Whether the reflections of all array axes lie in a group."""
+    return all(bool(group.contains(mirror(axis, group.d))) for axis in range(group.d))
+
+
+def counts(name: str, value: Counts, d: int, *, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of d axes."""
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * d
+    if len(values) != d or not all(isinstance(v, Integral) and v >= least for v in values):
+        raise ValueError(f"Expected `{name}` with one whole number of at least {least}, or {d} of them, got {value!r}.")
+    return tuple(int(v) for v in values)
+
+
+def odd(name: str, value: Counts, d: int) -> tuple[int, ...]:
+    """One odd positive integer for each of d axes."""
+    values = counts(name, value, d)
+    if any(v % 2 == 0 for v in values):
+        raise ValueError(
+            f"Expected an odd `{name}`, got {value}: an even window has no middle pixel, so it is not symmetric about "
+            f"any, and rotations would not be exact. Use {min(v for v in values if v % 2 == 0) + 1}."
+        )
+    return values
+
+
+def lengths(name: str, value: Lengths, d: int) -> tuple[float, ...]:
+    """One positive length for each of d axes."""
+    values = [float(value)] * d if isinstance(value, (int, float)) else [float(v) for v in value]
+    if len(values) != d or not all(math.isfinite(v) and v > 0 for v in values):
+        raise ValueError(f"Expected `{name}` with one positive length, or {d}, got {value}.")
+    return tuple(values)
+
+
+__all__ = ["Boundary", "Grid"]

@@ -1,0 +1,1 @@
+"""The icosahedral sphere: positions, charts, rotations and gauge graph."""

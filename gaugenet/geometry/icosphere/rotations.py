@@ -1,0 +1,96 @@
+"""The 60 rotations of the icosahedron as exact permutations of the vertices of an icosphere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.geometry.icosphere import _charts
+from gaugenet.geometry.icosphere.icosphere import Icosphere
+from gaugenet.groups.families.cyclic import Cyclic
+from gaugenet.groups.representations.field_type import FieldType
+
+NUM_ROTATIONS = 60
+
+
+@dataclass(frozen=True)
+class IcosahedralRotation:
+    """A rotation R of space that maps an icosphere to itself.
+
+    A field f becomes the field that at vertex `permutation[p]` is `rho(elements[p]) f(p)`::
+
+        rotated[rotation.permutation] = field_type.transform(rotation.elements, x)
+
+    Attributes:
+        matrix: `(3, 3)`, R.
+        permutation: `(V,)`, the vertex to which R moves each vertex.
+        elements: `(V, 2, 2)`, in C_6: R maps the frame of p to the frame of `permutation[p]` times this element. At
+            corners the identity: there only invariants exist.
+    """
+
+    matrix: Float[Tensor, "3 3"]
+    permutation: Int[Tensor, "vertices"]
+    elements: Float[Tensor, "vertices 2 2"]
+
+    def apply(self, field_type: FieldType, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The rotated field, in vertex order `(V, C)` or `(B, C, V)`."""
+        dim = 0 if x.dim() == 2 else 2
+        elements = self.elements if x.dim() == 2 else self.elements[None]
+        return torch.empty_like(x).index_copy(dim, self.permutation, field_type.transform(elements, x))
+
+
+def icosahedral_rotations(sphere: Icosphere) -> list[IcosahedralRotation]:
+    """All 60, the identity first."""
+    return [icosahedral_rotation(sphere, k) for k in range(NUM_ROTATIONS)]
+
+
+def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
+    """One of the 60 rotations; 0 is the identity.
+
+    Positions only tell which rotation it is: permutation and elements follow from the neighbours, in integers.
+
+    Raises:
+        ValueError: `k` is not from 0 to 59.
+    """
+    if not 0 <= k < NUM_ROTATIONS:
+        raise ValueError(f"Expected `k` from 0 to {NUM_ROTATIONS - 1}, got {k}.")
+    matrix = _matrices()[k]
+    permutation = _permutation(sphere, matrix)
+    table = _charts.neighbors(sphere.level)
+    # direction 0 at p becomes the direction at the image of p in which the image of its neighbour lies
+    turn = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
+    turn[sphere.corners.numpy()] = 0
+    return IcosahedralRotation(
+        torch.from_numpy(matrix), torch.from_numpy(permutation), Cyclic(6).elements()[torch.from_numpy(turn)]
+    )
+
+
+def _permutation(sphere: Icosphere, matrix: ndarray) -> Int[ndarray, "vertices"]:
+    from scipy.spatial import cKDTree
+
+    pos = sphere.pos.numpy()
+    distance, nearest = cKDTree(pos).query(pos @ matrix.T)
+    if distance.max() > 0.01 * sphere.spacing or len(np.unique(nearest)) != len(pos):
+        raise ValueError("The matrix does not map the icosphere to itself.")
+    return nearest.astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def _matrices() -> Float[ndarray, "60 3 3"]:
+    """One for each corner and each of its five neighbours: those that the north pole and its first one go to."""
+    sphere = Icosphere(0)
+    pos, table = sphere.pos.numpy(), _charts.neighbors(0)
+    north = sphere.num_vertices - 2
+    ends = [(a, b) for a in np.roll(np.arange(len(pos)), -north) for b in table[a, :5]]
+    bases = np.array([_basis(pos[a], pos[b]) for a, b in ends])
+    return bases @ np.linalg.inv(_basis(pos[north], pos[table[north, 0]]))
+
+
+def _basis(a: ndarray, b: ndarray) -> Float[ndarray, "3 3"]:
+    return np.stack([a, b, np.cross(a, b)], 1)

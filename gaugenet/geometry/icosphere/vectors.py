@@ -1,0 +1,59 @@
+"""Tangent vectors of the sphere: east and north, vectors in space, and the chart frames of an icosphere."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.icosphere import _charts
+from gaugenet.geometry.icosphere.icosphere import Icosphere
+
+
+def east_north(longitude: Float[Tensor, "*points"], latitude: Float[Tensor, "*points"]) -> Float[Tensor, "*points 3 2"]:
+    """Frames whose columns point east and north; at a pole, those of the meridian `longitude`. Radians."""
+    longitude, latitude = torch.broadcast_tensors(longitude, latitude)
+    sin_lon, cos_lon = torch.sin(longitude), torch.cos(longitude)
+    sin_lat, cos_lat = torch.sin(latitude), torch.cos(latitude)
+    east = torch.stack([-sin_lon, cos_lon, torch.zeros_like(sin_lon)], -1)
+    north = torch.stack([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat], -1)
+    return torch.stack([east, north], -1)
+
+
+def to_space(
+    coefficients: Float[Tensor, "*batch 2 vertices"], frame: Float[Tensor, "vertices 3 2"]
+) -> Float[Tensor, "*batch 3 vertices"]:
+    """Vectors in space from their coefficients in frames."""
+    return torch.einsum("vij,...jv->...iv", frame.to(coefficients), coefficients)
+
+
+def to_frame(
+    vectors: Float[Tensor, "*batch 3 vertices"], frame: Float[Tensor, "vertices 3 2"]
+) -> Float[Tensor, "*batch 2 vertices"]:
+    """Coefficients in frames of the tangent part of vectors in space."""
+    return torch.einsum("vij,...iv->...jv", frame.to(vectors), vectors)
+
+
+def to_chart_frames(
+    vectors: Float[Tensor, "*batch 3 vertices"], sphere: Icosphere
+) -> Float[Tensor, "*batch 2 vertices"]:
+    """Tangent vectors in space -> coefficients in the chart frames: a field of type `1` of C_6.
+
+    Zero at the twelve corners, where no frame exists; `from_chart_frames` fills them from their neighbours.
+    """
+    inside = torch.ones(sphere.num_vertices, dtype=vectors.dtype, device=vectors.device)
+    inside[sphere.corners] = 0
+    return to_frame(vectors, sphere.frame) * inside
+
+
+def from_chart_frames(
+    coefficients: Float[Tensor, "*batch 2 vertices"], sphere: Icosphere
+) -> Float[Tensor, "*batch 3 vertices"]:
+    """Coefficients in the chart frames -> tangent vectors in space; at corners the mean of the five neighbours."""
+    vectors = to_space(coefficients, sphere.frame)
+    corners = sphere.corners
+    around = torch.from_numpy(_charts.neighbors(sphere.level)[corners.numpy(), :5])
+    mean = vectors[..., around].mean(-1)
+    normal = sphere.pos[corners].T.to(vectors)
+    tangent = mean - (mean * normal).sum(-2, keepdim=True) * normal
+    return vectors.index_copy(-1, corners.to(vectors.device), tangent)

@@ -1,0 +1,118 @@
+"""Manifolds from several charts with transition maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaugenet.geometry.manifolds.manifold import Manifold, push_forward
+from gaugenet.geometry.manifolds.numeric import FromMetric
+
+Metric = Callable[[Tensor], Tensor]
+Transition = Callable[[Tensor], Tensor]
+
+
+class Atlas(Manifold):
+    """Charts with metrics, glued by transition maps; see `from_charts`."""
+
+    def __init__(
+        self, metrics: Sequence[Metric], transitions: Mapping[tuple[int, int], Transition], dim: int, **known: Any
+    ) -> None:
+        steps = known.pop("steps", 6)
+        self.charts = [FromMetric(g, dim, steps=steps) for g in metrics]
+        self.transitions = {key: torch.func.vmap(f) for key, f in transitions.items()}
+        self.dim = dim
+        for name in ("injectivity_radius", "is_orientable", "euler_characteristic"):
+            if name in known:
+                setattr(self, name, known.pop(name))
+        if known:
+            raise TypeError(f"Unknown arguments {sorted(known)}.")
+
+    @property
+    def ambient_dim(self) -> int:
+        return self.dim + 1
+
+    def log(self, p: Tensor, q: Tensor) -> Tensor:
+        return self._at_p(p, q, torch.zeros_like(q), lambda chart, a, b, _: chart.log(a, b))
+
+    def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
+        return self._at_p(p, q, v, lambda chart, a, b, w: chart.transport(a, b, w))
+
+    def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        products = self._at_p(p, p, u, lambda chart, a, _, w: (chart.metric(a) @ w.unsqueeze(-1)).squeeze(-1))
+        return (products * v)[..., 1:].sum(-1)
+
+    def exp(self, p: Tensor, v: Tensor) -> Tensor:
+        """In the chart of `p`, which must reach that far."""
+        ends = self._at_p(p, p, v, lambda chart, a, _, w: chart.exp(a, w))
+        return torch.cat([p[..., :1].expand_as(ends[..., :1]), ends[..., 1:]], -1)
+
+    def distance(self, p: Tensor, q: Tensor) -> Tensor:
+        """Infinite where no geodesic is found in the chart of p."""
+
+        def measure(chart: FromMetric, a: Tensor, b: Tensor, _: Tensor) -> Tensor:
+            v, found = chart._log(a, b)
+            length = chart.norm(a, torch.where(found[:, None], v, torch.zeros_like(v)))
+            return torch.where(found, length, torch.inf)[:, None].expand(-1, self.dim)
+
+        return self._at_p(p, q, torch.zeros_like(q), measure)[..., 1]
+
+    def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(v[..., :1]), v[..., 1:]], -1)
+
+    def gap(self, p: Tensor, q: Tensor) -> Tensor:
+        difference = self._at_p(p, q, torch.zeros_like(q), lambda _, a, b, __: a - b)
+        return difference.abs().amax(-1)
+
+    def _at_p(self, p: Tensor, q: Tensor, v: Tensor, f: Callable[..., Tensor]) -> Tensor:
+        """`f(chart, p, q, v)` with all in the chart of p; rows (0, result)."""
+        p, q, v = torch.broadcast_tensors(p, q, v)
+        shape, rows = p.shape, [x.reshape(-1, self.dim + 1) for x in (p, q, v)]
+        index, values = [], []
+        for k, a, b, w, where in self._pairs(*rows):
+            index.append(where)
+            values.append(f(self.charts[k], a, b, w))
+        order = torch.argsort(torch.cat(index))
+        result = torch.cat(values)[order]
+        return torch.cat([torch.zeros_like(result[:, :1]), result], -1).reshape(shape)
+
+    def _pairs(self, p: Tensor, q: Tensor, v: Tensor) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
+        """Rows by the charts of p and q, with q and v brought into the chart of p, and where they stood."""
+        here, there = p[:, 0].round().long(), q[:, 0].round().long()
+        for i, j in sorted({*zip(here.tolist(), there.tolist(), strict=True)}):
+            where = ((here == i) & (there == j)).nonzero()[:, 0]
+            a, b, w = (x[where, 1:] for x in (p, q, v))
+            if i != j:
+                if (j, i) not in self.transitions:
+                    raise ValueError(
+                        f"Expected a transition from chart {j} to chart {i}, got {sorted(self.transitions)}."
+                    )
+                b, w = push_forward(self.transitions[j, i], b, w)
+            yield i, a, b, w, where
+
+    def __repr__(self) -> str:
+        return f"from_charts({len(self.charts)} charts, dim={self.dim})"
+
+
+def from_charts(
+    metrics: Sequence[Metric], transitions: Mapping[tuple[int, int], Transition], *, dim: int, **known: Any
+) -> Manifold:
+    """An atlas: points are rows (chart, x_1, ..., x_dim), tangent vectors rows (0, v_1, ..., v_dim).
+
+    A pair of points is measured in the chart of the base point, which must hold both and the geodesic between them:
+    keep neighbourhoods smaller than the overlaps.
+
+    Args:
+        metrics: of every chart, one point `(dim,)` to a matrix `(dim, dim)`.
+        transitions: `(i, j)` to the map, of one point, from chart i to chart j. Maps that reverse orientation are
+            allowed: the transporters follow.
+        dim: number of coordinates of a chart.
+        **known: see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+    """
+    return Atlas(metrics, transitions, dim, **known)
+
+
+__all__ = ["from_charts"]

@@ -1,0 +1,107 @@
+"""One space in other coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gaugenet.geometry.manifolds.candidates import Pairs
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, push_forward
+
+Map = Callable[[Tensor], Tensor]
+
+
+class InCoordinates(Manifold):
+    """A manifold whose points are written in other coordinates; vectors follow by the chain rule.
+
+    Args:
+        manifold: the space, in coordinates that its formulas are good in.
+        forward: its points to the new coordinates, batched, smooth.
+        backward: the new coordinates to its points.
+        ambient_dim: how many new coordinates there are; `dim` by default.
+        name: what to call it.
+    """
+
+    def __init__(
+        self,
+        manifold: Manifold,
+        forward: Map,
+        backward: Map,
+        *,
+        ambient_dim: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.manifold, self.forward, self.backward = manifold, forward, backward
+        self.name = name or f"InCoordinates({manifold!r})"
+        self.dim = manifold.dim
+        self._ambient_dim = ambient_dim or manifold.dim
+        self.injectivity_radius = manifold.injectivity_radius
+        self.is_orientable = manifold.is_orientable
+        self.euler_characteristic = manifold.euler_characteristic
+
+    @property
+    def ambient_dim(self) -> int:
+        return self._ambient_dim
+
+    def _back(self, p: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """A point and a tangent vector there in the coordinates of the inner manifold."""
+        p, v = torch.broadcast_tensors(p, v)
+        return push_forward(self.backward, p.contiguous(), v.contiguous())
+
+    def _forth(self, p: Tensor, v: Tensor) -> Tensor:
+        return push_forward(self.forward, p, v)[1]
+
+    def log(self, p: Tensor, q: Tensor) -> Tensor:
+        base = self.backward(p)
+        return self._forth(base, self.manifold.log(base, self.backward(q)))
+
+    def exp(self, p: Tensor, v: Tensor) -> Tensor:
+        return self.forward(self.manifold.exp(*self._back(p, v)))
+
+    def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
+        base, (source, vector) = self.backward(p), self._back(q, v)
+        moved = self.manifold.transport(base, source, vector)
+        return self._forth(base.expand_as(moved).contiguous(), moved)
+
+    def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        base, first = self._back(p, u)
+        return self.manifold.inner(base, first, self._back(p, v)[1])
+
+    def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
+        return self._forth(*self._back(p, v))
+
+    def candidates(self, p: Tensor, reach: Tensor) -> Pairs:
+        return self.manifold.candidates(self.backward(p), reach)
+
+    def gap(self, p: Tensor, q: Tensor) -> Tensor:
+        return self.manifold.gap(self.backward(p), self.backward(q))
+
+    def injectivity_radius_at(self, p: Tensor) -> Tensor:
+        return self.manifold.injectivity_radius_at(self.backward(p))
+
+    def frame_at(self, p: Tensor) -> Tensor:
+        base = self.backward(p)
+        return torch.stack([self._forth(base, e.contiguous()) for e in self.manifold.frame_at(base).unbind(-1)], -1)
+
+    def orientation(self, p: Tensor, frame: Tensor) -> Tensor | None:
+        base = self.backward(p)
+        return self.manifold.orientation(base, torch.stack([self._back(p, e)[1] for e in frame.unbind(-1)], -1))
+
+    @property
+    def signature(self) -> Tensor:
+        return self.manifold.signature
+
+    def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+        return self.forward(self.manifold.random_points(size, generator=generator))
+
+    def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
+        move = self.manifold.random_isometry(generator)
+        return lambda p: self.forward(move(self.backward(p)))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+__all__ = ["InCoordinates"]

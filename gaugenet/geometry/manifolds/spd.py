@@ -1,0 +1,101 @@
+"""Symmetric positive definite matrices with the affine-invariant metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet._validation import positive
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
+
+
+class SPD(Manifold):
+    """Covariance matrices, n x n, with <u, v>_p = tr(p^-1 u p^-1 v); p -> a p a^T is an isometry for every regular a.
+
+    Points are rows of n^2 numbers. The space is complete and curved negatively: geodesics are unique everywhere.
+
+    Args:
+        n: size of the matrices.
+    """
+
+    is_orientable = True
+
+    def __init__(self, n: int = 2) -> None:
+        self.n = positive("n", n)
+        self.dim = n * (n + 1) // 2
+
+    @property
+    def ambient_dim(self) -> int:
+        return self.n**2
+
+    def log(self, p: Tensor, q: Tensor) -> Tensor:
+        root, inverse = self._roots(p)
+        return self._row(root @ _of_symmetric(inverse @ self._matrix(q) @ inverse, torch.log) @ root)
+
+    def exp(self, p: Tensor, v: Tensor) -> Tensor:
+        root, inverse = self._roots(p)
+        return self._row(root @ _of_symmetric(inverse @ self._matrix(v) @ inverse, torch.exp) @ root)
+
+    def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
+        root, inverse = self._roots(q)
+        e = root @ _of_symmetric(inverse @ self._matrix(p) @ inverse, torch.sqrt) @ inverse  # (p q^-1)^(1/2)
+        return self._row(e @ self._matrix(v) @ e.mT)
+
+    def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        a, b = (torch.linalg.solve(self._matrix(p), self._matrix(x)) for x in (u, v))
+        return (a * b.mT).sum((-2, -1))
+
+    def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
+        m = self._matrix(v)
+        return self._row((m + m.mT) / 2)
+
+    def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+        """Matrix logarithms: their Euclidean distance is never above the geodesic one (curvature is not positive)."""
+        return self._row(_of_symmetric(self._matrix(p), torch.log)), reach
+
+    def frame_at(self, p: Tensor) -> Tensor:
+        """p^(1/2) e_ij p^(1/2) for an orthonormal basis e_ij of the symmetric matrices; a smooth frame field."""
+        root, _ = self._roots(p)
+        return self._row(root[..., None, :, :] @ self._symmetric_basis().to(p) @ root[..., None, :, :]).mT
+
+    def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
+        return torch.linalg.det(self._row(self._symmetric_basis().to(p)) @ frame)
+
+    def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+        a = torch.randn(size, self.n, self.n, generator=generator, dtype=torch.float64)
+        return self._row(_of_symmetric((a + a.mT) / 4, torch.exp))
+
+    def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
+        a = torch.randn(self.n, self.n, generator=generator, dtype=torch.float64) + 2 * torch.eye(self.n)
+        return lambda p: self._row(a @ self._matrix(p) @ a.T)
+
+    def _symmetric_basis(self) -> Float[Tensor, "dim n n"]:
+        i, j = torch.triu_indices(self.n, self.n)
+        basis = torch.zeros(self.dim, self.n, self.n, dtype=torch.float64)
+        basis[range(self.dim), i, j] = 0.5**0.5 + (0.5 - 0.5**0.5) * (i == j).double()
+        return basis + basis.mT
+
+    def _roots(self, p: Tensor) -> tuple[Tensor, Tensor]:
+        m = self._matrix(p)
+        return _of_symmetric(m, torch.sqrt), _of_symmetric(m, torch.rsqrt)
+
+    def _matrix(self, p: Tensor) -> Tensor:
+        return p.unflatten(-1, (self.n, self.n))
+
+    def _row(self, p: Tensor) -> Tensor:
+        return p.flatten(-2)
+
+    def __repr__(self) -> str:
+        return f"SPD({self.n})"
+
+
+def _of_symmetric(m: Float[Tensor, "*batch n n"], f: Callable[[Tensor], Tensor]) -> Float[Tensor, "*batch n n"]:
+    """f applied to the eigenvalues."""
+    values, vectors = torch.linalg.eigh((m + m.mT) / 2)
+    return vectors * f(values).unsqueeze(-2) @ vectors.mT
+
+
+__all__ = ["SPD"]

@@ -1,0 +1,140 @@
+"""GStructure: a structure group with frames and a connection that are compatible with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
+from gaugenet.groups import PseudoOrthogonal, Scaling, StructureGroup
+
+FrameField = Callable[[Tensor], Tensor]
+"""Points `(N, D)` to frames `(N, D, d)`, columns tangent."""
+
+Connection = Callable[[Tensor, Tensor], Tensor]
+"""Points `p`, `q` `(E, D)` to matrices `(E, d, d)`: coefficients in the frame at q -> in the frame at p."""
+
+CONNECTIONS = ("levi_civita", "trivial", "nearest")
+
+
+@dataclass(frozen=True)
+class GStructure:
+    """Frames of a manifold up to changes by a group G, and how features are carried between them.
+
+    Attributes:
+        group: G, acting on the coefficients of tangent vectors.
+        frames: `None` (orthonormal, by Gram-Schmidt: right for SO(d) and O(d), whose networks do not notice which), a
+            function of the points, or a tensor `(N, D, d)`. For a smaller group the frames *are* the structure: they
+            must vary smoothly up to elements of G.
+        connection: `"levi_civita"`; `"trivial"`: coefficients stay as they are, for {e}; `"nearest"`: the element of G
+            closest to the Levi-Civita transporter, for finite groups such as C_4 (cross fields); or a function. Every
+            transporter is checked to lie in G (:cite:`weiler2021coordinate`).
+        singular_points: `(K, D)`, where the frames are allowed not to be defined. Topology demands some: see
+            `check_topology`.
+
+    Raises:
+        ValueError: a connection of unknown name, or the trivial one for a group where it is not a choice.
+    """
+
+    group: StructureGroup
+    frames: FrameField | Tensor | None = None
+    connection: str | Connection = "levi_civita"
+    singular_points: Float[Tensor, "singular D"] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.connection, str) and self.connection not in CONNECTIONS:
+            raise ValueError(
+                f"Expected `connection` to be a function or one of {CONNECTIONS}, got {self.connection!r}."
+            )
+        if self.connection == "nearest" and self.group.order is None:
+            raise ValueError(f"connection='nearest' is for finite groups, {self.group.name} has no nearest element.")
+        if self.connection == "trivial" and self.frames is None:
+            raise ValueError(
+                "connection='trivial' keeps coefficients as they are, so it means nothing without `frames`: pass the "
+                "frame field, a function of the points or a tensor (N, D, d)."
+            )
+
+    def frames_at(self, manifold: Manifold, points: Float[Tensor, "points D"]) -> Float[Tensor, "points D d"]:
+        """The frames, checked for shape and finiteness; `ManifoldError` at singular points."""
+        self._away_from_singular_points(manifold, points)
+        if self.frames is None:
+            return manifold.frame_at(points)
+        frames = self.frames(points) if callable(self.frames) else self.frames
+        expected = (*points.shape, manifold.dim)
+        if not isinstance(frames, Tensor) or tuple(frames.shape) != expected:
+            got = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
+            raise ValueError(f"Expected `frames` of shape {expected}, columns tangent, got {got}.")
+        return frames.to(points)
+
+    def _away_from_singular_points(self, manifold: Manifold, points: Tensor) -> None:
+        for k, singular in enumerate(() if self.singular_points is None else self.singular_points.to(points)):
+            near = manifold.gap(points, singular.expand_as(points)) < 1e-9
+            if near.any():
+                raise ManifoldError(
+                    f"Point {int(near.nonzero()[0])} is the singular point {k} of the frames, where they are not "
+                    "defined: leave it out."
+                )
+
+    def transporter(
+        self, p: Float[Tensor, "edges D"], q: Float[Tensor, "edges D"], levi_civita: Float[Tensor, "edges d d"]
+    ) -> Float[Tensor, "edges d d"]:
+        """The connection along edges, in the frames."""
+        if callable(self.connection):
+            return self.connection(p, q).to(levi_civita)
+        if self.connection == "trivial":
+            return torch.eye(self.group.d, dtype=levi_civita.dtype).expand_as(levi_civita)
+        if self.connection == "nearest":
+            return self.group.elements().to(levi_civita)[self.group.element_index(levi_civita)]
+        return levi_civita
+
+
+def check_topology(manifold: Manifold, structure: GStructure) -> None:
+    """Refuse a structure that the topology of the manifold does not allow, with the reason.
+
+    A group that preserves orientation needs an orientable manifold. A finite group on a closed manifold needs Euler
+    characteristic zero (Poincare-Hopf): a field of frames has a vector field in it, a field of crosses or stars has
+    one on a covering. So do a finite group with scalings, which can be undone continuously, and O(1, q): the time-like
+    directions form a field of lines. Frames with *named* singular points may exist.
+
+    Raises:
+        ManifoldError: with the obstruction.
+    """
+    group = structure.group
+    if group.d != manifold.dim:
+        raise ValueError(
+            f"Expected a group acting on R^{manifold.dim} for {manifold!r}, got {group.name} on R^{group.d}."
+        )
+    if structure.singular_points is not None and len(structure.singular_points):
+        return
+    if group.orientation_preserving and manifold.is_orientable is False:
+        raise ManifoldError(
+            f"{manifold!r} is not orientable: it has no {group.name}-structure, since carrying a frame around an "
+            "orientation-reversing loop brings it back reflected. Use a group with reflections: O(d), or Reflection on "
+            "a strip."
+        )
+    chi = manifold.euler_characteristic
+    if _has_line_field(group) and chi not in (None, 0):
+        raise ManifoldError(
+            f"{manifold!r} is closed with Euler characteristic {chi}: it has no continuous {group.name}-structure, "
+            f"since the indices of the singularities of such frames add up to {chi} (Poincare-Hopf). Use "
+            f"SO({manifold.dim}) or O({manifold.dim}), or name the `singular_points` of the frames in a GStructure."
+        )
+
+
+def needs_orthonormal_frames(group: StructureGroup) -> bool:
+    """Whether a group says something about inner products: {e}, scalings, SL(d) and GL(d) do not."""
+    return isinstance(group, PseudoOrthogonal) or (group.compact and group.order != 1)
+
+
+def _has_line_field(group: StructureGroup) -> bool:
+    """Whether a covering of a manifold with such a structure has a vector field without zeros."""
+    if isinstance(group, Scaling):
+        return group.rotations.order is not None
+    return group.order is not None or (isinstance(group, PseudoOrthogonal) and 1 in (group.p, group.q))
+
+
+__all__ = ["GStructure"]

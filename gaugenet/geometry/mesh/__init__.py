@@ -1,0 +1,1 @@
+"""Triangle meshes: reading, repair, logarithmic maps, transporters, frames and levels."""

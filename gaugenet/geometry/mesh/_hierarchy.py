@@ -1,0 +1,239 @@
+"""Levels of a mesh for pooling: ever coarser gauge graphs on nested vertices, and the edges between levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet._validation import positive_number
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.graph import (
+    FramedSurface,
+    Lengths,
+    Neighborhood,
+    check_structure,
+    framed_surface,
+    geodesic_radius,
+    in_frames,
+    in_lengths,
+    longest_edge,
+)
+from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.sampling import farthest_points
+from gaugenet.geometry.mesh.transport import log_and_transport
+from gaugenet.groups.group import StructureGroup
+
+POOL_RADIUS = 1.0  # times the spacing of the coarse points
+UNPOOL_NEIGHBORS = 3
+
+
+def hierarchy(
+    mesh: TriangleMesh,
+    group: StructureGroup,
+    *,
+    levels: int = 3,
+    ratio: float = 4,
+    neighborhood: Neighborhood = "geodesic",
+    mean_neighbors: float = 16,
+    max_neighbors: int | None = None,
+    lengths: Lengths = "metric",
+    frames: Any = "first_edge",
+    seed: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> GaugeGraph:
+    """The gauge graph of a mesh with coarser levels beside it (see `GaugeGraph`).
+
+    Every level is a subset of the finer one's points, chosen farthest-first, and keeps their frames; every component
+    keeps at least one point at every level. Log maps and transporters between coarse points, and between levels, run
+    along geodesics of the full mesh.
+
+    - *Pooling*: a coarse point averages the finer points within about the coarse spacing, itself included, weighted
+      by area times `1 - (distance / radius)^2`.
+    - *Unpooling*: a fine point interpolates its three nearest coarse points, weighted by inverse squared distance,
+    so that
+      a coarse point itself keeps its value.
+
+    Args:
+        levels: number of levels, the finest included.
+        ratio: how many times fewer points each level has.
+        neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
+            are geodesic.
+        mean_neighbors: neighbours of a point, on average, at every level; the radius grows accordingly.
+        max_neighbors: keep only this many nearest neighbours.
+        lengths, frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
+
+    Raises:
+        MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
+    """
+    if levels < 1 or ratio <= 1:
+        raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
+    if neighborhood not in ("geodesic", "one_ring"):
+        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
+    if max_neighbors is not None:
+        positive_number("max_neighbors", max_neighbors)
+    framed = framed_surface(mesh, group, frames, seed)
+    reach = geodesic_radius(mesh, None, mean_neighbors)
+    maps = local_log_maps(framed.surface, reach, max_neighbors=max_neighbors)
+    graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
+    everyone = np.arange(mesh.num_vertices)
+    finer = _Points(everyone, everyone, mesh.vertex_areas)
+    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, reach)
+    _store(graph, "", _level_tensors(framed, finer, *finest, lengths, dtype))
+    if levels > 1:
+        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / ratio)))
+        components = int(np.isinf(samples.cover).sum())
+        options = _Options(mean_neighbors, max_neighbors, lengths)
+        for level in range(1, levels):
+            count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
+            chosen = np.sort(samples.order[:count])
+            cover = samples.cover[min(count, len(samples.order))] if count else 0.0
+            finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, dtype)
+    return graph
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The neighbourhoods of coarser levels."""
+
+    mean_neighbors: float
+    max_neighbors: int | None
+    lengths: Lengths
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The points of a level: their vertices, the row of each vertex (-1 elsewhere), and their masses."""
+
+    vertex: ndarray
+    row: ndarray
+    mass: ndarray
+
+
+def _add_level(
+    graph: GaugeGraph,
+    level: int,
+    framed: FramedSurface,
+    finer: _Points,
+    chosen: ndarray,
+    cover: float,
+    options: _Options,
+    dtype: torch.dtype,
+) -> _Points:
+    """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
+    prefix = f"l{level}_"
+    num = len(chosen)
+    with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
+    cell = framed.surface.total_area / with_area
+    reach = float(np.sqrt(options.mean_neighbors * cell / np.pi))
+    spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
+    wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
+    wanted[finer.vertex] = True
+    widest = max(reach, 1.5 * spacing, cover * (1 + 1e-6))
+    around = local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted) if widest else _nobody(chosen)
+
+    row = np.full(framed.mesh.num_vertices, -1)
+    row[chosen] = np.arange(num)
+    with_self = around.with_self()
+    nearest = with_self.nearest_targets(UNPOOL_NEIGHBORS)
+    mass = _shared_mass(nearest, finer, row)
+    points = _Points(chosen, row, mass)
+
+    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(options.max_neighbors)
+    graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
+    _store(graph, prefix, _level_tensors(framed, points, among, reach, options.lengths, dtype))
+    graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
+    radius = POOL_RADIUS * spacing
+    close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
+    _store(graph, f"{prefix}pool_", _pool_tensors(framed, close, radius, finer, points, dtype))
+    _store(graph, f"{prefix}unpool_", _unpool_tensors(framed, nearest, finer, points, dtype))
+    for name in ("transporter", "pool_transporter"):
+        check_structure(framed.group, graph[prefix + name])
+    return points
+
+
+def _level_tensors(
+    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, lengths: Lengths, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
+    edges["log_map"], radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], radius)
+    check_structure(framed.group, edges["transporter"])
+    return {
+        "pos": torch.from_numpy(framed.mesh.vertices[points.vertex]).to(dtype),
+        "frame": torch.from_numpy(framed.frame[points.vertex]).to(dtype),
+        "mass": torch.from_numpy(points.mass).to(dtype),
+        "radius": torch.tensor([radius], dtype=dtype),
+        **edges,
+    }
+
+
+def _pool_tensors(
+    framed: FramedSurface, maps: LocalLogMaps, radius: float, finer: _Points, points: _Points, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    source, target = finer.row[maps.source], points.row[maps.target]
+    window = 1 - (maps.distance / radius) ** 2 if radius else np.ones_like(maps.distance)
+    weight = _normalised(finer.mass[source] * window, target, len(points.vertex))
+    return {
+        "index": torch.from_numpy(np.stack([source, target])),
+        "transporter": torch.from_numpy(_carry(maps, framed)).to(dtype),
+        "weight": torch.from_numpy(weight).to(dtype),
+    }
+
+
+def _unpool_tensors(
+    framed: FramedSurface, maps: LocalLogMaps, finer: _Points, points: _Points, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Edges of `maps` (fine -> coarse) turned round, sorted by fine point."""
+    fine, coarse = finer.row[maps.source], points.row[maps.target]
+    order = np.lexsort((maps.distance, fine))
+    fine, coarse = fine[order], coarse[order]
+    closest = np.full(len(finer.vertex), np.inf)
+    np.minimum.at(closest, fine, maps.distance[order])
+    own = maps.distance[order] == 0
+    inverse = np.where(closest[fine] == 0, own, (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2)
+    kept = inverse > 0
+    order, fine, coarse = order[kept], fine[kept], coarse[kept]
+    back = np.swapaxes(_carry(maps, framed)[order], 1, 2).copy()
+    return {
+        "index": torch.from_numpy(np.stack([coarse, fine])),
+        "transporter": torch.from_numpy(back).to(dtype),
+        "weight": torch.from_numpy(_normalised(inverse[kept], fine, len(finer.vertex))).to(dtype),
+    }
+
+
+def _carry(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
+    return log_and_transport(maps, framed.planar, np.dtype(np.float64))[1]
+
+
+def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
+    """Each finer point's mass goes to its nearest coarse point, so that no area is lost."""
+    fine, coarse = finer.row[nearest.source], row[nearest.target]
+    order = np.lexsort((coarse, nearest.distance, fine))
+    first = order[np.unique(fine[order], return_index=True)[1]]
+    return np.bincount(coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum()))
+
+
+def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
+    """Weights summing to one at each index; equal ones where all vanish (isolated vertices have no area)."""
+    total = np.bincount(index, weights=weight, minlength=size)
+    count = np.bincount(index, minlength=size)
+    empty = total[index] <= 0
+    return np.where(empty, 1 / np.maximum(count[index], 1), weight / np.where(empty, 1, total[index]))
+
+
+def _nobody(targets: ndarray) -> LocalLogMaps:
+    """Log maps without a single neighbour, for meshes without area."""
+    none = np.zeros(0)
+    return LocalLogMaps(
+        np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, none.astype(np.int32)
+    )
+
+
+def _store(graph: GaugeGraph, prefix: str, tensors: dict[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        graph[prefix + name] = tensor

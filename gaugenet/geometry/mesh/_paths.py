@@ -1,0 +1,214 @@
+"""From unfolded straight lines to directions and transport, with the curvature of vertices spread over their cells.
+
+A polyhedron is flat but for its vertices, so a straight line passes each vertex on one side and sees all of its
+angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it lies on
+that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
+`s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must turn away from the
+defect by
+
+    dk = k / (2 pi) * (d / r^2 - d / s^2) dx,    r^2 = x^2 + d^2 < s^2
+
+per length `dx`, which turns the transport along it by the integral of `dk` over the path, and its initial direction by
+the integral of `dk` times the fraction of the path still to go, since its end is fixed.
+"""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from gaugenet.geometry.mesh._windows import TURN, emit, follow, new_search, next_source, with_room
+from gaugenet.geometry.mesh.halfedge import _next
+
+
+@njit(cache=True, nogil=True)
+def search_from(t, search, source, limit, max_windows):
+    """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
+    search.size[:] = 0
+    search.size[0] = 1
+    search.slot_of[source] = 0
+    search.place[0, 0], search.place[0, 4] = source, 1
+    search.path[0, :] = 0.0
+    while not _advance(t, search, limit):
+        if search.size[3] > max_windows:
+            return search, False
+        search = with_room(search, 2 * t.max_valence + 64)
+    return search, True
+
+
+@njit(cache=True, nogil=True)
+def _advance(t, search, limit):
+    """Run the search to its end; False when the tables are full, to be called again with more room."""
+    size, place = search.size, search.place
+    margin = 2 * t.max_valence
+    while follow(t, search, limit):
+        if (
+            size[0] + margin > len(place)
+            or size[1] + margin > len(search.root)
+            or size[3] + margin > len(search.window)
+        ):
+            return False
+        slot = next_source(t, search, limit)
+        if slot < 0:
+            _finish(t, search, 1, size[0])
+            return True
+        back = 0.0
+        if slot > 0:
+            back = _finish(t, search, slot, slot + 1)
+            if search.path[slot, 0] + t.star_radius[place[slot, 0]] >= limit:
+                continue
+        emit(t, search, slot, back, limit)
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _finish(t, search, start, stop):
+    """Polar angle at the source and transport angle to it, for the paths of the rows `start` to `stop - 1`.
+
+    The vertices by way of which these paths go must be finished.
+
+    Returns:
+        the angle at the last vertex, not rescaled, of the direction back along its path.
+    """
+    place, path, root, root_ray = (search.place, search.path, search.root, search.root_ray)
+    window, wedge = search.window, search.wedge
+    shape, total_angle, scale, reference, boundary = (t.shape, t.total_angle, t.scale, t.reference, t.boundary)
+    origin, charge, spread = t.origin, t.charge, t.spread
+    raw = 0.0
+    for slot in range(start, stop):
+        if place[slot, 4] != 0:
+            continue
+        place[slot, 4] = 1
+        vertex, arrival, r = place[slot, 0], place[slot, 1], place[slot, 2]
+        x, y = path[slot, 1], path[slot, 2]
+        base = root[r]
+        via = place[base, 0]
+        raw = total_angle[vertex]
+        if arrival >= 0:
+            ex, ey = path[slot, 3] - x, path[slot, 4] - y
+            raw = shape[arrival, 3] + np.arctan2(ey * x - ex * y, -ex * x - ey * y)
+        leave = scale[via] * (root_ray[r, 0] + np.arctan2(y, x) - reference[via])
+        turn = leave + np.pi - scale[vertex] * (raw - reference[vertex])
+        if place[slot, 3] >= 0:
+            aim, swing = _spread_curvature(origin, charge, spread, window, wedge, place[slot, 3], x, y)
+            leave, turn = leave + aim, turn + swing
+        if base > 0:
+            turn += path[base, 6]
+            leave += path[base, 6]
+            if boundary[via]:
+                leave = path[base, 5]
+            else:
+                leave = _through(path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave)
+        path[slot, 5], path[slot, 6] = leave, turn
+    return raw
+
+
+@njit(cache=True, nogil=True)
+def _through(before, direction, after, onward):
+    """Direction of the sum of two vectors, by way of an interior vertex.
+
+    The bend there is the vertex's negative curvature in one point: spread out, the path is straight. (Around a
+    boundary vertex paths really bend.)
+    """
+    bend = onward - direction
+    return direction + np.arctan2(after * np.sin(bend), before + after * np.cos(bend))
+
+
+@njit(cache=True, nogil=True)
+def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
+    """Turns of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
+    aim, swing = 0.0, 0.0
+    length = np.sqrt(x * x + y * y)
+    scale = 1 / length
+    x, y = x * scale, y * scale
+    last_right, last_left = -1, -1
+    while window >= 0:
+        enter = windows[window, 0]
+        left, right = origin[enter], origin[_next(enter)]
+        for side in range(2):
+            vertex = left if side else right
+            if vertex == (last_left if side else last_right):
+                continue
+            px, py = wedge[window, 2 * side], wedge[window, 2 * side + 1]
+            across = x * py - y * px
+            s = spread[vertex]
+            if abs(across) >= s:
+                continue
+            along = x * px + y * py
+            d = max(abs(across), 1e-9 * s)
+            half = np.sqrt(s * s - d * d)
+            start, end = max(-half, -along), min(half, length - along)
+            if end <= start:
+                continue
+            k = charge[vertex] / TURN if across >= 0 else -charge[vertex] / TURN
+            if end == half and start == -half:
+                total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
+            else:
+                total = np.arctan(end / d) - np.arctan(start / d) - (end - start) * d / (s * s)
+                ratio = (end * end + d * d) / (start * start + d * d)
+                moment = 0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
+            swing += k * total
+            aim += k * (total - (total * along + moment) * scale)
+        last_right, last_left = right, left
+        window = windows[window, 2]
+    return aim, swing
+
+
+@njit(cache=True, nogil=True)
+def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
+    """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
+
+    Returns:
+        neighbours per source; columns `(neighbour, sign)`; columns `(distance, polar angle, transport)`; and the source
+        that needed more than `max_windows` windows, or -1.
+    """
+    search = new_search(len(t.first))
+    counts = np.zeros(len(sources), dtype=np.int64)
+    neighbor = np.empty((40 * len(sources) + 64, 2), dtype=np.int32)
+    geodesic = np.empty((40 * len(sources) + 64, 3))
+    size = 0
+    for i in range(len(sources)):
+        search, complete = search_from(t, search, sources[i], limit, max_windows)
+        if not complete:
+            return counts, neighbor[:0], geodesic[:0], sources[i]
+        chosen = _chosen(t, search, sources[i], wanted, max_neighbors)
+        counts[i] = len(chosen)
+        if size + len(chosen) > len(neighbor):
+            room = 2 * (size + len(chosen))
+            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 3))
+            wider[:size], longer[:size] = neighbor[:size], geodesic[:size]
+            neighbor, geodesic = wider, longer
+        for slot in chosen:
+            vertex = search.place[slot, 0]
+            neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
+            neighbor[size, 1] = 1 if vertex < t.num_base else -1
+            geodesic[size, 0] = search.path[slot, 0]
+            geodesic[size, 1], geodesic[size, 2] = (search.path[slot, 5], search.path[slot, 6])
+            size += 1
+        for slot in range(search.size[0]):
+            search.slot_of[search.place[slot, 0]] = -1
+    return counts, neighbor[:size].copy(), geodesic[:size].copy(), -1
+
+
+@njit(cache=True, nogil=True)
+def _chosen(t, search, source, wanted, max_neighbors):
+    """Rows of the neighbours to keep: wanted ones, by the shorter way where the double cover offers two."""
+    chosen = np.empty(search.size[0], dtype=np.int64)
+    count = 0
+    for slot in range(1, search.size[0]):
+        vertex = search.place[slot, 0]
+        base = vertex if vertex < t.num_base else vertex - t.num_base
+        if base == source or not wanted[base]:
+            continue
+        if len(t.first) > t.num_base:
+            other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
+            if other >= 0 and (search.path[other, 0], other) < (search.path[slot, 0], slot):
+                continue
+        chosen[count] = slot
+        count += 1
+    chosen = chosen[:count]
+    if 0 < max_neighbors < count:
+        order = np.argsort(search.path[:, 0][chosen], kind="mergesort")
+        chosen = np.sort(chosen[order[:max_neighbors]])
+    return chosen

@@ -1,0 +1,301 @@
+"""Local exact geodesics in compiled code: wedges of straight lines, unfolded across faces, from a source vertex.
+
+A *window* is a wedge of rays that leave a source and cross one edge; the faces crossed so far lie unfolded in the
+plane, the source at the origin. Following a window into the next face reaches its far corner along a straight line,
+and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter
+path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's
+algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full turn of angle, and boundary
+vertices, cast
+shadows: once no window is left they become sources themselves, the nearest first.
+"""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.halfedge import _next, _previous
+
+TURN = 2 * np.pi
+TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
+SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+
+
+class Search(NamedTuple):
+    """What is known around one source; rows of the tables are used up to the counts in `size`.
+
+    Attributes:
+        slot_of: row of each vertex in `place` and `path`, -1 while it has not been reached.
+        size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
+            waiting to be sources.
+        place: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
+            edge); whether the path is final.
+        path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
+            source, transport angle to the source.
+        root: vertex row of a source of rays; then, in `root_ray`: angle at it of its x axis, its own distance.
+        window: halfedge entered; root; previous window.
+        wedge: right end and left end of the edge entered, right ray, left ray.
+        waiting: rows of vertices waiting to be sources.
+    """
+
+    slot_of: ndarray
+    size: ndarray
+    place: ndarray
+    path: ndarray
+    root: ndarray
+    root_ray: ndarray
+    window: ndarray
+    wedge: ndarray
+    waiting: ndarray
+
+
+@njit(cache=True, nogil=True)
+def new_search(num_vertices):
+    """Empty tables; they grow when needed and are reused for the next source."""
+    return Search(
+        np.full(num_vertices, -1, dtype=np.int32),
+        np.zeros(6, dtype=np.int64),
+        np.empty((128, 5), dtype=np.int32),
+        np.empty((128, 7)),
+        np.empty(128, dtype=np.int32),
+        np.empty((128, 2)),
+        np.empty((1024, 3), dtype=np.int32),
+        np.empty((1024, 8)),
+        np.empty(128, dtype=np.int32),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _grown(search):
+    """The same search with twice the room."""
+    place = np.empty((2 * search.place.shape[0], search.place.shape[1]), dtype=np.int32)
+    path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
+    root = np.empty(2 * len(search.root), dtype=np.int32)
+    root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
+    window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
+    wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
+    waiting = np.empty(len(place), dtype=np.int32)
+    place[: len(search.place)] = search.place
+    path[: len(search.path)] = search.path
+    root[: len(search.root)] = search.root
+    root_ray[: len(search.root_ray)] = search.root_ray
+    window[: len(search.window)] = search.window
+    wedge[: len(search.wedge)] = search.wedge
+    waiting[: len(search.waiting)] = search.waiting
+    return Search(search.slot_of, search.size, place, path, root, root_ray, window, wedge, waiting)
+
+
+@njit(cache=True, nogil=True)
+def with_room(search, extra):
+    """The search with room for `extra` more entries in every table."""
+    size = search.size
+    while (
+        size[0] + extra > len(search.place)
+        or size[1] + extra > len(search.root)
+        or size[3] + extra > len(search.window)
+    ):
+        search = _grown(search)
+    return search
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _reach(place, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
+    """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
+    slot = slot_of[vertex]
+    if slot < 0:
+        slot = count
+        count += 1
+        slot_of[vertex] = slot
+        place[slot, 0], place[slot, 4] = vertex, 0
+        path[slot, 0] = np.inf
+    if distance < path[slot, 0] - slack:
+        place[slot, 1], place[slot, 2], place[slot, 3] = arrival, root, window
+        path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, x2, y2)
+    return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(window, wedge, tail, across, root, parent, ax, ay, bx, by, rx, ry, lx, ly):
+    """Write a window into the queue; returns the end of the queue."""
+    window[tail, 0], window[tail, 1], window[tail, 2] = across, root, parent
+    wedge[tail, 0], wedge[tail, 1], wedge[tail, 2], wedge[tail, 3] = ax, ay, bx, by
+    wedge[tail, 4], wedge[tail, 5], wedge[tail, 6], wedge[tail, 7] = rx, ry, lx, ly
+    return tail + 1
+
+
+@njit(cache=True, nogil=True)
+def emit(t, search, slot, back, limit):
+    """Send rays from a source (row 0), or from another vertex into its shadow, into the faces around it.
+
+    The tables must have room for two more entries for each of these faces.
+
+    Args:
+        back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
+            go on in directions at least a half turn away from it on either side.
+    """
+    place, path, slot_of, size = search.place, search.path, search.slot_of, search.size
+    origin, twin, shape = t.origin, t.twin, t.shape
+    source, sigma = place[slot, 0], path[slot, 0]
+    open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
+    count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
+    h = first
+    while h >= 0:
+        ahead, behind = _next(h), _previous(h)
+        following = twin[behind]
+        angle, length = shape[h, 3], shape[h, 2]
+        opening = (shape[following, 3] if following >= 0 and following != first else full) - angle
+        low, high = 0.0, opening
+        if slot > 0:
+            low, high = _shadow(angle - back, opening, full, open_fan)
+        if high - low > -SHADOW:
+            search.root[roots] = slot
+            search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
+            bx, by = shape[h, 0] * length, shape[h, 1] * length
+            if low <= SHADOW and sigma + length < limit:
+                count = _reach(
+                    place, path, slot_of, count, origin[ahead],
+                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
+                )  # fmt: skip
+            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
+                count = _reach(
+                    place, path, slot_of, count, origin[behind],
+                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
+                )  # fmt: skip
+            if high - low > TOUCH and twin[ahead] >= 0:
+                rx, ry, lx, ly = length, 0.0, bx, by
+                if low > 0.0:
+                    rx, ry = np.cos(low), np.sin(low)
+                if high < opening:
+                    lx, ly = np.cos(high), np.sin(high)
+                tail = _put(
+                    search.window, search.wedge, tail, twin[ahead], roots, -1, length, 0.0, bx, by, rx, ry, lx, ly
+                )
+            roots += 1
+        h = following
+        if h == first:
+            break
+    size[0], size[1], size[3] = count, roots, tail
+
+
+@njit(cache=True, nogil=True)
+def _shadow(turned, opening, full, open_fan):
+    """The part of a corner that a path casts into shadow, as angles from the corner's right side.
+
+    Args:
+        turned: angle from the direction back along the path to the corner's right side.
+        opening: of the corner; `full`: of all corners around the vertex; `open_fan`: whether it lies on the boundary.
+    """
+    if not open_fan:
+        turned += full if turned < 0 else 0.0
+        return max(0.0, np.pi - turned), min(opening, full - np.pi - turned)
+    if turned + opening >= np.pi - SHADOW:
+        return max(0.0, np.pi - turned), opening
+    return 0.0, min(opening, -np.pi - turned)
+
+
+@njit(cache=True, nogil=True)
+def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack):
+    """Whether the window between the rays r and l on the edge from a (right) to b (left) may still shorten a path.
+
+    `da`, `db` are the distances known at the ends. If the way round by an end is shorter even to the far side of the
+    window, it is shorter to all of it.
+    """
+    ex, ey = bx - ax, by - ay
+    cross_r, cross_l = rx * ey - ry * ex, lx * ey - ly * ex
+    if cross_r <= 0 or cross_l <= 0:
+        return False
+    s = min(max((ax * ry - ay * rx) / cross_r, 0.0), 1.0)
+    t = min(max((ax * ly - ay * lx) / cross_l, 0.0), 1.0)
+    px, py, qx, qy = ax + s * ex, ay + s * ey, ax + t * ex, ay + t * ey
+    near, far = np.sqrt(px * px + py * py), np.sqrt(qx * qx + qy * qy)
+    if sigma + far > da + t * length + slack or sigma + near > db + (1 - s) * length + slack:
+        return False
+    foot = -(ax * ex + ay * ey) / (length * length)
+    closest = near
+    if foot >= t:
+        closest = far
+    elif foot > s:
+        closest = (ax * ey - ay * ex) / length
+    return sigma + closest < limit
+
+
+@njit(cache=True, nogil=True)
+def follow(t, search, limit):
+    """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
+    slack = TOUCH * limit
+    origin, twin, shape = t.origin, t.twin, t.shape
+    slot_of, size, place, path, root_ray = (search.slot_of, search.size, search.place, search.path, search.root_ray)
+    window, wedge = search.window, search.wedge
+    count, w, tail = size[0], size[2], size[3]
+    while w < tail:
+        if tail + 2 > len(window) or count + 1 > len(place):
+            size[0], size[2], size[3] = count, w, tail
+            return False
+        enter, root = window[w, 0], window[w, 1]
+        ax, ay, bx, by = wedge[w, 0], wedge[w, 1], wedge[w, 2], wedge[w, 3]
+        rx, ry, lx, ly = wedge[w, 4], wedge[w, 5], wedge[w, 6], wedge[w, 7]
+        sigma = root_ray[root, 1]
+        u, v = shape[enter, 0], shape[enter, 1]
+        ex, ey = ax - bx, ay - by
+        x, y = bx + u * ex - v * ey, by + u * ey + v * ex
+        right, left = _next(enter), _previous(enter)
+        far = origin[left]
+        norm = np.sqrt(x * x + y * y)
+        from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
+        touch = -TOUCH * norm
+        inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
+        if inside and sigma + norm < limit:
+            count = _reach(place, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
+        slot = slot_of[far]
+        dx = path[slot, 0] if slot >= 0 else np.inf
+        if from_right > 0 and twin[right] >= 0:
+            qx, qy = (x, y) if from_left > 0 else (lx, ly)
+            slot = slot_of[origin[right]]
+            da = path[slot, 0] if slot >= 0 else np.inf
+            if _useful(ax, ay, x, y, rx, ry, qx, qy, sigma, da, dx, shape[right, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[right], root, w, ax, ay, x, y, rx, ry, qx, qy)
+        if from_left > 0 and twin[left] >= 0:
+            qx, qy = (x, y) if from_right > 0 else (rx, ry)
+            slot = slot_of[origin[enter]]
+            db = path[slot, 0] if slot >= 0 else np.inf
+            if _useful(x, y, bx, by, qx, qy, lx, ly, sigma, dx, db, shape[left, 2], limit, slack):
+                tail = _put(window, wedge, tail, twin[left], root, w, x, y, bx, by, qx, qy, lx, ly)
+        w += 1
+    size[0], size[2], size[3] = count, w, tail
+    return True
+
+
+@njit(cache=True, nogil=True)
+def next_source(t, search, limit):
+    """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
+
+    Returns:
+        the row, or -1 when there is none left.
+    """
+    place, path, waiting, size = search.place, search.path, search.waiting, search.size
+    if size[4] == 0:
+        size[4] = 1
+        return 0
+    queued = size[5]
+    for slot in range(size[4], size[0]):
+        v = place[slot, 0]
+        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else TURN + SHADOW):
+            waiting[queued] = slot
+            queued += 1
+    size[4] = size[0]
+    nearest, found = np.inf, -1
+    for k in range(queued):
+        slot = waiting[k]
+        if path[slot, 0] < nearest:
+            nearest, found = path[slot, 0], k
+    if found < 0:
+        size[5] = 0
+        return -1
+    slot = waiting[found]
+    waiting[found] = waiting[queued - 1]
+    size[5] = queued - 1
+    return slot

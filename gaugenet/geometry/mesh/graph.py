@@ -1,0 +1,213 @@
+"""From a mesh to its gauge graph: checks, radius, logarithmic maps, frames, structure group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet._validation import positive_number
+from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to
+from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
+from gaugenet.geometry.mesh.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
+from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.quality import require_usable
+from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
+from gaugenet.groups.group import StructureGroup
+
+Neighborhood = Literal["geodesic", "one_ring"]
+Lengths = Literal["metric", "local"]
+
+
+@dataclass(frozen=True)
+class FramedSurface:
+    """A surface with frames: what log maps and transporters in coordinates are computed from.
+
+    Attributes:
+        frame: `(V, 3, 2)`, in space.
+        planar: the same frames by polar angle.
+    """
+
+    mesh: TriangleMesh
+    surface: HalfedgeSurface
+    group: StructureGroup
+    frame: ndarray
+    planar: PlanarFrames
+
+
+def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
+    """Check that the mesh can carry the structure, and choose its frames."""
+    if group.d != 2:
+        raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
+    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
+    require_usable(scratch, oriented=group.orientation_preserving)
+    del scratch
+    surface = HalfedgeSurface.from_mesh(mesh)
+    reflections = not group.orientation_preserving
+    frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
+    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(mesh, surface)
+    return FramedSurface(mesh, surface, group, frame, relative_to(frame, reference))
+
+
+def mesh_gauge_graph(
+    mesh: TriangleMesh,
+    group: StructureGroup,
+    *,
+    neighborhood: Neighborhood = "geodesic",
+    radius: float | None = None,
+    mean_neighbors: float | None = None,
+    max_neighbors: int | None = None,
+    lengths: Lengths = "metric",
+    frames: Any = "first_edge",
+    seed: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> GaugeGraph:
+    """See `TriangleMesh.gauge_graph`."""
+    framed = framed_surface(mesh, group, frames, seed)
+    if neighborhood == "one_ring":
+        if radius is not None or mean_neighbors is not None or max_neighbors is not None:
+            raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
+        reach = longest_edge(mesh)
+        edges = in_frames(framed, one_ring(framed.surface), dtype)
+    elif neighborhood == "geodesic":
+        reach = geodesic_radius(mesh, radius, mean_neighbors)
+        limit = max_neighbors if max_neighbors is None else positive_number("max_neighbors", max_neighbors)
+        edges = _geodesic_edges(framed, reach, limit, dtype)
+    else:
+        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
+    check_structure(group, edges["transporter"])
+    edges["log_map"], reach = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], reach)
+    return GaugeGraph(
+        pos=torch.from_numpy(mesh.vertices).to(dtype),
+        frame=torch.from_numpy(framed.frame).to(dtype),
+        mass=torch.from_numpy(mesh.vertex_areas).to(dtype),
+        face=torch.from_numpy(mesh.faces.T.copy()),
+        radius=torch.tensor([reach], dtype=dtype),
+        structure=group.name,
+        **edges,
+    )
+
+
+def in_lengths(
+    lengths: Lengths, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
+) -> tuple[Float[Tensor, "edges 2"], float]:
+    """Log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
+
+    In a disc of evenly spread neighbours the radius is 3/2 of their mean distance, hence the local radius 1.5.
+    """
+    if lengths == "metric":
+        return log_map, radius
+    if lengths != "local":
+        raise ValueError(f"Expected `lengths` 'metric' or 'local', got {lengths!r}.")
+    distance = torch.linalg.vector_norm(log_map, dim=1)
+    count = torch.bincount(target)
+    mean = distance.new_zeros(len(count)).index_add(0, target, distance) / count.clamp(min=1)
+    return log_map / mean[target, None], 1.5
+
+
+def longest_edge(mesh: TriangleMesh) -> float:
+    """The radius that holds every one-ring."""
+    return float(mesh.edge_lengths.max(initial=0.0))
+
+
+def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:
+    """The radius itself, or the one whose disk holds `mean_neighbors` vertices on average."""
+    if (radius is None) == (mean_neighbors is None):
+        raise ValueError(
+            "Expected exactly one of `radius` (a length in the units of the mesh) and `mean_neighbors`, got "
+            f"radius={radius} and mean_neighbors={mean_neighbors}."
+        )
+    if mean_neighbors is not None:
+        mean = positive_number("mean_neighbors", mean_neighbors)
+        used = int(np.count_nonzero(mesh.vertex_areas > 0))
+        return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
+    return positive_number("radius", radius)  # type: ignore[arg-type]
+
+
+def in_frames(
+    framed: FramedSurface,
+    maps: LocalLogMaps,
+    dtype: torch.dtype,
+    *,
+    row: ndarray | None = None,
+    mass: ndarray | None = None,
+) -> dict[str, Tensor]:
+    """`edge_index, log_map, transporter, weight` of log maps.
+
+    Args:
+        row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
+            their dual areas by default.
+    """
+    row = np.arange(framed.surface.num_base) if row is None else row
+    mass = framed.surface.area if mass is None else mass
+    return {
+        "edge_index": torch.from_numpy(np.stack([row[maps.source], row[maps.target]])),
+        **{name: torch.from_numpy(a) for name, a in _edge_values(framed, maps, dtype, row, mass).items()},
+    }
+
+
+def _edge_values(
+    framed: FramedSurface, maps: LocalLogMaps, dtype: torch.dtype, row: ndarray, mass: ndarray
+) -> dict[str, ndarray]:
+    kind = torch.zeros(0, dtype=dtype).numpy().dtype
+    log_map, transporter = log_and_transport(maps, framed.planar, kind)
+    weight = neighborhood_weights(maps.indptr, mass[row[maps.source]], mass[row[maps.targets]])
+    return {"log_map": log_map, "transporter": transporter, "weight": weight.astype(kind)}
+
+
+def _geodesic_edges(
+    framed: FramedSurface, radius: float, max_neighbors: int | None, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Edges of all vertices, cast piece by piece and gathered in place, so that memory holds little more than them."""
+    surface = framed.surface
+    everyone = np.arange(surface.num_base, dtype=np.int32)
+
+    def solve(targets: ndarray) -> dict[str, ndarray]:
+        maps = local_log_maps(surface, radius, targets=targets, max_neighbors=max_neighbors, num_threads=1)
+        values = _edge_values(framed, maps, dtype, everyone, surface.area)
+        return {**values, "source": maps.source, "count": np.diff(maps.indptr)}
+
+    gathered = _gather(in_threads(solve, chunked(everyone)))
+    source, count = gathered.pop("source"), gathered.pop("count")
+    edge_index = torch.empty(2, len(source), dtype=torch.long)
+    edge_index[0] = torch.from_numpy(source)
+    edge_index[1] = torch.from_numpy(np.repeat(everyone, count))
+    return {"edge_index": edge_index, **{name: torch.from_numpy(a) for name, a in gathered.items()}}
+
+
+def _gather(parts: Iterator[dict[str, ndarray]]) -> dict[str, ndarray]:
+    """Concatenate dictionaries of arrays as they come, in buffers that grow in place."""
+    buffers, used = dict(next(parts)), {}
+    for name, first in buffers.items():
+        buffers[name], used[name] = first.copy(), len(first)
+    for part in parts:
+        for name, piece in part.items():
+            buffer, start = buffers[name], used[name]
+            used[name] = start + len(piece)
+            if used[name] > len(buffer):
+                buffer.resize((2 * used[name], *buffer.shape[1:]), refcheck=False)
+            buffer[start : used[name]] = piece
+    for name, buffer in buffers.items():
+        buffer.resize((used[name], *buffer.shape[1:]), refcheck=False)
+    return buffers
+
+
+def check_structure(group: StructureGroup, transporter: Tensor) -> None:
+    """Refuse transporters that do not lie in the structure group."""
+    if group.name in ("SO(2)", "O(2)"):
+        return  # rotations and reflections by construction, and orientation has been checked
+    outside = ~group.contains(transporter)
+    if outside.any():
+        raise MeshError(
+            f"The Levi-Civita connection has no {group.name}-structure in these frames: {int(outside.sum())} of "
+            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface turns "
+            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` "
+            f"that are parallel up to {group.name}."
+        )

@@ -1,0 +1,256 @@
+"""HalfedgeSurface: the intrinsic geometry of a triangle mesh, as flat arrays that compiled code walks on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+
+SPREAD = (
+    1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
+)
+
+
+class Tables(NamedTuple):
+    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk
+    over which the defect is spread (see `_paths`), and the distance to the edges around it."""
+
+    num_base: int
+    origin: ndarray
+    twin: ndarray
+    shape: ndarray
+    first: ndarray
+    total_angle: ndarray
+    scale: ndarray
+    reference: ndarray
+    boundary: ndarray
+    charge: ndarray
+    spread: ndarray
+    star_radius: ndarray
+    max_valence: int
+
+
+@dataclass(frozen=True)
+class HalfedgeSurface:
+    """A consistently oriented surface: glued triangles, their shapes, and polar angles at every vertex.
+
+    Halfedge `3 f + k` runs from corner `k` of face `f` to corner `k + 1`; the face lies on its left. A mesh whose faces
+    do not agree on an orientation is replaced by its orientation double cover, a consistently oriented surface with two
+    copies of every face and vertex: copy `v` has the local orientation of the first face at `v`, copy `v + num_base`
+    the opposite one. Everything that walks on the surface then needs to know nothing of orientation.
+
+    Attributes:
+        num_base: number of vertices of the mesh.
+        origin: vertex (copy) that each halfedge leaves.
+        twin: the halfedge of the neighbouring face along the same edge, -1 on the boundary.
+        shape: columns `(u, v, length, angle)`: the opposite corner is `origin + u e + v J e` with `e` the halfedge's
+            vector and `J` the quarter turn to the left; its length; its angle at its origin, counter-clockwise from the
+            vertex's first halfedge, not rescaled.
+        first: first outgoing halfedge of each vertex: the lowest-numbered one, or the one along the boundary that
+            has the surface on its left; -1 at isolated vertices.
+        total_angle: sum of the interior angles around each vertex.
+        scale: factor from angles to polar angles: `2 pi / total_angle` inside, 1 on the boundary.
+        reference: angle that is the zero direction of each vertex (not 0 only for the opposite copies of
+            boundary vertices, so that both copies of a vertex measure the same directions with opposite sign).
+        boundary: whether the vertex lies on the boundary.
+        area: area of each vertex's dual cell.
+    """
+
+    num_base: int
+    origin: Int[ndarray, "halfedges"]
+    twin: Int[ndarray, "halfedges"]
+    shape: Float[ndarray, "halfedges 4"]
+    first: Int[ndarray, "vertices"]
+    total_angle: Float[ndarray, "vertices"]
+    scale: Float[ndarray, "vertices"]
+    reference: Float[ndarray, "vertices"]
+    boundary: Bool[ndarray, "vertices"]
+    area: Float[ndarray, "base_vertices"]
+
+    @property
+    def is_cover(self) -> bool:
+        """Whether this is a double cover, so that carrying a vector may reverse its orientation."""
+        return len(self.first) > self.num_base
+
+    @property
+    def total_area(self) -> float:
+        return float(self.area.sum())
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The same for compiled code, with the curvature of each vertex and the disk over which it is spread."""
+        inside = ~self.boundary & (self.total_angle > 0)
+        return Tables(
+            num_base=self.num_base,
+            origin=self.origin,
+            twin=self.twin,
+            shape=self.shape,
+            first=self.first,
+            total_angle=self.total_angle,
+            scale=self.scale,
+            reference=self.reference,
+            boundary=self.boundary,
+            charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
+            spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
+            star_radius=self.star_radius,
+            max_valence=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
+        )
+
+    @property
+    def star_radius(self) -> Float[ndarray, "vertices"]:
+        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other
+        vertex is nearer (but one may be nearer than the end of the shortest edge)."""
+        a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
+        b = self.shape[:, :2] * self.shape[:, 2:3]
+        along = b - a
+        foot = np.clip(-(a * along).sum(1) / (along**2).sum(1), 0, 1)
+        radius = np.full(len(self.first), np.inf)
+        np.minimum.at(radius, self.origin, np.linalg.norm(a + foot[:, None] * along, axis=1))
+        return radius
+
+    @classmethod
+    def from_mesh(cls, mesh: TriangleMesh) -> HalfedgeSurface:
+        """The surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`); angles in
+        radians, lengths in the units of the mesh."""
+        faces = mesh.faces.astype(np.int32)
+        glued = opposite_halfedges(faces, mesh.num_vertices)
+        if (glued < -1).any():
+            faces, twin = _double_cover(faces, glued)
+        else:
+            twin = glued
+        shape = _triangle_shapes(mesh.vertices, faces)
+        num_copies = mesh.num_vertices * (1 if len(faces) == mesh.num_faces else 2)
+        origin = np.full(3 * len(faces), -1, dtype=np.int32)
+        first = np.full(num_copies, -1, dtype=np.int32)
+        total = np.zeros(num_copies)
+        boundary = np.zeros(num_copies, dtype=bool)
+        pinched = _walk_fans(faces.reshape(-1), twin, shape, mesh.num_vertices, origin, first, total, boundary)
+        if pinched >= 0:
+            raise MeshError(f"The faces at vertex {pinched} form more than one fan: repair the mesh first.")
+        scale = np.ones(num_copies)
+        np.divide(2 * np.pi, total, out=scale, where=~boundary & (total > 0))
+        reference = np.where(boundary & (np.arange(num_copies) >= mesh.num_vertices), total, 0.0)
+        return cls(
+            num_base=mesh.num_vertices,
+            origin=origin,
+            twin=twin,
+            shape=shape,
+            first=first,
+            total_angle=total,
+            scale=scale,
+            reference=reference,
+            boundary=boundary,
+            area=mesh.vertex_areas,
+        )
+
+
+def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
+    """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the
+    boundary, `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
+
+    Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
+    """
+    tail, head = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+    key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(tail, head)
+    order = np.argsort(key, kind="stable").astype(np.int32)
+    key = key[order]
+    pair = np.flatnonzero(key[1:] == key[:-1])
+    a, b = order[pair], order[pair + 1]
+    opposite = np.full(len(tail), -1, dtype=np.int32)
+    agree = tail[a] == head[b]
+    opposite[a] = np.where(agree, b, -2 - b)
+    opposite[b] = np.where(agree, a, -2 - a)
+    return opposite
+
+
+def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
+    """Faces and twins of the orientation double cover: face `F + f` is face `f` turned over."""
+    num = len(glued)
+    turned = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the turned face
+    turned = np.concatenate([turned, turned - num])
+    turned[turned[:num]] = np.arange(num)
+    twin = np.full(2 * num, -1, dtype=np.int32)
+    agree, disagree = np.flatnonzero(glued >= 0), np.flatnonzero(glued < -1)
+    twin[agree] = glued[agree]
+    twin[disagree] = turned[-2 - glued[disagree]]
+    inside = np.flatnonzero(glued != -1)
+    twin[turned[inside]] = turned[twin[inside]]
+    return np.concatenate([faces, faces[:, [0, 2, 1]]]), twin
+
+
+def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfedges 4"]:
+    shape = np.zeros((3 * len(faces), 4))
+    points = [vertices[faces[:, k]] for k in range(3)]
+    for k in range(3):
+        along = points[(k + 1) % 3] - points[k]
+        apex = points[(k + 2) % 3] - points[k]
+        squared = np.einsum("ij,ij->i", along, along)
+        shape[k::3, 0] = np.einsum("ij,ij->i", along, apex) / squared
+        shape[k::3, 1] = np.linalg.norm(np.cross(along, apex), axis=1) / squared
+        shape[k::3, 2] = np.sqrt(squared)
+    return shape
+
+
+@njit(cache=True, nogil=True)
+def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  # type: ignore[no-untyped-def]
+    """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
+    num_half = len(corner)
+    for seed in range(num_half):
+        if origin[seed] >= 0:
+            continue
+        vertex = corner[seed]
+        h = seed
+        if first[vertex] >= 0 and vertex + num_base >= len(first):
+            return vertex  # a second fan: not a manifold vertex
+        if first[vertex] >= 0:  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
+            h = _start_of_opposite_copy(first[vertex], twin, num_half // 2)
+            vertex += num_base
+        else:
+            while twin[h] >= 0:
+                h = _next(twin[h])
+                if h == seed:
+                    break
+        first[vertex] = h
+        boundary[vertex] = twin[h] < 0
+        start, angle = h, 0.0
+        while True:
+            origin[h] = vertex
+            shape[h, 3] = angle
+            angle += np.arctan2(shape[h, 1], shape[h, 0])
+            h = twin[_previous(h)]
+            if h < 0 or h == start:
+                break
+        total[vertex] = angle
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
+    start = h
+    while True:
+        incoming = _previous(h)
+        h = twin[incoming]
+        if h < 0:
+            break
+        if h == start:
+            incoming = twin[start]
+            break
+    turned = incoming - incoming % 3 + (2 - incoming % 3)
+    return turned + offset if turned < offset else turned - offset
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _next(h):  # type: ignore[no-untyped-def]
+    return h + 1 if h % 3 != 2 else h - 2
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _previous(h):  # type: ignore[no-untyped-def]
+    return h - 1 if h % 3 != 0 else h + 2

@@ -1,0 +1,194 @@
+"""Logarithmic maps and parallel transport to all vertices within a geodesic radius, for all vertices at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from gaugenet.geometry.mesh._paths import local_geodesics
+from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
+from gaugenet.geometry.mesh.mesh import MeshError
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+MAX_WINDOWS = 1_000_000
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class LocalLogMaps:
+    """Polar coordinates of neighbours, and how vectors turn on the way from them, before any choice of frames.
+
+    Attributes:
+        indptr: `(S + 1,)`, the pairs of target `targets[i]` are `indptr[i]:indptr[i + 1]`.
+        targets: `(S,)`, the points whose neighbourhoods these are.
+        source: `(E,)`, the neighbours.
+        distance: `(E,)`, geodesic distance on the polyhedron, in the units of the mesh.
+        angle: `(E,)`, direction at the target toward the neighbour: polar angle from the target's reference direction.
+        transport: `(E,)`, a vector at the neighbour at polar angle `a` arrives at the target at polar angle `a +
+            transport`.
+        sign: `(E,)`, 1, or -1 where the way reverses the local orientation (a vector at polar angle `a` arrives at
+            `-a + transport`).
+    """
+
+    indptr: Int[ndarray, "targets_plus_one"]
+    targets: Int[ndarray, "targets"]
+    source: Int[ndarray, "edges"]
+    distance: Float[ndarray, "edges"]
+    angle: Float[ndarray, "edges"]
+    transport: Float[ndarray, "edges"]
+    sign: Int[ndarray, "edges"]
+
+    @property
+    def target(self) -> Int[ndarray, "edges"]:
+        """The target of each pair; pairs are sorted by it if the targets are."""
+        return np.repeat(self.targets, np.diff(self.indptr))
+
+    def select(self, kept: ndarray) -> LocalLogMaps:
+        """Only the pairs of a mask, or of sorted positions."""
+        return self._with_pairs(np.flatnonzero(kept) if kept.dtype == bool else kept)
+
+    def nearest(self, count: int | None) -> LocalLogMaps:
+        """Only the `count` nearest neighbours of each target."""
+        if count is None or not len(self.source):
+            return self
+        return self.select(_ranks(self.target, self.distance) < count)
+
+    def nearest_targets(self, count: int) -> LocalLogMaps:
+        """Only those pairs whose target is one of the `count` nearest to the source."""
+        if not len(self.source):
+            return self
+        return self.select(_ranks(self.source, self.distance) < count)
+
+    def with_self(self) -> LocalLogMaps:
+        """With every target its own neighbour, first in line, at distance zero."""
+        size = len(self.source)
+        pairs = np.insert(np.arange(size), self.indptr[:-1], -1)
+        own = pairs < 0
+        indptr = self.indptr + np.arange(len(self.indptr))
+        source = np.append(self.source, 0)[pairs]
+        source[own] = self.targets
+        distance, angle, transport = (np.append(a, 0.0)[pairs] for a in (self.distance, self.angle, self.transport))
+        sign = np.append(self.sign, 1)[pairs]
+        return LocalLogMaps(indptr, self.targets, source, distance, angle, transport, sign)
+
+    def _with_pairs(self, pairs: ndarray) -> LocalLogMaps:
+        arrays = (self.source, self.distance, self.angle, self.transport, self.sign)
+        return LocalLogMaps(np.searchsorted(pairs, self.indptr), self.targets, *(a[pairs] for a in arrays))
+
+
+def _ranks(group: ndarray, value: ndarray) -> Int[ndarray, "n"]:
+    """Rank of each value among those of its group, the first of equals first."""
+    order = np.lexsort((value, group))
+    sorted_group = group[order]
+    start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[order] = np.arange(len(group)) - np.repeat(start, np.diff(np.append(start, len(group))))
+    return rank
+
+
+def local_log_maps(
+    surface: HalfedgeSurface,
+    radius: float,
+    *,
+    targets: Int[ndarray, "targets"] | None = None,
+    wanted: Bool[ndarray, "vertices"] | None = None,
+    max_neighbors: int | None = None,
+    max_windows: int = MAX_WINDOWS,
+    num_threads: int | None = None,
+) -> LocalLogMaps:
+    """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
+
+    The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
+    interior angles rescaled to a full turn at interior vertices and left as they are on the boundary.
+
+    Args:
+        radius: geodesic radius, in the units of the mesh.
+        targets: the points whose neighbours are sought, all vertices by default.
+        wanted: mask of the vertices that count as neighbours, all by default.
+        max_neighbors: keep only this many nearest neighbours.
+        max_windows: give up on a point that needs more windows than this.
+        num_threads: threads to use; by default as many as numba is configured for.
+
+    Raises:
+        MeshError: a neighbourhood needs more than `max_windows` windows.
+    """
+    everyone = np.arange(surface.num_base, dtype=np.int32)
+    targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
+    wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
+    tables = surface.tables
+
+    def solve(chunk: ndarray) -> tuple[Any, ...]:
+        return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
+
+    parts = list(in_threads(solve, chunked(targets), num_threads))
+    for *_, stuck in parts:
+        if stuck >= 0:
+            raise MeshError(
+                f"The neighbourhood of vertex {stuck} within the radius {radius:g} needs more than {max_windows} "
+                "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
+                "the surface more evenly."
+            )
+    counts, neighbor, geodesic = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    return LocalLogMaps(
+        indptr=np.concatenate([[0], np.cumsum(counts)]),
+        targets=targets,
+        source=neighbor[:, 0],
+        distance=geodesic[:, 0],
+        angle=geodesic[:, 1],
+        transport=geodesic[:, 2],
+        sign=neighbor[:, 1],
+    )
+
+
+def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
+    """The neighbours along edges: the length of the edge is the distance, its polar angle the direction."""
+    shape, twin, origin = surface.shape, surface.twin, surface.origin
+    halfedge = np.arange(len(twin))
+    head = origin[halfedge // 3 * 3 + (halfedge + 1) % 3]
+    angle_back = np.where(twin >= 0, shape[twin, 3], surface.total_angle[head])
+    open_ends = np.flatnonzero(twin < 0)  # boundary edges are also seen from the other end
+    target = np.concatenate([origin, head[open_ends]])
+    source = np.concatenate([head, origin[open_ends]])
+    leave = np.concatenate([shape[:, 3], surface.total_angle[head[open_ends]]])
+    back = np.concatenate([angle_back, shape[open_ends, 3]])
+    length = np.concatenate([shape[:, 2], shape[open_ends, 2]])
+    kept = np.flatnonzero(target < surface.num_base)
+    order = kept[np.lexsort((leave[kept], target[kept]))]
+    target, source, leave, back, length = (a[order] for a in (target, source, leave, back, length))
+    angle = surface.scale[target] * (leave - surface.reference[target])
+    angle_back = surface.scale[source] * (back - surface.reference[source])
+    num = surface.num_base
+    return LocalLogMaps(
+        indptr=np.searchsorted(target, np.arange(num + 1)),
+        targets=np.arange(num, dtype=np.int32),
+        source=(source % num).astype(np.int32) if num else source,
+        distance=length,
+        angle=angle,
+        transport=angle + np.pi - angle_back,
+        sign=np.where(source < num, 1, -1).astype(np.int32),
+    )
+
+
+def chunked(targets: ndarray) -> list[ndarray]:
+    """Pieces small enough to share between threads and to hold in float64; at least one."""
+    return [targets[i : i + CHUNK] for i in range(0, max(len(targets), 1), CHUNK)]
+
+
+def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:
+    """Results in order. Threads, since compiled code releases the interpreter's lock and shares the tables."""
+    if num_threads is None:
+        num_threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    if num_threads <= 1 or len(items) <= 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(min(num_threads, len(items))) as pool:
+        yield from pool.map(function, items)

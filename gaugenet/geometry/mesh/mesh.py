@@ -1,0 +1,282 @@
+"""TriangleMesh: vertices and faces, their topology, areas and normals."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+if TYPE_CHECKING:
+    import torch
+
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.groups.group import StructureGroup
+
+logger = logging.getLogger(__name__)
+
+
+class MeshError(ValueError):
+    """A mesh that cannot be used as it is; the message says what is wrong, where, and what to do."""
+
+
+class TriangleMesh:
+    """A triangulated surface in R^3: vertex positions and triples of vertex indices, never reordered.
+
+    Args:
+        vertices: `(V, 3)` array or tensor, in any length unit; kept as float64.
+        faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; kept as int64.
+
+    Raises:
+        MeshError: wrong shapes, non-integer faces or indices out of range. Everything else that can be wrong
+            is found by `gaugenet.geometry.mesh.quality` and refused where it matters.
+    """
+
+    def __init__(self, vertices: Any, faces: Any) -> None:
+        self.vertices = _as_vertices(vertices)
+        self.faces = _as_faces(faces, len(self.vertices))
+
+    @classmethod
+    def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
+        """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+
+        STL files hold loose triangles: there, equal positions become one vertex, in the order of the file. Polygons
+        are cut into triangles.
+
+        Args:
+            path: the file.
+            repair: return the mesh of `gaugenet.geometry.mesh.repair.repair_mesh` and log what was done. Vertices and
+                faces are then no longer those of the file: call `repair_mesh` to carry labels over.
+
+        Raises:
+            FileNotFoundError: no such file.
+            MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+        """
+        from gaugenet.geometry.mesh.io import read_mesh
+        from gaugenet.geometry.mesh.repair import repair_mesh
+
+        mesh = read_mesh(path)
+        if not repair:
+            return mesh
+        result = repair_mesh(mesh)
+        if result.actions or result.non_orientable:
+            logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
+        return result.mesh
+
+    def __repr__(self) -> str:
+        return f"TriangleMesh(vertices={self.num_vertices}, faces={self.num_faces})"
+
+    @property
+    def num_vertices(self) -> int:
+        return len(self.vertices)
+
+    @property
+    def num_faces(self) -> int:
+        return len(self.faces)
+
+    # --- topology -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def halfedges(self) -> Int[ndarray, "3F 2"]:
+        """Halfedge `3 f + k` runs from corner `k` of face `f` to corner `k + 1`."""
+        return np.stack([self.faces, np.roll(self.faces, -1, axis=1)], axis=-1).reshape(-1, 2)
+
+    @cached_property
+    def _edge_table(self) -> tuple[ndarray, ndarray, ndarray]:
+        # One integer key per edge: sorting these is several times faster than np.unique on rows.
+        lower, upper = self.halfedges.min(axis=1), self.halfedges.max(axis=1)
+        key = lower * self.num_vertices + upper
+        order = np.argsort(key)
+        key = key[order]
+        first = np.ones(len(key), dtype=bool)
+        first[1:] = key[1:] != key[:-1]
+        of_halfedge = np.empty(len(key), dtype=np.int64)
+        of_halfedge[order] = np.cumsum(first) - 1
+        edges = np.stack(np.divmod(key[first], max(self.num_vertices, 1)), axis=-1)
+        return edges, of_halfedge, order
+
+    @property
+    def edges(self) -> Int[ndarray, "edges 2"]:
+        """Undirected edges, smaller vertex first, in lexicographic order."""
+        return self._edge_table[0]
+
+    @property
+    def halfedge_to_edge(self) -> Int[ndarray, "3F"]:
+        return self._edge_table[1]
+
+    @property
+    def halfedges_by_edge(self) -> Int[ndarray, "3F"]:
+        """Halfedges grouped by the edge they lie on, in the order of `edges`."""
+        return self._edge_table[2]
+
+    @cached_property
+    def edge_face_count(self) -> Int[ndarray, "edges"]:
+        """How many faces meet at each edge: 1 on the boundary, 2 inside, more where it is not a manifold."""
+        return np.bincount(self.halfedge_to_edge, minlength=len(self.edges))
+
+    @cached_property
+    def boundary_vertices(self) -> Bool[ndarray, "vertices"]:
+        mask = np.zeros(self.num_vertices, dtype=bool)
+        mask[self.edges[self.edge_face_count == 1].reshape(-1)] = True
+        return mask
+
+    @cached_property
+    def vertex_components(self) -> Int[ndarray, "vertices"]:
+        """Label of the connected component of each vertex; an isolated vertex is a component of its own."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        i, j = self.edges.T
+        graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
+        return connected_components(graph, directed=False)[1]
+
+    # --- measures -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _face_cross(self) -> Float[ndarray, "faces 3"]:
+        a, b, c = self.vertices[self.faces].swapaxes(0, 1)
+        return np.cross(b - a, c - a)
+
+    @cached_property
+    def face_areas(self) -> Float[ndarray, "faces"]:
+        return 0.5 * np.linalg.norm(self._face_cross, axis=-1)
+
+    @property
+    def area(self) -> float:
+        return float(self.face_areas.sum())
+
+    @cached_property
+    def vertex_areas(self) -> Float[ndarray, "vertices"]:
+        """Area of the barycentric dual cell of each vertex: a third of the faces around it."""
+        share = np.repeat(self.face_areas / 3, 3)
+        areas = np.bincount(self.faces.reshape(-1), weights=share, minlength=self.num_vertices)
+        return areas.astype(np.float64)  # counts of nothing are integers
+
+    @cached_property
+    def face_normals(self) -> Float[ndarray, "faces 3"]:
+        """Unit normals, zero on faces without area."""
+        return _normalized(self._face_cross)
+
+    @cached_property
+    def vertex_normals(self) -> Float[ndarray, "vertices 3"]:
+        """Angle-weighted unit normals; the z axis at isolated vertices, so that a frame exists everywhere."""
+        weighted = (self.corner_angles[..., None] * self.face_normals[:, None]).reshape(-1, 3)
+        normals = np.stack(
+            [
+                np.bincount(self.faces.reshape(-1), weights=weighted[:, k], minlength=self.num_vertices)
+                for k in range(3)
+            ],
+            axis=-1,
+        )
+        normals = _normalized(normals.astype(np.float64))  # counts of nothing are integers
+        normals[np.linalg.norm(normals, axis=-1) == 0] = (0.0, 0.0, 1.0)
+        return normals
+
+    @cached_property
+    def corner_angles(self) -> Float[ndarray, "faces 3"]:
+        """Interior angle of each face at each of its corners, in radians."""
+        corners = self.vertices[self.faces]
+        ahead = np.roll(corners, -1, axis=1) - corners
+        behind = np.roll(corners, 1, axis=1) - corners
+        sine = np.linalg.norm(np.cross(ahead, behind), axis=-1)
+        return np.arctan2(sine, (ahead * behind).sum(-1))
+
+    @cached_property
+    def edge_lengths(self) -> Float[ndarray, "edges"]:
+        i, j = self.edges.T
+        return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+
+    # --- gauge graph --------------------------------------------------------------------------------------------
+
+    def gauge_graph(
+        self,
+        group: StructureGroup,
+        *,
+        neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+        radius: float | None = None,
+        mean_neighbors: float | None = None,
+        max_neighbors: int | None = None,
+        lengths: Literal["metric", "local"] = "metric",
+        frames: Any = "first_edge",
+        seed: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> GaugeGraph:
+        """Neighbourhoods of all vertices, with logarithmic maps and Levi-Civita transporters along geodesics.
+
+        Args:
+            group: structure group, `SO2()` on oriented surfaces, `O2()` on any; others only where every transporter
+                lies in them (a flat surface with parallel frames).
+            neighborhood: all vertices within a geodesic radius, or the neighbours along edges.
+            radius: geodesic radius, in the units of the mesh.
+            mean_neighbors: instead of `radius`: the radius whose disk holds that many vertices on average,
+                `pi radius^2 = mean_neighbors * area / vertices`.
+            max_neighbors: keep only this many nearest neighbours of each vertex (for uneven meshes).
+            lengths: log maps and radius in the units of the mesh (`"metric"`), or at every vertex relative to the mean
+                distance of its neighbours (`"local"`), a conformal change of metric that follows the sampling: kernels
+                then see fine and coarse parts of an uneven mesh alike.
+            frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
+            seed: of random frames.
+            dtype: of the result (float32 by default); computed in float64.
+
+        Raises:
+            MeshError: a mesh with NaN coordinates, degenerate faces, non-manifold edges or vertices or inconsistent
+                orientation; a non-orientable surface under SO(2); Levi-Civita transporters outside `group`.
+            ValueError: contradictory or non-positive options, malformed `frames`.
+        """
+        import torch
+
+        from gaugenet.geometry.mesh.graph import mesh_gauge_graph
+
+        return mesh_gauge_graph(
+            self,
+            group,
+            neighborhood=neighborhood,
+            radius=radius,
+            mean_neighbors=mean_neighbors,
+            max_neighbors=max_neighbors,
+            lengths=lengths,
+            frames=frames,
+            seed=seed,
+            dtype=dtype or torch.float32,
+        )
+
+
+def _normalized(v: ndarray) -> ndarray:
+    length = np.linalg.norm(v, axis=-1, keepdims=True)
+    return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
+
+
+def _as_array(values: Any) -> ndarray:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def _as_vertices(vertices: Any) -> ndarray:
+    array = _as_array(vertices)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise MeshError(f"Expected `vertices` of shape (V, 3), got {array.shape}.")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _as_faces(faces: Any, num_vertices: int) -> ndarray:
+    array = _as_array(faces)
+    if array.ndim != 2 or array.shape[1] != 3:
+        hint = ": pass `face.T`." if array.ndim == 2 and array.shape[0] == 3 else ": triangulate the mesh first."
+        raise MeshError(f"Expected `faces` of shape (F, 3), got {array.shape}{hint}")
+    whole = np.issubdtype(array.dtype, np.integer) or np.array_equal(array, np.round(array))
+    if not whole:
+        raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype} with fractions.")
+    array = np.ascontiguousarray(array, dtype=np.int64)
+    outside = (array < 0) | (array >= num_vertices)
+    if outside.any():
+        first = int(np.flatnonzero(outside.any(axis=1))[0])
+        raise MeshError(
+            f"Face {first} is {array[first].tolist()}, but vertex indices run from 0 to {num_vertices - 1}: "
+            f"{int(outside.any(axis=1).sum())} of {len(array)} faces point outside."
+        )
+    return array

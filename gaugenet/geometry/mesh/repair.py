@@ -1,0 +1,194 @@
+"""Mesh repair: from a triangle soup to a surface on which logarithmic maps are defined, with maps back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy import ndarray
+
+from gaugenet.files import atomic_path
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.topology import (
+    Topology,
+    coincident_vertices,
+    degenerate_faces,
+    duplicate_faces,
+    finite_vertices,
+    numbered,
+    referenced_vertices,
+)
+
+
+@dataclass(frozen=True)
+class RepairAction:
+    """What was done, and to how many."""
+
+    name: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.name.replace('_', ' ').replace('non ', 'non-')}: {self.count}"
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """A repaired mesh and where its parts come from.
+
+    Attributes:
+        mesh: the repaired mesh.
+        vertex_map: for each new vertex the old vertex it comes from, so that `labels[vertex_map]` carries labels
+            over. Of merged vertices it names the first; copies made by cutting name the same old vertex.
+        new_vertex: for each old vertex the new one (the first of its copies), or -1 where it was dropped.
+        face_map: for each new face the old face it comes from, increasing. The corners of a turned face are in
+            another order.
+        actions: what was done; empty if the mesh was fine.
+        non_orientable: number of components left without a consistent orientation, because none exists.
+    """
+
+    mesh: TriangleMesh
+    vertex_map: Int[ndarray, "vertices"]
+    new_vertex: Int[ndarray, "old_vertices"]
+    face_map: Int[ndarray, "faces"]
+    actions: tuple[RepairAction, ...]
+    non_orientable: int
+
+    def save(self, path: str | Path) -> None:
+        """Write the mesh as binary PLY, and `vertex_map` and `face_map` beside it under the same name as `.npz`.
+
+        Coordinates are written as doubles (trimesh would round them to float32, which can make vertices coincide
+        again). Both files are complete or absent. Missing folders are made.
+        """
+        path = Path(path)
+        with atomic_path(path.with_suffix(".npz")) as temporary:
+            np.savez_compressed(temporary, vertex_map=self.vertex_map, face_map=self.face_map)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(_ply(self.mesh))
+
+    def __str__(self) -> str:
+        lines = [str(action) for action in self.actions] or ["nothing to repair"]
+        if self.non_orientable:
+            lines.append(f"left as they are, not orientable: {self.non_orientable} (use O(2), not SO(2))")
+        return "\n".join(lines)
+
+
+def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> RepairResult:
+    """The nearest mesh that `require_usable` accepts, with maps that carry labels over.
+
+    In this order: drop faces at non-finite vertices; merge coincident vertices; drop degenerate and duplicate faces;
+    cut along edges with three faces or more and split vertices where separate fans touch; turn faces so that
+    neighbours agree, with normals outside where a component is closed and with the majority elsewhere; drop vertices
+    in no face. Nothing that is fine is moved, renumbered or dropped, and repairing twice changes nothing.
+
+    Args:
+        mesh: any mesh.
+        merge_tolerance: vertices linked by gaps up to this length, in the units of the mesh, become one. The default
+            merges equal positions only; `None` merges nothing, which keeps seams.
+
+    Raises:
+        ValueError: a negative or NaN tolerance.
+    """
+    if merge_tolerance is not None and not 0 <= merge_tolerance < np.inf:
+        raise ValueError(f"Expected `merge_tolerance` to be a length >= 0 or None, got {merge_tolerance}.")
+    finite = finite_vertices(mesh)
+    kept = finite[mesh.faces].all(axis=1)
+    counts = {"dropped_faces_at_non_finite_vertices": int((~kept).sum())}
+
+    merged = _merge(mesh, finite & referenced_vertices(mesh), merge_tolerance)
+    degenerate = degenerate_faces(merged, finite) & kept
+    kept &= ~degenerate
+    face_map = np.flatnonzero(kept)
+    duplicate = duplicate_faces(TriangleMesh(merged.vertices, merged.faces[face_map]))
+    face_map = face_map[~duplicate]
+    counts["dropped_degenerate_faces"] = int(degenerate.sum())
+    counts["dropped_duplicate_faces"] = int(duplicate.sum())
+
+    surface = TriangleMesh(merged.vertices, merged.faces[face_map])
+    old = mesh.faces[face_map]
+    cut, vertex_map, new_vertex, cut_counts = _cut(surface, old)
+    oriented, turned, non_orientable = _orient(cut)
+    counts |= cut_counts
+    counts["turned_faces"] = turned
+    counts["dropped_non_finite_vertices"] = int((~finite).sum())
+    counts["dropped_unreferenced_vertices"] = int((finite & (new_vertex < 0)).sum())
+    actions = tuple(RepairAction(name, count) for name, count in counts.items() if count)
+    return RepairResult(oriented, vertex_map, new_vertex, face_map, actions, non_orientable)
+
+
+def _merge(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], tolerance: float | None) -> TriangleMesh:
+    """The mesh with its faces on the first of coincident vertices."""
+    if tolerance is None:
+        return mesh
+    first = coincident_vertices(mesh, usable, tolerance=tolerance)
+    return TriangleMesh(mesh.vertices, first[mesh.faces])
+
+
+def _cut(
+    surface: TriangleMesh, old: Int[ndarray, "faces 3"]
+) -> tuple[TriangleMesh, Int[ndarray, "vertices"], Int[ndarray, "old_vertices"], dict[str, int]]:
+    """Give every fan of faces, connected across two-sided edges only, a vertex of its own.
+
+    No edge keeps three faces: a fan is a path or a cycle of corners, so only its two end faces can have an edge
+    with more than two faces at the vertex. Vertices merged before and separated here count as neither.
+
+    Args:
+        surface: mesh of proper faces, with vertices merged.
+        old: the vertices of these faces before merging.
+
+    Returns:
+        The mesh, ordered by old vertices; the old vertex of each new one; the first new vertex of each old one, or
+        -1; what was done.
+    """
+    topology = Topology(surface, proper=np.ones(surface.num_faces, dtype=bool))
+    corner_old = old.reshape(-1)
+    first, fan = numbered(topology.cut_fans)
+    fan_old = np.full(len(first), np.iinfo(np.int64).max)
+    np.minimum.at(fan_old, fan, corner_old)
+    order = np.lexsort((first, fan_old))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    faces = rank[fan].reshape(-1, 3)
+    position = surface.vertices[surface.faces.reshape(-1)[first[order]]]
+
+    num_old = surface.num_vertices
+    in_fan, of_old = np.divmod(np.unique(fan * max(num_old, 1) + corner_old), max(num_old, 1))
+    copies = np.bincount(of_old, minlength=num_old)
+    new_vertex = np.full(num_old, len(order))
+    np.minimum.at(new_vertex, of_old, rank[in_fan])
+    new_vertex[copies == 0] = -1
+    split = copies[corner_old] > 1
+    at_split = np.zeros(surface.num_vertices, dtype=bool)
+    at_split[surface.faces.reshape(-1)[split]] = True
+    cut_edges = surface.edges[topology.non_manifold_edges]
+    counts = {
+        "merged_coincident_vertices": len(of_old) - len(first),
+        "cut_non_manifold_edges": int(at_split[cut_edges].any(axis=1).sum()),
+        "added_copies_of_split_vertices": len(of_old) - int((copies > 0).sum()),
+    }
+    return TriangleMesh(position, faces), fan_old[order], new_vertex, counts
+
+
+def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:
+    """Turn faces so that neighbours agree; the number turned and the number of pieces that cannot be oriented."""
+    topology = Topology(mesh, proper=np.ones(mesh.num_faces, dtype=bool))
+    orientation = topology.orientation
+    volume = topology.signed_volumes[orientation.piece]
+    turn = np.where(volume == 0, orientation.minority, orientation.turned ^ (volume < 0))
+    if not turn.any():
+        return mesh, 0, int((~orientation.orientable).sum())
+    faces = np.where(turn[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
+    return TriangleMesh(mesh.vertices, faces), int(turn.sum()), int((~orientation.orientable).sum())
+
+
+def _ply(mesh: TriangleMesh) -> bytes:
+    header = (
+        "ply\nformat binary_little_endian 1.0\n"
+        f"element vertex {mesh.num_vertices}\nproperty double x\nproperty double y\nproperty double z\n"
+        f"element face {mesh.num_faces}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    faces = np.empty(mesh.num_faces, dtype=[("count", "u1"), ("index", "<i4", 3)])
+    faces["count"] = 3
+    faces["index"] = mesh.faces
+    return header.encode("ascii") + mesh.vertices.astype("<f8").tobytes() + faces.tobytes()

@@ -1,0 +1,335 @@
+"""Fans, pieces and orientation of a triangle soup: what the checks and the repairs of a mesh both ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+ZERO_AREA = 1e-10
+"""A face counts as degenerate when its height is below this fraction of its longest edge."""
+
+LARGEST_COORDINATE = 1e60
+"""Beyond this, areas and squared lengths overflow: such coordinates count as not finite."""
+
+
+def finite_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
+    """Vertices whose three coordinates are numbers of a usable size."""
+    return (np.abs(mesh.vertices) <= LARGEST_COORDINATE).all(axis=1)  # false for NaN
+
+
+def repeats_a_vertex(faces: Int[ndarray, "faces 3"]) -> Bool[ndarray, "faces"]:
+    """Faces with the same vertex at two corners."""
+    a, b, c = faces.T
+    return (a == b) | (b == c) | (c == a)
+
+
+def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> Bool[ndarray, "faces"]:
+    """Faces with a repeated vertex or without area; faces at non-finite vertices have no shape to judge."""
+    a, b, c = mesh.faces.T
+    x = np.where(finite[:, None], mesh.vertices, 0.0)
+    ab, bc, ca = x[b] - x[a], x[c] - x[b], x[a] - x[c]
+    longest = np.maximum(np.maximum(_square(ab), _square(bc)), _square(ca))
+    has_area = np.sqrt(_square(np.cross(ab, -ca))) > ZERO_AREA * longest
+    return repeats_a_vertex(mesh.faces) | (~has_area & finite[mesh.faces].all(axis=1))
+
+
+def duplicate_faces(mesh: TriangleMesh) -> Bool[ndarray, "faces"]:
+    """All but the first face on each set of vertices, whatever their orientation."""
+    faces = np.arange(mesh.num_faces)
+    top = mesh.faces.argmax(axis=1)
+    opposite_edge = mesh.halfedge_to_edge[3 * faces + (top + 1) % 3]
+    key = opposite_edge * mesh.num_vertices + mesh.faces[faces, top]
+    # With a repeated vertex an edge and a corner do not determine the face: use the sorted corners there.
+    degenerate = repeats_a_vertex(mesh.faces)
+    duplicate = _all_but_first(key[~degenerate], faces[~degenerate], len(faces))
+    if degenerate.any():
+        corners = np.sort(mesh.faces[degenerate], axis=1)
+        _, key = np.unique(corners, axis=0, return_inverse=True)
+        duplicate |= _all_but_first(key.reshape(-1), faces[degenerate], len(faces))
+    return duplicate
+
+
+def coincident_vertices(
+    mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], *, tolerance: float = 0.0
+) -> Int[ndarray, "vertices"]:
+    """For each vertex the first vertex at the same position; itself where it stands alone or is not `usable`.
+
+    Args:
+        mesh: any mesh.
+        usable: vertices to compare.
+        tolerance: vertices linked by gaps up to this length, in the units of the mesh, count as one.
+    """
+    index = np.flatnonzero(usable)
+    x = mesh.vertices[index] + 0.0  # -0.0 becomes 0.0
+    if tolerance > 0:
+        label = _clusters(x, tolerance)
+    else:
+        order = np.lexsort(x.T)
+        new = np.ones(len(x), dtype=bool)
+        new[1:] = (x[order[1:]] != x[order[:-1]]).any(axis=1)
+        label = np.empty(len(x), dtype=np.int64)
+        label[order] = np.cumsum(new) - 1
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    representative = np.arange(mesh.num_vertices)
+    representative[index] = index[first[label.reshape(-1)]]
+    return representative
+
+
+def _clusters(x: ndarray, tolerance: float) -> ndarray:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    i, j = cKDTree(x).query_pairs(tolerance, output_type="ndarray").T
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(len(x),) * 2)
+    return connected_components(graph, directed=False)[1]
+
+
+def referenced_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
+    """Vertices that some face uses."""
+    mask = np.zeros(mesh.num_vertices, dtype=bool)
+    mask[mesh.faces.reshape(-1)] = True
+    return mask
+
+
+def _all_but_first(key: ndarray, items: ndarray, size: int) -> ndarray:
+    later = np.zeros(size, dtype=bool)
+    ordered = np.sort(key)
+    if (ordered[1:] == ordered[:-1]).any():
+        _, first = np.unique(key, return_index=True)
+        later[items] = True
+        later[items[first]] = False
+    return later
+
+
+def numbered(root: Int[ndarray, "items"]) -> tuple[Int[ndarray, "sets"], Int[ndarray, "items"]]:
+    """First member of each set, and the number of each item's set, from sets named by their first member."""
+    first = np.flatnonzero(root == np.arange(len(root)))
+    number = np.empty(len(root), dtype=np.int64)
+    number[first] = np.arange(len(first))
+    return first, number[root]
+
+
+def _square(v: ndarray) -> ndarray:
+    return np.einsum("ij,ij->i", v, v)
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Pieces of a surface connected across its two-sided edges, and how to turn their faces alike.
+
+    Attributes:
+        piece: label of each face's piece, counted from 0 in the order of their first faces.
+        turned: faces that run against their piece's first face; meaningless where it is not orientable.
+        orientable: one flag a piece.
+    """
+
+    piece: Int[ndarray, "faces"]
+    turned: Bool[ndarray, "faces"]
+    orientable: Bool[ndarray, "pieces"]
+
+    @property
+    def num_pieces(self) -> int:
+        return len(self.orientable)
+
+    def per_piece(self, values: ndarray) -> ndarray:
+        """Sum of a number a face over each piece."""
+        return np.bincount(self.piece, weights=values, minlength=self.num_pieces)
+
+    @cached_property
+    def first_faces(self) -> Int[ndarray, "pieces"]:
+        """The first face of each piece."""
+        return np.unique(self.piece, return_index=True)[1]
+
+    @cached_property
+    def minority(self) -> Bool[ndarray, "faces"]:
+        """Faces to turn so that every orientable piece is consistent and as few as possible are touched."""
+        swap = self.per_piece(2.0 * self.turned - 1.0) > 0
+        return (self.turned ^ swap[self.piece]) & self.orientable[self.piece]
+
+
+class Topology:
+    """How the faces of a mesh hang together, counting each proper face (three vertices, no duplicate) once.
+
+    Args:
+        mesh: any mesh.
+        proper: faces to look at; by default those with three different vertices that are no duplicates.
+    """
+
+    def __init__(self, mesh: TriangleMesh, *, proper: Bool[ndarray, "faces"] | None = None) -> None:
+        if proper is None:
+            proper = ~(repeats_a_vertex(mesh.faces) | duplicate_faces(mesh))
+        self.face_index = np.flatnonzero(proper)
+        whole = len(self.face_index) == mesh.num_faces
+        self.mesh = mesh if whole else TriangleMesh(mesh.vertices, mesh.faces[self.face_index])
+
+    @cached_property
+    def non_manifold_edges(self) -> Int[ndarray, "edges"]:
+        """Indices (into `self.mesh.edges`) of the edges with three faces or more."""
+        return np.flatnonzero(self.mesh.edge_face_count > 2)
+
+    @cached_property
+    def two_sided_pairs(self) -> tuple[ndarray, ndarray]:
+        """Pairs of halfedges that are the two sides of one edge, for every edge with exactly two faces."""
+        order, count = self.mesh.halfedges_by_edge, self.mesh.edge_face_count
+        start = np.cumsum(count) - count
+        start = start[count == 2]
+        return order[start], order[start + 1]
+
+    @cached_property
+    def aligned(self) -> Bool[ndarray, "pairs"]:
+        """Whether both sides of an edge run the same way: its two faces are oriented against each other."""
+        one, other = self.two_sided_pairs
+        tail = self.mesh.faces.reshape(-1)
+        return tail[one] == tail[other]
+
+    @cached_property
+    def cut_fans(self) -> Int[ndarray, "corners"]:
+        """Fan of each corner, named by its first corner: connected across two-sided edges only."""
+        return self._fans(*self.two_sided_pairs, self.aligned)
+
+    @cached_property
+    def fans(self) -> Int[ndarray, "corners"]:
+        """Fan of each corner, named by its first corner: connected across any edge."""
+        if not len(self.non_manifold_edges):
+            return self.cut_fans
+        order = self.mesh.halfedges_by_edge
+        edge = self.mesh.halfedge_to_edge[order]
+        same = edge[1:] == edge[:-1]
+        one, other = order[:-1][same], order[1:][same]
+        tail = self.mesh.faces.reshape(-1)
+        return self._fans(one, other, tail[one] == tail[other])
+
+    def _fans(self, one: ndarray, other: ndarray, aligned: ndarray) -> ndarray:
+        return _connect_corners(3 * self.mesh.num_faces, one, other, aligned)
+
+    @cached_property
+    def fans_per_vertex(self) -> Int[ndarray, "vertices"]:
+        """How many fans of faces meet at each vertex: 0 if unreferenced, 1 on a manifold, 2 at a bow tie."""
+        first, _ = numbered(self.fans)
+        return np.bincount(self.mesh.faces.reshape(-1)[first], minlength=self.mesh.num_vertices)
+
+    @cached_property
+    def boundary_loops(self) -> Int[ndarray, "loops"]:
+        """One vertex of each closed line of edges with a single face; lines that touch at a vertex stay apart."""
+        border = np.flatnonzero((self.mesh.edge_face_count == 1)[self.mesh.halfedge_to_edge])
+        following = np.where(border % 3 == 2, border - 2, border + 1)
+        fans, ends = np.unique(self.cut_fans[np.stack([border, following])], return_inverse=True)
+        tail, head = ends.reshape(2, -1)
+        root, _, _ = _connect_signed(len(fans), tail, head, np.zeros(len(border), dtype=bool))
+        return self.mesh.faces.reshape(-1)[fans[np.unique(root)]]
+
+    @cached_property
+    def euler_characteristics(self) -> Int[ndarray, "pieces"]:
+        """V - E + F of each piece, counting fans as vertices and cutting along non-manifold edges."""
+        orientation = self.orientation
+        first, _ = numbered(self.cut_fans)
+        vertices = np.bincount(orientation.piece[first // 3], minlength=orientation.num_pieces)
+        sides = np.where(self.mesh.edge_face_count == 2, 0.5, 1.0)[self.mesh.halfedge_to_edge]
+        edges = orientation.per_piece(sides.reshape(-1, 3).sum(axis=1))
+        faces = np.bincount(orientation.piece, minlength=orientation.num_pieces)
+        return (vertices - edges + faces).round().astype(np.int64)
+
+    @cached_property
+    def closed(self) -> Bool[ndarray, "pieces"]:
+        """Pieces without a border: every edge of theirs has exactly two faces."""
+        open_sides = (self.mesh.edge_face_count != 2)[self.mesh.halfedge_to_edge].reshape(-1, 3).any(axis=1)
+        return self.orientation.per_piece(open_sides) == 0
+
+    @cached_property
+    def signed_volumes(self) -> Float[ndarray, "pieces"]:
+        """Volume enclosed by each piece once its `turned` faces are turned; positive if normals point outside.
+
+        Zero where it has no meaning: pieces with a border, not orientable, or flat to rounding.
+        """
+        orientation = self.orientation
+        first = self.mesh.faces[orientation.first_faces, 0]
+        origin = self.mesh.vertices[first][orientation.piece]
+        a, b, c = self.mesh.vertices[self.mesh.faces].swapaxes(0, 1) - origin
+        volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+        total = orientation.per_piece(np.where(orientation.turned, -volume, volume))
+        rounding = 1e-12 * orientation.per_piece(np.abs(volume))
+        total[~(self.closed & orientation.orientable & (np.abs(total) > rounding))] = 0.0
+        return total
+
+    @cached_property
+    def orientation(self) -> Orientation:
+        one, other = self.two_sided_pairs
+        root, turned, conflict = _connect_signed(self.mesh.num_faces, one // 3, other // 3, self.aligned)
+        first, piece = numbered(root)
+        return Orientation(piece, turned, ~conflict[first])
+
+
+@njit(cache=True)
+def _root(parent, i):
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@njit(cache=True)
+def _join(parent, i, j):
+    i, j = _root(parent, i), _root(parent, j)
+    if i < j:
+        parent[j] = i
+    else:
+        parent[i] = j
+
+
+@njit(cache=True)
+def _connect_corners(num_corners, one, other, aligned):
+    """Join the corners at both ends of each pair of halfedges; the label of a set is its smallest corner."""
+    parent = np.arange(num_corners)
+    for k in range(len(one)):
+        i, j = one[k], other[k]
+        i_next = i - 2 if i % 3 == 2 else i + 1
+        j_next = j - 2 if j % 3 == 2 else j + 1
+        _join(parent, i, j if aligned[k] else j_next)
+        _join(parent, i_next, j_next if aligned[k] else j)
+    for i in range(num_corners):
+        parent[i] = _root(parent, i)
+    return parent
+
+
+@njit(cache=True)
+def _signed_root(parent, sign, i):
+    """Root of `i` and the sign of `i` relative to it, halving the path on the way."""
+    total = False
+    while parent[i] != i:
+        sign[i] ^= sign[parent[i]]
+        parent[i] = parent[parent[i]]
+        total ^= sign[i]
+        i = parent[i]
+    return i, total
+
+
+@njit(cache=True)
+def _connect_signed(num_faces, one, other, opposed):
+    """Join faces across edges with their relative sign; a set with contradictory signs is flagged at its root."""
+    parent = np.arange(num_faces)
+    sign = np.zeros(num_faces, dtype=np.bool_)
+    conflict = np.zeros(num_faces, dtype=np.bool_)
+    for k in range(len(one)):
+        i, sign_i = _signed_root(parent, sign, one[k])
+        j, sign_j = _signed_root(parent, sign, other[k])
+        relative = sign_i ^ sign_j ^ opposed[k]
+        if i == j:
+            conflict[i] |= relative
+            continue
+        low, high = min(i, j), max(i, j)
+        parent[high] = low
+        sign[high] = relative
+        conflict[low] |= conflict[high]
+    for i in range(num_faces):
+        root, relative = _signed_root(parent, sign, i)
+        parent[i] = root
+        sign[i] = relative
+    return parent, sign, conflict

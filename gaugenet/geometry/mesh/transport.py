@@ -1,0 +1,76 @@
+"""Logarithmic maps and transporters as seen from frames: polar angles become vectors and matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.log_map import LocalLogMaps
+
+
+@dataclass(frozen=True)
+class PlanarFrames:
+    """Orthonormal frames of the tangent planes, relative to the polar angles of a surface.
+
+    Attributes:
+        angle: `(V,)`, polar angle of the first axis.
+        sign: `(V,)`, 1 where the second axis is a quarter turn counter-clockwise from the first, else -1.
+    """
+
+    angle: Float[ndarray, "vertices"]
+    sign: Float[ndarray, "vertices"]
+
+
+def log_and_transport(
+    maps: LocalLogMaps, frames: PlanarFrames, dtype: np.dtype
+) -> tuple[Float[ndarray, "edges 2"], Float[ndarray, "edges 2 2"]]:
+    """Logarithmic maps and Levi-Civita transporters in frames.
+
+    In polar angles, transport is the rotation by `maps.transport`, after the reflection `diag(1, -1)` where the way
+    reverses the local orientation. The matrices are orthogonal up to rounding in `dtype`.
+
+    Returns:
+        coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
+        the matrices that carry coefficients in the source's frame to coefficients in the target's frame.
+    """
+    log_map = np.empty((len(maps.source), 2), dtype=dtype)
+    transporter = np.empty((len(maps.source), 2, 2), dtype=dtype)
+    _fill(
+        maps.indptr, maps.targets, maps.source, maps.distance, maps.angle, maps.transport, maps.sign,
+        frames.angle, frames.sign, log_map, transporter,
+    )  # fmt: skip
+    return log_map, transporter
+
+
+@njit(cache=True, nogil=True)
+def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand, log_map, transporter):  # type: ignore[no-untyped-def]
+    for i in range(len(targets)):
+        p = targets[i]
+        for e in range(indptr[i], indptr[i + 1]):
+            q = source[e]
+            toward = angle[e] - axis[p]
+            log_map[e, 0] = distance[e] * np.cos(toward)
+            log_map[e, 1] = hand[p] * distance[e] * np.sin(toward)
+            turn = transport[e] - axis[p] + sign[e] * axis[q]
+            c, s = np.cos(turn), np.sin(turn)
+            transporter[e, 0, 0], transporter[e, 0, 1] = c, -s * sign[e] * hand[q]
+            transporter[e, 1, 0], transporter[e, 1, 1] = (hand[p] * s, hand[p] * c * sign[e] * hand[q])
+
+
+def neighborhood_weights(
+    indptr: Int[ndarray, "targets_plus_one"], area: Float[ndarray, "edges"], own: Float[ndarray, "targets"]
+) -> Float[ndarray, "edges"]:
+    """Area of the source's dual cell over the area of the neighbourhood, the target's own cell included.
+
+    Args:
+        indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
+        area: of the source of each edge.
+        own: of each target.
+    """
+    running = np.concatenate([[0.0], np.cumsum(area)])
+    whole = running[indptr[1:]] - running[indptr[:-1]] + own
+    return area / np.repeat(whole, np.diff(indptr))

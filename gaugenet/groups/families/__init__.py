@@ -1,0 +1,1 @@
+"""The structure groups, one family a file."""

@@ -1,0 +1,130 @@
+"""GL(d) and SL(d): all changes of frame, and those that preserve volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from gaugenet._validation import positive
+from gaugenet.groups.families.tensor_group import TensorGroup
+from gaugenet.groups.group import tolerance
+from gaugenet.groups.representations.base import Representation
+
+FACTORS = 2
+"""Shears and stretchings in a random element: with entries below one half, the condition stays moderate."""
+
+
+class GeneralLinear(TensorGroup):
+    """All invertible d x d matrices.
+
+    Irreps: `0`, `sign` and `det` (the sign of the determinant, and the determinant), `k` = 1, 2, ...: symmetric tensors
+    of rank k, `1` is the matrix itself. `dual`: covectors. Random elements are exponentials of matrices with entries
+    below one half, times a reflection: a bounded set that generates the group.
+
+    Args:
+        d: at least 2.
+    """
+
+    orientation_preserving = False
+    metric = None
+
+    def __init__(self, d: int = 2) -> None:
+        if positive("d", d) < 2:
+            raise ValueError(f"Expected `d` of at least 2, got {d}.")
+        self.d = d
+        self.name = f"GL({d})"
+
+    @property
+    def characters(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {"sign": lambda g: torch.linalg.det(g.detach()).sign(), "det": torch.linalg.det}
+
+    def irrep(self, label: int | str) -> Representation:
+        if str(label).strip() == "dual":
+            return Representation(self, "dual", self.d, lambda g: torch.linalg.inv(g).mT)
+        return super().irrep(label)
+
+    def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
+        """Whether each matrix is finite, and invertible up to `atol` relative to its largest singular value."""
+        values = torch.linalg.svdvals(g.nan_to_num(0, 0, 0))
+        invertible = values[..., -1] > (tolerance(g) if atol is None else atol) * values[..., 0]
+        return invertible & g.isfinite().all(-1).all(-1)
+
+    def random_element(
+        self,
+        size: tuple[int, ...] | int = (),
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> Tensor:
+        """Not of a Haar measure, which is infinite: see the class."""
+        size = (size,) if isinstance(size, int) else size
+        g = self.identity().expand(*size, self.d, self.d)
+        for _ in range(FACTORS):
+            x = torch.rand(*size, self.d, self.d, generator=generator, dtype=torch.float64) - 0.5
+            g = g @ torch.linalg.matrix_exp(self._projected(x))
+        if not self.orientation_preserving:
+            flip = torch.rand(size, generator=generator) < 0.5
+            g = torch.where(flip[..., None, None], g @ self._mirror(), g)
+        return g.to(dtype)
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """Into the Lie algebra."""
+        return x
+
+    def _mirror(self) -> Tensor:
+        mirror = self.identity()
+        mirror[-1, -1] = -1
+        return mirror
+
+    def generators(self) -> Tensor:
+        return self._mirror()[None]
+
+    def lie_algebra(self) -> Tensor:
+        return torch.eye(self.d**2, dtype=torch.float64).view(-1, self.d, self.d)
+
+    def __reduce__(self):
+        return type(self), (self.d,)
+
+
+class SpecialLinear(GeneralLinear):
+    """d x d matrices of determinant one: they preserve volume and orientation.
+
+    Irreps: `0`, and `k` = 1, 2, ...: symmetric tensors of rank k, `1` is the matrix itself. `dual`: covectors. Random
+    elements: as for GL(d), of determinant one.
+
+    Args:
+        d: at least 2.
+    """
+
+    orientation_preserving = True
+
+    def __init__(self, d: int = 2) -> None:
+        super().__init__(d)
+        self.name = f"SL({d})"
+
+    @property
+    def characters(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        return {}
+
+    def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
+        """`atol` is relative to the product of the lengths of the columns, which the determinant rounds with."""
+        scale = torch.linalg.vector_norm(g, dim=-2).prod(-1).clamp(min=1)
+        return (torch.linalg.det(g) - 1).abs() <= scale * (tolerance(g) if atol is None else atol)
+
+    def _projected(self, x: Tensor) -> Tensor:
+        trace = x.diagonal(dim1=-2, dim2=-1).mean(-1)
+        return x - trace[..., None, None] * self.identity()
+
+    def generators(self) -> Tensor:
+        return self.identity()[None][:0]
+
+    def lie_algebra(self) -> Tensor:
+        off = ~torch.eye(self.d, dtype=torch.bool).flatten()
+        diagonal = torch.diag_embed(torch.eye(self.d, dtype=torch.float64)[:-1])
+        diagonal[:, -1, -1] = -1
+        return torch.cat([GeneralLinear.lie_algebra(self)[off], diagonal])
+
+
+__all__ = ["GeneralLinear", "SpecialLinear"]

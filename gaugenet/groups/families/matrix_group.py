@@ -1,0 +1,239 @@
+"""MatrixGroup: a user's own finite or compact group, given by generators."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups.group import StructureGroup, is_orthogonal, tolerance
+from gaugenet.groups.intertwiners.closure import closure
+from gaugenet.groups.intertwiners.peter_weyl import constituents, renamed, subrepresentation
+from gaugenet.groups.representations.base import Representation, standard
+
+MADE: dict[str, MatrixGroup] = {}
+"""All of them by name, so that names of representations can be read back."""
+
+WORD = 16
+"""Factors of a random element; the distance from the Haar measure falls exponentially with their number."""
+
+
+class MatrixGroup(StructureGroup):
+    """The compact group of orthogonal d x d matrices that generators and a Lie algebra generate.
+
+    Irreps are found by decomposing tensor powers of R^d (all of them occur there, by Peter and Weyl). They are named by
+    the lowest power k in which they occur, `k`, or `k.1`, `k.2`, ... if several do; `0` is the trivial one. A finite
+    group has finitely many: all are found when the sum of dim^2 / dim End is its order. The name of the group ends with
+    a digest of its generators: equal names mean equal groups, labels and bases, on every run and machine.
+
+    Random elements of infinite groups are products of 16 random factors: close to the Haar measure, not exactly of it.
+
+    Args:
+        generators: orthogonal matrices `(count, d, d)`; for an infinite group one or more of each component.
+        lie_algebra: antisymmetric matrices `(count, d, d)` that generate the Lie algebra of an infinite group.
+        name: letters, digits and underscores.
+        max_order: the largest number of elements of a finite group.
+
+    Raises:
+        ValueError: matrices of another shape or that are not orthogonal / antisymmetric; too many elements.
+    """
+
+    def __init__(
+        self,
+        generators: Float[Tensor, "count d d"] | list,
+        *,
+        lie_algebra: Float[Tensor, "dim d d"] | list | None = None,
+        name: str = "G",
+        max_order: int = 10_000,
+    ) -> None:
+        if not re.fullmatch(r"\w+", name):
+            raise ValueError(f"Expected `name` of letters, digits and underscores, got {name!r}.")
+        given = [
+            _matrices("generators", generators),
+            _matrices("lie_algebra", [] if lie_algebra is None else lie_algebra),
+        ]
+        self.d = max(m.shape[-1] for m in given)
+        self._generators, self._algebra = (m if len(m) else torch.zeros(0, self.d, self.d).double() for m in given)
+        self._check()
+        self.max_order = max_order
+        self.known_orders = 1
+        self.name = f"{name}#{_digest(self._generators, self._algebra)}"
+        self.orientation_preserving = bool((torch.linalg.det(self._generators) > 0).all())
+        self._given_name = name
+        self._levels: list[list[Representation]] = [[self.trivial()]]
+        if not len(self._algebra):
+            _ = self._elements  # fail here, not later
+        MADE.setdefault(self.name, self)
+
+    def _check(self) -> None:
+        if self._generators.shape[-1] != self._algebra.shape[-1] or self.d == 0:
+            raise ValueError(
+                f"Expected `generators` and `lie_algebra` of one dimension, got {tuple(self._generators.shape)} and "
+                f"{tuple(self._algebra.shape)}."
+            )
+        if not bool(is_orthogonal(self._generators, 1e-9).all()):
+            raise ValueError(
+                "Expected orthogonal `generators` in float64: change the basis so that the invariant inner product of "
+                "the compact group is the standard one."
+            )
+        if len(self._algebra) and (self._algebra + self._algebra.mT).abs().max() > 1e-9:
+            raise ValueError("Expected antisymmetric matrices in `lie_algebra`.")
+
+    # --- the group -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _elements(self) -> Tensor:
+        return closure(self._generators, max_order=self.max_order)
+
+    @property
+    def order(self) -> int | None:
+        return None if len(self._algebra) else len(self._elements)
+
+    def elements(self) -> Tensor:
+        return super().elements() if len(self._algebra) else self._elements
+
+    def generators(self) -> Tensor:
+        return self._generators
+
+    @cached_property
+    def _bracket_closed(self) -> Tensor:
+        """An orthonormal basis of all brackets."""
+        basis = self._algebra
+        while True:
+            brackets = basis[:, None] @ basis - basis @ basis[:, None]
+            _, values, rows = torch.linalg.svd(
+                torch.cat([basis, brackets.flatten(0, 1)]).flatten(1), full_matrices=False
+            )
+            closed = rows[values > 1e-9 * values[0]].unflatten(-1, (self.d, self.d))
+            if len(closed) == len(basis):
+                return closed
+            basis = closed
+
+    def lie_algebra(self) -> Tensor:
+        return self._algebra
+
+    def random_element(
+        self,
+        size: tuple[int, ...] | int = (),
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> Tensor:
+        size = (size,) if isinstance(size, int) else size
+        if self.order is not None:
+            return self._elements.to(dtype)[torch.randint(self.order, size, generator=generator)]
+        g = self.identity().expand(*size, self.d, self.d)
+        steps = torch.cat([self.identity()[None], self._generators])
+        for _ in range(WORD):
+            flow = torch.randn(*size, len(self._bracket_closed), generator=generator, dtype=torch.float64) * 3
+            turn = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
+            g = g @ turn @ steps[torch.randint(len(steps), size, generator=generator)]
+        return g.to(dtype)
+
+    def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
+        """For infinite groups by ascent to the nearest element from 64 starts: `False` could, in theory, be wrong."""
+        atol = tolerance(g) if atol is None else atol
+        flat = g.reshape(-1, self.d, self.d)
+        if self.order is not None:
+            near = self._elements.to(g)[self.element_index(flat)]
+        else:
+            near = self._nearest(flat.double().nan_to_num()).to(g)
+        return ((flat - near).abs().amax((-2, -1)) <= atol).view(g.shape[:-2])
+
+    def _nearest(self, g: Float[Tensor, "n d d"]) -> Float[Tensor, "n d d"]:
+        """The nearest element by ascent of <h, g>: a few steps from each start, since it may lie in a component
+        whose starts are not the closest ones, then to the end from the best."""
+        h = self.random_element(64, generator=torch.Generator().manual_seed(0)).expand(len(g), -1, -1, -1)
+        h = self._ascend(h, g, steps=3)
+        best = torch.einsum("nij,nsij->ns", g, h).topk(8, dim=1).indices
+        h = self._ascend(h[torch.arange(len(g))[:, None], best], g, steps=40)
+        error = (h - g[:, None]).square().sum((-2, -1))
+        return h[torch.arange(len(g)), error.argmin(1)]
+
+    def _ascend(self, h: Float[Tensor, "n starts d d"], g: Float[Tensor, "n d d"], steps: int) -> Tensor:
+        basis = self._bracket_closed
+        for _ in range(steps):
+            slope = torch.einsum("nsji,njk,bik->nsb", h, g, basis)
+            h = h @ torch.linalg.matrix_exp(torch.einsum("nsb,bij->nsij", slope, basis))
+        return h
+
+    # --- irreps --------------------------------------------------------------------------------------------------
+
+    def irrep(self, label: int | str) -> Representation:
+        text = str(label).strip()
+        level, _, _ = text.partition(".")
+        found = self._level(int(level)) if level.isdigit() else []
+        for rho in found:
+            if rho.name == text:
+                return rho
+        known = ", ".join(f"`{rho.name}`" for rho in self.irreps(None if self.order else 2))
+        raise ValueError(
+            f"Unknown representation {label!r} of {self.name}: expected {known}{'' if self.order else ', ...'}."
+        )
+
+    def irreps(self, max_order: int | None = None) -> list[Representation]:
+        """All that occur in the tensor powers of R^d up to the power `max_order`."""
+        if max_order is None and self.order is None:
+            raise ValueError(f"{self.name} has infinitely many irreps: pass `max_order`.")
+        return [rho for level in self._all_levels(max_order) for rho in level]
+
+    def candidates(self, rho: Representation) -> Iterator[Representation]:
+        for level in self._all_levels(None):
+            yield from level
+
+    def standard(self) -> Representation:
+        first = self._level(1)
+        return first[0] if len(first) == 1 and first[0].dim == self.d else super().standard()
+
+    def _all_levels(self, max_order: int | None) -> Iterator[list[Representation]]:
+        k = 0
+        while (max_order is None or k <= max_order) and (level := self._level(k)):
+            yield level
+            k += 1
+
+    def _level(self, k: int) -> list[Representation]:
+        """The irreps that occur in the k-th tensor power of R^d and in no lower one; none once a power adds none."""
+        while len(self._levels) <= k and self._levels[-1]:
+            self._levels.append(self._next_level())
+        return self._levels[k] if k < len(self._levels) else []
+
+    def _next_level(self) -> list[Representation]:
+        known = [rho for level in self._levels for rho in level]
+        if self.order is not None and sum(rho.dim**2 // len(rho.endomorphisms) for rho in known) == self.order:
+            return []
+        k = len(self._levels)
+        products = [a.tensor(b) for a in self._levels[-1] for b in self._levels[1]] if k > 1 else [standard(self)]
+        found: list[Representation] = []
+        for product in products:
+            for basis in constituents(product, known + found):
+                found.append(subrepresentation(product, basis, f"{k}.{len(found) + 1}", k))
+        return found if len(found) > 1 else [renamed(rho, str(k)) for rho in found]
+
+    def __reduce__(self):
+        return _remake, (self._generators, self._algebra, self._given_name, self.max_order)
+
+
+def _remake(generators: Tensor, lie_algebra: Tensor, name: str, max_order: int) -> MatrixGroup:
+    return MatrixGroup(generators, lie_algebra=lie_algebra, name=name, max_order=max_order)
+
+
+def _matrices(name: str, value: Tensor | list) -> Float[Tensor, "count d d"]:
+    if not isinstance(value, Tensor):
+        value = (
+            torch.stack([torch.as_tensor(m, dtype=torch.float64) for m in value])
+            if len(value)
+            else torch.zeros(0, 0, 0)
+        )
+    if value.ndim != 3 or value.shape[1] != value.shape[2]:
+        raise ValueError(f"Expected `{name}` of shape (count, d, d), got {tuple(value.shape)}.")
+    return value.detach().double().cpu()
+
+
+def _digest(*tables: Tensor) -> str:
+    text = ";".join(f"{tuple(t.shape)} {(t * 1e7).round().long().flatten().tolist()}" for t in tables)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""Solvers for linear maps that commute with a group."""

@@ -1,0 +1,1 @@
+"""Representations, field types, harmonics and couplings."""

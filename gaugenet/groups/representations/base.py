@@ -1,0 +1,173 @@
+"""Representations rho: G -> GL(n) as functions of the group element's matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups.intertwiners.intertwiner import intertwiners
+
+if TYPE_CHECKING:
+    from gaugenet.groups.group import StructureGroup
+    from gaugenet.groups.representations.decomposition import Decomposition
+
+
+class Representation:
+    """A real representation of a structure group: `rho(g)` of shape `(..., n, n)` for `g` of shape `(..., d, d)`.
+
+    Representations are immutable and compare equal if group and name agree. They are copied by reference and pickled
+    by name: a name is a short form that `StructureGroup.representation` reads.
+
+    Args:
+        group: the group G.
+        name: unique among the representations of G, e.g. `"1"`, `"regular"`.
+        dim: n.
+        matrix: maps `(..., d, d)` to `(..., n, n)`, differentiable, a homomorphism on G.
+        order: angular order of an irrep (its frequency), `None` for what is not irreducible.
+        permutation: whether `rho(g)` permutes the standard basis, so that pointwise nonlinearities are equivariant.
+    """
+
+    def __init__(
+        self,
+        group: StructureGroup,
+        name: str,
+        dim: int,
+        matrix: Callable[[Tensor], Tensor],
+        *,
+        order: int | None = None,
+        permutation: bool = False,
+    ) -> None:
+        self.group = group
+        self.name = name
+        self.dim = dim
+        self.order = order
+        self.permutation = permutation
+        self._matrix = matrix
+
+    def __call__(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
+        return self._matrix(g)
+
+    @property
+    def is_irreducible(self) -> bool:
+        return self.order is not None
+
+    @property
+    def is_trivial(self) -> bool:
+        return self.order == 0 and self.permutation
+
+    def derivative(self, algebra: Float[Tensor, "d d"]) -> Float[Tensor, "n n"]:
+        """d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
+        # by two reverse passes: the first use of torch's forward mode loads its compiler, for more than a second
+        with torch.enable_grad():
+            t = torch.zeros((), dtype=algebra.dtype, requires_grad=True)
+            rho = self(torch.eye(self.group.d, dtype=algebra.dtype) + t * algebra)
+            if not rho.requires_grad:
+                return torch.zeros_like(rho)
+            dual = torch.zeros_like(rho, requires_grad=True)
+            (slope,) = torch.autograd.grad(rho, t, dual, create_graph=True)
+            return torch.autograd.grad(slope, dual)[0]
+
+    @property
+    def endomorphisms(self) -> Float[Tensor, "count n n"]:
+        """A canonical basis of the matrices that commute with every rho(g), see `intertwiners`."""
+        return intertwiners(self, self)
+
+    @property
+    def type(self) -> str:
+        """`real`, `complex` or `quaternionic`: the algebra of endomorphisms of an irrep, of dimension 1, 2 or 4."""
+        if not self.is_irreducible:
+            raise ValueError(f"Expected an irrep, got {self!r}: `decompose` it first.")
+        return {1: "real", 2: "complex", 4: "quaternionic"}[len(self.endomorphisms)]
+
+    @cached_property
+    def is_orthogonal(self) -> bool:
+        """Whether rho(g)^T rho(g) = 1, seen at a few elements."""
+        rho = self(self.group.random_element(4, generator=torch.Generator().manual_seed(0)))
+        return bool((rho.mT @ rho - torch.eye(self.dim, dtype=rho.dtype)).abs().max() < 1e-9)
+
+    @cached_property
+    def invariants(self) -> Float[Tensor, "count n"]:
+        """A canonical basis of the vectors fixed by every rho(g): where a bias may live."""
+        return intertwiners(self.group.trivial(), self)[..., 0]
+
+    def restrict(self, subgroup: StructureGroup) -> Representation:
+        """The same matrices, seen as a representation of a subgroup; `ValueError` if it is none.
+
+        It is the irrep of the subgroup itself where that has the same matrices, e.g. `1` for `1` of O(2) in SO(2).
+        """
+        if subgroup == self.group:
+            return self
+        self.group.check_subgroup(subgroup)
+        from gaugenet.groups.representations.composite import restricted
+
+        return trivial(subgroup) if self.is_trivial else restricted(self, subgroup)
+
+    def __add__(self, other: Representation) -> Representation:
+        from gaugenet.groups.representations.composite import DirectSum
+
+        return DirectSum([self, other])
+
+    def tensor(self, other: Representation) -> Representation:
+        """The tensor product; index of this factor is the outer one."""
+        from gaugenet.groups.representations.composite import TensorProduct
+
+        return TensorProduct(self, other)
+
+    def decompose(self, max_order: int | None = None) -> Decomposition:
+        """Orthogonal change of basis into irreps: `rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho.
+
+        Args:
+            max_order: the highest irrep order to look for; default: all that can occur.
+
+        Raises:
+            ValueError: `max_order` is too low.
+        """
+        from gaugenet.groups.representations.decomposition import decompose
+
+        return decompose(self, max_order)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Representation) and (self.group, self.name) == (other.group, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.group, self.name))
+
+    def __repr__(self) -> str:
+        return f"{self.group.name}:{self.name}"
+
+    def __copy__(self) -> Representation:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Representation:
+        return self
+
+    def __reduce__(self):
+        from gaugenet.groups.families.matrix_group import MADE
+
+        _rebuild(self.group, self.name)  # a name that cannot be read back must fail here, not when it is loaded
+        others = tuple(group for name, group in MADE.items() if name in self.name)  # unpickled first, so known by name
+        return _rebuild, (self.group, self.name, *others)
+
+
+def trivial(group: StructureGroup) -> Representation:
+    """The trivial representation of any group; named `0` as the irrep of order 0."""
+
+    def matrix(g: Tensor) -> Tensor:
+        return torch.ones(*g.shape[:-2], 1, 1, dtype=g.dtype, device=g.device)
+
+    return Representation(group, "0", 1, matrix, order=0, permutation=True)
+
+
+def standard(group: StructureGroup) -> Representation:
+    """rho(g) = g."""
+    return Representation(group, "standard", group.d, lambda g: g)
+
+
+@cache
+def _rebuild(group: StructureGroup, name: str, *others: StructureGroup) -> Representation:
+    return group.representation(name)

@@ -1,0 +1,207 @@
+"""FieldType: which representations a feature field consists of, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Union
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.names import split_at
+from gaugenet.groups.representations.base import Representation
+
+Spec = Union[str, Mapping, Iterable, "FieldType"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """`multiplicity` copies of one representation, in channels `start:stop` of the features.
+
+    Channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Inside a block the representation's
+    dimension is the outer index and the multiplicity the inner one: the channels of `8x1` are the first components of
+    all eight vectors, then the second components of all eight.
+    """
+
+    representation: Representation
+    multiplicity: int
+    start: int
+
+    @property
+    def size(self) -> int:
+        return self.representation.dim * self.multiplicity
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.stop)
+
+    def split(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points dim multiplicity *spatial"]:
+        """Channels of this block by component and field; `.flatten(1, 2)` undoes it."""
+        return x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity))
+
+
+class FieldType:
+    """A direct sum of representations with multiplicities; features are plain tensors with `size` channels.
+
+    The channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Blocks stand in the order of
+    the specification; see `Block` for the layout inside a block.
+
+    Args:
+        group: the structure group, e.g. `SO2()`.
+        spec: `"16x0 + 16x1 + 8x2"`, `{0: 16, 1: 16, 2: 8}`, `{"regular": 3}` or pairs `(representation, multiplicity)`.
+
+    Raises:
+        ValueError: a representation that the group does not have, or a multiplicity that is no non-negative integer.
+    """
+
+    def __init__(self, group: StructureGroup, spec: Spec) -> None:
+        self.group = group
+        self.blocks: tuple[Block, ...] = tuple(_make_blocks(group, _parse(spec)))
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return self.blocks[-1].stop if self.blocks else 0
+
+    @property
+    def num_fields(self) -> int:
+        return sum(b.multiplicity for b in self.blocks)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        return tuple(b.slice for b in self.blocks)
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether all fields are scalars."""
+        return all(b.representation.is_trivial for b in self.blocks)
+
+    def transform(
+        self, g: Float[Tensor, "*points d d"], x: Float[Tensor, "points size *spatial"]
+    ) -> Float[Tensor, "points size *spatial"]:
+        """rho(g) x at every point.
+
+        `g` is one element `(d, d)`, one for each point of a graph or each image of a batch `(N, d, d)`, or one for each
+        pixel `(B, *spatial, d, d)`, where dimensions of size 1 are broadcast.
+        """
+        self.check(x)
+        g = g.to(x)
+        parts = [_apply(b.representation(g), b.split(x)).flatten(1, 2) for b in self.blocks]
+        return torch.cat(parts, 1) if parts else x
+
+    def check(self, x: Tensor, name: str = "x") -> None:
+        """Raise `ValueError` unless dimension 1 of `x` is the size of this type."""
+        if x.dim() < 2 or x.shape[1] != self.size:
+            got = "none" if x.dim() < 2 else x.shape[1]
+            raise ValueError(
+                f"Expected `{name}` with {self.size} channels in dimension 1 for the field type {self}, "
+                f"got {got} (shape {tuple(x.shape)})."
+            )
+
+    def representation(self) -> Representation:
+        """rho of one fibre as a matrix `(size, size)` in the layout of the features."""
+
+        def matrix(g: Tensor) -> Tensor:
+            out = g.new_zeros(*g.shape[:-2], self.size, self.size)
+            for b in self.blocks:
+                eye = torch.eye(b.multiplicity, dtype=g.dtype, device=g.device)
+                out[..., b.slice, b.slice] = torch.einsum("...ij,uv->...iujv", b.representation(g), eye).reshape(
+                    *g.shape[:-2], b.size, b.size
+                )
+            return out
+
+        return Representation(self.group, f"fibre({self})", self.size, matrix)
+
+    def restrict(self, subgroup: StructureGroup) -> FieldType:
+        """The same features as fields of a subgroup."""
+        return FieldType(subgroup, [(b.representation.restrict(subgroup), b.multiplicity) for b in self.blocks])
+
+    def invariant_dim(self) -> int:
+        """Dimension of the invariant part: the number of biases."""
+        return sum(len(b.representation.invariants) * b.multiplicity for b in self.blocks)
+
+    def __add__(self, other: FieldType) -> FieldType:
+        if self.group != other.group:
+            raise ValueError(f"Expected field types of one group, got {self.group.name} and {other.group.name}.")
+        return FieldType(self.group, self._pairs() + other._pairs())
+
+    def __mul__(self, times: int) -> FieldType:
+        """Every multiplicity times `times`."""
+        return FieldType(self.group, [(r, m * times) for r, m in self._pairs()])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FieldType) and self.group == other.group and self._pairs() == other._pairs()
+
+    def __hash__(self) -> int:
+        return hash((self.group, tuple(self._pairs())))
+
+    def __str__(self) -> str:
+        return " + ".join(f"{b.multiplicity}x{b.representation.name}" for b in self.blocks)
+
+    def __repr__(self) -> str:
+        return f"FieldType({self.group.name}, {str(self)!r})"
+
+    def _pairs(self) -> list[tuple[Representation, int]]:
+        return [(b.representation, b.multiplicity) for b in self.blocks]
+
+
+def _apply(
+    matrix: Float[Tensor, "*points dim dim"], v: Float[Tensor, "points dim fields *spatial"]
+) -> Float[Tensor, "points dim fields *spatial"]:
+    """Matrices for all points, one for each `v[n]`, or one for each pixel."""
+    if matrix.dim() <= 3:
+        return (matrix @ v.flatten(2)).reshape(v.shape)
+    return torch.einsum("n...ij,nju...->niu...", matrix.expand(len(v), *v.shape[3:], *matrix.shape[-2:]), v)
+
+
+def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:
+    if isinstance(spec, str):
+        return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
+    if isinstance(spec, FieldType):
+        return [(r.name, m) for r, m in spec._pairs()]
+    pairs: Iterable = spec.items() if isinstance(spec, Mapping) else spec
+    return [(label, multiplicity) for label, multiplicity in pairs]
+
+
+def _parse_term(term: str) -> tuple[str, int]:
+    """`"16x1"` -> ("1", 16), `"regular"` -> ("regular", 1)."""
+    count, times, label = term.partition("x")
+    return (label.strip(), int(count)) if times and count.strip().isdigit() else (term, 1)
+
+
+def _make_blocks(group: StructureGroup, pairs: list) -> Iterator[Block]:
+    start = 0
+    for label, multiplicity in pairs:
+        if not isinstance(multiplicity, Integral) or multiplicity < 0:
+            raise ValueError(f"Expected a non-negative integer multiplicity of {label!r}, got {multiplicity!r}.")
+        if multiplicity == 0:
+            continue
+        block = Block(group.representation(label), int(multiplicity), start)
+        start = block.stop
+        yield block
+
+
+__all__ = ["Block", "FieldType"]
+
+
+def need_one_group(in_type: FieldType, out_type: FieldType) -> None:
+    """Raise `TypeError` for what is no field type, `ValueError` for field types of different groups."""
+    for name, value in (("in_type", in_type), ("out_type", out_type)):
+        if not isinstance(value, FieldType):
+            raise TypeError(
+                f"Expected `{name}` as a field type, got {value!r}: a short form needs its group, as in "
+                "`FieldType(SO2(), '8x0 + 8x1')`."
+            )
+    if in_type.group != out_type.group:
+        raise ValueError(
+            f"Expected field types of one structure group, got {in_type.group.name} -> {out_type.group.name}: "
+            "restrict the larger one."
+        )

@@ -1,0 +1,1 @@
+"""Compiled loops over points and channels, and what calls them."""

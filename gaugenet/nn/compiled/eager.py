@@ -1,0 +1,68 @@
+"""When compiled loops may take the place of PyTorch's operations, and what layers with such loops share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from gaugenet.groups import Block
+from gaugenet.nn.compiled.threads import in_parallel
+
+ROWS = 1024
+"""Points a thread should at least have."""
+
+
+def has_loops(*tensors: Tensor | None) -> bool:
+    """Whether these are plain points `(N, ...)` on the CPU, of one precision, and nobody traces or transforms the code.
+
+    Compilers and exporters, functional transforms and forward-mode derivatives see PyTorch's operations instead, which
+    compute the same; so does half precision. Autocast is left aside, as `GaugeConv` does: these passes are bound by
+    memory and by conversions, which it would only add to.
+    """
+    there = [t for t in tensors if t is not None]
+    return (
+        all(type(t) in (Tensor, nn.Parameter) and t.device.type == "cpu" and t.dim() <= 2 for t in there)
+        and {t.dtype for t in there} in ({torch.float32}, {torch.float64})
+        and there[0].layout == torch.strided
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
+    )
+
+
+def plain_gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
+) -> list[Tensor | None]:
+    """Gradients that have gradients themselves, by PyTorch's operations: for derivatives of higher order."""
+    wanted = [t for t in inputs if t is not None and t.requires_grad]
+    found = iter(torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True, allow_unused=True))
+    return [next(found) if t is not None and t.requires_grad else None for t in inputs]
+
+
+def over_rows(loop: Callable[..., None], inputs: Sequence[Any], outputs: Sequence[Any], rows: int) -> None:
+    """`loop(*inputs, begin, end, *outputs)` for shares of the rows, on as many threads as PyTorch has."""
+    in_parallel(lambda begin, end, _: loop(*inputs, begin, end, *outputs), 0, rows, threads(rows))
+
+
+def threads(rows: int) -> int:
+    """As many as have at least `ROWS` points each."""
+    return min(torch.get_num_threads(), max(1, rows // ROWS))
+
+
+def array(x: Tensor) -> np.ndarray:
+    """The contiguous numbers of a tensor."""
+    return x.detach().contiguous().numpy()
+
+
+def field_table(blocks: Sequence[Block]) -> np.ndarray:
+    """Rows (first column, dimension, multiplicity, number of its first field among these blocks)."""
+    first = accumulate((b.multiplicity for b in blocks), initial=0)
+    rows = [(b.start, b.representation.dim, b.multiplicity, f) for b, f in zip(blocks, first, strict=False)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)

@@ -1,0 +1,1 @@
+"""Fields in the hyperboloid model and layers on them."""

@@ -1,0 +1,1 @@
+"""Tasks on the globe: training, scores, prediction and pictures."""

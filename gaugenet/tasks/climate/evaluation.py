@@ -1,0 +1,101 @@
+"""Scoring a climate run on labelled files, upright and turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from gaugenet.files import write_json
+from gaugenet.geometry.icosphere.icosphere import icosphere
+from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.tasks.climate.inference import ClimatePredictor, Pose, Precision
+from gaugenet.tasks.climate.pictures import draw_run
+from gaugenet.tasks.climate.scores import ClimateScores
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.progress import progress
+from gaugenet.tasks.training.run import Which
+
+
+def evaluate_climate(
+    run: str | Path,
+    data: list[str],
+    *,
+    weights: Which = "best",
+    tta: int = 0,
+    rotations: int = 0,
+    icosahedral: bool = False,
+    within_km: float = 300.0,
+    missing: str | None = None,
+    device: str | None = None,
+    precision: Precision = "float32",
+) -> dict[str, Any]:
+    """Score a run on every labelled time step, and write `evaluation_NAME.json` (NAME being that of the file),
+    `map.png` and `globe.html` into it.
+
+    Probabilities are interpolated to the places of the file and compared with its labels there, by area. The labels,
+    and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
+    training; `best_iou` is that of the best threshold on the scored files themselves.
+
+    Args:
+        run: folder of the run.
+        data: labelled files; the network need not have seen them.
+        weights, tta, missing, device, precision: as in `ClimatePredictor`.
+        rotations: also score so many random rotations of the globe, the same ones every time.
+        icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
+        within_km: distance within which an object counts as found.
+
+    Raises:
+        RunError, TaskError, DataError: no run of this task, or unusable files.
+    """
+    predictor = ClimatePredictor(
+        run, data, weights=weights, tta=tta, missing=missing, device=device, precision=precision
+    )
+    if predictor.files.variables.label is None:
+        raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
+    turns: dict[str, list[Pose]] = {"upright": [None]}
+    if rotations:
+        turns["rotations"] = list(Rotation.random(rotations, random_state=0).as_matrix())
+    if icosahedral:
+        turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
+    scored = [(turn, _keeper(predictor, within_km)) for group in turns.values() for turn in group]
+    _score(predictor, scored)
+    upright, *turned = (keeper.result() for _, keeper in scored)
+    result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
+    result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
+    for name in list(turns)[1:]:
+        found, turned = turned[: len(turns[name])], turned[len(turns[name]) :]
+        result[name] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
+    write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
+    draw_run(predictor, run)
+    return result
+
+
+def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScores]]) -> None:
+    """Score every labelled frame in every pose; frames are read once, as many as the network takes together."""
+    count, size = len(predictor.files), predictor.at_once
+    with progress(count * len(scored), "evaluating") as bar:
+        for first in range(0, count, size):
+            read = [predictor.fields(k)[1] for k in range(first, min(first + size, count))]
+            globes = [fields for fields in read if fields.label is not None]
+            labels = [fields.label for fields in read if fields.label is not None]
+            for turn, keeper in scored:
+                for found, label in zip(predictor.together(globes, turn) if globes else (), labels):
+                    keeper.add(found, label)
+                bar.advance(len(read))
+
+
+def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:
+    places = predictor.inputs.places
+    points, area = places.points.reshape(-1, 3), np.ascontiguousarray(places.area).reshape(-1)
+    return ClimateScores(predictor.classes, points, area, places.edges, predictor.thresholds, within_km=within_km)
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    array: Float[ndarray, "n"] = np.array(values, dtype=np.float64)
+    return {"count": len(values), "mean": float(array.mean()), "min": float(array.min()), "max": float(array.max())}

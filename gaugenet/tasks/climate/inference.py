@@ -1,0 +1,146 @@
+"""A trained network at work on climate files: probabilities on the icosphere and at the places of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet.data.climate.sampling import Stencil
+from gaugenet.data.climate.variables import ClimateVariables
+from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
+from gaugenet.tasks.climate.options import ClimateData
+from gaugenet.tasks.climate.train import Files, inputs_of, open_files
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.run import RunError, Which, load_run
+
+Pose = Float[ndarray, "3 3"] | None
+Precision = Literal["float32", "bfloat16"]
+
+STENCIL_BYTES = 1e9
+"""Interpolations of poses are kept in so much memory."""
+
+VERTICES_AT_ONCE = 330_000
+"""The network is given so many vertices at most, and always one globe: eight of level 6."""
+
+
+class ClimatePredictor:
+    """Loads a run once and labels the time steps of files.
+
+    Args:
+        run: folder of the run.
+        paths: the files.
+        weights: `"best"` or `"last"`.
+        tta: average over so many poses: the globe as it is, its mirror image, and random rotations of both.
+        missing: as in `ClimateData`; what the training used by default.
+        device: where the network runs; a GPU if there is one by default.
+        precision: `bfloat16` for autocast, twice as fast on processors with AMX.
+
+    Raises:
+        RunError: no complete run of this task. DataError: files without the variables of the training.
+    """
+
+    def __init__(
+        self,
+        run: str | Path,
+        paths: list[str],
+        *,
+        weights: Which = "best",
+        tta: int = 0,
+        missing: str | None = None,
+        device: str | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        self.precision = precision
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        model, self.description = load_run(run, weights=weights)
+        if self.description.task != "climate":
+            raise RunError(f"{run} is a run of {self.description.task}, not of climate.")
+        self.model = model.to(self.device)
+        values = self.description.data
+        self.data = ClimateData.from_dict(values)
+        if missing is not None:
+            self.data = replace(self.data, missing=missing)  # type: ignore[arg-type]
+        self.normalization = Normalization.from_dict(values["normalization"])
+        variables = ClimateVariables.from_dict(values["variables"])
+        self.files: Files = open_files(paths, self.data, variables=variables)
+        self.inputs: GlobeInputs = inputs_of(self.files, self.data)
+        self.poses = tta_poses(tta)
+        self._backs: dict[bytes, Stencil] = {}
+
+    @property
+    def classes(self) -> list[str]:
+        return self.description.classes
+
+    @property
+    def thresholds(self) -> Float[ndarray, "classes"]:
+        """Of each class: those of the best epoch on the validation part, 0.5 without one."""
+        best = self.description.metrics.get("best", {})
+        return np.array([best.get(f"val_threshold_{k}", 0.5) for k in range(len(self.classes))])
+
+    @property
+    def validated(self) -> bool:
+        """Whether the thresholds come from a validation part."""
+        return "val_threshold_1" in self.description.metrics.get("best", {})
+
+    def fields(self, index: int) -> tuple[ClimateFrame, GlobeFields]:
+        """A frame, checked and normalized."""
+        frame = self.files[index]
+        self.normalization.check(frame, self.files.variables, self.inputs.places.area)
+        return frame, GlobeFields.of(frame, self.inputs.places, self.normalization)
+
+    @property
+    def at_once(self) -> int:
+        """How many globes `together` takes best."""
+        return max(1, VERTICES_AT_ONCE // self.inputs.sphere.num_vertices)
+
+    def on_sphere(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
+        """Probabilities at the vertices, vertex p looking at the place `pose @ p` of the globe."""
+        return self._on_spheres([fields], pose)[0]
+
+    @torch.inference_mode()
+    def _on_spheres(self, globes: Sequence[GlobeFields], pose: Pose) -> Float[ndarray, "globes classes vertices"]:
+        x = torch.stack([self.inputs.read(fields, pose=pose)[0] for fields in globes])
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            logits = self.model(x.to(self.device), self.inputs.sphere).float()
+        return torch.softmax(logits, dim=1).cpu().numpy()
+
+    def at_places(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
+        """Linear interpolation from the vertices to the places of the file."""
+        key = b"" if pose is None else pose.tobytes()
+        if key not in self._backs:
+            found = self.inputs.back(pose)
+            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > STENCIL_BYTES:
+                self._backs.clear()
+            self._backs[key] = found
+        return self._backs[key].fields(probability)
+
+    def __call__(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
+        """Probabilities at the places of the file, the mean over the poses, of the globe turned by `pose` before."""
+        return self.together([fields], pose)[0]
+
+    def together(self, globes: Sequence[GlobeFields], pose: Pose = None) -> Float[ndarray, "globes classes cells"]:
+        """The same of several globes, which is faster; `at_once` says of how many."""
+        total: Any = 0.0
+        for turn in self.poses:
+            both = turn if pose is None else pose if turn is None else pose @ turn
+            total = total + self.at_places(self._on_spheres(globes, both), both)
+        return total / len(self.poses)
+
+
+def tta_poses(count: int) -> list[Pose]:
+    """The globe as it is, its mirror image, then random rotations and mirror images; always the same ones."""
+    if count < 0:
+        raise TaskError(f"Expected `tta` of at least 0, got {count}.")
+    poses: list[Pose] = [None, np.diag([1.0, 1.0, -1.0])]
+    draw = np.random.default_rng(0)
+    poses += [random_pose(draw, rotate=True, mirror=True) for _ in range(max(0, count - 2))]
+    return poses[: max(1, count)]

@@ -1,0 +1,101 @@
+"""Options of climate-pattern segmentation: which files, how they become inputs, and what is minimised."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from gaugenet.tasks.training.options import TaskError, check
+
+Layout = Literal["auto", "netcdf", "happi20"]
+
+
+@dataclass(frozen=True)
+class ClimateData:
+    """Which climate files are trained on, and how they become fields on an icosphere.
+
+    Attributes:
+        files: NetCDF files, Zarr stores, or folders of NetCDF (or HAPPI20 npz) files.
+        val: files for validation; by default blocks of time of `files` are set aside.
+        layout: netcdf (plain CF and ClimateNet files), happi20 (npz files), or auto.
+        scalars: names of scalar inputs separated by commas; auto takes every field that is no wind.
+        vectors: pairs U850:V850 separated by commas; auto goes by standard names, then by u and v in the names.
+        label: name of the label variable; auto takes the one with flag_meanings, or a usual name.
+        level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
+        latitude: give the network the absolute sine of latitude, and every wind also turned by a quarter to the
+            cyclonic side of its hemisphere: a storm of the south then looks like the mirror image of one of the north.
+        rotate: train on globes turned at random, latitude turning with them.
+        mirror: train on mirror images of the globe, in which storms change hemisphere.
+        gain: strengthen or weaken the wind of a whole globe at random by up to this factor.
+        missing: values that are not finite: refuse, or put the mean there.
+        val_fraction: share of the blocks of time that validate, where no files are named; 0 validates nothing.
+        block_hours: length of the blocks of time.
+        gap_hours: least time between training and validation; steps in between are left out.
+        batch_size: globes in a step.
+        memory: frames are kept in memory up to so many gigabytes; others are read again each time.
+        num_workers: processes that prepare globes ahead of the training; 0 does it in the training process.
+    """
+
+    files: list[str] | None = None
+    val: list[str] | None = None
+    layout: Layout = "auto"
+    scalars: str = "auto"
+    vectors: str = "auto"
+    label: str = "auto"
+    level: int = 5
+    latitude: bool = True
+    rotate: bool = True
+    mirror: bool = True
+    gain: float = 1.2
+    missing: Literal["refuse", "mean"] = "refuse"
+    val_fraction: float = 0.2
+    block_hours: float = 240.0
+    gap_hours: float = 72.0
+    batch_size: int = 4
+    memory: float = 2.0
+    num_workers: int = 0
+
+    def __post_init__(self) -> None:
+        check(1 <= self.level <= 10, "data.level", "from 1 to 10", self.level)
+        check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
+        check(0 <= self.val_fraction < 1, "data.val_fraction", "in [0, 1)", self.val_fraction)
+        check(self.gain >= 1, "data.gain", "at least 1", self.gain)
+        check(self.memory >= 0, "data.memory", "at least 0", self.memory)
+        check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a run's description; the places of the files stay out of it."""
+        return {k: v for k, v in asdict(self).items() if k not in ("files", "val", "num_workers", "memory")}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ClimateData:
+        """Back from `as_dict`; other entries are left out."""
+        return cls(**{k: v for k, v in values.items() if k in {f.name for f in fields(cls)}})
+
+
+@dataclass(frozen=True)
+class ClimateLoss:
+    """What is minimised; every term is weighted by area, labels that are ignored have no part in it.
+
+    Attributes:
+        terms: cross_entropy, focal, dice and jaccard, joined by plus signs.
+        balance: class weights are (share of the area) to the power of minus this: 0 counts areas, 1 counts classes.
+        focus: exponent of the focal loss.
+    """
+
+    terms: str = "cross_entropy + dice"
+    balance: float = 0.5
+    focus: float = 2.0
+
+    def __post_init__(self) -> None:
+        unknown = [t for t in self.names if t not in ("cross_entropy", "focal", "dice", "jaccard")]
+        if unknown or not self.names:
+            raise TaskError(
+                f"Expected `loss.terms` of cross_entropy, focal, dice and jaccard joined by +, got {self.terms!r}."
+            )
+        check(0 <= self.balance <= 1, "loss.balance", "in [0, 1]", self.balance)
+        check(self.focus >= 0, "loss.focus", "at least 0", self.focus)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(t.strip() for t in self.terms.split("+") if t.strip())

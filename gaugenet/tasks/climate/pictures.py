@@ -1,0 +1,72 @@
+"""Pictures of a scored climate run: a map of the globe as PNG, and a globe to turn with the mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from gaugenet.tasks.climate.inference import ClimatePredictor
+from gaugenet.tasks.climate.inputs import GlobeFields
+from gaugenet.tasks.climate.scores import labels_at
+
+MAP, GLOBE = "map.png", "globe.html"
+
+
+def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -> None:
+    """Write `map.png` and `globe.html` of the frames with the most labelled patterns, evenly spread among them.
+
+    Args:
+        predictor: the run and the files.
+        run: folder for the pictures.
+        frames: at most so many.
+    """
+    from gaugenet.viz import GlobePanel, MeshView, draw_globes, nearest_point, write_viewer
+
+    panels, views = [], []
+    for index in chosen_frames(predictor, frames):
+        _, fields = predictor.fields(index)
+        name = _name(predictor, index)
+        at_vertices = predictor.on_sphere(fields)
+        found = labels_at(at_vertices, predictor.thresholds)
+        strength, what = _shown(predictor, fields)
+        truth = None if fields.label is None else fields.label[predictor.inputs.stencil().nearest]
+        outline = None if truth is None else np.where(truth < 0, 0, truth)
+        panels.append(GlobePanel(name=f"{name}  {what}", scalar=strength, labels=found, outline=outline))
+        sphere = predictor.inputs.sphere
+        mesh: dict[str, Any] = {"vertices": sphere.pos, "faces": sphere.face.T, "up": "z", "labels_on": "vertex"}
+        views.append(MeshView(name=name, **mesh, prediction=found, truth=truth, scalar=strength, scalar_name=what))
+    nearest = nearest_point(predictor.inputs.points)
+    title = f"{Path(run).name}: prediction (colours) and truth (outlines)"
+    options: dict[str, Any] = {"class_names": predictor.classes, "title": title}
+    draw_globes(Path(run) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
+    write_viewer(Path(run) / GLOBE, views, **options)
+
+
+def chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
+    """Of the frames with patterns in them as many as asked for, evenly spread in time; of all where none has any."""
+    labelled = []
+    for index in range(len(predictor.files)):
+        label = predictor.files[index].label
+        if label is not None and (label > 0).any():
+            labelled.append(index)
+    pool = labelled or list(range(len(predictor.files)))
+    return [pool[k] for k in np.unique(np.round(np.linspace(0, len(pool) - 1, min(count, len(pool)))).astype(int))]
+
+
+def _shown(predictor: ClimatePredictor, fields: GlobeFields) -> tuple[ndarray, str]:
+    """The field under the labels: the strength of the first wind, or the first scalar."""
+    variables, stencil = predictor.files.variables, predictor.inputs.stencil()
+    if variables.vectors:
+        u, v = variables.vectors[0]
+        speed = np.linalg.norm(stencil.fields(fields.vectors[0]), axis=0) * predictor.normalization.scale[0]
+        return speed, f"|{u}, {v}|"
+    mean, std = predictor.normalization.mean[0], predictor.normalization.std[0]
+    return stencil.fields(fields.scalars[0]) * std + mean, variables.scalars[0]
+
+
+def _name(predictor: ClimatePredictor, index: int) -> str:
+    times = getattr(predictor.files, "times", None)
+    return times[index] if times and times[index] else f"step {index}"

@@ -1,0 +1,112 @@
+"""Globes for training: frames read lazily, kept while memory lasts, turned and mirrored by seed, epoch and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
+from gaugenet.tasks.climate.options import ClimateData
+from gaugenet.tasks.training.loading import EpochBatches, Key
+
+
+class Globes(Dataset):
+    """Inputs and labels addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
+
+    Args:
+        frames: what is read, one at a time.
+        inputs: how a frame becomes an input.
+        normalization: of the training part.
+        augment: options of the augmentation; `None` for globes as they are, with the labels of the file as `truth`.
+        seed: seed of the augmentation.
+        memory: bytes of frames that are kept.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[ClimateFrame],
+        inputs: GlobeInputs,
+        normalization: Normalization,
+        *,
+        augment: ClimateData | None = None,
+        seed: int = 0,
+        memory: float = 2e9,
+    ) -> None:
+        self.frames, self.inputs, self.normalization = frames, inputs, normalization
+        self.augment, self.seed, self.memory = augment, seed, memory
+        self._kept: dict[int, GlobeFields] = {}
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def fields(self, index: int) -> GlobeFields:
+        """The normalized frame."""
+        if index in self._kept:
+            return self._kept[index]
+        found = GlobeFields.of(self.frames[index], self.inputs.places, self.normalization)
+        if found.nbytes * (len(self._kept) + 1) <= self.memory:
+            self._kept[index] = found
+        return found
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        pose, gain = None, 1.0
+        if self.augment is not None:
+            draw = np.random.default_rng([self.seed, epoch, index])
+            pose = random_pose(draw, rotate=self.augment.rotate, mirror=self.augment.mirror)
+            gain = float(self.augment.gain ** draw.uniform(-1, 1))
+        fields = self.fields(index)
+        x, y = self.inputs.read(fields, pose=pose, gain=gain)
+        if fields.label is None or y is None:
+            return {"x": x}
+        return {"x": x, "y": y} | ({} if self.augment else {"truth": torch.from_numpy(fields.label.astype(np.int64))})
+
+
+class GlobeDataModule(LightningDataModule):
+    """Training and validation globes.
+
+    Args:
+        train, val: globes; `val` may be empty.
+        batch_size: globes a step, all processes together.
+        seed: seed of the order.
+        num_workers: processes that prepare globes ahead.
+    """
+
+    def __init__(
+        self, train: Globes, val: Globes | Sequence[Any], *, batch_size: int, seed: int = 0, num_workers: int = 0
+    ) -> None:
+        super().__init__()
+        self.train, self.val = train, val
+        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader(self.train, seed=self.seed)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader(self.val, seed=None)
+
+    def _loader(self, globes: Any, *, seed: int | None) -> DataLoader:
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = EpochBatches(len(globes), self.batch_size, seed=seed, rank=rank, world=world)
+        workers = self.num_workers if seed is not None else 0
+        return DataLoader(globes, batch_sampler=batches, num_workers=workers, persistent_workers=workers > 0)
+
+
+def class_shares(globes: Globes, num_classes: int, *, at_most: int = 64) -> torch.Tensor:
+    """`(K,)` share of the labelled area of each class, over at most so many frames."""
+    chosen = np.unique(np.round(np.linspace(0, len(globes) - 1, min(at_most, len(globes)))).astype(int))
+    area = globes.inputs.places.area.reshape(-1)
+    total = np.zeros(num_classes)
+    for index in chosen:
+        label = globes.fields(int(index)).label
+        if label is not None:
+            known = label >= 0
+            total += np.bincount(label[known], area[known], minlength=num_classes)
+    return torch.from_numpy(total / max(total.sum(), 1e-300))

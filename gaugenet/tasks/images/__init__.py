@@ -1,0 +1,1 @@
+"""Tasks on images: training and tables of results."""

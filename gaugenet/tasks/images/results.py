@@ -1,0 +1,88 @@
+"""What a trained classifier of images is worth: its test error, and what rotations of the image do to its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gaugenet.data.images.digits import Digits, RotatedDigits
+from gaugenet.files import write_json
+from gaugenet.geometry.grids.action import FieldAction
+from gaugenet.groups.representations.planar import rotation
+from gaugenet.tasks.images.train import ImageOptions, Row, error_rate, fit_images, predict_images, to_images
+
+DEGREES = (90.0, 180.0, 22.5, 45.0)
+RESULT = "result.json"
+
+
+def train_and_test(
+    model: nn.Module,
+    data: RotatedDigits,
+    folder: str | Path,
+    options: ImageOptions,
+    *,
+    degrees: Sequence[float] = DEGREES,
+) -> dict[str, Any]:
+    """Train (or go on), then measure on the test digits, once; the result is also written to `result.json`.
+
+    Args:
+        model: see `fit_images`.
+        data: the test digits play no part in the training.
+        folder: of the checkpoint and the result.
+        options: see `ImageOptions`.
+        degrees: angles by which the first 1,000 test digits are turned once more.
+
+    Returns:
+        `parameters`, `test_error`, `test_images`, `rotations` (see `rotation_errors`), `options` and the `rows` of the
+        training.
+    """
+    rows = fit_images(model, data.train, folder, options, val=data.val)
+    result = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "test_error": error_rate(predict_images(model, data.test, options), data.test),
+        "test_images": len(data.test),
+        "rotations": rotation_errors(model, data.test[:1000], degrees, options),
+        "options": asdict(options),
+        "rows": rows,
+    }
+    write_json(Path(folder) / RESULT, result)
+    return result
+
+
+@torch.no_grad()
+def rotation_errors(
+    model: nn.Module, digits: Digits, degrees: Sequence[float], options: ImageOptions
+) -> dict[str, Row]:
+    """For each angle by which all images are turned: how far the logits move, and which share of the answers changes.
+
+    `logits` is the root mean square of the change relative to that of the logits, in float32. Angles other than
+    multiples of 90 degrees interpolate the image (bicubic), which changes it whatever the network does.
+    """
+    model.eval()
+    x, turn = to_images(digits, options.device), FieldAction(mode="bicubic")
+    before = model(x)
+    rows = {}
+    for angle in degrees:
+        after = model(turn(rotation(torch.tensor(angle, dtype=torch.float64).deg2rad()), x))
+        moved = ((after - before).square().mean() / before.square().mean()).sqrt().item()
+        changed = (after.argmax(-1) != before.argmax(-1)).float().mean().item()
+        rows[f"{angle:g}"] = {"logits": moved, "answers": changed}
+    return rows
+
+
+def result_table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """A Markdown table of results by name."""
+    angles = list(next(iter(results.values()))["rotations"]) if results else []
+    heads = ["network", "parameters", "test error", "epochs", "CPU-s"]
+    heads += [f"answers that change at {angle}°" for angle in angles]
+    lines = [heads, ["---"] * len(heads)]
+    for name, r in results.items():
+        cpu = r["rows"][-1]["cpu_seconds"]
+        cells = [name, f"{r['parameters']:,}", f"{r['test_error']:.2%}", str(len(r["rows"])), f"{cpu:.0f}"]
+        lines.append(cells + [f"{r['rotations'][angle]['answers']:.1%}" for angle in angles])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

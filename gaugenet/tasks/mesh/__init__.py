@@ -1,0 +1,1 @@
+"""Tasks on meshes: training, scores, prediction and pictures."""

@@ -1,0 +1,37 @@
+"""Labels that are all different: correspondences of meshes whose vertices match one to one."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from gaugenet.tasks.training.options import TaskError
+
+LEAST_PROBABILITY = 1e-30
+"""Smaller probabilities count as this one, so that an impossible label costs much but not infinitely much."""
+
+
+def one_to_one(probability: Float[ndarray, "vertices classes"]) -> Int[ndarray, "vertices"]:
+    """The likeliest labels among those that give each class to at most one vertex.
+
+    They maximize the product of the probabilities: a linear assignment problem, solved exactly (Kuhn 1955; as a step of
+    shape matching: Vestner et al., *Product Manifold Filter*, CVPR 2017). It takes seconds for 7,000 vertices, and
+    memory for a few more matrices of this size.
+
+    Args:
+        probability: a row a vertex; rows that are not finite get -1.
+
+    Raises:
+        TaskError: more vertices than classes.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    known = np.isfinite(probability).all(axis=1).nonzero()[0]
+    vertices, classes = len(known), probability.shape[1]
+    if vertices > classes:
+        raise TaskError(f"{vertices} vertices cannot all have different labels of {classes}: leave out --one-to-one.")
+    row, label = linear_sum_assignment(np.log(np.maximum(probability[known], LEAST_PROBABILITY)), maximize=True)
+    labels = np.full(len(probability), -1)
+    labels[known[row]] = label
+    return labels

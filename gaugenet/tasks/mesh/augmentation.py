@@ -1,0 +1,54 @@
+"""The augmentations that a training asks for, put in the order in which they work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch_geometric.transforms import BaseTransform
+
+from gaugenet.tasks.mesh.data_options import DataOptions, subclasses_in
+from gaugenet.tasks.training.expressions import build_all
+from gaugenet.tasks.training.options import TaskError
+
+if TYPE_CHECKING:
+    from gaugenet.data import InputFeatures
+
+
+class FeatureNoise(BaseTransform):
+    """Adds normal noise to the features, the same distribution in every component of a field, hence equivariant.
+
+    Args:
+        std: standard deviation.
+    """
+
+    def __init__(self, std: float) -> None:
+        self.std = std
+
+    def forward(self, graph: Any) -> Any:
+        graph.x = graph.x + self.std * torch.randn_like(graph.x)
+        return graph
+
+    def __repr__(self) -> str:
+        return f"FeatureNoise(std={self.std})"
+
+
+def build_augmentation(
+    options: DataOptions, features: InputFeatures
+) -> tuple[list[BaseTransform], list[BaseTransform]]:
+    """The augmentations before the features are assembled (they move the mesh), and those after (they turn frames).
+
+    Raises:
+        TaskError: an unknown augmentation, or arguments it does not take.
+    """
+    import gaugenet.data as data
+
+    available = {n: c for n, c in subclasses_in(data, BaseTransform).items() if n.startswith("Random")}
+    available.pop("RandomGauge")  # has an option of its own
+    moves = build_all(options.augment, available)
+    for move in moves:
+        if not isinstance(move, BaseTransform):
+            raise TaskError(f"Expected augmentations, got {move!r}: choose from {', '.join(sorted(available))}.")
+        if isinstance(move, data.RandomMirror):
+            move.features = features
+    return moves, [data.RandomGauge(features)] if options.random_gauge else []

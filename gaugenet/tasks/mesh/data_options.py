@@ -1,0 +1,198 @@
+"""Which meshes a training uses, and how they become inputs of a network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gaugenet.tasks.training.expressions import build_all
+from gaugenet.tasks.training.options import TaskError, check
+
+if TYPE_CHECKING:
+    from gaugenet.data import InputFeatures, MeshDataset
+
+TaskName = Literal["segmentation", "correspondence", "classification"]
+Format = Literal["auto", "meshcnn", "folder", "faust", "shrec"]
+Repair = Literal["never", "lossless", "always"]
+Split = Literal["train", "val", "test"]
+
+DEFAULT_FORMAT: dict[str, Format] = {"correspondence": "faust", "classification": "shrec"}
+
+
+@dataclass(frozen=True)
+class GeometryOptions:
+    """How a mesh becomes a gauge graph with levels for pooling (see `gaugenet.geometry.hierarchy`).
+
+    Attributes:
+        group: structure group, SO(2) on oriented surfaces or O(2) on any.
+        levels: number of levels, the finest included.
+        ratio: how many times fewer points each level has.
+        neighborhood: of the finest level, geodesic or one_ring.
+        mean_neighbors: neighbours of a point, on average, at every level.
+        max_neighbors: keep only this many nearest neighbours; none keeps all.
+        lengths: metric, or local for kernels that follow the sampling of uneven meshes.
+        frames: frames at the vertices: first_edge, random or principal; an equivariant network does not mind.
+    """
+
+    group: str = "SO(2)"
+    levels: int = 3
+    ratio: float = 4.0
+    neighborhood: Literal["geodesic", "one_ring"] = "geodesic"
+    mean_neighbors: float = 16.0
+    max_neighbors: int | None = 64
+    lengths: Literal["metric", "local"] = "metric"
+    frames: str = "first_edge"
+
+    def __post_init__(self) -> None:
+        check(self.levels >= 1, "geometry.levels", "at least 1", self.levels)
+        check(self.ratio > 1, "geometry.ratio", "above 1", self.ratio)
+        check(self.mean_neighbors > 0, "geometry.mean_neighbors", "positive", self.mean_neighbors)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which meshes are trained on, their features, and how they are augmented.
+
+    Attributes:
+        root: folder of the data set.
+        format: layout of the folder; auto takes the MeshCNN layout where it finds seg/, else a labelled folder.
+        holdout: glob patterns, separated by commas, of training meshes held out for validation (MeshCNN layout).
+        labels: what carries the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
+        fractions: shares of training, validation and test of a folder without these subfolders, drawn at random.
+        val_people: how many of FAUST's training people are held out for validation.
+        train_per_class: training meshes of a class (SHREC), those for validation included.
+        val_per_class: how many of them are held out for validation.
+        split_seed: seed of random splits.
+        features: input features, as constructor calls of gaugenet.data separated by commas.
+        augment: augmentations of the training meshes, likewise; empty for none.
+        random_gauge: draw new frames at every step, which keeps a network honest that is not exactly equivariant.
+        noise: standard deviation of noise added to the features.
+        batch_size: meshes in a step, all processes together.
+        repair: never, lossless (only where every face is kept, e.g. splitting vertices where fans touch) or always.
+        cache: folder of prepared meshes, made when missing; the folder cache/ of the run by default, "none" for none.
+        n_jobs: threads that prepare meshes; -1 uses all cores.
+        num_workers: processes that augment ahead of the training; 0 does it in the training process.
+    """
+
+    root: Path | None = None
+    format: Format = "auto"
+    holdout: str | None = None
+    labels: Literal["auto", "vertices", "faces"] = "auto"
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    val_people: int = 0
+    train_per_class: int = 10
+    val_per_class: int = 0
+    split_seed: int = 0
+    features: str = "HeatKernelSignature()"
+    augment: str = ""
+    random_gauge: bool = False
+    noise: float = 0.0
+    batch_size: int = 4
+    repair: Repair = "lossless"
+    cache: Path | None = None
+    n_jobs: int = -1
+    num_workers: int = 0
+
+    def __post_init__(self) -> None:
+        check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
+        check(self.noise >= 0, "data.noise", "at least 0", self.noise)
+        check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a run's description; the places of data and cache stay out of it."""
+        return {k: v for k, v in asdict(self).items() if k not in ("root", "cache", "n_jobs", "num_workers")}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], **changes: Any) -> DataOptions:
+        """Back from `as_dict`, with changes."""
+        known = {f.name for f in fields(cls)}
+        return replace(cls(**{k: v for k, v in values.items() if k in known}), **changes)
+
+    def input_features(self) -> InputFeatures:
+        """The transform that writes the network's input.
+
+        Raises:
+            TaskError: a text that names no feature.
+        """
+        import gaugenet.data as data
+
+        allowed = subclasses_in(data, data.InputFeature)
+        return data.InputFeatures(build_all(self.features, allowed))
+
+
+def subclasses_in(module: Any, base: type) -> dict[str, type]:
+    """The public classes of a module that derive from `base`, by name."""
+    found = {name: getattr(module, name) for name in module.__all__}
+    return {n: c for n, c in found.items() if isinstance(c, type) and issubclass(c, base) and c is not base}
+
+
+def cache_folder(asked: Path | None, run: Path) -> Path | None:
+    """Where prepared meshes are kept: in the run unless another folder, or `none`, was asked for."""
+    if asked is None:
+        return run / "cache"
+    return None if str(asked) == "none" else asked
+
+
+def open_dataset(task: TaskName, options: DataOptions, split: Split) -> MeshDataset:
+    """The labelled meshes of a split.
+
+    Raises:
+        TaskError: no folder is given, or its labels do not suit the task.
+        DataError: the folder is not as its layout demands, or the split is empty.
+    """
+    if options.root is None:
+        raise TaskError("No data: pass the folder with --data DIR.")
+    dataset = _open(_format(task, options), options, split)
+    wanted = {"segmentation": ("faces", "vertices"), "correspondence": ("vertices",), "classification": ("shape",)}
+    if dataset.label_kind not in wanted[task]:
+        raise TaskError(
+            f"{options.root} has labels of {dataset.label_kind}, "
+            f"but {task} needs labels of {' or '.join(wanted[task])}."
+        )
+    return dataset
+
+
+def has_validation(task: TaskName, options: DataOptions) -> bool:
+    """Whether the options set a validation part aside."""
+    root = options.root or Path()
+    layout = _format(task, options)
+    if layout == "meshcnn":
+        return options.holdout is not None or (root / "val").is_dir()
+    if layout == "folder":
+        at_random = not any((root / name).is_dir() for name in ("train", "val", "test"))
+        return (root / "val").is_dir() or (at_random and options.fractions[1] > 0)
+    return options.val_people > 0 if layout == "faust" else options.val_per_class > 0
+
+
+def _format(task: TaskName, options: DataOptions) -> Format:
+    if options.format != "auto":
+        return options.format
+    if task in DEFAULT_FORMAT:
+        return DEFAULT_FORMAT[task]
+    return "meshcnn" if options.root is not None and (options.root / "seg").is_dir() else "folder"
+
+
+def _open(layout: Format, options: DataOptions, split: Split) -> MeshDataset:
+    from gaugenet import data
+
+    root = options.root or Path()
+    if layout == "meshcnn":
+        patterns = [p.strip() for p in (options.holdout or "").split(",") if p.strip()]
+        return data.MeshCNNSegmentation(root, split, holdout=patterns or None)
+    if layout == "folder":
+        if options.holdout is not None:
+            raise TaskError(
+                f"--holdout is for the MeshCNN layout, but {root} has no seg/: put meshes into {root / 'val'}."
+            )
+        fractions: Any = tuple(options.fractions)
+        return data.LabelledMeshFolder(root, split, labels=options.labels, fractions=fractions, seed=options.split_seed)
+    if layout == "faust":
+        return data.FaustRegistrations(root, split, val_people=options.val_people)
+    return data.ShrecClassification(
+        root,
+        split,
+        train_per_class=options.train_per_class,
+        val_per_class=options.val_per_class,
+        seed=options.split_seed,
+    )

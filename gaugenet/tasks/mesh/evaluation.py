@@ -1,0 +1,179 @@
+"""Scoring a run on a labelled split: figures, confusion matrix, per-mesh table, and a check of its equivariance."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
+from gaugenet.files import atomic_path, write_json
+from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
+from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
+from gaugenet.tasks.mesh.metrics import ScoreKeeper
+from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.progress import progress
+from gaugenet.tasks.training.run import Which
+
+logger = logging.getLogger(__name__)
+
+DRAWN_CLASSES = 60
+"""Confusion matrices of more classes than this are not drawn."""
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path,
+    *,
+    split: Split = "test",
+    weights: Which = "best",
+    tta: int = 0,
+    gauge_check: bool = False,
+    one_to_one: bool = False,
+    repair: Repair | None = None,
+    layout: Format | None = None,
+    cache: str | Path | None = None,
+    n_jobs: int = -1,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png` into it.
+
+    Labels are compared on the faces (or vertices) of the meshes as they were given, whatever was repaired before the
+    network saw them. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
+
+    Args:
+        run: folder of the run.
+        data: folder of the data set, in a layout that the run's task reads; the network need not have seen it.
+        split: which part of it.
+        weights: the best or the last weights.
+        tta: see `Predictor`.
+        gauge_check: also draw a random frame at every vertex and tell how far the scores move.
+        one_to_one: of networks that label vertices: give each class to at most one vertex of a mesh, see
+            `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without.
+        repair, layout: as `repair` and `format` in `DataOptions`; what the training used by default.
+        cache, n_jobs: as in `DataOptions`.
+        device: where the network runs.
+
+    Raises:
+        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
+            `one_to_one` for a network that does not label vertices, or with more vertices than classes.
+    """
+    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    description = predictor.description
+    options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
+    options = replace(options, repair=repair or options.repair, format=layout or options.format)
+    dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
+    _check_items(dataset, description.items)
+    if one_to_one and description.items != "vertex":
+        raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
+    known = class_indices(dataset.class_names, description.classes)
+    folder = cache_folder(options.cache, Path(run))
+    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
+
+    keeper = ScoreKeeper(len(description.classes))
+    labels: dict[str, ndarray] = {}
+    checks: dict[str, GaugeCheck] = {}
+    independent: list[ndarray] = []
+    with progress(len(prepared), f"evaluating {split}") as bar:
+        for one in prepared:
+            name = one.sample.name
+            truth, areas = _truth(one, known)
+            found = predictor(one)
+            prediction = found.labels(description.items)
+            if one_to_one:
+                independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
+                prediction = found.labels(description.items, different=True)
+            missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
+            keeper.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
+            labels[f"{name}/truth"], labels[f"{name}/prediction"] = truth.astype(np.int32), prediction.astype(np.int32)
+            if gauge_check:
+                checks[name] = predictor.gauge_check(one)
+            bar.advance()
+
+    scores = keeper.scores()
+    result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
+    result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
+    result |= scores.as_dict(description.classes)
+    _add_files(result, prepared)
+    if one_to_one:
+        result["independent_accuracy"] = float(np.concatenate(independent).mean())
+    if checks:
+        result["gauge_check"] = _summary(checks)
+    _write(Path(run), split, result, labels, description.classes)
+    return result
+
+
+def class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:
+    """For each class of the data the class of the network with the same name.
+
+    Raises:
+        TaskError: a class of the data that the network does not know.
+    """
+    if list(names) == classes:
+        return np.arange(len(names))
+    unknown = [name for name in names if name not in classes]
+    if unknown:
+        raise TaskError(
+            f"The data has {len(names)} classes, the network {len(classes)}; it does not know {_some(unknown)} "
+            f"(it knows {_some(classes)}): evaluate on data with the classes that it was trained on."
+        )
+    return np.array([classes.index(name) for name in names])
+
+
+def _some(names: list[str], shown: int = 8) -> str:
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
+
+
+def _check_items(dataset: MeshDataset, items: str) -> None:
+    if ITEMS[dataset.label_kind] != items:
+        raise TaskError(
+            f"The network labels each {items}, but the data has labels of {dataset.label_kind}: "
+            "evaluate on data labelled as in training."
+        )
+
+
+def _truth(one: Prepared, known: ndarray) -> tuple[Int[ndarray, "items"], ndarray | None]:
+    sample: MeshSample = one.sample
+    if sample.face_labels is not None:
+        labels, areas = sample.face_labels, sample.mesh.face_areas
+    elif sample.vertex_labels is not None:
+        labels, areas = sample.vertex_labels, sample.mesh.vertex_areas
+    else:
+        labels, areas = np.array([sample.label]), None
+    finite = None if areas is None else np.nan_to_num(areas)
+    return np.where(labels == IGNORE_LABEL, IGNORE_LABEL, known[labels]), finite
+
+
+def _add_files(result: dict[str, Any], prepared: list[Prepared]) -> None:
+    for entry, one in zip(result["meshes"], prepared, strict=True):
+        entry["file"] = str(one.sample.path.resolve()) if one.sample.path else None
+        if one.repairs:
+            entry["repairs"] = one.repairs
+
+
+def _summary(checks: dict[str, GaugeCheck]) -> dict[str, Any]:
+    worst = max(checks, key=lambda name: checks[name].relative_change)
+    return {
+        "relative_change": checks[worst].relative_change,
+        "worst_mesh": worst,
+        "flipped": sum(c.flipped for c in checks.values()),
+        "items": sum(c.items for c in checks.values()),
+    }
+
+
+def _write(run: Path, split: str, result: dict[str, Any], labels: dict[str, ndarray], classes: list[str]) -> None:
+    from gaugenet.viz import plot_confusion_matrix
+
+    with atomic_path(run / f"predictions_{split}.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **labels)  # type: ignore[arg-type]
+    if len(classes) <= DRAWN_CLASSES:
+        plot_confusion_matrix(
+            run / "confusion.png", np.array(result["confusion"]), classes, title=f"{run.name}, {split}"
+        )
+    write_json(run / f"evaluation_{split}.json", result)

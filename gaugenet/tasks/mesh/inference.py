@@ -1,0 +1,152 @@
+"""A trained network at work: class probabilities on the faces and vertices of meshes as they were given."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.data import RandomRotation
+from gaugenet.groups import group_from_name
+from gaugenet.tasks.mesh.assignment import one_to_one
+from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, Repair
+from gaugenet.tasks.mesh.outputs import Items, log_probabilities
+from gaugenet.tasks.mesh.preparation import Preparation, Prepared
+from gaugenet.tasks.training.run import Which, load_run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """Class probabilities of one mesh as it was given, repairs undone.
+
+    Attributes:
+        face: `(F, K)`, `None` where not asked for.
+        vertex: `(V, K)`, likewise.
+        mesh: `(K,)`, only of a network that labels whole meshes.
+
+    Rows are NaN where a face or vertex was dropped in a repair and has no finite place.
+    """
+
+    face: Float[ndarray, "faces classes"] | None = None
+    vertex: Float[ndarray, "vertices classes"] | None = None
+    mesh: Float[ndarray, "classes"] | None = None
+
+    def labels(self, items: str, *, different: bool = False) -> Any:
+        """The likeliest class of each item, or with `different` the likeliest one-to-one; -1 where nothing is known."""
+        values = getattr(self, items)
+        if different:
+            return one_to_one(values)
+        values = values[None] if items == "mesh" else values
+        known = np.isfinite(values).all(axis=1)
+        return np.where(known, values.argmax(axis=1), -1)
+
+
+@dataclass(frozen=True)
+class GaugeCheck:
+    """How much a random frame at every vertex moved the scores of one mesh.
+
+    Attributes:
+        relative_change: largest change of a score over the largest score.
+        flipped: number of items (faces, vertices or the mesh) whose predicted class changed.
+        items: number of items.
+    """
+
+    relative_change: float
+    flipped: int
+    items: int
+
+
+class Predictor:
+    """Loads a run once and labels prepared meshes.
+
+    Args:
+        run: folder of the run.
+        weights: `"best"` or `"last"`.
+        tta: average over the mesh as it is and so many random rotations of it, less the first; pointless and
+            therefore skipped where all inputs are invariant under rotations.
+        device: where the network runs; a GPU if there is one by default.
+
+    Raises:
+        RunError: not a complete run.
+    """
+
+    def __init__(self, run: str | Path, *, weights: Which = "best", tta: int = 0, device: str | None = None) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        model, self.description = load_run(run, weights=weights)
+        self.model = model.to(self.device)
+        values = dict(self.description.data)
+        self.geometry = GeometryOptions(**values.pop("geometry"))
+        self.data = DataOptions.from_dict(values)
+        self.features = self.data.input_features()
+        if tta > 1 and all(feature.intrinsic for feature in self.features.features):
+            logger.info("All inputs are invariant under rotations: averaging over rotations would change nothing.")
+            tta = 0
+        self.rotations = max(0, tta - 1)
+
+    def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
+        """How meshes must be prepared for this network."""
+        return Preparation(self.features, self.geometry, repair, cache, n_jobs)
+
+    def __call__(self, prepared: Prepared, *items: Items) -> Probabilities:
+        """Probabilities on the faces or vertices of the original mesh, or of the whole mesh.
+
+        Args:
+            prepared: the mesh, see `preparation`.
+            *items: what is asked for, `"face"` and `"vertex"`; what carried labels in training by default. A network
+                that labels whole meshes can only do that.
+        """
+        native: Any = self.description.items
+        asked = [native] if native == "mesh" or not items else list(items)
+        scores = [self._scores(graph) for graph in self._poses(prepared)]
+        corners: Any = self.description.corners
+        found: dict[str, Any] = {}
+        for site in asked:
+            log_prob = [log_probabilities(s, prepared.graph, site, corners=corners) for s in scores]
+            values = prepared.on_original(_mean_probability(log_prob), site)
+            found[site] = values[0] if site == "mesh" else values
+        return Probabilities(**found)
+
+    def gauge_check(self, prepared: Prepared, *, seed: int = 0) -> GaugeCheck:
+        """Compare the scores with those after a random gauge transformation at every vertex."""
+        graph = self.features(prepared.graph)
+        group = group_from_name(self.geometry.group)
+        generator = torch.Generator().manual_seed(seed)
+        g = group.random_element(int(graph.num_nodes), generator=generator, dtype=torch.float64).to(graph.pos)
+        turned = graph.gauge_transform(g)
+        turned.x = self.features.in_type(group).transform(g, graph.x)
+        before, after = self._run(graph), self._run(turned)
+        change = float((after - before).abs().max() / before.abs().max().clamp(min=torch.finfo(before.dtype).tiny))
+        items: Any = self.description.items
+        labels = [log_probabilities(s, graph, items).argmax(1) for s in (before, after)]
+        return GaugeCheck(change, int((labels[0] != labels[1]).sum()), len(labels[0]))
+
+    def _poses(self, prepared: Prepared) -> list[Any]:
+        poses = [prepared.graph]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            poses += [RandomRotation()(prepared.graph) for _ in range(self.rotations)]
+        return poses
+
+    def _scores(self, graph: Any) -> Tensor:
+        return self._run(self.features(graph))
+
+    @torch.inference_mode()
+    def _run(self, graph: Any) -> Tensor:
+        graph = graph.to(self.device)
+        return self.model(graph.x, graph).cpu()
+
+
+def _mean_probability(log_prob: list[Tensor]) -> Float[ndarray, "items classes"]:
+    total = log_prob[0].double().exp()
+    for other in log_prob[1:]:
+        total = total + other.double().exp()
+    return (total / len(log_prob)).numpy()

@@ -1,0 +1,152 @@
+"""Scores of a labelling: confusion matrix, accuracy and intersection over union, in total, per class and per mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from gaugenet.tasks.mesh.losses import IGNORE
+
+MANY = 256
+"""With more classes than this (say, one for every vertex of a template) no matrix is kept, and no figures a class."""
+
+
+def confusion_matrix(
+    truth: Int[ndarray, "items"], prediction: Int[ndarray, "items"], num_classes: int
+) -> Int[ndarray, "classes classes"]:
+    """How often each class (row) was predicted as each class (column); items labelled `IGNORE` do not count.
+
+    Raises:
+        ValueError: the lengths differ, or a label is outside `0 .. num_classes - 1`.
+    """
+    truth, prediction = _checked(truth, prediction, num_classes)
+    kept = truth != IGNORE
+    counts = np.bincount(truth[kept] * num_classes + prediction[kept], minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a set of meshes.
+
+    Attributes:
+        accuracy: plain mean over all labelled items of all meshes (the "hard face" figure where items are faces).
+        mesh_accuracy: mean over meshes of each mesh's accuracy.
+        area_accuracy: share of the surface area that is labelled correctly, `None` where areas are not given.
+        class_accuracy, class_iou: one number a class, NaN for a class that never occurs.
+        mean_iou: mean of `class_iou` over the classes that occur.
+        confusion: `(K, K)`, rows are the truth; `None` for more than `MANY` classes.
+        per_mesh: one `(name, accuracy, items)` a mesh.
+    """
+
+    accuracy: float
+    mesh_accuracy: float
+    area_accuracy: float | None
+    class_accuracy: list[float]
+    class_iou: list[float]
+    mean_iou: float
+    confusion: Int[ndarray, "classes classes"] | None
+    per_mesh: list[tuple[str, float, int]]
+
+    def as_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """The scores as plain numbers, strings and lists, fit for JSON (NaN becomes `None`)."""
+        few = class_names if self.confusion is not None else ()
+        classes = {
+            name: {"accuracy": _number(self.class_accuracy[k]), "iou": _number(self.class_iou[k])}
+            for k, name in enumerate(few)
+        }
+        return {
+            "accuracy": self.accuracy,
+            "mesh_accuracy": self.mesh_accuracy,
+            "area_accuracy": self.area_accuracy,
+            "mean_iou": _number(self.mean_iou),
+            "classes": classes,
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "meshes": [{"name": n, "accuracy": _number(a), "items": k} for n, a, k in self.per_mesh],
+        }
+
+
+class ScoreKeeper:
+    """Collects labels and predictions mesh by mesh; `scores()` sums them up."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self._confusion = np.zeros((num_classes, num_classes), dtype=np.int64) if num_classes <= MANY else None
+        self._truth, self._predicted, self._correct = np.zeros((3, num_classes), dtype=np.int64)
+        self._per_mesh: list[tuple[str, float, int]] = []
+        self._area_correct = 0.0
+        self._area = 0.0
+
+    def add(
+        self,
+        name: str,
+        truth: Int[ndarray, "items"],
+        prediction: Int[ndarray, "items"],
+        areas: Float[ndarray, "items"] | None = None,
+    ) -> None:
+        """Count one mesh; `areas` are the items' areas, in any unit."""
+        truth, prediction = _checked(truth, prediction, self.num_classes)
+        kept = truth != IGNORE
+        right = kept & (truth == prediction)
+        if self._confusion is not None:
+            self._confusion += confusion_matrix(truth, prediction, self.num_classes)
+        for counts, labels in (
+            (self._truth, truth[kept]),
+            (self._predicted, prediction[kept]),
+            (self._correct, truth[right]),
+        ):
+            counts += np.bincount(labels, minlength=self.num_classes)
+        total = int(kept.sum())
+        self._per_mesh.append((name, float(right.sum() / total) if total else float("nan"), total))
+        if areas is not None:
+            self._area_correct += float(areas[right].sum())
+            self._area += float(areas[kept].sum())
+
+    def scores(self) -> Scores:
+        """The scores of everything added so far.
+
+        Raises:
+            ValueError: nothing labelled was added.
+        """
+        total = int(self._truth.sum())
+        if total == 0:
+            raise ValueError("Expected at least one labelled item to score, got none: are the labels missing?")
+        correct, truth, predicted = self._correct.astype(float), self._truth, self._predicted
+        iou = _ratio(correct, truth + predicted - correct)
+        iou[truth == 0] = np.nan
+        return Scores(
+            accuracy=float(correct.sum() / total),
+            mesh_accuracy=float(np.nanmean([a for _, a, _ in self._per_mesh])),
+            area_accuracy=self._area_correct / self._area if self._area > 0 else None,
+            class_accuracy=_ratio(correct, truth).tolist(),
+            class_iou=iou.tolist(),
+            mean_iou=float(np.nanmean(iou)),
+            confusion=None if self._confusion is None else self._confusion.copy(),
+            per_mesh=list(self._per_mesh),
+        )
+
+
+def _checked(truth: Any, prediction: Any, num_classes: int) -> tuple[ndarray, ndarray]:
+    truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction).reshape(-1)
+    if len(truth) != len(prediction):
+        raise ValueError(f"Expected as many predictions as labels, got {len(prediction)} and {len(truth)}.")
+    kept = truth != IGNORE
+    for name, labels in (("truth", truth[kept]), ("prediction", prediction[kept])):
+        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+            raise ValueError(
+                f"Expected labels 0 .. {num_classes - 1} in `{name}`, got {labels.min()} .. {labels.max()}."
+            )
+    return truth, prediction
+
+
+def _ratio(a: ndarray, b: ndarray) -> ndarray:
+    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,75 @@
+"""From vertex scores to the probabilities of what carries a label: a face, a vertex, or a whole mesh."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gaugenet.tasks.mesh.losses import Corners, face_log_probabilities
+
+Items = Literal["face", "vertex", "mesh"]
+PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes"}
+
+
+def item_log_probabilities(
+    model: nn.Module, graph: Any, items: Items, *, corners: Corners = "probabilities"
+) -> Float[Tensor, "items classes"]:
+    """Log-probabilities of the classes of each item, in float32 even under autocast.
+
+    Args:
+        model: network, `model(x, graph) -> (N, classes)`.
+        graph: a `GaugeGraph` or a batch of them, with features `x`.
+        items: `"vertex"`: softmax at each vertex; `"face"`: see `face_log_probabilities`; `"mesh"`: softmax of the
+            area-weighted mean of the scores over each mesh, which does not depend on how finely a part is triangulated
+            (or of the network's own scores if it gives one row a mesh).
+        corners: how three vertices make a face.
+    """
+    return log_probabilities(vertex_scores(model, graph), graph, items, corners=corners)
+
+
+def vertex_scores(model: nn.Module, graph: Any) -> Float[Tensor, "vertices classes"]:
+    """What the network says, in float32 even under autocast (float64 stays)."""
+    scores = model(graph.x, graph)
+    return scores if scores.dtype == torch.float64 else scores.float()
+
+
+def log_probabilities(
+    scores: Float[Tensor, "vertices classes"], graph: Any, items: Items, *, corners: Corners = "probabilities"
+) -> Float[Tensor, "items classes"]:
+    """The same from scores that are already there.
+
+    Raises:
+        ValueError: `items` is none of the three.
+    """
+    if items == "vertex":
+        return torch.log_softmax(scores, dim=-1)
+    if items == "face":
+        return face_log_probabilities(scores, graph.face, corners=corners)
+    if items == "mesh":
+        pooled = scores.shape[0] != graph.pos.shape[0]
+        return torch.log_softmax(scores if pooled else _area_mean(scores, graph), dim=-1)
+    raise ValueError(f"Expected `items` to be 'face', 'vertex' or 'mesh', got {items!r}.")
+
+
+def item_graph(graph: Any, items: Items) -> Int[Tensor, "items"]:
+    """Which graph of the batch each item belongs to."""
+    if items == "mesh":
+        return torch.arange(int(getattr(graph, "num_graphs", 1)), device=graph.pos.device)
+    vertex = vertex_graph(graph)
+    return vertex if items == "vertex" else vertex[graph.face[0]]
+
+
+def vertex_graph(graph: Any) -> Int[Tensor, "vertices"]:
+    """Which graph of the batch each vertex belongs to; zeros for a single graph."""
+    batch = getattr(graph, "batch", None)
+    return graph.pos.new_zeros(graph.pos.shape[0], dtype=torch.long) if batch is None else batch
+
+
+def _area_mean(scores: Tensor, graph: Any) -> Tensor:
+    index, mass = vertex_graph(graph), graph.mass.to(scores.dtype)
+    num_graphs = int(getattr(graph, "num_graphs", 1))
+    total = scores.new_zeros(num_graphs, scores.shape[1]).index_add(0, index, scores * mass[:, None])
+    return total / scores.new_zeros(num_graphs).index_add(0, index, mass)[:, None]

@@ -1,0 +1,155 @@
+"""What there is to see in a mesh file, a folder of labelled meshes, a folder of predictions, or a run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaugenet.data.meshes.sample import MESH_SUFFIXES
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.tasks.mesh.outputs import PLURAL
+from gaugenet.tasks.mesh.prediction import SUMMARY
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.run import DESCRIPTION
+from gaugenet.viz import MeshView
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("test", "val", "train")
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Meshes with labels, and what to write above them."""
+
+    views: list[MeshView]
+    class_names: list[str] | None
+    title: str
+
+
+def exhibit(path: str | Path, *, split: str | None = None, limit: int = 12) -> Exhibit:
+    """Find out what `path` is, and load at most `limit` meshes of it.
+
+    Args:
+        path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; what `gaugenet predict`
+            wrote; or a run that was evaluated.
+        split: which part of a run or of a data set; by default the first there is of test, val and train.
+        limit: load this many, spread evenly over all.
+
+    Raises:
+        TaskError: there is nothing to see. MeshError, DataError: a mesh or its labels cannot be read.
+    """
+    path = Path(path)
+    if path.is_file():
+        return Exhibit([_plain_or_labelled(path)], _classes_near(path.parent), path.name)
+    if not path.is_dir():
+        raise TaskError(f"No file or folder {path}.")
+    if (path / DESCRIPTION).is_file():
+        return _of_run(path, split, limit)
+    if (path / SUMMARY).is_file():
+        return _of_predictions(path, limit)
+    return _of_folder(path, split, limit)
+
+
+def _of_run(run: Path, split: str | None, limit: int) -> Exhibit:
+    found = [s for s in ([split] if split else SPLITS) if (run / f"evaluation_{s}.json").is_file()]
+    if not found:
+        raise TaskError(f"{run} was not evaluated on {split or 'any split'} yet: `gaugenet evaluate {run} --data DIR`.")
+    result = json.loads((run / f"evaluation_{found[0]}.json").read_text(encoding="utf-8"))
+    if result["items"] == "mesh":
+        raise TaskError(f"{run} labels whole meshes: there is nothing to paint. See {run / 'confusion.png'}.")
+    views = []
+    with np.load(run / f"predictions_{found[0]}.npz") as labels:
+        for entry in _spread([e for e in result["meshes"] if e.get("file")], limit):
+            file, name = Path(entry["file"]), entry["name"]
+            mesh = TriangleMesh.load(file)
+            arrays = {"prediction": labels[f"{name}/prediction"], "truth": labels[f"{name}/truth"]}
+            views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
+    classes = list(result["classes"]) or None
+    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
+    return Exhibit(views, classes, title)
+
+
+def _of_predictions(folder: Path, limit: int) -> Exhibit:
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    entries = [e for e in summary["meshes"] if "ply" in e]
+    if not entries:
+        raise TaskError(f"{folder} holds no coloured meshes: there is nothing to see.")
+    views = [_plain_or_labelled(folder / e["ply"], name=e["name"], predicted=True) for e in _spread(entries, limit)]
+    return Exhibit(views, summary["classes"], f"predictions of {Path(summary['run']).name}")
+
+
+def _of_folder(folder: Path, split: str | None, limit: int) -> Exhibit:
+    parts = [s for s in ([split] if split else SPLITS) if (folder / s).is_dir()]
+    if (folder / "seg").is_dir() and parts:
+        from gaugenet.data import MeshCNNSegmentation
+
+        dataset = MeshCNNSegmentation(folder, parts[0])  # type: ignore[arg-type]
+        samples = [dataset.read(path) for path in _spread(dataset.paths, limit)]
+        views = [_view(s.name, s.mesh, s.path, truth=s.face_labels, labels_on="face") for s in samples]
+        return Exhibit(views, list(dataset.class_names), f"{folder.name}, {parts[0]}")
+    where = folder / parts[0] if parts else folder
+    files = sorted(p for p in where.iterdir() if p.suffix.lower() in MESH_SUFFIXES)
+    if not files:
+        raise TaskError(f"No meshes in {where}.")
+    views = [_plain_or_labelled(file) for file in _spread(files, limit)]
+    return Exhibit(views, _classes_near(where), f"{folder.name}, {parts[0]}" if parts else folder.name)
+
+
+def _plain_or_labelled(file: Path, *, name: str | None = None, predicted: bool = False) -> MeshView:
+    """A mesh with the labels in it or beside it, if there are any."""
+    from gaugenet.data.meshes.labels import read_labels, read_ply_labels
+
+    mesh = TriangleMesh.load(file)
+    beside = next((p for p in (file.with_suffix(".npy"), file.with_suffix(".txt")) if p.is_file()), None)
+    found = read_ply_labels(file) if file.suffix.lower() == ".ply" else {}
+    values: dict[str, Any] = {}
+    if found:
+        kind, labels = next(iter(sorted(found.items())))
+        values = {"prediction" if predicted else "truth": labels, "labels_on": "face" if kind == "faces" else "vertex"}
+    elif beside is not None:
+        values = {"truth": read_labels(beside)}
+    return _view(name or file.stem, mesh, file, **values)
+
+
+def _view(name: str, mesh: TriangleMesh, file: Path | None, **labels: Any) -> MeshView:
+    return MeshView(name=name, vertices=mesh.vertices, faces=mesh.faces, **_pose(file), **labels)
+
+
+def _pose(file: Path | None) -> dict[str, Any]:
+    """Where up is, if the data set's manifest.json tells for this mesh (`vertices @ rotation` stands upright)."""
+    manifest = file.parent.parent / "manifest.json" if file is not None else None
+    if file is None or manifest is None or not manifest.is_file():
+        return {}
+    meshes = json.loads(manifest.read_text(encoding="utf-8")).get("meshes", {})
+    rotation = meshes.get(f"{file.parent.name}/{file.name}", {}).get("rotation")
+    if rotation is None:
+        return {}
+    columns = np.array(rotation).T
+    return {"up": columns[2].tolist(), "front": (-columns[1]).tolist()}
+
+
+def _classes_near(folder: Path) -> list[str] | None:
+    from gaugenet.data.meshes.classes import ClassTable
+
+    for listing in (folder / "classes.txt", folder.parent / "classes.txt"):
+        if listing.is_file():
+            table = ClassTable.read(listing)
+            return list(table.names) if table.values == tuple(range(len(table.values))) else None
+    return None
+
+
+def _spread(items: Sequence[Any], limit: int) -> list[Any]:
+    """At most `limit` of the items, evenly spaced, the first and the last among them."""
+    if limit < 1:
+        raise TaskError(f"Expected at least one mesh to show, got a limit of {limit}.")
+    if len(items) <= limit:
+        return list(items)
+    logger.info("Showing %d of %d meshes (--limit).", limit, len(items))
+    return [items[round(k)] for k in np.linspace(0, len(items) - 1, limit)]

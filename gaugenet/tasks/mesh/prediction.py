@@ -1,0 +1,150 @@
+"""Labelling meshes with a trained network: files of labels, coloured meshes, and a summary of what could be done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from gaugenet.data import MeshSample
+from gaugenet.data.meshes.sample import MESH_SUFFIXES
+from gaugenet.files import atomic_path, write_json
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.tasks.mesh.data_options import Repair
+from gaugenet.tasks.mesh.inference import Predictor, Probabilities
+from gaugenet.tasks.mesh.preparation import Prepared, prepare_each
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.run import Which
+
+logger = logging.getLogger(__name__)
+
+SUMMARY = "predictions.json"
+
+
+def predict(
+    run: str | Path,
+    meshes: Sequence[str | Path],
+    out: str | Path,
+    *,
+    weights: Which = "best",
+    tta: int = 0,
+    probabilities: bool = False,
+    repair: Repair | None = None,
+    n_jobs: int = -1,
+    device: str | None = None,
+) -> list[dict[str, Any]]:
+    """Label meshes; a mesh that cannot be labelled does not keep the others from it.
+
+    For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 class indices of the mesh
+    as it was given (-1 where a face or vertex has no finite place), `NAME.ply`, coloured, with the property `label` on
+    its faces, and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`. A run
+    on whole meshes writes nothing but the summary `predictions.json`.
+
+    Args:
+        run: folder of the run.
+        meshes: mesh files, and folders whose mesh files are meant.
+        out: folder for the results, made when missing.
+        weights, tta, device: as in `Predictor`.
+        probabilities: also write probabilities.
+        repair: as in `DataOptions`; what the training used by default.
+        n_jobs: threads that prepare meshes.
+
+    Returns:
+        One dictionary a mesh, as in the summary: `file`, `name`, and either `error` or what was found.
+
+    Raises:
+        RunError: not a complete run. TaskError: no meshes.
+    """
+    files = _files(meshes)
+    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
+    names = _unique_names(files)
+    prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for path, name, one in zip(files, names, prepared):
+        entry: dict[str, Any] = {"file": str(path), "name": name}
+        if isinstance(one, str):
+            entries.append(entry | {"error": one})
+            continue
+        found = predictor(one, "face", "vertex")
+        entry |= {"repairs": one.repairs} if one.repairs else {}
+        entry |= _write(out, name, one, found, predictor, probabilities)
+        entries.append(entry)
+    summary = {"run": str(run), "items": predictor.description.items, "classes": predictor.description.classes}
+    write_json(out / SUMMARY, summary | {"meshes": entries})
+    return entries
+
+
+def _read(path: Path, name: str) -> MeshSample:
+    return MeshSample(name, TriangleMesh.load(path), path=path)
+
+
+def _files(meshes: Sequence[str | Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in map(Path, meshes):
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in MESH_SUFFIXES)
+            if not inside:
+                raise TaskError(f"No meshes in the folder {path}.")
+            files += inside
+        else:
+            files.append(path)
+    if not files:
+        raise TaskError("No meshes to label.")
+    return files
+
+
+def _unique_names(files: Sequence[Path]) -> list[str]:
+    """The stems; where several files share one, the later ones get a number."""
+    names: list[str] = []
+    for path in files:
+        candidates = [path.stem, *(f"{path.stem}-{k}" for k in range(2, len(files) + 1))]
+        names.append(next(c for c in candidates if c not in names))
+    return names
+
+
+def _write(
+    out: Path, name: str, one: Prepared, found: Probabilities, predictor: Predictor, probabilities: bool
+) -> dict[str, Any]:
+    classes = predictor.description.classes
+    if found.mesh is not None:
+        best = int(found.mesh.argmax())
+        return {"label": classes[best], "probability": float(found.mesh[best])}
+    faces, vertices = found.labels("face"), found.labels("vertex")
+    arrays = {"faces": faces.astype(np.int64), "vertices": vertices.astype(np.int64)}
+    if probabilities:
+        arrays |= {"face_probabilities": found.face, "vertex_probabilities": found.vertex}
+    for kind, array in arrays.items():
+        with atomic_path(out / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+    colored = predictor.description.items == "face" or len(classes) <= 256
+    if colored:
+        _write_ply(out / f"{name}.ply", one, faces, classes)
+    areas = np.nan_to_num(one.sample.mesh.face_areas)
+    shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
+        areas.sum(), 1e-300
+    )
+    entry: dict[str, Any] = {"faces": len(faces), "vertices": len(vertices)}
+    if len(classes) <= 256:
+        entry["area"] = {classes[k]: round(float(shares[k]), 6) for k in np.flatnonzero(shares)}
+    return entry | ({"ply": f"{name}.ply"} if colored else {})
+
+
+def _write_ply(path: Path, one: Prepared, faces: ndarray, classes: list[str]) -> None:
+    """The mesh as given; where that cannot be drawn (coordinates that are not finite) the repaired one."""
+    from gaugenet.viz import write_ply
+
+    mesh = one.sample.mesh
+    if np.isfinite(mesh.vertices).all():
+        write_ply(path, mesh.vertices, mesh.faces, faces, labels_on="face", class_names=classes)
+        return
+    graph = one.graph
+    write_ply(path, graph.pos, graph.face.T, faces[one.face_map], labels_on="face", class_names=classes)
+    logger.warning("%s: coordinates that are not finite; %s shows the repaired mesh.", one.sample.path, path)

@@ -1,0 +1,1 @@
+"""What all tasks share: trainer, checkpoints, runs, schedules and options."""

@@ -1,0 +1,135 @@
+"""Fitting: the Lightning trainer with this library's callbacks, from the start or from where a run was left."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from gaugenet.tasks.training.averaging import WeightAverage
+from gaugenet.tasks.training.checkpoint import RunCheckpoint, find_checkpoint
+from gaugenet.tasks.training.history import History
+from gaugenet.tasks.training.loading import GraphDataModule
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.run import RunDescription
+from gaugenet.tasks.training.task import GaugeTask
+
+if TYPE_CHECKING:
+    from gaugenet.tasks.climate.samples import GlobeDataModule
+
+logger = logging.getLogger(__name__)
+
+OWN_TRAINER_ARGUMENTS = frozenset(
+    {
+        "logger",
+        "callbacks",
+        "default_root_dir",
+        "enable_checkpointing",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "use_distributed_sampler",
+        "num_sanity_val_steps",
+        "gradient_clip_val",
+        "gradient_clip_algorithm",
+        "limit_val_batches",
+    }
+)
+"""Arguments of Lightning's trainer that are set here and cannot be chosen."""
+
+
+def fit(
+    task: GaugeTask,
+    data: GraphDataModule | GlobeDataModule,
+    run: str | Path,
+    description: RunDescription,
+    *,
+    resume: bool = False,
+    trainer: dict[str, Any] | None = None,
+) -> RunDescription:
+    """Train, writing the run after every epoch; returns the description with the metrics of best and last weights.
+
+    Resuming is exact: everything random follows from the seed and the step, and the state of the last whole epoch is
+    read.
+
+    Args:
+        task: network, loss and optimizer.
+        data: graphs to train on and, perhaps, to validate on.
+        run: folder of the run; made when missing.
+        description: what becomes `run.json`.
+        resume: go on from the newest whole checkpoint in `run`; from the start where there is none.
+        trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`.
+
+    Raises:
+        TaskError: an argument in `trainer` that is set here, or a loss that is no longer finite.
+        RunError: `resume`, and no checkpoint can be read.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+    """
+    arguments = dict(trainer or {})
+    if taken := OWN_TRAINER_ARGUMENTS & set(arguments):
+        raise TaskError(f"The trainer arguments {sorted(taken)} are set by the training itself: leave them out.")
+    run = Path(run)
+    run.mkdir(parents=True, exist_ok=True)
+    checkpoint = find_checkpoint(run) if resume else None
+    if resume and checkpoint is None:
+        logger.info("No checkpoint in %s yet: starting from the beginning.", run)
+    with warnings.catch_warnings():
+        _silence_lightning()
+        arguments.setdefault("deterministic", "warn" if torch.cuda.is_available() else False)
+        if not len(data.val):
+            arguments["limit_val_batches"] = 0
+        loop = Trainer(
+            **arguments,
+            logger=TensorBoardLogger(save_dir=str(run), name="tensorboard", version=""),
+            callbacks=_callbacks(run, description, task, validated=len(data.val) > 0),
+            default_root_dir=str(run),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            gradient_clip_val=task.options.clip or None,
+        )
+        try:
+            loop.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:  # how Lightning answers Ctrl-C
+            if not loop.interrupted:
+                raise
+            again = f"`gaugenet train {description.task} --out {run} --resume`"
+            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch}; go on with {again}.") from None
+    return description
+
+
+def _callbacks(run: Path, description: RunDescription, task: GaugeTask, *, validated: bool) -> list[Callback]:
+    options = task.options
+    average = WeightAverage(options.ema) if options.ema > 0 else None
+    callbacks: list[Callback] = [average] if average else []
+    callbacks.append(History(run))
+    if options.patience:
+        if not validated:
+            raise TaskError(
+                "Early stopping (--optim.patience) needs a validation part: hold one out, e.g. with --holdout."
+            )
+        callbacks.append(EarlyStopping(task.monitor, mode="max", patience=options.patience, check_finite=False))
+    callbacks.append(RunCheckpoint(run, description, monitor=task.monitor if validated else None, average=average))
+    return callbacks
+
+
+def _silence_lightning() -> None:
+    """Advice of Lightning that does not apply here, such as workers for data that are in memory."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for text in (
+        ".*does not have many workers.*",
+        ".*is smaller than the logging interval.*",
+        ".*The `srun` command.*",
+        ".*Checkpoint directory.*",
+        ".*Experiment logs directory.*",
+        ".*GPU available but not used.*",
+        ".*isinstance.treespec, LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", text)

@@ -1,0 +1,94 @@
+"""The course of a training: one row an epoch, kept in the checkpoint, written as CSV, shown beside the progress bar."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from gaugenet.files import write_text
+from gaugenet.tasks.training.progress import Bar, progress
+
+METRICS = "metrics.csv"
+
+
+class History(Callback):
+    """Collects the metrics of every epoch, writes `metrics.csv` and moves the progress bar.
+
+    The rows are part of the checkpoint, so that a resumed training continues the same table without gap or repetition.
+
+    Args:
+        run: the run's folder.
+    """
+
+    def __init__(self, run: str | Path) -> None:
+        self.run = Path(run)
+        self.rows: list[dict[str, float]] = []
+        self._clock = time.monotonic()
+        self._spent = 0.0
+        self._stack = ExitStack()
+        self._bar: Bar | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._clock = time.monotonic()
+        if trainer.is_global_zero:
+            epochs = max(1, trainer.max_epochs or 1)
+            self._bar = self._stack.enter_context(progress(epochs, "training", done=trainer.current_epoch))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        row = {"epoch": float(trainer.current_epoch)}
+        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if name != "lr"}
+        row["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row["seconds"] = self._spent + time.monotonic() - self._clock
+        self.rows = [r for r in self.rows if r["epoch"] < row["epoch"]] + [row]
+        if trainer.is_global_zero:
+            write_text(self.run / METRICS, table(self.rows))
+            if self._bar is not None:
+                self._bar.advance(1, _note(row))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stack.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._stack.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        self._spent = self.rows[-1]["seconds"] if self.rows else 0.0
+
+
+def table(rows: list[dict[str, float]]) -> str:
+    """Rows as CSV, one column a metric; a metric that an epoch lacks stays empty."""
+    names: dict[str, None] = {}
+    for row in rows:
+        names |= dict.fromkeys(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+    return text.getvalue()
+
+
+def read_table(run: str | Path) -> list[dict[str, float]]:
+    """The rows of a run's `metrics.csv`; empty fields are left out."""
+    text = (Path(run) / METRICS).read_text(encoding="utf-8")
+    return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]
+
+
+def _note(row: dict[str, float]) -> str:
+    shown = [
+        ("loss", "train_loss", "{:.3f}"),
+        ("train", "train_accuracy", "{:.1%}"),
+        ("val", "val_accuracy", "{:.1%}"),
+        ("val AP", "val_ap", "{:.3f}"),
+        ("val IoU", "val_iou", "{:.3f}"),
+    ]
+    return "  ".join(f"{label} {form.format(row[key])}" for label, key, form in shown if key in row)

@@ -1,0 +1,58 @@
+"""Options of a training that are neither the network's nor the data's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gaugenet.tasks.mesh.losses import Corners
+from gaugenet.tasks.training.schedule import Schedule
+
+
+class TaskError(ValueError):
+    """A training or evaluation that cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class OptimOptions:
+    """How the weights are learned.
+
+    Attributes:
+        lr: largest learning rate of AdamW.
+        weight_decay: decoupled weight decay, on weight matrices only.
+        schedule: course of the learning rate: one_cycle, cosine or constant.
+        warmup: share of the training in which the rate rises.
+        clip: largest norm of the gradient; 0 does not clip.
+        smoothing: label smoothing in [0, 1).
+        ema: decay of the averaged weights that are validated and saved, per step; 0 does not average.
+        patience: stop after so many epochs without better validation; 0 never stops early.
+        loss_on: items compares with the labels as given; vertices, where labels are of faces, with their shares
+            around each vertex.
+        corners: how vertex scores become face probabilities: average of probabilities or of logits.
+    """
+
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    schedule: Schedule = "one_cycle"
+    warmup: float = 0.1
+    clip: float = 1.0
+    smoothing: float = 0.1
+    ema: float = 0.995
+    patience: int = 0
+    loss_on: Literal["items", "vertices"] = "items"
+    corners: Corners = "probabilities"
+
+    def __post_init__(self) -> None:
+        check(self.lr > 0, "optim.lr", "positive", self.lr)
+        check(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
+        check(0 <= self.warmup < 1, "optim.warmup", "in [0, 1)", self.warmup)
+        check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
+        check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
+        check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
+        check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
+
+
+def check(valid: bool, name: str, expected: str, value: float) -> None:
+    """Raise `TaskError` naming the option unless `valid`."""
+    if not valid:
+        raise TaskError(f"Expected `{name}` {expected}, got {value}.")

@@ -1,0 +1,1 @@
+"""Pictures of the rows of the taxonomy."""

@@ -1,0 +1,1 @@
+"""The headless renderer: camera, shading, rasterizer, PNG, PLY and HTML output."""

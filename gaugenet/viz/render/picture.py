@@ -1,0 +1,101 @@
+"""Picture: coloured triangles as a PNG, and as a page to turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from gaugenet.files import atomic_path
+from gaugenet.viz.render.camera import turned
+from gaugenet.viz.render.mesh_view import MeshView
+from gaugenet.viz.render.palette import exposed
+from gaugenet.viz.render.triangles import Triangles
+from gaugenet.viz.surfaces.sheets import Camera
+
+
+class Picture:
+    """Triangles that have been collected, and how they are seen."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.parts: list[Triangles] = []
+
+    def view(self, name: str = "picture") -> MeshView:
+        """All that was drawn so far, for `render_meshes` and `write_viewer`."""
+        drawn = Triangles.joined(self.parts)
+        return MeshView(
+            name=name,
+            vertices=drawn.vertices,
+            faces=drawn.faces,
+            colors=exposed(drawn.colors, self.camera.exposure),
+            up=self.camera.up,
+            front=None if self.camera.front == "auto" else self.camera.front,
+        )
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        size: tuple[int, int] = (840, 640),
+        title: str = "",
+        azimuth: float | None = None,
+        elevation: float | None = None,
+        theme: Literal["light", "dark"] = "light",
+        palette: bool = False,
+    ) -> None:
+        """Write a picture (`.png`) or a page that is turned with the mouse and needs no network (`.html`).
+
+        Args:
+            path: the file; complete or absent.
+            size: pixels of a PNG.
+            title: of a page.
+            azimuth, elevation: degrees that the viewer stands to the right of the front and above the horizon.
+            theme: paper.
+            palette: at most 256 colours in a PNG, a third of the size.
+
+        Raises:
+            ValueError: another ending, an unknown theme.
+        """
+        from gaugenet.viz.render.html import write_viewer
+        from gaugenet.viz.render.png import PAPER
+
+        ending = Path(path).suffix.lower()
+        azimuth = self.camera.azimuth if azimuth is None else azimuth
+        elevation = self.camera.elevation if elevation is None else elevation
+        if theme not in PAPER:
+            raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+        if ending == ".html":
+            view = self.view(title or Path(path).stem)
+            write_viewer(path, [view], title=title or "gaugenet", theme=theme, azimuth=azimuth, elevation=elevation)
+        elif ending == ".png":
+            pixels = self._pixels(size, azimuth, elevation, np.array(PAPER[theme]) / 255)
+            _write_png(path, pixels, palette=palette)
+        else:
+            raise ValueError(f"Expected a file that ends in .png or .html, got {str(path)!r}.")
+
+    def _pixels(
+        self, size: tuple[int, int], azimuth: float, elevation: float, paper: ndarray
+    ) -> UInt8[ndarray, "height width 3"]:
+        from gaugenet.viz.render.shading import Model, corner_values, expose
+
+        view = self.view()
+        rotation = turned(view.orientation, azimuth, elevation)
+        exposure = expose(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
+        corners = corner_values(view.colors / 255, view.faces, on_faces=False)
+        image = exposure.paint(corners, crisp=False)
+        mixed = paper + image[..., 3:] * (image[..., :3] - paper)
+        return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
+
+
+def _write_png(path: str | Path, pixels: UInt8[ndarray, "height width 3"], *, palette: bool) -> None:
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    if palette:
+        image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    with atomic_path(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)

@@ -1,0 +1,95 @@
+"""Coloured, labelled meshes as binary PLY, readable by MeshLab, Blender, trimesh and this library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.files import atomic_path
+from gaugenet.viz.render.colors import label_colors, palette
+from gaugenet.viz.render.mesh_view import MeshView, Site, class_names_for
+
+_COLOR = [("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
+_TYPE_NAMES = {"<f8": "double", "<i4": "int", "|u1": "uchar"}
+
+
+def write_ply(
+    path: str | Path,
+    vertices: Any,
+    faces: Any,
+    labels: Any = None,
+    *,
+    labels_on: Site | None = None,
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Write a mesh with an integer property `label` and the palette's colours on its faces or vertices.
+
+    Vertices keep their order and their float64 coordinates. Class names stand in the comments of the header. The
+    file is complete or absent: it is written under a temporary name and renamed.
+
+    Args:
+        path: the file to write; its folder is made when missing.
+        vertices: `(V, 3)` array or tensor.
+        faces: `(F, 3)` array or tensor.
+        labels: `(F,)` or `(V,)` integers, negative meaning unlabelled (grey); or None for a plain mesh.
+        labels_on: `"face"` or `"vertex"`; needed only when the mesh has as many faces as vertices.
+        class_names: names of the classes.
+
+    Raises:
+        ValueError: as many labels as neither faces nor vertices, or a label without a name.
+    """
+    view = MeshView(name=Path(path).name, vertices=vertices, faces=faces, prediction=labels, labels_on=labels_on)
+    names = class_names_for([view], class_names)
+    site = None if view.prediction is None else view.label_site
+    tables = {
+        "vertex": _table([("x", "<f8"), ("y", "<f8"), ("z", "<f8")], len(view.vertices), site == "vertex"),
+        "face": _table([("count", "u1"), ("vertex_indices", "<i4", (3,))], len(view.faces), site == "face"),
+    }
+    for k, axis in enumerate("xyz"):
+        tables["vertex"][axis] = view.vertices[:, k]
+    tables["face"]["count"] = 3
+    tables["face"]["vertex_indices"] = view.faces
+    if site is not None:
+        _paint(tables[site], view.prediction, len(names))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(_header(tables, names if site else []).encode("ascii"))
+        for table in tables.values():
+            file.write(table.tobytes())
+
+
+def _table(fields: list[tuple], count: int, painted: bool) -> ndarray:
+    return np.zeros(count, dtype=fields + (_COLOR + [("label", "<i4")] if painted else []))
+
+
+def _paint(table: ndarray, labels: Int[ndarray, "n"], num_classes: int) -> None:
+    colors = label_colors(labels, num_classes)
+    for k, channel in enumerate(("red", "green", "blue")):
+        table[channel] = colors[:, k]
+    table["alpha"] = 255
+    table["label"] = labels
+
+
+def _header(tables: dict[str, ndarray], class_names: list[str]) -> str:
+    lines = ["ply", "format binary_little_endian 1.0", "comment written by gaugenet"]
+    for k, (name, color) in enumerate(zip(class_names, palette(len(class_names)))):
+        lines.append(f"comment class {k} {_plain(name)} color {color[0]} {color[1]} {color[2]}")
+    for element, table in tables.items():
+        lines.append(f"element {element} {len(table)}")
+        lines += [_property(name, table.dtype[name]) for name in table.dtype.names or () if name != "count"]
+    return "\n".join([*lines, "end_header", ""])
+
+
+def _property(name: str, dtype: np.dtype) -> str:
+    if dtype.shape:
+        return f"property list uchar int {name}"
+    return f"property {_TYPE_NAMES[dtype.str]} {name}"
+
+
+def _plain(name: str) -> str:
+    """A name that cannot break the header: printable ASCII on one line."""
+    return "".join(c if 32 < ord(c) < 127 else "_" for c in name) or "_"

@@ -1,0 +1,270 @@
+"""How surfaces lie in space: where their points are drawn, and which points there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.geometry import (
+    Cylinder,
+    Euclidean,
+    FlatTorus,
+    Hyperbolic,
+    Icosphere,
+    InCoordinates,
+    KleinBottle,
+    Manifold,
+    MobiusStrip,
+    ProjectiveSpace,
+    PuncturedPlane,
+    Sphere,
+    SurfaceOfRevolution,
+)
+from gaugenet.geometry.manifolds.numeric import Embedded
+from gaugenet.viz.render.camera import Direction
+from gaugenet.viz.render.triangles import polar_grid
+from gaugenet.viz.surfaces.immersions import Place, boy, figure_eight, flat, ring, rolled, twisted
+
+Domain = tuple[tuple[float, float], tuple[float, float]]
+"""Ranges of both chart coordinates."""
+
+Chart = Callable[[Tensor], Tensor]
+"""Coordinates `(N, 2)` within a domain to points `(N, D)` of a manifold."""
+
+CELLS = 9000
+"""About how many cells a chart is cut into."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """From where a picture is seen (see `MeshView` and `render_meshes`), and how bright colours are there."""
+
+    up: Direction = "z"
+    front: Direction = "x"
+    azimuth: float = 25.0
+    elevation: float = 22.0
+    exposure: float = 0.76
+
+
+FACE_ON = Camera(up="y", front="z", azimuth=0.0, elevation=0.0, exposure=0.97)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A surface as it is drawn.
+
+    Attributes:
+        points: `(V, D)`, points of the manifold.
+        faces: `(F, 3)`, triangles between them; where the surface closes up, vertices may coincide in space.
+        place: points to space.
+        level: not negative at points that are drawn, falling through zero at the edge; `None`: all are drawn.
+        camera: a good place to look from.
+    """
+
+    points: Float[Tensor, "vertices D"]
+    faces: Int[ndarray, "faces 3"]
+    place: Place
+    level: Callable[[Tensor], Tensor] | None = None
+    camera: Camera = Camera()
+
+
+def sheet_of(
+    manifold: Manifold, *, place: Place | None = None, domain: Domain | None = None, chart: Chart | None = None
+) -> Sheet:
+    """How a manifold of dimension two is drawn.
+
+    Args:
+        manifold: flat quotients, spheres, the hyperbolic plane (as a disc) and surfaces in space are known.
+        place: where its points are in space, if not known or to be seen otherwise.
+        domain: ranges of both chart coordinates.
+        chart: coordinates in the domain to points, if points are no such coordinates themselves.
+
+    Raises:
+        ValueError: another dimension; a manifold for which `place` or `domain` must be given.
+    """
+    if manifold.dim != 2:
+        raise ValueError(
+            f"Expected a surface, a manifold of dimension 2, got {manifold!r} of dimension {manifold.dim}: "
+            "see `SpacePicture` for dimension 3."
+        )
+    if chart is not None or (place is not None and manifold.ambient_dim == 2):
+        if domain is None:
+            name = "place" if chart is None else "chart"
+            raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
+        if place is None and manifold.ambient_dim not in (2, 3):
+            raise ValueError(f"Expected `place` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
+        return _chart(place or torch.clone, domain, chart)
+    if place is not None:
+        return replace(sheet_of(manifold, domain=domain), place=_in_space(place), camera=Camera())
+    if isinstance(manifold, Sphere):
+        grid = Icosphere(5)
+        return Sheet(manifold.radius * grid.pos, grid.face.T.numpy(), lambda p: p)
+    if isinstance(manifold, InCoordinates):
+        inner = sheet_of(manifold.manifold, domain=domain)
+        level = inner.level
+        return Sheet(
+            manifold.forward(inner.points),
+            inner.faces,
+            lambda p: inner.place(manifold.backward(p)),
+            None if level is None else lambda p: level(manifold.backward(p)),
+            inner.camera,
+        )
+    if isinstance(manifold, ProjectiveSpace):
+        return _projective_plane()
+    if isinstance(manifold, Hyperbolic):
+        return _poincare_disc(manifold)
+    if isinstance(manifold, MobiusStrip):
+        length, width = manifold.lengths[0], manifold.width
+        return _chart(twisted(length), domain or ((0.0, length), (-width / 2, width / 2)), up="z", front="-y")
+    if isinstance(manifold, Cylinder):
+        length, width = manifold.lengths
+        return _chart(rolled(length), domain or ((0.0, length), (0.0, width)))
+    if isinstance(manifold, KleinBottle):
+        length, width = manifold.lengths
+        return _chart(figure_eight(length, width), domain or ((0.0, length), (0.0, width)))
+    if isinstance(manifold, FlatTorus):
+        length, width = manifold.lengths
+        return _chart(ring(length, width), domain or ((0.0, length), (0.0, width)))
+    if isinstance(manifold, Embedded):
+        if domain is None and isinstance(manifold, SurfaceOfRevolution):
+            domain = ((0.0, 2 * math.pi), manifold.interval)
+        return _chart(manifold.place, _given(manifold, domain))
+    if isinstance(manifold, PuncturedPlane):
+        return _annulus(0.25, 2.2) if domain is None else _chart(flat, domain)
+    if isinstance(manifold, Euclidean):
+        return _chart(flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))
+    if manifold.ambient_dim != 2:
+        raise ValueError(
+            f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of coordinates "
+            f"(N, 2) to points (N, {manifold.ambient_dim}); and `place`, points to positions (N, 3), if they are none."
+        )
+    return _chart(flat, _given(manifold, domain))
+
+
+def _given(manifold: Manifold, domain: Domain | None) -> Domain:
+    if domain is None:
+        raise ValueError(
+            f"Expected `domain` for {manifold!r}: the ranges of both coordinates that are drawn, ((a, b), (c, d))."
+        )
+    return domain
+
+
+# --- charts -----------------------------------------------------------------------------------------------------------
+
+
+def _chart(place: Place, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
+    """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on; and whatever
+    is drawn goes on over an edge where points are no coordinates, so that it is not known on which side they lie."""
+    (a, b), (c, d) = domain
+    if not (a < b and c < d):
+        raise ValueError(f"Expected `domain` ((a, b), (c, d)) with a < b and c < d, got {domain}.")
+
+    in_space = _in_space(place)
+    points_of = chart or torch.clone
+    shape = _cells(lambda p: in_space(points_of(p)), domain)
+    s, t = (torch.linspace(low, high, n + 1, dtype=torch.float64) for (low, high), n in zip(domain, shape))
+    points = points_of(torch.cartesian_prod(s, t))
+    corner = np.arange(len(points)).reshape(shape[0] + 1, shape[1] + 1)
+    p, q, r, u = (x.reshape(-1) for x in (corner[:-1, :-1], corner[1:, :-1], corner[1:, 1:], corner[:-1, 1:]))
+    faces = np.concatenate([np.stack([p, q, r], -1), np.stack([p, r, u], -1)])
+    positions = in_space(points).reshape(len(s), len(t), 3)
+    open_x = not _same_edge(positions[0], positions[-1])
+    open_y = not _same_edge(positions[:, 0], positions[:, -1])
+
+    def level(p: Tensor) -> Tensor:
+        x, y = p.unbind(-1)
+        edges = [x - a, b - x] * open_x + [y - c, d - y] * open_y
+        return torch.stack(edges).amin(0)
+
+    is_flat = bool((positions[..., 2].max() - positions[..., 2].min()).abs() < 1e-9)
+    view = FACE_ON if is_flat else Camera(**camera)
+    return Sheet(points, faces, in_space, level if (open_x or open_y) and chart is None else None, view)
+
+
+def _in_space(place: Place) -> Place:
+    """Positions in space also where a place gives those in a plane; checked."""
+
+    def checked(p: Tensor) -> Tensor:
+        positions = place(p).double()
+        if positions.dim() != 2 or positions.shape[-1] not in (2, 3):
+            raise ValueError(
+                f"Expected `place` to map (N, {p.shape[-1]}) to (N, 3) or (N, 2), got shape {tuple(positions.shape)}."
+            )
+        return positions if positions.shape[-1] == 3 else flat(positions)
+
+    return checked
+
+
+def _cells(place: Place, domain: Domain) -> tuple[int, int]:
+    """How many cells along both coordinates, so that they are about square in space."""
+    (a, b), (c, d) = domain
+    t = torch.linspace(0, 1, 65, dtype=torch.float64)
+    lengths = []
+    for along in (0, 1):
+        line = torch.full((3, 65, 2), 0.0, dtype=torch.float64)
+        line[..., along] = torch.tensor((a, c), dtype=torch.float64)[along] + t * ((b - a, d - c)[along])
+        across = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64) * (d - c, b - a)[along] + (c, a)[along]
+        line[..., 1 - along] = across[:, None]
+        at = place(line.reshape(-1, 2)).reshape(3, 65, -1)
+        lengths.append(float(torch.linalg.vector_norm(at[:, 1:] - at[:, :-1], dim=-1).sum(1).mean()))
+    ratio = math.sqrt(max(lengths[0], 1e-9) / max(lengths[1], 1e-9))
+    side = math.sqrt(CELLS)
+    return tuple(int(min(max(round(side * r), 16), CELLS // 16)) for r in (ratio, 1 / ratio))  # type: ignore[return-value]
+
+
+def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:
+    """Whether two edges coincide, in either direction, or one shrinks to a point (a pole)."""
+    size = torch.linalg.vector_norm(one - one[:1], dim=-1).max()
+    if size < 1e-6:
+        return True
+    return any(bool(torch.linalg.vector_norm(one - x, dim=-1).max() < 1e-6 * size) for x in (other, other.flip(0)))
+
+
+# --- surfaces that are known ------------------------------------------------------------------------------------------
+
+
+def _poincare_disc(plane: Hyperbolic) -> Sheet:
+    """The disc model: angles are right, lengths shrink towards the edge. Drawn to distance 4 from the middle."""
+    edge = math.tanh(2.0)
+    grid = polar_grid(60, 150)
+    return Sheet(
+        plane.from_ball(edge * torch.from_numpy(grid.points)),
+        grid.faces,
+        lambda p: flat(plane.to_ball(p)),
+        lambda p: edge - torch.linalg.vector_norm(plane.to_ball(p), dim=-1),
+        FACE_ON,
+    )
+
+
+def _projective_plane() -> Sheet:
+    """Half of the sphere, whose edge is sewn to itself, on Boy's surface."""
+    grid = polar_grid(70, 180)
+    x, y = torch.from_numpy(grid.points).unbind(-1)
+    square = x**2 + y**2
+    points = torch.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square)[:, None]
+    return Sheet(points, grid.faces, boy)
+
+
+def _annulus(inner: float, outer: float) -> Sheet:
+    """The plane around a hole."""
+    radius = torch.linspace(inner, outer, 50, dtype=torch.float64)
+    angle = torch.arange(180, dtype=torch.float64) * (2 * math.pi / 180)
+    r, a = torch.meshgrid(radius, angle, indexing="ij")
+    points = torch.stack([r * torch.cos(a), r * torch.sin(a)], -1).reshape(-1, 2)
+    k, j = np.meshgrid(np.arange(49), np.arange(180), indexing="ij")
+    here, there = (k * 180 + j).reshape(-1), (k * 180 + (j + 1) % 180).reshape(-1)
+    faces = np.concatenate([np.stack([here, here + 180, there + 180], -1), np.stack([here, there + 180, there], -1)])
+
+    def level(p: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(p, dim=-1)
+        return torch.minimum(length - inner, outer - length)
+
+    return Sheet(points, faces, flat, level, FACE_ON)

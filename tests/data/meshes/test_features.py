@@ -1,0 +1,215 @@
+"""Input features: gauge equivariance for every group, rigid motions, closed forms."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from gaugenet.data import (
+    Curvatures,
+    HeatKernelSignature,
+    InputFeatures,
+    Normals,
+    Positions,
+    ShapeOperator,
+    TangentAxes,
+    TangentGradient,
+    Valence,
+    WaveKernelSignature,
+)
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, Trivial
+from tests.data.meshes.graphs import simple_graph
+from tests.data.meshes.helpers import grid, icosphere, torus
+
+HKS = HeatKernelSignature(4, num_eigenvectors=16)
+FEATURES = [
+    HKS,
+    WaveKernelSignature(3, num_eigenvectors=16),
+    Positions(),
+    Normals(),
+    TangentAxes(),
+    Curvatures(),
+    ShapeOperator(),
+    TangentGradient(HKS),
+    Valence(),
+    InputFeatures([HKS, Normals(), TangentAxes(), ShapeOperator(), TangentGradient(HKS), Curvatures()]),
+]
+GROUPS = [SO2(), O2(), Cyclic(2), Cyclic(4), Cyclic(5), Dihedral(2), Dihedral(4), Reflection(), Trivial()]
+
+
+@pytest.fixture(scope="module")
+def mesh() -> TriangleMesh:
+    bumpy = torus(14, 9)
+    noise = np.random.default_rng(1).standard_normal(bumpy.vertices.shape)
+    return TriangleMesh(bumpy.vertices + 0.03 * noise, bumpy.faces)
+
+
+def values(feature, graph):
+    return feature(graph).x if isinstance(feature, InputFeatures) else feature.compute(graph)
+
+
+def type_of(feature, group) -> FieldType:
+    whole = feature if isinstance(feature, InputFeatures) else InputFeatures([feature])
+    return whole.in_type(group)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=str)
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda f: type(f).__name__)
+def test_features_are_fields_of_their_type(feature, group, mesh):
+    graph = simple_graph(mesh, structure=group.name)
+    g = group.random_element(mesh.num_vertices, generator=torch.Generator().manual_seed(3))
+    expected = type_of(feature, group).transform(g, values(feature, graph))
+    assert torch.allclose(values(feature, graph.gauge_transform(g)), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("feature", [Normals(), Curvatures(), ShapeOperator()])
+def test_features_notice_a_reflection_that_the_group_does_not_allow(feature, mesh):
+    graph = simple_graph(mesh)
+    g = O2().random_element(mesh.num_vertices, generator=torch.Generator().manual_seed(3))
+    as_if = type_of(feature, SO2()).transform(g, values(feature, graph))
+    assert not torch.allclose(values(feature, graph.gauge_transform(g)), as_if, atol=1e-3)
+
+
+def test_order_two_is_not_order_one(mesh):
+    graph = simple_graph(mesh)
+    g = SO2().random_element(mesh.num_vertices, generator=torch.Generator().manual_seed(3))
+    wrong = FieldType(SO2(), "1x0 + 1x1").transform(g, ShapeOperator().compute(graph))
+    assert not torch.allclose(ShapeOperator().compute(graph.gauge_transform(g)), wrong, atol=1e-3)
+
+
+def test_types_of_subgroups_spell_the_same_columns():
+    features = InputFeatures([HKS, Normals(), TangentAxes(), ShapeOperator()])
+    spelled = {g.name: str(features.in_type(g)) for g in GROUPS}
+    assert spelled["SO(2)"] == "8x0 + 3x1 + 1x2"
+    assert spelled["O(2)"] == "4x0 + 4x0- + 3x1 + 1x2"
+    assert spelled["C_4"] == "8x0 + 3x1 + 2x2"
+    assert spelled["Trivial"] == "16x0"
+    assert {features.in_type(g).size for g in GROUPS} == {16}
+    with pytest.raises(ValueError, match="order 2 is no sum of irreps of C_3"):
+        features.in_type(Cyclic(3))
+    assert str(InputFeatures([HKS, TangentAxes()]).in_type(Cyclic(3))) == "4x0 + 3x1"
+
+
+@pytest.mark.parametrize("feature", FEATURES[:-1], ids=lambda f: type(f).__name__)
+def test_intrinsic_is_what_rotations_and_scale_leave_alone(feature, mesh):
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64))[0]
+    rotation *= torch.linalg.det(rotation)
+    graph = simple_graph(mesh, seed=2)
+    moved = copy.copy(graph)
+    moved.pos = 3 * graph.pos @ rotation.T + 5
+    moved.frame = rotation @ graph.frame
+    moved.mass = 9 * graph.mass
+    same = torch.allclose(values(feature, moved), values(feature, graph), atol=1e-7)
+    assert same == feature.intrinsic
+
+
+def test_curvatures_of_a_sphere_are_one():
+    graph = simple_graph(icosphere(3), seed=0)
+    curvature = Curvatures(squash=False).compute(graph)
+    assert torch.allclose(curvature, torch.ones_like(curvature), atol=0.15)  # Gauss: five-valent vertices
+    assert (curvature.mean(0) - 1).abs().max() < 0.01
+    shape = ShapeOperator(squash=False).compute(graph)
+    assert shape[:, 1:].norm(dim=1).mean() < 0.02
+    assert Curvatures().compute(graph).mean(0).numpy() == pytest.approx([np.arcsinh(1)] * 2, abs=0.02)
+
+
+def test_curvatures_of_a_flat_sheet_vanish_up_to_its_boundary():
+    graph = simple_graph(grid(6, 5))
+    assert Curvatures().compute(graph).abs().max() < 1e-10
+    assert ShapeOperator().compute(graph).abs().max() < 1e-10
+
+
+def test_valence_counts_the_edges_at_a_vertex():
+    sphere = icosphere(2)  # twelve vertices of five edges, all others of six
+    assert Valence().compute(simple_graph(sphere)).sum(0).tolist() == [0, 12, len(sphere.vertices) - 12, 0, 0]
+    sheet = Valence(low=3, high=5).compute(simple_graph(grid(6, 5)))  # more than five count as five
+    assert sheet.sum(1).eq(1).all()
+    assert sheet.sum(0)[0] < sheet.sum(0)[2]
+    with pytest.raises(ValueError, match="`low` < `high`"):
+        Valence(low=5, high=5)
+
+
+def test_positions_are_centred_and_of_unit_area(mesh):
+    graph = simple_graph(TriangleMesh(100 * mesh.vertices + 1000, mesh.faces))
+    x = Positions().compute(graph)
+    share = graph.mass / graph.mass.sum()
+    assert torch.allclose((share[:, None] * x).sum(0), torch.zeros(3, dtype=x.dtype), atol=1e-12)
+    assert torch.allclose(x, Positions().compute(simple_graph(mesh)), atol=1e-9)
+    assert torch.equal(Positions(normalize=False).compute(graph), graph.pos)
+
+
+def test_tangent_axes_are_the_gradients_of_the_coordinates():
+    mesh = grid(6, 5)
+    graph = simple_graph(mesh, seed=1)
+    from gaugenet.data.meshes.laplacian import vertex_gradient
+
+    gradient = torch.from_numpy(vertex_gradient(mesh, mesh.vertices))
+    tangent = torch.einsum("vda,vcd->vac", graph.frame, gradient)
+    assert torch.allclose(TangentAxes().compute(graph), tangent.flatten(1), atol=1e-12)
+
+
+def test_features_leave_the_graph_alone(mesh):
+    graph = simple_graph(mesh)
+    before = {key: value.clone() for key, value in graph.to_dict().items() if torch.is_tensor(value)}
+    for feature in FEATURES:
+        out = feature(graph)
+        assert out is not graph
+        assert set(graph.keys()) == {*before, "structure"}
+        if isinstance(feature, InputFeatures):
+            feature.prepare(graph)
+    assert all(torch.equal(graph[key], value) for key, value in before.items())
+
+
+def test_every_parameter_shows_in_the_repr_and_the_key():
+    variants = [
+        HeatKernelSignature(),
+        HeatKernelSignature(8),
+        HeatKernelSignature(num_eigenvectors=64),
+        HeatKernelSignature(laplacian="robust"),
+        WaveKernelSignature(),
+        Positions(),
+        Positions(normalize=False),
+        Curvatures(),
+        Curvatures(squash=False),
+        ShapeOperator(),
+        ShapeOperator(squash=False),
+        TangentGradient(HKS),
+        TangentGradient(HKS, squash=False),
+        TangentGradient(HeatKernelSignature(5)),
+        Valence(),
+        Valence(low=3),
+    ]
+    assert len({repr(v) for v in variants}) == len(variants)
+    assert len({v.key for v in variants}) == len(variants)
+    assert all(repr(v) in repr(InputFeatures([v])) for v in variants)
+    assert HeatKernelSignature().key == HeatKernelSignature().key
+
+
+def test_prepared_values_are_used_and_removed(mesh):
+    features = InputFeatures([HKS, Positions(), ShapeOperator()])
+    graph = simple_graph(mesh, dtype=torch.float32)
+    prepared = features.prepare(graph)
+    assert {HKS.key, ShapeOperator().key} <= set(prepared.keys())
+    assert Positions().key not in prepared
+    x = features(prepared).x
+    assert torch.equal(x, features(graph).x)
+    prepared[HKS.key] = prepared[HKS.key] + 1
+    assert torch.allclose(features(prepared).x[:, :4], x[:, :4] + 1)
+    assert HKS.key not in features(prepared)
+
+
+def test_bad_uses(mesh):
+    graph = simple_graph(mesh)
+    with pytest.raises(ValueError, match="each once"):
+        InputFeatures([HKS, HeatKernelSignature(4, num_eigenvectors=16)])
+    with pytest.raises(ValueError, match="TangentAxes"):
+        TangentGradient(Positions())
+    with pytest.raises(ValueError, match="scalars"):
+        TangentGradient(ShapeOperator())
+    del graph.face
+    with pytest.raises(ValueError, match=r"graph\.face"):
+        HKS(graph)
