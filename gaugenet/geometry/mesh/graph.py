@@ -78,8 +78,9 @@ def mesh_gauge_graph(
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     elif neighborhood == "geodesic":
         reach = geodesic_radius(mesh, radius, mean_neighbors)
-        limit = max_neighbors if max_neighbors is None else positive_number("max_neighbors", max_neighbors)
-        edges = _geodesic_edges(framed, reach, limit, dtype)
+        if max_neighbors is not None:
+            positive_number("max_neighbors", max_neighbors)
+        edges = _geodesic_edges(framed, reach, max_neighbors, dtype)
     else:
         raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
     check_structure(group, edges["transporter"])
