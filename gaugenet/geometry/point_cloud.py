@@ -14,7 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from gaugenet._validation import positive
+from gaugenet._validation import positive, positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.transport import neighborhood_weights
 from gaugenet.groups import StructureGroup
