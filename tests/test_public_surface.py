@@ -32,7 +32,7 @@ PUBLIC = {
         TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
+        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
         KernelSpace RadialBasis Rings band_limit covariants kernel_space
     """,
     "gaugenet.nn": """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,21 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, to
 
 CONTROL = 1e-3
 """Smallest relative error that the negative control must show."""
+
+
+class FramedDomain(Protocol):
+    """A space whose frames can be changed, e.g. a `GaugeGraph`."""
+
+    log_map: Tensor
+
+    @property
+    def num_nodes(self) -> int | None:
+        """Number of points."""
+        ...
+
+    def gauge_transform(self, g: Float[Tensor, "points d d"]) -> Any:
+        """The same space seen from frames that are changed by g."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,7 @@ class GaugeReport:
 
 def assert_gauge_equivariant(
     module: nn.Module,
-    domain: Any,
+    domain: FramedDomain,
     *,
     in_type: FieldType | None = None,
     out_type: FieldType | None = None,
@@ -111,13 +126,13 @@ def assert_gauge_equivariant(
 @dataclass(frozen=True)
 class _Trial:
     module: nn.Module
-    domain: Any
+    domain: FramedDomain
     in_type: FieldType
     out_type: FieldType | None
     x: Tensor
     seed: int
 
-    def run(self, x: Tensor, domain: Any) -> Tensor:
+    def run(self, x: Tensor, domain: FramedDomain) -> Tensor:
         arguments = (x, domain) if _takes_domain(self.module) else (x,)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -167,7 +182,7 @@ def _takes_domain(module: nn.Module) -> bool:
     return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
 
 
-def _precision(module: nn.Module, domain: Any) -> torch.dtype:
+def _precision(module: nn.Module, domain: FramedDomain) -> torch.dtype:
     return next((p.dtype for p in module.parameters()), domain.log_map.dtype)
 
 
