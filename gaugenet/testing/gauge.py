@@ -96,18 +96,18 @@ def assert_gauge_equivariant(
     out_type = out_type or getattr(module, "out_type", None)
     if in_type is None:
         raise ValueError(f"Expected `in_type`: {type(module).__name__} has no attribute of that name.")
-    generator = torch.Generator().manual_seed(seed)
+    generator, num_points = torch.Generator().manual_seed(seed), domain.num_nodes or 0
     if x is None:
-        x = torch.randn(domain.num_nodes, in_type.size, generator=generator, dtype=_precision(module, domain))
+        x = torch.randn(num_points, in_type.size, generator=generator, dtype=_precision(module, domain))
     trial = _Trial(module, domain, in_type, out_type, x, seed)
     tolerance = TOLERANCE[x.dtype] if atol is None else atol
     group = in_type.group if out_type is None else out_type.group  # a layer may hand on a smaller group than it takes
-    g = group.random_element(domain.num_nodes, generator=generator)
+    g = group.random_element(num_points, generator=generator)
     difference = trial.difference(g)
     error, point, field = trial.largest(difference)
     outside = None
     if control:
-        outside = trial.largest(trial.difference(outside_elements(group, domain.num_nodes, generator)))[0]
+        outside = trial.largest(trial.difference(outside_elements(group, num_points, generator)))[0]
     if not error <= tolerance:
         raise AssertionError(
             f"{type(module).__name__} depends on the gauge: under random elements of {group.name} its output moves by "

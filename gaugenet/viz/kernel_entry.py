@@ -65,8 +65,8 @@ def _telling_entry(conv: GaugeConv) -> tuple[int, int]:
     directions = generator.normal(size=(400, d))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     weight = conv.group_weights[0].detach().double().cpu()
-    spread = sum(
-        space.evaluate(weight, torch.from_numpy(r * directions)).std(0, unbiased=False) for r in (0.25, 0.5, 0.75)
-    )
+    radii = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)[:, None, None]
+    values = space.evaluate(weight, radii * torch.from_numpy(directions))
+    spread = values.std(1, unbiased=False).sum(0)
     best = int(spread.argmax())
     return divmod(best, spread.shape[1])

@@ -98,7 +98,7 @@ def test_the_factorised_form_is_the_kernel(group):
     v, w = points(group.d), weights(kernels)
     f = torch.randn(len(v), kernels.in_type.size, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     expected = (kernels.evaluate(w, v) @ f[..., None])[..., 0]
-    aggregate = kernels.coefficients(v)[:, :, None] * f[:, None]
+    aggregate = kernels.functions(v)[:, :, None] * f[:, None]
     found = torch.cat([aggregate.flatten(1) @ m for m in kernels.mixing(w)], 1)
     assert relative(found, expected) < EXACT
 

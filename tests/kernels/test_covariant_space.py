@@ -71,7 +71,7 @@ def test_the_factorised_form_is_the_kernel(group, a, b):
     kernels = pickle.loads(pickle.dumps(space(group, a, b)))
     weight = torch.randn(kernels.num_weights, dtype=torch.float64)
     v = torch.randn(20, group.d, dtype=torch.float64)
-    columns, rows = kernels.coefficients(v), []
+    columns, rows = kernels.functions(v), []
     for block, matrix in zip(kernels.out_type.blocks, kernels.mixing(weight), strict=True):
         mixed = columns @ matrix.reshape(kernels.num_columns, -1)
         rows.append(mixed.view(20, kernels.in_type.size, block.size).mT)

@@ -40,11 +40,17 @@ def transfer(
     with torch.autocast(x.device.type, enabled=False):
         wide = widened(x)
         factors = graph.derived(
-            f"{direction} {field_type.group} {field_type} {level} {wide.dtype}",
+            f"{_key(field_type, direction, level)} {wide.dtype}",
             lambda graph: transfer_factors(field_type, edges(graph), targets, wide.dtype),
             lambda graph: list(edges(graph).values()),
         )
         return carry(field_type, wide, factors).to(x.dtype)
+
+
+@torch.compiler.assume_constant_result
+def _key(field_type: FieldType, direction: str, level: int) -> str:
+    """The name of the factors; compilers cannot format a field type."""
+    return f"{direction} {field_type.group} {field_type} {level}"
 
 
 def transfer_factors(
