@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import is_transformed
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
-from gaugenet.nn.compiled.eager import is_transformed
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
 from gaugenet.nn.engines.prepared import PreparedGraph
