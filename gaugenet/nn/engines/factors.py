@@ -26,7 +26,7 @@ torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.Edge
 
 
 def turned(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
-    """Features of the sources, turned on the way."""
+    """Features of the sources, transported along the edges."""
     parts, start = [], 0
     for block in in_type.blocks:
         if block.representation.is_trivial or not factors.turn.shape[1]:
