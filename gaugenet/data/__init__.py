@@ -1,5 +1,6 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
 from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.latlon import LatLonGrid
@@ -100,3 +101,5 @@ __all__ = [
     "usable_mesh",
     "vertex_to_face",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -1,5 +1,6 @@
 """Networks."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
@@ -26,3 +27,5 @@ __all__ = [
     "WideResNet",
     "matched_baseline",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -1,5 +1,6 @@
 """Gauge-equivariant layers: the same layer on every space."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.nn._prepare import prepare_graph
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
@@ -73,3 +74,5 @@ __all__ = [
     "to_torch",
     "use_engine",
 ]
+
+__getattr__ = deprecated_names(__name__)

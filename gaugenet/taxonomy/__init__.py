@@ -13,6 +13,7 @@ from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
 
 from __future__ import annotations
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.taxonomy.curved import CURVED
 from gaugenet.taxonomy.entry import MissingRow, Row, ScalarNetwork, Transformation, markdown_table, symmetry_error
 from gaugenet.taxonomy.flat import FLAT
@@ -61,3 +62,5 @@ __all__ = [
     "symmetry_error",
     "table",
 ]
+
+__getattr__ = deprecated_names(__name__)

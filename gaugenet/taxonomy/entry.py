@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet._deprecation import renamed_attribute
 from gaugenet.geometry import GaugeGraph, Grid, Icosphere
 from gaugenet.groups import FieldType
 from gaugenet.nn import GaugeConv
@@ -56,6 +57,9 @@ class Row:
     example_symmetry: Transformation
     counterexample: Transformation
     lattice: bool = False
+
+    keeps = renamed_attribute("keeps", "example_symmetry")
+    breaks = renamed_attribute("breaks", "counterexample")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves and confusion matrices; and surfaces with
 their frames, geodesic discs and transported kernels."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
 from gaugenet.viz.render.colors import label_colors, palette
 from gaugenet.viz.render.html import write_viewer
@@ -27,3 +28,5 @@ __all__ = [
     "write_ply",
     "write_viewer",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_arguments
 from gaugenet.geometry import Euclidean, GStructure, Hyperbolic, Icosphere, Manifold
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
 from gaugenet.viz.render.palette import FIRST, RIM, SECOND, THIRD, kernel_colors
@@ -36,6 +37,7 @@ class SpacePicture(Picture):
         ValueError: another dimension; a manifold for which `immersion` is needed.
     """
 
+    @renamed_arguments(place="immersion")
     def __init__(self, manifold: Manifold, *, immersion: Immersion | None = None) -> None:
         if not isinstance(manifold, Manifold) or manifold.dim != 3:
             raise ValueError(

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_arguments
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
@@ -62,6 +63,7 @@ class SurfacePicture(Picture):
             wrong shape.
     """
 
+    @renamed_arguments(place="immersion")
     def __init__(
         self,
         surface: Any,

@@ -11,6 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from gaugenet._deprecation import renamed_attribute
 from gaugenet.data.images.digits import Digits
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 
@@ -43,6 +44,8 @@ class SphericalDigits:
     def resampled(self, digits: Digits) -> RotatingDigits:
         """Digits that are rotated by other rotations each time they are read, from PyTorch's random state."""
         return RotatingDigits(digits.images, digits.labels, self.sphere)
+
+    anew = renamed_attribute("anew", "resampled")
 
     def _project(self, images: ndarray, rotations: Float[ndarray, "n 3 3"]) -> ndarray:
         if not self.rotated:

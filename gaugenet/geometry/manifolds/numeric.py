@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_attribute
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodesic_transport, jacobian, solve
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
@@ -62,6 +63,8 @@ class ChartManifold(Manifold):
     @abstractmethod
     def immersion(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E"]:
         """Coordinates in which a geodesic is aimed at its end."""
+
+    place = renamed_attribute("place", "immersion")
 
     def same_vector(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         """Coordinates at `p` of the vectors `v (B, d, k)` at `q`, where both rows are the same point."""
