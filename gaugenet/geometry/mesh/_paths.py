@@ -10,6 +10,9 @@ defect by
 
 per length `dx`, which rotates the transport along it by the integral of `dk` over the path, and its initial direction
 by the integral of `dk` times the fraction of the path still to go, since its end is fixed.
+
+Compiled together with `_windows`, whose tables these functions read (columns: see `Search`): they run once for every
+path and follow its windows back to the source, a loop of unknown length.
 """
 
 # mypy: ignore-errors

@@ -5,8 +5,12 @@ plane, the source at the origin. Following a window into the next face reaches i
 and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter
 path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's
 algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full rotation of angle, and
-boundary vertices, cast
-shadows: once no window is left they become sources themselves, the nearest first.
+boundary vertices, cast shadows. Once no window is left they become sources themselves, the nearest first.
+
+Compiled, because the queue of windows is a data-dependent loop of a few operations a step, which no array operation
+expresses. The records of the search are rows of arrays of two types (int32 for what is an index, float64 for what is a
+length or an angle), with one column for each field as `Search` lists them. So they can grow, be reused from source to
+source, and be read without an object for each window.
 """
 
 # mypy: ignore-errors
@@ -102,6 +106,8 @@ def with_room(search, extra):
     return search
 
 
+# Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
+# `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
 def _arrive(state, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
     """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""

@@ -198,6 +198,7 @@ def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfe
     return shape
 
 
+# Compiled, because each step of a walk depends on the one before, and fans have different lengths.
 @njit(cache=True, nogil=True)
 def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  # type: ignore[no-untyped-def]
     """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
@@ -242,6 +243,7 @@ def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
         if h == start:
             incoming = twin[start]
             break
+    # The same edge of the flipped face: halfedge k of one copy of a face is halfedge 2 - k of the other.
     flipped = incoming - incoming % 3 + (2 - incoming % 3)
     return flipped + offset if flipped < offset else flipped - offset
 

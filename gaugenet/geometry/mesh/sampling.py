@@ -48,6 +48,8 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
     return FarthestPoints(order, cover)
 
 
+# Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, no arrays.
+# Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
 def _farthest(indptr, head, length, seeds, count):  # type: ignore[no-untyped-def]
     num = len(indptr) - 1

@@ -267,6 +267,7 @@ class Topology:
         return Orientation(piece, flipped, ~conflict[first])
 
 
+# The union-find loops are compiled, because every join changes what the next one sees.
 @njit(cache=True)
 def _root(parent, i):
     while parent[i] != i:

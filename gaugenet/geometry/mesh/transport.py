@@ -46,6 +46,7 @@ def log_and_transport(
     return log_map, transporter
 
 
+# Compiled, because the same in array operations would make several temporary arrays for each line.
 @njit(cache=True, nogil=True)
 def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand, log_map, transporter):  # type: ignore[no-untyped-def]
     for i in range(len(targets)):

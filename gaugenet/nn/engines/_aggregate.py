@@ -3,6 +3,9 @@
 Indices are unsigned: numba's wrap-around of negative indices stops LLVM from vectorising (measured: 2.5 times slower).
 `blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
 `transport` (-1 where the representation is trivial).
+
+Compiled, because in array operations the transported features of all edges would have to be stored. Sources are taken
+`TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
 """
 
 from __future__ import annotations

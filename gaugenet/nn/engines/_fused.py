@@ -180,6 +180,8 @@ class _Loops:
         in_parallel(work, begin, end, self.workers)
 
 
+# Four numbers for each matrix (first column, rows, columns, times) in one flat list, because the schema of a custom
+# operator knows lists of integers but no tuples in them.
 def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
     yield from zip(layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True)
 
@@ -211,4 +213,5 @@ def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int])
 
 def _columns_overlap(layout: list[int]) -> bool:
     """Whether two output blocks read the same columns, so that their gradients add up."""
-    return len(set(layout[::4])) < len(layout[::4])
+    starts = [first for first, *_ in _groups(layout)]
+    return len(set(starts)) < len(starts)

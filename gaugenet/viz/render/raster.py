@@ -120,6 +120,7 @@ def _frame_along(direction: ndarray) -> Float[ndarray, "3 3"]:
     return np.stack([right, np.cross(direction, right), direction])
 
 
+# Compiled, because triangles cover different numbers of pixels and compete for them in the depth buffer.
 @njit(cache=True, nogil=True)
 def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
     height, width = face.shape
@@ -151,6 +152,7 @@ def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
                     bary[row, column, 1] = w
 
 
+# Compiled, because every corner averages over its own choice of the faces around its vertex.
 @njit(cache=True, nogil=True)
 def _corner_normals(faces, face_normals, angles, order, starts, cosine):  # pragma: no cover - compiled
     result = np.empty((faces.shape[0], 3, 3))
