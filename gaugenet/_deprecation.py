@@ -12,6 +12,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 RENAMED: dict[str, dict[str, str]] = {
     "gaugenet.data": {"Valence": "VertexDegree", "prepare": "prepare_meshes"},
+    "gaugenet.kernels": {"CovariantKernelSpace": "CovariantSpace"},
     "gaugenet.models": {"BestScore": "ScoreCanonicalizer", "Pose": "Canonicalizer", "plain_twin": "matched_baseline"},
     "gaugenet.nn": {"Disentangle": "ToIrreps", "Gated": "GatedNonlinearity", "prepare": "prepare_graph"},
     "gaugenet.tasks": {"ScoreKeeper": "MetricAccumulator"},
