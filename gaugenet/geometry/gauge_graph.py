@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gaugenet._typing import typed_tensor
+
 T = TypeVar("T")
 
 _GEOMETRY = ("edge_index", "log_map", "transporter", "weight", "radius", "batch")
@@ -121,7 +123,7 @@ class GaugeGraph(Data):
         d = self.log_map.shape[-1]
         if g.shape != (self.num_nodes, d, d):
             raise ValueError(f"Expected `g` of shape ({self.num_nodes}, {d}, {d}), got {tuple(g.shape)}.")
-        out = self.clone()
+        out: GaugeGraph = self.clone()
         g = g.to(self.log_map)
         _transform_level(out, "", g, g)
         for level in range(1, self.num_levels):
@@ -134,14 +136,15 @@ class GaugeGraph(Data):
 
     def astype(self, dtype: torch.dtype) -> GaugeGraph:
         """A new graph with all floating-point tensors cast to `dtype`; indices keep theirs."""
-        return self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+        out: GaugeGraph = self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+        return out
 
     def edge_radius(self) -> Float[Tensor, "edges"]:
         """The neighbourhood radius of each edge's own graph, so that graphs of a batch never share one."""
         num_edges = self.edge_index.shape[1]
         if self.radius.numel() == 1:
-            return self.radius.reshape(1).expand(num_edges)
-        return self.radius[self.batch[self.edge_index[1]]]
+            return typed_tensor(self.radius.reshape(1).expand(num_edges))
+        return typed_tensor(self.radius[self.batch[self.edge_index[1]]])
 
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
@@ -150,7 +153,7 @@ class GaugeGraph(Data):
         """
         if torch.is_grad_enabled() and any(t.requires_grad for t in sources):
             return build()
-        cache = self.__dict__.setdefault("_geometry_cache", {})
+        cache: dict[Hashable, tuple[list[Tensor], list[int], T]] = self.__dict__.setdefault("_geometry_cache", {})
         entry = cache.get(key)
         if entry is not None:
             held, versions, value = entry
@@ -171,19 +174,20 @@ class GaugeGraph(Data):
         return [self[name] for name in _GEOMETRY if name in self and self[name] is not None]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()
         state.pop("_geometry_cache", None)
         return state
 
     def __copy__(self) -> GaugeGraph:
-        out = super().__copy__()
+        out: GaugeGraph = super().__copy__()
         out.__dict__.pop("_geometry_cache", None)
         return out
 
-    def __deepcopy__(self, memo: dict) -> GaugeGraph:
+    def __deepcopy__(self, memo: dict[int, Any]) -> GaugeGraph:
         cache = self.__dict__.pop("_geometry_cache", None)
         try:
-            return super().__deepcopy__(memo)
+            out: GaugeGraph = super().__deepcopy__(memo)
+            return out
         finally:
             if cache is not None:
                 self.__dict__["_geometry_cache"] = cache

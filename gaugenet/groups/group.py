@@ -165,7 +165,8 @@ class StructureGroup(ABC):
             return label
         head, arguments = split_name(str(label))
         if head in ("trivial", "regular", "standard"):
-            return getattr(self, head)()
+            named: Representation = getattr(self, head)()
+            return named
         return self._composed(head, arguments) if arguments else self.irrep(head)
 
     def _composed(self, head: str, arguments: list[str]) -> Representation:
@@ -176,7 +177,8 @@ class StructureGroup(ABC):
         if head in ("sphere", "harmonic", "fourier"):
             if not arguments[0].isdigit():
                 raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
-            return getattr(self, head)(int(arguments[0]))
+            of_order: Representation = getattr(self, head)(int(arguments[0]))
+            return of_order
         if head == "⊕":
             return DirectSum([self.representation(a) for a in arguments])
         if head == "⊗":

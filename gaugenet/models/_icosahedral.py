@@ -11,6 +11,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
@@ -108,8 +109,8 @@ class Coarsen(nn.Module):
 
     def forward(self, x: Tensor, sphere: Icosphere) -> Tensor:
         if self.pool is None:
-            return self.conv(x, sphere.strided())
-        return self.conv(self.pool(x, sphere), sphere.coarser())
+            return typed_tensor(self.conv(x, sphere.strided()))
+        return typed_tensor(self.conv(self.pool(x, sphere), sphere.coarser()))
 
 
 def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldType) -> Icosphere:

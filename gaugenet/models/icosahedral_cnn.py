@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
@@ -86,4 +87,4 @@ class IcosahedralCNN(nn.Module):
             if k < len(self.coarsen):
                 x = self.coarsen[k](x, sphere.coarser(k))
         x = self.readout(self.act(self.norm(x)))
-        return self.head(self.pool(x, sphere.coarser(len(self.coarsen))))
+        return typed_tensor(self.head(self.pool(x, sphere.coarser(len(self.coarsen)))))

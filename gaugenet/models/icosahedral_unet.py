@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
@@ -112,4 +113,4 @@ class IcosahedralUNet(nn.Module):
         for k in reversed(range(len(skips))):
             x = torch.cat([skips.pop(), self.unpool[k](x, spheres[k])], 1)
             x = self.up[k](self.merge[k](x, spheres[k]), spheres[k])
-        return self.head(self.act(self.norm(x)))
+        return typed_tensor(self.head(self.act(self.norm(x))))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import FieldType, Reflection
 from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool, pad_strip
 
@@ -69,7 +70,7 @@ class MobiusCNN(nn.Module):
         self.head = classifier(num_classes, dropout)
 
     def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:
-        return self.head(self.features(x).amax((-2, -1)))
+        return typed_tensor(self.head(self.features(x).amax((-2, -1))))
 
 
 class OrdinaryStripCNN(nn.Module):
@@ -102,7 +103,7 @@ class OrdinaryStripCNN(nn.Module):
                 x = F.max_pool2d(x, 2)
             if k + 1 < len(self.convolutions):
                 x = F.elu(x)
-        return self.head(x.amax((-2, -1)))
+        return typed_tensor(self.head(x.amax((-2, -1))))
 
 
 def pooled_at(field_type: FieldType, end: int) -> int:

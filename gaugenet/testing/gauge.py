@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import FieldType, StructureGroup
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -121,7 +122,7 @@ class _Trial:
         arguments = (x, domain) if _takes_domain(self.module) else (x,)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return self.module(*arguments)
+            return typed_tensor(self.module(*arguments))
 
     def difference(self, g: Tensor) -> Tensor:
         """Relative to the largest entry."""
@@ -158,7 +159,7 @@ def outside_elements(
     for g in (turns, turns @ mirror, turns @ shear):
         # a random rotation may fall into a finite group by chance, but not most of them
         if int(group.contains(g).sum()) * 2 <= size:
-            return g
+            return typed_tensor(g)
     raise ValueError(f"Expected a group of orthogonal matrices, got {group.name}: pass `control=False`.")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.colors import label_colors, palette, scalar_colors, to_hex
 
@@ -165,7 +166,7 @@ def _border(values: ndarray, inside: ndarray) -> ndarray:
     differs = np.zeros(inside.shape, dtype=bool)
     differs[:, :-1] |= (full[:, :-1] != full[:, 1:]) & inside[:, :-1] & inside[:, 1:]
     differs[:-1] |= (full[:-1] != full[1:]) & inside[:-1] & inside[1:]
-    return differs[inside]
+    return typed_array(differs[inside])
 
 
 def _save(

@@ -57,4 +57,4 @@ def _telling_entry(conv: Any) -> tuple[int, int]:
         for r in (0.25, 0.5, 0.75)
     )
     best = int(spread.argmax())
-    return divmod(best, spread.shape[1])
+    return divmod(best, int(spread.shape[1]))

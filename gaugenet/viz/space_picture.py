@@ -16,7 +16,8 @@ from gaugenet.viz.render.palette import FIRST, RIM, SECOND, THIRD, kernel_colors
 from gaugenet.viz.render.picture import Picture
 from gaugenet.viz.render.triangles import Triangles, tube
 from gaugenet.viz.surfaces.drawable import Frames
-from gaugenet.viz.surfaces.sheets import Camera, Place
+from gaugenet.viz.surfaces.immersions import Place
+from gaugenet.viz.surfaces.sheets import Camera
 
 if TYPE_CHECKING:
     from typing_extensions import Self

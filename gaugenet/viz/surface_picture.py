@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
@@ -19,7 +20,8 @@ from gaugenet.viz.render.palette import DISC, FIRST, INK, RIM, SECOND, SURFACE, 
 from gaugenet.viz.render.picture import Picture
 from gaugenet.viz.render.triangles import Flat, Triangles, arrow, clipped, ribbon, untorn
 from gaugenet.viz.surfaces.drawable import Drawable, Frames, drawable
-from gaugenet.viz.surfaces.sheets import Chart, Domain, Place
+from gaugenet.viz.surfaces.immersions import Place
+from gaugenet.viz.surfaces.sheets import Chart, Domain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -306,7 +308,7 @@ def _own_normals(positions: ndarray, faces: ndarray) -> Float[ndarray, "n 3"]:
     total = np.zeros_like(positions)
     for k in range(3):
         np.add.at(total, faces[:, k], cross)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
+    return typed_array(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300))
 
 
 def _positive(name: str, value: float) -> float:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.mesh.transport import neighborhood_weights
@@ -150,7 +151,7 @@ def great_circle_log(p: Float[Tensor, "*points 3"], q: Float[Tensor, "*points 3"
     cosine = (p * q).sum(-1, keepdim=True)
     toward = q - cosine * p
     sine = torch.linalg.vector_norm(toward, dim=-1, keepdim=True)
-    return toward * torch.atan2(sine, cosine) / sine.clamp(min=torch.finfo(p.dtype).tiny)
+    return typed_tensor(toward * torch.atan2(sine, cosine) / sine.clamp(min=torch.finfo(p.dtype).tiny))
 
 
 def rotate_between(

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
@@ -227,7 +228,7 @@ def _mass(manifold: Manifold, edges: Edges, count: int, radius: float) -> Tensor
     """Volume of a ball over the number of points in it."""
     inside = 1 + torch.bincount(edges.target, minlength=count).to(torch.float64)
     d = manifold.dim
-    return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside
+    return typed_tensor(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside)
 
 
 def _weights(edges: Edges, mass: Tensor) -> Tensor:

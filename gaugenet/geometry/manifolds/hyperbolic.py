@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.coordinates import InCoordinates
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
@@ -65,7 +66,7 @@ class Hyperbolic(Manifold):
         return p[..., -1, None, None] * torch.eye(self.dim, dtype=p.dtype)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
         """A ball of radius r about (x, y) reaches up to (x, y e^r): all of it lies within y (e^r - 1)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -231,8 +231,8 @@ def push_forward(
     f: Callable[[Tensor], Tensor], p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
 ) -> tuple[Float[Tensor, "*batch E"], Float[Tensor, "*batch E"]]:
     """f(p) and df(p) v."""
-    result: Any = torch.func.jvp(f, (p,), (v,))
-    return result
+    value, derivative, *_ = torch.func.jvp(f, (p,), (v,))
+    return value, derivative
 
 
 __all__ = ["Isometry", "Manifold", "ManifoldError"]

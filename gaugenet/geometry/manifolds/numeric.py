@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodesic_transport, jacobian, solve
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
@@ -174,7 +175,9 @@ class ChartManifold(Manifold):
         return v - _least_squares(slopes, residual), slopes, torch.linalg.vector_norm(residual, dim=-1)
 
     def _scale(self, q: Tensor, v: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.place(q), dim=-1) + 1e-30
+        return typed_tensor(
+            torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.place(q), dim=-1) + 1e-30
+        )
 
     # --- metric ---------------------------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class ChartManifold(Manifold):
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         p, q, shape = _flat(self.dim, p=p, q=q)
-        return torch.linalg.vector_norm(self.place(p) - self.place(q), dim=-1).reshape(shape[:-1])
+        return typed_tensor(torch.linalg.vector_norm(self.place(p) - self.place(q), dim=-1).reshape(shape[:-1]))
 
     def frame_at(self, p: Tensor) -> Tensor:
         """L^-T where g = L L^T: orthonormal, smooth on the chart, and oriented as the chart is."""
@@ -200,7 +203,7 @@ class ChartManifold(Manifold):
                 f"{self!r}: the metric is not positive definite at {p[k].tolist()}: {g[k].tolist()}. A point where "
                 "coordinates degenerate (a pole, a cone's tip) cannot be used: leave it out."
             )
-        return torch.linalg.inv(lower).mT
+        return typed_tensor(torch.linalg.inv(lower).mT)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dim={self.dim})"
@@ -273,7 +276,7 @@ class FromMetric(ChartManifold):
         return solve(g, (along + n - n.mT) / 2)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
         """The chart, and how far off in it a neighbour can lie.

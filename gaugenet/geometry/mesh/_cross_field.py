@@ -269,7 +269,7 @@ def _edge_turns(mesh: TriangleMesh) -> EdgeTurns:
     return EdgeTurns(mesh, HalfedgeSurface.from_mesh(mesh))
 
 
-def _finite(group: Any) -> StructureGroup:
+def _finite(group: StructureGroup) -> StructureGroup:
     if group.d != 2 or group.order is None:
         raise ValueError(
             f"Expected a finite structure group on R^2 such as Cyclic(n), got {group.name}: other groups need no "

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
@@ -36,24 +37,24 @@ class EdgeTurns:
     @cached_property
     def leave(self) -> Float[ndarray, "halfedges"]:
         """Polar angle, at its tail, of the direction of each halfedge."""
-        return self.surface.scale[self.tail] * self.surface.shape[:, 3]
+        return typed_array(self.surface.scale[self.tail] * self.surface.shape[:, 3])
 
     @cached_property
     def turn(self) -> Float[ndarray, "halfedges"]:
         """A vector at the tail at polar angle `a` arrives at the head at `a + turn`."""
         following = np.arange(len(self.tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
         back = self.leave[following] + self.corner[following]
-        return back + np.pi - self.leave
+        return typed_array(back + np.pi - self.leave)
 
     @property
     def corner(self) -> Float[ndarray, "halfedges"]:
         """Interior angles at the tails, in polar angles: those of an inner vertex add up to 2 pi."""
-        return self.surface.scale[self.tail] * self.mesh.corner_angles.reshape(-1)
+        return typed_array(self.surface.scale[self.tail] * self.mesh.corner_angles.reshape(-1))
 
     @property
     def face_curvature(self) -> Float[ndarray, "faces"]:
         """Angle by which a vector turns around each face, counter-clockwise: all curvature lies in the faces."""
-        return self.corner.reshape(-1, 3).sum(1) - np.pi
+        return typed_array(self.corner.reshape(-1, 3).sum(1) - np.pi)
 
     @cached_property
     def edge(self) -> Int[ndarray, "edges"]:
@@ -74,7 +75,7 @@ class EdgeTurns:
         """Indices of the faces times n: how often the n-th power of the field winds around each face, counted
         against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3)."""
         around = self.rotation(angle, n).reshape(-1, 3).sum(1)
-        return np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64)
+        return typed_array(np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64))
 
 
 def smoothest_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "vertices"]:
@@ -167,7 +168,7 @@ def combed(turns: EdgeTurns, angle: Float[ndarray, "vertices"], n: int) -> Float
         steps = step[np.searchsorted(key, before[child] * num + child)]
         for v, parent, s in zip(child.tolist(), before[child].tolist(), steps.tolist(), strict=True):
             shift[v] = shift[parent] + s
-    return angle + 2 * np.pi / n * (shift % n)
+    return typed_array(angle + 2 * np.pi / n * (shift % n))
 
 
 def _components(mesh: TriangleMesh) -> Iterator[Int[ndarray, "rows"]]:
@@ -183,11 +184,11 @@ def _lowest_eigenvector(laplacian: Any, mass: ndarray) -> Complex[ndarray, "rows
     if len(mass) <= _DENSE:
         from scipy.linalg import eigh
 
-        return eigh(laplacian.toarray(), np.diag(mass))[1][:, 0]
+        return typed_array(eigh(laplacian.toarray(), np.diag(mass))[1][:, 0])
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
 
     start = np.random.default_rng(0).normal(size=(2, len(mass)))  # the same for the same mesh
     below = -1e-3 * 4 * np.pi / mass.sum()  # a flat component has eigenvalue zero
     pencil = laplacian.tocsc(), diags_array(mass).tocsc()
-    return eigsh(pencil[0], k=1, M=pencil[1], sigma=below, v0=start[0] + 1j * start[1])[1][:, 0]
+    return typed_array(eigsh(pencil[0], k=1, M=pencil[1], sigma=below, v0=start[0] + 1j * start[1])[1][:, 0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -129,7 +129,7 @@ def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: fl
         mean = positive_number("mean_neighbors", mean_neighbors)
         used = int(np.count_nonzero(mesh.vertex_areas > 0))
         return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
-    return positive_number("radius", radius)  # type: ignore[arg-type]
+    return positive_number("radius", cast("float", radius))
 
 
 def in_frames(

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit
 from numpy import ndarray
 
+from gaugenet._typing import njit
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
@@ -199,7 +199,10 @@ def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfe
 
 
 @njit(cache=True, nogil=True)
-def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  # type: ignore[no-untyped-def]
+def _walk_fans(
+    corner: ndarray, twin: ndarray, shape: ndarray, num_base: int,
+    origin: ndarray, first: ndarray, total: ndarray, boundary: ndarray,
+) -> int:  # fmt: skip
     """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
     num_half = len(corner)
     for seed in range(num_half):
@@ -208,7 +211,7 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
         vertex = corner[seed]
         h = seed
         if first[vertex] >= 0 and vertex + num_base >= len(first):
-            return vertex  # a second fan: not a manifold vertex
+            return int(vertex)  # a second fan: not a manifold vertex
         if first[vertex] >= 0:  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
             h = _start_of_opposite_copy(first[vertex], twin, num_half // 2)
             vertex += num_base
@@ -232,7 +235,7 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
 
 
 @njit(cache=True, nogil=True)
-def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
+def _start_of_opposite_copy(h: int, twin: ndarray, offset: int) -> int:
     start = h
     while True:
         incoming = _previous(h)
@@ -247,10 +250,10 @@ def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _next(h):  # type: ignore[no-untyped-def]
+def _next(h: int) -> int:
     return h + 1 if h % 3 != 2 else h - 2
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _previous(h):  # type: ignore[no-untyped-def]
+def _previous(h: int) -> int:
     return h - 1 if h % 3 != 0 else h + 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -126,7 +126,7 @@ def local_log_maps(
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
     tables = surface.tables
 
-    def solve(chunk: ndarray) -> tuple[Any, ...]:
+    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, int]:
         return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
@@ -137,7 +137,7 @@ def local_log_maps(
                 "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, neighbor, geodesic = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    counts, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:3])
     return LocalLogMaps(
         indptr=np.concatenate([[0], np.cumsum(counts)]),
         targets=targets,

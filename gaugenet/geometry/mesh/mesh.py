@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 if TYPE_CHECKING:
     import torch
 
@@ -132,7 +134,7 @@ class TriangleMesh:
 
         i, j = self.edges.T
         graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
-        return connected_components(graph, directed=False)[1]
+        return typed_array(connected_components(graph, directed=False)[1])
 
     # --- measures -------------------------------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ class TriangleMesh:
 
     @cached_property
     def face_areas(self) -> Float[ndarray, "faces"]:
-        return 0.5 * np.linalg.norm(self._face_cross, axis=-1)
+        return typed_array(0.5 * np.linalg.norm(self._face_cross, axis=-1))
 
     @property
     def area(self) -> float:
@@ -183,12 +185,12 @@ class TriangleMesh:
         ahead = np.roll(corners, -1, axis=1) - corners
         behind = np.roll(corners, 1, axis=1) - corners
         sine = np.linalg.norm(np.cross(ahead, behind), axis=-1)
-        return np.arctan2(sine, (ahead * behind).sum(-1))
+        return typed_array(np.arctan2(sine, (ahead * behind).sum(-1)))
 
     @cached_property
     def edge_lengths(self) -> Float[ndarray, "edges"]:
         i, j = self.edges.T
-        return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+        return typed_array(np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1))
 
     # --- gauge graph --------------------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class TriangleMesh:
 
 def _normalized(v: ndarray) -> ndarray:
     length = np.linalg.norm(v, axis=-1, keepdims=True)
-    return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
+    return typed_array(np.divide(v, length, out=np.zeros_like(v), where=length > 0))
 
 
 def _as_array(values: Any) -> ndarray:

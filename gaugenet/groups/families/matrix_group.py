@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal, tolerance
 from gaugenet.groups.intertwiners.closure import closure
 from gaugenet.groups.intertwiners.peter_weyl import constituents, renamed, subrepresentation
@@ -45,9 +47,9 @@ class MatrixGroup(StructureGroup):
 
     def __init__(
         self,
-        generators: Float[Tensor, "count d d"] | list,
+        generators: Float[Tensor, "count d d"] | list[Any],
         *,
-        lie_algebra: Float[Tensor, "dim d d"] | list | None = None,
+        lie_algebra: Float[Tensor, "dim d d"] | list[Any] | None = None,
         name: str = "G",
         max_order: int = 10_000,
     ) -> None:
@@ -111,7 +113,7 @@ class MatrixGroup(StructureGroup):
             )
             closed = rows[values > 1e-9 * values[0]].unflatten(-1, (self.d, self.d))
             if len(closed) == len(basis):
-                return closed
+                return typed_tensor(closed)
             basis = closed
 
     def lie_algebra(self) -> Tensor:
@@ -214,7 +216,7 @@ class MatrixGroup(StructureGroup):
                 found.append(subrepresentation(product, basis, f"{k}.{len(found) + 1}", k))
         return found if len(found) > 1 else [renamed(rho, str(k)) for rho in found]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self._generators, self._algebra, self._given_name, self.max_order)
 
 
@@ -222,7 +224,7 @@ def _remake(generators: Tensor, lie_algebra: Tensor, name: str, max_order: int) 
     return MatrixGroup(generators, lie_algebra=lie_algebra, name=name, max_order=max_order)
 
 
-def _matrices(name: str, value: Tensor | list) -> Float[Tensor, "count d d"]:
+def _matrices(name: str, value: Tensor | list[Any]) -> Float[Tensor, "count d d"]:
     if not isinstance(value, Tensor):
         value = (
             torch.stack([torch.as_tensor(m, dtype=torch.float64) for m in value])

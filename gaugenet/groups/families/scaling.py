@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups.families.trivial import Trivial
 from gaugenet.groups.group import StructureGroup
@@ -55,7 +57,7 @@ class Scaling(StructureGroup):
 
     def scale_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
         """s, by the volume."""
-        return torch.linalg.det(g).abs() ** (1 / self.d)
+        return typed_tensor(torch.linalg.det(g).abs() ** (1 / self.d))
 
     def rotation_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
         """h."""
@@ -118,7 +120,7 @@ class Scaling(StructureGroup):
             self, name, rho.dim, lambda g: rho(self.rotation_of(g)), order=rho.order, permutation=rho.permutation
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self.d, self.period, self.rotations)
 
 

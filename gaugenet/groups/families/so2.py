@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.planar import parse_order, planar_irrep, rotation
@@ -20,7 +21,7 @@ class SO2(StructureGroup):
     orientation_preserving = True
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        return is_orthogonal(g, atol) & (torch.linalg.det(g) > 0)
+        return typed_tensor(is_orthogonal(g, atol) & (torch.linalg.det(g) > 0))
 
     def random_element(
         self,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representations.base import Representation, trivial
 from gaugenet.groups.representations.spherical import wigner
@@ -92,7 +93,7 @@ def coupled(first: Representation, second: Representation, target: Representatio
 def determinant(g: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
     """det g as the triple product of the columns: a polynomial, exact for signed permutations."""
     a, b, c = g.unbind(-1)
-    return (a * torch.linalg.cross(b, c)).sum(-1)
+    return typed_tensor((a * torch.linalg.cross(b, c)).sum(-1))
 
 
 def from_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:

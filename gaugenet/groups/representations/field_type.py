@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Union
+from typing import Any, Union
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup
 from gaugenet.groups.names import split_at
 from gaugenet.groups.representations.base import Representation
 
-Spec = Union[str, Mapping, Iterable, "FieldType"]
+Label = str | int | Representation
+Spec = Union[str, Mapping[Any, int], Iterable[tuple[Label, int]], "FieldType"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Block:
 
     def split(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points dim multiplicity *spatial"]:
         """Channels of this block by component and field; `.flatten(1, 2)` undoes it."""
-        return x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity))
+        return typed_tensor(x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity)))
 
 
 class FieldType:
@@ -162,12 +164,12 @@ def _apply(
     return torch.einsum("n...ij,nju...->niu...", matrix.expand(len(v), *v.shape[3:], *matrix.shape[-2:]), v)
 
 
-def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:
+def _parse(spec: Spec) -> list[tuple[Label, int]]:
     if isinstance(spec, str):
         return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
     if isinstance(spec, FieldType):
         return [(r.name, m) for r, m in spec._pairs()]
-    pairs: Iterable = spec.items() if isinstance(spec, Mapping) else spec
+    pairs: Iterable[tuple[Label, int]] = spec.items() if isinstance(spec, Mapping) else spec
     return [(label, multiplicity) for label, multiplicity in pairs]
 
 
@@ -177,7 +179,7 @@ def _parse_term(term: str) -> tuple[str, int]:
     return (label.strip(), int(count)) if times and count.strip().isdigit() else (term, 1)
 
 
-def _make_blocks(group: StructureGroup, pairs: list) -> Iterator[Block]:
+def _make_blocks(group: StructureGroup, pairs: list[tuple[Label, int]]) -> Iterator[Block]:
     start = 0
     for label, multiplicity in pairs:
         if not isinstance(multiplicity, Integral) or multiplicity < 0:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
 from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
@@ -165,4 +166,4 @@ def _levels(values: Float[ndarray, "n"], limits: tuple[float, float]) -> ndarray
 
 def _unit_columns(frames: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "vertices 3 2"]:
     length = np.linalg.norm(frames, axis=1, keepdims=True)
-    return np.divide(frames, length, out=np.zeros_like(frames), where=length > 0)
+    return typed_array(np.divide(frames, length, out=np.zeros_like(frames), where=length > 0))

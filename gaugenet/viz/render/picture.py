@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.camera import turned
 from gaugenet.viz.render.mesh_view import MeshView
@@ -88,7 +89,7 @@ class Picture:
         corners = corner_values(view.colors / 255, view.faces, on_faces=False)
         image = exposure.paint(corners, crisp=False)
         mixed = paper + image[..., 3:] * (image[..., :3] - paper)
-        return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
+        return typed_array(np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8))
 
 
 def _write_png(path: str | Path, pixels: UInt8[ndarray, "height width 3"], *, palette: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.camera import turned
 from gaugenet.viz.render.colors import (
@@ -114,7 +116,7 @@ def panels_of(view: MeshView) -> list[Panel]:
         "scalar": view.scalar,
         "colors": view.colors,
     }
-    panels: list[Panel] = [name for name, value in values.items() if value is not None]  # type: ignore[misc]
+    panels: list[Panel] = [name for name, value in values.items() if value is not None]
     return panels or ["surface"]
 
 
@@ -192,7 +194,7 @@ def _checked_panels(views: Sequence[MeshView], panels: Sequence[Panel] | None) -
 def _default_columns(num_views: int, num_panels: int) -> int:
     if num_panels > 1:
         return 1 if num_views <= 4 else 2
-    return max(1, round((num_views * 1.6) ** 0.5))
+    return max(1, round(math.sqrt(num_views * 1.6)))
 
 
 def _num_keys(panels: Sequence[Panel], names: list[str]) -> int:
@@ -236,7 +238,7 @@ def _panel_colors(view: MeshView, panel: Panel, limits: tuple[float, float, bool
     if panel == "surface":
         return np.tile(np.array(SURFACE, dtype=np.uint8), (len(view.faces), 1))
     if panel == "colors":
-        return view.colors
+        return None if view.colors is None else typed_array(view.colors)
     if panel == "scalar":
         low, high, diverging = limits
         return None if view.scalar is None else scalar_colors(view.scalar, (low, high), diverging=diverging)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry import TriangleMesh
 
 
@@ -52,5 +53,5 @@ def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: i
     for share in (0.5, 0.3, 0.0):
         kept = distance >= share * apart
         if kept.sum() >= count:
-            return kept
+            return typed_array(kept)
     return np.ones(len(positions), dtype=bool)

@@ -217,7 +217,8 @@ def _cells(place: Place, domain: Domain) -> tuple[int, int]:
         lengths.append(float(torch.linalg.vector_norm(at[:, 1:] - at[:, :-1], dim=-1).sum(1).mean()))
     ratio = math.sqrt(max(lengths[0], 1e-9) / max(lengths[1], 1e-9))
     side = math.sqrt(CELLS)
-    return tuple(int(min(max(round(side * r), 16), CELLS // 16)) for r in (ratio, 1 / ratio))  # type: ignore[return-value]
+    first, second = (int(min(max(round(side * r), 16), CELLS // 16)) for r in (ratio, 1 / ratio))
+    return first, second
 
 
 def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import TriangleMesh
 from gaugenet.viz.render.triangles import clipped, ribbon
 from gaugenet.viz.surfaces.sheets import Camera
@@ -130,7 +131,7 @@ class Drawable(ABC):
 
     def normals_near(self, positions: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """Normals of the drawn mesh at its nearest vertices."""
-        return self.mesh.vertex_normals[self._tree.query(positions)[1]]
+        return typed_array(self.mesh.vertex_normals[self._tree.query(positions)[1]])
 
 
 def one_sided(mesh: TriangleMesh) -> bool:
@@ -148,4 +149,4 @@ def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
         raise ValueError(
             f"Expected finite `frames` of shape {shape}, columns tangent, got shape {tuple(frames.shape)}."
         )
-    return frames
+    return typed_tensor(frames)
