@@ -53,15 +53,8 @@ class GeneralLinear(TensorGroup):
         invertible = values[..., -1] > (tolerance(g) if atol is None else atol) * values[..., 0]
         return typed_tensor(invertible & g.isfinite().all(-1).all(-1))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
-        size = (size,) if isinstance(size, int) else size
         g = self.identity().expand(*size, self.d, self.d)
         for _ in range(FACTORS):
             x = torch.rand(*size, self.d, self.d, generator=generator, dtype=torch.float64) - 0.5
@@ -69,7 +62,7 @@ class GeneralLinear(TensorGroup):
         if not self.orientation_preserving:
             flip = torch.rand(size, generator=generator) < 0.5
             g = torch.where(flip[..., None, None], g @ self._mirror(), g)
-        return g.to(dtype)
+        return g
 
     def _projected(self, x: Tensor) -> Tensor:
         """Into the Lie algebra."""

@@ -67,15 +67,8 @@ class PseudoOrthogonal(TensorGroup):
         time, space = self._time(g), self._space(g)
         return inside & (time == space) & ((time > 0) | (self.part == "SO"))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
-        size = (size,) if isinstance(size, int) else size
         turn = torch.zeros(*size, self.d, self.d, dtype=torch.float64)
         blocks = slice(0, self.p), slice(self.p, self.d)
         time, space = torch.rand(2, *size, generator=generator) < 0.5
@@ -88,7 +81,7 @@ class PseudoOrthogonal(TensorGroup):
         rapidity = 2 * torch.rand(*size, self.p, self.q, generator=generator, dtype=torch.float64) - 1
         mixed = torch.zeros_like(turn)
         mixed[..., blocks[0], blocks[1]], mixed[..., blocks[1], blocks[0]] = rapidity, rapidity.mT
-        return typed_tensor((turn @ torch.linalg.matrix_exp(mixed)).to(dtype))
+        return typed_tensor(turn @ torch.linalg.matrix_exp(mixed))
 
     def boost(self, rapidity: float, axes: tuple[int, int] | None = None) -> Float[Tensor, "d d"]:
         """The boost that mixes a positive and a negative direction; by default the first and the last."""

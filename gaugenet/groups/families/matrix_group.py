@@ -119,23 +119,16 @@ class MatrixGroup(StructureGroup):
     def lie_algebra(self) -> Tensor:
         return self._algebra
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         if self.order is not None:
-            return self._elements.to(dtype)[torch.randint(self.order, size, generator=generator)]
+            return self._elements[torch.randint(self.order, size, generator=generator)]
         g = self.identity().expand(*size, self.d, self.d)
         steps = torch.cat([self.identity()[None], self._generators])
         for _ in range(WORD):
             flow = torch.randn(*size, len(self._bracket_closed), generator=generator, dtype=torch.float64) * 3
             turn = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
             g = g @ turn @ steps[torch.randint(len(steps), size, generator=generator)]
-        return g.to(dtype)
+        return g
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         """For infinite groups by ascent to the nearest element from 64 starts: `False` could, in theory, be wrong."""

@@ -70,17 +70,11 @@ class Scaling(StructureGroup):
         h = g / torch.where(usable, scale, torch.ones_like(scale))[..., None, None]
         return self.rotations.contains(h, atol) & usable
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
         h = self.rotations.random_element(size, generator=generator)
         exponent = 2 * torch.rand(h.shape[:-2], generator=generator, dtype=torch.float64) - 1
-        return ((SPREAD * exponent).exp()[..., None, None] * h).to(dtype)
+        return (SPREAD * exponent).exp()[..., None, None] * h
 
     def generators(self) -> Tensor:
         return self.rotations.generators()

@@ -23,15 +23,8 @@ class SO2(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return typed_tensor(is_orthogonal(g, atol) & (torch.linalg.det(g) > 0))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
-        return rotation(2 * math.pi * torch.rand(size, generator=generator, dtype=torch.float64)).to(dtype)
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        return rotation(2 * math.pi * torch.rand(size, generator=generator, dtype=torch.float64))
 
     def generators(self) -> Tensor:
         return torch.zeros(0, 2, 2, dtype=torch.float64)

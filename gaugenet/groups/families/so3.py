@@ -27,16 +27,9 @@ class SO3(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return is_orthogonal(g, atol) & (determinant(g) > 0)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         q = torch.randn(*size, 4, generator=generator, dtype=torch.float64)
-        return from_quaternion(torch.nn.functional.normalize(q, dim=-1)).to(dtype)
+        return from_quaternion(torch.nn.functional.normalize(q, dim=-1))
 
     def generators(self) -> Tensor:
         return torch.zeros(0, 3, 3, dtype=torch.float64)
