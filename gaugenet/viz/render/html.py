@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
 from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
+from gaugenet.viz.render.sheet import Theme, check_theme
 
 _log = logging.getLogger(__name__)
 _LARGE = 60e6  # bytes beyond which a browser takes seconds to open the page
@@ -33,7 +34,7 @@ def write_viewer(
     title: str = "gaugenet",
     subtitle: str | None = None,
     class_names: Sequence[str] | None = None,
-    theme: Literal["light", "dark"] = "light",
+    theme: Theme = "light",
     smooth: bool = True,
     azimuth: float = 25.0,
     elevation: float = 12.0,
@@ -60,8 +61,7 @@ def write_viewer(
     """
     if not views:
         raise ValueError("Expected at least one mesh in `views`, got none.")
-    if theme not in ("light", "dark"):
-        raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+    check_theme(theme)
     scene = _scene(views, class_names_for(views, class_names))
     scene |= {"title": title, "subtitle": subtitle or "", "theme": theme, "smooth": smooth}
     scene |= {"yaw": float(azimuth), "pitch": float(elevation)}
