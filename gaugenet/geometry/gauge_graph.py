@@ -102,13 +102,19 @@ class GaugeGraph(Data):
         return self.cached(("level", level), [self[f"l{level}_{n}"] for n in ("log_map", "transporter")], build)
 
     def pool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
-        `transporter (P, d, d)` (fine frame -> coarse frame), `weight (P,)` summing to one at every coarse point."""
+        """Return the edges that transport features from level `level - 1` to `level`.
+
+        They are `index (2, P)` (fine, coarse), `transporter (P, d, d)` (fine frame -> coarse frame), and `weight (P,)`,
+        which sums to one at every coarse point.
+        """
         return {name: self[f"l{level}_pool_{name}"] for name in _POOL_GEOMETRY}
 
     def unpool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
-        `transporter (U, d, d)` (coarse frame -> fine frame), `weight (U,)` summing to one at every fine point."""
+        """Return the edges that transport features from level `level` back to `level - 1`.
+
+        They are `index (2, U)` (coarse, fine), `transporter (U, d, d)` (coarse frame -> fine frame), and `weight (U,)`,
+        which sums to one at every fine point.
+        """
         return {name: self[f"l{level}_unpool_{name}"] for name in _POOL_GEOMETRY}
 
     # --- gauge --------------------------------------------------------------------------------------------------

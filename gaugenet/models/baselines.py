@@ -36,7 +36,7 @@ class _Wrapped(nn.Module):
         return [act(g, one) for act, one in zip(self.inputs, x)]
 
     def _seen_from(self, g: Float[Tensor, "*batch d d"], x: Sequence[Tensor]) -> Tensor:
-        """g . module(g^-1 . x); `g` orthogonal."""
+        """Return g . module(g^-1 . x); `g` orthogonal."""
         return self.output(g, self.module(*self._moved(g.mT, x)))
 
     def extra_repr(self) -> str:

@@ -64,8 +64,9 @@ def assert_gauge_equivariant(
     Args:
         module: called as `module(x, domain)`, or as `module(x)` if its `forward` takes one argument.
         domain: a space with `num_nodes` and `gauge_transform(g)`, e.g. a `GaugeGraph`.
-        in_type, out_type: field types; by default `module.in_type` and `module.out_type`. The output of a module
-            without `out_type` is taken to be invariant.
+        in_type: field type of `x`; by default `module.in_type`.
+        out_type: field type of the output; by default `module.out_type`. The output of a module without `out_type` is
+            taken to be invariant.
         x: features; by default standard normal in the precision of the module's weights (of the domain if it has none).
         seed: of features, group elements, and of the module's own randomness, so that dropout draws one mask.
         atol: largest relative error; by default from the precision of `x` (see `TOLERANCE`).

@@ -15,7 +15,9 @@ from gaugenet.geometry.manifolds.manifold import Manifold, has, push_forward
 
 
 class ManifoldContract:
-    """Tests of one manifold, to be collected by pytest::
+    """Tests of one manifold, to be collected by pytest.
+
+    ::
 
         class TestMySpace(ManifoldContract):
             manifold = MySpace()

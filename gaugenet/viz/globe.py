@@ -129,7 +129,7 @@ def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pi
 
 
 def _colors(panel: GlobePanel, index: ndarray, inside: ndarray, points: ndarray, projection: str) -> ndarray:
-    """sRGB of the pixels inside the globe."""
+    """Return sRGB of the pixels inside the globe."""
     if panel.scalar is None:
         colors = np.full((len(index), 3), 225.0)
     else:

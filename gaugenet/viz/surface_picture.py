@@ -31,7 +31,9 @@ LIFT, LAYER = 0.004, 0.0011
 
 
 class SurfacePicture(Picture):
-    """A picture of a surface, to which frames, discs, kernels and curves are added::
+    """A picture of a surface, to which frames, discs, kernels and curves are added.
+
+    ::
 
         from gaugenet.geometry import MobiusStrip
         from gaugenet.viz import SurfacePicture

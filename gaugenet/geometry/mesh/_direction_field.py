@@ -63,8 +63,11 @@ class EdgeTurns:
         return np.flatnonzero((twin < 0) | (np.arange(len(twin)) < twin))
 
     def rotation(self, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "halfedges"]:
-        """Turn of an n-direction field at polar angles `angle` relative to parallel transport along each halfedge,
-        times n, in [-pi, pi], and exactly opposite along the opposite halfedge."""
+        """Return n times the rotation of an n-direction field relative to parallel transport along each halfedge.
+
+        The field is given by polar angles `angle`; the result lies in [-pi, pi] and is exactly opposite along the
+        opposite halfedge.
+        """
         h, twin = self.edge, self.surface.twin[self.edge]
         rotation = np.zeros(len(self.tail))
         rotation[h] = np.angle(np.exp(1j * n * (angle[self.head[h]] - angle[self.tail[h]] - self.turn[h])))
@@ -72,15 +75,19 @@ class EdgeTurns:
         return rotation
 
     def face_index(self, angle: Float[ndarray, "vertices"], n: int) -> Int[ndarray, "faces"]:
-        """Indices of the faces times n: how often the n-th power of the field winds around each face, counted
-        against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3)."""
+        """Return the indices of the faces times n: how often the n-th power of the field winds around each face.
+
+        Counted against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3).
+        """
         around = self.rotation(angle, n).reshape(-1, 3).sum(1)
         return typed_array(np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64))
 
 
 def smoothest_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "vertices"]:
-    """On every component the field u of least Dirichlet energy for its L2 norm: an eigenvector of the connection
-    Laplacian with transport r^n along edges (:cite:`knoppel2013globally`, Sec. 3; here with cotangent weights).
+    """Return on every component the field u of least Dirichlet energy for its L2 norm.
+
+    It is an eigenvector of the connection Laplacian with transport r^n along edges (:cite:`knoppel2013globally`,
+    Sec. 3; here with cotangent weights).
 
     All multiples of it are as smooth: u is made positive at the first vertex where it is not small.
     """
@@ -94,9 +101,10 @@ def smoothest_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "ver
 
 
 def aligned_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "vertices"]:
-    """The smooth field nearest to the principal curvature directions: (A + c) u = q^(n/2), where q is the part of the
-    shape operator without trace, as the second power of a direction, and sqrt(1/c) the radius of the sphere with the
-    area of the component (:cite:`knoppel2013globally`, Sec. 4).
+    """Return the smooth field nearest to the principal curvature directions: (A + c) u = q^(n/2).
+
+    Here q is the part of the shape operator without trace, as the second power of a direction, and sqrt(1/c) the radius
+    of the sphere with the area of the component (:cite:`knoppel2013globally`, Sec. 4).
 
     Raises:
         MeshError: a flat component.
@@ -135,8 +143,10 @@ def connection_laplacian(turns: EdgeTurns, n: int) -> Any:
 
 
 def curvature_direction(turns: EdgeTurns) -> Complex[ndarray, "vertices"]:
-    """Second powers of the directions of larger curvature, times the difference of the curvatures, integrated over
-    each vertex's cell: the edges around it, by the angle at which the surface folds there."""
+    """Return second powers of the directions of larger curvature, times the difference of the curvatures.
+
+    They are integrated over each vertex's cell: the edges around it, by the angle at which the surface folds there.
+    """
     twin, mesh = turns.surface.twin, turns.mesh
     h = np.flatnonzero(twin >= 0)
     left, right = mesh.face_normals[h // 3], mesh.face_normals[twin[h] // 3]
@@ -149,8 +159,10 @@ def curvature_direction(turns: EdgeTurns) -> Complex[ndarray, "vertices"]:
 
 
 def combed(turns: EdgeTurns, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "vertices"]:
-    """Of the n directions at each vertex the one that agrees with its neighbour's, along a tree from the first vertex
-    of every component."""
+    """Return the one of the n directions at each vertex that agrees with its neighbour's.
+
+    Neighbours are those along a tree from the first vertex of every component.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
 

@@ -139,6 +139,10 @@ def emit(t: Tables, search: Search, slot: int, back: float, limit: float) -> Non
     The tables must have room for two more entries for each of these faces.
 
     Args:
+        t: the surface.
+        search: what is known around the source.
+        slot: row of the vertex that sends rays.
+        limit: length beyond which no path is sought.
         back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
             go on in directions at least a half turn away from it on either side.
     """
@@ -192,7 +196,9 @@ def _shadow(turned: float, opening: float, full: float, open_fan: bool) -> tuple
 
     Args:
         turned: angle from the direction back along the path to the corner's right side.
-        opening: of the corner; `full`: of all corners around the vertex; `open_fan`: whether it lies on the boundary.
+        opening: angle of the corner.
+        full: angle of all corners around the vertex.
+        open_fan: whether the vertex lies on the boundary.
     """
     if not open_fan:
         turned += full if turned < 0 else 0.0

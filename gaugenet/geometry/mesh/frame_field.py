@@ -65,6 +65,8 @@ def frame_field(
     """Frames by name, or a checked copy of the user's.
 
     Args:
+        mesh: the mesh.
+        surface: its intrinsic geometry.
         frames: `"first_edge"`: the reference frames, whose first axis is the first edge at each vertex;
             `"random"`: these turned by uniform random angles; `"principal"`: principal curvature directions, that of
             the larger curvature first; or an array `(V, 3, 2)` whose columns are orthonormal tangent vectors.

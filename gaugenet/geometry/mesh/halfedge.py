@@ -19,8 +19,11 @@ SPREAD = (
 
 
 class Tables(NamedTuple):
-    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk
-    over which the defect is spread (see `_paths`), and the distance to the edges around it."""
+    """`HalfedgeSurface` for compiled code.
+
+    Its arrays, and per vertex copy the angle defect, the radius of the disk over which the defect is spread (see
+    `_paths`), and the distance to the edges around it.
+    """
 
     num_base: int
     origin: ndarray
@@ -105,8 +108,10 @@ class HalfedgeSurface:
 
     @property
     def star_radius(self) -> Float[ndarray, "vertices"]:
-        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other
-        vertex is nearer (but one may be nearer than the end of the shortest edge)."""
+        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices.
+
+        No other vertex is nearer (but one may be nearer than the end of the shortest edge).
+        """
         a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
         b = self.shape[:, :2] * self.shape[:, 2:3]
         along = b - a
@@ -117,8 +122,10 @@ class HalfedgeSurface:
 
     @classmethod
     def from_mesh(cls, mesh: TriangleMesh) -> HalfedgeSurface:
-        """The surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`); angles in
-        radians, lengths in the units of the mesh."""
+        """Return the surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`).
+
+        Angles are in radians, lengths in the units of the mesh.
+        """
         faces = mesh.faces.astype(np.int32)
         glued = opposite_halfedges(faces, mesh.num_vertices)
         if (glued < -1).any():
@@ -152,8 +159,10 @@ class HalfedgeSurface:
 
 
 def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
-    """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the
-    boundary, `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
+    """Return the other halfedge of each edge.
+
+    It is `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary, `-2 - j` when halfedge `j`
+    runs the same way (the two faces disagree on the orientation).
 
     Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
     """

@@ -111,6 +111,7 @@ def local_log_maps(
     interior angles rescaled to a full turn at interior vertices and left as they are on the boundary.
 
     Args:
+        surface: intrinsic geometry of the mesh.
         radius: geodesic radius, in the units of the mesh.
         targets: the points whose neighbours are sought, all vertices by default.
         wanted: mask of the vertices that count as neighbours, all by default.

@@ -34,6 +34,7 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
     Deterministic, `O(n log n)`.
 
     Args:
+        mesh: the mesh.
         maps: log maps of all vertices, whose distances are used beside those of the edges.
         count: how many; at least one a component is returned.
     """

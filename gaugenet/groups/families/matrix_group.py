@@ -141,8 +141,11 @@ class MatrixGroup(StructureGroup):
         return ((flat - near).abs().amax((-2, -1)) <= atol).view(g.shape[:-2])
 
     def _nearest(self, g: Float[Tensor, "n d d"]) -> Float[Tensor, "n d d"]:
-        """The nearest element by ascent of <h, g>: a few steps from each start, since it may lie in a component
-        whose starts are not the closest ones, then to the end from the best."""
+        """Return the nearest element by ascent of <h, g>.
+
+        A few steps from each start, since it may lie in a component whose starts are not the closest ones, then to the
+        end from the best.
+        """
         h = self.random_element(64, generator=torch.Generator().manual_seed(0)).expand(len(g), -1, -1, -1)
         h = self._ascend(h, g, steps=3)
         best = torch.einsum("nij,nsij->ns", g, h).topk(8, dim=1).indices

@@ -60,7 +60,7 @@ class Scaling(StructureGroup):
         return typed_tensor(torch.linalg.det(g).abs() ** (1 / self.d))
 
     def rotation_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
-        """h."""
+        """Return the orthogonal factor h of g = s h."""
         return g / self.scale_of(g)[..., None, None]
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:

@@ -84,7 +84,7 @@ def coupled(first: Representation, second: Representation, target: Representatio
 
 
 def determinant(g: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
-    """det g as the triple product of the columns: a polynomial, exact for signed permutations."""
+    """Return det g as the triple product of the columns: a polynomial, exact for signed permutations."""
     a, b, c = g.unbind(-1)
     return typed_tensor((a * torch.linalg.cross(b, c)).sum(-1))
 

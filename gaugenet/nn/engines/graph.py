@@ -156,6 +156,7 @@ def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entrie
 
 
 def block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
+    """Return start, dimension, multiplicity and first matrix entry (-1: not transported) of each block."""
     rows, first = [], 0
     for b in in_type.blocks:
         n = b.representation.dim

@@ -76,5 +76,6 @@ def ring(radius: float, count: int, shift: float = 0.0) -> Float[Tensor, "count 
 
 
 def at_latitude(degrees: float, circle: Tensor) -> Tensor:
+    """Return points of a circle of latitude of the unit sphere."""
     height = torch.full((len(circle), 1), math.sin(math.radians(degrees)), dtype=torch.float64)
     return torch.cat([math.cos(math.radians(degrees)) * circle, height], -1)

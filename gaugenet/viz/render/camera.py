@@ -79,8 +79,11 @@ def standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
 
 
 def _standing_score(corners: Float[ndarray, "n 3"], up: Float[ndarray, "3"]) -> float:
-    """Height of the centre, times the spread of the points of support, times the share of the mesh's height that lies
-    below the centre (legs are slender), less where the centre hangs over."""
+    """Return how well a mesh stands with `up` upwards; more is better.
+
+    It is the height of the centre, times the spread of the points of support, times the share of the mesh's height that
+    lies below the centre (legs are slender), less where the centre hangs over.
+    """
     height = corners @ up
     support = corners[height < height.min() + 0.03]
     first = np.cross(up, np.eye(3)[np.abs(up).argmin()])

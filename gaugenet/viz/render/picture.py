@@ -54,7 +54,8 @@ class Picture:
             path: the file; complete or absent.
             size: pixels of a PNG.
             title: of a page.
-            azimuth, elevation: degrees that the viewer stands to the right of the front and above the horizon.
+            azimuth: degrees that the viewer stands to the right of the front.
+            elevation: degrees that the viewer stands above the horizon.
             theme: paper.
             palette: at most 256 colours in a PNG, a third of the size.
 

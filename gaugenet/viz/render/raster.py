@@ -100,8 +100,11 @@ def corner_normals(
     *,
     crease: float = 60.0,
 ) -> Float[ndarray, "faces 3 3"]:
-    """A unit normal at each corner: the angle-weighted mean over those faces at its vertex that bend away from the
-    corner's own face by less than `crease` degrees. Round parts look smooth and the edges of a box stay sharp."""
+    """Return a unit normal at each corner: round parts look smooth and the edges of a box stay sharp.
+
+    It is the angle-weighted mean over those faces at its vertex that bend away from the corner's own face by less than
+    `crease` degrees.
+    """
     order = np.argsort(faces.reshape(-1), kind="stable")
     starts = np.searchsorted(faces.reshape(-1)[order], np.arange(int(faces.max(initial=-1)) + 2))
     return _corner_normals(faces, face_normals, corner_angles, order, starts, float(np.cos(np.radians(crease))))

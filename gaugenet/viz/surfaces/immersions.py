@@ -13,6 +13,7 @@ Place = Callable[[Tensor], Tensor]
 
 
 def flat(p: Tensor) -> Tensor:
+    """Lay the plane into space."""
     return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
 
 
@@ -28,6 +29,8 @@ def twisted(length: float) -> Place:
 
 
 def rolled(length: float) -> Place:
+    """Return a cylinder around the third axis whose circumference is `length`."""
+
     def place(p: Tensor) -> Tensor:
         radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
         return torch.stack([radius * torch.cos(turn), radius * torch.sin(turn), p[:, 1]], -1)

@@ -27,7 +27,8 @@ def farthest(
     """Rows chosen one after the other, each as far as may be from those before.
 
     Args:
-        positions: of which some are chosen, `count` or all.
+        positions: of which some are chosen.
+        count: how many; all if there are fewer.
         allowed: those that may be.
         start: which of these is the first; by default the one that is furthest from their mean.
     """

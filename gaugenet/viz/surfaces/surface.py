@@ -62,8 +62,10 @@ class Drawable(ABC):
     def exp(
         self, points: Tensor, frames: Float[Tensor, "points D 2"], v: Sequence[Float[ndarray, "n 2"]]
     ) -> list[tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]]:
-        """For every point the ends in space of geodesics with initial velocities `frame @ v`; and their level, negative
-        outside."""
+        """Return for every point the ends in space of geodesics with initial velocities `frame @ v`, and their level.
+
+        The level is negative outside.
+        """
 
     @abstractmethod
     def patches(self, points: Tensor, frames: Float[Tensor, "points D 2"], radius: float) -> list[Patch]:
@@ -142,6 +144,7 @@ def one_sided(mesh: TriangleMesh) -> bool:
 
 
 def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
+    """Return frames for all points, or raise `ValueError` about their shape."""
     frames = torch.as_tensor(frames, dtype=torch.float64)
     if tuple(frames.shape) == shape[1:]:
         frames = frames.expand(shape)
