@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, tangent_axes
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
@@ -106,7 +106,7 @@ def manifold_gauge_graph(
 def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Float[Tensor, "points D d"]) -> Frames:
     """Frames with their coframes; `ManifoldError` where the columns are linearly dependent."""
     axes = tangent_axes(manifold, points)
-    flat = torch.stack([manifold._inner_of_columns(points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
+    flat = torch.stack([inner_of_columns(manifold, points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
     gram = flat @ frame
     gram = (gram + gram.mT) / 2
     _refuse_degenerate(gram.detach(), points)

@@ -135,7 +135,7 @@ class Hyperbolic(Manifold):
 
 
 def _seen_from(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
+    """Return x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
     relative = (q - p) / p[..., -1:]
     return relative[..., :-1], relative[..., -1:]
 
@@ -153,7 +153,7 @@ def _cosh(x: Tensor, rise: Tensor) -> Tensor:
 
 
 def _half_space(s: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
+    """Return x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
     across, up = s[..., :-1], s[..., -1:]
     square = (across * across).sum(-1, keepdim=True)
     total = (1 + square + up * up).sqrt()

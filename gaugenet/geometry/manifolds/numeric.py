@@ -54,7 +54,7 @@ class ChartManifold(Manifold):
 
     @abstractmethod
     def metric(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d d"]:
-        """g at each point."""
+        """Return the metric g at each point."""
 
     @abstractmethod
     def connection(self, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d d"]:
@@ -82,7 +82,7 @@ class ChartManifold(Manifold):
             ManifoldError: no geodesic was found: the points are too far apart, or the chart ends between them.
         """
         p, q, shape = _flat(self.dim, p=p, q=q)
-        v, found = self._log(p, q)
+        v, found = self.try_log(p, q)
         if not found.all():
             k = int((~found).nonzero()[0])
             raise ManifoldError(
@@ -99,7 +99,7 @@ class ChartManifold(Manifold):
 
     def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """As in `Manifold`; where no geodesic is found the logarithm is infinite."""
-        v, found = self._log(p, q)
+        v, found = self.try_log(p, q)
         moved = self._carry(p, q, torch.where(found[:, None], v, torch.zeros_like(v)), vectors)
         return torch.where(found[:, None], v, torch.full_like(v, torch.inf)), moved
 
@@ -110,8 +110,8 @@ class ChartManifold(Manifold):
             parts.append(solve(forth, self.same_vector(end, b, w)))
         return torch.cat(parts)
 
-    def _log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
-        """Logarithms, and whether they were found. First derivatives are those of the implicit function."""
+    def try_log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
+        """Return logarithms, and whether they were found. First derivatives are those of the implicit function."""
         parts = [self._shoot(a, b) for a, b in zip(p.split(AT_ONCE), q.split(AT_ONCE), strict=True)]
         if not parts:
             return torch.zeros_like(p), torch.ones(0, dtype=torch.bool)
@@ -227,7 +227,7 @@ class Embedded(ChartManifold):
         return self._place(p)
 
     def jacobian(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E d"]:
-        """df at each point."""
+        """Return the derivative df at each point."""
         return jacobian(self._place, p)[1]
 
     def metric(self, p: Tensor) -> Tensor:

@@ -295,7 +295,7 @@ def _shift(by: Tensor) -> Isometry:
 
 
 def _glide(k: int, length: float) -> Isometry:
-    """k half twists: x + k length, y times (-1)^k."""
+    """Apply k half twists: x + k length, y times (-1)^k."""
     return lambda p: torch.stack([p[..., 0] + k * length, (-1) ** k * p[..., 1]], -1)
 
 

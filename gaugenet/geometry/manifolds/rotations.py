@@ -61,7 +61,7 @@ class Rotations(Manifold):
         return torch.stack([random_orthogonal(3, generator).flatten() for _ in range(size)])
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """p -> a p b."""
+        """Return an isometry p -> a p b."""
         a, b = random_orthogonal(3, generator), random_orthogonal(3, generator)
         return lambda p: _row(a @ _matrix(p) @ b)
 

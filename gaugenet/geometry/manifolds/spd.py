@@ -94,7 +94,7 @@ class SPD(Manifold):
 
 
 def _of_symmetric(m: Float[Tensor, "*batch n n"], f: Callable[[Tensor], Tensor]) -> Float[Tensor, "*batch n n"]:
-    """f applied to the eigenvalues."""
+    """Return `f` applied to the eigenvalues."""
     values, vectors = torch.linalg.eigh((m + m.mT) / 2)
     return typed_tensor(vectors * f(values).unsqueeze(-2) @ vectors.mT)
 

@@ -109,7 +109,7 @@ class FieldType:
             )
 
     def representation(self) -> Representation:
-        """rho of one fibre as a matrix `(size, size)` in the layout of the features."""
+        """Return rho of one fibre as a matrix `(size, size)` in the layout of the features."""
 
         def matrix(g: Tensor) -> Tensor:
             out = g.new_zeros(*g.shape[:-2], self.size, self.size)
@@ -133,17 +133,17 @@ class FieldType:
     def __add__(self, other: FieldType) -> FieldType:
         if self.group != other.group:
             raise ValueError(f"Expected field types of one group, got {self.group.name} and {other.group.name}.")
-        return FieldType(self.group, self._pairs() + other._pairs())
+        return FieldType(self.group, self.terms() + other.terms())
 
     def __mul__(self, times: int) -> FieldType:
         """Every multiplicity times `times`."""
-        return FieldType(self.group, [(r, m * times) for r, m in self._pairs()])
+        return FieldType(self.group, [(r, m * times) for r, m in self.terms()])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FieldType) and self.group == other.group and self._pairs() == other._pairs()
+        return isinstance(other, FieldType) and self.group == other.group and self.terms() == other.terms()
 
     def __hash__(self) -> int:
-        return hash((self.group, tuple(self._pairs())))
+        return hash((self.group, tuple(self.terms())))
 
     def __str__(self) -> str:
         return " + ".join(f"{b.multiplicity}x{b.representation.name}" for b in self.blocks)
@@ -151,7 +151,8 @@ class FieldType:
     def __repr__(self) -> str:
         return f"FieldType({self.group.name}, {str(self)!r})"
 
-    def _pairs(self) -> list[tuple[Representation, int]]:
+    def terms(self) -> list[tuple[Representation, int]]:
+        """Return each representation with its multiplicity, in the order of the channels."""
         return [(b.representation, b.multiplicity) for b in self.blocks]
 
 
@@ -168,7 +169,7 @@ def _parse(spec: Spec) -> list[tuple[Label, int]]:
     if isinstance(spec, str):
         return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
     if isinstance(spec, FieldType):
-        return [(r.name, m) for r, m in spec._pairs()]
+        return [(r.name, m) for r, m in spec.terms()]
     pairs: Iterable[tuple[Label, int]] = spec.items() if isinstance(spec, Mapping) else spec
     return [(label, multiplicity) for label, multiplicity in pairs]
 
