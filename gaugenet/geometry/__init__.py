@@ -29,6 +29,8 @@ from gaugenet.geometry.manifolds.structure import GStructure
 from gaugenet.geometry.manifolds.surfaces import EmbeddedTorus, SurfaceOfRevolution
 from gaugenet.geometry.mesh._cross_field import CrossField, cross_field
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.source_log_map import LogMap
+from gaugenet.geometry.mesh.vector_heat import VectorHeat
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "InCoordinates",
     "KleinBottle",
     "LensSpace",
+    "LogMap",
     "Manifold",
     "ManifoldError",
     "MeshError",
@@ -63,6 +66,7 @@ __all__ = [
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "VectorHeat",
     "cross_field",
     "frames_along",
     "from_charts",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.groups.group import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -191,6 +192,36 @@ class TriangleMesh:
     def edge_lengths(self) -> Float[ndarray, "edges"]:
         i, j = self.edges.T
         return typed_array(np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1))
+
+    # --- logarithmic map ----------------------------------------------------------------------------------------
+
+    def log_map(
+        self,
+        source: int,
+        *,
+        method: Literal["exact", "vector_heat"] = "exact",
+        radius: float | None = None,
+        frames: Any = "first_edge",
+        seed: int | None = None,
+    ) -> LogMap:
+        """What one vertex of an oriented mesh sees of the surface: logarithmic map and transport to it.
+
+        Args:
+            source: the vertex.
+            method: `"exact"` follows all straight paths within the radius, as `gauge_graph` does. `"vector_heat"`
+                diffuses tangent vectors over the whole component (:cite:`sharp2019vector`): for far vertices, and for
+                comparison; see `VectorHeat`, which keeps its factorizations for many sources.
+            radius: leave out vertices further away; `"vector_heat"` needs none.
+            frames: as in `gauge_graph`.
+            seed: of random frames.
+
+        Raises:
+            MeshError: a mesh that `gauge_graph` refuses; a source without faces; too large a radius for exact paths.
+            ValueError: a source that is not a vertex, an unknown method, exact paths without a radius.
+        """
+        from gaugenet.geometry.mesh.source_log_map import source_log_map
+
+        return source_log_map(self, source, method=method, radius=radius, frames=frames, seed=seed)
 
     # --- gauge graph --------------------------------------------------------------------------------------------
 
