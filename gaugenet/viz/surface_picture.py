@@ -12,6 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._typing import typed_array
+from gaugenet._validation import positive_number
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
@@ -151,7 +152,7 @@ class SurfacePicture(Picture):
             color: of the disc.
             rings: number of circles, the rim included.
         """
-        radius = _positive("radius", radius)
+        radius = positive_number("radius", radius)
         points = self._points(points)
         frames = self.surface.frames_at(points, frames)
         thin, pale = 0.008 * radius, faded(RIM, 0.45)
@@ -186,7 +187,7 @@ class SurfacePicture(Picture):
             entry: row (output) and column (input) of K(v); by default the one that varies most with the direction.
             axes: also draw the frames.
         """
-        radius = _positive("radius", radius)
+        radius = positive_number("radius", radius)
         evaluate = kernel_function(kernel, entry)
         points = self._points(points)
         frames = self.surface.frames_at(points, frames)
@@ -311,9 +312,3 @@ def _own_normals(positions: ndarray, faces: ndarray) -> Float[ndarray, "n 3"]:
     for k in range(3):
         np.add.at(total, faces[:, k], cross)
     return typed_array(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300))
-
-
-def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
-    return float(value)
