@@ -20,11 +20,11 @@ PUBLIC = {
         data geometry groups kernels models nn tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
-        IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold ManifoldError MeshError
-        Minkowski MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD
-        Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding
-        from_metric from_object icosahedral_rotation icosahedral_rotations
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph GraphDomain
+        Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold ManifoldError
+        MeshError Minkowski MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient
+        Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts
+        from_embedding from_metric from_object icosahedral_rotation icosahedral_rotations
     """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
@@ -32,8 +32,9 @@ PUBLIC = {
         TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
-        KernelSpace RadialBasis Rings band_limit covariants kernel_space
+        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
+        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
+        kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm

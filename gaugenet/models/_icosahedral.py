@@ -17,7 +17,7 @@ from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
 from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
 from gaugenet.nn.chart_norm import ChartBatchNorm
-from gaugenet.nn.engines import charts
+from gaugenet.nn.engines import charts, engine_for
 from gaugenet.nn.engines._chart_transfer import project_corners
 
 NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
@@ -50,7 +50,7 @@ class Trunk:
         levels: number of levels, the finest included; the input's level must be at least `levels - 1`.
         blocks: residual convolutions a level, going down and coming up.
         rings: radial functions of the kernels; the six neighbours are all on one ring.
-        max_frequency: angular band limit of the kernels, see `KernelSpace`.
+        max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
         norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
         activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
@@ -150,7 +150,7 @@ def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldT
     """
     in_type.check(x)
     sphere = icosphere(_level(x)) if domain is None else domain
-    charts.check(in_type, x, sphere)
+    engine_for(sphere).check(in_type, x, sphere)
     return sphere
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
+from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.nn import (
     EquivariantLinear,
@@ -23,7 +24,6 @@ from gaugenet.nn import (
     Unpool,
 )
 from gaugenet.nn.conv import check_domain
-from gaugenet.nn.engines import Domain
 
 
 class MeshUNet(nn.Module):
@@ -124,10 +124,10 @@ class MeshUNet(nn.Module):
         linear: nn.Linear = last
         return linear
 
-    def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+    def forward(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs out"]:
         return typed_tensor(self.classifier(self.hidden(x, graph)))
 
-    def hidden(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs hidden"]:
+    def hidden(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs hidden"]:
         """What the last layer reads: invariant features."""
         self.in_type.check(x)
         check_domain(self.in_type, x, graph)
@@ -173,7 +173,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList([ResidualBlock(field_type, **options) for _ in range(blocks)])
 
-    def forward(self, x: Tensor, graph: Domain) -> Tensor:
+    def forward(self, x: Tensor, graph: GraphDomain) -> Tensor:
         for block in self.blocks:
             x = block(x, graph)
         return x

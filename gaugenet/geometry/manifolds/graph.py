@@ -14,6 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
+from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
@@ -76,11 +77,11 @@ def manifold_gauge_graph(
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     points = _checked_points(points)
-    radius = _positive("radius", radius)
+    radius = positive_number("radius", radius)
     frames = frames_of(manifold, points, structure.frames_at(manifold, points))
     edges = neighborhoods(manifold, points, frames, radius)
     if max_neighbors is not None:
-        edges = edges.select(_nearest(edges, len(points), int(_positive("max_neighbors", max_neighbors))))
+        edges = edges.select(_nearest(edges, len(points), int(positive_number("max_neighbors", max_neighbors))))
     if structure.group.orientation_preserving and structure.frames is None:
         frames, edges = oriented(manifold, points, frames, edges)
     if check:
@@ -281,12 +282,6 @@ def _checked_mass(mass: Tensor, count: int) -> Tensor:
     if mass.shape != (count,) or not bool((mass > 0).all()):
         raise ValueError(f"Expected `mass` of shape ({count},), all positive, got shape {tuple(mass.shape)}.")
     return mass
-
-
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
-    return float(value)
 
 
 def _refuse_degenerate(gram: Tensor, points: Tensor) -> None:
