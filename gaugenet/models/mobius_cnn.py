@@ -91,7 +91,8 @@ class OrdinaryStripCNN(nn.Module):
         convolutions = [nn.Conv2d(a, b, 5) for a, b in pairwise(widths)]
         for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
-            conv.bias.data.zero_()  # type: ignore[union-attr]
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
         self.convolutions = nn.ModuleList(convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = classifier(num_classes, dropout)
 
