@@ -37,18 +37,18 @@ PUBLIC = {
         kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
-        HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
+        ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
+        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose GridPool
+        GroupPool HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv
+        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity
+        Pool PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare_graph
         to_torch use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
+        Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
+        OrdinaryStripCNN PlainCNN PlanarCNN Canonicalizer PrincipalAxes WideResNet matched_baseline
     """,
-    "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
+    "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 

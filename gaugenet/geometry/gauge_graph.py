@@ -21,7 +21,7 @@ _POOL_GEOMETRY = ("index", "transporter", "weight")
 
 
 class GaugeGraph(Data):
-    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features turn.
+    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features transform.
 
     Edges run source `q` -> target `p` (`edge_index[0] = q`, `edge_index[1] = p`) and are sorted by target.
 
@@ -185,7 +185,7 @@ class GaugeGraph(Data):
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
 
-        Geometry that has gradients is not kept: its autograd graph is good for one backward pass. Neither is geometry
+        Geometry that has gradients is not cached: its autograd graph is good for one backward pass. Neither is geometry
         that a functional transform of PyTorch's is applied to.
         """
         if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):

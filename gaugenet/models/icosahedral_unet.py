@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class IcosahedralUNet(nn.Module):
-    """U-Net of regular fields: lifted, convolved on every level, carried between levels, read out as any field type.
+    """U-Net of regular fields: lifted, convolved on every level, transported between levels, read out as any field
+    type.
 
     Shapes:
         x: on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see
@@ -40,7 +41,7 @@ class IcosahedralUNet(nn.Module):
         options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
             `blocks`, `rings`, `max_frequency`, `norm`, `activation`, `downsample`, `dropout`.
 
-    The arguments are kept as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
+    The arguments are stored as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
     network.
 
     Raises:

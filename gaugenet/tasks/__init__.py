@@ -24,7 +24,7 @@ _HOME = {
     "DataOptions": "mesh.data_options",
     "GeometryOptions": "mesh.data_options",
     "Scores": "mesh.metrics",
-    "ScoreKeeper": "mesh.metrics",
+    "MetricAccumulator": "mesh.metrics",
     "confusion_matrix": "mesh.metrics",
     "face_log_probabilities": "mesh.losses",
     "item_log_probabilities": "mesh.outputs",

@@ -73,10 +73,10 @@ def _farthest(indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, c
             if d > 0:
                 heapq.heappush(farthest, (-d, u))
             for e in range(indptr[u], indptr[u + 1]):
-                reach = d + length[e]
-                if reach < distance[head[e]]:
-                    distance[head[e]] = reach
-                    heapq.heappush(front, (reach, head[e]))
+                through = d + length[e]
+                if through < distance[head[e]]:
+                    distance[head[e]] = through
+                    heapq.heappush(front, (through, head[e]))
         while len(farthest) > 0 and -farthest[0][0] != distance[farthest[0][1]]:
             heapq.heappop(farthest)
         if k + 1 >= len(seeds):

@@ -2,8 +2,8 @@
 
 The exact paths of `local_log_maps` are for neighbourhoods: their cost grows with the number of faces within the radius.
 The vector heat method (:cite:`sharp2019vector`) solves a few linear systems a source, of matrices that are factorized
-once for a mesh. It is approximate, most of all near a boundary: there it shares out a half turn at every vertex, and it
-does not know that shortest paths bend around corners.
+once for a mesh. It is approximate, most of all near a boundary: there it shares out a half rotation at every vertex,
+and it does not know that shortest paths bend around corners.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class _Component:
         vertices: sorted indices in the mesh.
         solver: of potpourri3d.
         zero: polar angle of the first basis vector of each vertex.
-        stretch: polar angle for each radian of the solver: it shares out a half turn at boundary vertices, whose polar
-            angles are left as they are here, and a full turn inside, as here.
+        stretch: polar angle for each radian of the solver: it shares out a half rotation at boundary vertices, whose
+            polar angles are left as they are here, and a full rotation inside, as here.
     """
 
     vertices: Int[ndarray, "vertices"]

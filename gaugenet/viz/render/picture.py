@@ -1,4 +1,4 @@
-"""Picture: coloured triangles as a PNG, and as a page to turn."""
+"""Picture: coloured triangles as a PNG, and as a page to rotate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy import ndarray
 from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render import sheet
-from gaugenet.viz.render.camera import turned
+from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.mesh_view import MeshView
 from gaugenet.viz.render.palette import exposed
 from gaugenet.viz.render.triangles import Triangles
@@ -48,7 +48,7 @@ class Picture:
         theme: sheet.Theme = "light",
         palette: bool = False,
     ) -> None:
-        """Write a picture (`.png`) or a page that is turned with the mouse and needs no network (`.html`).
+        """Write a picture (`.png`) or a page that is rotated with the mouse and needs no network (`.html`).
 
         Args:
             path: the file; complete or absent.
@@ -79,14 +79,14 @@ class Picture:
     def _pixels(
         self, size: tuple[int, int], azimuth: float, elevation: float, theme: sheet.Theme
     ) -> UInt8[ndarray, "height width 3"]:
-        from gaugenet.viz.render.shading import Model, corner_values, expose
+        from gaugenet.viz.render.shading import Model, corner_values, shade
 
         view = self.view()
-        rotation = turned(view.orientation, azimuth, elevation)
-        exposure = expose(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
+        rotation = rotated(view.orientation, azimuth, elevation)
+        shaded = shade(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
         corners = corner_values(view.colors / 255, view.faces, on_faces=False)
         canvas = sheet.blank(size[1], size[0], theme)
-        sheet.lay(canvas, exposure.paint(corners, crisp=False), 0, 0)
+        sheet.lay(canvas, shaded.paint(corners, crisp=False), 0, 0)
         return typed_array(np.round(255 * np.clip(canvas, 0, 1)).astype(np.uint8))
 
 

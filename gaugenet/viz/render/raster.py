@@ -113,8 +113,8 @@ def corner_normals(
 def _even_directions(count: int) -> Float[ndarray, "count 3"]:
     """Points of a Fibonacci lattice on the unit sphere."""
     k = np.arange(count) + 0.5
-    z, turn = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k
-    return np.stack([np.cos(turn) * np.sqrt(1 - z**2), np.sin(turn) * np.sqrt(1 - z**2), z], axis=-1)
+    z, angle = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k
+    return np.stack([np.cos(angle) * np.sqrt(1 - z**2), np.sin(angle) * np.sqrt(1 - z**2), z], axis=-1)
 
 
 def _frame_along(direction: ndarray) -> Float[ndarray, "3 3"]:

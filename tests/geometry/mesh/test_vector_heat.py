@@ -77,7 +77,8 @@ def test_near_vertices_are_seen_as_along_exact_paths(mesh, length, angle, transp
 
 
 def test_at_the_boundary_polar_angles_are_those_of_the_exact_maps():
-    """The solver shares out a half turn at every boundary vertex: at a corner of a square directions are doubled."""
+    """The solver shares out a half rotation at every boundary vertex: at a corner of a square directions are
+    doubled."""
     mesh = square(20)
     corner = int(np.argmin(mesh.vertices[:, :2].sum(1)))
     heat = VectorHeat(mesh)
