@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 
 class IcosahedralUNet(nn.Module):
-    """U-Net of regular fields: lifted, convolved on every level, transported between levels, read out as any field
-    type.
+    """U-Net of regular fields: lifted, convolved and transported between levels, read out as any field type.
 
     Shapes:
         x: on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see

@@ -22,11 +22,11 @@ from numpy import ndarray
 
 from gaugenet._typing import njit
 from gaugenet.geometry.mesh._windows import FULL_ANGLE, Search, emit, follow, new_search, next_source, with_room
-from gaugenet.geometry.mesh.halfedge import Tables, _next
+from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
 
 
 @njit(cache=True, nogil=True)
-def search_from(t: Tables, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
+def search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
     """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
     search.size[:] = 0
     search.size[0] = 1
@@ -41,7 +41,7 @@ def search_from(t: Tables, search: Search, source: int, limit: float, max_window
 
 
 @njit(cache=True, nogil=True)
-def _advance(t: Tables, search: Search, limit: float) -> bool:
+def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Run the search to its end; False when the tables are full, to be called again with more room."""
     size, state = search.size, search.state
     margin = 2 * t.max_degree
@@ -66,7 +66,7 @@ def _advance(t: Tables, search: Search, limit: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _finish(t: Tables, search: Search, start: int, stop: int) -> float:
+def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
     """Polar angle at the source and transport angle to it, for the paths of the rows `start` to `stop - 1`.
 
     The vertices by way of which these paths go must be finished.
@@ -162,7 +162,7 @@ def _spread_curvature(
 
 @njit(cache=True, nogil=True)
 def local_geodesics(
-    t: Tables, sources: ndarray, limit: float, wanted: ndarray, max_neighbors: int, max_windows: int
+    t: HalfedgeArrays, sources: ndarray, limit: float, wanted: ndarray, max_neighbors: int, max_windows: int
 ) -> tuple[ndarray, ndarray, ndarray, int]:
     """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
@@ -199,7 +199,7 @@ def local_geodesics(
 
 
 @njit(cache=True, nogil=True)
-def _chosen(t: Tables, search: Search, source: int, wanted: ndarray, max_neighbors: int) -> ndarray:
+def _chosen(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int) -> ndarray:
     """Rows of the neighbours to keep: wanted ones, by the shorter way where the double cover offers two."""
     chosen = np.empty(search.size[0], dtype=np.int64)
     count = 0

@@ -21,7 +21,7 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet._typing import njit
-from gaugenet.geometry.mesh.halfedge import Tables, _next, _previous
+from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
 TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
@@ -139,7 +139,7 @@ def _put(
 
 
 @njit(cache=True, nogil=True)
-def emit(t: Tables, search: Search, slot: int, back: float, limit: float) -> None:
+def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float) -> None:
     """Send rays from a source (row 0), or from another vertex into its shadow, into the faces around it.
 
     The tables must have room for two more entries for each of these faces.
@@ -244,7 +244,7 @@ def _useful(
 
 
 @njit(cache=True, nogil=True)
-def follow(t: Tables, search: Search, limit: float) -> bool:
+def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
     slack = TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
@@ -290,7 +290,7 @@ def follow(t: Tables, search: Search, limit: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def next_source(t: Tables, search: Search, limit: float) -> int:
+def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
     """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 
     Returns:
