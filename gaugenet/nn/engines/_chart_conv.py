@@ -30,8 +30,8 @@ def chart_conv(
         x: `(B, C, rows, columns)`.
         kernel: `(out, C, window, window)`.
         sides: `(groups, out, C)`.
-        large_groups: `many` of `SideEdges`; cells in row-major order.
-        small_groups: `few` of `SideEdges`.
+        large_groups: see `SideEdges`; cells in row-major order.
+        small_groups: see `SideEdges`.
         counts: see `SideEdges`.
         bias: one number for each output channel.
         stride: 1, or 2 for the next coarser level.
