@@ -34,7 +34,8 @@ def normalize(
             scale, shift = affine(*numbers)
             return scale.to(numbers[0].dtype), shift.to(numbers[0].dtype)
 
-    return _Normalize.apply(x, weight, bias, in_full)
+    results: tuple[Tensor, Tensor, Tensor] = apply_function(_Normalize, x, weight, bias, in_full)
+    return results
 
 
 class _Normalize(torch.autograd.Function):
