@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from gaugenet._typing import apply_function
+
 Affine = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Scale and shift of each channel from mean and variance of each channel, learned weight and bias; differentiable."""
 
