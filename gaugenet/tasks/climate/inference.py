@@ -16,9 +16,9 @@ from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.sampling import Stencil
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.files import Files, inputs_of, open_files
 from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
-from gaugenet.tasks.climate.train import Files, inputs_of, open_files
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
