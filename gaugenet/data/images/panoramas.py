@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.regrid import bilinear_matrix, nearest_cells
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
@@ -88,7 +89,7 @@ class StanfordPanoramas(Sequence[Panorama]):
         self.paths = _find(self.root, areas)
         self._label_file = _label_file(self.root)
         self._class_of = _classes(self._label_file)
-        self._samplings: dict[tuple[int, int], tuple[csr_array, ndarray]] = {}
+        self._samplings: BoundedCache[tuple[csr_array, ndarray]] = BoundedCache()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -122,12 +123,14 @@ class StanfordPanoramas(Sequence[Panorama]):
 
     def _sampling(self, height: int, width: int) -> tuple[csr_array, Int[ndarray, "vertices"]]:
         """Bilinear weights, and the nearest pixels, of images in the order of `_row`; computed once for each size."""
-        if (height, width) not in self._samplings:
+
+        def sampling() -> tuple[csr_array, Int[ndarray, "vertices"]]:
             lat = 90 - (np.arange(height) + 0.5) * 180 / height
             grid = LatLonGrid(lat, (np.arange(width) + 0.5) * 360 / width - 180)
             points = self.sphere.pos.numpy()
-            self._samplings[height, width] = bilinear_matrix(grid, points), nearest_cells(grid, points)
-        return self._samplings[height, width]
+            return bilinear_matrix(grid, points), nearest_cells(grid, points)
+
+        return self._samplings.get((height, width), sampling)
 
 
 def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
