@@ -58,10 +58,10 @@ class BoundedCache(Generic[Value]):
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the value of a key; `make()` it if it is not there."""
-        found = self._values.pop(key, _MISSING)
-        if found is not _MISSING:
-            self._values[key] = found  # the last one is the most recent one
-            return found
+        value: Value = self._values.pop(key, _MISSING)
+        if value is not _MISSING:
+            self._values[key] = value  # the last one is the most recent one
+            return value
         value = make()
         size = self._size(value)
         while self.replace and self._values and not self._has_room(size):

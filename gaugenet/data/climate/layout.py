@@ -71,12 +71,12 @@ class TimeAxis:
         if self.dates is None:
             return [float("nan")] * self.count
         if self.dates.dtype.kind == "M":
-            return ((self.dates - np.datetime64(0, "h")) / np.timedelta64(1, "h")).tolist()
+            return [float(hour) for hour in (self.dates - np.datetime64(0, "h")) / np.timedelta64(1, "h")]
         if self.dates.dtype.kind == "O":
             import cftime
 
             return [float(cftime.date2num(t, "hours since 1970-01-01", calendar=t.calendar)) for t in self.dates]
-        return self.dates.astype(np.float64).tolist()
+        return [float(number) for number in self.dates]
 
     def date(self, step: int) -> Any:
         """Return the date of a step, `None` if the file has no dates."""

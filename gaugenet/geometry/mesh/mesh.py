@@ -41,12 +41,19 @@ class TriangleMesh:
         self.vertices = _as_vertices(vertices)
         self.faces = _as_faces(faces, len(self.vertices))
 
+    @cached_property
+    def polygon_of_face(self) -> Int[ndarray, "faces"]:
+        """The polygon of the file that each face was cut from, counted from 0; the face itself without a file."""
+        return np.arange(self.num_faces)
+
     @classmethod
     def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
-        """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+        """Read a mesh file. Vertices and polygons keep the order of the file, so that labels fit.
 
-        STL files hold loose triangles: there, equal positions become one vertex, in the order of the file. Polygons
-        are cut into triangles.
+        Polygons of OBJ, OFF and PLY files are cut into triangles one after the other; `polygon_of_face` names the
+        polygon of each triangle. Texture coordinates, normals and materials split no vertex. STL files hold loose
+        triangles: there, equal positions become one vertex, in the order of the file. Other formats are those of
+        trimesh.
 
         Args:
             path: the file.
