@@ -42,6 +42,20 @@ def parse_ply(content: bytes) -> Polygons:
     Raises:
         MeshError: If the header cannot be understood, or the file ends before what it declares.
     """
+    columns = ply_columns(content)
+    vertex = columns.get("vertex", {})
+    if not {"x", "y", "z"} <= set(vertex):
+        raise MeshError("its header declares no vertices with x, y and z.")
+    vertices = np.stack([np.asarray(vertex[axis], dtype=np.float64) for axis in "xyz"], axis=-1).reshape(-1, 3)
+    return _polygons(vertices, columns)
+
+
+def ply_columns(content: bytes) -> dict[str, dict[str, Any]]:
+    """Return the properties of each element of a PLY file: an array, or for lists their entries and their lengths.
+
+    Raises:
+        MeshError: If the header cannot be understood, or the file ends before what it declares.
+    """
     elements, order, body = _header(content)
     read = _Words(body) if not order else _Bytes(body, order)
     columns: dict[str, dict[str, Any]] = {}
@@ -53,11 +67,7 @@ def parse_ply(content: bytes) -> Polygons:
                 f"it is truncated or malformed: its header declares {element.count} times {element.name!r}, but they "
                 f"end before ({error})."
             ) from error
-    vertex = columns.get("vertex", {})
-    if not {"x", "y", "z"} <= set(vertex):
-        raise MeshError("its header declares no vertices with x, y and z.")
-    vertices = np.stack([np.asarray(vertex[axis], dtype=np.float64) for axis in "xyz"], axis=-1).reshape(-1, 3)
-    return _polygons(vertices, columns)
+    return columns
 
 
 def _polygons(vertices: ndarray, columns: dict[str, dict[str, Any]]) -> Polygons:

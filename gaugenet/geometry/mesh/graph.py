@@ -42,6 +42,8 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoic
     """Check that the mesh can carry the structure, and choose its frames."""
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
+    if not mesh.num_vertices:
+        raise MeshError("The mesh has no vertices: there is nothing to build a graph of.")
     scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
     require_usable(scratch, oriented=group.orientation_preserving)
     del scratch

@@ -62,7 +62,7 @@ class TriangleMesh:
 
         Raises:
             FileNotFoundError: no such file.
-            MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+            MeshError: the file is truncated, empty, not a mesh, or a point cloud; repair leaves nothing of it.
         """
         from gaugenet.geometry.mesh.io import read_mesh
         from gaugenet.geometry.mesh.repair import repair_mesh
@@ -71,6 +71,8 @@ class TriangleMesh:
         if not repair:
             return mesh
         result = repair_mesh(mesh)
+        if not result.mesh.num_faces:
+            raise MeshError(f"{path}: no face is left after repair ({'; '.join(map(str, result.actions))}).")
         if result.actions or result.non_orientable:
             logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
         return result.mesh

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from gaugenet.geometry import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.polygons import Polygons
+from gaugenet.groups import SO2
 from tests.geometry.mesh.mesh_files import MeshFile, mesh_files, parse
 
 SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
@@ -158,3 +159,15 @@ def test_a_comb_of_many_corners_is_filled():
     flat = TriangleMesh(points * [1, 1, 0], faces)
     assert flat.area == pytest.approx(shoelace)
     assert len(set(np.sign(flat.face_normals[:, 2]))) == 1
+
+
+def test_repair_that_leaves_nothing_is_refused(tmp_path):
+    path = written(tmp_path, "line.obj", "v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n")
+    assert TriangleMesh.load(path).num_faces == 1, "control: without repair it is read"
+    with pytest.raises(MeshError, match=r"line\.obj: no face is left after repair"):
+        TriangleMesh.load(path, repair=True)
+
+
+def test_an_empty_mesh_has_no_graph():
+    with pytest.raises(MeshError, match="no vertices"):
+        TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), int)).gauge_graph(SO2(), mean_neighbors=8)
