@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
+
 Function = TypeVar("Function", bound=Callable[..., Tensor | tuple[Tensor, ...]])
 Value = TypeVar("Value")
 
@@ -28,7 +30,7 @@ def kept(function: Function) -> Function:
     def cached(*arguments: Hashable) -> Tensor | tuple[Tensor, ...]:
         if arguments in found:
             return found[arguments]
-        with torch.inference_mode(False), torch.no_grad():
+        with outside_transforms():
             value = function(*arguments)
         parts = value if isinstance(value, tuple) else (value,)
         if all(type(part) is Tensor for part in parts) and not torch.compiler.is_compiling():

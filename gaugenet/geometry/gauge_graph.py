@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gaugenet._transforms import is_wrapped, outside_transforms
+
 T = TypeVar("T")
 
 _GEOMETRY = ("edge_index", "log_map", "transporter", "weight", "radius", "batch")
@@ -64,6 +66,35 @@ class GaugeGraph(Data):
         if level == 0:
             return super().__cat_dim__(key, value, *args, **kwargs)
         return 1 if name in ("edge_index", "pool_index", "unpool_index") else 0
+
+    # --- what a layer asks of a space, see `Domain` ---------------------------------------------------------------
+
+    def gauge_graph(self) -> GaugeGraph:
+        """The graph itself."""
+        return self
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """Names of the structure groups: one, or one for each graph of a batch."""
+        return frozenset([self.structure] if isinstance(self.structure, str) else self.structure)
+
+    def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
+        """`mass`, the area of the dual cell of each point."""
+        return self.mass
+
+    def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
+        """The graph of a batch that each point belongs to, and the number of graphs."""
+        batch = self.get("batch")
+        if batch is None:
+            return torch.zeros(self.num_nodes or 0, dtype=torch.int64, device=self.mass.device), self.radius.numel()
+        return batch, self.radius.numel()
+
+    def derived(
+        self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
+    ) -> T:
+        """`build(self)`, cached as long as `sources(self)` (default: `geometry_tensors`) do not change."""
+        tensors = self.geometry_tensors() if sources is None else sources(self)
+        return self.cached(key, tensors, lambda: build(self))
 
     # --- levels -------------------------------------------------------------------------------------------------
 
@@ -146,9 +177,10 @@ class GaugeGraph(Data):
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
 
-        Geometry that has gradients is not kept: its autograd graph is good for one backward pass.
+        Geometry that has gradients is not kept: its autograd graph is good for one backward pass. Neither is geometry
+        that a functional transform of PyTorch's is applied to.
         """
-        if torch.is_grad_enabled() and any(t.requires_grad for t in sources):
+        if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
             return build()
         cache = self.__dict__.setdefault("_geometry_cache", {})
         entry = cache.get(key)
@@ -157,7 +189,7 @@ class GaugeGraph(Data):
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
             if same and versions == [_version(t) for t in sources]:
                 return value
-        with torch.inference_mode(False):  # what an evaluation computes must serve a later training step
+        with outside_transforms():  # what an evaluation computes must serve a later training step
             value = build()
         cache[key] = (list(sources), [_version(t) for t in sources], value)
         return value

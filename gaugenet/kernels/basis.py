@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -9,7 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.groups import Representation
+from gaugenet.kernels.tensor_operators import tensor_operators
 
 
 class KernelBasis(ABC):
@@ -49,7 +52,7 @@ class Table:
         """The table in the precision and on the device of `like`; never to be written to."""
         exact = (torch.float64, torch.device("cpu"))
         if exact not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():  # what an evaluation makes must serve training
+            with outside_transforms():  # what an evaluation makes must serve training
                 self._kept[exact] = self._make()
         if like is None:
             return self._kept[exact]
@@ -58,9 +61,37 @@ class Table:
         if torch.compiler.is_compiling():
             return table.to(like.device, dtype)
         if (dtype, like.device) not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():
+            with outside_transforms():
                 self._kept[dtype, like.device] = table.to(like.device, dtype)
         return self._kept[dtype, like.device]
+
+
+class CoupledBasis(KernelBasis):
+    """`B(v) = sum_i Y_i(v) A_i` for functions Y of the tangent vector and every intertwiner A.
+
+    Y transforms by a representation of G, and A lies in Hom_G(Y x rho_in, rho_out).
+
+    Attributes:
+        functions: the representation of Y.
+        coefficients: `(dim, out, functions, in)`, the intertwiners A.
+    """
+
+    functions: Representation
+    coefficients: Table
+
+    def _solve(self) -> Float[Tensor, "dim out functions in"]:
+        # the mean of Y_i^2 over the directions is one over their number
+        return tensor_operators(self.rho_in, self.rho_out, self.functions) * math.sqrt(self.functions.dim)
+
+    @property
+    def dim(self) -> int:
+        return len(self.coefficients())
+
+    def expand(
+        self, weight: Float[Tensor, "rings dim mult_out mult_in"]
+    ) -> Float[Tensor, "rings functions in mult_in out mult_out"]:
+        """sum_b w_b A_b: what multiplies the functions."""
+        return torch.einsum("kbuv,bohi->khivou", weight, self.coefficients(weight))
 
 
 def unit(v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
