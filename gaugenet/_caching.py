@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 _MISSING: Any = object()
 
 
-def kept(function: Function) -> Function:
+def cached(function: Function) -> Function:
     """Compute the tensor, or the tuple of tensors, of each set of (hashable, positional) arguments once.
 
     Unlike `functools.lru_cache` it keeps no tensor that stands for one while code is traced, exported or compiled, and
@@ -27,7 +27,7 @@ def kept(function: Function) -> Function:
     found: dict[tuple[Hashable, ...], Tensor | tuple[Tensor, ...]] = {}
 
     @wraps(function)
-    def cached(*arguments: Hashable) -> Tensor | tuple[Tensor, ...]:
+    def wrapper(*arguments: Hashable) -> Tensor | tuple[Tensor, ...]:
         if arguments in found:
             return found[arguments]
         with outside_transforms():
@@ -37,7 +37,7 @@ def kept(function: Function) -> Function:
             found[arguments] = value
         return value
 
-    return cached  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]
 
 
 class BoundedCache(Generic[Value]):
@@ -81,4 +81,4 @@ class BoundedCache(Generic[Value]):
         return few and (self.max_bytes is None or self._nbytes + size <= self.max_bytes)
 
 
-__all__ = ["BoundedCache", "kept"]
+__all__ = ["BoundedCache", "cached"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from gaugenet._caching import BoundedCache, kept
+from gaugenet._caching import BoundedCache, cached
 from gaugenet.groups import SO3, Polyhedral, intertwiners
 from gaugenet.groups.families import polyhedral
 from gaugenet.groups.intertwiners import intertwiner
@@ -49,7 +49,7 @@ def test_a_bounded_cache_makes_again_only_what_it_dropped(limits, made):
 def test_tensors_and_tuples_of_tensors_are_made_once_and_serve_autograd():
     calls = []
 
-    @kept
+    @cached
     def pair(n: int) -> tuple[torch.Tensor, torch.Tensor]:
         calls.append(n)
         return torch.ones(n), torch.zeros(n)
@@ -76,7 +76,7 @@ def test_tensors_and_tuples_of_tensors_are_made_once_and_serve_autograd():
 def test_tables_made_in_inference_mode_can_be_trained_with(function, arguments):
     bare = function.__wrapped__
     with torch.inference_mode():
-        inside = kept(bare)(*arguments)
+        inside = cached(bare)(*arguments)
         control = bare(*arguments)
     for table in inside if isinstance(inside, tuple) else (inside,):
         weight = torch.ones(table.shape, dtype=table.dtype, requires_grad=True)

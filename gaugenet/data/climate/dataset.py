@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data.climate.layout import FileLayout, coded_times, grid_of
-from gaugenet.data.climate.sampling import GridPlaces
+from gaugenet.data.climate.sampling import GridLocations
 from gaugenet.data.climate.variables import ClimateVariables, find_variables
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
 
@@ -114,9 +114,9 @@ class ClimateFiles(Sequence[ClimateFrame]):
         return coded_times([(step.layout.time, step.index) for step in self.steps])
 
     @cached_property
-    def places(self) -> GridPlaces:
+    def locations(self) -> GridLocations:
         """Where the values of the frames are."""
-        return GridPlaces(self.grid)
+        return GridLocations(self.grid)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -167,10 +167,10 @@ class ClimateFiles(Sequence[ClimateFrame]):
     def _missing(self, bad: ndarray, name: str, step: _Step) -> None:
         if self.missing == "refuse":
             row, column = np.argwhere(bad)[0]
-            place = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
+            position = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
             raise DataError(
                 f"{step.path}: {name!r} has {int(bad.sum())} values that are not finite in time step {step.index}, the "
-                f'first at {place}: repair the file, or fill them with `missing="mean"` (--data.missing mean).'
+                f'first at {position}: repair the file, or fill them with `missing="mean"` (--data.missing mean).'
             )
 
     def _label(self, store: Any, step: _Step) -> Int[ndarray, "height width"] | None:
@@ -186,14 +186,14 @@ class ClimateFiles(Sequence[ClimateFrame]):
         ignored |= np.isin(numbers, self.variables.ignored) | (numbers < 0)
         order = np.argsort(self.variables.values)
         values = np.array(self.variables.values)[order]
-        place = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
-        unknown = ~ignored & (values[place] != numbers)
+        position = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
+        unknown = ~ignored & (values[position] != numbers)
         if unknown.any():
             raise DataError(
                 f"{step.path}: {self.variables.label!r} holds {int(numbers[unknown][0])} in time step {step.index}, "
                 f"which is no class: known are {dict(zip(self.variables.values, self.variables.classes))}."
             )
-        return np.where(ignored, IGNORE_LABEL, order[place])
+        return np.where(ignored, IGNORE_LABEL, order[position])
 
     def _all_steps(self) -> list[_Step]:
         steps = []

@@ -36,7 +36,7 @@ _LEVELS = 3
 """Levels of a graph, where the options name no number: what `MeshUNet` needs by default."""
 
 
-def prepare(
+def prepare_meshes(
     samples: Sequence[MeshSample],
     group: StructureGroup,
     features: InputFeatures,
@@ -138,7 +138,7 @@ class Recipe:
         return {field.name: getattr(options, field.name) for field in fields(NeighborhoodOptions)}
 
 
-def prepare_mesh(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> GaugeGraph:
+def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> GaugeGraph:
     """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs` (see `prepare`).
 
     Args:
@@ -176,7 +176,7 @@ def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, options: Neighborh
 
 def _prepare_sample(samples: Sequence[MeshSample], index: int, recipe: Recipe, num_classes: int | None) -> GaugeGraph:
     sample = samples[index]
-    return add_targets(prepare_mesh(sample.mesh, recipe, name=sample.path or sample.name), sample, num_classes)
+    return add_targets(prepared_graph(sample.mesh, recipe, name=sample.path or sample.name), sample, num_classes)
 
 
 def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None = None) -> GaugeGraph:
@@ -230,7 +230,7 @@ class GaugeDataset(Dataset[GaugeGraph]):
     """Prepared graphs held in memory, for `torch_geometric.loader.DataLoader`.
 
     Args:
-        samples, group, features, **preparation: as in `prepare`.
+        samples, group, features, **preparation: as in `prepare_meshes`.
         transform: applied whenever a graph is asked for; `None` assembles the features. With augmentation, say the
             whole order: `Compose([RandomRotation(), features])`.
     """
@@ -244,7 +244,7 @@ class GaugeDataset(Dataset[GaugeGraph]):
         transform: Callable[[GaugeGraph], GaugeGraph] | None = None,
         **preparation: Unpack[PreparationKeywords],
     ) -> None:
-        self.graphs = prepare(samples, group, features, **preparation)
+        self.graphs = prepare_meshes(samples, group, features, **preparation)
         self.features = features
         self.transform = features if transform is None else transform
         self.in_type = features.in_type(group)

@@ -16,7 +16,7 @@ from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, re
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
-from gaugenet.geometry.mesh.options import FrameChoice, Lengths, NeighborhoodOptions
+from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
 from gaugenet.groups.group import StructureGroup
@@ -39,7 +39,7 @@ class FramedSurface:
 
 
 def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoice, seed: int | None) -> FramedSurface:
-    """Check that the mesh can carry the structure, and choose its frames."""
+    """Check that the mesh admits the structure, and choose its frames."""
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     if not mesh.num_vertices:
@@ -62,26 +62,28 @@ def mesh_gauge_graph(
     if options.neighborhood == "one_ring":
         if (options.radius, options.mean_neighbors, options.max_neighbors) != (None, None, None):
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
-        reach = longest_edge(mesh)
+        search_radius = longest_edge(mesh)
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     else:
-        reach = options.radius_on(mesh)
-        edges = _geodesic_edges(framed, reach, options.max_neighbors, dtype)
+        search_radius = options.radius_on(mesh)
+        edges = _geodesic_edges(framed, search_radius, options.max_neighbors, dtype)
     check_structure(group, edges["transporter"])
-    edges["log_map"], reach = in_lengths(options.lengths, edges["log_map"], edges["edge_index"][1], reach)
+    edges["log_map"], search_radius = in_lengths(
+        options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
+    )
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
         frame=torch.from_numpy(framed.frame).to(dtype),
         mass=torch.from_numpy(mesh.vertex_areas).to(dtype),
         face=torch.from_numpy(mesh.faces.T.copy()),
-        radius=torch.tensor([reach], dtype=dtype),
+        radius=torch.tensor([search_radius], dtype=dtype),
         structure=group.name,
         **edges,
     )
 
 
 def in_lengths(
-    lengths: Lengths, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
+    lengths: LengthUnit, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
 ) -> tuple[Float[Tensor, "edges 2"], float]:
     """Log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
 
@@ -176,7 +178,7 @@ def check_structure(group: StructureGroup, transporter: Tensor) -> None:
     if outside.any():
         raise MeshError(
             f"The Levi-Civita connection has no {group.name}-structure in these frames: {int(outside.sum())} of "
-            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface turns "
-            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` "
-            f"that are parallel up to {group.name}."
+            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface "
+            "rotates vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass "
+            f"`frames` that are parallel up to {group.name}."
         )

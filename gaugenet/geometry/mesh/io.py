@@ -97,5 +97,5 @@ def _with_trimesh(path: Path) -> Polygons:
 def _joined(mesh: TriangleMesh) -> TriangleMesh:
     """Equal positions as one vertex, in the order of their first."""
     first = coincident_vertices(mesh, np.ones(mesh.num_vertices, dtype=bool))
-    kept, index = np.unique(first, return_inverse=True)
-    return TriangleMesh(mesh.vertices[kept], index.reshape(-1)[mesh.faces])
+    keep, index = np.unique(first, return_inverse=True)
+    return TriangleMesh(mesh.vertices[keep], index.reshape(-1)[mesh.faces])

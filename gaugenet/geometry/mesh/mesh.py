@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
-    from gaugenet.geometry.mesh.options import FrameChoice, Lengths, Neighborhood
+    from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
     from gaugenet.groups.group import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class TriangleMesh:
         Args:
             path: the file.
             repair: return the mesh of `gaugenet.geometry.mesh.repair.repair_mesh` and log what was done. Vertices and
-                faces are then no longer those of the file: call `repair_mesh` to carry labels over.
+                faces are then no longer those of the file: call `repair_mesh` to transfer labels.
 
         Raises:
             FileNotFoundError: no such file.
@@ -210,7 +210,7 @@ class TriangleMesh:
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
-        lengths: Lengths = "metric",
+        lengths: LengthUnit = "metric",
         frames: FrameChoice = "first_edge",
         seed: int | None = None,
         dtype: torch.dtype | None = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 Neighborhood = Literal["geodesic", "one_ring"]
-Lengths = Literal["metric", "local"]
+LengthUnit = Literal["metric", "local"]
 FrameChoice = str | ndarray | Tensor
 """A name that `frame_field` knows, or `(V, 3, 2)` frames."""
 
@@ -48,7 +48,7 @@ class NeighborhoodOptions:
     radius: float | None = None
     mean_neighbors: float | None = None
     max_neighbors: int | None = None
-    lengths: Lengths = "metric"
+    lengths: LengthUnit = "metric"
     frames: FrameChoice = "first_edge"
     seed: int | None = None
     levels: int = 1
@@ -107,7 +107,7 @@ class NeighborhoodKeywords(TypedDict, total=False):
     radius: float | None
     mean_neighbors: float | None
     max_neighbors: int | None
-    lengths: Lengths
+    lengths: LengthUnit
     frames: FrameChoice
     seed: int | None
     levels: int

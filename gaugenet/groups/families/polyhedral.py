@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups.families.o3 import O3
 from gaugenet.groups.group import FiniteGroup
 from gaugenet.groups.intertwiners.closure import closure
@@ -114,20 +114,20 @@ def _irrep(group: Polyhedral, name: str, source: str, dim: int) -> Representatio
     return subrepresentation(harmonics, part, name, order)
 
 
-@kept
+@cached
 def _generators(symbol: str) -> Float[Tensor, "count 3 3"]:
-    turn = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1)
+    rotation = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1)
     second = {
         "T": [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
         "O": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
         "I": [[1 / (2 * PHI), -PHI / 2, 0.5], [PHI / 2, 0.5, 1 / (2 * PHI)], [-0.5, 1 / (2 * PHI), PHI / 2]],
     }
     extra = {"d": [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "h": [[-1, 0, 0], [0, -1, 0], [0, 0, -1]]}
-    chosen = [turn, second[symbol[0]]] + ([extra[symbol[-1]]] if "_" in symbol else [])
+    chosen = [rotation, second[symbol[0]]] + ([extra[symbol[-1]]] if "_" in symbol else [])
     return torch.tensor(chosen, dtype=torch.float64)
 
 
-@kept
+@cached
 def _elements(symbol: str) -> Float[Tensor, "order 3 3"]:
     """All products, with entries among 0, 1/2, phi/2, 1/(2 phi), 1 and their negatives, free of rounding."""
     return closure(_generators(symbol), clean=_snap)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups.intertwiners.averaging import average
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def intertwiners(source: Representation, target: Representation) -> Float[Tensor
     return _intertwiners(source, target)
 
 
-@kept
+@cached
 def _intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
     from gaugenet.groups.intertwiners.rules import by_structure
 

@@ -11,7 +11,7 @@ from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.geometry import Icosphere
-from gaugenet.tasks.climate.inputs import GlobeInputs
+from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.training.options import TaskError
 
@@ -67,10 +67,10 @@ def open_split(data: ClimateData) -> tuple[Files, Files | None, str]:
     return files.subset(split.train), files.subset(split.val), split.summary
 
 
-def inputs_of(files: Files, data: ClimateData) -> GlobeInputs:
+def inputs_of(files: Files, data: ClimateData) -> SphereInputs:
     """Return how frames become inputs."""
     sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
-    return GlobeInputs(Icosphere(data.level), files.places, latitude=data.latitude, **sizes)
+    return SphereInputs(Icosphere(data.level), files.locations, latitude=data.latitude, **sizes)
 
 
 def memory_shares(train: Files, val: Files | None, gigabytes: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data import DataError, GraphCache, InputFeatures, MeshDataset, MeshSample
-from gaugenet.data.meshes._prepare import Recipe, in_parallel, labels_on, prepare_mesh, soft_labels
+from gaugenet.data.meshes._prepare import Recipe, in_parallel, labels_on, prepared_graph, soft_labels
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.data_options import GeometryOptions, Repair
@@ -72,7 +72,7 @@ class Prepared:
     repairs: str = ""
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
-        """Values on the graph's faces or vertices, carried to those of the original mesh.
+        """Values on the graph's faces or vertices, transferred to those of the original mesh.
 
         Copies of one vertex are averaged. What the repair dropped takes the values of the nearest face or vertex that
         was kept, and NaN where it has no finite place.
@@ -87,12 +87,12 @@ class Prepared:
         out = total / np.maximum(copies, 1)[:, None]
         lost = copies == 0
         if lost.any():
-            places = mesh.vertices[mesh.faces].mean(axis=1) if items == "face" else mesh.vertices
-            out[lost] = _nearest(places, out, lost)
+            positions = mesh.vertices[mesh.faces].mean(axis=1) if items == "face" else mesh.vertices
+            out[lost] = _nearest(positions, out, lost)
         return out
 
 
-def prepare(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
+def prepare_mesh(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
     """Return the graph of one labelled mesh with its targets.
 
     Raises:
@@ -102,7 +102,7 @@ def prepare(sample: MeshSample, how: Preparation, *, num_classes: int | None = N
 
 
 def _prepare(sample: MeshSample, recipe: Recipe, num_classes: int | None, *, soft: bool) -> Prepared:
-    graph = prepare_mesh(sample.mesh, recipe, name=sample.path or sample.name)
+    graph = prepared_graph(sample.mesh, recipe, name=sample.path or sample.name)
     if (labels := labels_on(graph, sample)) is not None:
         graph.y = labels
         if soft and sample.face_labels is not None:
@@ -179,18 +179,18 @@ def _report_repairs(prepared: Sequence[Prepared]) -> None:
     if count:
         what = ", ".join(f"{kind} in {n}" for kind, n in kinds.items())
         logger.info(
-            "%d of %d meshes were repaired before use (%s); labels were carried over.", count, len(prepared), what
+            "%d of %d meshes were repaired before use (%s); labels were transferred.", count, len(prepared), what
         )
 
 
-def _nearest(places: ndarray, values: ndarray, lost: ndarray) -> ndarray:
+def _nearest(positions: ndarray, values: ndarray, lost: ndarray) -> ndarray:
     from scipy.spatial import cKDTree
 
-    finite = np.isfinite(places).all(axis=1)
-    kept = np.flatnonzero(~lost & finite)
+    finite = np.isfinite(positions).all(axis=1)
+    found_rows = np.flatnonzero(~lost & finite)
     found = np.full((int(lost.sum()), values.shape[1]), np.nan)
     reachable = finite[lost]
-    if len(kept) and reachable.any():
-        _, nearest = cKDTree(places[kept]).query(places[lost][reachable])
-        found[reachable] = values[kept[nearest]]
+    if len(found_rows) and reachable.any():
+        _, nearest = cKDTree(positions[found_rows]).query(positions[lost][reachable])
+        found[reachable] = values[found_rows[nearest]]
     return found
