@@ -1,5 +1,8 @@
-"""The caches of the library, besides `functools.cached_property` (values of an object) and `functools.lru_cache`
-(functions of hashable values that return no tensors): tensors of a function, and values that an object holds by key."""
+"""Caches: tensors of a function, and values that an object holds by key.
+
+In addition the library uses `functools.cached_property` for values of an object, and `functools.lru_cache` for
+functions of hashable values that return no tensors.
+"""
 
 from __future__ import annotations
 

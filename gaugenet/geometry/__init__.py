@@ -35,6 +35,8 @@ from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.options import NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import inspect_mesh
 from gaugenet.geometry.mesh.repair import repair_mesh
+from gaugenet.geometry.mesh.source_log_map import LogMap
+from gaugenet.geometry.mesh.vector_heat import VectorHeat
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "InCoordinates",
     "KleinBottle",
     "LensSpace",
+    "LogMap",
     "Manifold",
     "ManifoldError",
     "MeshError",
@@ -73,6 +76,7 @@ __all__ = [
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "VectorHeat",
     "cross_field",
     "frames_along",
     "from_charts",

@@ -142,6 +142,8 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
     """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs` (see `prepare`).
 
     Args:
+        mesh: the surface.
+        recipe: how it becomes a graph.
         name: what error messages call the mesh.
 
     Raises:

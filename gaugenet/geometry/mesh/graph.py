@@ -113,8 +113,11 @@ def in_frames(
     """`edge_index, log_map, transporter, weight` of log maps.
 
     Args:
-        row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
-            their dual areas by default.
+        framed: the surface and its frames.
+        maps: log maps in polar angles.
+        dtype: precision of the result.
+        row: number of each vertex among the points of the graph; all vertices by default.
+        mass: areas of these points; dual areas by default.
     """
     row = np.arange(framed.surface.num_base) if row is None else row
     mass = framed.surface.area if mass is None else mass
