@@ -20,11 +20,12 @@ PUBLIC = {
         data geometry groups kernels models nn tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph GraphDomain
-        Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold ManifoldError
-        MeshError Minkowski MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient
-        Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts
-        from_embedding from_metric from_object icosahedral_rotation icosahedral_rotations
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
+        GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold
+        ManifoldError MeshError Minkowski MobiusStrip NeighborhoodOptions PointCloud Product ProjectiveSpace
+        PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat
+        cross_field frames_along from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation
+        icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
@@ -47,6 +48,20 @@ PUBLIC = {
     "gaugenet.models": """
         Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
         OrdinaryStripCNN PlainCNN PlanarCNN Canonicalizer PrincipalAxes WideResNet matched_baseline
+    """,
+    "gaugenet.data": """
+        ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset
+        GraphCache Happi20Files HeatKernelSignature IGNORE_LABEL InputFeature InputFeatures LabelledMeshFolder
+        LatLonGrid MeshCNNSegmentation MeshDataset MeshSample Normalization Normals Panorama Positions RandomGauge
+        RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShapeOperator ShrecClassification
+        SphereRegridder SphericalDigits StanfordPanoramas StripDigits SyntheticWeather TangentAxes TangentGradient
+        TimeSplit UsableMesh VertexDegree WaveKernelSignature add_targets face_to_vertex_distribution find_variables
+        hard_labels majority_of_edges meshcnn_edges one_hot prepare_meshes read_mnist rotated_mnist source_of
+        split_by_blocks usable_mesh vertex_to_face
+    """,
+    "gaugenet.viz": """
+        SpherePanel MeshView SpacePicture SurfacePicture draw_spheres label_colors nearest_point palette plot_comparison
+        plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

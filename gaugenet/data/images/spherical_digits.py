@@ -41,9 +41,9 @@ class SphericalDigits:
         parts = [self._project(digits.images[k : k + 500], rotations[k : k + 500]) for k in range(0, len(digits), 500)]
         return Digits(np.concatenate(parts) if parts else self._project(digits.images, rotations), digits.labels)
 
-    def resampled(self, digits: Digits) -> RotatingDigits:
+    def resampled(self, digits: Digits) -> _RotatingDigits:
         """Digits that are rotated by other rotations each time they are read, from PyTorch's random state."""
-        return RotatingDigits(digits.images, digits.labels, self.sphere)
+        return _RotatingDigits(digits.images, digits.labels, self.sphere)
 
     anew = renamed_attribute("anew", "resampled")
 
@@ -55,7 +55,7 @@ class SphericalDigits:
 
 
 @dataclass(frozen=True)
-class RotatingDigits(Digits):
+class _RotatingDigits(Digits):
     """Flat digits that come out of `[...]` on the sphere, see `SphericalDigits.resampled`."""
 
     sphere: Icosphere
