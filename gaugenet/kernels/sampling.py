@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LARGEST_TABLE = 2**24
 """Numbers in a table of kernels that is worth its memory."""
 
-_KEPT: dict[Hashable, Tensor] = {}
-MOST_KEPT = 1024
+_CACHE: dict[Hashable, Tensor] = {}
+CACHE_SIZE = 1024
 
 
 def sample(
@@ -154,12 +154,12 @@ def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> lis
 def _cached(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
     """`make()` in the precision of `like`, computed once for all layers; never to be written to."""
     key = (key, like.dtype, like.device)
-    if key in _KEPT:
-        return _KEPT[key]
+    if key in _CACHE:
+        return _CACHE[key]
     with outside_transforms():
         table = make().to(like.device, like.dtype)
     if type(table) is Tensor:  # not one that stands for a tensor while code is being traced
-        while len(_KEPT) >= MOST_KEPT:
-            _KEPT.pop(next(iter(_KEPT)))
-        _KEPT[key] = table
+        while len(_CACHE) >= CACHE_SIZE:
+            _CACHE.pop(next(iter(_CACHE)))
+        _CACHE[key] = table
     return table

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
@@ -40,20 +41,18 @@ class SphereDataset(Dataset):
         memory: float = 2e9,
     ) -> None:
         self.frames, self.inputs, self.normalization = frames, inputs, normalization
-        self.augment, self.seed, self.memory = augment, seed, memory
-        self._cached: dict[int, SphereFields] = {}
+        self.augment, self.seed = augment, seed
+        # every epoch asks for all frames: what is held must stay
+        self._cached: BoundedCache[SphereFields] = BoundedCache(max_bytes=memory, replace=False)
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def fields(self, index: int) -> SphereFields:
         """The normalized frame."""
-        if index in self._cached:
-            return self._cached[index]
-        found = SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
-        if found.nbytes * (len(self._cached) + 1) <= self.memory:
-            self._cached[index] = found
-        return found
+        return self._cached.get(
+            index, lambda: SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
+        )
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key

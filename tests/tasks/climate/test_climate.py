@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -374,3 +376,19 @@ def test_unusable_options_are_refused(weather, tmp_path, monkeypatch, capsys, op
     message = capsys.readouterr().err
     assert words in message
     assert "Traceback" not in message
+
+
+def test_inference_loads_no_trainer():
+    """Labelling files needs the network, the run and the files, and neither the trainer nor Lightning."""
+
+    def loaded(module: str) -> set[str]:
+        program = f"import sys, gaugenet.tasks.climate.{module}; print(*sys.modules)"
+        return set(
+            subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+        )
+
+    trainer = {"gaugenet.tasks.climate.train", "gaugenet.tasks.training.fit", "gaugenet.tasks.mesh.train"}
+    assert not loaded("prediction") & {*trainer, "lightning"}
+    assert loaded("train") >= {"gaugenet.tasks.climate.train", "gaugenet.tasks.climate.files"}, (
+        "control: modules are seen"
+    )
