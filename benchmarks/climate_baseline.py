@@ -31,10 +31,10 @@ from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
 from gaugenet.tasks.climate.inputs import GlobeInputs
 from gaugenet.tasks.climate.losses import class_weights
+from gaugenet.tasks.climate.module import ClimateModule
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
 from gaugenet.tasks.climate.scores import ClimateScores
-from gaugenet.tasks.climate.task import ClimateTask
 from gaugenet.tasks.climate.train import open_split, places_of
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.options import OptimOptions
@@ -122,7 +122,9 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, Globes, LatLonG
     channels = len(training[0, 0]["x"])
     model = LatLonUNet(grid, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
     options = OptimOptions(lr=o.lr)
-    task = ClimateTask(model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed)
+    task = ClimateModule(
+        model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed
+    )
     average = WeightAverage(0.99)
     loop = Trainer(max_epochs=o.epochs, callbacks=[average], logger=False, enable_checkpointing=False,
                    enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", gradient_clip_val=1.0,

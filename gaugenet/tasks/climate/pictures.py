@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from gaugenet.files import atomic_path
 from gaugenet.tasks.climate.inference import ClimatePredictor
 from gaugenet.tasks.climate.inputs import GlobeFields
 from gaugenet.tasks.climate.scores import labels_at
+from gaugenet.tasks.training.options import TaskError
 
 MAP, GLOBE = "map.png", "globe.html"
 
@@ -43,6 +46,20 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
     options: dict[str, Any] = {"class_names": predictor.classes, "title": title}
     draw_globes(Path(run) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
     write_viewer(Path(run) / GLOBE, views, **options)
+
+
+def copy_picture(run: Path, file: Path) -> str:
+    """Copy the page (`.html`) or the map (`.png`) that the last evaluation of a run made, and return a line about it.
+
+    Raises:
+        TaskError: If the run was not evaluated.
+    """
+    name = GLOBE if file.suffix.lower() == ".html" else MAP
+    if not (run / name).is_file():
+        raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
+    with atomic_path(file) as temporary:
+        shutil.copyfile(run / name, temporary)
+    return f"{file}: from the last evaluation of {run}"
 
 
 def chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:

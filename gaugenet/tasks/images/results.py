@@ -14,7 +14,9 @@ from gaugenet.data.images.digits import Digits, RotatedDigits
 from gaugenet.files import write_json
 from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.groups.representations.planar import rotation
-from gaugenet.tasks.images.train import ImageOptions, Row, error_rate, fit_images, predict_images, to_images
+from gaugenet.tasks.images.module import to_images
+from gaugenet.tasks.images.options import ImageOptions
+from gaugenet.tasks.images.train import Row, error_rate, fit_images, predict_images
 
 DEGREES = (90.0, 180.0, 22.5, 45.0)
 RESULT = "result.json"

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gaugenet.tasks.mesh.losses import Corners, face_log_probabilities
+from gaugenet.tasks.mesh.losses import face_log_probabilities
+from gaugenet.tasks.training.options import Corners
 
 Items = Literal["face", "vertex", "mesh"]
 PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes"}

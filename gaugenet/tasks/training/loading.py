@@ -18,7 +18,7 @@ Transform = Callable[[Any], Any]
 Key = tuple[int, int]
 
 
-class AugmentedGraphs(Dataset):
+class AugmentedGraphs(Dataset[Data]):
     """Graphs addressed by `(epoch, index)`: the same key gives the same augmentation, in whichever process or order.
 
     Args:
