@@ -20,11 +20,12 @@ PUBLIC = {
         data geometry groups kernels models nn tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
-        IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace Manifold ManifoldError MeshError Minkowski
-        MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
-        SurfaceOfRevolution TriangleMesh cross_field frames_along from_charts from_embedding from_metric from_object
-        icosahedral_rotation icosahedral_rotations
+        ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph Grid
+        Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace Manifold ManifoldError MeshError
+        Minkowski MobiusStrip NeighborhoodOptions PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh cross_field frames_along from_charts
+        from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh
+        repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
@@ -46,6 +47,20 @@ PUBLIC = {
     "gaugenet.models": """
         Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
         OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
+    """,
+    "gaugenet.data": """
+        ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset
+        GraphCache Happi20Files HeatKernelSignature IGNORE_LABEL InputFeature InputFeatures LabelledMeshFolder
+        LatLonGrid MeshCNNSegmentation MeshDataset MeshSample Normalization Normals Panorama Positions RandomGauge
+        RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShapeOperator ShrecClassification
+        SphereRegridder SphericalDigits StanfordPanoramas StripDigits SyntheticWeather TangentAxes TangentGradient
+        TimeSplit UsableMesh Valence WaveKernelSignature add_targets face_to_vertex_distribution find_variables
+        hard_labels majority_of_edges meshcnn_edges one_hot prepare read_mnist rotated_mnist source_of split_by_blocks
+        usable_mesh vertex_to_face
+    """,
+    "gaugenet.viz": """
+        GlobePanel MeshView SpacePicture SurfacePicture draw_globes label_colors nearest_point palette plot_comparison
+        plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

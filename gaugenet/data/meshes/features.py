@@ -44,15 +44,19 @@ class InputFeature(BaseTransform):
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
         """The field, blocks in the order of `fields`; in a block the components are outer, the copies inner."""
 
+    def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
+        """Return the field, given the surface of the graph; only a `SurfaceFeature` asks for it."""
+        return self.compute(graph)
+
     @property
     def key(self) -> str:
         """Where the value stands in a graph; another for every set of parameters."""
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         return f"{FEATURE_PREFIX}{name}_{hashlib.sha256(repr(self).encode()).hexdigest()[:10]}"
 
-    def value(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+    def value(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> Float[Tensor, "vertices size"]:
         """The stored value if the graph has one, else a computed one."""
-        return graph[self.key] if self.key in graph else self.compute(graph)
+        return graph[self.key] if self.key in graph else self.compute_on(graph, mesh)
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
         graph[self.key] = self.compute(graph)
@@ -60,6 +64,20 @@ class InputFeature(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class SurfaceFeature(InputFeature):
+    """A feature computed from the surface itself. A subclass writes `compute_mesh`; several features share one mesh."""
+
+    @abstractmethod
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices size"]:
+        """The field, as in `compute`, given the surface of the graph."""
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+        return self.compute_mesh(graph, mesh_of(graph))
+
+    def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
+        return self.compute_mesh(graph, mesh_of(graph) if mesh is None else mesh)
 
 
 def mesh_of(graph: GaugeGraph) -> TriangleMesh:
@@ -131,7 +149,7 @@ class TangentAxes(InputFeature):
         return graph.frame.mT.flatten(1)
 
 
-class Curvatures(InputFeature):
+class Curvatures(SurfaceFeature):
     """Gaussian curvature (`0`) and mean curvature (`0-`, follows the normal) relative to the sphere of equal area.
 
     Gaussian curvature is the angle defect over the dual cell, mean curvature half the trace of the shape operator;
@@ -146,8 +164,7 @@ class Curvatures(InputFeature):
     def __init__(self, *, squash: bool = True) -> None:
         self.squash = squash
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 2"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 2"]:
         radius = _sphere_radius(mesh)
         area = mesh.vertex_areas
         gauss = np.divide(angle_defects(mesh), area, out=np.zeros_like(area), where=area > 0) * radius**2
@@ -159,7 +176,7 @@ class Curvatures(InputFeature):
         return f"Curvatures(squash={self.squash})"
 
 
-class ShapeOperator(InputFeature):
+class ShapeOperator(SurfaceFeature):
     """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
 
     With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
@@ -176,8 +193,7 @@ class ShapeOperator(InputFeature):
     def __init__(self, *, squash: bool = True) -> None:
         self.squash = squash
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 3"]:
         s = _shape_operator(graph, mesh) * _sphere_radius(mesh)
         mean = 0.5 * (s[:, 0, 0] + s[:, 1, 1])[:, None]
         field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
@@ -189,7 +205,7 @@ class ShapeOperator(InputFeature):
         return f"ShapeOperator(squash={self.squash})"
 
 
-class Valence(InputFeature):
+class Valence(SurfaceFeature):
     """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
 
     Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
@@ -207,8 +223,7 @@ class Valence(InputFeature):
         self.high = high
         self.fields = (("0", high - low + 1),)
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices numbers"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices numbers"]:
         count = torch.from_numpy(np.bincount(mesh.edges.ravel(), minlength=len(mesh.vertices))).to(graph.pos.device)
         return torch.nn.functional.one_hot(count.clamp(self.low, self.high) - self.low, self.fields[0][1]).to(graph.pos)
 
@@ -216,7 +231,7 @@ class Valence(InputFeature):
         return f"Valence(low={self.low}, high={self.high})"
 
 
-class TangentGradient(InputFeature):
+class TangentGradient(SurfaceFeature):
     """Gradient of a scalar feature, one tangent vector a channel, per length of the square root of the area.
 
     Args:
@@ -233,9 +248,8 @@ class TangentGradient(InputFeature):
         self.squash = squash
         self.fields = (("1", sum(multiplicity for _, multiplicity in of.fields)),)
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
-        mesh = mesh_of(graph)
-        gradient = vertex_gradient(mesh, _as_array(self.of.value(graph))) * np.sqrt(mesh.area)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices size"]:
+        gradient = vertex_gradient(mesh, _as_array(self.of.value(graph, mesh))) * np.sqrt(mesh.area)
         tangent = np.einsum("vda,vcd->vca", _as_array(graph.frame), gradient)
         if self.squash:
             tangent = squashed(tangent)

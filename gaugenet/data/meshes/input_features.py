@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature
+from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature, SurfaceFeature, mesh_of
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.groups import O2, FieldType, StructureGroup
 
 
@@ -54,12 +55,19 @@ class InputFeatures(BaseTransform):
                     pairs.append((name, multiplicity, dim))
         return FieldType(group, " + ".join(f"{multiplicity}x{name}" for name, multiplicity, _ in pairs))
 
-    def prepare(self, graph: GaugeGraph) -> GaugeGraph:
-        """A new graph that holds the values of all intrinsic features: what a cache should keep."""
+    def prepare(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> GaugeGraph:
+        """Return a new graph that holds the values of all intrinsic features: what a cache should store.
+
+        Args:
+            graph: the graph of one mesh.
+            mesh: its surface, where there is one already; all features share it.
+        """
         out = graph.clone()
-        for feature in self.features:
-            if feature.intrinsic:
-                out = feature(out)
+        intrinsic = [feature for feature in self.features if feature.intrinsic]
+        if mesh is None and any(isinstance(feature, SurfaceFeature) for feature in intrinsic):
+            mesh = mesh_of(out)
+        for feature in intrinsic:
+            out[feature.key] = feature.compute_on(out, mesh)
         return out
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.data.meshes.features import InputFeature, mesh_of
+from gaugenet.data.meshes.features import SurfaceFeature
 from gaugenet.data.meshes.laplacian import cotan_laplacian
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -87,7 +87,7 @@ def _smallest(stiffness, mass: Float[ndarray, "n"], count: int) -> tuple[ndarray
     return values.clip(min=0), vectors * scale[:, None]
 
 
-class _SpectralFeature(InputFeature):
+class _SpectralFeature(SurfaceFeature):
     """What the signatures share: the spectrum and the range of the eigenvalues that they look at."""
 
     def __init__(self, num_scales: int, num_eigenvectors: int, laplacian: str) -> None:
@@ -100,8 +100,7 @@ class _SpectralFeature(InputFeature):
         self.laplacian = laplacian
         self.fields = (("0", num_scales),)
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices scales"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices scales"]:
         spectrum = laplacian_spectrum(mesh, self.num_eigenvectors, laplacian=self.laplacian)
         return torch.from_numpy(self.signature(spectrum)).to(graph.pos)
 

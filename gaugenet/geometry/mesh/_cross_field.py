@@ -23,9 +23,10 @@ from gaugenet.geometry.mesh._direction_field import (
     smoothest_direction_field,
 )
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to, rotations, surface_normals
-from gaugenet.geometry.mesh.graph import Lengths, Neighborhood, mesh_gauge_graph
+from gaugenet.geometry.mesh.graph import mesh_gauge_graph
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import Lengths, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
@@ -172,17 +173,15 @@ class CrossField:
         group = _finite(group or Cyclic(self.n))
         if singular not in ("keep", "drop", "refuse"):
             raise ValueError(f"Expected `singular` 'keep', 'drop' or 'refuse', got {singular!r}.")
-        graph = mesh_gauge_graph(
-            self.mesh,
-            SO2(),
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
             max_neighbors=max_neighbors,
             lengths=lengths,
             frames=self.frames,
-            dtype=torch.float64,
         )
+        graph = mesh_gauge_graph(self.mesh, SO2(), options, dtype=torch.float64)
         graph.transporter, graph.ambiguous = nearest_rotations(graph.transporter, self.n)
         if graph.ambiguous.any():
             self._report(graph, refuse=singular == "refuse")

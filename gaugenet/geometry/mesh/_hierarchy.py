@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.graph import (
     FramedSurface,
-    Lengths,
-    Neighborhood,
     check_structure,
     framed_surface,
-    geodesic_radius,
     in_frames,
     in_lengths,
     longest_edge,
 )
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.options import FrameChoice, Lengths, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
 from gaugenet.groups.group import StructureGroup
@@ -40,10 +36,11 @@ def hierarchy(
     levels: int = 3,
     ratio: float = 4,
     neighborhood: Neighborhood = "geodesic",
-    mean_neighbors: float = 16,
+    radius: float | None = None,
+    mean_neighbors: float | None = None,
     max_neighbors: int | None = None,
     lengths: Lengths = "metric",
-    frames: Any = "first_edge",
+    frames: FrameChoice = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> GaugeGraph:
@@ -64,46 +61,52 @@ def hierarchy(
         ratio: how many times fewer points each level has.
         neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
             are geodesic.
-        mean_neighbors: neighbours of a point, on average, at every level; the radius grows accordingly.
+        radius: geodesic radius of the finest level, in the units of the mesh; coarser levels have as many neighbours.
+        mean_neighbors: instead of `radius`: neighbours of a point, on average, at every level; the radius grows
+            accordingly. 16 if neither is given.
         max_neighbors: keep only this many nearest neighbours.
         lengths, frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
 
     Raises:
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
     """
-    if levels < 1 or ratio <= 1:
-        raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
-    if neighborhood not in ("geodesic", "one_ring"):
-        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
-    if max_neighbors is not None:
-        positive_number("max_neighbors", max_neighbors)
-    framed = framed_surface(mesh, group, frames, seed)
-    reach = geodesic_radius(mesh, None, mean_neighbors)
-    maps = local_log_maps(framed.surface, reach, max_neighbors=max_neighbors)
+    options = NeighborhoodOptions(
+        neighborhood=neighborhood,
+        radius=radius,
+        mean_neighbors=mean_neighbors,
+        max_neighbors=max_neighbors,
+        lengths=lengths,
+        frames=frames,
+        seed=seed,
+        levels=levels,
+        ratio=ratio,
+    )
+    return mesh_hierarchy(mesh, group, options, dtype=dtype)
+
+
+def mesh_hierarchy(
+    mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
+) -> GaugeGraph:
+    """Build all levels of `options`, see `hierarchy`."""
+    options = options.sized()
+    framed = framed_surface(mesh, group, options.frames, options.seed)
+    reach = options.radius_on(mesh)
+    maps = local_log_maps(framed.surface, reach, max_neighbors=options.max_neighbors)
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
-    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, reach)
-    _store(graph, "", _level_tensors(framed, finer, *finest, lengths, dtype))
-    if levels > 1:
-        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / ratio)))
+    along_edges = options.neighborhood == "one_ring"
+    finest = (one_ring(framed.surface), longest_edge(mesh)) if along_edges else (maps, reach)
+    _store(graph, "", _level_tensors(framed, finer, *finest, options.lengths, dtype))
+    if options.levels > 1:
+        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / options.ratio)))
         components = int(np.isinf(samples.cover).sum())
-        options = _Options(mean_neighbors, max_neighbors, lengths)
-        for level in range(1, levels):
-            count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
+        for level in range(1, options.levels):
+            count = max(int(np.ceil(mesh.num_vertices / options.ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
             finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, dtype)
     return graph
-
-
-@dataclass(frozen=True)
-class _Options:
-    """The neighbourhoods of coarser levels."""
-
-    mean_neighbors: float
-    max_neighbors: int | None
-    lengths: Lengths
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _add_level(
     finer: _Points,
     chosen: ndarray,
     cover: float,
-    options: _Options,
+    options: NeighborhoodOptions,
     dtype: torch.dtype,
 ) -> _Points:
     """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
@@ -130,7 +133,7 @@ def _add_level(
     num = len(chosen)
     with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
     cell = framed.surface.total_area / with_area
-    reach = float(np.sqrt(options.mean_neighbors * cell / np.pi))
+    reach = float(np.sqrt(options.mean_neighbors_on(framed.mesh) * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.mesh.options import FrameChoice, Lengths, Neighborhood
     from gaugenet.groups.group import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -196,12 +197,12 @@ class TriangleMesh:
         self,
         group: StructureGroup,
         *,
-        neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+        neighborhood: Neighborhood = "geodesic",
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
-        lengths: Literal["metric", "local"] = "metric",
-        frames: Any = "first_edge",
+        lengths: Lengths = "metric",
+        frames: FrameChoice = "first_edge",
         seed: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> GaugeGraph:
@@ -230,10 +231,9 @@ class TriangleMesh:
         import torch
 
         from gaugenet.geometry.mesh.graph import mesh_gauge_graph
+        from gaugenet.geometry.mesh.options import NeighborhoodOptions
 
-        return mesh_gauge_graph(
-            self,
-            group,
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
@@ -241,8 +241,8 @@ class TriangleMesh:
             lengths=lengths,
             frames=frames,
             seed=seed,
-            dtype=dtype or torch.float32,
         )
+        return mesh_gauge_graph(self, group, options, dtype=dtype or torch.float32)
 
 
 def _normalized(v: ndarray) -> ndarray:
