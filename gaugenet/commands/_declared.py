@@ -57,38 +57,50 @@ def argument_names(source: str) -> list[str]:
 
 def _arguments(module: str, node: ast.ClassDef) -> Iterator[Argument]:
     init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
-    pairs = _of_dataclass(module, node) if init is None else _of_function(init)
-    for name, annotation, default in pairs:
-        yield Argument(name, _evaluated(module, annotation), _literal(module, default))
+    for found in _of_dataclass(module, node) if init is None else _of_function(module, init):
+        yield Argument(found.name, _evaluated(found.module, found.annotation), _literal(found.module, found.default))
 
 
-def _of_dataclass(module: str, node: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
-    found: dict[str, tuple[str, ast.expr | None, ast.expr | None]] = {}
+@dataclass(frozen=True)
+class _Written:
+    """An argument as it is written in a module."""
+
+    module: str
+    name: str
+    annotation: ast.expr | None
+    default: ast.expr | None
+
+
+def _of_dataclass(module: str, node: ast.ClassDef) -> Iterator[_Written]:
+    found: dict[str, _Written] = {}
     for base in node.bases:
         there = _definition(module, base.id) if isinstance(base, ast.Name) else None
         if there is not None and isinstance(there[1], ast.ClassDef):
-            found |= {entry[0]: entry for entry in _of_dataclass(there[0], there[1])}
+            found |= {entry.name: entry for entry in _of_dataclass(there[0], there[1])}
     for statement in node.body:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         if "ClassVar" not in ast.unparse(statement.annotation):
             name = statement.target.id
-            found[name] = (name, statement.annotation, statement.value)
+            found[name] = _Written(module, name, statement.annotation, statement.value)
     yield from found.values()
 
 
-def _of_function(init: ast.FunctionDef) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
+def _of_function(module: str, init: ast.FunctionDef) -> Iterator[_Written]:
     positional = init.args.args[1:]
     missing = [None] * (len(positional) - len(init.args.defaults))
     for argument, default in zip(
         [*positional, *init.args.kwonlyargs], [*missing, *init.args.defaults, *init.args.kw_defaults], strict=True
     ):
-        yield argument.arg, argument.annotation, default
+        yield _Written(module, argument.arg, argument.annotation, default)
 
 
 def _literal(module: str, node: ast.expr | None) -> Any:
     if node is None:
         return Parameter.empty
+    there = _definition(module, node.id) if isinstance(node, ast.Name) else None
+    if there is not None and isinstance(there[1], ast.Assign):
+        return _literal(there[0], there[1].value)
     try:
         return ast.literal_eval(node)
     except ValueError:
