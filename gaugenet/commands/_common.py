@@ -61,12 +61,16 @@ def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
     The last parts of the names are compared, too: `--witdh` is near `--model.width`.
     """
 
-    def similarity(other: str) -> float:
-        pairs = [(name.lstrip("-"), other.lstrip("-")), (_last(name), _last(other))]
-        return max(SequenceMatcher(None, a, b).ratio() for a, b in pairs)
+    def similarity(other: str) -> tuple[float, float]:
+        whole, last = _similar(name.lstrip("-"), other.lstrip("-")), _similar(_last(name), _last(other))
+        return max(whole, last), whole
 
-    ranked = sorted(((similarity(other), other) for other in known), key=lambda pair: -pair[0])
-    return [other for score, other in ranked[:count] if score >= max(_NEAR, ranked[0][0] - 0.1)]
+    ranked = sorted(((similarity(other), other) for other in known), key=lambda pair: pair[0], reverse=True)
+    return [other for (score, _), other in ranked[:count] if score >= max(_NEAR, ranked[0][0][0] - 0.1)]
+
+
+def _similar(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
 
 
 def _last(name: str) -> str:
