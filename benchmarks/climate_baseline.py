@@ -29,13 +29,13 @@ from gaugenet.data.climate.sampling import Stencil
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.tasks.climate.files import open_split
 from gaugenet.tasks.climate.inputs import GlobeInputs
 from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.module import ClimateModule
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
 from gaugenet.tasks.climate.scores import ClimateScores
-from gaugenet.tasks.climate.train import open_split, places_of
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.options import OptimOptions
 
@@ -110,7 +110,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, Globes, LatLonG
         o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1
     )
     files, val, _ = open_split(data)
-    grid, places = LatLonGrid.regular(o.height, 2 * o.height), places_of(files)
+    grid, places = LatLonGrid.regular(o.height, 2 * o.height), files.places
     inputs = GlobeInputs(
         on_grid(grid), places, scalars=len(files.variables.scalars), pairs=len(files.variables.vectors), latitude=smart
     )

@@ -62,6 +62,14 @@ PUBLIC = {
         GlobePanel MeshView SpacePicture SurfacePicture draw_globes label_colors nearest_point palette plot_comparison
         plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
+    "gaugenet.tasks": """
+        ClimateData ClimateLoss ClimateTask DataOptions GeometryOptions GraphDataModule ImageOptions
+        MeshLabelModule MeshLabelTask OptimOptions Predictor RunDescription RunError ScoreKeeper Scores TASKS
+        Task TaskError TrainingModule confusion_matrix error_rate evaluate evaluate_climate
+        face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict
+        predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
+        train_climate train_task
+    """,
     "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
@@ -77,7 +85,7 @@ ALLOWED = {
     "viz": "groups geometry kernels nn",
     "taxonomy": "groups geometry kernels nn viz",
     "tasks": "groups geometry kernels nn models data viz",
-    "commands": "geometry models tasks viz",
+    "commands": "geometry tasks",
 }
 """What each storey may import besides itself and the ground, at the top of a file or inside functions."""
 
@@ -137,6 +145,57 @@ def test_imports_go_down_only(storey):
 
 def test_the_ground_under_all_storeys_imports_none_of_them():
     assert not imports(ROOT / "files.py")
+
+
+APPLIES_NETWORKS = [
+    *("tasks/mesh/inference.py", "tasks/mesh/evaluation.py", "tasks/mesh/prediction.py", "tasks/mesh/pictures.py"),
+    *("tasks/climate/inference.py", "tasks/climate/evaluation.py", "tasks/climate/prediction.py"),
+]
+TRAINS_NETWORKS = {
+    *("train", "setup", "module", "training.fit", "training.checkpoint", "training.averaging", "training.history"),
+}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Modules of gaugenet that a file imports, at its top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gaugenet"):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("gaugenet")}
+    return found
+
+
+def modules_reached(path: Path) -> set[str]:
+    """The same, and what those modules import."""
+    found, waiting = set(), [path]
+    while waiting:
+        for name in modules_imported(waiting.pop()) - found:
+            found.add(name)
+            file = ROOT.parent / Path(*name.split(".")).with_suffix(".py")
+            waiting += [file] if file.is_file() else []
+    return found
+
+
+def trainers(path: Path) -> set[str]:
+    """Modules that a file reaches and that belong to training."""
+    ends = tuple(f".{name}" for name in TRAINS_NETWORKS)
+    return {name for name in modules_reached(path) if name.startswith("gaugenet.tasks.") and name.endswith(ends)}
+
+
+@pytest.mark.parametrize("name", APPLIES_NETWORKS)
+def test_what_applies_networks_imports_no_trainer(name):
+    assert trainers(ROOT / name) == set()
+
+
+def test_control_training_reaches_the_trainer():
+    assert "gaugenet.tasks.training.fit" in trainers(ROOT / "tasks" / "mesh" / "train.py")
+
+
+def test_former_names_still_work_and_say_so():
+    with pytest.warns(DeprecationWarning, match="now called MeshLabelModule"):
+        assert gaugenet.tasks.GaugeTask is gaugenet.tasks.MeshLabelModule
 
 
 def test_control_the_import_check_sees_imports():

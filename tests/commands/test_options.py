@@ -45,7 +45,7 @@ def test_control_another_default_is_noticed(monkeypatch):
 
 
 def test_what_is_not_there_is_named():
-    with pytest.raises(ValueError, match="no class .*:Nothing"):
+    with pytest.raises(ValueError, match=r"no class .*:Nothing"):
         _declared.declared("gaugenet.models.mesh_unet:Nothing")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -13,6 +12,7 @@ from numpy import ndarray
 from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
 from gaugenet.data.climate.overlap import delaunay, overlap_areas, voronoi_cells
 
@@ -53,7 +53,7 @@ class SphereRegridder:
             raise ValueError(f"Expected `points` to be unit vectors of shape (V, 3), got shape {points.shape}.")
         self.grid, self.points = grid, points
         self.faces = delaunay(points) if faces is None else np.asarray(faces)
-        self._made: dict[tuple[str, str], csr_array] = {}
+        self._matrices: BoundedCache[csr_array] = BoundedCache()
 
     # --- fields -------------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class SphereRegridder:
             "conservative": lambda: _row_means(self.overlap),
             "nearest": lambda: _selection(self._nearest_cell, self.grid.size),
         }
-        return self._kept("sphere", _known(method), makers)
+        return self._matrices.get(("sphere", method), makers[_known(method)])
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
         """`(H * W, V)`; rows sum to one."""
@@ -137,7 +137,7 @@ class SphereRegridder:
             "conservative": lambda: _row_means(self._overlap_by_cell),
             "nearest": lambda: _selection(self._nearest_point, len(self.points)),
         }
-        return self._kept("grid", _known(method), makers)
+        return self._matrices.get(("grid", method), makers[_known(method)])
 
     def round_trip(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
@@ -146,11 +146,6 @@ class SphereRegridder:
         back = self.to_grid(self.to_sphere(values, method=method), method=method)
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
         return error / np.maximum(size, np.finfo(np.float64).tiny)
-
-    def _kept(self, to: str, method: str, makers: dict[str, Callable[[], csr_array]]) -> csr_array:
-        if (to, method) not in self._made:
-            self._made[to, method] = makers[method]()
-        return self._made[to, method]
 
     @property
     def _cells(self) -> Float[ndarray, "cells 3"]:

@@ -29,6 +29,10 @@ class Stencil:
     weight: Float[ndarray, "points k"]
     nearest: Int[ndarray, "points"]
 
+    @property
+    def nbytes(self) -> int:
+        return self.index.nbytes + self.weight.nbytes + self.nearest.nbytes
+
     def fields(self, values: Float[ndarray, "*b places"]) -> Float[ndarray, "*b points"]:
         """Values at the points, from extended values."""
         total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)

@@ -40,9 +40,9 @@ class SphericalDigits:
         parts = [self._project(digits.images[k : k + 500], turns[k : k + 500]) for k in range(0, len(digits), 500)]
         return Digits(np.concatenate(parts) if parts else self._project(digits.images, turns), digits.labels)
 
-    def anew(self, digits: Digits) -> TurningDigits:
+    def anew(self, digits: Digits) -> _TurningDigits:
         """Digits that are turned by other rotations each time they are read, from PyTorch's random state."""
-        return TurningDigits(digits.images, digits.labels, self.sphere)
+        return _TurningDigits(digits.images, digits.labels, self.sphere)
 
     def _project(self, images: ndarray, turns: Float[ndarray, "n 3 3"]) -> ndarray:
         if not self.rotated:
@@ -52,7 +52,7 @@ class SphericalDigits:
 
 
 @dataclass(frozen=True)
-class TurningDigits(Digits):
+class _TurningDigits(Digits):
     """Flat digits that come out of `[...]` on the sphere, see `SphericalDigits.anew`."""
 
     sphere: Icosphere

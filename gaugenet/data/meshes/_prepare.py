@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Progress = Callable[..., Iterable[GaugeGraph]]
 
-LEVELS = 3
+_LEVELS = 3
 """Levels of a graph, where the options name no number: what `MeshUNet` needs by default."""
 
 
@@ -76,7 +76,7 @@ def prepare(
     """
     cache = GraphCache(cache_dir) if cache_dir is not None else None
     classes = samples.num_classes if num_classes is None and isinstance(samples, MeshDataset) else num_classes
-    neighborhoods.setdefault("levels", LEVELS)
+    neighborhoods.setdefault("levels", _LEVELS)
     options = NeighborhoodOptions(**neighborhoods)
     recipe = Recipe(group, features, options, repair, cache, dtype)
     results = in_parallel([partial(_prepare_sample, samples, k, recipe, classes) for k in range(len(samples))], n_jobs)

@@ -93,7 +93,7 @@ def mesh_of(graph: GaugeGraph) -> TriangleMesh:
     return TriangleMesh(graph.pos, graph.face.T)
 
 
-def squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
+def _squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
     """`asinh` of the length of each vector, direction kept: tames the heavy tails of curvatures, equivariantly."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
     return np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x
@@ -198,7 +198,7 @@ class ShapeOperator(SurfaceFeature):
         mean = 0.5 * (s[:, 0, 0] + s[:, 1, 1])[:, None]
         field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
         if self.squash:
-            mean, field = np.arcsinh(mean), squashed(field)
+            mean, field = np.arcsinh(mean), _squashed(field)
         return _as_tensor(np.concatenate([mean, field], axis=-1), graph)
 
     def __repr__(self) -> str:
@@ -252,7 +252,7 @@ class TangentGradient(SurfaceFeature):
         gradient = vertex_gradient(mesh, _as_array(self.of.value(graph, mesh))) * np.sqrt(mesh.area)
         tangent = np.einsum("vda,vcd->vca", _as_array(graph.frame), gradient)
         if self.squash:
-            tangent = squashed(tangent)
+            tangent = _squashed(tangent)
         return _as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph)
 
     def __repr__(self) -> str:

@@ -45,7 +45,7 @@ def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
     return np.divide(turned, twice_area, out=np.zeros_like(turned), where=twice_area > 0)
 
 
-def vertex_average(mesh: TriangleMesh) -> Any:
+def _vertex_average(mesh: TriangleMesh) -> Any:
     """`(V, F)` sparse: area-weighted mean over the faces around each vertex; zero rows where there is no area."""
     from scipy.sparse import coo_array
 
@@ -65,7 +65,7 @@ def vertex_gradient(mesh: TriangleMesh, values: Float[ndarray, "vertices channel
     """
     from scipy.sparse import coo_array
 
-    gradients, average = hat_gradients(mesh), vertex_average(mesh)
+    gradients, average = hat_gradients(mesh), _vertex_average(mesh)
     row, column = np.repeat(np.arange(mesh.num_faces), 3), mesh.faces.reshape(-1)
     parts = []
     for axis in range(3):
@@ -87,7 +87,7 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
     side[side == 0] = 1.0
     towards_face = side[..., None] * normal[mesh.faces]
     per_face = np.einsum("fkn,fkd->fnd", towards_face, hat_gradients(mesh))
-    average = vertex_average(mesh)
+    average = _vertex_average(mesh)
     signed = average.copy()
     signed.data = signed.data * _entries(average, mesh, side)
     ambient = (signed @ per_face.reshape(mesh.num_faces, 9)).reshape(-1, 3, 3)

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Singular = Literal["keep", "drop", "refuse"]
 
-AMBIGUOUS = 0.25
+_AMBIGUOUS = 0.25
 """An edge along which crosses turn by more than this part of 2 pi / n is ambiguous: at a half, two elements of C_n are
 equally near. Around a small singular face at least one edge turns by a third."""
 
@@ -182,7 +182,7 @@ class CrossField:
             frames=self.frames,
         )
         graph = mesh_gauge_graph(self.mesh, SO2(), options, dtype=torch.float64)
-        graph.transporter, graph.ambiguous = nearest_rotations(graph.transporter, self.n)
+        graph.transporter, graph.ambiguous = _nearest_rotations(graph.transporter, self.n)
         if graph.ambiguous.any():
             self._report(graph, refuse=singular == "refuse")
         if singular == "drop":
@@ -253,14 +253,14 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     return CrossField(mesh, n, reference_frames(mesh, turns.surface) @ rotations(angle))
 
 
-def nearest_rotations(
+def _nearest_rotations(
     transporter: Float[Tensor, "edges 2 2"], n: int
 ) -> tuple[Float[Tensor, "edges 2 2"], Bool[Tensor, "edges"]]:
     """The elements of C_n nearest to rotations, and whether they are further than `AMBIGUOUS` of 2 pi / n."""
     angle = torch.atan2(transporter[:, 1, 0] - transporter[:, 0, 1], transporter[:, 0, 0] + transporter[:, 1, 1])
     steps = angle * (n / (2 * torch.pi))
     nearest = steps.round()
-    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > AMBIGUOUS
+    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > _AMBIGUOUS
 
 
 def _edge_turns(mesh: TriangleMesh) -> EdgeTurns:

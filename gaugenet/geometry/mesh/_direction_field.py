@@ -104,7 +104,7 @@ def aligned_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "verti
     from scipy.sparse.linalg import spsolve
 
     laplacian, mass = connection_laplacian(turns, n), turns.mesh.vertex_areas
-    q = curvature_direction(turns)
+    q = _curvature_direction(turns)
     target = np.abs(q) * np.exp(0.5j * n * np.angle(q))
     u = np.ones(len(mass), dtype=complex)
     for rows in _components(turns.mesh):
@@ -133,7 +133,7 @@ def connection_laplacian(turns: EdgeTurns, n: int) -> Any:
     return coo_array((values, where), shape=(turns.mesh.num_vertices,) * 2).tocsr()
 
 
-def curvature_direction(turns: EdgeTurns) -> Complex[ndarray, "vertices"]:
+def _curvature_direction(turns: EdgeTurns) -> Complex[ndarray, "vertices"]:
     """Second powers of the directions of larger curvature, times the difference of the curvatures, integrated over
     each vertex's cell: the edges around it, by the angle at which the surface folds there."""
     twin, mesh = turns.surface.twin, turns.mesh

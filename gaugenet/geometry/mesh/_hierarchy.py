@@ -25,8 +25,8 @@ from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
 from gaugenet.groups.group import StructureGroup
 
-POOL_RADIUS = 1.0  # times the spacing of the coarse points
-UNPOOL_NEIGHBORS = 3
+_POOL_RADIUS = 1.0  # times the spacing of the coarse points
+_UNPOOL_NEIGHBORS = 3
 
 
 def hierarchy(
@@ -143,7 +143,7 @@ def _add_level(
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
     with_self = around.with_self()
-    nearest = with_self.nearest_targets(UNPOOL_NEIGHBORS)
+    nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS)
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
@@ -151,7 +151,7 @@ def _add_level(
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, points, among, reach, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
-    radius = POOL_RADIUS * spacing
+    radius = _POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
     _store(graph, f"{prefix}pool_", _pool_tensors(framed, close, radius, finer, points, dtype))
     _store(graph, f"{prefix}unpool_", _unpool_tensors(framed, nearest, finer, points, dtype))

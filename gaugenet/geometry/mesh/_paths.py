@@ -23,7 +23,7 @@ from gaugenet.geometry.mesh.halfedge import _next
 
 
 @njit(cache=True, nogil=True)
-def search_from(t, search, source, limit, max_windows):
+def _search_from(t, search, source, limit, max_windows):
     """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
     search.size[:] = 0
     search.size[0] = 1
@@ -169,7 +169,7 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
     geodesic = np.empty((40 * len(sources) + 64, 3))
     size = 0
     for i in range(len(sources)):
-        search, complete = search_from(t, search, sources[i], limit, max_windows)
+        search, complete = _search_from(t, search, sources[i], limit, max_windows)
         if not complete:
             return counts, neighbor[:0], geodesic[:0], sources[i]
         chosen = _chosen(t, search, sources[i], wanted, max_neighbors)

@@ -21,8 +21,8 @@ from numpy import ndarray
 from gaugenet.geometry.mesh.halfedge import _next, _previous
 
 TURN = 2 * np.pi
-TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
-SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+_TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
+_SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
 
 
 class Search(NamedTuple):
@@ -141,7 +141,7 @@ def emit(t, search, slot, back, limit):
     origin, twin, shape = t.origin, t.twin, t.shape
     source, sigma = place[slot, 0], path[slot, 0]
     open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
-    count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
+    count, roots, tail, slack = size[0], size[1], size[3], _TOUCH * limit
     h = first
     while h >= 0:
         ahead, behind = _next(h), _previous(h)
@@ -151,21 +151,21 @@ def emit(t, search, slot, back, limit):
         low, high = 0.0, opening
         if slot > 0:
             low, high = _shadow(angle - back, opening, full, open_fan)
-        if high - low > -SHADOW:
+        if high - low > -_SHADOW:
             search.root[roots] = slot
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
-            if low <= SHADOW and sigma + length < limit:
+            if low <= _SHADOW and sigma + length < limit:
                 count = _reach(
                     place, path, slot_of, count, origin[ahead],
                     sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
-            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
+            if following < 0 and high >= opening - _SHADOW and sigma + shape[behind, 2] < limit:
                 count = _reach(
                     place, path, slot_of, count, origin[behind],
                     sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
                 )  # fmt: skip
-            if high - low > TOUCH and twin[ahead] >= 0:
+            if high - low > _TOUCH and twin[ahead] >= 0:
                 rx, ry, lx, ly = length, 0.0, bx, by
                 if low > 0.0:
                     rx, ry = np.cos(low), np.sin(low)
@@ -192,7 +192,7 @@ def _shadow(turned, opening, full, open_fan):
     if not open_fan:
         turned += full if turned < 0 else 0.0
         return max(0.0, np.pi - turned), min(opening, full - np.pi - turned)
-    if turned + opening >= np.pi - SHADOW:
+    if turned + opening >= np.pi - _SHADOW:
         return max(0.0, np.pi - turned), opening
     return 0.0, min(opening, -np.pi - turned)
 
@@ -226,7 +226,7 @@ def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack)
 @njit(cache=True, nogil=True)
 def follow(t, search, limit):
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
-    slack = TOUCH * limit
+    slack = _TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, place, path, root_ray = (search.slot_of, search.size, search.place, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
@@ -246,7 +246,7 @@ def follow(t, search, limit):
         far = origin[left]
         norm = np.sqrt(x * x + y * y)
         from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
-        touch = -TOUCH * norm
+        touch = -_TOUCH * norm
         inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
         if inside and sigma + norm < limit:
             count = _reach(place, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
@@ -283,7 +283,7 @@ def next_source(t, search, limit):
     queued = size[5]
     for slot in range(size[4], size[0]):
         v = place[slot, 0]
-        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else TURN + SHADOW):
+        if t.total_angle[v] > (np.pi - _SHADOW if t.boundary[v] else TURN + _SHADOW):
             waiting[queued] = slot
             queued += 1
     size[4] = size[0]

@@ -120,7 +120,7 @@ class HalfedgeSurface:
         """The surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`); angles in
         radians, lengths in the units of the mesh."""
         faces = mesh.faces.astype(np.int32)
-        glued = opposite_halfedges(faces, mesh.num_vertices)
+        glued = _opposite_halfedges(faces, mesh.num_vertices)
         if (glued < -1).any():
             faces, twin = _double_cover(faces, glued)
         else:
@@ -151,7 +151,7 @@ class HalfedgeSurface:
         )
 
 
-def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
+def _opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
     """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the
     boundary, `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
 

@@ -12,13 +12,14 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.sampling import Stencil
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.files import Files, inputs_of, open_files
 from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
-from gaugenet.tasks.climate.train import Files, inputs_of, open_files
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
@@ -74,7 +75,8 @@ class ClimatePredictor:
         self.files: Files = open_files(paths, self.data, variables=variables)
         self.inputs: GlobeInputs = inputs_of(self.files, self.data)
         self.poses = tta_poses(tta)
-        self._backs: dict[bytes, Stencil] = {}
+        # every step asks for all poses: what is held must stay
+        self._backs: BoundedCache[Stencil] = BoundedCache(max_bytes=STENCIL_BYTES, replace=False)
 
     @property
     def classes(self) -> list[str]:
@@ -116,12 +118,7 @@ class ClimatePredictor:
     def at_places(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
         """Linear interpolation from the vertices to the places of the file."""
         key = b"" if pose is None else pose.tobytes()
-        if key not in self._backs:
-            found = self.inputs.back(pose)
-            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > STENCIL_BYTES:
-                self._backs.clear()
-            self._backs[key] = found
-        return self._backs[key].fields(probability)
+        return self._backs.get(key, lambda: self.inputs.back(pose)).fields(probability)
 
     def __call__(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
         """Probabilities at the places of the file, the mean over the poses, of the globe turned by `pose` before."""

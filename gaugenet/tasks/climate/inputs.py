@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.regrid import triangle_stencil
 from gaugenet.data.climate.sampling import Places, Stencil
@@ -69,7 +70,7 @@ class GlobeInputs:
         self.scalars, self.pairs = scalars, pairs
         self.points = self.sphere.pos.numpy()
         self._frame = np.ascontiguousarray(np.transpose(self.sphere.frame.numpy(), (2, 1, 0)), dtype=np.float32)
-        self._last: tuple[bytes, Stencil] | None = None
+        self._stencils: BoundedCache[Stencil] = BoundedCache(max_entries=1)
 
     @property
     def in_type(self) -> str:
@@ -80,9 +81,9 @@ class GlobeInputs:
     def stencil(self, pose: Float[ndarray, "3 3"] | None = None) -> Stencil:
         """How to read fields with vertex p of the icosphere at the place `pose @ p` of the globe; one is kept."""
         key = b"" if pose is None else pose.tobytes()
-        if self._last is None or self._last[0] != key:
-            self._last = key, self.places.stencil(self.points if pose is None else self.points @ pose.T)
-        return self._last[1]
+        return self._stencils.get(
+            key, lambda: self.places.stencil(self.points if pose is None else self.points @ pose.T)
+        )
 
     def read(
         self, fields: GlobeFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0

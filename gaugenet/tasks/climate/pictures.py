@@ -29,7 +29,7 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
     from gaugenet.viz import GlobePanel, MeshView, draw_globes, nearest_point, write_viewer
 
     panels, views = [], []
-    for index in chosen_frames(predictor, frames):
+    for index in _chosen_frames(predictor, frames):
         _, fields = predictor.fields(index)
         name = _name(predictor, index)
         at_vertices = predictor.on_sphere(fields)
@@ -62,7 +62,7 @@ def copy_picture(run: Path, file: Path) -> str:
     return f"{file}: from the last evaluation of {run}"
 
 
-def chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
+def _chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
     """Of the frames with patterns in them as many as asked for, evenly spread in time; of all where none has any."""
     labelled = []
     for index in range(len(predictor.files)):

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
@@ -40,20 +41,16 @@ class Globes(Dataset):
         memory: float = 2e9,
     ) -> None:
         self.frames, self.inputs, self.normalization = frames, inputs, normalization
-        self.augment, self.seed, self.memory = augment, seed, memory
-        self._kept: dict[int, GlobeFields] = {}
+        self.augment, self.seed = augment, seed
+        # every epoch asks for all frames: what is held must stay
+        self._kept: BoundedCache[GlobeFields] = BoundedCache(max_bytes=memory, replace=False)
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def fields(self, index: int) -> GlobeFields:
         """The normalized frame."""
-        if index in self._kept:
-            return self._kept[index]
-        found = GlobeFields.of(self.frames[index], self.inputs.places, self.normalization)
-        if found.nbytes * (len(self._kept) + 1) <= self.memory:
-            self._kept[index] = found
-        return found
+        return self._kept.get(index, lambda: GlobeFields.of(self.frames[index], self.inputs.places, self.normalization))
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key

@@ -12,13 +12,13 @@ import torch
 
 from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.files import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.climate.inputs import GlobeInputs
 from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.module import ClimateModule, Readout
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
 from gaugenet.tasks.climate.task import ClimateTask
-from gaugenet.tasks.climate.train import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
 

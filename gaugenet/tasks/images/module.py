@@ -47,7 +47,7 @@ class ImageModule(TrainingModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if batch_idx == 0:  # one stream of numbers an epoch, which begins with the order of the images
-            torch.manual_seed(epoch_seed(self.seed, self.current_epoch))
+            torch.manual_seed(_epoch_seed(self.seed, self.current_epoch))
             torch.randperm(len(self.train_images))
 
     def loss(self, batch: Int[Tensor, "batch"]) -> Tensor:
@@ -118,7 +118,7 @@ class _ShuffledBatches(Sampler[Tensor]):
         return -(-self.count // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
+        generator = torch.Generator().manual_seed(_epoch_seed(self.seed, self.epoch))
         yield from torch.randperm(self.count, generator=generator).split(self.batch_size)
 
 
@@ -129,7 +129,7 @@ class _Itself(Dataset[Tensor]):
         return key
 
 
-def epoch_seed(seed: int, epoch: int) -> int:
+def _epoch_seed(seed: int, epoch: int) -> int:
     """Return the seed of everything random in an epoch."""
     return seed * 100_003 + epoch
 

@@ -16,10 +16,10 @@ from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
 
-CONFIG = "config.yaml"
-CURVES = "curves.png"
-OWN_FILES = (
-    *(LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, CURVES, *WEIGHTS.values()),
+_CONFIG = "config.yaml"
+_CURVES = "curves.png"
+_OWN_FILES = (
+    *(LAST, PREVIOUS, DESCRIPTION, METRICS, _CONFIG, _CURVES, *WEIGHTS.values()),
     *("evaluation_*.json", "predictions_*.npz", "confusion.png"),
 )
 
@@ -60,36 +60,36 @@ def train_task(
     """
     run = Path(out)
     use_threads(threads)
-    if is_first_process():
+    if _is_first_process():
         _check_room(run, resume=resume, overwrite=overwrite)
     training = task.begin(options, seed=seed)
     if init is not None:
         load_weights(init, training.module.model, "best")
     if resume:
         _check_same(training.description, run)
-    if is_first_process() and config is not None and not (run / CONFIG).exists():
-        write_text(run / CONFIG, config)
+    if _is_first_process() and config is not None and not (run / _CONFIG).exists():
+        write_text(run / _CONFIG, config)
     data = training.load(run)
-    if is_first_process():
+    if _is_first_process():
         _make_room(run, resume=resume)
         if config is not None:
-            write_text(run / CONFIG, config)
+            write_text(run / _CONFIG, config)
     fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
-    if is_first_process():
+    if _is_first_process():
         _draw_curves(run)
     return training.description
 
 
 def _present(run: Path) -> list[Path]:
     """The files of a training in a folder; the cache of prepared meshes is not one of them."""
-    return [path for pattern in OWN_FILES for path in run.glob(pattern)]
+    return [path for pattern in _OWN_FILES for path in run.glob(pattern)]
 
 
 def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
     """Raise `TaskError` if the folder cannot take the run."""
     if run.exists() and not run.is_dir():
         raise TaskError(f"{run} is a file: choose a folder for the run.")
-    if not resume and not overwrite and any(path.name != CONFIG for path in _present(run)):
+    if not resume and not overwrite and any(path.name != _CONFIG for path in _present(run)):
         raise TaskError(
             f"{run} already holds a training: go on with --resume, replace it with --overwrite, "
             "or choose another --out."
@@ -127,7 +127,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def is_first_process() -> bool:
+def _is_first_process() -> bool:
     """Whether this process is the one that writes files."""
     return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
@@ -139,4 +139,4 @@ def _draw_curves(run: Path) -> None:
 
     if (run / METRICS).is_file():
         rows = [{k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds", "lr")} for row in read_table(run)]
-        plot_learning_curves(run / CURVES, rows)
+        plot_learning_curves(run / _CURVES, rows)
