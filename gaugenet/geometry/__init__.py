@@ -1,5 +1,6 @@
 """Manifolds -> gauge graphs: where neighbours are and how to carry features."""
 
+from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.geometry.grids.grid import Grid
@@ -40,12 +41,14 @@ __all__ = [
     "ConformalRescale",
     "CrossField",
     "Cylinder",
+    "Domain",
     "EmbeddedTorus",
     "Euclidean",
     "FieldAction",
     "FlatTorus",
     "GStructure",
     "GaugeGraph",
+    "GraphDomain",
     "Grid",
     "Hyperbolic",
     "IcosahedralRotation",
