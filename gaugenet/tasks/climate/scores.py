@@ -132,8 +132,9 @@ def object_centers(
     kept = size >= np.pi * (least_km / EARTH_RADIUS) ** 2
     if ignored is not None:
         kept &= np.bincount(member, weight * ignored[mask], minlength=len(names)) < 0.5 * size
-    center = np.stack([np.bincount(member, weight * points[mask, k], minlength=len(names)) for k in range(3)], axis=1)
-    return (center / np.linalg.norm(center, axis=1, keepdims=True))[kept]
+    sums = [np.bincount(member, weight * points[mask, k], minlength=len(names)) for k in range(3)]
+    center: ndarray = np.stack(sums, axis=1)[kept]
+    return np.asarray(center / np.linalg.norm(center, axis=1, keepdims=True))
 
 
 def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarray, "classes"]) -> Int[ndarray, "*n"]:

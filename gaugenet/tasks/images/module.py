@@ -79,8 +79,8 @@ class ImageModule(TrainingModule):
         ]
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-        return kinds[self.image_options.optimizer](groups, lr=self.options.lr, fused=True)
+        kind = torch.optim.AdamW if self.image_options.optimizer == "adamw" else torch.optim.Adam
+        return kind(groups, lr=self.options.lr, fused=True)
 
 
 class ImageDataModule(LightningDataModule):
@@ -101,7 +101,7 @@ class ImageDataModule(LightningDataModule):
         return DataLoader(_Itself(), sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        return DataLoader(_Itself(), sampler=torch.arange(len(self.val)).split(VALIDATED_AT_ONCE), batch_size=None)
+        return DataLoader(_Itself(), sampler=_parts(torch.arange(len(self.val)), VALIDATED_AT_ONCE), batch_size=None)
 
 
 class _ShuffledBatches(Sampler[Tensor]):
@@ -119,7 +119,11 @@ class _ShuffledBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(_epoch_seed(self.seed, self.epoch))
-        yield from torch.randperm(self.count, generator=generator).split(self.batch_size)
+        yield from _parts(torch.randperm(self.count, generator=generator), self.batch_size)
+
+
+def _parts(indices: Tensor, size: int) -> list[Tensor]:
+    return [indices[k : k + size] for k in range(0, len(indices), size)]
 
 
 class _Itself(Dataset[Tensor]):

@@ -55,7 +55,8 @@ def linear_cross_entropy(
         hidden, weight, bias = (t.to(torch.get_autocast_dtype(device)) for t in (hidden, weight, bias))
     trained = torch.is_grad_enabled() and any(t.requires_grad for t in (hidden, weight, bias))
     with torch.autocast(device, enabled=False):
-        loss, correct = _LinearCrossEntropy.apply(hidden, weight, bias, target, share.detach(), smoothing, trained)
+        arguments = (hidden, weight, bias, target, share.detach(), smoothing, trained)
+        loss, correct = _LinearCrossEntropy.apply(*arguments)  # type: ignore[no-untyped-call]
     return Comparison(loss, correct)
 
 
