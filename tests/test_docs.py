@@ -114,12 +114,11 @@ def understands(workplace, monkeypatch):
         if ".nc" in line:  # the run, which is not there, would say that it is one of the climate task
             monkeypatch.setattr(_common, "task_of_run", lambda run: TASKS["climate"])
         try:
-            module.run(arguments)
+            return module.run(arguments) == 0  # nothing but help comes back from here
         except Parsed:
             return True
         except SystemExit as ended:  # --help and --print_config end with 0, what is not understood with 2
             return ended.code == 0
-        return False
 
     return parse
 
