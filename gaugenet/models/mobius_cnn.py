@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.grids.strip import pad_strip
 from gaugenet.groups import FieldType, Reflection
-from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool, pad_strip
+from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool
 
 FIELDS: dict[str, tuple[int, int, int]] = {
     "scalar": (4, 0, 0),
