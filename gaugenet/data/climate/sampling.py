@@ -39,7 +39,7 @@ class Interpolation:
     def nbytes(self) -> int:
         return self.index.nbytes + self.weight.nbytes + self.nearest.nbytes
 
-    def fields(self, values: Float[ndarray, "*b places"]) -> Float[ndarray, "*b points"]:
+    def fields(self, values: Float[ndarray, "*b locations"]) -> Float[ndarray, "*b points"]:
         """Values at the points, from extended values."""
         total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)
         for k in range(1, self.index.shape[1]):

@@ -84,7 +84,7 @@ def prepare_meshes(
 
 
 class PreparationKeywords(NeighborhoodKeywords, total=False):
-    """The options of `prepare`."""
+    """The options of `prepare_meshes`."""
 
     repair: Repair
     cache_dir: str | Path | None
@@ -139,7 +139,9 @@ class Recipe:
 
 
 def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> GaugeGraph:
-    """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs` (see `prepare`).
+    """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs`.
+
+    See `prepare_meshes`.
 
     Args:
         mesh: the surface.
