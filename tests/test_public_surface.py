@@ -32,8 +32,8 @@ PUBLIC = {
         TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
-        KernelSpace RadialBasis Rings band_limit covariants kernel_space
+        AlignedBasis BandLimit Covariant CovariantKernelSpace Differential DifferentialSpace FrequencyBasis
+        GaussianRings HarmonicBasis KernelBasis KernelSpace RadialBasis Rings band_limit covariants kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm

@@ -5,6 +5,7 @@ from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
 from gaugenet.kernels.basis import KernelBasis
 from gaugenet.kernels.covariant_space import CovariantKernelSpace, kernel_space
+from gaugenet.kernels.differential import Differential, DifferentialSpace
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import KernelSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
@@ -14,6 +15,8 @@ __all__ = [
     "BandLimit",
     "Covariant",
     "CovariantKernelSpace",
+    "Differential",
+    "DifferentialSpace",
     "FrequencyBasis",
     "GaussianRings",
     "HarmonicBasis",
