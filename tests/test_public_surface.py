@@ -17,7 +17,7 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
-        data geometry groups kernels models nn tasks taxonomy testing viz
+        data geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
@@ -47,11 +47,15 @@ PUBLIC = {
         Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
         OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
+    "gaugenet.operators": """
+        OperatorMatrix apply_operator covariant_derivative curl divergence eth ethbar gradient hessian laplacian
+        operator_matrix
+    """,
     "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 
-STOREYS = ["groups", "geometry", "kernels", "nn", "models", "testing"]
+STOREYS = ["groups", "geometry", "kernels", "operators", "nn", "models", "testing"]
 """Each may import from those before it, and from itself."""
 
 HEAVY = ["lightning", "matplotlib", "xarray", "joblib", "trimesh", "scipy", "torch", "torch_geometric", "numba"]

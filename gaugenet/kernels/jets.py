@@ -81,7 +81,7 @@ def local_jets(
     rows, degrees = np.zeros((len(v), len(table.scale))), np.empty(len(pointers) - 1, dtype=np.int64)
     from gaugenet.kernels._jet_fit import fit
 
-    fit(v, np.sqrt(weight), pointers, *table.arrays, WORST_CONDITION, rows, degrees)
+    fit(v, np.sqrt(weight), pointers, *table.arrays, WORST_CONDITION, rows, degrees)  # type: ignore[call-arg]
     return Jets(torch.from_numpy(rows), torch.from_numpy(degrees), indices_up_to(v.shape[1], degree))
 
 
