@@ -48,8 +48,8 @@ PUBLIC = {
         OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
     "gaugenet.operators": """
-        OperatorMatrix apply_operator covariant_derivative curl divergence eth ethbar gradient hessian laplacian
-        operator_matrix
+        OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
+        laplacian
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

@@ -1,6 +1,7 @@
 """Differential operators of tensor calculus on any domain: meshes, points, manifolds, grids."""
 
-from gaugenet.operators.matrix import OperatorMatrix, operator_matrix
+from gaugenet.operators.as_matrix import as_matrix
+from gaugenet.operators.matrix import OperatorMatrix
 from gaugenet.operators.spin import eth, ethbar
 from gaugenet.operators.symbolic import apply_operator
 from gaugenet.operators.tensor_calculus import covariant_derivative, curl, divergence, gradient, hessian, laplacian
@@ -8,6 +9,7 @@ from gaugenet.operators.tensor_calculus import covariant_derivative, curl, diver
 __all__ = [
     "OperatorMatrix",
     "apply_operator",
+    "as_matrix",
     "covariant_derivative",
     "curl",
     "divergence",
@@ -16,5 +18,4 @@ __all__ = [
     "gradient",
     "hessian",
     "laplacian",
-    "operator_matrix",
 ]

@@ -51,7 +51,7 @@ def on_grid(
             f"Expected `f` of shape (batch, {inputs} C, {', '.join(map(str, grid.shape))}) for this grid, "
             f"got {tuple(f.shape)}."
         )
-    fields = f.unflatten(1, (inputs, -1))
+    fields = f.reshape(f.shape[0], inputs, f.shape[1] // inputs, *grid.shape)
     out = f.new_zeros(f.shape[0], outputs, *fields.shape[2:])
     for index, matrix in terms.items():
         derivative = fields

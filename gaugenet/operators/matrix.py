@@ -43,7 +43,7 @@ class OperatorMatrix:
                 f"Expected `f` of shape ({self.num_points}, {inputs} C): one row a point and {inputs} components of C "
                 f"channels, got {tuple(f.shape)}."
             )
-        channels = f.unflatten(1, (inputs, -1))[self.source]
+        channels = f.reshape(self.num_points, inputs, f.shape[1] // inputs)[self.source]
         terms = torch.einsum("roi,ric->roc", self.value.to(f), channels)
         return f.new_zeros(self.num_points, outputs, channels.shape[2]).index_add(0, self.target, terms).flatten(1)
 

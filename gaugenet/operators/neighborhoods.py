@@ -89,9 +89,8 @@ def with_centers(graph: GaugeGraph) -> tuple[Int[Tensor, "rows"], Int[Tensor, "r
 
 
 def _point_radius(graph: GaugeGraph) -> Float[Tensor, "points"]:
-    if graph.radius.numel() == 1:
-        return graph.radius.reshape(1).expand(graph.num_nodes)
-    return graph.radius[graph.batch]
+    radius: Tensor = graph.radius
+    return radius.reshape(1).expand(graph.num_nodes) if radius.numel() == 1 else radius[graph.batch]
 
 
 def _check(graph: GaugeGraph) -> None:

@@ -54,19 +54,19 @@ def _spin(f: Tensor, domain: Any, order: int, sign: int, degree: int | None, acc
     _check(domain)
     if f.is_complex():
         pairs = torch.cat([f.real, f.imag], 1)
-        out = differentiate(_symbol(order, sign, 2), pairs, domain, degree=degree, accuracy=accuracy)
+        out = differentiate(spin_symbol(order, sign, 2), pairs, domain, degree=degree, accuracy=accuracy)
         return torch.complex(*out.chunk(2, 1))
     if order < (1 if sign < 0 else 0):
         raise ValueError(f"Expected a complex field for the orders {order} and {order + sign}, got a real one.")
-    symbol = _symbol(order, sign, 1 if order == 0 else 2)
+    symbol = spin_symbol(order, sign, 1 if order == 0 else 2)
     return differentiate(symbol, f, domain, degree=degree, accuracy=accuracy)
 
 
 @lru_cache(maxsize=64)
-def _symbol(order: int, sign: int, inputs: int) -> Symbol:
+def spin_symbol(order: int, sign: int, inputs: int) -> Symbol:
     """D_1 + i sign D_2 on real and imaginary parts; one input is a real scalar."""
     one, i = torch.eye(2, dtype=torch.float64), torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
-    terms = {(1, 0): one[:, :inputs], (0, 1): sign * i[:, :inputs]}
+    terms: dict[tuple[int, ...], Tensor] = {(1, 0): one[:, :inputs], (0, 1): sign * i[:, :inputs]}
     return Symbol(f"spin {order} {sign} {inputs}", 2, 1, terms, None if order == 0 else _rotation(order))
 
 

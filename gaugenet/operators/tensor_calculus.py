@@ -159,6 +159,7 @@ def divergence_symbol(d: int) -> Symbol:
 @lru_cache
 def curl_symbol(d: int) -> Symbol:
     """Vectors -> pseudo-scalars for d = 2, pseudo-vectors for d = 3."""
+    terms: dict[tuple[int, ...], Tensor]
     if d == 2:
         terms = {(1, 0): _matrix(1, 2, (0, 1)), (0, 1): -_matrix(1, 2, (0, 0))}
     elif d == 3:  # (curl u)_k = d_i u_j - d_j u_i for (i, j, k) in cyclic order

@@ -14,6 +14,7 @@ from gaugenet.groups import O2, SO2, SO3, FieldType, Lorentz, Reflection, Trivia
 from gaugenet.kernels import DifferentialSpace
 from gaugenet.operators import (
     apply_operator,
+    as_matrix,
     covariant_derivative,
     curl,
     divergence,
@@ -240,19 +241,40 @@ def test_channels_matrices_and_gradients():
     slope = gradient(two, graph).unflatten(1, (2, 2))
     assert relative(slope[:, :, 1], 3 * slope[:, :, 0]) < 1e-12
     assert relative(slope[:, :, 0], gradient(f, graph)) < 1e-12
-    from gaugenet.operators.symbolic import matrix_of
-    from gaugenet.operators.tensor_calculus import divergence_symbol
-
-    matrix = matrix_of(divergence_symbol(2), graph)
+    matrix = as_matrix(divergence, graph)
     expected = divergence(u, graph)[:, 0]
     assert np.allclose(matrix.to_scipy() @ u.flatten().numpy(), expected.numpy())
     assert torch.allclose(matrix.to_torch() @ u.flatten(), expected)
     u = u.clone().requires_grad_()
     divergence(u, graph).square().sum().backward()
     assert np.allclose(u.grad.flatten(), 2 * matrix.to_scipy().T @ expected.numpy())
+    assert torch.equal(as_matrix(laplacian, graph)(f), laplacian(f, graph))
+    assert torch.equal(as_matrix(eth, graph, order=1)(u), eth(u, graph, 1))
+    assert as_matrix(ethbar, graph).value.shape == as_matrix(eth, graph, order=2).value.shape
+    for wrong, options in ((sum, {}), (laplacian, {"order": 1})):
+        with pytest.raises(ValueError, match=r"Expected `(operator|order)`"):
+            as_matrix(wrong, graph, **options)
     single = laplacian(f.float(), graph)
     assert single.dtype == torch.float32
     assert relative(single.double(), laplacian(f, graph)) < 1e-4
+
+
+class Heat(torch.nn.Module):
+    """One explicit step."""
+
+    def __init__(self, graph: GaugeGraph) -> None:
+        super().__init__()
+        self.laplacian = as_matrix(laplacian, graph)
+
+    def forward(self, f: torch.Tensor) -> torch.Tensor:
+        return f + 1e-3 * self.laplacian(f)
+
+
+def test_matrices_compile_and_export():
+    graph = sphere(3)
+    f, step = on_sphere(graph)[0], Heat(graph)
+    assert relative(torch.compile(step, fullgraph=True, backend="eager")(f), step(f)) < 1e-12
+    assert relative(torch.export.export(step, (f,)).module()(f), step(f)) < 1e-12
 
 
 def test_covariant_derivative_is_the_gradient_of_scalars_and_holds_the_divergence_of_vectors():
