@@ -27,7 +27,7 @@ def stencil_derivatives(
     accuracy: int | None = None,
     width: float | None = None,
 ) -> Float[Tensor, "cells monomials"]:
-    r"""Return weights w with `d^a f = sum over cells s of w[s, a] f(s)` at the centre, for lengths in units of the radius.
+    r"""Return weights w with `d^a f = sum over cells s of w[s, a] f(s)` at the centre, lengths in units of the radius.
 
     - `gaussian`: the derivative of order n of the polynomial of degree n that fits the neighbours best in least squares
       with Gaussian weights. On a fine grid this is (-1)^n times the derivative of a Gaussian, and on any grid it is
