@@ -13,7 +13,7 @@ from gaugenet.groups import O2, SO2, Representation, TensorGroup
 from gaugenet.kernels._symbols import Key, monomials, multi_indices, symbol_functions
 
 if TYPE_CHECKING:
-    from gaugenet.kernels.harmonic import FrequencyBasis
+    from gaugenet.kernels.basis import CoupledBasis
 
 Symbol = Float[Tensor, "points out in"]
 Candidate = Callable[[Float[Tensor, "points d"]], Symbol]
@@ -23,7 +23,7 @@ LARGEST = 64
 CLOSE = 1e-9
 
 
-def operator_names(rho_in: Representation, rho_out: Representation, key: Key, basis: FrequencyBasis) -> list[str]:
+def operator_names(rho_in: Representation, rho_out: Representation, key: Key, basis: CoupledBasis) -> list[str]:
     """A readable name for each basis element, up to a positive factor."""
     if rho_in.dim * rho_out.dim > LARGEST:
         return [_plain_name(key, b) for b in range(basis.dim)]

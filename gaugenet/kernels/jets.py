@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +15,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._validation import positive
-from gaugenet.kernels._symbols import indices_up_to, multi_indices
+from gaugenet.kernels._symbols import indices_up_to, monomials, multi_indices
+from gaugenet.kernels.space import Neighborhood
+
+log = logging.getLogger(__name__)
 
 SELF_WEIGHT = 4.0
 """Weight of the point itself, relative to a neighbour at distance 0."""
@@ -38,6 +43,30 @@ class Jets:
     rows: Float[Tensor, "rows columns"]
     degree: Int[Tensor, "points"]
     indices: list[tuple[int, ...]]
+
+    def require(self, order: int) -> None:
+        """Raise `ValueError` if most neighbourhoods do not determine derivatives of an order; log if some do not."""
+        lacking, points = self.lacking(order), len(self.degree)
+        if points and not self.has_neighbors and order:
+            raise ValueError(
+                f"Expected neighbourhoods with neighbours to take derivatives, got {points} points without edges: "
+                "build the graph with a larger `radius`."
+            )
+        if 2 * lacking > points:
+            raise ValueError(
+                f"Derivatives of order {order} are not determined at {lacking} of {points} points: their neighbours "
+                "are too few, or all on a line or a conic. Build the graph with a larger `radius` or more "
+                "`mean_neighbors`, or use a lower order."
+            )
+        if lacking:
+            log.warning(
+                "Derivatives of order %d are not determined at %d of %d points: zero there.", order, lacking, points
+            )
+
+    @property
+    def has_neighbors(self) -> bool:
+        """Whether any point has a row for another one."""
+        return len(self.rows) > len(self.degree)
 
     def lacking(self, order: int) -> int:
         """Number of points whose derivatives of that order are not determined, and so zero."""
@@ -74,15 +103,59 @@ def local_jets(
             f"Expected `log_map` of shape (rows, d) and `indptr` of shape (points + 1,) that ends with the number of "
             f"rows, got {tuple(log_map.shape)} and {tuple(indptr.shape)}."
         )
-    square = np.square(v).sum(1)
-    weight = np.ones(len(v)) if uniform else np.exp(-DECAY * square)
-    weight[square == 0] = SELF_WEIGHT
+    weight = _weight(torch.from_numpy(v), uniform).numpy()
     table = _monomials(v.shape[1], positive("degree", degree))
     rows, degrees = np.zeros((len(v), len(table.scale))), np.empty(len(pointers) - 1, dtype=np.int64)
     from gaugenet.kernels._jet_fit import fit
 
     fit(v, np.sqrt(weight), pointers, *table.arrays, WORST_CONDITION, rows, degrees)  # type: ignore[call-arg]
     return Jets(torch.from_numpy(rows), torch.from_numpy(degrees), indices_up_to(v.shape[1], degree))
+
+
+def neighborhood_jets(neighborhood: Neighborhood, *, degree: int, uniform: bool) -> Jets:
+    """Return `local_jets` of neighbourhoods that include their points, computed once.
+
+    Where log maps have gradients, the fit is repeated in PyTorch, so that the result has them too.
+    """
+    if neighborhood.log_map.requires_grad and torch.is_grad_enabled():
+        jets = local_jets(neighborhood.log_map, neighborhood.indptr, degree=degree, uniform=uniform)
+        rows = differentiable_rows(neighborhood.log_map, neighborhood.indptr, jets, uniform=uniform)
+        return dataclasses.replace(jets, rows=rows)
+    found: dict[tuple[int, bool], Jets] = neighborhood.__dict__.setdefault("_jets", {})  # the object is immutable
+    if (degree, uniform) not in found:
+        jets = local_jets(neighborhood.log_map, neighborhood.indptr, degree=degree, uniform=uniform)
+        device = neighborhood.log_map.device
+        found[degree, uniform] = dataclasses.replace(jets, rows=jets.rows.to(device), degree=jets.degree.to(device))
+    return found[degree, uniform]
+
+
+def differentiable_rows(
+    log_map: Float[Tensor, "rows d"], indptr: Int[Tensor, "points_1"], jets: Jets, *, uniform: bool
+) -> Float[Tensor, "rows columns"]:
+    """Return `jets.rows` as a differentiable function of the log maps, for fits of the same degrees; float64."""
+    v, count = log_map.double(), indptr.diff()
+    out = v.new_zeros(len(v), len(jets.indices))
+    factorials = torch.tensor([float(math.prod(math.factorial(n) for n in a)) for a in jets.indices]).to(v)
+    for degree in jets.degree.unique().tolist():
+        chosen = (jets.degree.to(count.device) == degree).nonzero().squeeze(1)
+        columns = len(indices_up_to(v.shape[1], degree)) if degree >= 0 else 0
+        if not columns:
+            continue
+        slot = torch.arange(int(count[chosen].max()), device=v.device)
+        used = slot < count[chosen, None]
+        row = torch.where(used, indptr[:-1][chosen, None] + slot, indptr[:-1][chosen, None])
+        near = v[row]
+        root = _weight(near, uniform).sqrt() * used
+        a = monomials(near, jets.indices[:columns]) * root[..., None]
+        pseudo_inverse = torch.linalg.solve(a.mT @ a, a.mT).mT * root[..., None] * factorials[:columns]
+        out[:, :columns] = out[:, :columns].index_add(0, row[used], pseudo_inverse[used])
+    return out
+
+
+def _weight(v: Float[Tensor, "*rows d"], uniform: bool) -> Float[Tensor, "*rows"]:
+    square = v.square().sum(-1)
+    weight = torch.ones_like(square) if uniform else torch.exp(-DECAY * square)
+    return torch.where(square == 0, SELF_WEIGHT, weight)
 
 
 @dataclass(frozen=True)
@@ -114,4 +187,4 @@ def _monomials(d: int, degree: int) -> _Monomials:
     return _Monomials(parent, axis, scale, scale * own, first)
 
 
-__all__ = ["Jets", "local_jets"]
+__all__ = ["Jets", "differentiable_rows", "local_jets", "neighborhood_jets"]

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._validation import positive_number
 from gaugenet.kernels._symbols import indices_up_to, monomials, multi_indices
 from gaugenet.kernels.finite_differences import central_width, check_accuracy, difference_weights
 
@@ -44,11 +45,24 @@ def stencil_derivatives(
     Raises:
         ValueError: If the window is too small for derivatives of `max_order`, or an option is invalid.
     """
-    if discretization not in ("gaussian", "differences"):
-        raise ValueError(f"Expected `discretization` 'gaussian' or 'differences', got {discretization!r}.")
+    check_options(discretization, accuracy, width)
     if discretization == "differences" and _on_axes(stencil):
         return _differences(stencil, max_order, accuracy)
     return _gaussian(stencil, max_order, width)
+
+
+def check_options(discretization: str, accuracy: int | None, width: float | None) -> None:
+    """Raise `ValueError` for options of `stencil_derivatives` that are invalid, or that do nothing."""
+    if discretization not in ("gaussian", "differences"):
+        raise ValueError(f"Expected `discretization` 'gaussian' or 'differences', got {discretization!r}.")
+    if accuracy is not None:
+        check_accuracy(accuracy)
+        if discretization != "differences":
+            raise ValueError("`accuracy` is for discretization='differences': Gaussians have a `width`.")
+    if width is not None:
+        positive_number("width", width)
+        if discretization != "gaussian":
+            raise ValueError("`width` is for discretization='gaussian': differences have an `accuracy`.")
 
 
 def default_width(stencil: PixelStencil) -> float:
@@ -57,8 +71,6 @@ def default_width(stencil: PixelStencil) -> float:
 
 
 def _gaussian(stencil: PixelStencil, max_order: int, width: float | None) -> Float[Tensor, "cells monomials"]:
-    if width is not None and not (math.isfinite(width) and width > 0):
-        raise ValueError(f"Expected a positive `width`, in pixels, got {width}.")
     cells = _cells(stencil)
     v = stencil.offsets[cells]
     distance = torch.linalg.vector_norm(v, dim=1)
@@ -87,8 +99,6 @@ def _cells(stencil: PixelStencil) -> Bool[Tensor, "cells"]:
 
 
 def _differences(stencil: PixelStencil, max_order: int, accuracy: int | None) -> Float[Tensor, "cells monomials"]:
-    if accuracy is not None:
-        check_accuracy(accuracy)
     v = stencil.offsets
     tables = [_along(stencil, axis, max_order, accuracy) for axis in range(v.shape[1])]
     columns = []
@@ -102,7 +112,7 @@ def _along(stencil: PixelStencil, axis: int, max_order: int, accuracy: int | Non
     """Weights along one axis of the frames, at the positions of all cells."""
     position = stencil.offsets[:, axis]
     places = position.unique(sorted=True)  # rounding cannot split them: each is a number times the spacing
-    number = torch.searchsorted(places, position) - len(places) // 2
+    number = torch.searchsorted(places, position.contiguous()) - len(places) // 2
     half = len(places) // 2
     table = torch.zeros(len(position), max_order + 1, dtype=torch.float64)
     for order in range(max_order + 1):
@@ -134,4 +144,4 @@ def _too_small(stencil: PixelStencil, order: int) -> ValueError:
     )
 
 
-__all__ = ["Discretization", "default_width", "stencil_derivatives"]
+__all__ = ["Discretization", "check_options", "default_width", "stencil_derivatives"]

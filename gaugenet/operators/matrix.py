@@ -90,7 +90,7 @@ def operator_matrix(
     if degree < order:
         raise ValueError(f"Expected `degree` of at least the order {order} of the operator, got {degree}.")
     jets: GraphJets = graph_jets(graph, degree)
-    jets.check(order)
+    jets.jets.require(order)
     table = coefficients.to(jets.rows)
     value = torch.einsum("ra,aoi->roi", jets.rows[:, : len(table)], table)
     if action is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,6 @@ from torch import Tensor
 from gaugenet.geometry.gauge_graph import GaugeGraph, is_sorted_by_target
 from gaugenet.groups import group_from_name
 from gaugenet.kernels.jets import Jets, local_jets
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,20 +34,6 @@ class GraphJets:
     @property
     def num_points(self) -> int:
         return len(self.jets.degree)
-
-    def check(self, order: int) -> None:
-        """Raise `ValueError` if most neighbourhoods do not determine derivatives of an order; log if some do not."""
-        lacking, points = self.jets.lacking(order), self.num_points
-        if 2 * lacking > points:
-            raise ValueError(
-                f"Derivatives of order {order} are not determined at {lacking} of {points} points: their neighbours "
-                "are too few, or all on a line or a conic. Build the graph with a larger `radius` or more "
-                "`mean_neighbors`."
-            )
-        if lacking:
-            log.warning(
-                "Derivatives of order %d are not determined at %d of %d points: zero there.", order, lacking, points
-            )
 
 
 def graph_jets(graph: GaugeGraph, degree: int) -> GraphJets:
@@ -96,11 +79,6 @@ def _point_radius(graph: GaugeGraph) -> Float[Tensor, "points"]:
 def _check(graph: GaugeGraph) -> None:
     if not is_sorted_by_target(graph.edge_index):
         raise ValueError("Expected edges sorted by target, as `gauge_graph` makes them: sort all of their attributes.")
-    if graph.num_nodes and not graph.edge_index.shape[1]:
-        raise ValueError(
-            f"Expected neighbourhoods with neighbours to take derivatives, got {graph.num_nodes} points without edges: "
-            "build the graph with a larger `radius`."
-        )
     if graph.log_map.requires_grad:
         raise ValueError("Operators are not differentiable in the geometry: pass a graph whose `log_map` is detached.")
     d = graph.log_map.shape[1]
