@@ -165,6 +165,7 @@ class DifferentialSpace(FactorizedSpace):
         check_options(discretization, accuracy, width)
         self.on_pixels: dict[str, Any] = {"discretization": discretization, "accuracy": accuracy, "width": width}
         self._set_pairs(self._pairs())
+        self._sizes = {key: symbol_functions(self.group, key).dim for key in symbol_keys(self.group, self.max_order)}
 
     def _set_pairs(self, pairs: Any, *, advice: str = "") -> None:
         self.pairs = list(pairs)
@@ -175,7 +176,7 @@ class DifferentialSpace(FactorizedSpace):
                 f"{self.out_type} up to order {self.max_order}: the layer could only give zeros. Choose other types, "
                 "or raise `max_order`."
             )
-        pixels = tuple(self.on_pixels.values())
+        pixels = " ".join(map(str, self.on_pixels.values()))  # without quotes, which exporters cannot read
         self.factor_keys = (
             f"derivatives {self.group} {self.max_order} {self.degree} {pixels} {list(self.rings_of)}",
             f"turn plain {self.group} {self.in_type}",
@@ -272,7 +273,7 @@ class DifferentialSpace(FactorizedSpace):
     # --- the factorised form ------------------------------------------------------------------------------------------
 
     def num_functions(self, key: Hashable) -> int:
-        return symbol_functions(self.group, cast(Key, key)).dim
+        return self._sizes[cast(Key, key)]  # a table, since compilers cannot follow how groups are made
 
     @property
     def columns_of_derivatives(self) -> Float[Tensor, "monomials columns"]:
