@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
+
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 
@@ -24,7 +26,7 @@ def kept(function: Function) -> Function:
     def cached(*arguments: Hashable) -> Tensor:
         if arguments in found:
             return found[arguments]
-        with torch.inference_mode(False), torch.no_grad():
+        with outside_transforms():
             value = function(*arguments)
         if type(value) is Tensor and not torch.compiler.is_compiling():
             found[arguments] = value

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.groups import Representation
 from gaugenet.kernels.tensor_operators import tensor_operators
 
@@ -51,7 +52,7 @@ class Table:
         """The table in the precision and on the device of `like`; never to be written to."""
         exact = (torch.float64, torch.device("cpu"))
         if exact not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():  # what an evaluation makes must serve training
+            with outside_transforms():  # what an evaluation makes must serve training
                 self._kept[exact] = self._make()
         if like is None:
             return self._kept[exact]
@@ -60,7 +61,7 @@ class Table:
         if torch.compiler.is_compiling():
             return table.to(like.device, dtype)
         if (dtype, like.device) not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():
+            with outside_transforms():
                 self._kept[dtype, like.device] = table.to(like.device, dtype)
         return self._kept[dtype, like.device]
 

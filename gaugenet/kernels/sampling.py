@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.groups import Block
 from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.space import Intertwiner, PixelStencil, Readout
@@ -155,7 +156,7 @@ def _kept(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
     key = (key, like.dtype, like.device)
     if key in _KEPT:
         return _KEPT[key]
-    with torch.no_grad(), torch.inference_mode(False):
+    with outside_transforms():
         table = make().to(like.device, like.dtype)
     if type(table) is Tensor:  # not one that stands for a tensor while code is being traced
         while len(_KEPT) >= MOST_KEPT:

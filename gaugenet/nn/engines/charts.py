@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
@@ -179,7 +180,7 @@ def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Floa
 @torch.compiler.assume_constant_result
 def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
     """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
-    with torch.no_grad(), torch.inference_mode(False):
+    with outside_transforms():
         return _turned_blocks(field_type, dtype, device)
 
 

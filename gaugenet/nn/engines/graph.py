@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import is_transformed
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
@@ -79,9 +80,16 @@ def convolve(
     with torch.autocast(x.device.type, enabled=False):
         wide = widened(x)
         factors = edge_factors(space, domain, wide.dtype)
-        if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+        if not _has_fused_operator(x, factors):
             return _convolve_torch(space, space.mixing(widened(weight)), wide, factors).to(x.dtype)
         return _convolve_fused(space, widened(weight), wide, factors).to(x.dtype)
+
+
+def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
+    """On the CPU, where the geometry has no gradients; functional transforms see PyTorch's operations instead."""
+    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+        return False
+    return torch.compiler.is_compiling() or not is_transformed()
 
 
 def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:

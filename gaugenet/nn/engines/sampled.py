@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.kernels.space import PixelStencil, Readout
 from gaugenet.nn.precision import widened
 
@@ -55,7 +56,7 @@ class SampledKernels:
             return make()
         entry = self._entries.get(key)
         if entry is None or not entry.is_fresh(parameters):
-            with torch.inference_mode(False), torch.no_grad():
+            with outside_transforms():
                 value = make()
                 copies = [p.detach().clone() if p.device.type == "cpu" else p.detach() for p in parameters]
             self._entries[key] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
