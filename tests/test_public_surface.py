@@ -35,7 +35,7 @@ PUBLIC = {
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantSpace Differential DifferentialSpace FrequencyBasis GaussianRings
         Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood RadialBasis
-        Rings band_limit covariants kernel_space
+        Rings band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm

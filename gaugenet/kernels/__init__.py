@@ -10,6 +10,7 @@ from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
 from gaugenet.kernels.kernel_sum import KernelSum
+from gaugenet.kernels.named import kernel_from_text
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
@@ -34,5 +35,6 @@ __all__ = [
     "Rings",
     "band_limit",
     "covariants",
+    "kernel_from_text",
     "kernel_space",
 ]

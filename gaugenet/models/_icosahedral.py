@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
+from gaugenet.kernels import Harmonic, kernel_from_text
 from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.engines import charts, engine_for
@@ -37,6 +38,7 @@ class Trunk:
     blocks: int
     rings: int
     max_frequency: int | None
+    kernel: str | None
     norm: str
     activation: str
     downsample: str
@@ -67,7 +69,8 @@ class Trunk:
 
     def conv(self, in_type: FieldType, out_type: FieldType) -> GaugeConv:
         """A convolution."""
-        return GaugeConv(in_type, out_type, rings=self.rings, max_frequency=self.max_frequency)
+        family = Harmonic(self.rings, self.max_frequency) if self.kernel is None else kernel_from_text(self.kernel)
+        return GaugeConv(in_type, out_type, kernel=family)
 
     def stages(self, types: Sequence[FieldType]) -> nn.ModuleList:
         """A stage for each of the types."""

@@ -26,7 +26,7 @@ class IcosahedralCNN(nn.Module):
         in_type: field type of the input, e.g. `"3x0"`: three scalars.
         classes: number of classes.
         group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
-        width, growth, levels, blocks, rings, max_frequency, norm, activation, downsample, dropout: see
+        width, growth, levels, blocks, rings, max_frequency, kernel, norm, activation, downsample, dropout: see
             `IcosahedralUNet`.
         stem_stride: 2 for a first convolution that goes to the next coarser level, where the `levels` begin: a quarter
             of the time and memory, for signals that are smooth on the finest level.
@@ -47,6 +47,7 @@ class IcosahedralCNN(nn.Module):
         blocks: int = 1,
         rings: int = 1,
         max_frequency: int | None = None,
+        kernel: str | None = None,
         norm: str = "batch",
         activation: str = "relu",
         downsample: str = "stride",
@@ -58,8 +59,8 @@ class IcosahedralCNN(nn.Module):
             raise ValueError(f"Expected `stem_stride` 1 or 2, got {stem_stride}.")
         self.stem_stride = stem_stride
         trunk = Trunk(group=group, width=width, growth=growth, levels=levels, blocks=blocks, rings=rings,
-                      max_frequency=max_frequency, norm=norm, activation=activation, downsample=downsample,
-                      dropout=dropout)  # fmt: skip
+                      max_frequency=max_frequency, kernel=None if kernel is None else str(kernel), norm=norm,
+                      activation=activation, downsample=downsample, dropout=dropout)  # fmt: skip
         self.in_type = FieldType(trunk.structure, in_type)
         self.lift = trunk.conv(self.in_type, trunk.types[0])
         self.stages = trunk.stages(trunk.types)

@@ -40,6 +40,8 @@ class IcosahedralUNet(nn.Module):
         blocks: residual convolutions a level, going down and coming up.
         rings: radial functions of the kernels; the six neighbours are all on one ring.
         max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings` and
+            `max_frequency`.
         norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
         activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
@@ -64,6 +66,7 @@ class IcosahedralUNet(nn.Module):
         blocks: int = 1,
         rings: int = 1,
         max_frequency: int | None = None,
+        kernel: str | None = None,
         norm: str = "batch",
         activation: str = "relu",
         downsample: str = "stride",
@@ -71,8 +74,8 @@ class IcosahedralUNet(nn.Module):
     ) -> None:
         super().__init__()
         trunk = Trunk(group=group, width=width, growth=growth, levels=levels, blocks=blocks, rings=rings,
-                      max_frequency=max_frequency, norm=norm, activation=activation, downsample=downsample,
-                      dropout=dropout)  # fmt: skip
+                      max_frequency=max_frequency, kernel=None if kernel is None else str(kernel), norm=norm,
+                      activation=activation, downsample=downsample, dropout=dropout)  # fmt: skip
         count = out_type if isinstance(out_type, int) else str(out_type)
         self.config: dict[str, Any] = {"in_type": str(in_type), "out_type": count, **asdict(trunk)}
         self.in_type = FieldType(trunk.structure, in_type)
