@@ -143,6 +143,9 @@ class DifferentialSpace(FactorizedSpace):
     """
 
     includes_center = True
+    max_order: int
+    degree: int
+    _sizes: dict[Key, int]
 
     def __init__(
         self,

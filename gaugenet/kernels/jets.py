@@ -139,7 +139,7 @@ def differentiable_rows(
     v, count = log_map.double(), indptr.diff()
     out = v.new_zeros(len(v), len(jets.indices))
     factorials = torch.tensor([float(math.prod(math.factorial(n) for n in a)) for a in jets.indices]).to(v)
-    for degree in jets.degree.unique().tolist():
+    for degree in torch.unique(jets.degree).tolist():
         chosen = (jets.degree.to(count.device) == degree).nonzero().squeeze(1)
         columns = len(indices_up_to(v.shape[1], degree)) if degree >= 0 else 0
         if not columns:

@@ -73,7 +73,7 @@ class SumSpace(KernelSpace):
 
     def split(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "weights_of_part"]]:
         """The weights of each part."""
-        return list(weight.split([p.num_weights for p in self.parts]))
+        return list(torch.split(weight, [p.num_weights for p in self.parts]))
 
     def initialize(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
         """Fill `weight` in place: the parts share the variance of the output."""

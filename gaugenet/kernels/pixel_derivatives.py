@@ -111,7 +111,7 @@ def _differences(stencil: PixelStencil, max_order: int, accuracy: int | None) ->
 def _along(stencil: PixelStencil, axis: int, max_order: int, accuracy: int | None) -> Float[Tensor, "cells orders"]:
     """Weights along one axis of the frames, at the positions of all cells."""
     position = stencil.offsets[:, axis]
-    places = position.unique(sorted=True)  # rounding cannot split them: each is a number times the spacing
+    places = torch.unique(position, sorted=True)  # rounding cannot split them: each is a number times the spacing
     number = torch.searchsorted(places, position.contiguous()) - len(places) // 2
     half = len(places) // 2
     table = torch.zeros(len(position), max_order + 1, dtype=torch.float64)
@@ -133,7 +133,7 @@ def _accuracy(pixels: int, order: int) -> int:
 
 def _on_axes(stencil: PixelStencil) -> bool:
     """Whether the cells form a product of sets of positions along the axes of the frames."""
-    count = math.prod(len(stencil.offsets[:, axis].unique()) for axis in range(stencil.offsets.shape[1]))
+    count = math.prod(len(torch.unique(stencil.offsets[:, axis])) for axis in range(stencil.offsets.shape[1]))
     return count == len(stencil.offsets)
 
 
