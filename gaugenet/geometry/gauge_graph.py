@@ -20,7 +20,7 @@ _POOL_GEOMETRY = ("index", "transporter", "weight")
 
 
 class GaugeGraph(Data):
-    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features turn.
+    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features transform.
 
     Edges run source `q` -> target `p` (`edge_index[0] = q`, `edge_index[1] = p`) and are sorted by target.
 
@@ -131,12 +131,12 @@ class GaugeGraph(Data):
         return self.cached(("level", level), [self[f"l{level}_{n}"] for n in ("log_map", "transporter")], build)
 
     def pool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
+        """Edges that transport features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
         `transporter (P, d, d)` (fine frame -> coarse frame), `weight (P,)` summing to one at every coarse point."""
         return {name: self[f"l{level}_pool_{name}"] for name in _POOL_GEOMETRY}
 
     def unpool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
+        """Edges that transport features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
         `transporter (U, d, d)` (coarse frame -> fine frame), `weight (U,)` summing to one at every fine point."""
         return {name: self[f"l{level}_unpool_{name}"] for name in _POOL_GEOMETRY}
 
@@ -177,7 +177,7 @@ class GaugeGraph(Data):
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
 
-        Geometry that has gradients is not kept: its autograd graph is good for one backward pass. Neither is geometry
+        Geometry that has gradients is not cached: its autograd graph is good for one backward pass. Neither is geometry
         that a functional transform of PyTorch's is applied to.
         """
         if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups import Representation, Scaling, StructureGroup, TensorGroup
 from gaugenet.groups.families.tensor_group import symmetric_tensors
-from gaugenet.kernels.basis import Table, unit
+from gaugenet.kernels.basis import CachedTensor, unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics
 
 Key = tuple[int, int]
@@ -50,7 +50,7 @@ class SymbolFunctions:
     def __init__(self, group: StructureGroup, key: Key) -> None:
         self.group, self.key = group, key
         self.representation = _representation(group, key)
-        self.derivatives = Table(lambda: _coefficients(group, key))
+        self.derivatives = CachedTensor(lambda: _coefficients(group, key))
 
     @property
     def dim(self) -> int:
@@ -109,7 +109,7 @@ def _evaluate(group: StructureGroup, key: Key, xi: Tensor) -> Tensor:
     return length**n * harmonics(unit(xi), j)
 
 
-@kept
+@cached
 def _coefficients(group: StructureGroup, key: Key) -> Float[Tensor, "dim monomials"]:
     """By interpolation at directions spread over the sphere; exact up to rounding, which is cleaned away."""
     indices = multi_indices(group.d, key[0])

@@ -17,7 +17,7 @@ from gaugenet._validation import positive
 from gaugenet.groups import FieldType, Representation
 from gaugenet.kernels._operator_names import operator_names
 from gaugenet.kernels._symbols import Key, indices_up_to, symbol_functions, symbol_keys
-from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis
 from gaugenet.kernels.factorized import FactorizedSpace
 from gaugenet.kernels.family import KernelFamily
 from gaugenet.kernels.frequencies import pair_frequencies
@@ -37,7 +37,7 @@ class OperatorBasis(CoupledBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation, key: Key) -> None:
         self.rho_in, self.rho_out, self.key = rho_in, rho_out, key
         self.functions = symbol_functions(rho_in.group, key).representation
-        self.coefficients = Table(self._solve)
+        self.coefficients = CachedTensor(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         """The basis at any covectors, not only at unit covectors."""

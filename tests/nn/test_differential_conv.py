@@ -24,7 +24,7 @@ from gaugenet.groups import (
 )
 from gaugenet.kernels import Differential, DifferentialSpace, Harmonic, KernelSum, Neighborhood
 from gaugenet.kernels.jets import differentiable_rows, local_jets
-from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, prepare, use_engine
+from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, prepare_graph, use_engine
 from gaugenet.operators import divergence, gradient, laplacian
 from gaugenet.testing import assert_gauge_equivariant
 from tests.geometry.mesh import surfaces
@@ -245,7 +245,7 @@ def test_precision_copies_and_graphs_of_code():
     with torch.autocast("cpu", torch.bfloat16):
         assert relative(single(x.bfloat16(), graph.astype(torch.float32)).double(), y) < TOL[torch.bfloat16]
     assert torch.autograd.gradcheck(lambda w: torch.func.functional_call(conv, {"weight": w}, (x, graph)), conv.weight)
-    prepared = prepare(conv, x, graph)
+    prepared = prepare_graph(conv, x, graph)
     assert relative(conv(x, prepared), y) < EXACT
     assert relative(torch.compile(conv, fullgraph=True, backend="eager")(x, prepared), y) < EXACT
     assert relative(torch.export.export(conv, (x, prepared)).module()(x, prepared), y) < EXACT
