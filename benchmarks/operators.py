@@ -2,9 +2,10 @@
 
     python benchmarks/operators.py [--level 5] [--repeats 9]
 
-The sphere has the vertices of an icosphere of that level, with 20 neighbours each. Prints fitted vertices per second (one thread) for
-degrees 2 and 3; CPU milliseconds forward and forward + backward of one convolution with operators up to order 2, and of
-harmonic convolutions with at least as many columns; and relative errors of gradient and Laplacian.
+The sphere has the vertices of an icosphere of that level, with 20 neighbours each. Prints fitted vertices per second
+(one thread) for degrees 2 and 3; CPU milliseconds forward and forward + backward of one convolution with operators up
+to order 2, and of harmonic convolutions with fewer and with more columns; and relative errors of gradient and
+Laplacian.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gaugenet.operators import gradient, laplacian
 
 
 def jittered_sphere(level: int) -> TriangleMesh:
-    """An icosphere whose vertices are moved by a fifth of their spacing, triangulated anew."""
+    """An icosphere whose vertices are moved by a fifth of their spacing, triangulated again."""
     p = Icosphere(level).pos.numpy()
     p = p + 0.2 * np.sqrt(4 * np.pi / len(p)) * np.random.default_rng(0).uniform(-1, 1, p.shape)
     p /= np.linalg.norm(p, axis=1, keepdims=True)
