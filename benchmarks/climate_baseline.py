@@ -145,6 +145,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
 
 
 def main() -> None:
+    """Train the baseline and print its scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--val", nargs="+", required=True)

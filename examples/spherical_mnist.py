@@ -33,6 +33,7 @@ PUBLISHED = {"Icosahedral CNN (published)": (99.43, 69.99, 99.31), "HexRUNet-C (
 
 
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Return the parser and what the user chose."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
@@ -91,6 +92,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Train the networks, and print the table."""
     parser, chosen = parse()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(chosen.threads)

@@ -40,13 +40,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The groups data, model, loss, optim and trainer of `gaugenet train climate`."""
     from lightning.pytorch import Trainer
 
-    from gaugenet.models import IcosahedralUNet
+    from gaugenet.models._icosahedral import Trunk
     from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
     from gaugenet.tasks.training.fit import OWN_TRAINER_ARGUMENTS
     from gaugenet.tasks.training.options import OptimOptions
 
     parser.add_class_arguments(ClimateData, "data")
-    parser.add_class_arguments(IcosahedralUNet, "model", skip={"in_type", "out_type"})
+    parser.add_class_arguments(Trunk, "model")
     parser.add_class_arguments(ClimateLoss, "loss")
     parser.add_class_arguments(OptimOptions, "optim", skip={"smoothing", "loss_on", "corners"})
     parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))

@@ -30,6 +30,8 @@ from gaugenet.geometry.manifolds.structure import GStructure
 from gaugenet.geometry.manifolds.surfaces import EmbeddedTorus, SurfaceOfRevolution
 from gaugenet.geometry.mesh._cross_field import CrossField, cross_field
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.source_log_map import LogMap
+from gaugenet.geometry.mesh.vector_heat import VectorHeat
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "InCoordinates",
     "KleinBottle",
     "LensSpace",
+    "LogMap",
     "Manifold",
     "ManifoldError",
     "MeshError",
@@ -66,6 +69,7 @@ __all__ = [
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "VectorHeat",
     "cross_field",
     "frames_along",
     "from_charts",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ class PointCloud:
             _check_edges(self.pos[a:b], target, source, search_radius)
             volume = _volumes(tree, areas, target, search_radius) if isinstance(areas, str) else areas[a:b]
             graphs.append(_graph(self.pos[a:b], frame[a:b], volume, target, source, search_radius, group, dtype))
-        return graphs[0] if batch is None else Batch.from_data_list(graphs)  # type: ignore[arg-type]
+        return graphs[0] if batch is None else Batch.from_data_list(graphs)
 
     def _frames(self, group: StructureGroup, frames: str | Tensor | None, seed: int | None) -> Tensor:
         shape = (len(self), self.d, self.d)
@@ -143,7 +143,7 @@ def _edges(
         return _nearest(tree, positive("neighbors", neighbors))
     if mean_neighbors is not None:
         radius = _radius_for(tree, positive_number("mean_neighbors", mean_neighbors))
-    search_radius = positive_number("radius", radius)  # type: ignore[arg-type]
+    search_radius = positive_number("radius", cast("float", radius))
     pairs = tree.query_pairs(search_radius, output_type="ndarray")
     target, source = np.concatenate([pairs, pairs[:, ::-1]]).T
     order = np.lexsort((source, target))
@@ -203,7 +203,7 @@ def _volumes(tree: cKDTree, mass: str, target: ndarray, search_radius: float) ->
 
 def ball_volume(d: int, radius: float) -> float:
     """Volume of a ball in R^d."""
-    return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
+    return float(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d)
 
 
 def _areas(mass: Tensor, count: int) -> Tensor:

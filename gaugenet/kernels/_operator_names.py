@@ -56,7 +56,7 @@ def _recognise(symbol: Symbol, known: dict[str, Candidate], xi: Tensor) -> str |
 
 
 def _proportion(symbol: Symbol, candidate: Symbol) -> float:
-    """c with symbol = c candidate, 0 if there is none."""
+    """C with symbol = c candidate, 0 if there is none."""
     square = candidate.square().sum()
     if candidate.shape != symbol.shape or square == 0:
         return 0.0

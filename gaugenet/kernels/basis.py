@@ -95,7 +95,7 @@ class CoupledBasis(KernelBasis):
 
 
 def unit(v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
-    """v / |v|; the first axis at v = 0, where every radial function vanishes."""
+    """Return v / |v|; the first axis at v = 0, where every radial function vanishes."""
     length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
     axis = torch.zeros_like(v)
     axis[..., 0] = 1

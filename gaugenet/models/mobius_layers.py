@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import Block, FieldType, Reflection, Representation
 from gaugenet.nn.compiled.eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
@@ -154,11 +155,11 @@ class StripNonlinearity(nn.Module):
             return F.elu(x)
         rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows are what vectorizes
         shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
-        bent = _Bent.apply(rows, shift.repeat(x.shape[-1]))
+        bent = _bend(rows, shift.repeat(x.shape[-1]))
         if len(self.signs) < x.shape[1]:
             is_sign = torch.zeros_like(shift, dtype=torch.bool).index_fill(0, self.signs, True)
             bent = torch.where(is_sign.repeat(x.shape[-1]), bent, F.elu(rows))
-        return bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2)
+        return typed_tensor(bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2))
 
 
 AT_ONCE = 2**18
@@ -198,6 +199,9 @@ class _Bent(torch.autograd.Function):
         return x / length.add_(NEAR_ZERO), bent
 
 
+_bend: Callable[[Tensor, Tensor], Tensor] = _Bent.apply
+
+
 def _in_parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
     some = max(1, AT_ONCE // max(1, rows[0][0].numel())) if len(rows[0]) else 1
     return zip(*(t.split(some) for t in rows), strict=True)
@@ -228,6 +232,9 @@ class _Extremes(torch.autograd.Function):
         for part, hidden in zip(out.unbind(ctx.dim), (alike & less, alike & ~less), strict=True):
             part.copy_(grad).masked_fill_(hidden, 0)
         return out, None
+
+
+_extremes: Callable[[Tensor, int], Tensor] = _Extremes.apply
 
 
 class StripPool(nn.Module):
@@ -273,7 +280,7 @@ class StripPool(nn.Module):
                 parts.append(F.max_pool2d(part, window))
                 continue
             axis = -2 if window[0] == 2 else -1
-            parts.append(_Extremes.apply(part.unflatten(axis, (-1, 2)), axis))
+            parts.append(_extremes(part.unflatten(axis, (-1, 2)), axis))
         return torch.cat(parts, 1)
 
     def extra_repr(self) -> str:
@@ -317,7 +324,7 @@ def _mirror(representation: Representation) -> list[tuple[int, float]]:
 def _norm(x: Tensor) -> Tensor:
     """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype)
+    return typed_tensor(torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype))
 
 
 def _check_group(field_type: FieldType) -> None:

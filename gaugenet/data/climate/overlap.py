@@ -68,7 +68,9 @@ def overlap_areas(
     conservative remapping schemes*, without their approximation near the poles).
 
     Args:
-        start, end, cell: directed edges of the polygons (great-circle arcs below 180 degrees) and their owners.
+        start: where the directed edges of the polygons begin (great-circle arcs below 180 degrees).
+        end: where they end.
+        cell: the polygon that each edge belongs to.
         grid: latitudes and longitudes.
 
     Returns:

@@ -237,8 +237,10 @@ def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_arra
 def triangle_interpolation(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
-    """Corners of the triangle that holds each target, and weights of linear interpolation: barycentric coordinates of
-    where the ray to the target meets the triangle's plane."""
+    """Return the corners of the triangle that holds each target, and weights of linear interpolation.
+
+    The weights are barycentric coordinates of the point where the ray to the target meets the triangle's plane.
+    """
     from scipy.spatial import cKDTree
 
     corners = points[faces]
@@ -254,8 +256,10 @@ def triangle_interpolation(
 
 
 def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
-    """Flat index of the grid cell whose centre is nearest in latitude and in longitude, which is the nearest on the
-    sphere up to ties of cells."""
+    """Return the flat index of the grid cell whose centre is nearest in latitude and in longitude.
+
+    It is the nearest on the sphere up to ties of cells.
+    """
     lat, lon = lat_lon(points)
     order = np.argsort(grid.lat)
     middle = (grid.lat[order][1:] + grid.lat[order][:-1]) / 2

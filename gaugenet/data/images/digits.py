@@ -91,7 +91,9 @@ def rotated_mnist(
 
     Args:
         path: as for `read_mnist`.
-        train, test, val: how many digits of each part.
+        train: number of digits of the training part.
+        test: number of digits of the test part.
+        val: number of digits of the validation part.
         seed: of the shuffle and the angles.
         cache: folder where the result is cached, so that later calls take no time; `None` keeps nothing.
 

@@ -40,6 +40,8 @@ def laplacian_spectrum(mesh: TriangleMesh, count: int, *, laplacian: str = "cota
     Each connected part adds one constant function of eigenvalue 0. Vertices without area (isolated ones) take no part.
 
     Args:
+        mesh: a mesh of any kind.
+        count: number of eigenpairs, at most.
         laplacian: `"cotan"`, or `"robust"` for the tufted intrinsic Delaunay Laplacian of Sharp & Crane 2020, which
             bears slivers and non-manifold edges better and needs the package robust_laplacian.
     """

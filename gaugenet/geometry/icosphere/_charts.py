@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 CHARTS = 5
 
 RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
@@ -29,7 +31,7 @@ NUM_CELLS = {1: 6, 2: 18}
 
 
 def num_vertices(level: int) -> int:
-    return 10 * 4**level + 2
+    return int(10 * 4**level + 2)
 
 
 def corners(level: int) -> Int[ndarray, "12"]:
@@ -58,7 +60,7 @@ def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> I
     east, west = (chart + 1) % CHARTS, (chart - 1) % CHARTS
 
     def flat(c: ndarray, a: ndarray | int, b: ndarray | int) -> ndarray:
-        return (c * n + a) * w + b
+        return typed_array((c * n + a) * w + b)
 
     north, south = num_vertices(level) - 2, num_vertices(level) - 1
     inside_rows, inside_columns = (i >= 0) & (i < n), (j >= 0) & (j < w)
@@ -191,4 +193,4 @@ def links(level: int, rings: int) -> ChartLinks:
 def rotated_cell(cell: ndarray, steps: ndarray) -> ndarray:
     """The cell that a rotation by steps of 60 degrees takes a cell to."""
     second = 6 + (cell - 6 + 2 * steps) % 12
-    return np.where(cell < 6, (cell + steps) % 6, second)
+    return typed_array(np.where(cell < 6, (cell + steps) % 6, second))

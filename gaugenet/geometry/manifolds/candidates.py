@@ -54,6 +54,7 @@ def all_pairs(
 
 
 def in_order(target: ndarray, source: ndarray) -> Pairs:
+    """Sort pairs by target, then by source."""
     order = np.lexsort((source, target))
     return np.ascontiguousarray(target[order]), np.ascontiguousarray(source[order])
 

@@ -118,8 +118,10 @@ class CrossField:
 
     @cached_property
     def index(self) -> Int[ndarray, "faces"]:
-        """Index of every face, in units of 1 / n: nonzero at singular points. On a closed component they add up to
-        n times its Euler characteristic (Poincare-Hopf)."""
+        """Return the index of every face, in units of 1 / n: nonzero at singular points.
+
+        On a closed component they add up to n times its Euler characteristic (Poincare-Hopf).
+        """
         reference = reference_frames(self.mesh, self._transport.surface)
         return self._transport.face_index(relative_to(self.frames, reference).angle, self.n)
 
@@ -151,10 +153,10 @@ class CrossField:
         lengths: LengthUnit = "metric",
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
-        """Neighbourhoods in the frames of the crosses, which are parallel: every transporter is the element of C_n
-        nearest to the Levi-Civita transporter along the geodesic.
+        """Return neighbourhoods in the frames of the crosses, which are parallel.
 
-        The connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
+        Every transporter is the element of C_n nearest to the Levi-Civita transporter along the geodesic. The
+        connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
         close to one have two elements that are nearly as near: these edges are marked in `graph.ambiguous`.
 
         Args:
@@ -162,7 +164,12 @@ class CrossField:
                 `Trivial(2)`, where crosses can be combed: no singular points in between and no rotation around handles.
             singular: what becomes of ambiguous edges: `"keep"` takes the nearest element, `"drop"` leaves them out and
                 gives their weight to the others, `"refuse"` raises.
-            neighborhood, radius, mean_neighbors, max_neighbors, lengths, dtype: as in `TriangleMesh.gauge_graph`.
+            neighborhood: as in `TriangleMesh.gauge_graph`.
+            radius: as in `TriangleMesh.gauge_graph`.
+            mean_neighbors: as in `TriangleMesh.gauge_graph`.
+            max_neighbors: as in `TriangleMesh.gauge_graph`.
+            lengths: as in `TriangleMesh.gauge_graph`.
+            dtype: as in `TriangleMesh.gauge_graph`.
 
         Raises:
             MeshError: transporters outside `group`, with the singular points that are the reason; ambiguous edges
@@ -238,6 +245,7 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     Args:
         mesh: without degenerate or non-manifold faces, oriented.
         n: number of directions: 1 vectors, 2 lines, 4 crosses, 6 for triangular patterns.
+        align: what the field follows; by default it is only smooth.
 
     Raises:
         MeshError: a mesh that is unfit or not orientable; a flat component under `align="curvature"`.
@@ -269,7 +277,7 @@ def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:
     return EdgeTransport(mesh, HalfedgeSurface.from_mesh(mesh))
 
 
-def _finite(group: Any) -> StructureGroup:
+def _finite(group: StructureGroup) -> StructureGroup:
     if group.d != 2 or group.order is None:
         raise ValueError(
             f"Expected a finite structure group on R^2 such as Cyclic(n), got {group.name}: other groups need no "

@@ -60,13 +60,18 @@ def hierarchy(
       a coarse point itself keeps its value.
 
     Args:
+        mesh: see `TriangleMesh.gauge_graph`.
+        group: the structure group.
         levels: number of levels, the finest included.
         ratio: how many times fewer points each level has.
         neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
             are geodesic.
         mean_neighbors: neighbours of a point, on average, at every level; the radius grows accordingly.
         max_neighbors: keep only this many nearest neighbours.
-        lengths, frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
+        lengths: as in `TriangleMesh.gauge_graph`.
+        frames: as in `TriangleMesh.gauge_graph`.
+        seed: as in `TriangleMesh.gauge_graph`.
+        dtype: as in `TriangleMesh.gauge_graph`.
 
     Raises:
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.

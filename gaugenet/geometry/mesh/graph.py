@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -129,7 +129,7 @@ def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: fl
         mean = positive_number("mean_neighbors", mean_neighbors)
         used = int(np.count_nonzero(mesh.vertex_areas > 0))
         return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
-    return positive_number("radius", radius)  # type: ignore[arg-type]
+    return positive_number("radius", cast("float", radius))
 
 
 def in_frames(
@@ -143,8 +143,11 @@ def in_frames(
     """`edge_index, log_map, transporter, weight` of log maps.
 
     Args:
-        row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
-            their dual areas by default.
+        framed: the surface and its frames.
+        maps: log maps in polar angles.
+        dtype: precision of the result.
+        row: number of each vertex among the points of the graph; all vertices by default.
+        mass: areas of these points; dual areas by default.
     """
     row = np.arange(framed.surface.num_base) if row is None else row
     mass = framed.surface.area if mass is None else mass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -111,6 +111,7 @@ def local_log_maps(
     interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary.
 
     Args:
+        surface: intrinsic geometry of the mesh.
         radius: geodesic radius, in the units of the mesh.
         targets: the points whose neighbours are sought, all vertices by default.
         wanted: mask of the vertices that count as neighbours, all by default.
@@ -126,7 +127,7 @@ def local_log_maps(
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
     mesh_arrays = surface.mesh_arrays
 
-    def solve(chunk: ndarray) -> tuple[Any, ...]:
+    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, int]:
         return local_geodesics(mesh_arrays, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
@@ -137,7 +138,7 @@ def local_log_maps(
                 "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, neighbor, geodesic = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    counts, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:3])
     return LocalLogMaps(
         indptr=np.concatenate([[0], np.cumsum(counts)]),
         targets=targets,

@@ -27,8 +27,14 @@ def chart_conv(
     """conv2d(x, kernel, bias), plus sides[g] x[source] at `target` for each group g of edges.
 
     Args:
-        x: `(B, C, rows, columns)`; kernel: `(out, C, window, window)`; sides: `(groups, out, C)`.
-        large_groups, small_groups, counts: see `SideEdges`; cells in row-major order.
+        x: `(B, C, rows, columns)`.
+        kernel: `(out, C, window, window)`.
+        sides: `(groups, out, C)`.
+        large_groups: see `SideEdges`; cells in row-major order.
+        small_groups: see `SideEdges`.
+        counts: see `SideEdges`.
+        bias: one number for each output channel.
+        stride: 1, or 2 for the next coarser level.
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2).contiguous(memory_format=torch.channels_last)

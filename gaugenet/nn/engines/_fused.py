@@ -35,7 +35,7 @@ def aggregate_mix(
     mixing: Tensor,
     layout: list[int],
 ) -> Tensor:
-    """sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
+    """Return the sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
     x = x.contiguous()
     matrices = _matrices(mixing, layout)
     out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))

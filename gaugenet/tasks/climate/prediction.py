@@ -37,7 +37,11 @@ def predict_climate(
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
         sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
-        weights, tta, missing, device, precision: as in `ClimatePredictor`.
+        weights: as in `ClimatePredictor`.
+        tta: as in `ClimatePredictor`.
+        missing: as in `ClimatePredictor`.
+        device: as in `ClimatePredictor`.
+        precision: as in `ClimatePredictor`.
 
     Returns:
         The files that were written, the number of time steps, and the share of the area of each class.

@@ -90,8 +90,7 @@ class ObjectCounts:
 def match_objects(
     predicted: Float[ndarray, "predicted 3"], truth: Float[ndarray, "truth 3"], *, within_km: float = 300.0
 ) -> ObjectCounts:
-    """Pair centres on the sphere one to one so that as many as possible are within the distance, then as near as can
-    be."""
+    """Pair centres on the sphere one to one: as many as possible within the distance, then as near as can be."""
     if not len(predicted) or not len(truth):
         return ObjectCounts(0, len(truth), len(predicted))
     from scipy.optimize import linear_sum_assignment
@@ -116,7 +115,8 @@ def object_centers(
     Args:
         mask: the points of the objects.
         edges: pairs of neighbouring points.
-        points, area: unit vectors and areas on the unit sphere.
+        points: unit vectors.
+        area: areas on the unit sphere.
         ignored: components that lie for the larger part in here are left out.
         least_km: so are components with less area than a disc of this radius.
     """

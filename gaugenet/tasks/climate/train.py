@@ -61,7 +61,9 @@ def train_climate(
 
     Args:
         out: folder of the run.
-        data, loss, optim: see the classes.
+        data: files and variables.
+        loss: what is minimized.
+        optim: how it is minimized.
         model: further arguments of `IcosahedralUNet`.
         trainer: arguments of Lightning's trainer.
         seed: everything random follows from it.

@@ -56,8 +56,10 @@ def evaluate(
         gauge_check: also draw a random frame at every vertex and tell how far the scores move.
         one_to_one: of networks that label vertices: give each class to at most one vertex of a mesh, see
             `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without.
-        repair, layout: as `repair` and `format` in `DataOptions`; what the training used by default.
-        cache, n_jobs: as in `DataOptions`.
+        repair: as in `DataOptions`; what the training used by default.
+        layout: as `format` in `DataOptions`; what the training used by default.
+        cache: as in `DataOptions`.
+        n_jobs: as in `DataOptions`.
         device: where the network runs.
 
     Raises:
