@@ -17,7 +17,7 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
-        data geometry groups kernels models nn tasks taxonomy testing viz
+        data geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
@@ -33,9 +33,9 @@ PUBLIC = {
         TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
-        kernel_space
+        AlignedBasis BandLimit Covariant CovariantSpace Differential DifferentialSpace FrequencyBasis GaussianRings
+        Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood RadialBasis
+        Rings band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
@@ -71,6 +71,10 @@ PUBLIC = {
         predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
         train_climate train_task
     """,
+    "gaugenet.operators": """
+        OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
+        laplacian
+    """,
     "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
@@ -79,6 +83,7 @@ ALLOWED = {
     "groups": "",
     "geometry": "groups",
     "kernels": "groups",
+    "operators": "groups geometry kernels",
     "nn": "groups geometry kernels",
     "models": "groups geometry kernels nn",
     "testing": "groups geometry kernels nn models",

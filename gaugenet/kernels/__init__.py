@@ -6,9 +6,12 @@ from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
 from gaugenet.kernels.basis import KernelBasis
 from gaugenet.kernels.covariant_space import CovariantSpace
+from gaugenet.kernels.differential import Differential, DifferentialSpace
 from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
+from gaugenet.kernels.kernel_sum import KernelSum
+from gaugenet.kernels.named import kernel_from_text
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
@@ -17,6 +20,8 @@ __all__ = [
     "BandLimit",
     "Covariant",
     "CovariantSpace",
+    "Differential",
+    "DifferentialSpace",
     "FrequencyBasis",
     "GaussianRings",
     "Harmonic",
@@ -25,11 +30,13 @@ __all__ = [
     "KernelBasis",
     "KernelFamily",
     "KernelSpace",
+    "KernelSum",
     "Neighborhood",
     "RadialBasis",
     "Rings",
     "band_limit",
     "covariants",
+    "kernel_from_text",
     "kernel_space",
 ]
 

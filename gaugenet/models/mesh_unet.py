@@ -46,6 +46,7 @@ class MeshUNet(nn.Module):
         growth: factor of the width from level to level.
         blocks: residual blocks a level, going down and coming up.
         rings: radial functions of the kernels.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings`.
         nonlinearity: `gated` (exact) or `fourier`.
         samples: angles of the Fourier nonlinearity.
         dropout: probability to drop a field inside the blocks.
@@ -77,6 +78,7 @@ class MeshUNet(nn.Module):
         dropout: float = 0.1,
         readout: str = "points",
         head_width: int | None = None,
+        kernel: str | None = None,
     ) -> None:
         super().__init__()
         if readout not in ("points", "global"):
@@ -96,12 +98,14 @@ class MeshUNet(nn.Module):
             "dropout": dropout,
             "readout": readout,
             "head_width": head_width,
+            "kernel": None if kernel is None else str(kernel),
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
         self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
         types = _level_types(structure, orders, width, growth, levels)
         options = {"rings": rings, "nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
+        options["kernel"] = self.config["kernel"]
         self.embed = EquivariantLinear(self.in_type, types[0])
         self.down = nn.ModuleList([_Stage(t, blocks, options) for t in types])
         self.pool = nn.ModuleList([Pool(t) for t in types[:-1]])
