@@ -86,7 +86,7 @@ def gauge_graph_of(domain: Domain) -> GaugeGraph:
     """The graph that operators work on.
 
     Raises:
-        ValueError: something that is no domain, or has several graphs.
+        ValueError: If it is not a domain, or has several graphs.
     """
     if isinstance(domain, GaugeGraph):
         return domain
@@ -95,6 +95,9 @@ def gauge_graph_of(domain: Domain) -> GaugeGraph:
             "An icosphere has several gauge graphs: pass "
             "`icosphere.gauge_graph(SO2(), connection='levi_civita', mean_neighbors=20)`."
         )
+    graph = domain.gauge_graph() if isinstance(domain, Domain) else None
+    if isinstance(graph, GaugeGraph):
+        return graph
     raise ValueError(
         "Expected a domain, a GaugeGraph (e.g. from `mesh.gauge_graph(SO2(), mean_neighbors=20)`) or a Grid, got "
         f"{type(domain).__name__}."
