@@ -27,9 +27,10 @@ PUBLIC = {
         icosahedral_rotation icosahedral_rotations
     """,
     "gaugenet.groups": """
-        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
-        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 Scaling SpecialLinear StructureGroup
-        TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
+        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
+        Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial axial_to_bivector bivector_to_axial
+        clebsch_gordan electric_magnetic faraday group_from_name intertwiners multivector spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
