@@ -265,7 +265,7 @@ class CliffordAlgebra:
     def _product(self, a: Tensor, b: Tensor, product: str) -> Tensor:
         self.check(a, "a")
         self.check(b, "b")
-        shape = torch.broadcast_shapes(a.shape, b.shape)
+        shape = torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(a.dtype, b.dtype)
         table = coefficient_table(self.p, self.q, product, dtype, a.device)
         table = table.view(*table.shape, *[1] * (len(shape) - 1))
