@@ -38,11 +38,11 @@ PUBLIC = {
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
-        HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
-        to_torch use_engine
+        FieldLayerNorm FourierNonlinearity Gated GaugeConv GeometricProduct GlobalPool GradeDropout GridConv
+        GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout
+        LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType
+        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
+        ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare to_torch use_engine
     """,
     "gaugenet.models": """
         Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN

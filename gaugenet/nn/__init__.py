@@ -3,6 +3,11 @@
 from gaugenet.nn._prepare import prepare
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
+from gaugenet.nn.clifford.gate import InvariantGate
+from gaugenet.nn.clifford.geometric_product import GeometricProduct
+from gaugenet.nn.clifford.grade_dropout import GradeDropout
+from gaugenet.nn.clifford.norm import MultivectorNorm
+from gaugenet.nn.clifford.readout import MultivectorReadout
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.embedding import HarmonicEmbedding
@@ -43,13 +48,16 @@ __all__ = [
     "FourierNonlinearity",
     "Gated",
     "GaugeConv",
+    "GeometricProduct",
     "GlobalPool",
+    "GradeDropout",
     "GridConv",
     "GridConvTranspose",
     "GridPool",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",
+    "InvariantGate",
     "InvariantReadout",
     "LorentzActivation",
     "LorentzBatchNorm",
@@ -59,6 +67,8 @@ __all__ = [
     "LorentzLog",
     "LorentzMLR",
     "LorentzType",
+    "MultivectorNorm",
+    "MultivectorReadout",
     "NormNonlinearity",
     "NormPool",
     "PointwiseNonlinearity",

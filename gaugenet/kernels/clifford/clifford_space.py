@@ -74,7 +74,7 @@ class CliffordBasis(CoupledBasis):
 
 
 class CliffordSpace(PointwiseSpace):
-    r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` between multivector fields of O(p, q), SO(p, q), SO+(p, q).
+    r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` between multivector fields of (S)O(p, q) or SO+(p, q).
 
     K(v) f = sum of phi(<v, v>) times the generators f, v ^ f, v _| f and v ^ (v _| f), with one weight for each pair of
     grades; of groups that preserve orientation their Hodge duals, too. These are all equivariant polynomials: 4 n per
