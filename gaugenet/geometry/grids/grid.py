@@ -296,7 +296,8 @@ def checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in found)
     if len(found) != 2 or not whole or sum(found) != d:
         raise ValueError(
-            f"Expected `signature` (p, q) of non-negative numbers with p + q = {d}, the number of axes, got {signature}."
+            f"Expected `signature` (p, q) of non-negative numbers with p + q = {d}, the number of axes, got "
+            f"{signature!r}."
         )
     return int(found[0]), int(found[1])
 

@@ -16,7 +16,7 @@ class InvariantGate(MultivectorModule):
     r"""v -> sigmoid(a q(<v, v>) + b) v for every field of grade 1 and higher; scalars s -> act(s).
 
     q is `signed_length`: squares of either sign pass, time-like and space-like fields may get different gates, and
-    light-like ones have a derivative. `Gated`, which takes its gates from additional channels, serves these fields, too.
+    light-like ones have a derivative. `Gated`, with gates from additional channels, serves these fields, too.
 
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.

@@ -19,7 +19,7 @@ from gaugenet.nn.tables import TableModule
 class GeometricProduct(TableModule):
     r"""y = W (U x * V x, x) + b: the geometric product of multivectors, channel by channel (:cite:`ruhe2023clifford`).
 
-    U and V are equivariant maps to `channels` multivectors of all grades, and in each channel the part of grade t of the
+    U and V are equivariant maps to `channels` multivectors of all grades. In each channel the part of grade t of the
     product of grades r and s has a weight of its own. W, equivariant, mixes the channels. The product gathers
     the partners i xor k of each blade: 4^n multiply-adds a channel, and no table of products in memory.
 
@@ -76,7 +76,8 @@ class GeometricProduct(TableModule):
         weight = self._signs.unsqueeze(-1) * self.weight[self._path]  # type: ignore[index, operator]
         weight = weight.to(first.dtype).unsqueeze(2).unflatten(3, (self.channels, *[1] * (x.dim() - 2)))
         product = xor_product(first, second, weight).movedim(0, 1).flatten(1, 2)
-        return self.mix(torch.cat([product, x.to(product.dtype)], 1))
+        out: Tensor = self.mix(torch.cat([product, x.to(product.dtype)], 1))
+        return out
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, channels={self.channels}"

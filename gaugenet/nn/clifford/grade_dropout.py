@@ -14,7 +14,7 @@ from gaugenet.nn.samples import need_samples
 
 
 class GradeDropout(nn.Module):
-    """In training, whole grades are zeroed with probability `p`, all their fields at once, the rest scaled by 1 / (1 - p).
+    """In training, whole grades are zeroed with probability `p`, all their fields at once; others grow by 1 / (1 - p).
 
     `FieldDropout` drops the grades of each multivector on their own.
 

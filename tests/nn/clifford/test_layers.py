@@ -20,6 +20,7 @@ from gaugenet.groups import (
     PseudoOrthogonal,
     multivector,
 )
+from gaugenet.groups.clifford.fields import grades_of
 from gaugenet.nn import (
     EquivariantLinear,
     FieldDropout,
@@ -30,7 +31,6 @@ from gaugenet.nn import (
     MultivectorNorm,
     MultivectorReadout,
 )
-from gaugenet.groups.clifford.fields import grades_of
 from tests.groups.cases import elements
 from tests.tolerances import TOL, relative
 
@@ -84,7 +84,7 @@ def error(layer: nn.Module, g: torch.Tensor, x: torch.Tensor) -> float:
 @every_layer
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_they_commute_with_gauge_transformations(group, name, dtype):
-    """An independent element at every point; boosts enlarge features by an order of magnitude, and with them rounding."""
+    """An independent element at every point; boosts enlarge features, and with them rounding."""
     layer = with_random_weights(layers(group)[name]).to(dtype)
     x = torch.randn(12, layer.in_type.size, generator=torch.Generator().manual_seed(1), dtype=dtype)
     scale = 1 if group.compact else 100
