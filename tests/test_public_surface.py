@@ -34,9 +34,9 @@ PUBLIC = {
         clebsch_gordan electric_magnetic faraday group_from_name intertwiners multivector spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
-        kernel_space
+        AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic
+        HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit
+        covariants kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
