@@ -47,8 +47,8 @@ PUBLIC = {
         ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare to_torch use_engine
     """,
     "gaugenet.models": """
-        Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
+        Augmented BestScore Canonicalized CliffordResNet CliffordUNet GroupAveraged IcosahedralCNN IcosahedralUNet
+        MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN Pose PrincipalAxes WideResNet plain_twin
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Move ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

@@ -2,6 +2,8 @@
 
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.canonicalizer import BestScore, Pose, PrincipalAxes
+from gaugenet.models.clifford_resnet import CliffordResNet
+from gaugenet.models.clifford_unet import CliffordUNet
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
@@ -13,6 +15,8 @@ __all__ = [
     "Augmented",
     "BestScore",
     "Canonicalized",
+    "CliffordResNet",
+    "CliffordUNet",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",

@@ -194,7 +194,11 @@ def test_squares_of_either_sign_are_told_apart_and_normalized_alike():
     group = PseudoOrthogonal(1, 1)
     kind = multivector(group, (1,))
     time_like, space_like = torch.tensor([[[3.0, 0.0]], [[0.0, 3.0]]], dtype=torch.float64)
-    gate, norm, read = (c(kind).double().requires_grad_(False) for c in (InvariantGate, MultivectorNorm, MultivectorReadout))
+    gate, norm = (
+        InvariantGate(kind).requires_grad_(False).double(),
+        MultivectorNorm(kind).requires_grad_(False).double(),
+    )
+    read = MultivectorReadout(kind).double()
     assert float(gate(time_like).sum()) > 1.1 * float(gate(space_like).sum())
     assert torch.allclose(norm(time_like).flip(1), norm(space_like), rtol=1e-12)
     assert float(norm(time_like).max()) < 1.6, "neither is left as it was"
