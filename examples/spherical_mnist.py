@@ -1,12 +1,12 @@
-"""Spherical MNIST: digits on one hemisphere, upright (N) or turned by rotations of space (R), and an icosahedral CNN.
+"""Spherical MNIST: digits on one hemisphere, upright (N) or rotated by rotations of space (R), and an icosahedral CNN.
 
     python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
     python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --stem-stride 1 --device cuda
 
 DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
-(2018), and sampled at the vertices of an icosphere; a digit is turned by turning the vertices, not its samples. In
-training, every epoch turns each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
-trained on upright digits, tested on turned ones. A training that was killed goes on when the same command is
+(2018), and sampled at the vertices of an icosphere; a digit is rotated by rotating the vertices, not its samples. In
+training, every epoch rotates each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
+trained on upright digits, tested on rotated ones. A training that was killed goes on when the same command is
 given again. Writes table, results and curves to --out.
 """
 
@@ -33,6 +33,7 @@ PUBLISHED = {"Icosahedral CNN (published)": (99.43, 69.99, 99.31), "HexRUNet-C (
 
 
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Return the parser and what the user chose."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
@@ -68,7 +69,7 @@ def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, An
         sizes = {"width": chosen.width, "growth": chosen.growth, "levels": levels}
         model = IcosahedralCNN("1x0", 10, stem_stride=chosen.stem_stride, **sizes)
         projection = SphericalDigits(sphere)
-        seen = projection(train) if kind == "N" else projection.anew(train)
+        seen = projection(train) if kind == "N" else projection.resampled(train)
         result["rows"][kind] = fit_images(model, seen, chosen.out / kind, options)
         result["parameters"] = sum(p.numel() for p in model.parameters())
         for part in PROTOCOL:
@@ -91,6 +92,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Train the networks, and print the table."""
     parser, chosen = parse()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(chosen.threads)

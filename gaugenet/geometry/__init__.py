@@ -1,4 +1,4 @@
-"""Manifolds -> gauge graphs: where neighbours are and how to carry features."""
+"""Manifolds -> gauge graphs: where neighbours are and how to transport features."""
 
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -30,9 +30,12 @@ from gaugenet.geometry.manifolds.structure import GStructure
 from gaugenet.geometry.manifolds.surfaces import EmbeddedTorus, SurfaceOfRevolution
 from gaugenet.geometry.mesh._cross_field import CrossField, cross_field
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.source_log_map import LogMap
+from gaugenet.geometry.mesh.vector_heat import VectorHeat
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
+    "SPD",
     "ConformalRescale",
     "CrossField",
     "Cylinder",
@@ -50,6 +53,7 @@ __all__ = [
     "InCoordinates",
     "KleinBottle",
     "LensSpace",
+    "LogMap",
     "Manifold",
     "ManifoldError",
     "MeshError",
@@ -62,10 +66,10 @@ __all__ = [
     "PuncturedPlane",
     "Quotient",
     "Rotations",
-    "SPD",
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "VectorHeat",
     "cross_field",
     "frames_along",
     "from_charts",

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.grids.action import Action, FibreAction, FieldAction
 from gaugenet.groups import StructureGroup
-from gaugenet.models.canonicalizer import Pose
+from gaugenet.models.canonicalizer import Canonicalizer
 
 
 class _Wrapped(nn.Module):
@@ -35,7 +36,7 @@ class _Wrapped(nn.Module):
         return [act(g, one) for act, one in zip(self.inputs, x)]
 
     def _seen_from(self, g: Float[Tensor, "*batch d d"], x: Sequence[Tensor]) -> Tensor:
-        """g . module(g^-1 . x); `g` orthogonal."""
+        """Return g . module(g^-1 . x); `g` orthogonal."""
         return self.output(g, self.module(*self._moved(g.mT, x)))
 
     def extra_repr(self) -> str:
@@ -91,7 +92,8 @@ class GroupAveraged(_Wrapped):
 class Augmented(_Wrapped):
     r"""x -> g . module(g^-1 . x) with a random g in training, module(x) in evaluation: data augmentation.
 
-    The output is turned back, so that labels stay in the pose of the data; for an equivariant `module` nothing changes.
+    The output is rotated back, so that labels stay in the pose of the data; for an equivariant `module` nothing
+    changes.
 
     Shapes:
         x: what `module` takes -> what it returns.
@@ -119,7 +121,7 @@ class Augmented(_Wrapped):
 
     def forward(self, *x: Tensor) -> Tensor:
         if not self.training:
-            return self.module(*x)
+            return typed_tensor(self.module(*x))
         size = (len(x[0]),) if self.per_sample else ()
         return self._seen_from(self.group.random_element(size).to(x[0].device), x)
 
@@ -136,7 +138,7 @@ class Canonicalized(_Wrapped):
     Args:
         module: any network.
         pose: maps the inputs to elements `(B, d, d)`, or `(d, d)` for one cloud of points; see `PrincipalAxes` and
-            `BestScore`.
+            `ScoreCanonicalizer`.
         group: the group that `pose` maps into; default `pose.group`.
         inputs, output: as for `GroupAveraged`.
     """
@@ -144,7 +146,7 @@ class Canonicalized(_Wrapped):
     def __init__(
         self,
         module: nn.Module,
-        pose: Pose,
+        pose: Canonicalizer,
         *,
         inputs: Sequence[Action] | None = None,
         output: Action | None = None,

@@ -125,7 +125,7 @@ class CliffordUNet(nn.Module):
 
 
 def _half(n: int) -> int:
-    """n / 2, rounded up."""
+    """Return n / 2, rounded up."""
     return (n + 1) // 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import Block, FieldType, Reflection, Representation
 from gaugenet.nn.compiled.eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
@@ -37,8 +38,8 @@ def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_t
     Once around is the mirror image, twice around the identity.
     """
     length = x.shape[-1]
-    turns, rest = divmod(shift, length)
-    for _ in range(turns % 2):
+    laps, rest = divmod(shift, length)
+    for _ in range(laps % 2):
         x = strip_action(x, field_type)
     around = strip_action(x[..., length - rest :], field_type)
     return torch.cat([around, x[..., : length - rest]], -1)
@@ -47,7 +48,7 @@ def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_t
 def pad_strip(
     x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
 ) -> Tensor:
-    """`before` and `after` columns from beyond the cut, flipped and turned by rho(s)."""
+    """`before` and `after` columns from beyond the cut, flipped and rotated by rho(s)."""
     after = before if after is None else after
     length = x.shape[-1]
     if max(before, after) > length:
@@ -154,11 +155,11 @@ class StripNonlinearity(nn.Module):
             return F.elu(x)
         rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows are what vectorizes
         shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
-        bent = _Bent.apply(rows, shift.repeat(x.shape[-1]))
+        bent = _bend(rows, shift.repeat(x.shape[-1]))
         if len(self.signs) < x.shape[1]:
             is_sign = torch.zeros_like(shift, dtype=torch.bool).index_fill(0, self.signs, True)
             bent = torch.where(is_sign.repeat(x.shape[-1]), bent, F.elu(rows))
-        return bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2)
+        return typed_tensor(bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2))
 
 
 AT_ONCE = 2**18
@@ -198,6 +199,9 @@ class _Bent(torch.autograd.Function):
         return x / length.add_(NEAR_ZERO), bent
 
 
+_bend: Callable[[Tensor, Tensor], Tensor] = _Bent.apply
+
+
 def _in_parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
     some = max(1, AT_ONCE // max(1, rows[0][0].numel())) if len(rows[0]) else 1
     return zip(*(t.split(some) for t in rows), strict=True)
@@ -230,6 +234,9 @@ class _Extremes(torch.autograd.Function):
         return out, None
 
 
+_extremes: Callable[[Tensor, int], Tensor] = _Extremes.apply
+
+
 class StripPool(nn.Module):
     r"""The largest entry of 2 x 2 pixels; of signs, the largest positive entry plus the least negative one.
 
@@ -237,7 +244,7 @@ class StripPool(nn.Module):
     are opposite: as in the middle of a digit that is its own mirror image, where rounding would decide.
 
     Halving the strip's length cannot commute with a shift by one pixel if the even columns are always kept. So
-    `phase="largest"` keeps the even or the odd columns, whichever carry the larger norm, sample by sample
+    `phase="largest"` keeps the even or the odd columns, whichever have the larger norm, sample by sample
     (:cite:`chaman2021truly`): a shift by one pixel changes the choice along with the columns, and the kept values move
     with the signal. `phase="even"` is as published, equivariant under shifts by multiples of two only.
 
@@ -273,7 +280,7 @@ class StripPool(nn.Module):
                 parts.append(F.max_pool2d(part, window))
                 continue
             axis = -2 if window[0] == 2 else -1
-            parts.append(_Extremes.apply(part.unflatten(axis, (-1, 2)), axis))
+            parts.append(_extremes(part.unflatten(axis, (-1, 2)), axis))
         return torch.cat(parts, 1)
 
     def extra_repr(self) -> str:
@@ -310,14 +317,14 @@ def reflection_kernels(
 def _mirror(representation: Representation) -> list[tuple[int, float]]:
     """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
     rows = representation(representation.group.elements()[1])
-    places = rows.abs().argmax(1)
-    return [(int(j), float(row[j])) for j, row in zip(places, rows, strict=True)]
+    positions = rows.abs().argmax(1)
+    return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
 
 
 def _norm(x: Tensor) -> Tensor:
     """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype)
+    return typed_tensor(torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype))
 
 
 def _check_group(field_type: FieldType) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.groups.group import FiniteGroup
@@ -47,7 +48,7 @@ class WideResNet(nn.Module):
             in the ordinary network; `channels` takes channels / |G|, for equal arithmetic.
         dropout: probability to drop a field between the convolutions of a block.
 
-    The arguments are kept as `config`: `WideResNet(**model.config)` is the same network.
+    The arguments are stored as `config`: `WideResNet(**model.config)` is the same network.
 
     Raises:
         ValueError: another depth, infinite groups, a group that is no subgroup of the one before.
@@ -97,7 +98,7 @@ class WideResNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch classes"]:
         self.in_type.check(x)
-        return self.head(self.read(self.layers(x)).mean((2, 3)))
+        return typed_tensor(self.head(self.read(self.layers(x)).mean((2, 3))))
 
 
 class WideBlock(nn.Module):
@@ -129,7 +130,7 @@ class WideBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height_out width_out"]:
         y = self.halve(self.enter(x))
-        return self.body(y) + (x if self.shortcut is None else self.shortcut(y))
+        return typed_tensor(self.body(y) + (x if self.shortcut is None else self.shortcut(y)))
 
 
 def _finite(name: str) -> FiniteGroup:

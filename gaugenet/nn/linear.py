@@ -199,7 +199,7 @@ def _grad_vector(layer: EquivariantLinear, vector: Tensor, grad: Tensor) -> Tens
 
 
 def _add_products(out: Tensor, terms: list[tuple[Tensor, Tensor]], *, overwrite: bool) -> None:
-    """out += the sum of the products, or = where it holds nothing yet."""
+    """Add the sum of the products to `out`, or write it where `out` holds nothing yet."""
     if overwrite and not terms:
         out.zero_()
     for a, b in terms:
@@ -244,7 +244,7 @@ class InvariantBias(TableModule):
         return x + along_channels(self.vector(), x)
 
     def vector(self) -> Float[Tensor, "size"]:
-        """b itself, one number a channel."""
+        """Return b itself, one number a channel."""
         return self.bias @ self._embedding
 
     def extra_repr(self) -> str:

@@ -68,8 +68,11 @@ class _Graphs(Samples):
     uniform = False
 
     def means(self, v: Tensor) -> Tensor:
-        """Sums in float64, in the order of a graph's points: the same to the last bit whatever else is in the batch,
-        and as precise on large meshes as on small ones."""
+        """Return sums in float64, in the order of a graph's points.
+
+        They are the same to the last bit whatever else is in the batch, and as precise on large meshes as on small
+        ones.
+        """
         mass = self.mass.double()
         weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
         total = weighted.new_zeros(self.count, *v.shape[1:]).index_add(0, self.batch, weighted)

@@ -71,6 +71,7 @@ class MovingCharges:
             count: number of charges.
             spread: radius of the ball that they are in at time 0 on average.
             speed: bound of their drift, and of their oscillation; below one half.
+            planar: keep them in the plane z = 0.
             seed: of the draws.
         """
         if not 0 <= speed < 0.5:
@@ -114,7 +115,8 @@ class MovingCharges:
         then Newton's method does.
         """
         t, x = events[..., :1], events[..., None, 1:]
-        s: Tensor = (t - torch.linalg.vector_norm(x - self.path(t.expand(*t.shape[:-1], len(self.charge)))[0], dim=-1)).clone()
+        now = self.path(t.expand(*t.shape[:-1], len(self.charge)))[0]
+        s: Tensor = t - torch.linalg.vector_norm(x - now, dim=-1)
         for step in range(DAMPED + NEWTON):
             place, velocity, _ = self.path(s)
             distance = torch.linalg.vector_norm(x - place, dim=-1)

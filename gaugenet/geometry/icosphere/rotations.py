@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups.families.cyclic import Cyclic
@@ -64,10 +65,10 @@ def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
     permutation = _permutation(sphere, matrix)
     table = _charts.neighbors(sphere.level)
     # direction 0 at p becomes the direction at the image of p in which the image of its neighbour lies
-    turn = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
-    turn[sphere.corners.numpy()] = 0
+    steps = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
+    steps[sphere.corners.numpy()] = 0
     return IcosahedralRotation(
-        torch.from_numpy(matrix), torch.from_numpy(permutation), Cyclic(6).elements()[torch.from_numpy(turn)]
+        torch.from_numpy(matrix), torch.from_numpy(permutation), Cyclic(6).elements()[torch.from_numpy(steps)]
     )
 
 
@@ -78,7 +79,7 @@ def _permutation(sphere: Icosphere, matrix: ndarray) -> Int[ndarray, "vertices"]
     distance, nearest = cKDTree(pos).query(pos @ matrix.T)
     if distance.max() > 0.01 * sphere.spacing or len(np.unique(nearest)) != len(pos):
         raise ValueError("The matrix does not map the icosphere to itself.")
-    return nearest.astype(np.int64)
+    return typed_array(nearest.astype(np.int64))
 
 
 @lru_cache(maxsize=1)

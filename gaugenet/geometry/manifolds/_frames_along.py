@@ -19,7 +19,9 @@ ZERO = 1e-9
 
 
 def frames_along(manifold: Manifold, *fields: VectorField) -> FrameField:
-    """The orthonormal frames whose first vector points along a vector field, for a `GStructure`::
+    """The orthonormal frames whose first vector points along a vector field, for a `GStructure`.
+
+    ::
 
         structure = GStructure(Trivial(2), frames_along(sphere, north), "trivial", singular_points=poles)
 

@@ -13,8 +13,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
+from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, tangent_axes
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
@@ -48,15 +50,15 @@ class Frames:
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges sorted by target, with what they carry in frames."""
+    """Edges sorted by target, with their coefficients in frames."""
 
     source: Int[Tensor, "edges"]
     target: Int[Tensor, "edges"]
     log_map: Float[Tensor, "edges d"]
     levi_civita: Float[Tensor, "edges d d"]
 
-    def select(self, kept: Tensor) -> Edges:
-        return Edges(self.source[kept], self.target[kept], self.log_map[kept], self.levi_civita[kept])
+    def select(self, keep: Tensor) -> Edges:
+        return Edges(self.source[keep], self.target[keep], self.log_map[keep], self.levi_civita[keep])
 
 
 def manifold_gauge_graph(
@@ -75,11 +77,11 @@ def manifold_gauge_graph(
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     points = _checked_points(points)
-    radius = _positive("radius", radius)
+    radius = positive_number("radius", radius)
     frames = frames_of(manifold, points, structure.frames_at(manifold, points))
     edges = neighborhoods(manifold, points, frames, radius)
     if max_neighbors is not None:
-        edges = edges.select(_nearest(edges, len(points), int(_positive("max_neighbors", max_neighbors))))
+        edges = edges.select(_nearest(edges, len(points), int(positive_number("max_neighbors", max_neighbors))))
     if structure.group.orientation_preserving and structure.frames is None:
         frames, edges = oriented(manifold, points, frames, edges)
     if check:
@@ -105,7 +107,7 @@ def manifold_gauge_graph(
 def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Float[Tensor, "points D d"]) -> Frames:
     """Frames with their coframes; `ManifoldError` where the columns are linearly dependent."""
     axes = tangent_axes(manifold, points)
-    flat = torch.stack([manifold._inner_of_columns(points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
+    flat = torch.stack([inner_of_columns(manifold, points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
     gram = flat @ frame
     gram = (gram + gram.mT) / 2
     _refuse_degenerate(gram.detach(), points)
@@ -155,11 +157,11 @@ def in_frames(
 
 
 def candidate_chunks(
-    manifold: Manifold, points: Tensor, reach: Float[Tensor, "points"]
+    manifold: Manifold, points: Tensor, radii: Float[Tensor, "points"]
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
-    """Pairs (target, source) among which are all within `reach` of the target; sorted by target, in pieces."""
+    """Pairs (target, source) among which are all within `radii` of the target; sorted by target, in pieces."""
     with torch.no_grad():
-        target, source = manifold.candidates(points.detach(), reach)
+        target, source = manifold.candidates(points.detach(), radii)
     for start in range(0, len(target), EDGES_AT_ONCE):
         piece = slice(start, start + EDGES_AT_ONCE)
         yield torch.from_numpy(target[piece]), torch.from_numpy(source[piece])
@@ -190,8 +192,8 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
     sign = torch.ones(len(points), manifold.dim, dtype=points.dtype)
     sign[torch.from_numpy(flip), -1] = -1
     p, q = sign[edges.target], sign[edges.source]
-    turned = replace(edges, log_map=p * edges.log_map, levi_civita=p[:, :, None] * edges.levi_civita * q[:, None, :])
-    wrong = torch.linalg.det(turned.levi_civita.detach()) <= 0
+    reflected = replace(edges, log_map=p * edges.log_map, levi_civita=p[:, :, None] * edges.levi_civita * q[:, None, :])
+    wrong = torch.linalg.det(reflected.levi_civita.detach()) <= 0
     if wrong.any():
         e = int(wrong.nonzero()[0])
         raise ManifoldError(
@@ -200,7 +202,7 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
             f"from point {int(edges.source[e])} to point {int(edges.target[e])}. Use a group with reflections, O(d)."
         )
     gram = sign[:, :, None] * frames.gram * sign[:, None, :]
-    return Frames(frames.frame * sign[:, None, :], sign[:, :, None] * frames.coframe, gram), turned
+    return Frames(frames.frame * sign[:, None, :], sign[:, :, None] * frames.coframe, gram), reflected
 
 
 def _flips(count: int, edges: Edges, handed: ndarray) -> ndarray:
@@ -227,7 +229,7 @@ def _mass(manifold: Manifold, edges: Edges, count: int, radius: float) -> Tensor
     """Volume of a ball over the number of points in it."""
     inside = 1 + torch.bincount(edges.target, minlength=count).to(torch.float64)
     d = manifold.dim
-    return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside
+    return typed_tensor(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside)
 
 
 def _weights(edges: Edges, mass: Tensor) -> Tensor:
@@ -249,7 +251,7 @@ def check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, 
     raise ManifoldError(
         f"{how} is not compatible with this {group.name}-structure of {manifold!r}: {int(outside.sum())} of "
         f"{len(outside)} transporters lie outside {group.name}, the first from point {int(edges.source[e])} to point "
-        f"{int(edges.target[e])}: {matrix}. Parallel transport on a curved space turns vectors by any "
+        f"{int(edges.target[e])}: {matrix}. Parallel transport on a curved space rotates vectors by any "
         f"angle: use SO({manifold.dim}) or O({manifold.dim}), or a GStructure whose frames are parallel "
         f"up to {group.name}, or one with another connection: 'trivial' for {{e}}, 'nearest' for finite groups."
     )
@@ -280,12 +282,6 @@ def _checked_mass(mass: Tensor, count: int) -> Tensor:
     if mass.shape != (count,) or not bool((mass > 0).all()):
         raise ValueError(f"Expected `mass` of shape ({count},), all positive, got shape {tuple(mass.shape)}.")
     return mass
-
-
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
-    return float(value)
 
 
 def _refuse_degenerate(gram: Tensor, points: Tensor) -> None:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.coordinates import InCoordinates
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
@@ -65,11 +66,11 @@ class Hyperbolic(Manifold):
         return p[..., -1, None, None] * torch.eye(self.dim, dtype=p.dtype)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
-    def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """A ball of radius r about (x, y) reaches up to (x, y e^r): all of it lies within y (e^r - 1)."""
-        return p, p[:, -1] * torch.expm1(reach)
+        return p, p[:, -1] * torch.expm1(radii)
 
     # --- symmetries -----------------------------------------------------------------------------------------------
 
@@ -83,18 +84,18 @@ class Hyperbolic(Manifold):
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
         """A rotation about (0, 1), then a dilation and a shift."""
-        turn = random_orthogonal(self.dim, generator)
+        rotation = random_orthogonal(self.dim, generator)
         scale, shift = torch.rand(2, generator=generator, dtype=torch.float64)
         affine = self.affine(scale.exp(), shift)
-        return lambda p: affine(self.rotate(turn, p))
+        return lambda p: affine(self.rotate(rotation, p))
 
     def affine(self, scale: float | Tensor, shift: float | Tensor = 0.0) -> Isometry:
         """(x, y) -> (scale x + shift, scale y): a boost by the rapidity log(scale), and a parabolic shift."""
         return lambda p: torch.cat([scale * p[..., :-1] + shift, scale * p[..., -1:]], -1)
 
-    def rotate(self, turn: Float[Tensor, "n n"], p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """The rotation about (0, 1) that turns its tangent vectors by the orthogonal matrix `turn`."""
-        s = _spatial(p[..., :-1], p[..., -1:] - 1) @ turn.to(p).mT
+    def rotate(self, rotation: Float[Tensor, "n n"], p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        """The rotation about (0, 1) that rotates its tangent vectors by the orthogonal matrix `rotation`."""
+        s = _spatial(p[..., :-1], p[..., -1:] - 1) @ rotation.to(p).mT
         return torch.cat(_half_space(s), -1)
 
     # --- other coordinates ----------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Hyperbolic(Manifold):
 
 
 def _seen_from(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
+    """Return x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
     relative = (q - p) / p[..., -1:]
     return relative[..., :-1], relative[..., -1:]
 
@@ -152,7 +153,7 @@ def _cosh(x: Tensor, rise: Tensor) -> Tensor:
 
 
 def _half_space(s: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
+    """Return x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
     across, up = s[..., :-1], s[..., -1:]
     square = (across * across).sum(-1, keepdim=True)
     total = (1 + square + up * up).sqrt()

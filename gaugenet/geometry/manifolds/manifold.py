@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -23,7 +23,7 @@ Isometry = Callable[[Tensor], Tensor]
 
 
 class ManifoldError(ValueError):
-    """A space that contradicts itself, or a structure that it cannot carry: says what, where and by how much."""
+    """A space that contradicts itself, or a structure that it does not admit: says what, where and by how much."""
 
 
 class Manifold(ABC):
@@ -92,16 +92,16 @@ class Manifold(ABC):
         return None
 
     def search_space(
-        self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]
+        self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]
     ) -> tuple[Float[Tensor, "points E"], Float[Tensor, "points"]] | None:
-        """Euclidean coordinates of the points, and how far off in them a neighbour within `reach` can lie."""
-        places = self.embed(p)
-        return None if places is None else (places, reach)
+        """Euclidean coordinates of the points, and how far off in them a neighbour within `radii` can lie."""
+        positions = self.embed(p)
+        return None if positions is None else (positions, radii)
 
-    def candidates(self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]) -> Pairs:
-        """Pairs (target, source) among which are all within distance `reach` of the target."""
-        space = self.search_space(p, reach)
-        return all_pairs(p, reach, self.distance) if space is None else within(*space)
+    def candidates(self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]) -> Pairs:
+        """Pairs (target, source) among which are all within distance `radii` of the target."""
+        space = self.search_space(p, radii)
+        return all_pairs(p, radii, self.distance) if space is None else within(*space)
 
     def orientation(self, p: Float[Tensor, "*batch D"], frame: Float[Tensor, "*batch D d"]) -> Tensor | None:
         """Positive where a frame belongs to the orientation of the space, negative where not; `None`: look along edges.
@@ -141,7 +141,7 @@ class Manifold(ABC):
     def log_and_transport(
         self, p: Float[Tensor, "edges D"], q: Float[Tensor, "edges D"], vectors: Float[Tensor, "edges D k"]
     ) -> tuple[Float[Tensor, "edges D"], Float[Tensor, "edges D k"]]:
-        """`log(p, q)`, and all columns of `vectors` at `q` carried to `p`; to be overridden where both share work.
+        """`log(p, q)`, and all columns of `vectors` at `q` transported to `p`; to be overridden where both share work.
 
         A logarithm may be infinite: no geodesic was found, and the points count as far from each other.
         """
@@ -154,18 +154,13 @@ class Manifold(ABC):
         columns: list[Tensor] = []
         for _ in range(self.dim):
             for e in columns * 2:  # twice, for full precision
-                along = self._inner_of_columns(p, rest, e)
+                along = inner_of_columns(self, p, rest, e)
                 rest = rest - e[..., None] * along[..., None, :]
-            square = self._inner_of_columns(p, rest, rest)
+            square = inner_of_columns(self, p, rest, rest)
             longest = square.argmax(-1)
             column = torch.take_along_dim(rest, longest[:, None, None], -1)[..., 0]
             length = torch.take_along_dim(square, longest[:, None], -1)
             columns.append(column / length.clamp(min=torch.finfo(p.dtype).tiny).sqrt())
-        return torch.stack(columns, -1)
-
-    def _inner_of_columns(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """<u_k, v_k> for the columns of `u (N, D, K)`, and those of `v` or the one vector `v (N, D)`."""
-        columns = [self.inner(p, u[..., k], v[..., k] if v.dim() == u.dim() else v) for k in range(u.shape[-1])]
         return torch.stack(columns, -1)
 
     def gauge_graph(
@@ -222,6 +217,12 @@ def tangent_axes(manifold: Manifold, p: Float[Tensor, "points D"]) -> Float[Tens
     return torch.stack([manifold.to_tangent(p, axis.expand_as(p)) for axis in axes], -1)
 
 
+def inner_of_columns(manifold: Manifold, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Return <u_k, v_k> for the columns of `u (N, D, K)`, and those of `v` or the one vector `v (N, D)`."""
+    columns = [manifold.inner(p, u[..., k], v[..., k] if v.dim() == u.dim() else v) for k in range(u.shape[-1])]
+    return torch.stack(columns, -1)
+
+
 def has(manifold: Manifold, method: str) -> bool:
     """Whether a space overrides an optional method."""
     return getattr(type(manifold), method) is not getattr(Manifold, method)
@@ -231,8 +232,8 @@ def push_forward(
     f: Callable[[Tensor], Tensor], p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
 ) -> tuple[Float[Tensor, "*batch E"], Float[Tensor, "*batch E"]]:
     """f(p) and df(p) v."""
-    result: Any = torch.func.jvp(f, (p,), (v,))
-    return result
+    value, derivative, *_ = torch.func.jvp(f, (p,), (v,))
+    return value, derivative
 
 
 __all__ = ["Isometry", "Manifold", "ManifoldError"]

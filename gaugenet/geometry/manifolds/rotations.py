@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 from gaugenet.geometry.manifolds.sphere import safe_length
@@ -54,19 +55,19 @@ class Rotations(Manifold):
         return _row(_matrix(p)[..., None, :, :] @ generators).mT
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(self.frame_at(p).mT @ frame)
+        return typed_tensor(torch.linalg.det(self.frame_at(p).mT @ frame))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         return torch.stack([random_orthogonal(3, generator).flatten() for _ in range(size)])
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """p -> a p b."""
+        """Return an isometry p -> a p b."""
         a, b = random_orthogonal(3, generator), random_orthogonal(3, generator)
         return lambda p: _row(a @ _matrix(p) @ b)
 
 
 def _matrix(p: Tensor) -> Float[Tensor, "*batch 3 3"]:
-    return p.unflatten(-1, (3, 3))
+    return typed_tensor(p.unflatten(-1, (3, 3)))
 
 
 def _row(p: Tensor) -> Float[Tensor, "*batch 9"]:
@@ -93,8 +94,10 @@ def rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]
     cosine = (m.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
     near = sine < 1e-9
     safe = torch.where(near, torch.ones_like(sine), sine)
-    turned = torch.where(cosine > 0, torch.ones_like(sine), torch.full_like(sine, torch.nan))  # a half turn has no axis
-    return torch.where(near, turned, torch.atan2(safe, cosine) / safe) * w
+    one = torch.where(
+        cosine > 0, torch.ones_like(sine), torch.full_like(sine, torch.nan)
+    )  # a half rotation has no axis
+    return torch.where(near, one, torch.atan2(safe, cosine) / safe) * w
 
 
 def from_rotation_vector(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

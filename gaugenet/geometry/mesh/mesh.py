@@ -11,10 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.groups.group import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -50,7 +53,7 @@ class TriangleMesh:
         Args:
             path: the file.
             repair: return the mesh of `gaugenet.geometry.mesh.repair.repair_mesh` and log what was done. Vertices and
-                faces are then no longer those of the file: call `repair_mesh` to carry labels over.
+                faces are then no longer those of the file: call `repair_mesh` to transfer labels.
 
         Raises:
             FileNotFoundError: no such file.
@@ -132,7 +135,7 @@ class TriangleMesh:
 
         i, j = self.edges.T
         graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
-        return connected_components(graph, directed=False)[1]
+        return typed_array(connected_components(graph, directed=False)[1])
 
     # --- measures -------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class TriangleMesh:
 
     @cached_property
     def face_areas(self) -> Float[ndarray, "faces"]:
-        return 0.5 * np.linalg.norm(self._face_cross, axis=-1)
+        return typed_array(0.5 * np.linalg.norm(self._face_cross, axis=-1))
 
     @property
     def area(self) -> float:
@@ -183,12 +186,42 @@ class TriangleMesh:
         ahead = np.roll(corners, -1, axis=1) - corners
         behind = np.roll(corners, 1, axis=1) - corners
         sine = np.linalg.norm(np.cross(ahead, behind), axis=-1)
-        return np.arctan2(sine, (ahead * behind).sum(-1))
+        return typed_array(np.arctan2(sine, (ahead * behind).sum(-1)))
 
     @cached_property
     def edge_lengths(self) -> Float[ndarray, "edges"]:
         i, j = self.edges.T
-        return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+        return typed_array(np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1))
+
+    # --- logarithmic map ----------------------------------------------------------------------------------------
+
+    def log_map(
+        self,
+        source: int,
+        *,
+        method: Literal["exact", "vector_heat"] = "exact",
+        radius: float | None = None,
+        frames: Any = "first_edge",
+        seed: int | None = None,
+    ) -> LogMap:
+        """What one vertex of an oriented mesh sees of the surface: logarithmic map and transport to it.
+
+        Args:
+            source: the vertex.
+            method: `"exact"` follows all straight paths within the radius, as `gauge_graph` does. `"vector_heat"`
+                diffuses tangent vectors over the whole component (:cite:`sharp2019vector`): for far vertices, and for
+                comparison; see `VectorHeat`, which keeps its factorizations for many sources.
+            radius: leave out vertices further away; `"vector_heat"` needs none.
+            frames: as in `gauge_graph`.
+            seed: of random frames.
+
+        Raises:
+            MeshError: a mesh that `gauge_graph` refuses; a source without faces; too large a radius for exact paths.
+            ValueError: a source that is not a vertex, an unknown method, exact paths without a radius.
+        """
+        from gaugenet.geometry.mesh.source_log_map import source_log_map
+
+        return source_log_map(self, source, method=method, radius=radius, frames=frames, seed=seed)
 
     # --- gauge graph --------------------------------------------------------------------------------------------
 
@@ -247,7 +280,7 @@ class TriangleMesh:
 
 def _normalized(v: ndarray) -> ndarray:
     length = np.linalg.norm(v, axis=-1, keepdims=True)
-    return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
+    return typed_array(np.divide(v, length, out=np.zeros_like(v), where=length > 0))
 
 
 def _as_array(values: Any) -> ndarray:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups.clifford.blades import (
     MAX_DIM,
     blade_masks,
@@ -80,7 +80,7 @@ class CliffordAlgebra:
         return tuple(k for k in range(self.n + 1) for _ in range(math.comb(self.n, k)))
 
     def grade_slice(self, k: int) -> slice:
-        """Positions of the blades of grade k.
+        """Return the positions of the blades of grade k.
 
         Raises:
             ValueError: If k is not a grade of the algebra.
@@ -90,7 +90,7 @@ class CliffordAlgebra:
         return slice(start, start + math.comb(self.n, k))
 
     def blade(self, *generators: int, dtype: torch.dtype = torch.float64) -> Float[Tensor, "blades"]:
-        """The product e_i e_j ... of generators (counted from 1), in the order given."""
+        """Return the product e_i e_j ... of generators (counted from 1), in the order given."""
         mask, sign = 0, 1
         for e in generators:
             if not 1 <= e <= self.n:
@@ -102,15 +102,15 @@ class CliffordAlgebra:
         return out
 
     def scalar(self, s: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch blades"]:
-        """The multivector s."""
+        """Return the multivector s."""
         return self.from_grade(s.unsqueeze(-1), 0)
 
     def vector(self, v: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch blades"]:
-        """The multivector sum_i v_i e_i."""
+        """Return the multivector sum_i v_i e_i."""
         return self.from_grade(v, 1)
 
     def from_grade(self, x: Float[Tensor, "*batch components"], k: int) -> Float[Tensor, "*batch blades"]:
-        """The multivector whose part of grade k is `x`."""
+        """Return the multivector whose part of grade k is `x`."""
         s = self.grade_slice(k)
         if x.dim() < 1 or x.shape[-1] != s.stop - s.start:
             raise ValueError(
@@ -122,7 +122,7 @@ class CliffordAlgebra:
         return out
 
     def grade(self, a: Float[Tensor, "*batch blades"], k: int) -> Float[Tensor, "*batch components"]:
-        """The components of grade k."""
+        """Return the components of grade k."""
         self.check(a)
         return a[..., self.grade_slice(k)]
 
@@ -131,29 +131,29 @@ class CliffordAlgebra:
     def geometric_product(
         self, a: Float[Tensor, "*batch blades"], b: Float[Tensor, "*batch blades"]
     ) -> Float[Tensor, "*batch blades"]:
-        """a b: associative, with v v = <v, v> for vectors."""
+        """Return a b: associative, with v v = <v, v> for vectors."""
         return self._product(a, b, "geometric")
 
     def wedge(
         self, a: Float[Tensor, "*batch blades"], b: Float[Tensor, "*batch blades"]
     ) -> Float[Tensor, "*batch blades"]:
-        """a ^ b: the part of grade r + s of the product of grades r and s."""
+        """Return a ^ b: the part of grade r + s of the product of grades r and s."""
         return self._product(a, b, "wedge")
 
     def left_contraction(
         self, a: Float[Tensor, "*batch blades"], b: Float[Tensor, "*batch blades"]
     ) -> Float[Tensor, "*batch blades"]:
-        """a _| b: the part of grade s - r of the product of grades r and s."""
+        """Return a _| b: the part of grade s - r of the product of grades r and s."""
         return self._product(a, b, "left")
 
     def right_contraction(
         self, a: Float[Tensor, "*batch blades"], b: Float[Tensor, "*batch blades"]
     ) -> Float[Tensor, "*batch blades"]:
-        """a |_ b: the part of grade r - s of the product of grades r and s."""
+        """Return a |_ b: the part of grade r - s of the product of grades r and s."""
         return self._product(a, b, "right")
 
     def inner(self, a: Float[Tensor, "*batch blades"], b: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch"]:
-        """<a, b>: the scalar part of ~a b, the inner product that O(p, q) preserves; blades are orthogonal."""
+        """Return <a, b>: the scalar part of ~a b, the inner product that O(p, q) preserves; blades are orthogonal."""
         self.check(a, "a")
         self.check(b, "b")
         return (a * b * self._signs("metric", a)).sum(-1)
@@ -161,42 +161,42 @@ class CliffordAlgebra:
     # --- involutions --------------------------------------------------------------------------------------------
 
     def reversion(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """~a: products in reverse order, (-1)^(k (k - 1) / 2) on grade k."""
+        """Return ~a: products in reverse order, (-1)^(k (k - 1) / 2) on grade k."""
         self.check(a)
         return a * self._signs("reversion", a)
 
     def grade_involution(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """(-1)^k on grade k: what v -> -v does."""
+        """Return (-1)^k on grade k: what v -> -v does."""
         self.check(a)
         return a * self._signs("involution", a)
 
     def conjugation(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """Clifford conjugation: reversion and grade involution, (-1)^(k (k + 1) / 2) on grade k."""
+        """Return the Clifford conjugate: reversion and grade involution, (-1)^(k (k + 1) / 2) on grade k."""
         self.check(a)
         return a * self._signs("conjugation", a)
 
     def hodge_dual(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """*a = ~a I with the pseudoscalar I = e_1...n: a ^ *b = <a, b> I for a and b of equal grade."""
+        """Return *a = ~a I with the pseudoscalar I = e_1...n: a ^ *b = <a, b> I for a and b of equal grade."""
         self.check(a)
         return (a * self._signs("hodge", a)).flip(-1)
 
     def inverse_hodge_dual(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """The b with *b = a."""
+        """Return the b with *b = a."""
         self.check(a)
         return a.flip(-1) * self._signs("hodge", a)
 
     # --- versors ------------------------------------------------------------------------------------------------
 
     def norm_squared(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch"]:
-        """<a, a> = scalar part of ~a a: of either sign unless the algebra is Euclidean."""
+        """Return <a, a>, the scalar part of ~a a: of either sign unless the algebra is Euclidean."""
         return self.inner(a, a)
 
     def norm(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch"]:
-        """sqrt |<a, a>|."""
+        """Return sqrt |<a, a>|."""
         return self.norm_squared(a).abs().sqrt()
 
     def inverse(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """a^-1 = ~a / (a ~a) of a versor, a product of vectors that are not light-like.
+        """Return a^-1 = ~a / (a ~a) of a versor, a product of vectors that are not light-like.
 
         Raises:
             ValueError: If a ~a is not a scalar, or is zero (checked outside compiled code).
@@ -204,7 +204,7 @@ class CliffordAlgebra:
         return self.reversion(a) / self._versor_square(a)
 
     def normalize(self, a: Float[Tensor, "*batch blades"]) -> Float[Tensor, "*batch blades"]:
-        """a / sqrt |a ~a| of a versor: then a ~a is 1 or -1.
+        """Return a / sqrt |a ~a| of a versor: then a ~a is 1 or -1.
 
         Raises:
             ValueError: If a ~a is not a scalar, or is zero (checked outside compiled code).
@@ -214,7 +214,7 @@ class CliffordAlgebra:
     def sandwich(
         self, versor: Float[Tensor, "*batch blades"], x: Float[Tensor, "*batch blades"]
     ) -> Float[Tensor, "*batch blades"]:
-        """The element of O(p, q) that a versor stands for, acting on multivectors.
+        """Act on multivectors by the element of O(p, q) that a versor stands for.
 
         A vector v reflects in the hyperplane orthogonal to it; a product of vectors reflects in turn. On grade k that
         is the k-th exterior power: odd versors act as a x^ a^-1 with the grade involution x^, even ones as a x a^-1.
@@ -265,7 +265,7 @@ class CliffordAlgebra:
     def _product(self, a: Tensor, b: Tensor, product: str) -> Tensor:
         self.check(a, "a")
         self.check(b, "b")
-        shape = torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
+        shape = torch.broadcast_shapes(a.shape, b.shape)
         dtype = torch.promote_types(a.dtype, b.dtype)
         table = coefficient_table(self.p, self.q, product, dtype, a.device)
         table = table.view(*table.shape, *[1] * (len(shape) - 1))
@@ -279,7 +279,7 @@ class CliffordAlgebra:
         return f"CliffordAlgebra({self.p}, {self.q})"
 
 
-@kept
+@cached
 def coefficient_table(
     p: int, q: int, product: str, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "blades blades"]:
@@ -287,7 +287,7 @@ def coefficient_table(
     return torch.tensor(product_table(p, q, product), dtype=dtype, device=device)
 
 
-@kept
+@cached
 def sign_table(p: int, q: int, which: str, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "blades"]:
     """`blade_signs` as a tensor; shared, not to be written to."""
     return torch.tensor(blade_signs(p, q, which), dtype=dtype, device=device)

@@ -14,7 +14,7 @@ MAX_DIM = 5
 
 @cache
 def blade_masks(n: int) -> tuple[int, ...]:
-    """Bit masks of the blades of n generators, by grade, then lexicographic: 1, e1, e2, ..., e12, e13, ..., e1...n."""
+    """Return the bit masks of the blades of n generators, by grade, then lexicographic: 1, e1, e2, ..., e12, ..."""
     subsets = (s for k in range(n + 1) for s in itertools.combinations(range(n), k))
     return tuple(sum(1 << e for e in s) for s in subsets)
 
@@ -22,18 +22,18 @@ def blade_masks(n: int) -> tuple[int, ...]:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 @cache
 def partner_positions(n: int) -> tuple[tuple[int, ...], ...]:
-    """Position of the blade i xor k for every pair of blades (i, k) of n generators."""
+    """Return the position of the blade i xor k for every pair of blades (i, k) of n generators."""
     masks = blade_masks(n)
     return tuple(tuple(masks.index(i ^ k) for k in masks) for i in masks)
 
 
 def mask_grade(mask: int) -> int:
-    """Number of generators in a blade."""
+    """Return the number of generators in a blade."""
     return mask.bit_count()
 
 
 def reordering_sign(first: int, second: int) -> int:
-    """(-1)^(number of exchanges that sort the generators of e_I e_J), equal generators side by side."""
+    """Return (-1)^(number of exchanges that sort the generators of e_I e_J), equal generators side by side."""
     exchanges, rest = 0, first >> 1
     while rest:
         exchanges += (rest & second).bit_count()
@@ -42,12 +42,12 @@ def reordering_sign(first: int, second: int) -> int:
 
 
 def square_sign(mask: int, p: int) -> int:
-    """Product of the squares of the generators of a blade: +1 for the first p, -1 for the others."""
+    """Return the product of the squares of the generators of a blade: +1 for the first p, -1 for the others."""
     return -1 if (mask >> p).bit_count() & 1 else 1
 
 
 def product_sign(first: int, second: int, p: int) -> int:
-    """s with e_I e_J = s e_(I xor J)."""
+    """Return s with e_I e_J = s e_(I xor J)."""
     return reordering_sign(first, second) * square_sign(first & second, p)
 
 
@@ -66,7 +66,7 @@ PRODUCTS: dict[str, Selection] = {
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 @cache
 def product_table(p: int, q: int, product: str) -> tuple[tuple[int, ...], ...]:
-    """Signs c with (a b)_k = sum_i c[k][i] a_i b_(i xor k), in the order of `blade_masks`; 0, 1 or -1."""
+    """Return signs c with (a b)_k = sum_i c[k][i] a_i b_(i xor k), in the order of `blade_masks`; 0, 1 or -1."""
     masks, selected = blade_masks(p + q), PRODUCTS[product]
     return tuple(
         tuple(
@@ -79,7 +79,7 @@ def product_table(p: int, q: int, product: str) -> tuple[tuple[int, ...], ...]:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 @cache
 def blade_signs(p: int, q: int, which: str) -> tuple[int, ...]:
-    """A sign for each blade: `reversion`, `involution`, `conjugation`, `metric` (<e_I, e_I>) or `hodge`."""
+    """Return a sign for each blade: `reversion`, `involution`, `conjugation`, `metric` (<e_I, e_I>) or `hodge`."""
     return tuple(_blade_sign(mask, p, q, which) for mask in blade_masks(p + q))
 
 

@@ -15,7 +15,7 @@ from gaugenet.groups.representations.field_type import FieldType
 def multivector(
     group: StructureGroup, grades: Iterable[int] | None = None, multiplicity: int | Sequence[int] = 1
 ) -> FieldType:
-    """The type of `multiplicity` multivectors: one block for each grade, blades of a grade in lexicographic order.
+    """Return the type of `multiplicity` multivectors: a block for each grade, blades of a grade in lexicographic order.
 
     Args:
         group: acts on R^n; of O(p, q) the multivectors are the elements of Cl(p, q).
@@ -50,13 +50,13 @@ def _checked(group: StructureGroup, grades: Iterable[int]) -> list[int]:
 
 
 def grade_of(representation: Representation) -> int | None:
-    """k if the representation is the k-th exterior power of R^n, `None` for others."""
+    """Return k if the representation is the k-th exterior power of R^n, `None` for others."""
     group = representation.group
     return next((k for k in range(group.d + 1) if group.exterior(k) == representation), None)
 
 
 def grades_of(field_type: FieldType) -> tuple[int, ...]:
-    """The grade of each block of a type of multivectors.
+    """Return the grade of each block of a type of multivectors.
 
     Raises:
         ValueError: If a block is not an exterior power.
@@ -72,7 +72,7 @@ def grades_of(field_type: FieldType) -> tuple[int, ...]:
 
 
 def algebra_of(group: StructureGroup) -> CliffordAlgebra:
-    """The Clifford algebra that a group of isometries acts on: Cl(p, q) for O(p, q), Cl(n, 0) for O(n).
+    """Return the Clifford algebra that a group of isometries acts on: Cl(p, q) for O(p, q), Cl(n, 0) for O(n).
 
     Raises:
         ValueError: If the group preserves no inner product that is known here, or acts on more than five dimensions.

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
+from gaugenet._transforms import is_transformed
 from gaugenet.groups.clifford.blades import partner_positions
 
 
-@kept
+@cached
 def partners(n: int, device: torch.device) -> Int[Tensor, "blades blades"]:
     """Position of the blade i xor k for every pair of blades (i, k) of n generators."""
     return torch.tensor(partner_positions(n), device=device)
@@ -28,6 +29,8 @@ def xor_product(
     The blades are the first dimension; `coefficients` broadcast over the others. Differentiable any number of times in
     all three.
     """
+    if not torch.compiler.is_compiling() and is_transformed():
+        return _terms(a, b, coefficients)
     if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or coefficients.requires_grad):
         out: Tensor = _XorProduct.apply(a, b, coefficients)  # type: ignore[no-untyped-call]
         return out
@@ -39,6 +42,15 @@ def _product(a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
     out = coefficients[:, 0] * a[0] * b[index[0]]
     for i in range(1, len(a)):
         out.addcmul_(coefficients[:, i] * a[i], b[index[i]])
+    return out
+
+
+def _terms(a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
+    """The same, out of place: for functional transforms and forward mode."""
+    index = partners(len(a).bit_length() - 1, a.device)
+    out = coefficients[:, 0] * a[0] * b[index[0]]
+    for i in range(1, len(a)):
+        out = out + coefficients[:, i] * a[i] * b[index[i]]
     return out
 
 

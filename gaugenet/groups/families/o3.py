@@ -27,15 +27,9 @@ class O3(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return is_orthogonal(g, atol)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        g = SO3().random_element(size, generator=generator, dtype=dtype)
-        flip = torch.rand(g.shape[:-2], generator=generator) < 0.5
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        g = SO3().random_element(size, generator=generator)
+        flip = torch.rand(size, generator=generator) < 0.5
         return torch.where(flip[..., None, None], -g, g)
 
     def generators(self) -> Tensor:
@@ -55,7 +49,7 @@ class O3(StructureGroup):
         return spherical_irrep(self, name, order, pseudo=parity != natural)
 
     def harmonic(self, order: int) -> Representation:
-        """The irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l turn."""
+        """The irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l transform."""
         return self.irrep(f"{order}{'eo'[order % 2]}")
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups.families.trivial import Trivial
 from gaugenet.groups.group import StructureGroup
@@ -22,7 +24,7 @@ class Scaling(StructureGroup):
     """S x H: matrices s h with s > 0 and h in a compact group H <= O(d).
 
     Irreps: those of H under their labels, blind to s; and `s1`, `s2`, ...: `sm` is the rotation by the angle
-    2 pi m log(s) / log(period), blind to h. Products such as `(1⊗s2)` turn with both. A field of `0 + s1 + ... + sL`
+    2 pi m log(s) / log(period), blind to h. Products such as `(1⊗s2)` rotate with both. A field of `0 + s1 + ... + sL`
     holds the frequencies up to L of a function of log s that repeats after scaling by `period`: exact under every
     scaling, where a list of samples at a few scales would have to be cut off. (The regular representation of S itself
     is infinite-dimensional.) `standard`, tangent vectors, is s h; `regular` is that of a finite H.
@@ -55,10 +57,10 @@ class Scaling(StructureGroup):
 
     def scale_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
         """s, by the volume."""
-        return torch.linalg.det(g).abs() ** (1 / self.d)
+        return typed_tensor(torch.linalg.det(g).abs() ** (1 / self.d))
 
     def rotation_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
-        """h."""
+        """Return the orthogonal factor h of g = s h."""
         return g / self.scale_of(g)[..., None, None]
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
@@ -68,17 +70,11 @@ class Scaling(StructureGroup):
         h = g / torch.where(usable, scale, torch.ones_like(scale))[..., None, None]
         return self.rotations.contains(h, atol) & usable
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
         h = self.rotations.random_element(size, generator=generator)
         exponent = 2 * torch.rand(h.shape[:-2], generator=generator, dtype=torch.float64) - 1
-        return ((SPREAD * exponent).exp()[..., None, None] * h).to(dtype)
+        return (SPREAD * exponent).exp()[..., None, None] * h
 
     def generators(self) -> Tensor:
         return self.rotations.generators()
@@ -89,7 +85,7 @@ class Scaling(StructureGroup):
     # --- representations ----------------------------------------------------------------------------------------------
 
     def phase(self, scale: Float[Tensor, "*batch"], frequency: int) -> Float[Tensor, "*batch"]:
-        """The angle that the irrep `s{frequency}` turns by."""
+        """The angle that the irrep `s{frequency}` rotates by."""
         return 2 * math.pi * frequency / math.log(self.period) * scale.log()
 
     def irrep(self, label: int | str) -> Representation:
@@ -109,7 +105,7 @@ class Scaling(StructureGroup):
         return _pulled_back(self, "regular")
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics on the sphere of directions turn: blind to s."""
+        """How the harmonics on the sphere of directions transform: blind to s."""
         return self.pulled_back(self.rotations.harmonic(order), f"harmonic{order}")
 
     def pulled_back(self, rho: Representation, name: str) -> Representation:
@@ -118,7 +114,7 @@ class Scaling(StructureGroup):
             self, name, rho.dim, lambda g: rho(self.rotation_of(g)), order=rho.order, permutation=rho.permutation
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self.d, self.period, self.rotations)
 
 

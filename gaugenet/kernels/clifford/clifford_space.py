@@ -23,7 +23,7 @@ from gaugenet.groups import (
     StructureGroup,
 )
 from gaugenet.groups.clifford.fields import algebra_of, grade_of, grades_of
-from gaugenet.kernels.basis import CoupledBasis, Table, unit
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis, unit
 from gaugenet.kernels.clifford.generators import (
     generator_matrix,
     generators,
@@ -52,7 +52,7 @@ class CliffordBasis(CoupledBasis):
         oriented = rho_in.group.orientation_preserving
         found = generators(self.algebra.n, _grade(rho_in), _grade(rho_out), oriented=oriented, complete=complete)
         self.generators = tuple(g for g in found if g.degree == degree)
-        self.coefficients = Table(self._closed_form)
+        self.coefficients = CachedTensor(self._closed_form)
 
     def _closed_form(self) -> Float[Tensor, "dim out functions in"]:
         matrices = [generator_matrix(self.algebra, g, _grade(self.rho_in)) for g in self.generators]

@@ -39,7 +39,7 @@ class MultivectorModule(TableModule):
 
 
 def signed_length(square: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """q / (1 + q^2)^(1/4): about q near zero, about sqrt |q| with the sign of q far from it; smooth, increasing."""
+    """Return q / (1 + q^2)^(1/4): about q near zero, about sqrt |q| with the sign of q far from it; increasing."""
     return square * (1 + square.square()).pow(-0.25)
 
 

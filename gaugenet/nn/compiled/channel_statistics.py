@@ -37,6 +37,7 @@ def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
 
 @torch.library.custom_op("gaugenet::channel_moments_backward", mutates_args=())
 def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
+    """Return the gradient of `channel_moments` with respect to `x`."""
     slope = 2 * of_variance / _count(x, unused)
     grad = _affine(x, slope, of_mean / _count(x, unused) - slope * mean)
     _unused(grad, unused).zero_()
@@ -45,12 +46,13 @@ def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, me
 
 @torch.library.custom_op("gaugenet::channel_affine", mutates_args=())
 def channel_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
+    """Return scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
     return _affine(x, scale, shift)
 
 
 @torch.library.custom_op("gaugenet::channel_affine_backward", mutates_args=())
 def channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of `channel_affine` with respect to `x`, `scale` and `shift`."""
     zero, one = torch.zeros_like(scale), torch.ones_like(scale)
     layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     return torch.ops.aten.native_batch_norm_backward(

@@ -1,4 +1,4 @@
-"""LorentzType: fields whose values are points of a hyperbolic space, turned by the structure group."""
+"""LorentzType: fields whose values are points of a hyperbolic space, rotated by the structure group."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Vectors = Float[Tensor, "points vector_size *spatial"]
 class LorentzType:
     """Hyperbolic features: points (t, s) with t^2 - |s|^2 = k and t > 0, channels t, then s.
 
-    The space part s is a field of `space`, whose representations are orthogonal, so that the group turns s and leaves t
-    alone: an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). As features of this library they are of type
-    `field_type`: one scalar, and `space`. Vectors `v` at the apex are fields of type `space`, and lengths are those of
-    the hyperbolic space of curvature -1 / k.
+    The space part s is a field of `space`, whose representations are orthogonal, so that the group rotates s and leaves
+    t alone: an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). As features of this library they are of
+    type `field_type`: one scalar, and `space`. Vectors `v` at the apex are fields of type `space`, and lengths are
+    those of the hyperbolic space of curvature -1 / k.
 
     Attributes:
         space: type of the space part.
@@ -106,7 +106,7 @@ class LorentzType:
             points: each of this type.
             into: of which every block has as many copies as all of them together, block by block.
         """
-        if into.space != FieldType(self.space.group, [(r, m * len(points)) for r, m in self.space._pairs()]):
+        if into.space != FieldType(self.space.group, [(r, m * len(points)) for r, m in self.space.terms()]):
             raise ValueError(f"Expected `into` of type {self.space * len(points)}, got {into.space}.")
         blocks = [torch.cat([b.split(x[:, 1:]) for x in points], 2).flatten(1, 2) for b in self.space.blocks]
         return into.lift(torch.cat(blocks, 1))

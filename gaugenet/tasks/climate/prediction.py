@@ -37,7 +37,11 @@ def predict_climate(
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
         sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
-        weights, tta, missing, device, precision: as in `ClimatePredictor`.
+        weights: as in `ClimatePredictor`.
+        tta: as in `ClimatePredictor`.
+        missing: as in `ClimatePredictor`.
+        device: as in `ClimatePredictor`.
+        precision: as in `ClimatePredictor`.
 
     Returns:
         The files that were written, the number of time steps, and the share of the area of each class.
@@ -78,11 +82,11 @@ def _write_step(
 ) -> np.ndarray:
     """Write one step to both files; the labels on the grid."""
     _, fields = predictor.fields(step)
-    shape = predictor.inputs.places.shape
-    at_places = predictor(fields).reshape(-1, *shape)
+    shape = predictor.inputs.locations.shape
+    at_locations = predictor(fields).reshape(-1, *shape)
     at_vertices = predictor.on_sphere(fields)
-    label = labels_at(at_places, predictor.thresholds)
-    on_grid.write(step, time, at_places, label)
+    label = labels_at(at_locations, predictor.thresholds)
+    on_grid.write(step, time, at_locations, label)
     on_cells.write(step, time, at_vertices, labels_at(at_vertices, predictor.thresholds))
     return label
 

@@ -45,7 +45,8 @@ def linear_cross_entropy(
 
     Args:
         hidden: what the linear layer reads.
-        weight, bias: the linear layer.
+        weight: of the linear layer.
+        bias: of the linear layer.
         target: the class of each item, negative where it has none.
         share: the weight of each item in the loss, without gradient.
         smoothing: label smoothing in [0, 1).
@@ -141,7 +142,7 @@ class _Chunk:
         return right.squeeze(1)
 
     def gradient(self) -> Float[Tensor, "items classes"]:
-        """share (softmax - smoothed target)."""
+        """Return share (softmax - smoothed target)."""
         grad = self.powers.mul_(self.share / self.total)
         if self.smoothing:
             grad.sub_(self.share * (self.smoothing / grad.shape[1]))

@@ -65,7 +65,9 @@ def train(
     Args:
         task: segmentation, correspondence or classification.
         out: folder of the run.
-        data, geometry, optim: see the classes; `geometry.levels` is also the network's number of levels.
+        data: where the meshes are.
+        geometry: how they become graphs; `geometry.levels` is also the network's number of levels.
+        optim: how the loss is minimized.
         model: further arguments of `MeshUNet`.
         trainer: arguments of Lightning's trainer.
         seed: everything random follows from it.
@@ -217,7 +219,7 @@ def check_same(description: RunDescription, run: Path) -> None:
             what = "" if old == new else f"{old} -> {new}"
         if what:
             raise TaskError(
-                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start anew."
+                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start again."
             )
 
 

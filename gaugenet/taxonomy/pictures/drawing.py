@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry import Grid
 from gaugenet.groups import StructureGroup
 from gaugenet.taxonomy.entry import Row
@@ -34,12 +35,12 @@ def frames_of(row: Row, points: Tensor) -> Float[Tensor, "points D d"]:
 
 
 def in_random_gauges(frames: Tensor, group: StructureGroup, seed: int) -> Tensor:
-    """Frames turned by a random element of the group at every point; moderate ones of a group that is not compact."""
+    """Frames rotated by a random element of the group at every point; moderate ones of a group that is not compact."""
     if group.order == 1:
         return frames
     generator = torch.Generator().manual_seed(seed)
     g = group.random_element(len(frames), generator=generator).double()
-    return frames @ torch.linalg.inv(g)
+    return typed_tensor(frames @ torch.linalg.inv(g))
 
 
 def collected(
@@ -64,7 +65,7 @@ def collected(
 
 def apart(picture: SurfacePicture, centres: Tensor, others: Tensor, distance: float) -> Tensor:
     """Those of the other points that are further, in space, from all centres and from the edge."""
-    here, there = (torch.from_numpy(picture.surface.place(p)) for p in (centres, others))
+    here, there = (torch.from_numpy(picture.surface.immersion(p)) for p in (centres, others))
     return others[torch.cdist(there, here).amin(1) > distance]
 
 
@@ -75,5 +76,6 @@ def ring(radius: float, count: int, shift: float = 0.0) -> Float[Tensor, "count 
 
 
 def at_latitude(degrees: float, circle: Tensor) -> Tensor:
+    """Return points of a circle of latitude of the unit sphere."""
     height = torch.full((len(circle), 1), math.sin(math.radians(degrees)), dtype=torch.float64)
     return torch.cat([math.cos(math.radians(degrees)) * circle, height], -1)

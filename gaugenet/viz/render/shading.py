@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.viz.render.colors import linear_to_srgb, srgb_to_linear
 from gaugenet.viz.render.raster import Fragments, corner_normals, rasterize, vertex_openness
@@ -43,16 +44,16 @@ class Model:
 
 
 @dataclass(frozen=True)
-class _Lens:
+class _Camera:
     """Perspective: pixels per unit length at the centre of the mesh, and the pixel where the optical axis ends."""
 
     zoom: float
     column: float
     row: float
 
-    def shrunk(self, factor: int) -> _Lens:
+    def shrunk(self, factor: int) -> _Camera:
         """The same view on `factor` times fewer pixels."""
-        return _Lens(self.zoom / factor, self.column / factor, self.row / factor)
+        return _Camera(self.zoom / factor, self.column / factor, self.row / factor)
 
     def project(self, points: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
         """(column, row, depth); this depth is linear over the picture of a plane."""
@@ -63,7 +64,7 @@ class _Lens:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Shading:
     """A mesh seen and lit from one side, ready to be painted in different colours.
 
     Attributes:
@@ -107,7 +108,7 @@ class Exposure:
         return np.concatenate([linear_to_srgb(rgb), opacity[..., None]], axis=-1)
 
 
-def expose(
+def shade(
     model: Model,
     rotation: Float[ndarray, "3 3"],
     *,
@@ -116,7 +117,7 @@ def expose(
     height: int,
     smooth: bool = True,
     samples: int = 3,
-) -> Exposure:
+) -> Shading:
     """See and light a mesh, filling a picture of `width` by `height` pixels.
 
     Args:
@@ -129,22 +130,22 @@ def expose(
         samples: rays along each side of a pixel.
     """
     points = (model.mesh.vertices - model.center) / model.radius @ rotation.T
-    lens = _fitting_lens(points, width * samples, height * samples)
-    fragments = rasterize(lens.project(points), model.mesh.faces, height * samples, width * samples)
+    camera = _fitting_camera(points, width * samples, height * samples)
+    fragments = rasterize(camera.project(points), model.mesh.faces, height * samples, width * samples)
     hit = fragments.face >= 0
     face = fragments.face[hit]
     v, w = fragments.bary[hit].astype(np.float64).T
     weights = np.stack([1 - v - w, v, w], axis=-1)
     normal = _normals(model, face, weights, rotation, smooth=smooth)
     openness = (weights * model.openness[model.mesh.faces[face]]).sum(axis=1)
-    return Exposure(
+    return Shading(
         shape=(height, width, samples),
         hit=hit,
         face=face,
         weights=weights,
         light=_irradiance(normal, openness) * _outline(fragments, hit)[hit][:, None],
         gloss=_gloss(normal, openness),
-        shadow=_ground_shadow(model, rotation, up, lens.shrunk(samples), shape=(height, width)),
+        shadow=_ground_shadow(model, rotation, up, camera.shrunk(samples), shape=(height, width)),
     )
 
 
@@ -162,7 +163,7 @@ def _normals(
     normal = normal @ rotation.T
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     normal[facet @ rotation[2] < -0.05] *= -1
-    return normal
+    return typed_array(normal)
 
 
 def _irradiance(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Float[ndarray, "n 3"]:
@@ -171,7 +172,7 @@ def _irradiance(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) ->
     sky = 0.5 + 0.5 * normal[:, 1]
     occlusion = openness**1.3
     key = key * (0.35 + 0.65 * openness)
-    return (
+    return typed_array(
         key[:, None] * [0.88, 0.85, 0.81]
         + fill[:, None] * [0.12, 0.14, 0.17]
         + (sky * occlusion)[:, None] * [0.40, 0.42, 0.46]
@@ -183,7 +184,7 @@ def _gloss(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Floa
     half = _unit(_unit(_KEY) + [0, 0, 1])
     shine = 0.09 * np.clip(normal @ half, 0, 1) ** 28
     rim = 0.10 * (1 - np.clip(normal[:, 2], 0, 1)) ** 3 * np.clip(normal[:, 1] + 0.3, 0, 1)
-    return ((shine + rim) * openness)[:, None]
+    return typed_array(((shine + rim) * openness)[:, None])
 
 
 def _outline(fragments: Fragments, hit: Bool[ndarray, "tall wide"]) -> Float[ndarray, "tall wide"]:
@@ -204,7 +205,7 @@ def _ground_shadow(
     model: Model,
     rotation: Float[ndarray, "3 3"],
     up: Float[ndarray, "3"],
-    lens: _Lens,
+    camera: _Camera,
     *,
     shape: tuple[int, int],
 ) -> Float[ndarray, "tall wide"]:
@@ -226,8 +227,8 @@ def _ground_shadow(
     near = np.where(seen.face >= 0, np.exp(-2.2 * (-seen.depth - ground)), 0.0)
     blurred = 0.30 * gaussian_filter(near, 3.0) + 0.34 * gaussian_filter(near, 9.0)
     # Each pixel's eye ray (0, 0, c) + s (x, y, -c) meets the plane up . p = ground.
-    x = (np.arange(wide) + 0.5 - lens.column) / lens.zoom
-    y = -(np.arange(tall) + 0.5 - lens.row) / lens.zoom
+    x = (np.arange(wide) + 0.5 - camera.column) / camera.zoom
+    y = -(np.arange(tall) + 0.5 - camera.row) / camera.zoom
     slope = y[:, None] * pitch[1] - _CAMERA * pitch[2]
     with np.errstate(divide="ignore", invalid="ignore"):
         s = (ground - _CAMERA * pitch[2]) / slope
@@ -236,7 +237,7 @@ def _ground_shadow(
     flat = (meets @ rotation) @ across.T
     at = (np.nan_to_num(flat, nan=9.0) / extent + 1) * size / 2 - 0.5
     opacity = map_coordinates(blurred, [at[..., 1], at[..., 0]], order=1, mode="constant")
-    return np.clip(opacity, 0, 1) * _border_fade(tall, wide)
+    return typed_array(np.clip(opacity, 0, 1) * _border_fade(tall, wide))
 
 
 def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
@@ -248,21 +249,21 @@ def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
 def _lean(rotation: Float[ndarray, "3 3"], up: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
     """Shadows fall away from the key light, along the ground."""
     towards = _unit(_KEY) @ rotation
-    return -(towards - (towards @ up) * up)
+    return typed_array(-(towards - (towards @ up) * up))
 
 
-def _fitting_lens(points: Float[ndarray, "vertices 3"], wide: int, tall: int) -> _Lens:
-    flat = _Lens(1.0, 0.0, 0.0).project(points)[:, :2]
+def _fitting_camera(points: Float[ndarray, "vertices 3"], wide: int, tall: int) -> _Camera:
+    flat = _Camera(1.0, 0.0, 0.0).project(points)[:, :2]
     low, high = flat.min(axis=0), flat.max(axis=0)
     zoom = float((np.array([wide, tall]) / (np.maximum(high - low, 1e-9) * _MARGIN)).min())
     zoom = min(zoom, 1.6 * min(wide, tall))
     column, row = np.array([wide, tall]) / 2 - zoom * (low + high) / 2
-    return _Lens(zoom, float(column), float(row))
+    return _Camera(zoom, float(column), float(row))
 
 
 def _unit(v: ndarray) -> ndarray:
     v = np.asarray(v, dtype=np.float64)
-    return v / np.linalg.norm(v)
+    return typed_array(v / np.linalg.norm(v))
 
 
 def corner_values(

@@ -12,13 +12,14 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import GStructure, Manifold, TriangleMesh
 from gaugenet.geometry.manifolds.manifold import has
 from gaugenet.viz.render.triangles import clipped, polar_grid
 from gaugenet.viz.surfaces.log_chart import LogChart, by_charts
 from gaugenet.viz.surfaces.sampling import spread_out
 from gaugenet.viz.surfaces.sheets import Sheet
-from gaugenet.viz.surfaces.surface import Drawable, Frames, Patch, checked_frames, one_sided
+from gaugenet.viz.surfaces.surface import Drawable, FramesLike, Patch, checked_frames, one_sided
 
 
 class ManifoldSurface(Drawable):
@@ -26,7 +27,7 @@ class ManifoldSurface(Drawable):
 
     def __init__(self, manifold: Manifold, sheet: Sheet) -> None:
         self.manifold, self.sheet = manifold, sheet
-        self.mesh = _outward(*_merged(sheet.place(sheet.points).detach().numpy(), sheet.faces))
+        self.mesh = _outward(*_merged(sheet.immersion(sheet.points).detach().numpy(), sheet.faces))
         self.camera = sheet.camera
 
     def checked(self, points: Any) -> Tensor:
@@ -37,17 +38,17 @@ class ManifoldSurface(Drawable):
                 f"Expected finite points of {self.manifold!r}, of shape (N, {self.manifold.ambient_dim}), got shape "
                 f"{tuple(points.shape)}."
             )
-        return points
+        return typed_tensor(points)
 
-    def frames_at(self, points: Tensor, frames: Frames) -> Tensor:
+    def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
         if frames is None:
             return _oriented(self.manifold, points, self.manifold.frame_at(points))
         if isinstance(frames, GStructure):
             return frames.frames_at(self.manifold, points)
         return checked_frames(frames(points) if callable(frames) else frames, (*points.shape, 2))
 
-    def place(self, points: Tensor) -> ndarray:
-        return self.sheet.place(points).detach().numpy()
+    def immersion(self, points: Tensor) -> ndarray:
+        return self.sheet.immersion(points).detach().numpy()
 
     def exp(self, points: Tensor, frames: Tensor, v: Sequence[ndarray]) -> list[tuple[ndarray, ndarray]]:
         if not has(self.manifold, "exp"):
@@ -59,7 +60,7 @@ class ManifoldSurface(Drawable):
             ends = self.manifold.exp(points[index], vectors.squeeze(-1))
             level = torch.ones(len(ends)) if self.sheet.level is None else self.sheet.level(ends)
         cuts = np.cumsum(counts)[:-1]
-        return list(zip(np.split(self.place(ends), cuts), np.split(level.double().numpy(), cuts)))
+        return list(zip(np.split(self.immersion(ends), cuts), np.split(level.double().numpy(), cuts)))
 
     def patches(self, points: Tensor, frames: Tensor, radius: float) -> list[Patch]:
         if not has(self.manifold, "exp"):
@@ -76,7 +77,7 @@ class ManifoldSurface(Drawable):
         """Without `exp`: the logarithms of all vertices of the sheet, linear in between."""
         points = self.sheet.points
         logs = self._coordinates(point.expand_as(points), frame, self.manifold.log(point.expand_as(points), points))
-        positions = self.sheet.place(points).detach().numpy()
+        positions = self.sheet.immersion(points).detach().numpy()
         return LogChart(positions, self.sheet.faces, logs, radius)
 
     def _coordinates(self, point: Tensor, frame: Tensor, vectors: Tensor) -> ndarray:
@@ -84,10 +85,10 @@ class ManifoldSurface(Drawable):
         columns = [e.expand_as(vectors) for e in frame.unbind(-1)]
         flat = torch.stack([self.manifold.inner(point, vectors, e) for e in columns], -1)
         gram = torch.stack([self.manifold.inner(point, a, b)[0] for a in columns for b in columns]).reshape(2, 2)
-        return torch.linalg.solve(gram, flat.T).T.detach().numpy()
+        return typed_array(torch.linalg.solve(gram, flat.T).T.detach().numpy())
 
     def log(self, point: Tensor, frame: Tensor, other: Tensor) -> ndarray:
-        return self._coordinates(point[None], frame, self.manifold.log(point[None], other[None]))[0]
+        return typed_array(self._coordinates(point[None], frame, self.manifold.log(point[None], other[None]))[0])
 
     def transported(self, points: Tensor, frame: Tensor) -> Tensor:
         moved = [frame]
@@ -97,13 +98,13 @@ class ManifoldSurface(Drawable):
         return torch.stack(moved)
 
     def spread(self, count: int) -> Tensor:
-        positions = self.place(self.sheet.points)
+        positions = self.immersion(self.sheet.points)
         chosen = spread_out(self.mesh, positions, count)
         return self.sheet.points[torch.from_numpy(chosen)]
 
 
 def _oriented(manifold: Manifold, points: Tensor, frames: Tensor) -> Tensor:
-    """Frames turned over where the manifold says that they are reflected."""
+    """Frames flipped where the manifold says that they are reflected."""
     sign = manifold.orientation(points, frames)
     if sign is None:
         return frames

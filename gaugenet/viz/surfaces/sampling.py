@@ -8,15 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry import TriangleMesh
 
 
 def spread_out(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "count"]:
     """Rows of positions on a mesh that lie far from each other and, where they can, from its edge."""
-    return farthest(positions, count, allowed=_off_the_edge(mesh, positions, count))
+    return farthest_point_sampling(positions, count, allowed=_off_the_edge(mesh, positions, count))
 
 
-def farthest(
+def farthest_point_sampling(
     positions: Float[ndarray, "n d"],
     count: int,
     *,
@@ -26,7 +27,8 @@ def farthest(
     """Rows chosen one after the other, each as far as may be from those before.
 
     Args:
-        positions: of which some are chosen, `count` or all.
+        positions: of which some are chosen.
+        count: how many; all if there are fewer.
         allowed: those that may be.
         start: which of these is the first; by default the one that is furthest from their mean.
     """
@@ -50,7 +52,7 @@ def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: i
     apart = math.sqrt(mesh.area / max(count, 1))
     distance = cKDTree(edge).query(positions)[0]
     for share in (0.5, 0.3, 0.0):
-        kept = distance >= share * apart
-        if kept.sum() >= count:
-            return kept
+        keep = distance >= share * apart
+        if keep.sum() >= count:
+            return typed_array(keep)
     return np.ones(len(positions), dtype=bool)

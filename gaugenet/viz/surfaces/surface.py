@@ -14,11 +14,12 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import TriangleMesh
 from gaugenet.viz.render.triangles import clipped, ribbon
 from gaugenet.viz.surfaces.sheets import Camera
 
-Frames = Any
+FramesLike = Any
 """`None`, a tensor, a function of points, a `GStructure`, or what the surface understands besides."""
 
 
@@ -50,19 +51,21 @@ class Drawable(ABC):
         """Points of this surface, one a row (manifold) or one a number (mesh)."""
 
     @abstractmethod
-    def frames_at(self, points: Tensor, frames: Frames) -> Float[Tensor, "points D 2"]:
+    def frames_at(self, points: Tensor, frames: FramesLike) -> Float[Tensor, "points D 2"]:
         """The frames at points; columns are tangent vectors as the surface writes them."""
 
     @abstractmethod
-    def place(self, points: Tensor) -> Float[ndarray, "points 3"]:
+    def immersion(self, points: Tensor) -> Float[ndarray, "points 3"]:
         """Where points are in space."""
 
     @abstractmethod
     def exp(
         self, points: Tensor, frames: Float[Tensor, "points D 2"], v: Sequence[Float[ndarray, "n 2"]]
     ) -> list[tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]]:
-        """For every point the ends in space of geodesics with initial velocities `frame @ v`; and their level, negative
-        outside."""
+        """Return for every point the ends in space of geodesics with initial velocities `frame @ v`, and their level.
+
+        The level is negative outside.
+        """
 
     @abstractmethod
     def patches(self, points: Tensor, frames: Float[Tensor, "points D 2"], radius: float) -> list[Patch]:
@@ -74,7 +77,7 @@ class Drawable(ABC):
 
     @abstractmethod
     def transported(self, points: Tensor, frame: Float[Tensor, "D 2"]) -> Float[Tensor, "points D 2"]:
-        """A frame at the first point, carried by parallel transport from each point to the next."""
+        """A frame at the first point, transported by parallel transport from each point to the next."""
 
     @abstractmethod
     def spread(self, count: int) -> Tensor:
@@ -130,7 +133,7 @@ class Drawable(ABC):
 
     def normals_near(self, positions: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """Normals of the drawn mesh at its nearest vertices."""
-        return self.mesh.vertex_normals[self._tree.query(positions)[1]]
+        return typed_array(self.mesh.vertex_normals[self._tree.query(positions)[1]])
 
 
 def one_sided(mesh: TriangleMesh) -> bool:
@@ -141,6 +144,7 @@ def one_sided(mesh: TriangleMesh) -> bool:
 
 
 def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
+    """Return frames for all points, or raise `ValueError` about their shape."""
     frames = torch.as_tensor(frames, dtype=torch.float64)
     if tuple(frames.shape) == shape[1:]:
         frames = frames.expand(shape)
@@ -148,4 +152,4 @@ def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
         raise ValueError(
             f"Expected finite `frames` of shape {shape}, columns tangent, got shape {tuple(frames.shape)}."
         )
-    return frames
+    return typed_tensor(frames)

@@ -215,6 +215,20 @@ def test_compiled():
     assert all(relative(x, y) < EXACT for x, y in zip(*grads, strict=True))
 
 
+def test_functional_transforms():
+    """`torch.func` and forward mode, against reverse mode and loops."""
+    algebra = CliffordAlgebra(1, 2)
+    a, b = (random(algebra, 4, seed=s) for s in range(2))
+    a.requires_grad_()
+    (expected,) = torch.autograd.grad(algebra.geometric_product(a, b).square().sum(), a)
+    found = torch.func.grad(lambda a: algebra.geometric_product(a, b).square().sum())(a.detach())
+    assert relative(found, expected) < EXACT
+    product = torch.vmap(algebra.geometric_product)(a.detach(), b)
+    assert relative(product, algebra.geometric_product(a.detach(), b)) < EXACT
+    _, tangent = torch.func.jvp(lambda a: algebra.geometric_product(a, b), (a.detach(),), (b,))
+    assert relative(tangent, algebra.geometric_product(b, b)) < EXACT
+
+
 def test_coefficients_have_gradients():
     """Weights for each pair of blades, as layers have."""
     from gaugenet.groups.clifford.xor_product import xor_product
