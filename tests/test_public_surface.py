@@ -43,8 +43,8 @@ PUBLIC = {
         GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout
         LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType
         MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
-        ResidualBlock Restrict TensorProductNonlinearity ToIrreps Unpool VectorFieldNonlinearity prepare_graph to_torch
-        use_engine
+        RadialNetwork ResidualBlock Restrict TensorProductNonlinearity ToIrreps Unpool VectorFieldNonlinearity
+        prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GroupAveraged IcosahedralCNN IcosahedralUNet

@@ -8,6 +8,7 @@ from gaugenet.nn.clifford.gate import InvariantGate
 from gaugenet.nn.clifford.geometric_product import GeometricProduct
 from gaugenet.nn.clifford.grade_dropout import GradeDropout
 from gaugenet.nn.clifford.norm import MultivectorNorm
+from gaugenet.nn.clifford.profile import RadialNetwork, with_radial_network
 from gaugenet.nn.clifford.readout import MultivectorReadout
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
@@ -74,6 +75,7 @@ __all__ = [
     "PointwiseNonlinearity",
     "Pool",
     "PreparedGraph",
+    "RadialNetwork",
     "ResidualBlock",
     "Restrict",
     "TensorProductNonlinearity",
@@ -83,6 +85,7 @@ __all__ = [
     "prepare_graph",
     "to_torch",
     "use_engine",
+    "with_radial_network",
 ]
 
 __getattr__ = deprecated_names(__name__)
