@@ -31,6 +31,7 @@ def test_every_example_is_tested():
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
+        "leray_projection.py",
         "mobius_mnist.py",
         "own_layer.py",
         "rotated_mnist.py",
@@ -172,3 +173,14 @@ def test_panoramas_are_written_read_and_segmented(tmp_path):
     assert float(text.split("right")[1].split()[0]) > 30, "of 13 classes"
     assert (tmp_path / "runs" / "panoramas" / "panorama.png").read_bytes().startswith(PNG)
     assert len(list((tmp_path / "runs" / "panoramas" / "rooms").glob("area_*/pano/*/*.png"))) == 3 * 36
+
+
+def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
+    """A smaller window: 13 pixels, waves between 4 and 6.5."""
+    text = run("leray_projection.py", tmp_path, "--dims", "2", "--window", "13", "--out", "run")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    errors = {row[2]: float(row[4]) for row in rows}
+    assert errors["complete"] < 0.05
+    assert 0.6 < errors["published span"] < 0.75
+    assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
+    assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)

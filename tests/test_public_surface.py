@@ -28,26 +28,29 @@ PUBLIC = {
         icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
-        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
-        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 Scaling SpecialLinear StructureGroup
-        TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
+        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
+        Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial axial_to_bivector bivector_to_axial
+        clebsch_gordan electric_magnetic faraday group_from_name intertwiners multivector spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantSpace Differential DifferentialSpace FrequencyBasis GaussianRings
-        Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood RadialBasis
-        Rings band_limit covariants kernel_from_text kernel_space
+        AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
+        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace
+        KernelSum Neighborhood RadialBasis Rings band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose GridPool
-        GroupPool HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv
-        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity
-        Pool PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare_graph
-        to_torch use_engine
+        ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm FieldLayerNorm
+        FourierNonlinearity GatedNonlinearity GaugeConv GeometricProduct GlobalPool GradeDropout GridConv
+        GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout
+        LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType
+        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
+        RadialNetwork ResidualBlock Restrict TensorProductNonlinearity ToIrreps Unpool VectorFieldNonlinearity
+        prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
-        Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Canonicalizer PrincipalAxes WideResNet matched_baseline
+        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GroupAveraged IcosahedralCNN IcosahedralUNet
+        MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes ScoreCanonicalizer WideResNet
+        matched_baseline
     """,
     "gaugenet.data": """
         ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset

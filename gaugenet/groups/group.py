@@ -107,6 +107,18 @@ class StructureGroup(ABC):
             )
         return induced(self, trivial_group(self.d), None, "regular")
 
+    def exterior(self, grade: int) -> Representation:
+        """Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
+
+        Raises:
+            ValueError: If the grade is not between 0 and d.
+        """
+        from gaugenet.groups.representations.exterior import exterior_power
+
+        if isinstance(grade, bool) or not isinstance(grade, int) or not 0 <= grade <= self.d:
+            raise ValueError(f"Expected a grade between 0 and {self.d} for {self.name}, got {grade!r}.")
+        return exterior_power(self, grade)
+
     def harmonic(self, order: int) -> Representation:
         """How the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
 
@@ -155,7 +167,8 @@ class StructureGroup(ABC):
         """A representation by its short name.
 
         An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `exterior(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such
+        short forms.
 
         Raises:
             ValueError: a name, or a `Representation`, that is not of this group.
@@ -178,7 +191,7 @@ class StructureGroup(ABC):
             from gaugenet.groups.representations.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
-        if head in ("sphere", "harmonic", "fourier"):
+        if head in ("sphere", "harmonic", "fourier", "exterior"):
             if not arguments[0].isdigit():
                 raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
             of_order: Representation = getattr(self, head)(int(arguments[0]))

@@ -5,6 +5,7 @@ from gaugenet.kernels._band_limit import BandLimit, band_limit
 from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
 from gaugenet.kernels.basis import KernelBasis
+from gaugenet.kernels.clifford.clifford_space import Clifford, CliffordSpace
 from gaugenet.kernels.covariant_space import CovariantSpace
 from gaugenet.kernels.differential import Differential, DifferentialSpace
 from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
@@ -18,6 +19,8 @@ from gaugenet.kernels.space import KernelSpace, Neighborhood
 __all__ = [
     "AlignedBasis",
     "BandLimit",
+    "Clifford",
+    "CliffordSpace",
     "Covariant",
     "CovariantSpace",
     "Differential",

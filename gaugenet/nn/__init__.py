@@ -4,6 +4,12 @@ from gaugenet._deprecation import deprecated_names
 from gaugenet.nn._prepare import prepare_graph
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
+from gaugenet.nn.clifford.gate import InvariantGate
+from gaugenet.nn.clifford.geometric_product import GeometricProduct
+from gaugenet.nn.clifford.grade_dropout import GradeDropout
+from gaugenet.nn.clifford.norm import MultivectorNorm
+from gaugenet.nn.clifford.profile import RadialNetwork, with_radial_network
+from gaugenet.nn.clifford.readout import MultivectorReadout
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.embedding import HarmonicEmbedding
@@ -43,13 +49,16 @@ __all__ = [
     "FourierNonlinearity",
     "GatedNonlinearity",
     "GaugeConv",
+    "GeometricProduct",
     "GlobalPool",
+    "GradeDropout",
     "GridConv",
     "GridConvTranspose",
     "GridPool",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",
+    "InvariantGate",
     "InvariantReadout",
     "LorentzActivation",
     "LorentzBatchNorm",
@@ -59,11 +68,14 @@ __all__ = [
     "LorentzLog",
     "LorentzMLR",
     "LorentzType",
+    "MultivectorNorm",
+    "MultivectorReadout",
     "NormNonlinearity",
     "NormPool",
     "PointwiseNonlinearity",
     "Pool",
     "PreparedGraph",
+    "RadialNetwork",
     "ResidualBlock",
     "Restrict",
     "TensorProductNonlinearity",
@@ -73,6 +85,7 @@ __all__ = [
     "prepare_graph",
     "to_torch",
     "use_engine",
+    "with_radial_network",
 ]
 
 __getattr__ = deprecated_names(__name__)

@@ -36,6 +36,7 @@ class GridEngine(Engine):
         if torch.compiler.is_compiling():
             return  # Dynamo cannot look into groups
         field_type.group.check_subgroup(domain.group)
+        domain.check_metric(field_type.group)
         check_mirrors(field_type, domain.boundary)
 
     def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
