@@ -28,8 +28,9 @@ PUBLIC = {
     """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
-        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 Scaling SpecialLinear StructureGroup
-        TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 SU Scaling SpecialLinear
+        StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup clebsch_gordan complex_fields
+        group_from_name intertwiners real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis

@@ -1,6 +1,7 @@
 """Structure groups, their representations, and field types."""
 
 from gaugenet.groups.families.axial import Axial
+from gaugenet.groups.families.complex_fields import complex_fields, real_fields
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.dihedral import Dihedral
 from gaugenet.groups.families.linear_group import GeneralLinear, SpecialLinear
@@ -15,6 +16,7 @@ from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.families.so3 import SO3
 from gaugenet.groups.families.tensor_group import TensorGroup
 from gaugenet.groups.families.trivial import Trivial
+from gaugenet.groups.families.unitary import SU, U1, U, UnitaryGroup
 from gaugenet.groups.group import FiniteGroup, StructureGroup
 from gaugenet.groups.intertwiners.intertwiner import intertwiners
 from gaugenet.groups.lookup import group_from_name
@@ -45,14 +47,20 @@ __all__ = [
     "Restricted",
     "SO2",
     "SO3",
+    "SU",
     "Scaling",
     "SpecialLinear",
     "StructureGroup",
     "TensorGroup",
     "TensorProduct",
     "Trivial",
+    "U",
+    "U1",
+    "UnitaryGroup",
     "clebsch_gordan",
+    "complex_fields",
     "group_from_name",
     "intertwiners",
+    "real_fields",
     "spherical_harmonics",
 ]
