@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
 import math
 import pickle
@@ -89,9 +90,7 @@ def test_logarithms_of_degenerate_elements(group):
     """Equal eigenvalues, and -1, where the angle jumps."""
     n = group.d
     signs = torch.diag(torch.tensor([-1.0, -1, *[1] * (n - 2)])).to(torch.complex128)
-    root = torch.polar(torch.ones(()).double(), torch.tensor(2 * math.pi / n).double()) * torch.eye(
-        n, dtype=torch.complex128
-    )
+    root = cmath.exp(2j * math.pi / n) * torch.eye(n, dtype=torch.complex128)
     h = elements(group, 1)[0]
     for g in (group.identity(), signs, root, h @ signs @ h.mH):
         assert group.contains(g)

@@ -23,7 +23,7 @@ def complex_fields(
             f"Expected channels in dimension 1 to be a multiple of {components}, real and imaginary parts of fields of "
             f"shape {shape}, got {x.shape[1]}."
         )
-    parts = x.unflatten(1, (2, *shape, x.shape[1] // components))
+    parts = torch.unflatten(x, 1, (2, *shape, x.shape[1] // components))
     real, imaginary = parts.unbind(1)
     z = torch.complex(real, imaginary)  # (points, *shape, fields, *spatial)
     k = len(shape)

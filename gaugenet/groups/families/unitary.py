@@ -97,7 +97,8 @@ class UnitaryGroup(TensorPowerGroup):
 
     def exp(self, x: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return the exponential of anti-Hermitian matrices."""
-        return torch.linalg.matrix_exp(x)
+        result: Tensor = torch.linalg.matrix_exp(x)
+        return result
 
     def log(self, g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return x in the Lie algebra with exp(x) = g and eigenvalues i t, |t| <= pi; SU(N): their sum is zero, which
@@ -163,7 +164,7 @@ class UnitaryGroup(TensorPowerGroup):
             "`LatticeGaugeField` (`kernel=Shifts(...)`)."
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[int, ...]]:
         return type(self), (self.d,)
 
 
@@ -225,8 +226,8 @@ class U1(UnitaryGroup):
             return super().irrep(text)
         if not text.isdigit():
             raise ValueError(
-                f"Unknown representation {label!r} of {self.name}: expected a charge `0`, `1`, `2`, ..., `fundamental`, "
-                "`conjugate`, `det`, `adjoint` or `matrix`."
+                f"Unknown representation {label!r} of {self.name}: expected a charge `0`, `1`, `2`, ..., "
+                "`fundamental`, `conjugate`, `det`, `adjoint` or `matrix`."
             )
         charge = int(text)
         return real_form(self, text, 1, lambda g: g**charge, order=charge) if charge else self.trivial()
@@ -242,7 +243,7 @@ class U1(UnitaryGroup):
     def _level(self, k: int) -> list[Representation]:
         return [self.irrep(k)]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[int, ...]]:
         return type(self), ()
 
 
@@ -265,7 +266,8 @@ def _conjugation(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch nn
 
 
 def _determinant(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch 1 1"]:
-    return torch.linalg.det(g)[..., None, None]
+    determinant: Tensor = torch.linalg.det(g)
+    return determinant[..., None, None]
 
 
 def _divide_phase(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:

@@ -21,7 +21,7 @@ def basis(n: int, *, traceless: bool) -> Complex[Tensor, "dim n n"]:
     for j in range(1, n):
         for i in range(j):
             found += [_entries(n, {(i, j): 1, (j, i): 1}), _entries(n, {(i, j): -1j, (j, i): 1j})]
-        diagonal = {(k, k): 1.0 for k in range(j)} | {(j, j): -float(j)}
+        diagonal: dict[tuple[int, int], complex] = {(k, k): 1.0 for k in range(j)} | {(j, j): -float(j)}
         found.append(_entries(n, diagonal) * math.sqrt(2 / (j * (j + 1))))
     if not traceless:
         found.append(torch.eye(n, dtype=torch.complex128) * math.sqrt(2 / n))
@@ -59,7 +59,7 @@ def logarithm(g: Complex[Tensor, "*batch n n"], *, traceless: bool) -> Complex[T
     eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
     h = g * torch.polar(torch.ones_like(centre), -centre)[..., None, None]
     cayley = 1j * torch.linalg.solve(eye + h, eye - h)
-    vectors = torch.linalg.eigh((cayley + cayley.mH) / 2).eigenvectors
+    vectors: Tensor = torch.linalg.eigh((cayley + cayley.mH) / 2).eigenvectors
     angle = (vectors.mH @ g @ vectors).diagonal(dim1=-2, dim2=-1).angle()
     if traceless:
         angle = _sum_zero(angle)
@@ -85,7 +85,7 @@ def _sum_zero(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
 def _entries(n: int, values: dict[tuple[int, int], complex]) -> Complex[Tensor, "n n"]:
     m = torch.zeros(n, n, dtype=torch.complex128)
     for place, value in values.items():
-        m[place] = value
+        m[place] = torch.tensor(value, dtype=m.dtype)
     return m
 
 
