@@ -4,6 +4,8 @@ from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.geometry.icosphere.rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
+from gaugenet.geometry.lattice.field import LatticeGaugeField
+from gaugenet.geometry.lattice.graph import LatticeGraph
 from gaugenet.geometry.manifolds._frames_along import frames_along
 from gaugenet.geometry.manifolds.adapters import from_object
 from gaugenet.geometry.manifolds.atlas import from_charts
@@ -46,6 +48,8 @@ __all__ = [
     "Icosphere",
     "InCoordinates",
     "KleinBottle",
+    "LatticeGaugeField",
+    "LatticeGraph",
     "LensSpace",
     "Manifold",
     "ManifoldError",

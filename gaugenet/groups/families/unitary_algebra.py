@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 
 import torch
@@ -21,7 +22,7 @@ def basis(n: int, *, traceless: bool) -> Complex[Tensor, "dim n n"]:
     for j in range(1, n):
         for i in range(j):
             found += [_entries(n, {(i, j): 1, (j, i): 1}), _entries(n, {(i, j): -1j, (j, i): 1j})]
-        diagonal: dict[tuple[int, int], complex] = {(k, k): 1.0 for k in range(j)} | {(j, j): -float(j)}
+        diagonal = {(k, k): 1.0 for k in range(j)} | {(j, j): -float(j)}
         found.append(_entries(n, diagonal) * math.sqrt(2 / (j * (j + 1))))
     if not traceless:
         found.append(torch.eye(n, dtype=torch.complex128) * math.sqrt(2 / n))
@@ -82,7 +83,7 @@ def _sum_zero(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
     return angle - 2 * math.pi * (down - up)
 
 
-def _entries(n: int, values: dict[tuple[int, int], complex]) -> Complex[Tensor, "n n"]:
+def _entries(n: int, values: Mapping[tuple[int, int], complex]) -> Complex[Tensor, "n n"]:
     m = torch.zeros(n, n, dtype=torch.complex128)
     for place, value in values.items():
         m[place] = torch.tensor(value, dtype=m.dtype)
