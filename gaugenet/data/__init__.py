@@ -11,6 +11,12 @@ from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotat
 from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
 from gaugenet.data.images.spherical_digits import SphericalDigits
 from gaugenet.data.images.strip_digits import StripDigits
+from gaugenet.data.lattice.files import LinkFile, read_links, write_links
+from gaugenet.data.lattice.heat_bath import HeatBath
+from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
+from gaugenet.data.lattice.sampler import LatticeSampler
+from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
 from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare
 from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.meshes.cache import GraphCache
@@ -44,6 +50,7 @@ from gaugenet.data.normalization import Normalization
 
 __all__ = [
     "IGNORE_LABEL",
+    "BinnedMean",
     "ClimateFiles",
     "ClimateFrame",
     "ClimateVariables",
@@ -54,14 +61,19 @@ __all__ = [
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
+    "HeatBath",
     "HeatKernelSignature",
+    "HybridMonteCarlo",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
     "LatLonGrid",
+    "LatticeSampler",
+    "LinkFile",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "NerscFile",
     "Normalization",
     "Normals",
     "Positions",
@@ -86,17 +98,22 @@ __all__ = [
     "Valence",
     "WaveKernelSignature",
     "add_targets",
+    "binned_mean",
     "face_to_vertex_distribution",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
     "prepare",
+    "read_links",
     "read_mnist",
+    "read_nersc",
     "rotated_mnist",
     "source_of",
     "usable_mesh",
     "split_by_blocks",
     "find_variables",
     "vertex_to_face",
+    "write_links",
+    "write_nersc",
 ]
