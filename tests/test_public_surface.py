@@ -20,11 +20,11 @@ PUBLIC = {
         data geometry groups kernels models nn tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
-        IcosahedralRotation Icosphere InCoordinates KleinBottle LatticeGaugeField LatticeGraph LensSpace Manifold
-        ManifoldError MeshError Minkowski MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
-        Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh cross_field frames_along from_charts
-        from_embedding from_metric from_object icosahedral_rotation icosahedral_rotations
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph GraphDomain
+        Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LatticeGaugeField LatticeGraph LensSpace
+        Manifold ManifoldError MeshError Minkowski MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean
+        PuncturedPlane Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh cross_field frames_along
+        from_charts from_embedding from_metric from_object icosahedral_rotation icosahedral_rotations
     """,
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
@@ -33,8 +33,9 @@ PUBLIC = {
         group_from_name intertwiners real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantKernelSpace FrequencyBasis GaussianRings HarmonicBasis KernelBasis
-        KernelSpace RadialBasis Rings band_limit covariants kernel_space
+        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
+        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
+        kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
