@@ -34,8 +34,8 @@ PUBLIC = {
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
-        kernel_space
+        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings ShiftSpace Shifts
+        band_limit covariants kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm

@@ -9,6 +9,7 @@ from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
+from gaugenet.kernels.shifts import Shifts, ShiftSpace
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Neighborhood",
     "RadialBasis",
     "Rings",
+    "ShiftSpace",
+    "Shifts",
     "band_limit",
     "covariants",
     "kernel_space",

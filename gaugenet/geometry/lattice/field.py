@@ -7,9 +7,11 @@ from numbers import Integral
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from gaugenet._validation import positive
+from gaugenet.geometry.domain import Domain, single_sample
 from gaugenet.geometry.lattice import action, loops, topology
 from gaugenet.geometry.lattice.gauge_fixing import axial_transformation
 from gaugenet.geometry.lattice.graph import LatticeGraph, lattice_graph
@@ -21,7 +23,7 @@ LEAST_EXTENT = 3
 """On shorter axes the neighbours x + mu and x - mu are the same site, and plaquettes share links with themselves."""
 
 
-class LatticeGaugeField:
+class LatticeGaugeField(Domain):
     r"""Gauge fields U_mu(x) on a periodic hypercube in 2, 3 or 4 dimensions, one for each entry of a batch.
 
     U_mu(x) is the transporter from x + mu to x; mu counts the axes of `shape`. Features at sites are
@@ -29,7 +31,11 @@ class LatticeGaugeField:
 
         U_mu(x) -> Omega(x) U_mu(x) Omega(x + mu)^+,        features(x) -> rho(Omega(x)) features(x).
 
-    All methods are differentiable with respect to the links.
+    All methods are differentiable with respect to the links. As a domain to convolve on, the neighbours of x are the
+    ends of `paths`, and features are transported along these::
+
+        conv = GaugeConv(in_type, out_type, kernel=Shifts(2, steps=3))
+        y = conv(x, LatticeGaugeField(links, SU(3), steps=3))
 
     Args:
         links: `(B, d, *shape, N, N)`, complex (`N = 1` for U(1)), every extent at least 3.
@@ -37,6 +43,8 @@ class LatticeGaugeField:
         antiperiodic: axes across whose boundary features change their sign, as fermions do in time. The sign is a
             factor -1 of the transporters that features meet (so fields of `adjoint` or `matrix` do not see it), not of
             links and loops.
+        steps: the neighbours are up to this many steps away along each axis, forwards and backwards.
+        paths: other paths than these: each a sequence of pairs (mu, k), k steps along the axis mu.
         check: whether to verify that links lie in the group.
 
     Raises:
@@ -49,6 +57,8 @@ class LatticeGaugeField:
         group: StructureGroup,
         *,
         antiperiodic: Sequence[int] = (),
+        steps: int = 1,
+        paths: Sequence[Path] | None = None,
         check: bool = True,
     ) -> None:
         if not isinstance(group, UnitaryGroup):
@@ -63,6 +73,8 @@ class LatticeGaugeField:
         self.group: UnitaryGroup = group
         axes = [_axis(mu, self.d) for mu in antiperiodic]
         self.antiperiodic = tuple(mu in axes for mu in range(self.d))
+        self.paths = _paths(straight_paths(self.d, positive("steps", steps)) if paths is None else paths, self.d)
+        self._graph: LatticeGraph | None = None
 
     @classmethod
     def random(
@@ -74,9 +86,12 @@ class LatticeGaugeField:
         spread: float | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float64,
-        antiperiodic: Sequence[int] = (),
+        **options: Any,
     ) -> LatticeGaugeField:
-        """Return Haar-distributed links; with `spread` instead exp(X) with normal coefficients of that deviation."""
+        """Return Haar-distributed links; with `spread` instead exp(X) with normal coefficients of that deviation.
+
+        Further options are those of the constructor.
+        """
         size = (batch, len(shape), *shape)
         if spread is None:
             links = group.random_element(size, generator=generator, dtype=dtype)
@@ -84,7 +99,7 @@ class LatticeGaugeField:
             t = group.lie_algebra()
             c = spread * torch.randn(*size, len(t), generator=generator, dtype=torch.float64)
             links = group.exp(torch.einsum("...a,aij->...ij", c.to(t.dtype), t)).to(group.identity(dtype).dtype)
-        return cls(links, group, antiperiodic=antiperiodic, check=False)
+        return cls(links, group, check=False, **options)
 
     # --- shape ----------------------------------------------------------------------------------------------------
 
@@ -110,7 +125,12 @@ class LatticeGaugeField:
     def with_links(self, links: Complex[Tensor, "batch d *shape n n"], *, check: bool = False) -> LatticeGaugeField:
         """Return the same lattice with other links."""
         axes = [mu for mu, flips in enumerate(self.antiperiodic) if flips]
-        return LatticeGaugeField(links, self.group, antiperiodic=axes, check=check)
+        return LatticeGaugeField(links, self.group, antiperiodic=axes, paths=self.paths, check=check)
+
+    def with_paths(self, paths: Sequence[Path] | None = None, *, steps: int = 1) -> LatticeGaugeField:
+        """Return the same links with other neighbourhoods, see `paths` and `steps` of the class."""
+        axes = [mu for mu, flips in enumerate(self.antiperiodic) if flips]
+        return LatticeGaugeField(self.links, self.group, antiperiodic=axes, paths=paths, steps=steps, check=False)
 
     def to(self, *args: Any, **kwargs: Any) -> LatticeGaugeField:
         """Return the field on another device or in another complex precision, as `Tensor.to`."""
@@ -220,16 +240,29 @@ class LatticeGaugeField:
         size = (self.batch_size, *self.shape)
         return self.group.random_element(size, generator=generator, dtype=self.links.dtype)
 
-    def gauge_graph(self, *, steps: int = 1, paths: Sequence[Path] | None = None) -> LatticeGraph:
-        """Return the same space as a general gauge graph, with these links as its transporters.
+    # --- what a layer asks of a space, see `Domain` -----------------------------------------------------------------
 
-        Args:
-            steps: edges to the sites up to this many steps away along each axis, straight.
-            paths: other paths than these, each from a target x to its source.
+    def gauge_graph(self) -> LatticeGraph:
+        """Return the same space as a general gauge graph: one edge per site and path, with these transporters.
+
+        Its points are the sites of all configurations, so `x.flatten(2).mT.flatten(0, 1)` are its features.
         """
-        if not isinstance(steps, Integral) or steps < 1:
-            raise ValueError(f"Expected `steps` to be a positive integer, got {steps!r}.")
-        return lattice_graph(self, straight_paths(self.d, int(steps)) if paths is None else list(paths))
+        if self._graph is None or self.links.requires_grad:
+            self._graph = lattice_graph(self, self.paths)
+        return self._graph
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """The group of the links."""
+        return frozenset([self.group.name])
+
+    def areas(self, x: Tensor) -> None:
+        """All sites have the same."""
+        return None
+
+    def membership(self) -> tuple[Int[Tensor, "sites"], int]:
+        """One configuration is one sample."""
+        return single_sample(self.num_nodes, self.links.device)
 
     def __repr__(self) -> str:
         return f"LatticeGaugeField({self.group.name}, {'x'.join(map(str, self.shape))}, batch={self.batch_size})"
@@ -247,6 +280,13 @@ def check_in_group(links: Complex[Tensor, "batch d *shape n n"], group: UnitaryG
             f"{worst:.2g} (allowed: {tolerance(links):.0e}) in configuration {b}, direction {mu}, at site "
             f"{tuple(site)}: `group.project(links)` gives the nearest ones."
         )
+
+
+def _paths(paths: Sequence[Path], d: int) -> tuple[Path, ...]:
+    found = tuple(tuple((_axis(mu, d), int(k)) for mu, k in path) for path in paths)
+    if not found or not all(any(displacement(path, d)) for path in found):
+        raise ValueError(f"Expected `paths` that lead from a site to others, got {paths}.")
+    return found
 
 
 def _check_shape(links: Tensor, group: UnitaryGroup) -> None:

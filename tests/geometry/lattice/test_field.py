@@ -270,7 +270,7 @@ def test_the_axial_gauge_is_one_on_a_tree_and_unique_up_to_a_constant(group, sha
 @every_case
 def test_the_gauge_graph_has_these_transporters(group, shape):
     field = random_field(group, shape)
-    graph = field.gauge_graph(steps=2)
+    graph = field.with_paths(steps=2).gauge_graph()
     volume = field.num_nodes
     assert graph.num_nodes == 2 * volume
     assert graph.edge_index.shape[1] == 2 * volume * 2 * field.d * 2
@@ -289,8 +289,8 @@ def test_the_gauge_graph_has_these_transporters(group, shape):
 def test_gauge_graphs_transform_as_fields():
     field = random_field(SU(3), (3, 4))
     omega = random_gauge(field)
-    moved = field.gauge_graph(steps=2).gauge_transform(omega.flatten(0, 2))
-    expected = field.gauge_transform(omega).gauge_graph(steps=2)
+    moved = field.with_paths(steps=2).gauge_graph().gauge_transform(omega.flatten(0, 2))
+    expected = field.with_paths(steps=2).gauge_transform(omega).gauge_graph()
     assert relative(moved.transporter, expected.transporter) < EXACT
     assert torch.equal(moved.log_map, expected.log_map)
     assert expected.astype(torch.float32).transporter.dtype == torch.complex64
@@ -303,7 +303,7 @@ def test_bent_paths():
     path = [(0, 2), (2, -1), (1, 1)]
     steps = [(0, 1), (0, 1), (2, -1), (1, 1)]
     assert relative(field.transporter(path), slow(field, steps)) < EXACT
-    graph = field.gauge_graph(paths=[path])
+    graph = field.with_paths([path]).gauge_graph()
     assert torch.equal(graph.log_map[0], torch.tensor([2.0, 1, -1]).double())
     assert relative(graph.transporter.view_as(field.links[:, 0]), slow(field, steps)) < EXACT
 
@@ -353,7 +353,9 @@ def test_arguments():
         (lambda: field.wilson_loop(0, 1, 0, 1), "`r`"),
         (lambda: field.polyakov_loop(-1), "axis"),
         (lambda: field.topological_charge(), "no topological charge"),
-        (lambda: field.gauge_graph(steps=0), "positive integer"),
+        (lambda: field.with_paths(steps=0), "positive integer"),
+        (lambda: field.with_paths([[(0, 1), (0, -1)]]), "lead from a site to others"),
+        (lambda: field.with_paths([]), "lead from a site"),
         (lambda: field.gauge_transform(random_gauge(random_field(SU(3), (3, 4)))), r"element of SU\(2\) per site"),
     ]:
         with pytest.raises(ValueError, match=message):
