@@ -40,10 +40,11 @@ PUBLIC = {
     "gaugenet.nn": """
         ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
         FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
-        HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
-        to_torch use_engine
+        HarmonicEmbedding InvariantBias InvariantReadout LatticeBilinear LatticeBlock LatticePool LatticeUnpool
+        LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog
+        LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph ResidualBlock Restrict
+        TensorProductNonlinearity TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
+        matrix_type prepare to_torch use_engine
     """,
     "gaugenet.models": """
         Augmented BestScore Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN

@@ -32,7 +32,7 @@ def _block(block: Block, x: Tensor, g: Tensor) -> Tensor:
         v = complex_fields(x, (n,))
         h = g if rho.name == "fundamental" else g.conj()
         return real_fields((h[:, None] @ v[..., None])[..., 0], 1)
-    fields = x.unflatten(1, (rho.dim, block.multiplicity))
+    fields = torch.unflatten(x, 1, (rho.dim, block.multiplicity))
     return torch.einsum("b...ij,bju...->biu...", rho(g), fields).flatten(1, 2)
 
 

@@ -97,7 +97,7 @@ class UnitaryGroup(TensorPowerGroup):
 
     def exp(self, x: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return the exponential of anti-Hermitian matrices."""
-        result: Tensor = torch.linalg.matrix_exp(x)
+        result: Tensor = torch.linalg.matrix_exp(x.contiguous())  # it does not take every stride
         return result
 
     def log(self, g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:

@@ -67,7 +67,7 @@ class LatticeOnEdges(LatticeEngine):
     def convolve(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
         rows = x.flatten(2).mT.flatten(0, 1)
         out = self.engine.convolve(convolution, rows, domain.gauge_graph())
-        return out.unflatten(0, (domain.batch_size, -1)).mT.unflatten(2, domain.shape)
+        return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
 
 
 def aggregate(
@@ -83,7 +83,7 @@ def aggregate(
         gathered[kind] = part if gathered[kind] is None else gathered[kind] + part
     outputs = []
     for block, matrix in zip(space.out_type.blocks, space.mixing(weight), strict=True):
-        by_class = matrix.unflatten(0, (space.radial.count, x.shape[1])) if space.num_weights else matrix
+        by_class = matrix.view(space.radial.count, x.shape[1], block.size) if space.num_weights else matrix
         terms = [m.mT @ g.flatten(2) for m, g in zip(by_class, gathered) if g is not None]
         outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(len(x), block.size, x[0, 0].numel()))
-    return torch.cat(outputs, 1).unflatten(2, domain.shape)
+    return torch.unflatten(torch.cat(outputs, 1), 2, domain.shape)
