@@ -54,7 +54,7 @@ class LatticePool(nn.Module):
         for path in _block_paths(domain.d)[1:]:
             there = domain.neighbor_values(x, path, first=2)
             total = total + _even(transported(self.in_type, there, domain.transporter(path)), 2, domain.d)
-        return total / 2**domain.d
+        return total / float(1 << domain.d)
 
     def extra_repr(self) -> str:
         return str(self.in_type)
