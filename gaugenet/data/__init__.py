@@ -1,5 +1,6 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
 from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.latlon import LatLonGrid
@@ -11,6 +12,7 @@ from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotat
 from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
 from gaugenet.data.images.spherical_digits import SphericalDigits
 from gaugenet.data.images.strip_digits import StripDigits
+<<<<<<< HEAD
 from gaugenet.data.lattice.files import LinkFile, read_links, write_links
 from gaugenet.data.lattice.heat_bath import HeatBath
 from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
@@ -18,6 +20,9 @@ from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
 from gaugenet.data.lattice.sampler import LatticeSampler
 from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
 from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare
+=======
+from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
+>>>>>>> main
 from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.meshes.cache import GraphCache
 from gaugenet.data.meshes.faust import FaustRegistrations
@@ -29,7 +34,7 @@ from gaugenet.data.meshes.features import (
     ShapeOperator,
     TangentAxes,
     TangentGradient,
-    Valence,
+    VertexDegree,
 )
 from gaugenet.data.meshes.folder import LabelledMeshFolder
 from gaugenet.data.meshes.input_features import InputFeatures
@@ -76,8 +81,8 @@ __all__ = [
     "NerscFile",
     "Normalization",
     "Normals",
-    "Positions",
     "Panorama",
+    "Positions",
     "RandomGauge",
     "RandomJitter",
     "RandomMirror",
@@ -88,32 +93,38 @@ __all__ = [
     "ShrecClassification",
     "SphereRegridder",
     "SphericalDigits",
-    "StripDigits",
     "StanfordPanoramas",
+    "StripDigits",
     "SyntheticWeather",
     "TangentAxes",
     "TangentGradient",
     "TimeSplit",
     "UsableMesh",
-    "Valence",
+    "VertexDegree",
     "WaveKernelSignature",
     "add_targets",
     "binned_mean",
     "face_to_vertex_distribution",
+    "find_variables",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
+<<<<<<< HEAD
     "prepare",
     "read_links",
+=======
+    "prepare_meshes",
+>>>>>>> main
     "read_mnist",
     "read_nersc",
     "rotated_mnist",
     "source_of",
-    "usable_mesh",
     "split_by_blocks",
-    "find_variables",
+    "usable_mesh",
     "vertex_to_face",
     "write_links",
     "write_nersc",
 ]
+
+__getattr__ = deprecated_names(__name__)

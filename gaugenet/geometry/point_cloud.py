@@ -23,12 +23,12 @@ from gaugenet.groups.group import is_orthogonal
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-Mass = Literal["uniform", "density"]
+AreaRule = Literal["uniform", "density"]
 DENSITY_NEIGHBORS = 8
 
 
 class PointCloud:
-    """Points of flat space: neighbours lie where they lie, and features are carried along unchanged.
+    """Points of flat space: neighbours lie where they lie, and features are transported along unchanged.
 
     Args:
         pos: `(N, d)`, in any unit of length.
@@ -62,7 +62,7 @@ class PointCloud:
         radius: float | None = None,
         mean_neighbors: float | None = None,
         neighbors: int | None = None,
-        mass: Mass | Float[Tensor, "points"] = "uniform",
+        mass: AreaRule | Float[Tensor, "points"] = "uniform",
         frames: Literal["random"] | Float[Tensor, "points d d"] | None = None,
         batch: Int[Tensor, "points"] | None = None,
         seed: int | None = None,
@@ -70,11 +70,11 @@ class PointCloud:
     ) -> GaugeGraph:
         r"""The graph of neighbours, with the trivial connection.
 
-        Each neighbour weighs its mass over the mass of the neighbourhood, so that the result depends little on how
+        Each neighbour weighs its area over the area of the neighbourhood, so that the result depends little on how
         densely space was sampled.
 
         Args:
-            group: structure group acting on R^d, e.g. `SO3()`; features turn by it when the cloud is turned.
+            group: structure group acting on R^d, e.g. `SO3()`; features transform by it when the cloud is rotated.
             radius: of the neighbourhoods, a length in the unit of `pos`.
             mean_neighbors: instead: the radius at which points have that many neighbours on average.
             neighbors: instead: the k nearest points of every point; the graph's radius is the longest edge.
@@ -95,15 +95,15 @@ class PointCloud:
         if group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {group.name} on R^{group.d}.")
         frame = self._frames(group, frames, seed)
-        masses = mass if isinstance(mass, str) else _masses(mass, len(self))
+        areas = mass if isinstance(mass, str) else _areas(mass, len(self))
         starts = [0, *_starts(batch, len(self)), len(self)]
         graphs = []
         for a, b in pairwise(starts):
             tree = cKDTree(self.pos[a:b].numpy())
-            target, source, reach = _edges(tree, radius, mean_neighbors, neighbors)
-            _check_edges(self.pos[a:b], target, source, reach)
-            volume = _volumes(tree, masses, target, reach) if isinstance(masses, str) else masses[a:b]
-            graphs.append(_graph(self.pos[a:b], frame[a:b], volume, target, source, reach, group, dtype))
+            target, source, search_radius = _edges(tree, radius, mean_neighbors, neighbors)
+            _check_edges(self.pos[a:b], target, source, search_radius)
+            volume = _volumes(tree, areas, target, search_radius) if isinstance(areas, str) else areas[a:b]
+            graphs.append(_graph(self.pos[a:b], frame[a:b], volume, target, source, search_radius, group, dtype))
         return graphs[0] if batch is None else Batch.from_data_list(graphs)  # type: ignore[arg-type]
 
     def _frames(self, group: StructureGroup, frames: str | Tensor | None, seed: int | None) -> Tensor:
@@ -122,7 +122,7 @@ class PointCloud:
         if not bool((is_orthogonal(frame, 1e-5) & group.contains(relative, 1e-5)).all()):
             raise ValueError(
                 f"Expected orthonormal `frames` that differ by elements of {group.name}: frame_p^T frame_q must lie in "
-                "the structure group, since features are carried by it. Use a larger group."
+                "the structure group, since features are transported by it. Use a larger group."
             )
         return frame
 
@@ -143,11 +143,11 @@ def _edges(
         return _nearest(tree, positive("neighbors", neighbors))
     if mean_neighbors is not None:
         radius = _radius_for(tree, positive_number("mean_neighbors", mean_neighbors))
-    reach = positive_number("radius", radius)  # type: ignore[arg-type]
-    pairs = tree.query_pairs(reach, output_type="ndarray")
+    search_radius = positive_number("radius", radius)  # type: ignore[arg-type]
+    pairs = tree.query_pairs(search_radius, output_type="ndarray")
     target, source = np.concatenate([pairs, pairs[:, ::-1]]).T
     order = np.lexsort((source, target))
-    return target[order], source[order], reach
+    return target[order], source[order], search_radius
 
 
 def _nearest(tree: cKDTree, k: int) -> tuple[ndarray, ndarray, float]:
@@ -169,13 +169,13 @@ def _radius_for(tree: cKDTree, mean: float) -> float:
     while True:
         distance = tree.query(tree.data, k)[0][:, 1:]
         ordered = np.sort(distance, axis=None)
-        reach = ordered[min(wanted, ordered.size) - 1]
-        if k == tree.n or reach <= distance[:, -1].min():
-            return float(reach * (1 + 1e-12))  # that point included
+        search_radius = ordered[min(wanted, ordered.size) - 1]
+        if k == tree.n or search_radius <= distance[:, -1].min():
+            return float(search_radius * (1 + 1e-12))  # that point included
         k = min(tree.n, 2 * k)
 
 
-def _check_edges(pos: Tensor, target: ndarray, source: ndarray, reach: float) -> None:
+def _check_edges(pos: Tensor, target: ndarray, source: ndarray, search_radius: float) -> None:
     same = (pos[target] == pos[source]).all(1).numpy()
     if same.any():
         raise ValueError(
@@ -185,15 +185,15 @@ def _check_edges(pos: Tensor, target: ndarray, source: ndarray, reach: float) ->
     alone = len(pos) - len(np.unique(target))
     if alone:
         raise ValueError(
-            f"{alone} of {len(pos)} points have no neighbour within {reach:.3g}: use a larger radius, `neighbors=...` "
-            "(nearest points, however far), or remove these points."
+            f"{alone} of {len(pos)} points have no neighbour within {search_radius:.3g}: use a larger "
+            "radius, `neighbors=...` (nearest points, however far), or remove these points."
         )
 
 
-def _volumes(tree: cKDTree, mass: str, target: ndarray, reach: float) -> Tensor:
+def _volumes(tree: cKDTree, mass: str, target: ndarray, search_radius: float) -> Tensor:
     d = tree.m
     if mass == "uniform":
-        return torch.full((tree.n,), ball_volume(d, reach) / (1 + len(target) / tree.n), dtype=torch.float64)
+        return torch.full((tree.n,), ball_volume(d, search_radius) / (1 + len(target) / tree.n), dtype=torch.float64)
     if mass != "density":
         raise ValueError(f"Expected `mass` 'uniform', 'density' or a tensor, got {mass!r}.")
     k = min(DENSITY_NEIGHBORS, tree.n - 1)
@@ -206,7 +206,7 @@ def ball_volume(d: int, radius: float) -> float:
     return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
 
 
-def _masses(mass: Tensor, count: int) -> Tensor:
+def _areas(mass: Tensor, count: int) -> Tensor:
     mass = torch.as_tensor(mass).detach().to("cpu", torch.float64)
     if tuple(mass.shape) != (count,) or not bool((mass.isfinite() & (mass > 0)).all()):
         raise ValueError(f"Expected `mass` of shape ({count},), positive, got {tuple(mass.shape)}.")
@@ -228,7 +228,7 @@ def _graph(
     mass: Tensor,
     target: ndarray,
     source: ndarray,
-    reach: float,
+    search_radius: float,
     group: StructureGroup,
     dtype: torch.dtype,
 ) -> GaugeGraph:
@@ -243,6 +243,6 @@ def _graph(
         frame=frame.to(dtype),
         pos=pos.to(dtype),
         mass=mass.to(dtype),
-        radius=torch.tensor([reach], dtype=dtype),
+        radius=torch.tensor([search_radius], dtype=dtype),
         structure=group.name,
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
+from gaugenet._transforms import is_transformed
 from gaugenet.groups import Block
 from gaugenet.nn.compiled.threads import in_parallel
 
@@ -32,8 +32,7 @@ def has_loops(*tensors: Tensor | None) -> bool:
         and there[0].layout == torch.strided
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
+        and not is_transformed()
     )
 
 

@@ -11,6 +11,7 @@ its rows, its columns, and how often it is applied, to the next columns each tim
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ BLOCK_BYTES = 1 << 20
 def aggregate_mix(
     x: Tensor,
     coefficient: Tensor,
-    turn: Tensor,
+    transport: Tensor,
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
@@ -38,7 +39,7 @@ def aggregate_mix(
     x = x.contiguous()
     matrices = _matrices(mixing, layout)
     out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))
-    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
     for begin, end, aggregated in loops.aggregates():
         for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout):
             torch.mm(columns, matrix, out=rows)
@@ -50,7 +51,7 @@ def aggregate_mix_backward(
     grad: Tensor,
     x: Tensor,
     coefficient: Tensor,
-    turn: Tensor,
+    transport: Tensor,
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
@@ -64,7 +65,7 @@ def aggregate_mix_backward(
     matrices = _matrices(mixing, layout)
     grad_mixing = torch.zeros_like(mixing)
     grad_matrices = _matrices(grad_mixing, layout)
-    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
     grad_x = x.new_zeros(loops.workers, *x.shape)
     buffer = x.new_empty(loops.chunk, loops.width)
     overlap = _columns_overlap(layout)
@@ -85,26 +86,42 @@ def aggregate_mix_backward(
 
 
 @aggregate_mix.register_fake
-def _(x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
+def _(x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
 @aggregate_mix_backward.register_fake
-def _(grad, x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
+def _(grad, x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
-def _setup_context(ctx, inputs, output) -> None:
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     *tensors, ctx.layout = inputs
     ctx.save_for_backward(*tensors)
 
 
-def _backward(ctx, grad):
-    grad_x, grad_mixing = aggregate_mix_backward(grad, *ctx.saved_tensors, ctx.layout)
-    return grad_x, None, None, None, None, None, None, None, grad_mixing, None
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, *fixed, mixing = ctx.saved_tensors
+    grad_x, grad_mixing = aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout)
+    return grad_x, *[None] * len(fixed), grad_mixing, None
+
+
+def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The operator is linear in `x` and in `mixing`, so its second derivatives are the two operators again."""
+    grad, x, *fixed, mixing = ctx.saved_tensors
+    to_grad = to_x = to_mixing = None
+    if along_x is not None:
+        to_grad = aggregate_mix(along_x, *fixed, mixing, ctx.layout)
+        _, to_mixing = aggregate_mix_backward(grad, along_x, *fixed, mixing, ctx.layout)
+    if along_mixing is not None:
+        other = aggregate_mix(x, *fixed, along_mixing, ctx.layout)
+        to_grad = other if to_grad is None else to_grad + other
+        to_x, _ = aggregate_mix_backward(grad, x, *fixed, along_mixing, ctx.layout)
+    return to_grad, to_x, *[None] * len(fixed), to_mixing, None
 
 
 aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
+aggregate_mix_backward.register_autograd(_second_backward, setup_context=_setup_context)
 
 
 class _Loops:
@@ -163,6 +180,8 @@ class _Loops:
         in_parallel(work, begin, end, self.workers)
 
 
+# Four numbers for each matrix (first column, rows, columns, times) in one flat list, because the schema of a custom
+# operator knows lists of integers but no tuples in them.
 def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
     yield from zip(layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True)
 
@@ -194,4 +213,5 @@ def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int])
 
 def _columns_overlap(layout: list[int]) -> bool:
     """Whether two output blocks read the same columns, so that their gradients add up."""
-    return len(set(layout[::4])) < len(layout[::4])
+    starts = [first for first, *_ in _groups(layout)]
+    return len(set(starts)) < len(starts)
