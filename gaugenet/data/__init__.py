@@ -12,17 +12,13 @@ from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotat
 from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
 from gaugenet.data.images.spherical_digits import SphericalDigits
 from gaugenet.data.images.strip_digits import StripDigits
-<<<<<<< HEAD
 from gaugenet.data.lattice.files import LinkFile, read_links, write_links
 from gaugenet.data.lattice.heat_bath import HeatBath
 from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
 from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
 from gaugenet.data.lattice.sampler import LatticeSampler
 from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
-from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare
-=======
 from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
->>>>>>> main
 from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.meshes.cache import GraphCache
 from gaugenet.data.meshes.faust import FaustRegistrations
@@ -110,12 +106,8 @@ __all__ = [
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
-<<<<<<< HEAD
-    "prepare",
-    "read_links",
-=======
     "prepare_meshes",
->>>>>>> main
+    "read_links",
     "read_mnist",
     "read_nersc",
     "rotated_mnist",
