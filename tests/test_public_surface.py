@@ -29,22 +29,22 @@ PUBLIC = {
     "gaugenet.groups": """
         Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
         O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 SU Scaling SpecialLinear
-        StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup clebsch_gordan complex_fields
-        group_from_name intertwiners real_fields spherical_harmonics
+        StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup clebsch_gordan complex_fields group_from_name
+        intertwiners real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings ShiftSpace Shifts
-        band_limit covariants kernel_space
+        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings ShiftSpace Shifts band_limit
+        covariants kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm Disentangle EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity Gated GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose
-        GridPool GroupPool HarmonicEmbedding InvariantBias InvariantReadout LatticeBilinear LatticeBlock LatticePool
-        LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout
-        Unpool VectorFieldNonlinearity blocked matrix_type prepare prepare_graph to_torch use_engine
+        ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm FieldLayerNorm
+        FourierNonlinearity GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
+        HarmonicEmbedding InvariantBias InvariantReadout LatticeBilinear LatticeBlock LatticePool LatticeUnpool
+        LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog
+        LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph ResidualBlock Restrict
+        TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
+        matrix_type prepare_graph to_torch use_engine
     """,
     "gaugenet.models": """
         Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, Representation, intertwiners
-from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis
 from gaugenet.kernels.factorized import FactorizedSpace
 from gaugenet.kernels.family import KernelFamily
 from gaugenet.kernels.pairs import Pair
@@ -118,7 +118,7 @@ class ShiftBasis(CoupledBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
         self.rho_in, self.rho_out = rho_in, rho_out
         self.functions = rho_in.group.trivial()
-        self.coefficients = Table(self._solve)
+        self.coefficients = CachedTensor(self._solve)
 
     def _solve(self) -> Float[Tensor, "dim out 1 in"]:
         maps = intertwiners(self.rho_in, self.rho_out)

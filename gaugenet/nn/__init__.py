@@ -79,7 +79,7 @@ __all__ = [
     "ResidualBlock",
     "Restrict",
     "TensorProductNonlinearity",
-<<<<<<< HEAD
+    "ToIrreps",
     "TraceActivation",
     "TraceNorm",
     "TraceReadout",
@@ -87,13 +87,7 @@ __all__ = [
     "VectorFieldNonlinearity",
     "blocked",
     "matrix_type",
-    "prepare",
-=======
-    "ToIrreps",
-    "Unpool",
-    "VectorFieldNonlinearity",
     "prepare_graph",
->>>>>>> main
     "to_torch",
     "use_engine",
 ]
