@@ -28,6 +28,8 @@ def _block(block: Block, x: Tensor, g: Tensor) -> Tensor:
     if rho.name == "matrix":
         w = complex_fields(x, (n, n))
         return real_fields(g[:, None] @ w @ g[:, None].mH, 2)
+    if n == 1 and rho.name.isdigit():  # a charge of U(1)
+        return real_fields(g[:, None, ..., 0] ** int(rho.name) * complex_fields(x, (1,)), 1)
     if rho.name in ("fundamental", "conjugate") and n > 1:
         v = complex_fields(x, (n,))
         h = g if rho.name == "fundamental" else g.conj()

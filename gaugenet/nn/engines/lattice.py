@@ -1,6 +1,8 @@
-"""The `lattice` engine: shift whole fields, transport them by links, mix; no edge lists."""
+"""The `lattice` engine: shift whole fields, transport them by links, mix; or the same sums by compiled loops."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -12,11 +14,19 @@ from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
 from gaugenet.kernels.shifts import ShiftSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
+from gaugenet.nn.engines.graph import GraphEngine
 from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+
+LARGEST_TABLE = 2**25
+"""Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
 
 
 class LatticeEngine(Engine):
-    """Lattice gauge fields: features are `(B, size, *shape)`."""
+    """Lattice gauge fields: features are `(B, size, *shape)`.
+
+    On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time; all
+    layers share their transport matrices. They are used if these fit into memory.
+    """
 
     def check(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField) -> None:
         expected = (domain.batch_size, field_type.size, *domain.shape)
@@ -38,7 +48,13 @@ class LatticeEngine(Engine):
                 f"Expected kernels of `Shifts` on a lattice gauge field, got {space}: pass "
                 f"`kernel=Shifts({domain.d}, steps=...)`."
             )
-        middle = convolution.self_interaction
+        if _few_constant_links(space, x, domain):
+            return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
+        return self.shift(convolution, x, domain)
+
+    def shift(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+        """The convolution by shifts of whole fields, differentiable in the links."""
+        space, middle = cast(ShiftSpace, convolution.kernels), convolution.self_interaction
 
         def convolve(part: int, x: Tensor) -> Tensor:
             out = aggregate(space, convolution.group_weights[part], x, domain)
@@ -68,6 +84,13 @@ class LatticeOnEdges(LatticeEngine):
         rows = x.flatten(2).mT.flatten(0, 1)
         out = self.engine.convolve(convolution, rows, domain.gauge_graph())
         return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
+
+
+def _few_constant_links(space: ShiftSpace, x: Tensor, domain: LatticeGaugeField) -> bool:
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or domain.links.requires_grad:
+        return False
+    entries = sum(b.representation.dim**2 for b in space.in_type.blocks if not b.representation.is_trivial)
+    return entries * len(domain.paths) * domain.batch_size * domain.num_nodes <= LARGEST_TABLE
 
 
 def aggregate(

@@ -61,7 +61,7 @@ class LatticeBilinear(nn.Module):
     ) -> Float[Tensor, "batch out *shape"]:
         first = _extended(matrices(self.in_type, x)).movedim(1, -3)  # (B, *shape, channels, N, N)
         second = _extended(matrices(self.second_type, y)).movedim(1, -3)
-        alpha = torch.view_as_complex(self.alpha.contiguous())
+        alpha = torch.complex(*self.alpha.unbind(-1))
         n = first.shape[-1]
         mixed = alpha.flatten(0, 1) @ second.flatten(-2)
         mixed = mixed.reshape(*mixed.shape[:-2], *alpha.shape[:2], n, n)
