@@ -3,9 +3,10 @@
     python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 60]
 
 Setting of :cite:`favoni2022lattice`: SU(2) on 8 x 8, ten couplings from 0.1 to 6, the value of Re tr W / 2 of an
-r x t loop at every site. Loops are products of plaquettes that are transported to one site, so a network of `LatticeBlock`s can
-be exact, and is then exact on every larger lattice. It is trained by L-BFGS and finished by Gauss-Newton steps; the
-ordinary network sees the entries of the links, and has more parameters and more configurations.
+r x t loop at every site. Loops are products of plaquettes that are transported to one site, so a network of
+`LatticeBlock`s can be exact, and is then exact on every larger lattice. It is trained by L-BFGS and finished by
+Gauss-Newton steps. The ordinary network sees the entries of the links, and has more parameters and more
+configurations.
 """
 
 from __future__ import annotations

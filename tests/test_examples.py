@@ -52,7 +52,7 @@ def test_segment_bodies_trains_and_draws(tmp_path):
 
 
 def test_wilson_loops_are_exact_and_transfer(tmp_path):
-    text = run("wilson_loops.py", tmp_path, "--loops", "1x1", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "4")
+    text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
     for line in text.splitlines():
         exact, large = (float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32 x 32 "))
         ordinary = float(line.split("ordinary network ")[1].split()[0])
@@ -63,7 +63,7 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
 
 
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
-    options = ("--seconds", "8", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
+    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
     counts = {
         (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]
