@@ -32,6 +32,7 @@ def test_every_example_is_tested():
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
         "leray_projection.py",
+        "lattice_preconditioner.py",
         "mobius_mnist.py",
         "own_layer.py",
         "rotated_mnist.py",
@@ -40,6 +41,7 @@ def test_every_example_is_tested():
         "spherical_mnist.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
+        "wilson_loops.py",
     }
 
 
@@ -48,6 +50,32 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     first, second = (float(line.split()[3]) for line in text.splitlines() if line.startswith("epoch"))
     assert second < first, "one epoch of training lowers the loss"
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
+
+
+def test_wilson_loops_are_exact_and_transfer(tmp_path):
+    text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
+    for line in text.splitlines():
+        exact, large = (float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32 x 32 "))
+        ordinary = float(line.split("ordinary network ")[1].split()[0])
+        assert exact < 1e-12
+        assert large < 1e-12
+        assert ordinary > 1e-6
+    assert (tmp_path / "wilson_loops.png").read_bytes().startswith(PNG)
+
+
+def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
+    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
+    lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
+    counts = {
+        (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]
+        for line in lines
+        if line.startswith(("8 x 8", "another"))
+    }
+    for place in ("8 x 8", "another gauge"):
+        assert max(counts[place, "learned"]) < min(counts[place, "no preconditioner"])
+        assert max(counts[place, "learned"]) < min(counts[place, "learned, links one"])
+    error = next(line for line in lines if line.startswith("gauge error"))
+    assert float(error.split()[-1]) < 1e-12
 
 
 def test_synthetic_weather_is_written_and_drawn(tmp_path):

@@ -20,32 +20,37 @@ PUBLIC = {
         data geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
-        GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold
-        ManifoldError MeshError Minkowski MobiusStrip NeighborhoodOptions PointCloud Product ProjectiveSpace
-        PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat
-        cross_field frames_along from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation
-        icosahedral_rotations inspect_mesh repair_mesh
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
+        GaugeGraph GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
+        LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip
+        NeighborhoodOptions PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations
+        SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts
+        from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh
+        repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
-        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
-        Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial axial_to_bivector bivector_to_axial
-        clebsch_gordan electric_magnetic faraday group_from_name intertwiners multivector spherical_harmonics
+        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted
+        SO2 SO3 SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup
+        axial_to_bivector bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday
+        group_from_name intertwiners multivector real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
         FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace
-        KernelSum Neighborhood RadialBasis Rings band_limit covariants kernel_from_text kernel_space
+        KernelSum Neighborhood RadialBasis Rings ShiftSpace Shifts band_limit covariants kernel_from_text
+        kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm FieldLayerNorm
-        FourierNonlinearity GatedNonlinearity GaugeConv GeometricProduct GlobalPool GradeDropout GridConv
-        GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout
-        LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType
-        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
-        RadialNetwork ResidualBlock Restrict TensorProductNonlinearity ToIrreps Unpool VectorFieldNonlinearity
-        prepare_graph to_torch use_engine with_radial_network
+        ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
+        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GeometricProduct GlobalPool GradeDropout
+        GridConv GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate
+        InvariantReadout LatticeBilinear LatticeBlock LatticePool LatticeUnpool LinkUpdate LoopFeatures
+        LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR
+        LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool
+        PreparedGraph RadialNetwork ResidualBlock Restrict TensorProductNonlinearity ToIrreps TraceActivation
+        TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch
+        use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GroupAveraged IcosahedralCNN IcosahedralUNet

@@ -14,6 +14,7 @@ from gaugenet.kernels.harmonic_space import HarmonicSpace
 from gaugenet.kernels.kernel_sum import KernelSum
 from gaugenet.kernels.named import kernel_from_text
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
+from gaugenet.kernels.shifts import Shifts, ShiftSpace
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "Neighborhood",
     "RadialBasis",
     "Rings",
+    "ShiftSpace",
+    "Shifts",
     "band_limit",
     "covariants",
     "kernel_from_text",

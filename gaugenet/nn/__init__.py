@@ -29,6 +29,12 @@ from gaugenet.nn.hyperbolic.layers import (
     LorentzLog,
     LorentzMLR,
 )
+from gaugenet.nn.lattice.bilinear import LatticeBilinear, LatticeBlock
+from gaugenet.nn.lattice.blocking import LatticePool, LatticeUnpool, blocked
+from gaugenet.nn.lattice.fields import matrix_type
+from gaugenet.nn.lattice.link_update import LinkUpdate
+from gaugenet.nn.lattice.loop_features import LoopFeatures
+from gaugenet.nn.lattice.traces import TraceActivation, TraceNorm, TraceReadout
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.mlp import EquivariantMLP
 from gaugenet.nn.nonlinearity import GatedNonlinearity, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
@@ -60,6 +66,12 @@ __all__ = [
     "InvariantBias",
     "InvariantGate",
     "InvariantReadout",
+    "LatticeBilinear",
+    "LatticeBlock",
+    "LatticePool",
+    "LatticeUnpool",
+    "LinkUpdate",
+    "LoopFeatures",
     "LorentzActivation",
     "LorentzBatchNorm",
     "LorentzConv",
@@ -80,8 +92,13 @@ __all__ = [
     "Restrict",
     "TensorProductNonlinearity",
     "ToIrreps",
+    "TraceActivation",
+    "TraceNorm",
+    "TraceReadout",
     "Unpool",
     "VectorFieldNonlinearity",
+    "blocked",
+    "matrix_type",
     "prepare_graph",
     "to_torch",
     "use_engine",

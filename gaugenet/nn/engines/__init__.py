@@ -13,6 +13,7 @@ from gaugenet.geometry.domain import Domain
 from gaugenet.nn.engines.charts import ChartsEngine
 from gaugenet.nn.engines.graph import GraphEngine, PreparedEngine
 from gaugenet.nn.engines.grid import GridEngine
+from gaugenet.nn.engines.lattice import LatticeEngine
 from gaugenet.nn.engines.prepared import PreparedGraph
 from gaugenet.nn.engines.protocol import Convolution, Engine
 from gaugenet.nn.engines.reference import ReferenceEngine
@@ -21,6 +22,7 @@ _ENGINES: dict[str, Engine] = {
     "gaugenet.geometry.gauge_graph.GaugeGraph": GraphEngine(),
     "gaugenet.geometry.grids.grid.Grid": GridEngine(),
     "gaugenet.geometry.icosphere.icosphere.Icosphere": ChartsEngine(),
+    "gaugenet.geometry.lattice.field.LatticeGaugeField": LatticeEngine(),
     "gaugenet.nn.engines.prepared.PreparedGraph": PreparedEngine(),
 }
 """The engine of each type of domain, by its full name, so that no domain is imported here. Every other `Domain` is
