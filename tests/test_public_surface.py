@@ -22,7 +22,7 @@ PUBLIC = {
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder EmbeddedTorus Euclidean FlatTorus GStructure GaugeGraph Grid Hyperbolic
         IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace Manifold ManifoldError MeshError Minkowski
-        MobiusStrip PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
+        MobiusStrip PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
         SurfaceOfRevolution TriangleMesh cross_field frames_along from_charts from_embedding from_metric from_object
         icosahedral_rotation icosahedral_rotations
     """,

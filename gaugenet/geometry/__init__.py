@@ -1,5 +1,6 @@
 """Manifolds -> gauge graphs: where neighbours are and how to carry features."""
 
+from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
@@ -52,6 +53,7 @@ __all__ = [
     "MeshError",
     "Minkowski",
     "MobiusStrip",
+    "PeriodicCell",
     "PointCloud",
     "Product",
     "ProjectiveSpace",
