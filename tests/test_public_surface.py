@@ -40,7 +40,7 @@ PUBLIC = {
         FieldLayerNorm FourierNonlinearity Gated GaugeConv GlobalPool GridConv GridConvTranspose GridPool GroupPool
         HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
         LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
+        PreparedGraph ResidualBlock Restrict TensorProduct TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare
         to_torch use_engine
     """,
     "gaugenet.models": """

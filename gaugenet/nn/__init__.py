@@ -8,6 +8,7 @@ from gaugenet.nn.dropout import FieldDropout
 from gaugenet.nn.embedding import HarmonicEmbedding
 from gaugenet.nn.engines import PreparedGraph, use_engine
 from gaugenet.nn.export import to_torch
+from gaugenet.nn.field_product import TensorProduct
 from gaugenet.nn.fourier import FourierNonlinearity
 from gaugenet.nn.global_pooling import GlobalPool
 from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
@@ -66,6 +67,7 @@ __all__ = [
     "PreparedGraph",
     "ResidualBlock",
     "Restrict",
+    "TensorProduct",
     "TensorProductNonlinearity",
     "Unpool",
     "VectorFieldNonlinearity",
