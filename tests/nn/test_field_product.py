@@ -143,16 +143,8 @@ def test_the_products_of_e3nn(mode):
     layer = TensorProduct(a, b, c, mode=mode, external=True, dtype=torch.float64)
     irreps = [o3.Irreps(s) for s in specs]
     connection = "uvw" if mode == "full" else "uvu"
-    instructions = [
-        (
-            a.blocks.index(p.first),
-            b.blocks.index(p.second),
-            c.blocks.index(p.target),
-            "uvw" if mode == "full" else "uvu",
-            True,
-        )
-        for p in layer.paths
-    ]
+    where = [(t.blocks.index(block) for t, block in ((a, p.first), (b, p.second), (c, p.target))) for p in layer.paths]
+    instructions = [(*indices, connection, True) for indices in where]
     theirs = o3.TensorProduct(*irreps, instructions, shared_weights=True, internal_weights=False).double()
     assert theirs.weight_numel == layer.num_weights
     x, y = inputs(a, b)
