@@ -1,6 +1,7 @@
 """Manifolds -> gauge graphs: where neighbours are and how to carry features."""
 
 from gaugenet.geometry.cell import PeriodicCell
+from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
@@ -36,11 +37,13 @@ __all__ = [
     "ConformalRescale",
     "CrossField",
     "Cylinder",
+    "Domain",
     "EmbeddedTorus",
     "Euclidean",
     "FlatTorus",
     "GStructure",
     "GaugeGraph",
+    "GraphDomain",
     "Grid",
     "Hyperbolic",
     "IcosahedralRotation",

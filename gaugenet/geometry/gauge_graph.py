@@ -65,6 +65,35 @@ class GaugeGraph(Data):
             return super().__cat_dim__(key, value, *args, **kwargs)
         return 1 if name in ("edge_index", "pool_index", "unpool_index") else 0
 
+    # --- what a layer asks of a space, see `Domain` ---------------------------------------------------------------
+
+    def gauge_graph(self) -> GaugeGraph:
+        """The graph itself."""
+        return self
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """Names of the structure groups: one, or one for each graph of a batch."""
+        return frozenset([self.structure] if isinstance(self.structure, str) else self.structure)
+
+    def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
+        """`mass`, the area of the dual cell of each point."""
+        return self.mass
+
+    def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
+        """The graph of a batch that each point belongs to, and the number of graphs."""
+        batch = self.get("batch")
+        if batch is None:
+            return torch.zeros(self.num_nodes or 0, dtype=torch.int64, device=self.mass.device), self.radius.numel()
+        return batch, self.radius.numel()
+
+    def derived(
+        self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
+    ) -> T:
+        """`build(self)`, cached as long as `sources(self)` (default: `geometry_tensors`) do not change."""
+        tensors = self.geometry_tensors() if sources is None else sources(self)
+        return self.cached(key, tensors, lambda: build(self))
+
     # --- levels -------------------------------------------------------------------------------------------------
 
     @property

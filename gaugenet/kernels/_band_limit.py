@@ -13,7 +13,7 @@ SIGMA = 0.6
 
 @dataclass(frozen=True)
 class BandLimit:
-    """Rings of a pixel grid and their highest angular frequencies; pass both to `KernelSpace`.
+    """Rings of a pixel grid and their highest angular frequencies; pass both to `HarmonicSpace`.
 
     Attributes:
         radius: half the width of the kernel in pixels, what offsets are divided by; pixels beyond belong to no kernel.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Representation
+from gaugenet.kernels.tensor_operators import tensor_operators
 
 
 class KernelBasis(ABC):
@@ -61,6 +63,34 @@ class Table:
             with torch.inference_mode(False), torch.no_grad():
                 self._kept[dtype, like.device] = table.to(like.device, dtype)
         return self._kept[dtype, like.device]
+
+
+class CoupledBasis(KernelBasis):
+    """`B(v) = sum_i Y_i(v) A_i` for functions Y of the tangent vector and every intertwiner A.
+
+    Y transforms by a representation of G, and A lies in Hom_G(Y x rho_in, rho_out).
+
+    Attributes:
+        functions: the representation of Y.
+        coefficients: `(dim, out, functions, in)`, the intertwiners A.
+    """
+
+    functions: Representation
+    coefficients: Table
+
+    def _solve(self) -> Float[Tensor, "dim out functions in"]:
+        # the mean of Y_i^2 over the directions is one over their number
+        return tensor_operators(self.rho_in, self.rho_out, self.functions) * math.sqrt(self.functions.dim)
+
+    @property
+    def dim(self) -> int:
+        return len(self.coefficients())
+
+    def expand(
+        self, weight: Float[Tensor, "rings dim mult_out mult_in"]
+    ) -> Float[Tensor, "rings functions in mult_in out mult_out"]:
+        """sum_b w_b A_b: what multiplies the functions."""
+        return torch.einsum("kbuv,bohi->khivou", weight, self.coefficients(weight))
 
 
 def unit(v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from gaugenet.kernels.basis import Table
+from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.pairs import Pair
 
 if TYPE_CHECKING:
-    from gaugenet.kernels.harmonic_space import KernelSpace, Pair
+    from gaugenet.kernels.factorized import FactorizedSpace
 
 SPARSE_COST = 4
 """Time of a multiply-add in a loop over few channels, relative to one of a matrix product."""
@@ -24,7 +25,7 @@ class Contraction:
 
     The matrices of `KernelSpace.mixing` are mostly zeros between irreps, by selection rules and because all components
     of an irrep have equal weights. Here the aggregate is first coupled to fields P of the output's irreps, one for
-    each ring and path (pair of blocks, frequency, basis element); then one matrix per output block acts on all
+    each ring and path (pair of blocks, key, basis element); then one matrix per output block acts on all
     components alike.
 
     Attributes:
@@ -39,7 +40,7 @@ class Contraction:
     layout: list[int]
 
 
-def contraction(space: KernelSpace) -> Contraction | None:
+def contraction(space: FactorizedSpace) -> Contraction | None:
     """The contraction of a space, or `None` where mixing directly takes less time (regular fields, aligned form).
 
     Decided by counting multiply-adds at each point.
@@ -54,26 +55,17 @@ def contraction(space: KernelSpace) -> Contraction | None:
     return found if mixing + SPARSE_COST * int(found.entries[:, 3].sum()) < direct else None
 
 
-def path_mixing(space: KernelSpace, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
-    """For every output block the matrix from (pair, ring, basis element, input channel) to its multiplicity."""
-    matrices = []
-    for target in space.out_type.blocks:
-        parts = [p.weight(weight).transpose(2, 3).flatten(0, 2) for p in space.pairs if p.target is target]
-        matrices.append(torch.cat(parts) if parts else weight.new_zeros(0, target.multiplicity))
-    return matrices
-
-
-def _contraction(space: KernelSpace) -> Contraction:
+def _contraction(space: FactorizedSpace) -> Contraction:
     entries, layout, values, start = [], [], [], 0
     first_column, column = {}, 0
-    for j, rings in space.frequencies.items():
-        first_column[j], column = column, column + len(rings) * space.harmonic_dim(j)
+    for key, rings in space.rings_of.items():
+        first_column[key], column = column, column + len(rings) * space.num_functions(key)
     for target in space.out_type.blocks:
         pairs = [p for p in space.pairs if p.target is target]
         sizes = [len(p.rings) * p.basis.dim * p.source.multiplicity for p in pairs]
         row = start
         for p, size in zip(pairs, sizes, strict=True):
-            index, value = _pair_entries(p, row, sum(sizes), first_column[p.frequency])  # type: ignore[index]
+            index, value = _pair_entries(p, row, sum(sizes), first_column[p.key])
             entries.append(index)
             values.append(value)
             row += size
@@ -85,7 +77,7 @@ def _contraction(space: KernelSpace) -> Contraction:
 
 def _pair_entries(p: Pair, row: int, stride: int, column: int) -> tuple[Tensor, Tensor]:
     """Entries of one pair, whose channels of P begin at `row`, the components of the output `stride` apart."""
-    table = p.basis.coefficients()  # (element, out, harmonic, in)
+    table = cast(CoupledBasis, p.basis).coefficients()  # (element, out, harmonic, in)
     elements, _, harmonics, _ = table.shape
     element, out, harmonic, inner = (table.abs() > 1e-14).nonzero(as_tuple=True)
     ring = torch.arange(len(p.rings))[:, None]

@@ -1,4 +1,4 @@
-"""CovariantKernelSpace: steerable kernels of groups that are not compact, from covariants of the tangent vector."""
+"""CovariantSpace: steerable kernels of groups that are not compact, from covariants of the tangent vector."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch import Tensor
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, Representation, Scaling, StructureGroup, TensorGroup
 from gaugenet.kernels._covariants import Covariant, Key, covariant, covariants
-from gaugenet.kernels.basis import Table
-from gaugenet.kernels.harmonic import FrequencyBasis
-from gaugenet.kernels.harmonic_space import KernelSpace, Pair
+from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.pairs import Pair
+from gaugenet.kernels.pointwise import PointwiseSpace
 from gaugenet.kernels.radial import RadialBasis
 
 
@@ -53,14 +53,13 @@ class One(RadialBasis):
         return f"One({self.group})"
 
 
-class CovariantBasis(FrequencyBasis):
+class CovariantBasis(CoupledBasis):
     """`B(v) = sum_i h_i(v) A_i` for one covariant h and every intertwiner A in Hom_G(h x rho_in, rho_out)."""
 
     def __init__(self, rho_in: Representation, rho_out: Representation, key: Key) -> None:
-        self.rho_in, self.rho_out = rho_in, rho_out
+        self.rho_in, self.rho_out, self.key = rho_in, rho_out, key
         self.covariant: Covariant = covariant(rho_in.group, key)
-        self.frequency = key  # type: ignore[assignment]
-        self.harmonic = self.covariant.representation
+        self.functions = self.covariant.representation
         self.coefficients = Table(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
@@ -68,11 +67,11 @@ class CovariantBasis(FrequencyBasis):
         h = self.covariant(direction)
         return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
 
-    def __reduce__(self):
-        return _basis, (self.rho_in, self.rho_out, self.frequency)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _basis, (self.rho_in, self.rho_out, self.key)
 
 
-class CovariantKernelSpace(KernelSpace):
+class CovariantSpace(PointwiseSpace):
     r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` for O(p, q), GL(d), SL(d) and scalings.
 
     K(v) = sum of phi_k(<v, v>) A(h(v)), where h are the covariants of the group (see `covariants`), A intertwiners, and
@@ -97,6 +96,18 @@ class CovariantKernelSpace(KernelSpace):
         ValueError: types of two groups; field types between which there is no such kernel.
     """
 
+    def __init__(
+        self, in_type: FieldType, out_type: FieldType, *, rings: int | RadialBasis, max_frequency: Any = None
+    ) -> None:
+        super().__init__(in_type, out_type)
+        self.radial = self._radial(rings)
+        self.max_frequency = self._max_frequency(max_frequency)
+        self._set_pairs(
+            self._pairs(),
+            advice=f" up to frequency {self.max_frequency}: the layer could only give zeros. Choose other types, or "
+            "raise `max_frequency`",
+        )
+
     def _radial(self, rings: int | RadialBasis) -> RadialBasis:
         if isinstance(rings, RadialBasis) and not isinstance(rings, (Squares, One)):
             raise ValueError(
@@ -117,14 +128,14 @@ class CovariantKernelSpace(KernelSpace):
             raise ValueError(f"Expected `max_frequency` to be a number of at least 0, got {requested}.")
         return int(requested)
 
-    def _harmonic_pairs(self) -> Iterator[Pair]:
+    def _pairs(self) -> Iterator[Pair]:
         start, rings = 0, tuple(range(self.radial.count))
-        found = covariants(self.group, self.max_frequency, self._scale_limit())  # type: ignore[arg-type]
+        found = covariants(self.group, self.max_frequency, self._scale_limit())
         for target in self.out_type.blocks:
             for source in self.in_type.blocks:
                 for h in found:
                     pair = Pair(
-                        source, target, _basis(source.representation, target.representation, h.key), rings, start
+                        source, target, _basis(source.representation, target.representation, h.key), h.key, rings, start
                     )
                     if pair.basis.dim:
                         start = pair.stop
@@ -139,44 +150,21 @@ class CovariantKernelSpace(KernelSpace):
             for t in (self.in_type, self.out_type)
         )
 
-    def evaluate(
-        self, weight: Float[Tensor, "weights"], v: Float[Tensor, "*points d"]
-    ) -> Float[Tensor, "*points out in"]:
-        """K(v), for v in units of the radius: the definition that every engine must agree with."""
-        phi = self._invariant_functions(v)
-        full = v.new_zeros(*v.shape[:-1], self.out_type.size, self.in_type.size)
-        for p in self.pairs:
-            part = torch.einsum("...k,...boi,kbuv->...ouiv", phi, p.basis.sample(v), p.weight(weight).to(v))
-            full[..., p.target.slice, p.source.slice] += part.flatten(-4, -3).flatten(-2, -1)
-        return full
-
-    def _invariant_functions(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points rings"]:
+    def invariants(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points rings"]:
         metric = self._metric
         return self.radial(v[..., 0] if metric is None else (v @ metric.to(v) * v).sum(-1))
 
-    def coefficients(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points columns"]:
-        phi = self._invariant_functions(v)
-        parts = [
-            (phi[..., list(rings), None] * covariant(self.group, key)(v)[..., None, :]).flatten(-2)  # type: ignore[arg-type]
-            for key, rings in self.frequencies.items()
-        ]
-        return torch.cat(parts, -1) if parts else phi[..., :0]
+    def covariants(self, v: Float[Tensor, "*points d"]) -> list[Float[Tensor, "*points functions"]]:
+        return [covariant(self.group, key)(v) for key in self.rings_of]
 
-    def harmonic_dim(self, j: Any) -> int:
-        """Number of functions of the covariant with key j."""
-        return covariant(self.group, j).representation.dim
+    def argument(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
+        return v
 
+    def num_functions(self, key: Any) -> int:
+        return covariant(self.group, key).representation.dim
 
-def kernel_space(
-    in_type: FieldType,
-    out_type: FieldType,
-    *,
-    rings: int | RadialBasis,
-    max_frequency: int | Sequence[int] | None = None,
-) -> KernelSpace:
-    """The kernels between two field types: harmonic ones of compact groups, covariant ones of others."""
-    kind = KernelSpace if in_type.group.compact else CovariantKernelSpace
-    return kind(in_type, out_type, rings=rings, max_frequency=max_frequency)
+    def extra_repr(self) -> str:
+        return f"rings={self.radial.count}, max_frequency={self.max_frequency}"
 
 
 def _highest(field_type: FieldType) -> int:
@@ -201,4 +189,4 @@ def _basis(rho_in: Representation, rho_out: Representation, key: Key) -> Covaria
     return CovariantBasis(rho_in, rho_out, key)
 
 
-__all__ = ["CovariantBasis", "CovariantKernelSpace", "One", "Squares", "kernel_space"]
+__all__ = ["CovariantBasis", "CovariantSpace", "One", "Squares"]

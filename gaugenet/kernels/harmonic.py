@@ -10,13 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Representation
-from gaugenet.kernels.basis import KernelBasis, Table
+from gaugenet.kernels.basis import CoupledBasis, KernelBasis, Table
 from gaugenet.kernels.frequencies import complete_frequency, pair_frequencies
 from gaugenet.kernels.harmonics import harmonics
-from gaugenet.kernels.tensor_operators import tensor_operators
 
 
-class FrequencyBasis(KernelBasis):
+class FrequencyBasis(CoupledBasis):
     """`B(v) = sum_i Y_ji(v) A_i` for one angular frequency j and every intertwiner A in Hom_G(Y_j x rho_in, rho_out).
 
     Elements are orthogonal, and their squared Frobenius norm has mean one over the directions.
@@ -28,27 +27,12 @@ class FrequencyBasis(KernelBasis):
 
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
         self.rho_in, self.rho_out, self.frequency = rho_in, rho_out, frequency
-        self.harmonic = rho_in.group.harmonic(frequency)
+        self.functions = rho_in.group.harmonic(frequency)
         self.coefficients = Table(self._solve)
-        """`(dim, out, harmonics, in)`: the intertwiners A."""
-
-    def _solve(self) -> Float[Tensor, "dim out harmonics in"]:
-        # the mean of Y_ji^2 over the directions is one over their number
-        return tensor_operators(self.rho_in, self.rho_out, self.harmonic) * math.sqrt(self.harmonic.dim)
-
-    @property
-    def dim(self) -> int:
-        return len(self.coefficients())
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         y = harmonics(direction, self.frequency)
         return torch.einsum("...h,bohi->...boi", y, self.coefficients(y))
-
-    def expand(
-        self, weight: Float[Tensor, "rings dim mult_out mult_in"]
-    ) -> Float[Tensor, "rings harmonics in mult_in out mult_out"]:
-        """sum_b w_b A_b: what multiplies the harmonics."""
-        return torch.einsum("kbuv,bohi->khivou", weight, self.coefficients(weight))
 
     def __reduce__(self):
         return frequency_basis, (self.rho_in, self.rho_out, self.frequency)
@@ -64,13 +48,13 @@ class RegularFrequencyBasis(FrequencyBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
         super().__init__(rho_in, rho_out, frequency)
         elements = rho_in.group.elements()
-        scale = math.sqrt(self.harmonic.dim / self.rho_out.dim)
-        self._turn = Table(lambda: scale * self.harmonic(elements))
+        scale = math.sqrt(self.functions.dim / self.rho_out.dim)
+        self._turn = Table(lambda: scale * self.functions(elements))
         self._index = Table(lambda: rho_in(elements).argmax(-1))
 
     @property
     def dim(self) -> int:
-        return self.harmonic.dim * self.rho_in.dim
+        return self.functions.dim * self.rho_in.dim
 
     def expand(self, weight: Tensor) -> Tensor:
         n, (rings, _, u, v) = self.rho_in.dim, weight.shape

@@ -16,7 +16,7 @@ from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
 from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
 from gaugenet.nn.chart_norm import ChartBatchNorm
-from gaugenet.nn.engines import charts
+from gaugenet.nn.engines import charts, engine_for
 from gaugenet.nn.engines._chart_transfer import project_corners
 
 NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
@@ -120,7 +120,7 @@ def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldT
     """
     in_type.check(x)
     sphere = icosphere(_level(x)) if domain is None else domain
-    charts.check(in_type, x, sphere)
+    engine_for(sphere).check(in_type, x, sphere)
     return sphere
 
 

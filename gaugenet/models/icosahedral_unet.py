@@ -39,7 +39,7 @@ class IcosahedralUNet(nn.Module):
         levels: number of levels, the finest included; the input's level must be at least `levels - 1`.
         blocks: residual convolutions a level, going down and coming up.
         rings: radial functions of the kernels; the six neighbours are all on one ring.
-        max_frequency: angular band limit of the kernels, see `KernelSpace`.
+        max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
         norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
         activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._validation import positive
+from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.nn import (
     EquivariantLinear,
@@ -22,7 +23,6 @@ from gaugenet.nn import (
     Unpool,
 )
 from gaugenet.nn.conv import check_domain
-from gaugenet.nn.engines import Domain
 
 
 class MeshUNet(nn.Module):
@@ -121,10 +121,10 @@ class MeshUNet(nn.Module):
         """The last layer, which reads `hidden`."""
         return self.head[-1]  # type: ignore[return-value]
 
-    def forward(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs out"]:
+    def forward(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs out"]:
         return self.classifier(self.hidden(x, graph))
 
-    def hidden(self, x: Float[Tensor, "vertices in"], graph: Domain) -> Float[Tensor, "vertices_or_graphs hidden"]:
+    def hidden(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs hidden"]:
         """What the last layer reads: invariant features."""
         self.in_type.check(x)
         check_domain(self.in_type, x, graph)
@@ -170,7 +170,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList([ResidualBlock(field_type, **options) for _ in range(blocks)])
 
-    def forward(self, x: Tensor, graph: Domain) -> Tensor:
+    def forward(self, x: Tensor, graph: GraphDomain) -> Tensor:
         for block in self.blocks:
             x = block(x, graph)
         return x

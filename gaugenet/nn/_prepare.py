@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.nn.engines.graph import EdgeFactors
-from gaugenet.nn.engines.prepared import PreparedGraph, membership
+from gaugenet.nn.engines.factors import EdgeFactors
+from gaugenet.nn.engines.prepared import PreparedGraph
 
 
 def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
@@ -44,4 +44,4 @@ def _prepared(graph: GaugeGraph) -> PreparedGraph:
         for key, value in graph.cached_values().items()
         if isinstance(key, str) and isinstance(value, EdgeFactors)
     }
-    return PreparedGraph(graph.mass, *membership(graph), kept, [])
+    return PreparedGraph(graph.mass, *graph.membership(), kept, [])

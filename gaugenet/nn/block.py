@@ -5,11 +5,11 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.activations import make_nonlinearity
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
-from gaugenet.nn.engines import Domain
 from gaugenet.nn.linear import EquivariantLinear
 from gaugenet.nn.normalization import FieldLayerNorm
 
@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
         nonlinearity: `gated`, `norm`, `fourier`, `pointwise` or `tensor_product`.
         samples: of the Fourier nonlinearity, see there.
         dropout: probability to drop a field.
-        max_frequency: angular band limit of the convolution for finite groups, see `KernelSpace`.
+        max_frequency: angular band limit of the convolution for finite groups, see `HarmonicSpace`.
     """
 
     def __init__(

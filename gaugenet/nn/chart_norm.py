@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.icosphere.icosphere import Icosphere
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.channel_statistics import channel_affine, channel_moments
 from gaugenet.nn.normalization import FieldBatchNorm
@@ -41,7 +41,7 @@ class ChartBatchNorm(FieldBatchNorm):
                     "`FieldBatchNorm` with the icosphere as its domain."
                 )
 
-    def forward(self, x: Float[Tensor, "batch size rows columns"], domain: Icosphere | None = None) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch size rows columns"], domain: Domain | None = None) -> Tensor:
         if not self.training:
             return super().forward(x)
         self.in_type.check(x)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows
 from gaugenet.nn.samples import Samples, need_samples
@@ -40,7 +41,7 @@ class FieldDropout(nn.Module):
         self.p, self.whole = p, whole
 
     def forward(
-        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if not self.training or self.p == 0:

@@ -13,7 +13,7 @@ from gaugenet.groups.representations.spherical import coupling, harmonics_up_to
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings
-from gaugenet.nn.samples import widest
+from gaugenet.nn.precision import widest
 from gaugenet.nn.tables import TableModule
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.samples import need_samples
 
@@ -29,7 +28,9 @@ class GlobalPool(nn.Module):
             raise ValueError(f"Expected scalars, got {field_type}: put an `InvariantReadout` before global pooling.")
         self.in_type = self.out_type = field_type
 
-    def forward(self, x: Float[Tensor, "points size *spatial"], domain: Any = None) -> Float[Tensor, "samples size"]:
+    def forward(
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
+    ) -> Float[Tensor, "samples size"]:
         self.in_type.check(x)
         flat = x.flatten(2) if x.dim() > 2 else x
         return need_samples(x, domain).means(flat).to(x.dtype).flatten(1)

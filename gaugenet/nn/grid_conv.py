@@ -9,15 +9,17 @@ from typing import Any, cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid, check_boundary, check_padding, counts, reaches
 from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding
 from gaugenet.groups import FieldType
 from gaugenet.groups.representations.field_type import need_one_group
+from gaugenet.kernels import KernelFamily
 from gaugenet.kernels._band_limit import band_limit
 from gaugenet.kernels.radial import RadialBasis
-from gaugenet.nn import engines
 from gaugenet.nn.channel_groups import dense
 from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.engines import forced
 from gaugenet.nn.engines import grid as grid_engine
 
 Counts = int | Sequence[int]
@@ -53,10 +55,11 @@ class GridConv(GaugeConv):
         spacing: distance of the pixels. Matters only if the same weights are used elsewhere, or if it differs
             between the axes.
         radius: of the ball of neighbours in the window, see `Grid`.
+        kernel: the family of kernels, see `GaugeConv`.
         rings, max_frequency: radial functions of the kernel and angular band limit. Default: `band_limit(kernel_size)`,
             Gaussian rings at 1, 2, ... pixels, each with the frequencies that its pixels can hold: a higher one is
             sampled as a different function in every orientation, and the layer is equivariant on paper only. For
-            windows that are no cubes: linear rings, and the default of `KernelSpace`.
+            windows that are no cubes: linear rings, and the default of `HarmonicSpace`.
         options: of `GaugeConv`.
 
     Raises:
@@ -75,6 +78,7 @@ class GridConv(GaugeConv):
         boundary: Boundary = "zeros",
         spacing: float | Sequence[float] = 1.0,
         radius: float | None = None,
+        kernel: KernelFamily | None = None,
         rings: int | RadialBasis | None = None,
         max_frequency: int | Sequence[int] | None = None,
         **options: Any,
@@ -84,10 +88,10 @@ class GridConv(GaugeConv):
         check_boundary(boundary)
         example = Grid((1,) * d, spacing=spacing, kernel_size=kernel_size, radius=radius, dilation=dilation)
         size = example.kernel_size
-        if rings is None:
+        if kernel is None and rings is None:
             rings, limits = _default_rings(example)
             max_frequency = limits if max_frequency is None else max_frequency
-        super().__init__(in_type, out_type, rings=rings, max_frequency=max_frequency, **options)
+        super().__init__(in_type, out_type, kernel=kernel, rings=rings, max_frequency=max_frequency, **options)
         self.sliding = Sliding(
             example.stencil,
             counts("stride", stride, d),
@@ -97,7 +101,9 @@ class GridConv(GaugeConv):
         )
         grid_engine.check_mirrors(in_type, boundary)
 
-    def forward(self, x: Float[Tensor, "batch in *spatial"], domain: Any = None) -> Float[Tensor, "batch out *out"]:
+    def forward(
+        self, x: Float[Tensor, "batch in *spatial"], domain: Domain | None = None
+    ) -> Float[Tensor, "batch out *out"]:
         if domain is not None:
             return super().forward(x, domain)
         if x.dim() != self.sliding.d + 2:
@@ -108,7 +114,7 @@ class GridConv(GaugeConv):
         self.in_type.check(x)
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
-        if engines.forced():
+        if forced():
             return super().forward(x, self.grid(x.shape[2:]))
         return grid_engine.slide(self, x, self.sliding)
 

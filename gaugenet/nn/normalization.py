@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled import by_channel
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients, threads
@@ -219,7 +220,7 @@ class FieldInstanceNorm(_FieldNorm):
         super().__init__(field_type, eps=eps, **factory)
 
     def forward(
-        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         return self._applied(x, need_samples(x, domain))
@@ -268,7 +269,7 @@ class FieldBatchNorm(_FieldNorm):
         nn.init.ones_(self.running_var)
 
     def forward(
-        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if self.training:

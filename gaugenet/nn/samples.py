@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.icosphere.icosphere import Icosphere
-from gaugenet.nn.engines import PreparedGraph, membership
+from gaugenet.geometry.domain import Domain
+from gaugenet.nn.precision import widest
 
 
 class Samples(ABC):
@@ -43,19 +41,19 @@ class Samples(ABC):
         return torch.tensordot(present, means, 1) / present.sum().clamp(min=1)
 
 
-def samples_of(x: Tensor, domain: Any) -> Samples:
+def samples_of(x: Tensor, domain: Domain | None) -> Samples:
     """The samples in `x`: images if it has spatial dimensions, else graphs; single vectors if there is no domain."""
     if x.dim() > 2:
         weight = _pixel_weights(x, domain)
         return _Images(weight, x, x.shape[0], weight is None)
     if domain is None:
         return _Vectors(x.new_ones(x.shape[0]), x.shape[0])
-    if isinstance(domain, (GaugeGraph, PreparedGraph)):
-        return _Graphs(domain.mass, *membership(domain))
-    return _Graphs(domain.mass.to(x.device), torch.zeros(x.shape[0], dtype=torch.int64, device=x.device), 1)
+    areas, (batch, count) = domain.areas(x), domain.membership()
+    areas = x.new_ones(x.shape[0]) if areas is None else areas.to(x.device)
+    return _Graphs(areas, batch.to(x.device), count)
 
 
-def need_samples(x: Tensor, domain: Any) -> Samples:
+def need_samples(x: Tensor, domain: Domain | None) -> Samples:
     """`samples_of`, and a `ValueError` where nothing says which rows belong together."""
     if x.dim() == 2 and domain is None:
         raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
@@ -122,18 +120,11 @@ class _Vectors(Samples):
         return self.ones
 
 
-def widest(v: Tensor) -> torch.dtype:
-    """The precision that means of `v` are taken in: at least float32."""
-    return torch.float32 if v.dtype in (torch.bfloat16, torch.float16) else v.dtype
-
-
-def _pixel_weights(x: Tensor, domain: Any) -> Float[Tensor, "pixels"] | None:
+def _pixel_weights(x: Tensor, domain: Domain | None) -> Float[Tensor, "pixels"] | None:
     """Shares of the area; `None` where all pixels have the same."""
-    mass = getattr(domain, "mass", None)
-    if mass is None:
+    areas = None if domain is None else domain.areas(x)
+    if areas is None:
         return None
-    if isinstance(domain, Icosphere) and x.dim() == 4:
-        mass = domain.to_charts(mass)  # unused cells weigh nothing
-    if mass.numel() != x.shape[2:].numel():
-        raise ValueError(f"Expected `x` on the {mass.numel()} points of its domain, got {tuple(x.shape[2:])} of them.")
-    return (mass.flatten() / mass.sum()).to(x.device)
+    if areas.numel() != x.shape[2:].numel():
+        raise ValueError(f"Expected `x` on the {areas.numel()} points of its domain, got {tuple(x.shape[2:])} of them.")
+    return (areas.flatten() / areas.sum()).to(x.device)

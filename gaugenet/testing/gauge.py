@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,21 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, to
 
 CONTROL = 1e-3
 """Smallest relative error that the negative control must show."""
+
+
+class FramedDomain(Protocol):
+    """A space whose frames can be changed, e.g. a `GaugeGraph`."""
+
+    log_map: Tensor
+
+    @property
+    def num_nodes(self) -> int | None:
+        """Number of points."""
+        ...
+
+    def gauge_transform(self, g: Float[Tensor, "points d d"]) -> Any:
+        """The same space seen from frames that are changed by g."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,7 @@ class GaugeReport:
 
 def assert_gauge_equivariant(
     module: nn.Module,
-    domain: Any,
+    domain: FramedDomain,
     *,
     in_type: FieldType | None = None,
     out_type: FieldType | None = None,
@@ -81,18 +96,18 @@ def assert_gauge_equivariant(
     out_type = out_type or getattr(module, "out_type", None)
     if in_type is None:
         raise ValueError(f"Expected `in_type`: {type(module).__name__} has no attribute of that name.")
-    generator = torch.Generator().manual_seed(seed)
+    generator, num_points = torch.Generator().manual_seed(seed), domain.num_nodes or 0
     if x is None:
-        x = torch.randn(domain.num_nodes, in_type.size, generator=generator, dtype=_precision(module, domain))
+        x = torch.randn(num_points, in_type.size, generator=generator, dtype=_precision(module, domain))
     trial = _Trial(module, domain, in_type, out_type, x, seed)
     tolerance = TOLERANCE[x.dtype] if atol is None else atol
     group = in_type.group if out_type is None else out_type.group  # a layer may hand on a smaller group than it takes
-    g = group.random_element(domain.num_nodes, generator=generator)
+    g = group.random_element(num_points, generator=generator)
     difference = trial.difference(g)
     error, point, field = trial.largest(difference)
     outside = None
     if control:
-        outside = trial.largest(trial.difference(outside_elements(group, domain.num_nodes, generator)))[0]
+        outside = trial.largest(trial.difference(outside_elements(group, num_points, generator)))[0]
     if not error <= tolerance:
         raise AssertionError(
             f"{type(module).__name__} depends on the gauge: under random elements of {group.name} its output moves by "
@@ -111,13 +126,13 @@ def assert_gauge_equivariant(
 @dataclass(frozen=True)
 class _Trial:
     module: nn.Module
-    domain: Any
+    domain: FramedDomain
     in_type: FieldType
     out_type: FieldType | None
     x: Tensor
     seed: int
 
-    def run(self, x: Tensor, domain: Any) -> Tensor:
+    def run(self, x: Tensor, domain: FramedDomain) -> Tensor:
         arguments = (x, domain) if _takes_domain(self.module) else (x,)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -167,7 +182,7 @@ def _takes_domain(module: nn.Module) -> bool:
     return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
 
 
-def _precision(module: nn.Module, domain: Any) -> torch.dtype:
+def _precision(module: nn.Module, domain: FramedDomain) -> torch.dtype:
     return next((p.dtype for p in module.parameters()), domain.log_map.dtype)
 
 

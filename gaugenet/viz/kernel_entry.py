@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+
+if TYPE_CHECKING:
+    from gaugenet.kernels.pointwise import PointwiseSpace
+    from gaugenet.nn import GaugeConv
 
 Kernel = Any
 """A function of `v (n, 2)` to `(n,)`, with |v| <= 1; a `GaugeConv`."""
@@ -25,7 +29,7 @@ def kernel_function(
     from gaugenet.nn import GaugeConv
 
     if isinstance(kernel, GaugeConv):
-        space, weight = kernel.kernels, kernel.group_weights[0].detach().double().cpu()
+        space, weight = _pointwise(kernel), kernel.group_weights[0].detach().double().cpu()
         rows, columns = space.out_type.size, space.in_type.size
         row, column = _telling_entry(kernel) if entry is None else entry
         if not (0 <= row < rows and 0 <= column < columns):
@@ -45,16 +49,24 @@ def kernel_function(
     return evaluate
 
 
-def _telling_entry(conv: Any) -> tuple[int, int]:
+def _pointwise(conv: GaugeConv) -> PointwiseSpace:
+    from gaugenet.kernels.pointwise import PointwiseSpace
+
+    if not isinstance(conv.kernels, PointwiseSpace):
+        raise ValueError(f"Expected a layer whose kernel is a function of one vector, got {conv.kernels!r}.")
+    return conv.kernels
+
+
+def _telling_entry(conv: GaugeConv) -> tuple[int, int]:
     """The entry of the kernel that varies most with the direction."""
-    d = conv.kernels.group.d
+    space = _pointwise(conv)
+    d = space.group.d
     generator = np.random.default_rng(0)
     directions = generator.normal(size=(400, d))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     weight = conv.group_weights[0].detach().double().cpu()
-    spread = sum(
-        conv.kernels.evaluate(weight, torch.from_numpy(r * directions)).std(0, unbiased=False)
-        for r in (0.25, 0.5, 0.75)
-    )
+    radii = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)[:, None, None]
+    values = space.evaluate(weight, radii * torch.from_numpy(directions))
+    spread = values.std(1, unbiased=False).sum(0)
     best = int(spread.argmax())
     return divmod(best, spread.shape[1])

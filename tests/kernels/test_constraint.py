@@ -23,7 +23,7 @@ from gaugenet.groups import (
     Reflection,
     Trivial,
 )
-from gaugenet.kernels import FrequencyBasis, GaussianRings, HarmonicBasis, KernelSpace, Rings, band_limit
+from gaugenet.kernels import FrequencyBasis, GaussianRings, HarmonicBasis, HarmonicSpace, Rings, band_limit
 from gaugenet.kernels.harmonic import frequency_basis
 from gaugenet.kernels.harmonics import harmonics
 from gaugenet.testing.gauge import outside_elements
@@ -62,12 +62,12 @@ TYPES = {
 }
 
 
-def space(group, **options) -> KernelSpace:
+def space(group, **options) -> HarmonicSpace:
     in_spec, out_spec = TYPES[group]
-    return KernelSpace(FieldType(group, in_spec), FieldType(group, out_spec), **{"rings": 3, **options})
+    return HarmonicSpace(FieldType(group, in_spec), FieldType(group, out_spec), **{"rings": 3, **options})
 
 
-def weights(kernels: KernelSpace) -> torch.Tensor:
+def weights(kernels: HarmonicSpace) -> torch.Tensor:
     return torch.randn(kernels.num_weights, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
 
 
@@ -75,7 +75,7 @@ def points(d: int, count: int = 24) -> torch.Tensor:
     return 0.5 * torch.randn(count, d, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
 
-def defect(kernels: KernelSpace, g: torch.Tensor) -> float:
+def defect(kernels: HarmonicSpace, g: torch.Tensor) -> float:
     """Violation of K(g v) rho_in(g) = rho_out(g) K(v)."""
     v, w = points(kernels.group.d, len(g)), weights(kernels)
     rho_in, rho_out = (t.representation()(g) for t in (kernels.in_type, kernels.out_type))
@@ -98,7 +98,7 @@ def test_the_factorised_form_is_the_kernel(group):
     v, w = points(group.d), weights(kernels)
     f = torch.randn(len(v), kernels.in_type.size, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     expected = (kernels.evaluate(w, v) @ f[..., None])[..., 0]
-    aggregate = kernels.coefficients(v)[:, :, None] * f[:, None]
+    aggregate = kernels.functions(v)[:, :, None] * f[:, None]
     found = torch.cat([aggregate.flatten(1) @ m for m in kernels.mixing(w)], 1)
     assert relative(found, expected) < EXACT
 

@@ -19,7 +19,7 @@ from gaugenet.groups import (
     SpecialLinear,
 )
 from gaugenet.groups.intertwiners.intertwiner import null_space
-from gaugenet.kernels import CovariantKernelSpace, GaussianRings, KernelSpace, covariants, kernel_space
+from gaugenet.kernels import CovariantSpace, GaussianRings, HarmonicSpace, covariants, kernel_space
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -40,11 +40,11 @@ CASES = [
 every_case = pytest.mark.parametrize(("group", "a", "b"), CASES, ids=[f"{c[0]}: {c[1]} -> {c[2]}" for c in CASES])
 
 
-def space(group, a: str, b: str, **options) -> KernelSpace:
+def space(group, a: str, b: str, **options) -> CovariantSpace:
     return kernel_space(FieldType(group, a), FieldType(group, b), rings=2, **options)
 
 
-def constraint_error(space: KernelSpace, g: torch.Tensor) -> float:
+def constraint_error(space: CovariantSpace, g: torch.Tensor) -> float:
     """|K(g v) - rho_out(g) K(v) rho_in(g)^-1|, relative."""
     v = 0.7 * torch.randn(40, space.group.d, dtype=torch.float64)
     weight = torch.randn(space.num_weights, dtype=torch.float64)
@@ -56,7 +56,7 @@ def constraint_error(space: KernelSpace, g: torch.Tensor) -> float:
 @every_case
 def test_kernels_obey_the_constraint_in_the_group_and_not_outside(group, a, b):
     kernels = space(group, a, b)
-    assert isinstance(kernels, CovariantKernelSpace)
+    assert isinstance(kernels, CovariantSpace)
     assert kernels.num_weights > 0
     assert constraint_error(kernels, group.random_element(40)) < 1e-11  # boosts enlarge rounding
     if not isinstance(group, GeneralLinear) or isinstance(group, SpecialLinear):
@@ -71,7 +71,7 @@ def test_the_factorised_form_is_the_kernel(group, a, b):
     kernels = pickle.loads(pickle.dumps(space(group, a, b)))
     weight = torch.randn(kernels.num_weights, dtype=torch.float64)
     v = torch.randn(20, group.d, dtype=torch.float64)
-    columns, rows = kernels.coefficients(v), []
+    columns, rows = kernels.functions(v), []
     for block, matrix in zip(kernels.out_type.blocks, kernels.mixing(weight), strict=True):
         mixed = columns @ matrix.reshape(kernels.num_columns, -1)
         rows.append(mixed.view(20, kernels.in_type.size, block.size).mT)
@@ -95,7 +95,7 @@ def test_lorentz_kernels_are_complete(a, b):
 def test_frequencies_of_a_compact_group_are_those_of_its_complexification():
     """Weyl: between vectors of SO(1, 2) there are as many polynomials as between those of SO(3)."""
     lorentz, compact = space(Lorentz(3), "1x1", "1x1"), space(SO3(), "1x1", "1x1")
-    assert type(compact) is KernelSpace
+    assert type(compact) is HarmonicSpace
     assert lorentz.num_weights == compact.num_weights == 6
 
 

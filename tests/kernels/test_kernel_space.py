@@ -1,4 +1,4 @@
-"""KernelSpace: evaluation obeys the constraint, the factorised form is the same kernel, weights start at unit scale."""
+"""Harmonic kernels: evaluation obeys the constraint, the factorised form is the same, weights start at unit scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, Trivial
-from gaugenet.kernels import KernelSpace
+from gaugenet.kernels import HarmonicSpace
 from gaugenet.kernels.aligned import alignment
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonics
@@ -31,19 +31,19 @@ INDUCED = ("2xinduced(SO(2),1) + 1xquotient(SO(2)) + 2x1", "1xinduced(SO(2),2) +
 CASES = [*((g, *specs) for g, specs in TYPES.items()), (O2(), *INDUCED), (SO2(), "1x(1⊗2)", "2x(1⊗1)")]
 
 
-def space(group, in_spec, out_spec, *, rings=3) -> KernelSpace:
-    return KernelSpace(FieldType(group, in_spec), FieldType(group, out_spec), rings=rings)
+def space(group, in_spec, out_spec, *, rings=3) -> HarmonicSpace:
+    return HarmonicSpace(FieldType(group, in_spec), FieldType(group, out_spec), rings=rings)
 
 
 def points(count=24) -> torch.Tensor:
     return 0.5 * torch.randn(count, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
 
-def weights(kernels: KernelSpace) -> torch.Tensor:
+def weights(kernels: HarmonicSpace) -> torch.Tensor:
     return torch.randn(kernels.num_weights, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
 
 
-def defect(kernels: KernelSpace, g: torch.Tensor) -> float:
+def defect(kernels: HarmonicSpace, g: torch.Tensor) -> float:
     v, w = points(len(g)), weights(kernels)
     rho_in, rho_out = (t.representation()(g) for t in (kernels.in_type, kernels.out_type))
     turned = kernels.evaluate(w, (g @ v[..., None])[..., 0])
@@ -138,21 +138,21 @@ def test_copies_are_the_same_kernels(group, in_spec, out_spec):
 
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="one structure group"):
-        KernelSpace(FieldType(SO2(), "1x0"), FieldType(O2(), "1x0"), rings=2)
+        HarmonicSpace(FieldType(SO2(), "1x0"), FieldType(O2(), "1x0"), rings=2)
     with pytest.raises(ValueError, match="one for each of the 2 rings"):
-        KernelSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), rings=2, max_frequency=(0, 1, 2))
+        HarmonicSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), rings=2, max_frequency=(0, 1, 2))
     with pytest.raises(ValueError, match=r"no O\(2\)-steerable kernels from 1x0 to 2x0-: .*Choose other types\."):
         space(O2(), "1x0", "2x0-")
     with pytest.raises(ValueError, match=r"up to frequency 1: .*raise `max_frequency`"):
-        KernelSpace(FieldType(Cyclic(6), "1x0"), FieldType(Cyclic(6), "1x3"), rings=2, max_frequency=1)
+        HarmonicSpace(FieldType(Cyclic(6), "1x0"), FieldType(Cyclic(6), "1x3"), rings=2, max_frequency=1)
     with pytest.raises(ValueError, match="`rings`"):
         space(SO2(), "1x0", "1x0", rings=0)
     with pytest.raises(ValueError, match="at least 0"):
-        KernelSpace(FieldType(Cyclic(4), "1x0"), FieldType(Cyclic(4), "1x0"), rings=2, max_frequency=-1)
+        HarmonicSpace(FieldType(Cyclic(4), "1x0"), FieldType(Cyclic(4), "1x0"), rings=2, max_frequency=-1)
 
 
 def test_isotropic_kernels_are_those_of_frequency_zero():
-    kernels = KernelSpace(FieldType(Cyclic(4), "2x0"), FieldType(Cyclic(4), "3x0"), rings=2, max_frequency=0)
+    kernels = HarmonicSpace(FieldType(Cyclic(4), "2x0"), FieldType(Cyclic(4), "3x0"), rings=2, max_frequency=0)
     assert kernels.num_weights == 2 * 2 * 3
     assert "max_frequency=0" in repr(kernels)
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, MatrixGroup, Polyhedral, Reflection
-from gaugenet.kernels import KernelSpace
+from gaugenet.kernels import HarmonicSpace
 from gaugenet.nn import GridConv
 
 I = [[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]]
@@ -59,7 +59,7 @@ def checksum(x: torch.Tensor) -> float:
 
 def of_kernels(group, spec: str) -> tuple[int, float]:
     fields = FieldType(group, spec)
-    space = KernelSpace(fields, fields, rings=2)
+    space = HarmonicSpace(fields, fields, rings=2)
     v = torch.stack([torch.cos(torch.arange(group.d, dtype=torch.float64) + s) for s in range(3)]) * 0.4
     return space.num_weights, checksum(space.evaluate(waves(space.num_weights, 1.7), v))
 

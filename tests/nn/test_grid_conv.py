@@ -12,8 +12,8 @@ from torch import nn
 from gaugenet.geometry import Grid, Icosphere, TriangleMesh
 from gaugenet.geometry.grids.stencil import mirror
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Trivial
+from gaugenet.kernels.sampling import sample_at_once
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, use_engine
-from gaugenet.nn.engines.sampling import sample_at_once
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
 from gaugenet.groups import StructureGroup, Trivial
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 Lengths = float | Sequence[float]
 Counts = int | Sequence[int]
@@ -185,6 +188,19 @@ class Grid:
         """Number of pixels."""
         return math.prod(self.shape)
 
+    @property
+    def structures(self) -> frozenset[str]:
+        """The group whose changes of frame are left open."""
+        return frozenset([self.group.name])
+
+    def areas(self, x: Tensor) -> None:
+        """All pixels have the same."""
+        return None
+
+    def membership(self) -> tuple[Int[Tensor, "nodes"], int]:
+        """One image is one sample."""
+        return single_sample(self.num_nodes)
+
     @cached_property
     def pos(self) -> Float[Tensor, "nodes d"]:
         """Pixel centres (x, y, z) in row-major order; the origin is the middle of the box. float64."""
@@ -196,6 +212,8 @@ class Grid:
         Across a mirror the transporter is the mirror, everywhere else it is the identity. `stride` and `padding` play
         no part: there is an output at every pixel.
         """
+        from gaugenet.geometry.gauge_graph import GaugeGraph
+
         source, target, cell, transporter = self._edges()
         if self.boundary == "reflect" and not has_mirrors(self.group):
             raise ValueError(f"The mirrors of the axes do not lie in {self.group.name}: pass a larger `group`.")

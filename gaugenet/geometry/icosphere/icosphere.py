@@ -14,11 +14,13 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere._graph import REACH, geodesic_graph, hexagonal_graph
 from gaugenet.groups.families.cyclic import Cyclic
+from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.group import StructureGroup
 
 Projection = Literal["recursive", "planar"]
@@ -83,6 +85,19 @@ class Icosphere:
         return _charts.num_vertices(self.level)
 
     num_nodes = num_vertices
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """Transport between chart frames is by multiples of 60 degrees."""
+        return frozenset(["C_6"])
+
+    def areas(self, x: Tensor) -> Float[Tensor, "..."]:
+        """`mass` in vertex order, or in the chart layout for features `(B, C, rows, columns)`; unused cells have 0."""
+        return self.to_charts(self.mass) if x.dim() == 4 else self.mass
+
+    def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
+        """One sphere is one sample."""
+        return single_sample(self.num_vertices)
 
     @property
     def chart_shape(self) -> tuple[int, int]:
@@ -151,7 +166,7 @@ class Icosphere:
 
     def gauge_graph(
         self,
-        group: StructureGroup,
+        group: StructureGroup | None = None,
         *,
         connection: Connection = "hexagonal",
         radius: float | None = None,
@@ -161,7 +176,7 @@ class Icosphere:
         """The neighbourhoods of all vertices, in vertex order and in the frames `frame`.
 
         Args:
-            group: the structure group of the features.
+            group: the structure group of the features. Default: C_6, or SO(2) for `levi_civita`.
             connection: `hexagonal`, six neighbours at exact multiples of 60 degrees and transport in C_6, what the
                 charts compute; or `levi_civita`, the true logarithmic maps and transport of the sphere, without
                 singular points, for SO(2) and O(2).
@@ -173,12 +188,12 @@ class Icosphere:
             ValueError: a group that does not contain the transporters, options that the connection does not have.
         """
         if connection == "levi_civita":
-            return geodesic_graph(self, group, radius, mean_neighbors, dtype)
+            return geodesic_graph(self, SO2() if group is None else group, radius, mean_neighbors, dtype)
         if connection != "hexagonal":
             raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
         if radius is not None or mean_neighbors is not None:
             raise ValueError("The hexagonal connection takes no `radius` and no `mean_neighbors`.")
-        return hexagonal_graph(self, group, dtype)
+        return hexagonal_graph(self, Cyclic(6) if group is None else group, dtype)
 
     # --- levels -----------------------------------------------------------------------------------------------------
 

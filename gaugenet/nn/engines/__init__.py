@@ -2,59 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from gaugenet.geometry.grids.grid import Grid
-from gaugenet.geometry.icosphere.icosphere import Icosphere
-from gaugenet.nn.engines import charts as charts_engine
-from gaugenet.nn.engines import graph as graph_engine
-from gaugenet.nn.engines import grid as grid_engine
-from gaugenet.nn.engines import reference as reference_engine
-from gaugenet.nn.engines.prepared import Domain, PreparedGraph, derived, membership
+from gaugenet.geometry.domain import Domain
+from gaugenet.nn.engines.charts import ChartsEngine
+from gaugenet.nn.engines.graph import GraphEngine, PreparedEngine
+from gaugenet.nn.engines.grid import GridEngine
+from gaugenet.nn.engines.prepared import PreparedGraph
+from gaugenet.nn.engines.protocol import Convolution, Engine
+from gaugenet.nn.engines.reference import ReferenceEngine
 
-Engine = Callable[..., Tensor]
+_ENGINES: dict[str, Engine] = {
+    "gaugenet.geometry.gauge_graph.GaugeGraph": GraphEngine(),
+    "gaugenet.geometry.grids.grid.Grid": GridEngine(),
+    "gaugenet.geometry.icosphere.icosphere.Icosphere": ChartsEngine(),
+    "gaugenet.nn.engines.prepared.PreparedGraph": PreparedEngine(),
+}
+"""The engine of each type of domain, by its full name, so that no domain is imported here. Every other `Domain` is
+computed on its gauge graph."""
 
-_ENGINES: dict[str, Engine] = {"graph": graph_engine.convolve, "reference": reference_engine.convolve}
-_LATTICES: dict[type, ModuleType] = {Grid: grid_engine, Icosphere: charts_engine}
-"""Engines of spaces whose points all see one stencil: modules with `check(field_type, x, domain)` and
-`convolve(layer, x, domain)`, which computes the whole layer from `layer.sampled(stencil)`."""
+_ON_GRAPHS: dict[str, Engine] = {"graph": GraphEngine(), "reference": ReferenceEngine()}
 
 _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
-def select(domain: Domain) -> Engine:
-    """The engine that computes convolutions on a domain."""
-    if isinstance(domain, PreparedGraph):
-        return graph_engine.convolve
-    return _ENGINES[_forced.get() or "graph"]
+def engine_for(domain: Any) -> Engine:
+    """Return the engine that computes on a domain: that of its type, or the one that `use_engine` forces.
+
+    Raises:
+        ValueError: If `domain` is not a `Domain`.
+    """
+    engine = _engine_of(domain)
+    name = forced()
+    return engine if name is None else engine.on_edges(_ON_GRAPHS[name])
 
 
-def lattice_engine(domain: Any) -> ModuleType | None:
-    """The engine of a space whose points all see one stencil, `None` for others."""
-    return next((engine for kind, engine in _LATTICES.items() if isinstance(domain, kind)), None)
+def _engine_of(domain: Any) -> Engine:
+    for kind in type(domain).__mro__:
+        engine = _ENGINES.get(f"{kind.__module__}.{kind.__qualname__}")
+        if engine is not None:
+            return engine
+    if isinstance(domain, Domain):
+        return _ENGINES["gaugenet.geometry.gauge_graph.GaugeGraph"]
+    raise ValueError(
+        "Expected a domain to convolve on (a GaugeGraph, e.g. from `mesh.gauge_graph(...)`, or a Grid), "
+        f"got {type(domain).__name__}."
+    )
 
 
 def forced() -> str | None:
-    """The engine of graphs that `use_engine` forces; none in compiled code, which cannot ask."""
+    """Return the engine of graphs that `use_engine` forces; none in compiled code, which cannot ask."""
     return None if torch.compiler.is_compiling() else _forced.get()
-
-
-def lattice_convolution(lattice: ModuleType) -> Engine:
-    """The whole layer on such a space: `lattice.convolve`, or edge by edge if an engine of graphs is forced."""
-    name = forced()
-    if name is None:
-        return lattice.convolve
-    if not hasattr(lattice, "by_edges"):
-        kind = next(kind.__name__ for kind, engine in _LATTICES.items() if engine is lattice)
-        raise ValueError(f"The engine {name!r} computes on graphs: pass the `gauge_graph(...)` of the {kind}.")
-    return lattice.by_edges
 
 
 @contextmanager
@@ -62,9 +65,12 @@ def use_engine(name: str) -> Iterator[None]:
     """Force an engine of graphs inside the context, e.g. `with use_engine("reference"):` in a test.
 
     Grids are then seen as their gauge graphs, image by image; a space that cannot be says so.
+
+    Raises:
+        ValueError: If there is no engine of that name.
     """
-    if name not in _ENGINES:
-        raise ValueError(f"Unknown engine {name!r}: expected one of {', '.join(_ENGINES)}.")
+    if name not in _ON_GRAPHS:
+        raise ValueError(f"Unknown engine {name!r}: expected one of {', '.join(_ON_GRAPHS)}.")
     token = _forced.set(name)
     try:
         yield
@@ -72,14 +78,4 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = [
-    "Domain",
-    "PreparedGraph",
-    "derived",
-    "forced",
-    "lattice_convolution",
-    "lattice_engine",
-    "membership",
-    "select",
-    "use_engine",
-]
+__all__ = ["Convolution", "Engine", "PreparedGraph", "engine_for", "forced", "use_engine"]

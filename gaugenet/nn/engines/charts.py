@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,23 +17,49 @@ from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
-from gaugenet.nn.engines.graph import widened
+from gaugenet.nn.engines.protocol import Convolution, Engine
 from gaugenet.nn.engines.sampled import all_at_once
-
-if TYPE_CHECKING:
-    from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.precision import widened
 
 
-def convolve(layer: GaugeConv, x: Float[Tensor, "..."], sphere: Icosphere) -> Float[Tensor, "..."]:
-    """The whole layer, K_self and bias included; features in vertex order or in the chart layout."""
-    if layer.groups > 1:
-        raise ValueError(f"An icosphere takes no channel groups, got groups={layer.groups}: use its `gauge_graph`.")
-    edges = _edges(sphere.level, sphere.neighborhood, sphere.stride, x.device)
-    kernel, sides, bias = sampled_with_sides(layer, HexagonalStencil(sphere.neighborhood), edges.runs)
-    dtype = _dtype_of_products(x)
-    tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, sphere), kernel, bias, sides))
-    charts = chart_conv(*tensors, edges.many, edges.few, edges.counts, sphere.stride)
-    return charts if x.dim() == 4 else from_charts(charts, x.dim(), sphere.out)
+class ChartsEngine(Engine):
+    """Icospheres; features in vertex order or in the chart layout."""
+
+    def check(self, field_type: FieldType, x: Tensor, domain: Icosphere) -> None:
+        v = domain.num_vertices
+        shapes = {2: (v,), 3: (v,), 4: domain.chart_shape}
+        found = x.shape[:1] if x.dim() == 2 else x.shape[2:]
+        if x.dim() not in shapes or tuple(found) != shapes[x.dim()]:
+            raise ValueError(
+                f"Expected `x` of shape ({v}, C) or (B, C, {v}) in vertex order, or (B, C, {domain.chart_shape[0]}, "
+                f"{domain.chart_shape[1]}) in charts of {domain!r}, got {tuple(x.shape)}."
+            )
+        _check_group(field_type.group)
+
+    def convolve(self, convolution: Convolution, x: Float[Tensor, "..."], domain: Icosphere) -> Float[Tensor, "..."]:
+        if convolution.groups > 1:
+            raise ValueError(
+                f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."
+            )
+        edges = _edges(domain.level, domain.neighborhood, domain.stride, x.device)
+        kernel, sides, bias = sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
+        dtype = _dtype_of_products(x)
+        tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, domain), kernel, bias, sides))
+        charts = chart_conv(*tensors, edges.many, edges.few, edges.counts, domain.stride)
+        return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
+
+    def on_edges(self, engine: Engine) -> Engine:
+        raise ValueError("Engines of graphs compute on graphs: pass the `gauge_graph(...)` of the Icosphere.")
+
+    def pool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:
+        from gaugenet.nn.engines._chart_transfer import pool
+
+        return pool(x, field_type, domain.coarser(level - 1))
+
+    def unpool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:
+        from gaugenet.nn.engines._chart_transfer import unpool
+
+        return unpool(x, field_type, domain.coarser(level - 1))
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:
@@ -61,19 +86,6 @@ def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, spher
     return by_vertex[0] if dim == 2 else by_vertex.transpose(1, 2)
 
 
-def check(field_type: FieldType, x: Tensor, sphere: Icosphere) -> None:
-    """Raise `ValueError` unless `x` is a field on the icosphere whose type turns by 60 degrees."""
-    v = sphere.num_vertices
-    shapes = {2: (v,), 3: (v,), 4: sphere.chart_shape}
-    found = x.shape[:1] if x.dim() == 2 else x.shape[2:]
-    if x.dim() not in shapes or tuple(found) != shapes[x.dim()]:
-        raise ValueError(
-            f"Expected `x` of shape ({v}, C) or (B, C, {v}) in vertex order, or (B, C, {sphere.chart_shape[0]}, "
-            f"{sphere.chart_shape[1]}) in charts of {sphere!r}, got {tuple(x.shape)}."
-        )
-    _check_group(field_type.group)
-
-
 @torch.compiler.assume_constant_result
 def _check_group(group: StructureGroup) -> None:
     group.check_subgroup(Cyclic(6))
@@ -86,13 +98,13 @@ def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdg
 
 
 def sampled_with_sides(
-    layer: GaugeConv, stencil: HexagonalStencil, runs: tuple[Run, ...]
+    layer: Convolution, stencil: HexagonalStencil, runs: tuple[Run, ...]
 ) -> tuple[Float[Tensor, "out in window window"], Float[Tensor, "groups out in"], Float[Tensor, "out"] | None]:
     """Kernel, matrices of the groups of edges, bias."""
 
     def make() -> tuple[Tensor, Tensor, Tensor | None]:
-        reading = WithSides(layer.in_type.group, runs)
-        found = all_at_once(layer, stencil, widened(layer.weight).dtype, reading)
+        readout = WithSides(layer.in_type.group, runs)
+        found = all_at_once(layer, stencil, widened(layer.weight).dtype, readout)
         if found is None:
             kernel, bias = layer.sampled(stencil)
             with torch.autocast(kernel.device.type, enabled=False):
@@ -101,7 +113,7 @@ def sampled_with_sides(
         kernel = kernel.unflatten(2, stencil.window).contiguous()
         return kernel, sides.permute(2, 0, 1), found[1]
 
-    return layer.kept.get(layer, (stencil, runs), make)
+    return layer.cached_samples.get(layer, (stencil, runs), make)
 
 
 @dataclass(frozen=True)

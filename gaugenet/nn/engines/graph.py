@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.groups import FieldType
+from gaugenet.geometry.domain import Domain, GraphDomain
+from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
-from gaugenet.kernels.aligned import alignment
-from gaugenet.kernels.basis import unit
-from gaugenet.kernels.contraction import path_mixing
-from gaugenet.nn.engines.prepared import Domain, derived
+from gaugenet.nn.channel_groups import GroupedLinear, by_group
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
+from gaugenet.nn.engines.neighborhoods import Rows, rows_of
+from gaugenet.nn.engines.prepared import PreparedGraph
+from gaugenet.nn.engines.protocol import Convolution, Engine
+from gaugenet.nn.engines.transfer import transfer
+from gaugenet.nn.precision import widened
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 
-@dataclass(frozen=True)
-class EdgeFactors:
-    """What a convolution needs of the geometry: computed once per graph, shared by all layers of the same types."""
+class GraphEngine(Engine):
+    """Gauge graphs, and every space that gives one: what any `Domain` falls back on."""
 
-    coefficient: Float[Tensor, "edges columns"]
-    turn: Float[Tensor, "edges entries"]
-    blocks: Int[Tensor, "blocks 4"]
-    indptr: Int[Tensor, "targets_1"]
-    source: Int[Tensor, "edges"]
+    def check(self, field_type: FieldType, x: Tensor, domain: Domain) -> None:
+        if isinstance(domain, PreparedGraph):
+            return
+        if x.dim() != 2 or x.shape[0] != domain.num_nodes:
+            raise ValueError(f"Expected `x` with one row per point ({domain.num_nodes}), got shape {tuple(x.shape)}.")
+        for name in domain.structures:
+            if name != field_type.group.name:
+                field_type.group.check_subgroup(group_from_name(name, field_type.group.d))
+
+    def convolve(self, convolution: Convolution, x: Tensor, domain: Domain) -> Tensor:
+        graph, middle = domain.gauge_graph(), convolution.self_interaction
+
+        def convolve(part: int, x: Tensor) -> Tensor:
+            out = self.aggregate(convolution.kernels, convolution.group_weights[part], x, graph)
+            own = middle[part] if isinstance(middle, GroupedLinear) else middle
+            return out if own is None else own(x, onto=out)
+
+        out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
+        return out if convolution.bias is None else convolution.bias(out)
+
+    def aggregate(self, space: KernelSpace, weight: Tensor, x: Tensor, graph: GraphDomain) -> Tensor:
+        """The sum over neighbours."""
+        return convolve(space, weight, x, graph)
+
+    def on_edges(self, engine: Engine) -> Engine:
+        return engine
+
+    def pool(self, field_type: FieldType, x: Tensor, domain: Domain, level: int) -> Tensor:
+        return transfer(field_type, x, domain.gauge_graph(), level, "pool")
+
+    def unpool(self, field_type: FieldType, x: Tensor, domain: Domain, level: int) -> Tensor:
+        return transfer(field_type, x, domain.gauge_graph(), level, "unpool")
 
 
-torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.EdgeFactors")
+class PreparedEngine(GraphEngine):
+    """Prepared graphs, which hold factors alone: no other engine can read them."""
+
+    def on_edges(self, engine: Engine) -> Engine:
+        return self
 
 
 def convolve(
-    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], domain: Domain
+    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], domain: GraphDomain
 ) -> Float[Tensor, "vertices out"]:
     """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`.
 
@@ -48,11 +84,6 @@ def convolve(
         return _convolve_fused(space, widened(weight), wide, factors).to(x.dtype)
 
 
-def widened(x: Tensor) -> Tensor:
-    """At least float32."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-
-
 def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:
     from gaugenet.nn.engines._fused import aggregate_mix
 
@@ -61,7 +92,7 @@ def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: Edge
         matrices, layout = space.mixing(weight), _direct_layout(space)
         entries, values = factors.blocks.new_zeros(0, 4), x.new_zeros(0)
     else:
-        matrices, layout = path_mixing(space, weight), contraction.layout
+        matrices, layout = space.path_mixing(weight), contraction.layout
         entries, values = contraction.entries, contraction.values(x)
     mixing = torch.cat([m.flatten() for m in matrices])
     geometry = (factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source)
@@ -90,78 +121,37 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
     return torch.cat(outputs, 1)
 
 
-def turned(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
-    """Features of the sources, turned on the way."""
-    parts, start = [], 0
-    for block in in_type.blocks:
-        if block.representation.is_trivial or not factors.turn.shape[1]:
-            parts.append(x[:, block.slice])
-            continue
-        n = block.representation.dim
-        matrix = factors.turn[:, start : start + n * n].unflatten(1, (n, n))
-        parts.append((matrix @ block.split(x)).flatten(1))
-        start += n * n
-    return torch.cat(parts, 1)
-
-
-def edge_factors(space: KernelSpace, domain: Domain, dtype: torch.dtype) -> EdgeFactors:
-    """Coefficients and turns of every edge, cached on the graph; types of equal layout share them."""
+def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
+    """Coefficients and transport matrices of every row, cached on the graph; types of equal layout share them."""
+    coefficient_key, turn_key = space.factor_keys
 
     def build(graph: GaugeGraph) -> EdgeFactors:
         sources = graph.geometry_tensors()
-        indptr, source = graph.cached("csr", sources, lambda: compressed_rows(graph))
-        coefficient_key, turn_key = ((key, dtype) for key in space.factor_keys)
-        turn = graph.cached(turn_key, sources, lambda: _turns(space, graph).to(dtype).contiguous())
-        return EdgeFactors(
-            graph.cached(coefficient_key, sources, lambda: _coefficients(space, graph).to(dtype).contiguous()),
-            turn,
-            block_table(space.in_type, turns=turn.shape[1] > 0),
-            indptr,
-            source,
+        rows = rows_of(graph, includes_center=space.includes_center)
+        turn = graph.cached(
+            (turn_key, space.includes_center, dtype), sources, lambda: _turns(space, rows).to(dtype).contiguous()
         )
-
-    return derived(domain, f"{space.factor_key} {dtype}", build)
-
-
-def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
-    """Row pointers over targets, and the sources; `ValueError` unless edges are sorted by target."""
-    source, target = graph.edge_index
-    if target.numel() and bool((target[1:] < target[:-1]).any()):
-        raise ValueError(
-            "Expected edges sorted by target, as `gauge_graph` makes them: sort `edge_index`, `log_map`, "
-            "`transporter` and `weight` together by `edge_index[1]`."
+        coefficient = graph.cached(
+            (coefficient_key, dtype),
+            sources,
+            lambda: space.coefficients(rows.neighborhood).to(dtype).contiguous(),
         )
-    degree = torch.bincount(target, minlength=graph.num_nodes)
-    indptr = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
-    return indptr, source.contiguous()
+        blocks = block_table(space.in_type, turns=turn.shape[1] > 0)
+        return EdgeFactors(coefficient, turn, blocks, rows.neighborhood.indptr, rows.neighborhood.source)
+
+    return domain.derived(f"{coefficient_key}; {turn_key} {dtype}", build)
 
 
-def _coefficients(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges columns"]:
-    """w_e c_t(v)."""
-    return space.coefficients(graph.log_map / graph.edge_radius()[:, None]) * graph.weight[:, None]
-
-
-def _turns(space: KernelSpace, graph: GaugeGraph) -> Float[Tensor, "edges entries"]:
+def _turns(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
     """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that turn.
 
     None at all, `(E, 0)`, for the trivial connection in plain form.
     """
-    g = graph.transporter
-    if space.aligned:
-        g = alignment(unit(graph.log_map)).mT @ g
+    g = rows.transporter
+    frames = space.edge_frames(rows.neighborhood.log_map)
+    if frames is not None:
+        g = frames.mT @ g
     elif not g.requires_grad and bool((g == torch.eye(g.shape[-1]).to(g)).all()):
         return g.new_zeros(len(g), 0)
     parts = [b.representation(g).flatten(1) for b in space.in_type.blocks if not b.representation.is_trivial]
     return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
-
-
-def block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
-    rows, first = [], 0
-    for b in in_type.blocks:
-        n = b.representation.dim
-        if b.representation.is_trivial or not turns:
-            rows.append((b.start, n, b.multiplicity, -1))
-        else:
-            rows.append((b.start, n, b.multiplicity, first))
-            first += n * n
-    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)

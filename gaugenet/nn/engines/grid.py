@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,25 +13,60 @@ from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
 from gaugenet.nn.channel_groups import grouped_order
+from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
 from gaugenet.nn.tables import along_channels
-
-if TYPE_CHECKING:
-    from gaugenet.nn.conv import GaugeConv
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-def convolve(
-    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], grid: Grid
-) -> Float[Tensor, "batch out *out_spatial"]:
-    """The whole layer, K_self and bias included, as one convolution of PyTorch's."""
-    return slide(layer, x, grid.sliding)
+class GridEngine(Engine):
+    """Grids: the whole convolution, K_self and bias included, as one convolution of PyTorch's."""
+
+    def check(self, field_type: FieldType, x: Tensor, domain: Grid) -> None:
+        if x.dim() != domain.d + 2 or tuple(x.shape[2:]) != domain.in_shape:
+            raise ValueError(
+                f"Expected `x` of shape (batch, {field_type.size}, {', '.join(map(str, domain.in_shape))}), "
+                f"got {tuple(x.shape)}."
+            )
+        if torch.compiler.is_compiling():
+            return  # Dynamo cannot look into groups
+        field_type.group.check_subgroup(domain.group)
+        check_mirrors(field_type, domain.boundary)
+
+    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+        return slide(convolution, x, domain.sliding)
+
+    def on_edges(self, engine: Engine) -> Engine:
+        return GridOnEdges(engine)
+
+    def pool(self, field_type: FieldType, x: Tensor, domain: Grid, level: int) -> Tensor:
+        raise no_levels(domain)
+
+    def unpool(self, field_type: FieldType, x: Tensor, domain: Grid, level: int) -> Tensor:
+        raise no_levels(domain)
+
+
+class GridOnEdges(GridEngine):
+    """The same on the gauge graph of the grid, image by image, by an engine of graphs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+        if max(domain.stride) > 1 or domain.transposed or domain.sliding.coarse(domain.shape) != domain.shape:
+            raise ValueError(
+                "Expected a grid without strides and with the default padding for an engine of graphs, whose points "
+                f"are those of the result, got {domain}: leave `use_engine`, or make the graph yourself."
+            )
+        graph = domain.gauge_graph(dtype=torch.float64 if x.dtype == torch.float64 else torch.float32).to(x.device)
+        images = [self.engine.convolve(convolution, image.flatten(1).T, graph).T for image in x]
+        return torch.stack(images).unflatten(2, domain.shape) if images else slide(convolution, x, domain.sliding)
 
 
 def slide(
-    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
+    layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
@@ -52,20 +86,6 @@ def slide(
         layer.groups,
     )
     return y[:, order.argsort()]
-
-
-def by_edges(
-    layer: GaugeConv, x: Float[Tensor, "batch in *spatial"], grid: Grid
-) -> Float[Tensor, "batch out *spatial"]:
-    """The same on the gauge graph of the grid, image by image, for an engine of graphs that `use_engine` forces."""
-    if max(grid.stride) > 1 or grid.transposed or grid.sliding.coarse(grid.shape) != grid.shape:
-        raise ValueError(
-            "Expected a grid without strides and with the default padding for an engine of graphs, whose points are "
-            f"those of the result, got {grid}: leave `use_engine`, or make the graph yourself."
-        )
-    graph = grid.gauge_graph(dtype=torch.float64 if x.dtype == torch.float64 else torch.float32).to(x.device)
-    images = [layer.on_graph(image.flatten(1).T, graph).T for image in x]
-    return torch.stack(images).unflatten(2, grid.shape) if images else slide(layer, x, grid.sliding)
 
 
 def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:
@@ -121,19 +141,6 @@ def _reflect(x: Tensor, field_type: FieldType, axis: int, n: int) -> Tensor:
         s = mirror(axis, x.dim() - 2).to(x)
         before, after = field_type.transform(s, before), field_type.transform(s, after)
     return torch.cat([before, x, after], dim)
-
-
-def check(field_type: FieldType, x: Tensor, grid: Grid) -> None:
-    """Raise `ValueError` unless `x` is a batch of fields on the grid whose type lives there."""
-    if x.dim() != grid.d + 2 or tuple(x.shape[2:]) != grid.in_shape:
-        raise ValueError(
-            f"Expected `x` of shape (batch, {field_type.size}, {', '.join(map(str, grid.in_shape))}), "
-            f"got {tuple(x.shape)}."
-        )
-    if torch.compiler.is_compiling():
-        return  # Dynamo cannot look into groups
-    field_type.group.check_subgroup(grid.group)
-    check_mirrors(field_type, grid.boundary)
 
 
 def check_mirrors(field_type: FieldType, boundary: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 T = TypeVar("T")
 
@@ -33,51 +34,51 @@ class PreparedGraph:
     tables: dict[str, Any]
     coarser: list[PreparedGraph]
 
+    def gauge_graph(self) -> PreparedGraph:
+        """The graph itself."""
+        return self
+
     @property
     def num_nodes(self) -> int:
+        """Number of points."""
         return self.mass.shape[0]
 
     @property
-    def num_levels(self) -> int:
-        return 1 + len(self.coarser)
+    def structures(self) -> frozenset[str]:
+        """Nothing to be checked: the factors were made for the types of one network."""
+        return frozenset()
 
-    def level(self, level: int) -> PreparedGraph:
-        return self if level == 0 else self.coarser[level - 1]
+    def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
+        """`mass`."""
+        return self.mass
 
-    def level_size(self, level: int) -> int:
-        return self.level(level).num_nodes
+    def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
+        """The graph of a batch that each point belongs to, and the number of graphs."""
+        return self.batch, self.num_graphs
 
-
-Domain = GaugeGraph | PreparedGraph
-"""What layers accept."""
-
-
-def derived(
-    domain: Domain,
-    key: str,
-    build: Callable[[GaugeGraph], T],
-    *,
-    sources: Callable[[GaugeGraph], list[Tensor]] = GaugeGraph.geometry_tensors,
-) -> T:
-    """`build(graph)`, kept on a `GaugeGraph` as long as `sources(graph)` do not change; read from a `PreparedGraph`."""
-    if isinstance(domain, PreparedGraph):
-        if key not in domain.tables:
+    def derived(
+        self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
+    ) -> T:
+        """The factors that were prepared under `key`."""
+        if key not in self.tables:
             raise ValueError(
                 f"The domain was not prepared for {key!r}: call `prepare(network, x, graph)` with this network, "
                 "and features of this precision."
             )
-        return domain.tables[key]
-    return domain.cached(key, sources(domain), lambda: build(domain))
+        return cast(T, self.tables[key])
 
+    @property
+    def num_levels(self) -> int:
+        """Number of levels, the finest one included."""
+        return 1 + len(self.coarser)
 
-def membership(domain: Domain) -> tuple[Int[Tensor, "vertices"], int]:
-    """The graph of a batch that each point belongs to, and the number of graphs."""
-    if isinstance(domain, PreparedGraph):
-        return domain.batch, domain.num_graphs
-    batch = domain.get("batch")
-    if batch is None:
-        batch = torch.zeros(domain.num_nodes or 0, dtype=torch.int64, device=domain.mass.device)
-    return batch, domain.radius.numel()
+    def level(self, level: int) -> PreparedGraph:
+        """One level; level 0 is the graph itself."""
+        return self if level == 0 else self.coarser[level - 1]
+
+    def level_size(self, level: int) -> int:
+        """Number of points of a level."""
+        return self.level(level).num_nodes
 
 
 torch.export.register_dataclass(PreparedGraph, serialized_type_name="gaugenet.PreparedGraph")

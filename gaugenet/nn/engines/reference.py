@@ -1,21 +1,30 @@
-"""The `reference` engine: the definition, evaluated edge by edge in float64. For tests."""
+"""The `reference` engine: the definition, evaluated row by row in float64. For tests."""
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.domain import GraphDomain
 from gaugenet.kernels import KernelSpace
+from gaugenet.nn.engines.graph import GraphEngine
+from gaugenet.nn.engines.neighborhoods import rows_of
 
 
-def convolve(
-    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], graph: GaugeGraph
-) -> Float[Tensor, "vertices out"]:
-    """out(p) = sum over edges q -> p of w_e K(log_map_e / radius) rho_in(transporter_e) x(q)."""
-    source, target = graph.edge_index
-    kernel = space.evaluate(weight.double(), graph.log_map.double() / graph.edge_radius().double()[:, None])
-    turned = space.in_type.transform(graph.transporter.double(), x.double()[source])
-    messages = graph.weight.double()[:, None] * (kernel @ turned.unsqueeze(-1)).squeeze(-1)
-    out = messages.new_zeros(x.shape[0], space.out_type.size)
-    return out.index_add(0, target, messages).to(x.dtype)
+class ReferenceEngine(GraphEngine):
+    """Gauge graphs, one matrix K_pq an edge."""
+
+    def aggregate(
+        self, space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], graph: GraphDomain
+    ) -> Float[Tensor, "vertices out"]:
+        """sum over rows of K_pq rho_in(g_pq) x(q)."""
+        rows = graph.derived(
+            f"reference rows {space.includes_center}",
+            lambda graph: rows_of(graph.astype(torch.float64), includes_center=space.includes_center),
+        )
+        n = rows.neighborhood
+        transported = space.in_type.transform(rows.transporter, x.double()[n.source])
+        messages = (space.matrices(weight.double(), n) @ transported.unsqueeze(-1)).squeeze(-1)
+        out = messages.new_zeros(x.shape[0], space.out_type.size)
+        return out.index_add(0, n.target, messages).to(x.dtype)

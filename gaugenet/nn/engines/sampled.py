@@ -10,15 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.grids.stencil import Stencil
-from gaugenet.nn.engines.graph import widened
-from gaugenet.nn.engines.sampling import Reading, sample, sample_at_once, table_size
+from gaugenet.kernels.space import PixelStencil, Readout
+from gaugenet.nn.precision import widened
 
 if TYPE_CHECKING:
-    from gaugenet.nn.conv import GaugeConv
-
-LARGEST_TABLE = 2**24
-"""Numbers in a table of kernels that is worth its memory."""
+    from gaugenet.nn.engines.protocol import Convolution
 
 Sampled = tuple[Float[Tensor, "out in_of_group *window"], Float[Tensor, "out"] | None]
 
@@ -49,7 +45,7 @@ class SampledKernels:
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, layer: GaugeConv, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get(self, layer: Convolution, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, or what it was the last time for these parameters."""
         parameters: list[Tensor] = list(layer.parameters())
         if torch.compiler.is_compiling():
@@ -66,7 +62,7 @@ class SampledKernels:
         return entry.value
 
 
-def _may_keep(layer: GaugeConv, parameters: list[Tensor]) -> bool:
+def _may_keep(layer: Convolution, parameters: list[Tensor]) -> bool:
     """In evaluation mode, unless gradients are wanted or the parameters are computed."""
     if layer.training or torch.jit.is_tracing():
         return False
@@ -79,18 +75,18 @@ def _stamp(p: Tensor) -> tuple:
     return p.data_ptr(), p._version, p.dtype, p.device
 
 
-def sampled(layer: GaugeConv, stencil: Stencil) -> Sampled:
+def sampled(layer: Convolution, stencil: PixelStencil) -> Sampled:
     """Kernel with K_self in the middle, and bias, in the precision of the layer."""
     with torch.autocast(layer.weight.device.type, enabled=False):
         weights = widened(layer.group_weights)
-        kernel = torch.cat([sample(layer.kernels, w, stencil) for w in weights])
+        kernel = torch.cat([layer.kernels.sample(w, stencil) for w in weights])
         if layer.self_interaction is not None:
             kernel[..., stencil.centre] += layer.self_interaction.matrix()
         bias = None if layer.bias is None else layer.bias.vector()
         return kernel.to(layer.weight.dtype).unflatten(-1, stencil.window), bias
 
 
-def trained_in_low_precision(layer: GaugeConv, stencil: Stencil) -> Sampled | None:
+def trained_in_low_precision(layer: Convolution, stencil: PixelStencil) -> Sampled | None:
     """The same in the precision of autocast, while weights are trained under it: convolutions would round anyway.
 
     `None` where that is not the case, or not the faster way.
@@ -103,14 +99,12 @@ def trained_in_low_precision(layer: GaugeConv, stencil: Stencil) -> Sampled | No
 
 
 def all_at_once(
-    layer: GaugeConv, stencil: Stencil, dtype: torch.dtype, reading: Reading | None = None
+    layer: Convolution, stencil: PixelStencil, dtype: torch.dtype, readout: Readout | None = None
 ) -> tuple[Float[Tensor, "out in cells"], Float[Tensor, "out"] | None] | None:
-    """Kernel with K_self (or a `reading` of it, see `sample_at_once`) and bias; `None` where it is not for this way."""
+    """Kernel with K_self (or a `readout` of it, see `sample_at_once`) and bias; `None` where it is not for this way."""
     if not layer.weight.numel() or layer.groups > 1 or torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return None
-    if table_size(layer.kernels, stencil) > LARGEST_TABLE:
         return None
     with torch.autocast(layer.weight.device.type, enabled=False):
         middle = layer.self_interaction
-        kernel = sample_at_once(layer.kernels, layer.weight, stencil, middle, dtype, reading)  # type: ignore[arg-type]
-        return kernel.transpose(1, 2), None if layer.bias is None else layer.bias.vector()
+        kernel = layer.kernels.sample_at_once(layer.weight, stencil, middle, dtype, readout)  # type: ignore[arg-type]
+        return None if kernel is None else (kernel.transpose(1, 2), None if layer.bias is None else layer.bias.vector())

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
-from gaugenet.nn.engines.graph import EdgeFactors, block_table, turned
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
+from gaugenet.nn.precision import widened
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+def transfer(
+    field_type: FieldType,
+    x: Float[Tensor, "sources size"],
+    graph: GraphDomain,
+    level: int,
+    direction: Literal["pool", "unpool"],
+) -> Float[Tensor, "targets size"]:
+    """Features from `level - 1` of a graph to `level` (`pool`), or back (`unpool`)."""
+    if not 0 < level < graph.num_levels:
+        raise ValueError(f"Expected a graph with more than {level} levels, got {graph.num_levels}.")
+    fine, coarse = graph.level_size(level - 1), graph.level_size(level)
+    sources, targets = (fine, coarse) if direction == "pool" else (coarse, fine)
+    if x.shape[0] != sources:
+        raise ValueError(f"Expected `x` with one row per point of its level ({sources}), got {x.shape[0]}.")
+
+    def edges(graph: GaugeGraph) -> dict[str, Tensor]:
+        return graph.pool(level) if direction == "pool" else graph.unpool(level)
+
+    with torch.autocast(x.device.type, enabled=False):
+        wide = widened(x)
+        factors = graph.derived(
+            f"{_key(field_type, direction, level)} {wide.dtype}",
+            lambda graph: transfer_factors(field_type, edges(graph), targets, wide.dtype),
+            lambda graph: list(edges(graph).values()),
+        )
+        return carry(field_type, wide, factors).to(x.dtype)
+
+
+@torch.compiler.assume_constant_result
+def _key(field_type: FieldType, direction: str, level: int) -> str:
+    """The name of the factors; compilers cannot format a field type."""
+    return f"{direction} {field_type.group} {field_type} {level}"
 
 
 def transfer_factors(

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.hyperbolic.features import LorentzType
@@ -108,7 +109,7 @@ class LorentzConv(nn.Module):
     def reset_parameters(self) -> None:
         self.conv.reset_parameters()
 
-    def forward(self, x: Float[Tensor, "points in *spatial"], domain: Any) -> Float[Tensor, "points out *spatial"]:
+    def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:
         return self.hyperbolic.lift(self.conv(x, domain))
 
 
@@ -184,7 +185,7 @@ class LorentzBatchNorm(TableModule):
         nn.init.ones_(self.running_var)
 
     def forward(
-        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if not x.shape[0]:

@@ -10,22 +10,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.grids.stencil import Stencil
 from gaugenet.groups import Block
-from gaugenet.kernels import KernelSpace
-from gaugenet.kernels.basis import unit
-from gaugenet.kernels.harmonic import FrequencyBasis
-from gaugenet.kernels.harmonic_space import Pair
-from gaugenet.kernels.harmonics import harmonics
+from gaugenet.kernels.pairs import Pair
+from gaugenet.kernels.space import Intertwiner, PixelStencil, Readout
 
 if TYPE_CHECKING:
-    from gaugenet.nn.linear import EquivariantLinear
+    from gaugenet.kernels.factorized import FactorizedSpace
+
+LARGEST_TABLE = 2**24
+"""Numbers in a table of kernels that is worth its memory."""
 
 _KEPT: dict[Hashable, Tensor] = {}
 MOST_KEPT = 1024
 
 
-def sample(space: KernelSpace, weight: Float[Tensor, "weights"], stencil: Stencil) -> Float[Tensor, "out in cells"]:
+def sample(
+    space: FactorizedSpace, weight: Float[Tensor, "weights"], stencil: PixelStencil
+) -> Float[Tensor, "out in cells"]:
     """weights[s] K(offsets[s]) at the cells s of the stencil, differentiable."""
     if not (space.in_type.size and space.out_type.size):
         return weight.new_zeros(space.out_type.size, space.in_type.size, math.prod(stencil.window))
@@ -39,35 +40,31 @@ def sample(space: KernelSpace, weight: Float[Tensor, "weights"], stencil: Stenci
     return torch.cat(rows)
 
 
-Reading = Callable[[Float[Tensor, "elements cells out in"], Block, Block], Float[Tensor, "elements read out in"]]
-"""Linear in the values of kernels between two blocks, source and target, at the cells of a stencil. Hashable."""
-
-
 def sample_at_once(
-    space: KernelSpace,
+    space: FactorizedSpace,
     weight: Float[Tensor, "weights"],
-    stencil: Stencil,
-    middle: EquivariantLinear | None,
+    stencil: PixelStencil,
+    middle: Intertwiner | None,
     dtype: torch.dtype,
-    reading: Reading | None = None,
+    readout: Readout | None = None,
 ) -> Float[Tensor, "out cells in"]:
     """`sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks.
 
     Many more multiply-adds than `sample`, but few operations, in the matrix units that make low precision fast, and the
-    result is as convolutions like it: the channels of the input lie together in memory. A `reading` takes the place of
+    result is as convolutions like it: the channels of the input lie together in memory. A `readout` takes the place of
     the values at the cells at no cost.
     """
     rows = []
     for target in space.out_type.blocks:
         parts = [
-            _dense_block(space, (source, target), weight, stencil, middle, dtype, reading)
+            _dense_block(space, (source, target), weight, stencil, middle, dtype, readout)
             for source in space.in_type.blocks
         ]
         rows.append(torch.cat(parts, 2) if len(parts) > 1 else parts[0])
     return torch.cat(rows) if len(rows) > 1 else rows[0]
 
 
-def table_size(space: KernelSpace, stencil: Stencil) -> int:
+def table_size(space: FactorizedSpace, stencil: PixelStencil) -> int:
     """Numbers in the largest table that `sample_at_once` needs, without those for K_self."""
     sizes: dict[tuple[Block, Block], int] = {}
     for p in space.pairs:
@@ -77,13 +74,13 @@ def table_size(space: KernelSpace, stencil: Stencil) -> int:
 
 
 def _dense_block(
-    space: KernelSpace,
+    space: FactorizedSpace,
     blocks: tuple[Block, Block],
     weight: Tensor,
-    stencil: Stencil,
-    middle: EquivariantLinear | None,
+    stencil: PixelStencil,
+    middle: Intertwiner | None,
     dtype: torch.dtype,
-    reading: Reading | None,
+    readout: Readout | None,
 ) -> Float[Tensor, "block_out cells block_in"]:
     source, target = blocks
     pairs = [p for p in space.pairs if p.target is target and p.source is source]
@@ -93,17 +90,17 @@ def _dense_block(
 
     def make() -> Tensor:
         cells, sizes = math.prod(stencil.window), (target.representation.dim, source.representation.dim)
-        tables = [_basis(space, p, stencil) for p in pairs]
+        tables = [space.pair_values(p, stencil) for p in pairs]
         if central is not None:
             at_centre = torch.zeros(cells, dtype=torch.float64)
             at_centre[stencil.centre] = 1
             tables.append(torch.einsum("boi,s->bsoi", central[0], at_centre))
         values = torch.cat(tables or [torch.zeros(1, cells, *sizes, dtype=torch.float64)])
-        return (values if reading is None else reading(values, source, target)).flatten(1).T.contiguous()
+        return (values if readout is None else readout(values, source, target)).flatten(1).T.contiguous()
 
     parts = tuple((p.basis, p.rings) for p in pairs)
-    kind = (space.radial, source.representation, target.representation, parts, central is None)
-    key = ("at once", *kind, stencil, reading)
+    kind = (space.factor_keys[0], source.representation, target.representation, parts, central is None)
+    key = ("at once", *kind, stencil, readout)
     table = _kept(key, make, weight.new_empty(0, dtype=dtype))
     values = table @ torch.cat(weights).flatten(1).to(dtype)
     values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
@@ -111,7 +108,9 @@ def _dense_block(
     return values.permute(1, 3, 0, 2, 4).flatten(3, 4).flatten(0, 1)
 
 
-def _aligned_rows(space: KernelSpace, target: Block, weight: Tensor, stencil: Stencil) -> Float[Tensor, "out in cells"]:
+def _aligned_rows(
+    space: FactorizedSpace, target: Block, weight: Tensor, stencil: PixelStencil
+) -> Float[Tensor, "out in cells"]:
     """Between irreps of SO(2) and O(2) a basis has few elements: all of them at all cells, times the weights."""
     parts = []
     for p in space.pairs:
@@ -122,47 +121,33 @@ def _aligned_rows(space: KernelSpace, target: Block, weight: Tensor, stencil: St
     return torch.cat(parts, 1)
 
 
-def coefficient_table(space: KernelSpace, stencil: Stencil, like: Tensor) -> Float[Tensor, "cells columns"]:
+def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tensor) -> Float[Tensor, "cells columns"]:
     """weights[s] c_t(offsets[s]): radial x harmonic functions at the cells, in the precision of `like`."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_coefficient_values(space, stencil))
-    key = (space.radial, tuple(space.frequencies.items()), space.group.d, stencil)
-    return _kept(key, lambda: _coefficients(space, stencil), like)
+    return _kept((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
 
 
-def basis_table(space: KernelSpace, p: Pair, stencil: Stencil, like: Tensor) -> Float[Tensor, "elements cells out in"]:
+def basis_table(
+    space: FactorizedSpace, p: Pair, stencil: PixelStencil, like: Tensor
+) -> Float[Tensor, "elements cells out in"]:
     """weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_basis_values(space, p, stencil))
-    return _kept((space.radial, p.basis, stencil), lambda: _basis(space, p, stencil), like)
-
-
-def _coefficients(space: KernelSpace, stencil: Stencil) -> Tensor:
-    return space.coefficients(stencil.offsets) * stencil.weights[:, None]
-
-
-def _basis(space: KernelSpace, p: Pair, stencil: Stencil) -> Tensor:
-    v = stencil.offsets
-    phi = (space.radial(torch.linalg.vector_norm(v, dim=-1)) * stencil.weights[:, None])[:, list(p.rings)]
-    if isinstance(p.basis, FrequencyBasis):
-        count = math.prod(p.shape[:2])
-        one_each = torch.eye(count, dtype=v.dtype).view(*p.shape[:2], 1, count)
-        matrices = p.basis.expand(one_each).squeeze(-1)  # (rings, harmonics, in, elements, out)
-        return torch.einsum("sk,sh,khieo->esoi", phi, harmonics(unit(v), p.basis.frequency), matrices)
-    return torch.einsum("sk,sboi->kbsoi", phi, p.basis.sample(unit(v))).flatten(0, 1)
+    return _kept((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
 
 
 # Compilers get the tables as numbers: a tensor that differs between two calls they would take for one of unknown size.
 
 
 @torch.compiler.assume_constant_result
-def _coefficient_values(space: KernelSpace, stencil: Stencil) -> list:
-    return _coefficients(space, stencil).tolist()
+def _coefficient_values(space: FactorizedSpace, stencil: PixelStencil) -> list:
+    return space.stencil_coefficients(stencil).tolist()
 
 
 @torch.compiler.assume_constant_result
-def _basis_values(space: KernelSpace, p: Pair, stencil: Stencil) -> list:
-    return _basis(space, p, stencil).tolist()
+def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> list:
+    return space.pair_values(p, stencil).tolist()
 
 
 def _kept(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:

@@ -1,0 +1,86 @@
+"""Kernel families: what kind of kernels a layer has, before its types are known."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gaugenet.groups import FieldType
+from gaugenet.kernels.covariant_space import CovariantSpace
+from gaugenet.kernels.harmonic_space import HarmonicSpace
+from gaugenet.kernels.pointwise import PointwiseSpace
+from gaugenet.kernels.radial import RadialBasis
+from gaugenet.kernels.space import KernelSpace
+
+
+class KernelFamily(ABC):
+    """A kind of steerable kernels with its options: the argument `kernel` of every convolution.
+
+    Subclasses are frozen dataclasses, so that they are compared by their options and have a `repr` that can be typed.
+    """
+
+    @abstractmethod
+    def space(self, in_type: FieldType, out_type: FieldType) -> KernelSpace:
+        """Return the kernels of this kind between two field types.
+
+        Raises:
+            ValueError: If the types have different groups, or there is no such kernel between them.
+        """
+
+
+@dataclass(frozen=True)
+class Harmonic(KernelFamily):
+    """Radial functions times harmonics: all kernels of compact groups, and of O(p, q), GL(d), SL(d) and scalings.
+
+    Args:
+        rings: radial functions: a number of `Rings`, or any `RadialBasis`.
+        max_frequency: angular band limit, see `HarmonicSpace` and `CovariantSpace`.
+
+    Example:
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import Harmonic
+        >>> Harmonic(rings=2).space(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0 + 1x1"))
+        HarmonicSpace(1x0 -> 1x0 + 1x1, SO(2), rings=2)
+    """
+
+    rings: int | RadialBasis = 2
+    max_frequency: int | Sequence[int] | None = None
+
+    def space(self, in_type: FieldType, out_type: FieldType) -> PointwiseSpace:
+        kind = HarmonicSpace if in_type.group.compact else CovariantSpace
+        return kind(in_type, out_type, rings=self.rings, max_frequency=self.max_frequency)
+
+
+def kernel_family(
+    kernel: KernelFamily | None, rings: int | RadialBasis | None, max_frequency: int | Sequence[int] | None
+) -> KernelFamily:
+    """Return `kernel`, or the `Harmonic` family that `rings` and `max_frequency` are the short form of.
+
+    Raises:
+        ValueError: If both are given, or `kernel` is not a family.
+    """
+    if kernel is None:
+        return Harmonic(2 if rings is None else rings, max_frequency)
+    if not isinstance(kernel, KernelFamily):
+        raise ValueError(f"Expected `kernel` to be a kernel family such as Harmonic(rings=2), got {kernel!r}.")
+    if rings is not None or max_frequency is not None:
+        raise ValueError(
+            "`rings` and `max_frequency` are the short form of kernel=Harmonic(...): pass them to the family, "
+            f"not next to kernel={kernel!r}."
+        )
+    return kernel
+
+
+def kernel_space(
+    in_type: FieldType,
+    out_type: FieldType,
+    *,
+    rings: int | RadialBasis,
+    max_frequency: int | Sequence[int] | None = None,
+) -> PointwiseSpace:
+    """Return the `Harmonic` kernels between two field types."""
+    return Harmonic(rings, max_frequency).space(in_type, out_type)
+
+
+__all__ = ["Harmonic", "KernelFamily", "kernel_family", "kernel_space"]

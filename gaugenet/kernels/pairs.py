@@ -1,0 +1,54 @@
+"""Pair: the kernels from one block of the input type to one block of the output type that share their functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.groups import Block
+from gaugenet.kernels.aligned import AlignedBasis
+from gaugenet.kernels.basis import CoupledBasis
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The kernels from one block to another that are made of one group of functions of the tangent vector.
+
+    Attributes:
+        key: of the functions: an angular frequency, a covariant, an order of derivatives.
+        rings: which radial functions they may have.
+        start: of its weights in the flat vector.
+    """
+
+    source: Block
+    target: Block
+    basis: AlignedBasis | CoupledBasis
+    key: Hashable
+    rings: tuple[int, ...]
+    start: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of its weights: rings, basis elements, output and input multiplicity."""
+        return len(self.rings), self.basis.dim, self.target.multiplicity, self.source.multiplicity
+
+    @property
+    def stop(self) -> int:
+        """End of its weights in the flat vector."""
+        return self.start + math.prod(self.shape)
+
+    def weight(self, weight: Tensor) -> Float[Tensor, "rings dim mult_out mult_in"]:
+        """Its part of the flat vector."""
+        return weight[self.start : self.stop].view(self.shape)
+
+    def expand(self, weight: Tensor) -> Float[Tensor, "rings functions in out"]:
+        """What multiplies radial x other functions, of a pair whose basis is coupled."""
+        return cast(CoupledBasis, self.basis).expand(self.weight(weight)).flatten(4).flatten(2, 3)
+
+
+__all__ = ["Pair"]

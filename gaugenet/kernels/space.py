@@ -1,0 +1,199 @@
+"""KernelSpace: what a layer asks of a family of steerable kernels; and Neighborhood, what kernels see of a space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.groups import Block, FieldType, StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.kernels.contraction import Contraction
+
+
+@dataclass(frozen=True)
+class Neighborhood:
+    """The neighbours of all points, one row each, sorted by the point that sees them.
+
+    Attributes:
+        log_map: where the neighbour lies, in the frame of the point that sees it, in units of the radius.
+        weight: quadrature weight of the neighbour; 0 for a point in its own neighbourhood.
+        source: the neighbour.
+        indptr: the rows of point p are `indptr[p] ... indptr[p + 1] - 1`.
+        radius: geodesic radius of each row's neighbourhood, a length.
+    """
+
+    log_map: Float[Tensor, "rows d"]
+    weight: Float[Tensor, "rows"]
+    source: Int[Tensor, "rows"]
+    indptr: Int[Tensor, "points_1"]
+    radius: Float[Tensor, "rows"]
+
+    @property
+    def target(self) -> Int[Tensor, "rows"]:
+        """The point that sees the neighbour."""
+        degree = self.indptr.diff()
+        return torch.repeat_interleave(torch.arange(len(degree), device=degree.device), degree)
+
+
+class PixelStencil(Protocol):
+    """The neighbourhood that all points of a lattice share, see `gaugenet.geometry.grids.stencil`."""
+
+    def __hash__(self) -> int: ...
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """Number of cells along each array axis."""
+        ...
+
+    @property
+    def offsets(self) -> Float[Tensor, "cells d"]:
+        """Logarithmic map of each cell in row-major order, in units of the radius."""
+        ...
+
+    @property
+    def weights(self) -> Float[Tensor, "cells"]:
+        """Quadrature weights; 0 at the centre and outside of the neighbourhood."""
+        ...
+
+    @property
+    def centre(self) -> int:
+        """Number of the cell of the point itself."""
+        ...
+
+
+class Intertwiner(Protocol):
+    """A linear map at each point that commutes with the group, e.g. an `EquivariantLinear`."""
+
+    def elements(
+        self, source: Block, target: Block
+    ) -> tuple[Float[Tensor, "basis out in"], Float[Tensor, "basis mult_out mult_in"]] | None:
+        """The basis between two blocks and its weights; `None` where there is none."""
+        ...
+
+
+Readout = Callable[[Float[Tensor, "elements cells out in"], Block, Block], Float[Tensor, "elements read out in"]]
+"""Linear in the values of kernels between two blocks, source and target, at the cells of a stencil. Hashable."""
+
+
+class KernelSpace(ABC):
+    r"""A linear space of G-steerable maps from neighbourhoods of a field of `in_type` to a field of `out_type`.
+
+    The map with weights w takes features x to
+
+        out(p) = sum over rows q of the neighbourhood of p of K_pq(w) rho_in(g_pq) x(q),
+
+    where g_pq transports from the frame at q to the frame at p. It must not depend on frames: if the frame at p changes
+    by g, so that log maps v become g v, then `K_pq` becomes `rho_out(g) K_pq rho_in(g)^-1` (steerability). It must be
+    linear in w. A *kernel* has `K_pq = w_pq K(log_pq / radius)`, with quadrature weights w_pq: it depends on one row
+    alone. A *differential operator* depends on all rows of a neighbourhood, the point itself included
+    (`includes_center`).
+
+    Engines compute the factorised form: `K_pq = sum over columns t of c_t(row) M_t(w)`. The coefficients c depend on
+    geometry alone, so they are cached on the graph and shared by all layers with equal `factor_keys`; the matrices M
+    hold the weights. If `edge_frames` returns rotations, features are transported into the frame of the edge first.
+
+    Subclasses: `HarmonicSpace` (compact G), `CovariantSpace` (O(p, q), GL(d), SL(d), scalings). A new kind of kernels
+    is a subclass and a `KernelFamily` that makes it.
+    """
+
+    in_type: FieldType
+    out_type: FieldType
+
+    includes_center: bool = False
+    """Whether a point is a row of its own neighbourhood, the first one: `v = 0`, weight 0, identity transporter."""
+
+    factor_keys: tuple[str, str]
+    """What the coefficients, and the transported features, depend on besides the geometry."""
+
+    contraction: Contraction | None = None
+    """Another order of the same sum, where that takes less time."""
+
+    @property
+    def group(self) -> StructureGroup:
+        """The structure group G."""
+        return self.in_type.group
+
+    @property
+    @abstractmethod
+    def num_weights(self) -> int:
+        """Length of the weight vector w: the dimension of the space."""
+
+    @abstractmethod
+    def initialize(self, weight: Float[Tensor, "weights"], *, generator: torch.Generator | None = None) -> None:
+        """Fill `weight` in place so that smooth features of unit variance give outputs of about unit variance."""
+
+    # --- the factorised form --------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def num_columns(self) -> int:
+        """Number of coefficients c_t."""
+
+    @abstractmethod
+    def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
+        """c_t of every row, quadrature weights included. Differentiable in the log maps."""
+
+    @abstractmethod
+    def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
+        """For every output block the matrix from its (column, input channel) pairs to its channels."""
+
+    def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
+        """The matrices that take the place of `mixing` after the `contraction`."""
+        raise NotImplementedError(f"{type(self).__name__} has no contraction.")
+
+    def columns(self, target: Block) -> slice:
+        """The columns that one output block needs."""
+        return slice(0, self.num_columns)
+
+    def edge_frames(self, direction: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d d"] | None:
+        """The rotation from each edge's own frame, in which features are mixed, to the frame of the point."""
+        return None
+
+    def matrices(self, weight: Float[Tensor, "weights"], neighborhood: Neighborhood) -> Float[Tensor, "rows out in"]:
+        """K_pq of every row: the definition that every engine must agree with."""
+        c = self.coefficients(neighborhood)
+        blocks = [
+            torch.einsum("rt,tio->roi", c[:, self.columns(b)], m.view(-1, self.in_type.size, b.size))
+            for b, m in zip(self.out_type.blocks, self.mixing(weight), strict=True)
+        ]
+        return torch.cat(blocks, 1) if blocks else c.new_zeros(len(c), 0, self.in_type.size)
+
+    # --- on pixels ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sample(self, weight: Float[Tensor, "weights"], stencil: PixelStencil) -> Float[Tensor, "out in cells"]:
+        """K of every cell of a stencil, quadrature weights included: the weight of one ordinary convolution."""
+
+    def sample_at_once(
+        self,
+        weight: Float[Tensor, "weights"],
+        stencil: PixelStencil,
+        middle: Intertwiner | None,
+        dtype: torch.dtype,
+        readout: Readout | None = None,
+    ) -> Float[Tensor, "out cells in"] | None:
+        """`sample` with an intertwiner added at the centre, as few large products in precision `dtype`.
+
+        Returns:
+            `None` where the space has no such form, or not a faster one.
+        """
+        return None
+
+    def extra_repr(self) -> str:
+        """What tells it from other spaces between the same types, for the `repr` of a layer."""
+        return ""
+
+    def __repr__(self) -> str:
+        options = self.extra_repr()
+        types = f"{self.in_type} -> {self.out_type}, {self.group.name}"
+        return f"{type(self).__name__}({types}{', ' + options if options else ''})"
+
+
+__all__ = ["Intertwiner", "KernelSpace", "Neighborhood", "PixelStencil", "Readout"]

@@ -1,0 +1,51 @@
+"""EdgeFactors: what a sum over edges needs of the geometry, as plain tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.groups import FieldType
+
+
+@dataclass(frozen=True)
+class EdgeFactors:
+    """What a convolution needs of the geometry: computed once per graph, shared by all layers of the same types."""
+
+    coefficient: Float[Tensor, "edges columns"]
+    turn: Float[Tensor, "edges entries"]
+    blocks: Int[Tensor, "blocks 4"]
+    indptr: Int[Tensor, "targets_1"]
+    source: Int[Tensor, "edges"]
+
+
+torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.EdgeFactors")
+
+
+def turned(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
+    """Features of the sources, turned on the way."""
+    parts, start = [], 0
+    for block in in_type.blocks:
+        if block.representation.is_trivial or not factors.turn.shape[1]:
+            parts.append(x[:, block.slice])
+            continue
+        n = block.representation.dim
+        matrix = factors.turn[:, start : start + n * n].unflatten(1, (n, n))
+        parts.append((matrix @ block.split(x)).flatten(1))
+        start += n * n
+    return torch.cat(parts, 1)
+
+
+def block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
+    rows, first = [], 0
+    for b in in_type.blocks:
+        n = b.representation.dim
+        if b.representation.is_trivial or not turns:
+            rows.append((b.start, n, b.multiplicity, -1))
+        else:
+            rows.append((b.start, n, b.multiplicity, first))
+            first += n * n
+    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)

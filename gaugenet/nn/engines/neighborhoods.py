@@ -1,0 +1,77 @@
+"""Gauge graphs as kernels see them: rows sorted by target, the points themselves included where a space asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gaugenet.kernels import Neighborhood
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The neighbourhoods of a graph and the transporter of every row."""
+
+    neighborhood: Neighborhood
+    transporter: Float[Tensor, "rows d d"]
+
+
+def rows_of(graph: GaugeGraph, *, includes_center: bool) -> Rows:
+    """The rows of a graph; computed once a graph."""
+    return graph.cached(("rows", includes_center), graph.geometry_tensors(), lambda: _rows(graph, includes_center))
+
+
+def _rows(graph: GaugeGraph, includes_center: bool) -> Rows:
+    indptr, source = compressed_rows(graph)
+    radius = graph.edge_radius()
+    log_map = graph.log_map / radius[:, None]
+    if not includes_center:
+        return Rows(Neighborhood(log_map, graph.weight, source, indptr, radius), graph.transporter)
+    points = torch.arange(len(indptr) - 1, device=source.device)
+    order = torch.cat([points, graph.edge_index[1]]).argsort(stable=True)  # each point before its neighbours
+    own_radius = graph.radius if graph.radius.numel() == 1 else graph.radius[graph.membership()[0]]
+    identity = torch.eye(log_map.shape[1]).to(graph.transporter).expand(len(points), -1, -1)
+    return Rows(
+        Neighborhood(
+            torch.cat([torch.zeros_like(log_map[:1]).expand(len(points), -1), log_map])[order],
+            torch.cat([torch.zeros_like(graph.weight[:1]).expand(len(points)), graph.weight])[order],
+            torch.cat([points, source])[order],
+            indptr + torch.arange(len(indptr), device=indptr.device),
+            torch.cat([own_radius.reshape(-1).expand(len(points)), radius])[order],
+        ),
+        torch.cat([identity, graph.transporter])[order],
+    )
+
+
+def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
+    """Row pointers over targets, and the sources.
+
+    Raises:
+        ValueError: If edges are not sorted by target, or name a point that does not exist.
+    """
+    source, target = graph.edge_index
+    count = graph.num_nodes or 0
+    if graph.edge_index.numel():
+        low, high = (int(bound) for bound in graph.edge_index.aminmax())
+        if low < 0 or high >= count:
+            raise ValueError(
+                f"Expected `edge_index` between 0 and {count - 1}, the points of the graph, got {low} to {high}."
+            )
+    if target.numel() and bool((target[1:] < target[:-1]).any()):
+        raise ValueError(
+            "Expected edges sorted by target, as `gauge_graph` makes them: sort `edge_index`, `log_map`, "
+            "`transporter` and `weight` together by `edge_index[1]`."
+        )
+    degree = torch.bincount(target, minlength=count)
+    indptr = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    return indptr, source.contiguous()
+
+
+__all__ = ["Rows", "compressed_rows", "rows_of"]
