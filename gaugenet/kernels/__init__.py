@@ -8,6 +8,8 @@ from gaugenet.kernels.covariant_space import CovariantSpace
 from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
+from gaugenet.kernels.implicit import Implicit
+from gaugenet.kernels.implicit_space import ImplicitSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
@@ -21,6 +23,8 @@ __all__ = [
     "Harmonic",
     "HarmonicBasis",
     "HarmonicSpace",
+    "Implicit",
+    "ImplicitSpace",
     "KernelBasis",
     "KernelFamily",
     "KernelSpace",

@@ -128,7 +128,7 @@ def _invariants(rho: Representation) -> Table:
 @lru_cache(maxsize=4096)
 def _pairings(rho: Representation, sigma: Representation) -> Table:
     """Invariant bilinear forms, Hom_G(rho x sigma, 1)."""
-    if rho.is_trivial and not sigma.is_trivial or sigma.is_trivial and not rho.is_trivial:
+    if (rho.is_trivial and not sigma.is_trivial) or (sigma.is_trivial and not rho.is_trivial):
         return Table(lambda: torch.zeros(0, rho.dim, sigma.dim, dtype=torch.float64))  # products of linear invariants
     return Table(lambda: intertwiners(rho.tensor(sigma), rho.group.trivial()).view(-1, rho.dim, sigma.dim))
 

@@ -55,7 +55,9 @@ class Perceptron:
             else:
                 matrix *= 1 / math.sqrt(len(matrix))
 
-    def __call__(self, weight: Float[Tensor, "weights"], x: Float[Tensor, "rows inputs"]) -> Float[Tensor, "rows units"]:
+    def __call__(
+        self, weight: Float[Tensor, "weights"], x: Float[Tensor, "rows inputs"]
+    ) -> Float[Tensor, "rows units"]:
         """Return the units of the last layer."""
         for matrix in self.layers(weight):
             x = SILU_SCALE * F.silu(torch.addmm(matrix[-1], x, matrix[:-1]))
