@@ -32,9 +32,13 @@ def has_loops(*tensors: Tensor | None) -> bool:
         and there[0].layout == torch.strided
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
+        and not is_transformed()
     )
+
+
+def is_transformed() -> bool:
+    """Whether a functional transform (`torch.func`) or forward-mode differentiation is at work."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def plain_gradients(

@@ -11,6 +11,7 @@ its rows, its columns, and how often it is applied, to the next columns each tim
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,17 +95,33 @@ def _(grad, x, coefficient, turn, blocks, indptr, source, entries, values, mixin
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
-def _setup_context(ctx, inputs, output) -> None:
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     *tensors, ctx.layout = inputs
     ctx.save_for_backward(*tensors)
 
 
-def _backward(ctx, grad):
-    grad_x, grad_mixing = aggregate_mix_backward(grad, *ctx.saved_tensors, ctx.layout)
-    return grad_x, None, None, None, None, None, None, None, grad_mixing, None
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, *fixed, mixing = ctx.saved_tensors
+    grad_x, grad_mixing = aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout)
+    return grad_x, *[None] * len(fixed), grad_mixing, None
+
+
+def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The operator is linear in `x` and in `mixing`, so its second derivatives are the two operators again."""
+    grad, x, *fixed, mixing = ctx.saved_tensors
+    to_grad = to_x = to_mixing = None
+    if along_x is not None:
+        to_grad = aggregate_mix(along_x, *fixed, mixing, ctx.layout)
+        _, to_mixing = aggregate_mix_backward(grad, along_x, *fixed, mixing, ctx.layout)
+    if along_mixing is not None:
+        other = aggregate_mix(x, *fixed, along_mixing, ctx.layout)
+        to_grad = other if to_grad is None else to_grad + other
+        to_x, _ = aggregate_mix_backward(grad, x, *fixed, along_mixing, ctx.layout)
+    return to_grad, to_x, *[None] * len(fixed), to_mixing, None
 
 
 aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
+aggregate_mix_backward.register_autograd(_second_backward, setup_context=_setup_context)
 
 
 class _Loops:

@@ -13,6 +13,7 @@ from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
+from gaugenet.nn.compiled.eager import is_transformed
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
@@ -89,9 +90,16 @@ def convolve(
     with torch.autocast(x.device.type, enabled=False):
         wide = widened(x)
         factors = edge_factors(space, domain, wide.dtype)
-        if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+        if not _has_fused_operator(x, factors):
             return _convolve_torch(space, space.mixing(widened(weight)), wide, factors).to(x.dtype)
         return _convolve_fused(space, widened(weight), wide, factors).to(x.dtype)
+
+
+def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
+    """On the CPU, where the geometry has no gradients; functional transforms see PyTorch's operations instead."""
+    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+        return False
+    return torch.compiler.is_compiling() or not is_transformed()
 
 
 def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:
