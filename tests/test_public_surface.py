@@ -34,7 +34,7 @@ PUBLIC = {
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
+        HarmonicSpace Implicit ImplicitSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
         kernel_space
     """,
     "gaugenet.nn": """

@@ -22,7 +22,7 @@ GAUSSIANS_SQUARED = 1.77
 
 
 def gaussians(r: Float[Tensor, "*rows"], count: int) -> Float[Tensor, "*rows count"]:
-    """Return exp(-((r - r_k) (count - 1))^2 / 2) with centres r_k spread over [0, 1]: smooth functions of a distance."""
+    """Return exp(-((r - r_k) (count - 1))^2 / 2), with centres r_k spread over [0, 1]."""
     centres = torch.linspace(0, 1, count, dtype=r.dtype, device=r.device)
     return torch.exp(-0.5 * ((r.unsqueeze(-1) - centres) * max(count - 1, 1)).square())
 

@@ -48,4 +48,10 @@ def check_attribute(name: str, value: Tensor | None, field_type: FieldType | Non
         )
 
 
-__all__ = ["Attributes", "NO_ATTRIBUTES", "check_attribute"]
+def check_rows(name: str, value: Tensor, count: int, what: str) -> None:
+    """Raise `ValueError` unless there is one row for each edge or point."""
+    if len(value) != count:
+        raise ValueError(f"Expected `{name}` with one row for each of the {count} {what}, got {len(value)}.")
+
+
+__all__ = ["Attributes", "NO_ATTRIBUTES", "check_attribute", "check_rows"]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +33,11 @@ class Factor:
     start: int
 
     @property
+    def frequency(self) -> int:
+        """Of the harmonics."""
+        return 0 if self.harmonic is None else self.harmonic.frequency or 0
+
+    @property
     def copies(self) -> int:
         """Number of channels of the attributes."""
         return 1 if self.attribute is None else self.attribute.multiplicity
@@ -49,8 +55,9 @@ class Factor:
     def __call__(self, direction: Tensor, z: Tensor) -> Float[Tensor, "rows copies_functions"]:
         """Return the functions, copy by copy."""
         if self.attribute is None:
-            y = torch.ones_like(direction[:, :1]) if self.harmonic is None else self.harmonic.fields(direction, z)
-            return y.flatten(1)
+            if self.harmonic is None:
+                return direction.new_ones(len(direction), 1)
+            return self.harmonic.fields(direction, z).flatten(1)
         fields = self.attribute.fields(direction, z).mT  # (rows, copies, dim)
         if self.harmonic is None:
             return fields.flatten(1)
@@ -132,12 +139,28 @@ class Depthwise:
             self.widths.append(width)
         self.num_columns = column
         self.entries: Int[Tensor, "entries 3"] = torch.cat([torch.zeros(0, 3, dtype=torch.int64), *rows])
+        sizes = [self.targets[p.target].dim * p.source.representation.dim for p in self.paths]
+        self.starts_of = list(accumulate(sizes, initial=0))
+        """Where the full matrices B_p begin, side by side; the last entry is the sum of their sizes."""
+        self.positions = Table(self._positions)
+        """Where each entry stands among them."""
         full = torch.zeros(num_factors, len(self.entries), dtype=torch.float64)
         start = 0
         for part, first in values:
             full[first : first + part.shape[1], start : start + len(part)] = part.T
             start += len(part)
         self.table = Table(lambda: full)
+
+    def _positions(self) -> Int[Tensor, "entries"]:
+        columns = torch.tensor([p.source.representation.dim for p in self.paths], dtype=torch.int64)
+        path, o, i = self.entries.T
+        return torch.tensor(self.starts_of[:-1], dtype=torch.int64)[path] + o * columns[path] + i
+
+    def path_matrices(self, b: Float[Tensor, "rows entries"]) -> list[Float[Tensor, "rows out in"]]:
+        """Return the full matrix B_p of every path."""
+        flat = b.new_zeros(len(b), self.starts_of[-1]).index_copy(1, self.positions(b), b)
+        parts = flat.split([stop - start for start, stop in pairwise(self.starts_of)], 1)
+        return [m.unflatten(1, (-1, p.source.representation.dim)) for m, p in zip(parts, self.paths, strict=True)]
 
     def target_of(self, block: Block) -> int:
         """Which representation a block of the output has."""
@@ -177,11 +200,8 @@ class Depthwise:
     ) -> Float[Tensor, "rows out in"]:
         """Return the kernel of every row as a full matrix: the definition."""
         full = b.new_zeros(len(b), self.out_type.size, self.in_type.size)
-        for k, p in enumerate(self.paths):
-            own = (self.entries[:, 0] == k).nonzero().flatten()
-            rho, mult = self.targets[p.target], p.source.multiplicity
-            small = b.new_zeros(len(b), rho.dim, p.source.representation.dim)
-            small[:, self.entries[own, 1], self.entries[own, 2]] = b[:, own]
+        for p, small in zip(self.paths, self.path_matrices(b), strict=True):
+            mult = p.source.multiplicity
             weight = w[:, p.column : p.column + mult]
             for block, matrix in zip(self.out_type.blocks, mixing, strict=True):
                 if self.target_of(block) == p.target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,10 +21,19 @@ from gaugenet.kernels._attributes import (
     harmonic_parts,
 )
 from gaugenet.kernels._perceptron import Perceptron
-from gaugenet.kernels.attributes import Attributes, check_attribute
+from gaugenet.kernels.attributes import Attributes, check_attribute, check_rows
 from gaugenet.kernels.depthwise import Depthwise, Factor
-from gaugenet.kernels.frequencies import complete_frequency, default_frequency, is_transitive, pair_frequencies
+from gaugenet.kernels.frequencies import (
+    complete_frequency,
+    default_frequency,
+    highest_order,
+    is_transitive,
+    pair_frequencies,
+)
 from gaugenet.kernels.space import KernelSpace, Neighborhood, PixelStencil
+
+MOST_WITH_ATTRIBUTES = 2
+"""Default frequencies go beyond those that features need up to here: each adds a path for every attribute."""
 
 
 class ConditionalSpace(KernelSpace):
@@ -46,6 +56,7 @@ class ConditionalSpace(KernelSpace):
         need_one_group(in_type, out_type)
         self.in_type, self.out_type = in_type, out_type
         self.edge_type, self.node_type = edge_type, node_type
+        self.node_key = f"transports {in_type.group} {node_type}"
         self.attribute_type = FieldType(in_type.group, "")
         for kind in (edge_type, node_type, node_type):
             if kind is not None:
@@ -66,6 +77,7 @@ class ConditionalSpace(KernelSpace):
         if self.node_type is None or attributes.node is None:
             return self.joined(attributes.edge, None, None, neighborhood.weight)
         node = attributes.node.to(transporter)
+        check_rows("node_attr", node, len(neighborhood.indptr) - 1, "points")
         source = self.node_type.transform(transporter, node[neighborhood.source])
         return self.joined(attributes.edge, source, node[neighborhood.target], neighborhood.weight)
 
@@ -77,8 +89,8 @@ class ConditionalSpace(KernelSpace):
         Raises:
             ValueError: If there is not one row of edge attributes for each edge.
         """
-        if edge is not None and len(edge) != len(like):
-            raise ValueError(f"Expected `edge_attr` with one row for each of the {len(like)} edges, got {len(edge)}.")
+        if edge is not None:
+            check_rows("edge_attr", edge, len(like), "edges")
         parts = [part.to(like) for part in (edge, source, target) if part is not None]
         return torch.cat(parts, 1) if parts else like.new_zeros(len(like), 0)
 
@@ -114,11 +126,11 @@ class ImplicitSpace(ConditionalSpace):
         edge_type, node_type: types of attributes of edges and points, of about unit size.
         rings: Gaussian functions of the distance that it sees.
         max_frequency: highest frequency of the harmonics. Default: the highest that couples `in_type` to `out_type`
-            without attributes (finite and axial groups: see `default_frequency`).
+            (finite and axial groups: see `default_frequency`), and with attributes at least their order, up to 2.
 
     Raises:
-        ValueError: If the types belong to different groups, the group is not compact, a number is not positive, or there
-            is no path between the types.
+        ValueError: If the types belong to different groups, the group is not compact, a number is not positive, or
+            there is no path between the types.
     """
 
     form = "depthwise"
@@ -139,7 +151,15 @@ class ImplicitSpace(ConditionalSpace):
         self.hidden, self.depth, self.rings = (
             positive(n, v) for n, v in (("hidden", hidden), ("depth", depth), ("rings", rings))
         )
-        self.max_frequency = highest_frequency(in_type, out_type, max_frequency)
+        self.max_frequency = highest_frequency(in_type, out_type, self.attribute_type, max_frequency)
+        self._options = {
+            "hidden": hidden,
+            "depth": depth,
+            "edge_type": edge_type,
+            "node_type": node_type,
+            "rings": rings,
+            "max_frequency": max_frequency,
+        }
         self._limited = max_frequency is not None or not is_transitive(self.group)
         self._harmonics = harmonic_parts(self.group, self.max_frequency)
         self._parts = attribute_parts(self.attribute_type)
@@ -247,14 +267,24 @@ class ImplicitSpace(ConditionalSpace):
         w = self.units(weight, c, z) @ self.last_layer(weight)
         return self.depthwise.matrices(b, w, self.mixing(weight))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImplicitSpace:
+        return self  # immutable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (self.in_type, self.out_type, self._options)
+
     def extra_repr(self) -> str:
         given = [f"{n}={t}" for n, t in (("edge_type", self.edge_type), ("node_type", self.node_type)) if t is not None]
         options = [f"hidden={self.hidden}", f"depth={self.depth}", f"rings={self.rings}"]
         return ", ".join([*options, f"max_frequency={self.max_frequency}", *given])
 
 
-def highest_frequency(in_type: FieldType, out_type: FieldType, requested: int | None) -> int:
-    """Return the frequency that was asked for, or the highest that couples the types."""
+def _remake(in_type: FieldType, out_type: FieldType, options: dict[str, Any]) -> ImplicitSpace:
+    return ImplicitSpace(in_type, out_type, **options)
+
+
+def highest_frequency(in_type: FieldType, out_type: FieldType, attributes: FieldType, requested: int | None) -> int:
+    """Return the frequency that was asked for, or the highest that couples the types, see `ImplicitSpace`."""
     if requested is not None:
         if isinstance(requested, bool) or not isinstance(requested, int) or requested < 0:
             raise ValueError(f"Expected `max_frequency` of at least 0, got {requested!r}.")
@@ -262,7 +292,9 @@ def highest_frequency(in_type: FieldType, out_type: FieldType, requested: int | 
     if not is_transitive(in_type.group):
         return default_frequency(in_type, out_type)
     pairs = [(a.representation, b.representation) for a in in_type.blocks for b in out_type.blocks]
-    return max((complete_frequency(a, b) or 0 for a, b in pairs), default=0)
+    complete = max((complete_frequency(a, b) or 0 for a, b in pairs), default=0)
+    order = max((highest_order(b.representation) for b in attributes.blocks), default=0)
+    return max(complete, min(complete + order, MOST_WITH_ATTRIBUTES))
 
 
 __all__ = ["ConditionalSpace", "ImplicitSpace", "highest_frequency"]

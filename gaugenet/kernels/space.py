@@ -96,7 +96,7 @@ class KernelSpace(ABC):
     by g, so that log maps v become g v, then `K_pq` becomes `rho_out(g) K_pq rho_in(g)^-1` (steerability). It must be
     linear in w. A *kernel* has `K_pq = w_pq K(log_pq / radius)`, with quadrature weights w_pq: it depends on one row
     alone. A *differential operator* depends on all rows of a neighbourhood, the point itself included
-    (`includes_center`). A *conditional* kernel also depends on attributes, and not linearly on w. Its `form` is another.
+    (`includes_center`). A *conditional* kernel also depends on attributes, and not linearly on w: another `form`.
 
     Engines compute the form of a space. The default is the factorised form: `K_pq = sum over columns t of
     c_t(row) M_t(w)`. The coefficients c depend on geometry alone, so they are cached on the graph and shared by all

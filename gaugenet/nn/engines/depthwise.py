@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
-from gaugenet.kernels.attributes import Attributes
+from gaugenet.kernels.attributes import Attributes, check_rows
 from gaugenet.kernels.depthwise import Depthwise
 from gaugenet.kernels.implicit_space import ImplicitSpace
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients
@@ -68,12 +68,13 @@ def _row_attributes(
     if space.node_type is None or attributes.node is None:
         return space.joined(attributes.edge, None, None, like)
     node = attributes.node.to(like)
-    transports = _transports(space.node_type, domain, like.dtype)
+    check_rows("node_attr", node, len(factors.indptr) - 1, "points")
+    transports = _transports(space.node_type, space.node_key, domain, like.dtype)
     target = _targets(factors)
     return space.joined(attributes.edge, turned(node[factors.source], transports, space.node_type), node[target], like)
 
 
-def _transports(field_type: FieldType, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
+def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
     """The transport matrices of a field type on every edge."""
 
     def build(graph: GaugeGraph) -> EdgeFactors:
@@ -85,7 +86,7 @@ def _transports(field_type: FieldType, domain: GraphDomain, dtype: torch.dtype) 
         n = rows.neighborhood
         return EdgeFactors(n.weight[:, None].to(dtype), turn, blocks, n.indptr, n.source)
 
-    return domain.derived(f"transports {field_type.group} {field_type} {dtype}", build)
+    return domain.derived(f"{key} {dtype}", build)
 
 
 def _targets(factors: EdgeFactors) -> Tensor:
@@ -127,18 +128,10 @@ def _plain(depthwise: Depthwise, factors: EdgeFactors, *tensors: Tensor) -> Tens
     x, b, s, last, *mixing = tensors
     target, points = _targets(factors), factors.indptr.numel() - 1
     h = turned(x[factors.source], factors, depthwise.in_type)
-    own = depthwise.entries[:, 0]
     parts: list[list[Tensor]] = [[] for _ in depthwise.targets]
-    for k, p in enumerate(depthwise.paths):
-        field = p.source.split(h)
-        entries = (own == k).nonzero().flatten().tolist()
+    for p, matrix in zip(depthwise.paths, depthwise.path_matrices(b), strict=True):
         w = s @ last[:, p.column : p.column + p.source.multiplicity]
-        sums: list[Any] = [0] * depthwise.targets[p.target].dim
-        for m in entries:
-            o, i = depthwise.entries[m, 1:].tolist()
-            sums[o] = sums[o] + b[:, m, None] * field[:, i]
-        rows = [w * t if isinstance(t, Tensor) else torch.zeros_like(w) for t in sums]
-        message = torch.stack(rows, 1)
+        message = w.unsqueeze(1) * (matrix @ p.source.split(h))
         parts[p.target].append(message.new_zeros(points, *message.shape[1:]).index_add(0, target, message))
     outputs = []
     for block, matrix in zip(depthwise.out_type.blocks, mixing, strict=True):
