@@ -24,18 +24,18 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 
 from gaugenet.data.climate.latlon import LatLonGrid
-from gaugenet.data.climate.regrid import bilinear_stencil, with_poles
-from gaugenet.data.climate.sampling import Stencil
+from gaugenet.data.climate.regrid import bilinear_interpolation, with_poles
+from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
-from gaugenet.tasks.climate.inputs import GlobeInputs
+from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
-from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
+from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.scores import ClimateScores
 from gaugenet.tasks.climate.task import ClimateTask
-from gaugenet.tasks.climate.train import open_split, places_of
+from gaugenet.tasks.climate.train import locations_of, open_split
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.options import OptimOptions
 
@@ -87,35 +87,46 @@ def on_grid(grid: LatLonGrid) -> SimpleNamespace:
 
 
 @torch.inference_mode()
-def score(model: LatLonUNet, globes: Globes, grid: LatLonGrid, classes: list[str], turns: list) -> list[dict]:
-    """Scores at the places of the files, of the globe turned in each of these ways."""
-    places, results = globes.inputs.places, []
-    for turn in turns:
-        points = places.points.reshape(-1, 3)
-        back = Stencil(*bilinear_stencil(grid, points if turn is None else points @ turn), np.empty(0, dtype=int))
-        keeper = ClimateScores(classes, points, places.area.reshape(-1), places.edges, np.full(len(classes), 0.5))
-        for k in range(len(globes)):
-            fields = globes.fields(k)
-            logits = model(globes.inputs.read(fields, pose=turn)[0][None], None)[0]
+def score(
+    model: LatLonUNet, spheres: SphereDataset, grid: LatLonGrid, classes: list[str], orientations: list
+) -> list[dict]:
+    """Scores at the locations of the files, of the globe rotated in each of these ways."""
+    locations, results = spheres.inputs.locations, []
+    for orientation in orientations:
+        points = locations.points.reshape(-1, 3)
+        back = Interpolation(
+            *bilinear_interpolation(grid, points if orientation is None else points @ orientation),
+            np.empty(0, dtype=int),
+        )
+        accumulator = ClimateScores(
+            classes, points, locations.area.reshape(-1), locations.edges, np.full(len(classes), 0.5)
+        )
+        for k in range(len(spheres)):
+            fields = spheres.fields(k)
+            logits = model(spheres.inputs.read(fields, pose=orientation)[0][None], None)[0]
             prob = torch.softmax(logits, 0).numpy().reshape(-1, *grid.shape)
-            keeper.add(back.fields(with_poles(prob)), fields.label)
-        results.append(keeper.result())
+            accumulator.add(back.fields(with_poles(prob)), fields.label)
+        results.append(accumulator.result())
     return results
 
 
-def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, Globes, LatLonGrid, list[str]]:
+def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, LatLonGrid, list[str]]:
     """The network with averaged weights after the last epoch, and what it is scored on."""
     smart = not o.plain
     data = ClimateData(
         o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1
     )
     files, val, _ = open_split(data)
-    grid, places = LatLonGrid.regular(o.height, 2 * o.height), places_of(files)
-    inputs = GlobeInputs(
-        on_grid(grid), places, scalars=len(files.variables.scalars), pairs=len(files.variables.vectors), latitude=smart
+    grid, locations = LatLonGrid.regular(o.height, 2 * o.height), locations_of(files)
+    inputs = SphereInputs(
+        on_grid(grid),
+        locations,
+        scalars=len(files.variables.scalars),
+        pairs=len(files.variables.vectors),
+        latitude=smart,
     )
-    normalization = Normalization.of(files, places.area)
-    training = Globes(files, inputs, normalization, augment=data, seed=seed)
+    normalization = Normalization.of(files, locations.area)
+    training = SphereDataset(files, inputs, normalization, augment=data, seed=seed)
     classes = list(files.class_names)
     weight = class_weights(class_shares(training, len(classes)), 0.5)
     seed_everything(seed, verbose=False)
@@ -127,10 +138,10 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, Globes, LatLonG
     loop = Trainer(max_epochs=o.epochs, callbacks=[average], logger=False, enable_checkpointing=False,
                    enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", gradient_clip_val=1.0,
                    limit_val_batches=0)  # fmt: skip
-    loop.fit(task, GlobeDataModule(training, [], batch_size=4, seed=seed))
+    loop.fit(task, SphereDataModule(training, [], batch_size=4, seed=seed))
     with average.applied(task):
         model = copy.deepcopy(model)
-    return model, Globes(val, inputs, normalization), grid, classes
+    return model, SphereDataset(val, inputs, normalization), grid, classes
 
 
 def main() -> None:
@@ -146,14 +157,16 @@ def main() -> None:
     parser.add_argument("--upright", action="store_true", help="latitude and mirror images, but no rotations")
     parser.add_argument("--lr", type=float, default=3e-3)
     o = parser.parse_args()
-    turns = {"upright": [None], "random": list(Rotation.random(o.rotations, random_state=0).as_matrix())}
+    orientations = {"upright": [None], "random": list(Rotation.random(o.rotations, random_state=0).as_matrix())}
     if o.icosahedral:
-        turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
+        orientations["icosahedral"] = [
+            icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)
+        ]
     for seed in o.seeds:
-        model, globes, grid, classes = train(o, seed)
+        model, spheres, grid, classes = train(o, seed)
         line = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters())}
-        for name, group in turns.items():
-            found = score(model.eval(), globes, grid, classes, group)
+        for name, group in orientations.items():
+            found = score(model.eval(), spheres, grid, classes, group)
             for m in ("ap", "iou"):
                 values = [r[f"mean_{m}"] for r in found]
                 line[f"{name} {m}"] = [round(f(values), 3) for f in (np.mean, min, max)]

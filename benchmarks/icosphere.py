@@ -7,7 +7,7 @@ repeats, taken in turns, since other work only adds), the extra peak memory of a
 of its own, and ratios to the first row. Rivals:
 
 - `conv2d`: PyTorch's convolution with a 3 x 3 window over the five charts and zeros around them, channels last in
-  memory. It pads nothing, turns nothing, and leaves sides and corners wrong.
+  memory. It pads nothing, rotates nothing, and leaves sides and corners wrong.
 - `conv2d, channels first`: the same in PyTorch's default layout.
 - `padded`: charts padded by an index over cells and orientations, a copy, then `conv2d`; the poles are left out.
 - `gather`: the general engine on the gauge graph, one sample after the other; level 5 only.

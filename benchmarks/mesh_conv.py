@@ -53,8 +53,8 @@ class PerEdge(nn.Module):
         radial = conv.kernels.radial(v.norm(dim=-1)) * graph.weight[:, None]
         self.tables = []
         for pair in conv.kernels.pairs:
-            turn = pair.source.representation(graph.transporter)
-            angular = pair.basis.sample(unit(v)) @ turn[:, None]
+            transport = pair.source.representation(graph.transporter)
+            angular = pair.basis.sample(unit(v)) @ transport[:, None]
             self.tables.append(torch.einsum("ek,eboi->ekboi", radial[:, list(pair.rings)], angular).contiguous())
 
     def forward(self, x: Tensor, graph) -> Tensor:

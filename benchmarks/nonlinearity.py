@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from gaugenet.groups import SO2, SO3, FieldType
-from gaugenet.nn import FourierNonlinearity, Gated, NormNonlinearity
+from gaugenet.nn import FourierNonlinearity, GatedNonlinearity, NormNonlinearity
 
 POINTS = 2000
 SPACES = {
@@ -40,7 +40,7 @@ def main() -> None:
                 layers = [FourierNonlinearity(field_type, activation=activation, samples=n).double() for n in counts]
                 errors = "".join(f"{gauge_error(layer, scale=scale):10.1e}" for layer in layers)
                 print(f"{f'Fourier {activation}, scale {scale:g}':24}{errors}")
-        for exact in (Gated(field_type), NormNonlinearity(field_type).double()):
+        for exact in (GatedNonlinearity(field_type), NormNonlinearity(field_type).double()):
             print(f"{type(exact).__name__:24}{gauge_error(exact):10.1e}")
 
 

@@ -2,7 +2,7 @@
 
     python examples/gauge_equivariance.py             prints the table, writes gauge_equivariance.png
 
-The same network, weights and mesh, with the frame at every vertex turned by an angle of its own. Two negative controls
+The same network, weights and mesh, with the frame at every vertex rotated by an angle of its own. Two negative controls
 show that the check can fail: frames that are also reflected, which SO(2) does not allow, and a network that applies
 a ReLU to the components of vectors.
 """
@@ -21,7 +21,7 @@ from gaugenet.geometry import GaugeGraph, TriangleMesh
 from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import SO2, FieldType
 from gaugenet.models import MeshUNet
-from gaugenet.nn import Gated
+from gaugenet.nn import GatedNonlinearity
 from gaugenet.viz import MeshView, render_meshes
 
 MESH = Path(__file__).resolve().parents[1] / "meshes" / "bodies" / "test" / "bear_0.ply"
@@ -31,7 +31,7 @@ GROUP = SO2()
 class ReLUOnComponents(nn.Module):
     """Not equivariant: the components of a vector depend on the frame, and so does their sign."""
 
-    def __init__(self, gated: Gated) -> None:
+    def __init__(self, gated: GatedNonlinearity) -> None:
         super().__init__()
         self.in_type, self.out_type = gated.in_type, gated.out_type
 
@@ -40,11 +40,11 @@ class ReLUOnComponents(nn.Module):
 
 
 def spoiled(model: MeshUNet) -> MeshUNet:
-    """The same weights with every `Gated` replaced."""
+    """The same weights with every `GatedNonlinearity` replaced."""
     other = copy.deepcopy(model)
     for module in list(other.modules()):
         for name, child in module.named_children():
-            if isinstance(child, Gated):
+            if isinstance(child, GatedNonlinearity):
                 setattr(module, name, ReLUOnComponents(child))
     return other
 
@@ -67,12 +67,12 @@ def main() -> None:
     graph = features(hierarchy(TriangleMesh.load(MESH), GROUP, levels=3, mean_neighbors=16))
     in_type = features.in_type(GROUP)
     model = MeshUNet(str(in_type), out_channels=8).eval()
-    turned = GROUP.random_element(graph.num_nodes, generator=generator)
-    reflected = turned @ torch.tensor([[1.0, 0.0], [0.0, -1.0]], dtype=turned.dtype)
+    rotated = GROUP.random_element(graph.num_nodes, generator=generator)
+    reflected = rotated @ torch.tensor([[1.0, 0.0], [0.0, -1.0]], dtype=rotated.dtype)
     cases = {
-        "a random frame at every vertex": change(model, in_type, graph, turned),
+        "a random frame at every vertex": change(model, in_type, graph, rotated),
         "control: reflected frames": change(model, in_type, graph, reflected),
-        "control: ReLU on components": change(spoiled(model), in_type, graph, turned),
+        "control: ReLU on components": change(spoiled(model), in_type, graph, rotated),
     }
     for name, moved in cases.items():
         print(f"{name:32} logits move by {moved.max().item():.1e} (relative)")

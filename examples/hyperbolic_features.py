@@ -23,21 +23,21 @@ from gaugenet.geometry import Icosphere, Sphere
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
 
 GROUP, DEPTH, FAN, BATCH, NOISE = SO2(), 3, 3, 108, 0.2
-PLACES = Icosphere(1).pos
+LOCATIONS = Icosphere(1).pos
 SCALARS, HIDDEN, LAST = (FieldType(GROUP, spec) for spec in ("1x0", "3x0 + 2x1", "3x0"))
 
 
 def samples(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """`(count, places)` values and the class of each; the patterns of the tree are always the same."""
+    """`(count, locations)` values and the class of each; the patterns of the tree are always the same."""
     tree, generator = torch.Generator().manual_seed(7), torch.Generator().manual_seed(seed)
     bumps = [Sphere(2).random_points(FAN**level * 4, generator=tree).view(-1, 4, 3) for level in range(1, DEPTH + 1)]
     signs = [torch.randn(len(b), 4, generator=tree, dtype=torch.float64) for b in bumps]
     leaf = torch.randint(FAN**DEPTH, (count,), generator=generator)
-    turn = torch.stack([random_orthogonal(3, generator) for _ in range(count)])
-    x = NOISE * torch.randn(count, len(PLACES), generator=generator, dtype=torch.float64)
+    rotation = torch.stack([random_orthogonal(3, generator) for _ in range(count)])
+    x = NOISE * torch.randn(count, len(LOCATIONS), generator=generator, dtype=torch.float64)
     for level in range(DEPTH):
         edge = leaf // FAN ** (DEPTH - 1 - level)
-        near = torch.einsum("pd,nde,nbe->npb", PLACES, turn, bumps[level][edge])
+        near = torch.einsum("pd,nde,nbe->npb", LOCATIONS, rotation, bumps[level][edge])
         x += 0.7**level * torch.einsum("npb,nb->np", (4 * (near - 1)).exp(), signs[level][edge])
     return x.float(), leaf
 
@@ -45,7 +45,7 @@ def samples(count: int, seed: int) -> tuple[Tensor, Tensor]:
 class Network(nn.Module):
     def __init__(self, *, hyperbolic: bool) -> None:
         super().__init__()
-        self.last, self.gate = layers.LorentzType(LAST) if hyperbolic else None, layers.Gated(HIDDEN)
+        self.last, self.gate = layers.LorentzType(LAST) if hyperbolic else None, layers.GatedNonlinearity(HIDDEN)
         a, wide, hidden, last = types = SCALARS, self.gate.in_type, HIDDEN, LAST
         conv, norm = GaugeConv, layers.FieldBatchNorm
         self.embed, self.head = nn.Identity(), nn.Linear(LAST.size, FAN**DEPTH)
@@ -60,7 +60,7 @@ class Network(nn.Module):
         y = self.embed(x)
         for conv, norm in zip(self.convs[:2], self.norms, strict=True):
             y = self.gate(norm(conv(y, graph), graph))
-        mean = self.convs[2](y, graph).unflatten(0, (-1, len(PLACES))).mean(1)
+        mean = self.convs[2](y, graph).unflatten(0, (-1, len(LOCATIONS))).mean(1)
         return self.head(mean if self.last is None else self.last.mean_to_point(mean))
 
 
@@ -90,7 +90,7 @@ def main() -> None:
     for name, default in (("seeds", 3), ("epochs", 60), ("samples", 1080)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    graph = Sphere(2).gauge_graph(PLACES, GROUP, radius=0.8)
+    graph = Sphere(2).gauge_graph(LOCATIONS, GROUP, radius=0.8)
     print("| features | weights | accuracy | steps to a common ancestor, where wrong |\n|---|---|---|---|")
     for name in ("hyperbolic", "flat"):
         found = []

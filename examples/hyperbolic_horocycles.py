@@ -7,7 +7,7 @@ function on the line has a mean on each, seen with noise; the question is for ev
 mean is larger. Left and right matter, so frames do: those of the horocycles are mapped to each other by x -> a x + b,
 and a network with this {e}-structure gives the same answers elsewhere and at another scale. The other network, of equal
 size, takes (x, y) for a flat plane, with as many neighbours on average. A rotation of the half-plane is the control: it
-turns the frames, and the answers change.
+rotates the frames, and the answers change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gaugenet.data.trees import dyadic_intervals
 from gaugenet.geometry import Euclidean, GStructure, Hyperbolic
 from gaugenet.groups import Trivial
 
-PLANE, NOISE, SIGNALS, REACH = Hyperbolic(2), 0.7, 16, 1.7
+PLANE, NOISE, SIGNALS, RADIUS = Hyperbolic(2), 0.7, 16, 1.7
 HORO = GStructure(Trivial(2), PLANE.frame_at, "trivial")
 FLAT = GStructure(Trivial(2), Euclidean(2).frame_at, "trivial")
 
@@ -40,13 +40,13 @@ def draw(depth: int, count: int, generator: torch.Generator) -> tuple[Tensor, Te
     return seen.reshape(-1, 1), torch.cat(right, 1)
 
 
-def places(depth: int) -> dict[str, Tensor]:
-    """The intervals of training, the same eight times as long elsewhere, and turned by 90 degrees."""
+def locations(depth: int) -> dict[str, Tensor]:
+    """The intervals of training, the same eight times as long elsewhere, and rotated by 90 degrees."""
     here = dyadic_intervals(depth)
     middle = PLANE.affine(0.5, 0.5)
-    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
-    turned = middle(PLANE.rotate(turn, PLANE.affine(2.0, -1.0)(here)))
-    return {"as trained": here, "8 x + 3": PLANE.affine(8.0, 3.0)(here), "turned": turned}
+    rotation = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
+    rotated = middle(PLANE.rotate(rotation, PLANE.affine(2.0, -1.0)(here)))
+    return {"as trained": here, "8 x + 3": PLANE.affine(8.0, 3.0)(here), "turned": rotated}
 
 
 class Network(nn.Module):
@@ -86,9 +86,9 @@ def main() -> None:
     for name, default in (("seeds", 3), ("steps", 120), ("depth", 6)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    where = places(options.depth)
+    where = locations(options.depth)
     print(f"| network | weights | {' | '.join(where)} |\n|---|---|{'---|' * len(where)}")
-    half_plane = {name: PLANE.gauge_graph(p, radius=REACH, structure=HORO) for name, p in where.items()}
+    half_plane = {name: PLANE.gauge_graph(p, radius=RADIUS, structure=HORO) for name, p in where.items()}
     points, edges = where["as trained"], half_plane["as trained"].edge_index.shape[1]
     radius = float(torch.cdist(points, points).flatten().sort().values[len(points) + edges - 1]) + 1e-9
     flat = {name: Euclidean(2).gauge_graph(p, radius=radius, structure=FLAT) for name, p in where.items()}

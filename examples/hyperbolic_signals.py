@@ -19,7 +19,7 @@ from torch_geometric.data import Batch
 from gaugenet import SO2, FieldType, GaugeConv, GaugeGraph
 from gaugenet.data.trees import regular_tree
 from gaugenet.geometry import Euclidean, Hyperbolic
-from gaugenet.nn import Gated
+from gaugenet.nn import GatedNonlinearity
 
 GROUP, NOISE, SIGNALS = SO2(), 1.5, 16
 
@@ -37,7 +37,7 @@ def graphs(depth: int) -> tuple[dict[str, GaugeGraph], Tensor]:
 class Denoiser(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        scalar, self.gate = FieldType(GROUP, "1x0"), Gated(FieldType(GROUP, "8x0 + 4x1"))
+        scalar, self.gate = FieldType(GROUP, "1x0"), GatedNonlinearity(FieldType(GROUP, "8x0 + 4x1"))
         self.lift, self.read = GaugeConv(scalar, self.gate.in_type), GaugeConv(self.gate.out_type, scalar)
         self.conv = GaugeConv(self.gate.out_type, self.gate.in_type)
 

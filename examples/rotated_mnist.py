@@ -4,7 +4,7 @@
     python examples/rotated_mnist.py --data DIR --networks C16 CNN   two of them
     python examples/rotated_mnist.py --data DIR --width 1 --published --device cuda      the network of the paper
 
-DIR holds mnist.npz (or set GAUGENET_DATA). Trains on 12,000 digits and tests on 50,000, each turned by an angle of its
+DIR holds mnist.npz (or set GAUGENET_DATA). Trains on 12,000 digits and tests on 50,000, each rotated by an angle of its
 own. A training that was killed goes on when the same command is given again. Writes table, curves and weights to --out.
 """
 
@@ -23,7 +23,7 @@ from gaugenet.data import DataError, rotated_mnist
 from gaugenet.files import write_text
 from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.groups import SO2
-from gaugenet.models import Augmented, PlanarCNN, plain_twin
+from gaugenet.models import Augmented, PlanarCNN, matched_baseline
 from gaugenet.tasks import ImageOptions, TaskError, result_table, train_and_test
 from gaugenet.viz import plot_comparison
 
@@ -42,11 +42,11 @@ def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Modu
         "SO2": lambda: PlanarCNN(
             group="SO(2)", fields=(0, 1, 2), nonlinearity="gated", width=1.6 * width, **layout, **ends
         ),
-        "CNN": lambda: plain_twin(c16()),
-        "CNN-wide": lambda: plain_twin(c16(), equal="channels"),
+        "CNN": lambda: matched_baseline(c16()),
+        "CNN-wide": lambda: matched_baseline(c16(), equal="channels"),
     }
-    turned = [FieldAction(mode="bicubic")]
-    return base | {f"{name}+aug": lambda m=make: Augmented(m(), SO2(), inputs=turned) for name, make in base.items()}
+    rotated = [FieldAction(mode="bicubic")]
+    return base | {f"{name}+aug": lambda m=make: Augmented(m(), SO2(), inputs=rotated) for name, make in base.items()}
 
 
 def learning_rate(name: str, width: float) -> float:

@@ -25,8 +25,8 @@ from gaugenet.data import IGNORE_LABEL, DataError, Panorama, StanfordPanoramas
 from gaugenet.data.images.panoramas import CLASSES, FOLDS
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
-from gaugenet.tasks import ScoreKeeper
-from gaugenet.viz import GlobePanel, draw_globes, nearest_point
+from gaugenet.tasks import MetricAccumulator
+from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 
 
 def channels(panorama: Panorama, sphere: Icosphere) -> Float[Tensor, "5 vertices"]:
@@ -63,10 +63,10 @@ def train(model: IcosahedralUNet, data: DataLoader, epochs: int, device: str) ->
 def report(model: IcosahedralUNet, data: DataLoader, device: str) -> str:
     """Intersection over union of each class that occurs, their mean, and the share of the vertices that is right."""
     model.eval()
-    keeper = ScoreKeeper(len(CLASSES))
+    accumulator = MetricAccumulator(len(CLASSES))
     for x, label in data:
-        keeper.add("panoramas", label.numpy(), model(x.to(device)).argmax(1).cpu().numpy())
-    scores = keeper.scores()
+        accumulator.add("panoramas", label.numpy(), model(x.to(device)).argmax(1).cpu().numpy())
+    scores = accumulator.scores()
     rows = [*zip(CLASSES, scores.class_iou), ("mean IoU", scores.mean_iou), ("right", scores.accuracy)]
     return "\n".join(f"{name:10}{100 * value:6.1f} %" for name, value in rows if not math.isnan(value))
 
@@ -76,12 +76,12 @@ def draw(path: Path, model: IcosahedralUNet, panorama: Panorama, sphere: Icosphe
     with torch.no_grad():
         found = model(channels(panorama, sphere)[None].to(device)).argmax(1)[0].cpu()
     panels = [
-        GlobePanel(name="depth", scalar=panorama.depth.numpy()),
-        GlobePanel(name="found", labels=found.numpy() + 1),
-        GlobePanel(name="truth", labels=panorama.labels.numpy() + 1),
+        SpherePanel(name="depth", scalar=panorama.depth.numpy()),
+        SpherePanel(name="found", labels=found.numpy() + 1),
+        SpherePanel(name="truth", labels=panorama.labels.numpy() + 1),
     ]
     named = {"class_names": ["", *CLASSES], "title": "A room that was not trained on"}  # class 0 is not painted
-    draw_globes(path, panels, nearest_point(sphere.pos.numpy()), **named, columns=2, width=800)
+    draw_spheres(path, panels, nearest_point(sphere.pos.numpy()), **named, columns=2, width=800)
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
-"""Spherical MNIST: digits on one hemisphere, upright (N) or turned by rotations of space (R), and an icosahedral CNN.
+"""Spherical MNIST: digits on one hemisphere, upright (N) or rotated by rotations of space (R), and an icosahedral CNN.
 
     python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
     python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --stem-stride 1 --device cuda
 
 DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
-(2018), and sampled at the vertices of an icosphere; a digit is turned by turning the vertices, not its samples. In
-training, every epoch turns each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
-trained on upright digits, tested on turned ones. A training that was killed goes on when the same command is
+(2018), and sampled at the vertices of an icosphere; a digit is rotated by rotating the vertices, not its samples. In
+training, every epoch rotates each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
+trained on upright digits, tested on rotated ones. A training that was killed goes on when the same command is
 given again. Writes table, results and curves to --out.
 """
 
@@ -68,7 +68,7 @@ def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, An
         sizes = {"width": chosen.width, "growth": chosen.growth, "levels": levels}
         model = IcosahedralCNN("1x0", 10, stem_stride=chosen.stem_stride, **sizes)
         projection = SphericalDigits(sphere)
-        seen = projection(train) if kind == "N" else projection.anew(train)
+        seen = projection(train) if kind == "N" else projection.resampled(train)
         result["rows"][kind] = fit_images(model, seen, chosen.out / kind, options)
         result["parameters"] = sum(p.numel() for p in model.parameters())
         for part in PROTOCOL:

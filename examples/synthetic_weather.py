@@ -16,7 +16,7 @@ import numpy as np
 
 from gaugenet.data import ClimateFiles, SyntheticWeather
 from gaugenet.data.climate.latlon import LatLonGrid
-from gaugenet.viz import GlobePanel, draw_globes, nearest_point
+from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 
 
 def draw(path: Path, file: Path) -> None:
@@ -26,9 +26,9 @@ def draw(path: Path, file: Path) -> None:
     for step in (0, len(files) - 1):
         frame = files[step]
         speed = np.hypot(*frame.vectors[0]).reshape(-1)
-        panels.append(GlobePanel(name=files.times[step], scalar=speed, labels=frame.label.reshape(-1)))
+        panels.append(SpherePanel(name=files.times[step], scalar=speed, labels=frame.label.reshape(-1)))
     nearest = nearest_point(files.grid.points.reshape(-1, 3))
-    draw_globes(path, panels, nearest, columns=2, class_names=files.class_names, title="Synthetic weather", width=600)
+    draw_spheres(path, panels, nearest, columns=2, class_names=files.class_names, title="Synthetic weather", width=600)
 
 
 def main() -> None:

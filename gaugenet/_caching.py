@@ -1,4 +1,4 @@
-"""kept: a cache of tensors that is safe to fill at any time."""
+"""cached: a cache of tensors that is safe to fill at any time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
+
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 
-def kept(function: Function) -> Function:
+def cached(function: Function) -> Function:
     """Compute the tensor of each set of (hashable, positional) arguments once.
 
     Unlike `functools.lru_cache` it keeps no tensor that stands for one while code is traced, exported or compiled, and
@@ -21,16 +23,16 @@ def kept(function: Function) -> Function:
     found: dict[tuple[Hashable, ...], Tensor] = {}
 
     @wraps(function)
-    def cached(*arguments: Hashable) -> Tensor:
+    def wrapper(*arguments: Hashable) -> Tensor:
         if arguments in found:
             return found[arguments]
-        with torch.inference_mode(False), torch.no_grad():
+        with outside_transforms():
             value = function(*arguments)
         if type(value) is Tensor and not torch.compiler.is_compiling():
             found[arguments] = value
         return value
 
-    return cached  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]
 
 
-__all__ = ["kept"]
+__all__ = ["cached"]

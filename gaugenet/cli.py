@@ -1,4 +1,4 @@
-"""The command `gaugenet`: finds the sub-command, and turns errors into one message and an exit status.
+"""The command `gaugenet`: finds the sub-command, and converts errors into one message and an exit status.
 
 Nothing heavy is imported before a sub-command is known, so that `gaugenet --help` answers at once.
 """

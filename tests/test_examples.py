@@ -129,8 +129,8 @@ def test_hyperbolic_signals_are_denoised(tmp_path):
 
 def test_horocycles_do_not_notice_ax_plus_b(tmp_path):
     table = cells(run("hyperbolic_horocycles.py", tmp_path, "--seeds", "1", "--steps", "40", "--depth", "4"))
-    size, trained, moved, turned = table["horocycles"]
-    assert trained == moved != turned
+    size, trained, moved, rotated = table["horocycles"]
+    assert trained == moved != rotated
     assert float(trained.split("%")[0]) > 70
     other, trained, moved, _ = table["flat plane"]
     assert (size, trained) != (other, moved)

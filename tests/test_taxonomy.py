@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gaugenet.taxonomy import MISSING, ROWS, Move, ScalarNetwork, page, row, symmetry_error, table
+from gaugenet.taxonomy import MISSING, ROWS, ScalarNetwork, Transformation, page, row, symmetry_error, table
 from gaugenet.taxonomy.entry import images
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "taxonomy.md"
@@ -23,8 +23,8 @@ every_row = pytest.mark.parametrize("entry", ROWS, ids=lambda r: r.name)
 
 @every_row
 def test_the_symmetry_holds_and_the_control_fails(entry):
-    assert symmetry_error(entry, entry.keeps) < EXACT
-    assert symmetry_error(entry, entry.breaks) > BROKEN
+    assert symmetry_error(entry, entry.example_symmetry) < EXACT
+    assert symmetry_error(entry, entry.counterexample) > BROKEN
 
 
 @every_row
@@ -36,7 +36,7 @@ def test_symmetries_move_something():
     """The identity would pass, so no row may have it; and no network may ignore its neighbours."""
     for entry in ROWS:
         points = entry.points()
-        for move in (entry.keeps, entry.breaks):
+        for move in (entry.example_symmetry, entry.counterexample):
             assert (move.map(points) - points).abs().max() > 0.1, (entry.name, move.text)
 
 
@@ -55,7 +55,7 @@ def test_networks_look_at_neighbours():
 def test_lattices_must_be_mapped_to_themselves():
     entry = row("pixels")
     with pytest.raises(ValueError, match="take these points to themselves"):
-        symmetry_error(entry, Move("half a pixel", lambda p: p + 0.5))
+        symmetry_error(entry, Transformation("half a pixel", lambda p: p + 0.5))
     points = entry.points()
     assert torch.equal(images(points, points.flip(0)), torch.arange(len(points)).flip(0))
 

@@ -13,7 +13,7 @@ from gaugenet import FieldType, GaugeConv
 from gaugenet.cli import main
 from gaugenet.geometry import TriangleMesh
 from gaugenet.groups import SO2, Cyclic
-from gaugenet.tasks.mesh.surface_pictures import Drawn, draw_on_mesh, layer_to_draw
+from gaugenet.tasks.mesh.surface_pictures import DrawOptions, draw_on_mesh, layer_to_draw
 from gaugenet.viz import MeshView
 from tests.geometry.mesh.surfaces import mobius
 
@@ -84,27 +84,29 @@ def test_of_a_climate_run_the_page_and_the_map_of_its_evaluation(tmp_path, capsy
 
 def test_each_option_adds_its_own(ball):
     view = view_of(ball)
-    bare = len(draw_on_mesh(view, Drawn()).parts)
+    bare = len(draw_on_mesh(view, DrawOptions()).parts)
     assert bare == 1
     for drawn in (
-        Drawn(frames="random", count=3),
-        Drawn(discs=[5]),
-        Drawn(kernels=[5]),
-        Drawn(at=[1, 2]),
-        Drawn(group="C_4", count=3),
+        DrawOptions(frames="random", count=3),
+        DrawOptions(discs=[5]),
+        DrawOptions(kernels=[5]),
+        DrawOptions(at=[1, 2]),
+        DrawOptions(group="C_4", count=3),
     ):
         assert len(draw_on_mesh(view, drawn).parts) > bare
-    arrows = [len(draw_on_mesh(view, Drawn(frames=f, at=[7])).parts) for f in ("first_edge", "cross4")]
+    arrows = [len(draw_on_mesh(view, DrawOptions(frames=f, at=[7])).parts) for f in ("first_edge", "cross4")]
     assert arrows[0] < arrows[1]  # the other directions of the cross
 
 
 def test_carried_kernels_are_seen_from_the_first_frame(ball):
     view = view_of(ball)
-    own, carried = (draw_on_mesh(view, Drawn(kernels=[0, 1], carry=carry)) for carry in (False, True))
-    kernels = [[p for p in picture.parts[1:] if len(colors(p)) > 8] for picture in (own, carried)]
+    own, transported = (
+        draw_on_mesh(view, DrawOptions(kernels=[0, 1], transport=transport)) for transport in (False, True)
+    )
+    kernels = [[p for p in picture.parts[1:] if len(colors(p)) > 8] for picture in (own, transported)]
     assert np.array_equal(kernels[0][0].colors, kernels[1][0].colors)
     assert not np.array_equal(kernels[0][1].colors, kernels[1][1].colors)
-    assert len(carried.parts) == len(own.parts) + 1  # the way
+    assert len(transported.parts) == len(own.parts) + 1  # the way
 
 
 def test_the_layer_of_a_run(ball, monkeypatch):
@@ -112,20 +114,20 @@ def test_the_layer_of_a_run(ball, monkeypatch):
     layers = [GaugeConv(FieldType(group, a), FieldType(group, b)) for a, b in (("1x0", "1x1"), ("1x1", "2x0"))]
     network = nn.Sequential(*layers, nn.Linear(2, 2))
     monkeypatch.setattr("gaugenet.tasks.training.run.load_run", lambda run: (network, None))
-    assert layer_to_draw(Drawn(kernels=[], run="x")) is layers[0]
-    assert layer_to_draw(Drawn(kernels=[], run="x", layer="1")) is layers[1]
+    assert layer_to_draw(DrawOptions(kernels=[], run="x")) is layers[0]
+    assert layer_to_draw(DrawOptions(kernels=[], run="x", layer="1")) is layers[1]
     with pytest.raises(ValueError, match="no layer '2': choose one of 0, 1"):
-        layer_to_draw(Drawn(kernels=[], run="x", layer="2"))
+        layer_to_draw(DrawOptions(kernels=[], run="x", layer="2"))
     with pytest.raises(ValueError, match=r"group SO\(2\): --group C_4"):
-        layer_to_draw(Drawn(kernels=[], run="x", group="C_4"))
+        layer_to_draw(DrawOptions(kernels=[], run="x", group="C_4"))
 
 
 def test_random_weights_are_those_of_the_seed():
-    one, same, other = (layer_to_draw(Drawn(kernels=[], seed=seed)).weight for seed in (1, 1, 2))
+    one, same, other = (layer_to_draw(DrawOptions(kernels=[], seed=seed)).weight for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    assert layer_to_draw(Drawn(kernels=[], frames="cross6")).in_type.group == Cyclic(6)
-    assert str(layer_to_draw(Drawn(kernels=[], group="C_4", fields="2x0->1x1")).in_type) == "2x0"
+    assert layer_to_draw(DrawOptions(kernels=[], frames="cross6")).in_type.group == Cyclic(6)
+    assert str(layer_to_draw(DrawOptions(kernels=[], group="C_4", fields="2x0->1x1")).in_type) == "2x0"
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ def test_random_weights_are_those_of_the_seed():
         ("--kernel 3 --fields 1x0->1xq", "q"),
         ("--kernel 3 --entry 0 7", "within the 2 x 1 matrix"),
         ("--kernel 3 --layer up", "Expected --run RUN besides --layer up"),
-        ("--carry --fields 1x0->1x1", "Expected --kernel besides --carry and --fields"),
+        ("--transport --fields 1x0->1x1", "Expected --kernel besides --transport and --fields"),
         ("--frames --radius 1", "Expected --disc or --kernel besides --radius"),
         ("--kernel 3 --run nowhere", "No run folder at nowhere"),
     ],
@@ -165,7 +167,7 @@ def test_mistakes_are_named(options, message, ball, tmp_path, capsys):
 def test_a_mesh_refuses_what_its_surface_cannot_have(strip, tmp_path, capsys):
     out = str(tmp_path / "page.html")
     assert main(["view", str(strip), "--kernel", "5", "--out", out]) == 1
-    assert "cannot carry an SO(2)-structure: use O(2)" in capsys.readouterr().err
+    assert "admits no SO(2)-structure: use O(2)" in capsys.readouterr().err
     assert main(["view", str(strip), "--kernel", "5", "--group", "O(2)", "--out", out]) == 0
 
 

@@ -14,12 +14,12 @@ def make_parser(command: str, description: str) -> ArgumentParser:
     return ArgumentParser(prog=f"gaugenet {command}", description=description)
 
 
-def say(text: str) -> None:
+def write_line(text: str) -> None:
     """A line to standard output, which is the result of a command; everything else is logged to standard error."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def say_json(value: Any) -> None:
+def write_json_line(value: Any) -> None:
     """The result of a command as JSON."""
-    say(json.dumps(value, indent=2, allow_nan=False))
+    write_line(json.dumps(value, indent=2, allow_nan=False))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from gaugenet.commands._common import make_parser, say, say_json
+from gaugenet.commands._common import make_parser, write_json_line, write_line
 
 TASK = "climate"
 LISTS = ("--data.files", "--data.val")
@@ -75,7 +75,7 @@ def train(options: Namespace, config: str) -> int:
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
         best = description.metrics.get("best", {})
         figures = "  ".join(f"{name} {best[name]:.4f}" for name in ("val_ap", "val_iou", "train_loss") if name in best)
-        say(f"{options.out}: best epoch {best.get('epoch', 0):.0f}  {figures}")
+        write_line(f"{options.out}: best epoch {best.get('epoch', 0):.0f}  {figures}")
     return 0
 
 
@@ -121,9 +121,9 @@ def evaluate(arguments: list[str]) -> int:
         **_common(options),
     )
     if options.json:
-        say_json(result)
+        write_json_line(result)
     else:
-        say(describe(result))
+        write_line(describe(result))
     return 0
 
 
@@ -141,7 +141,7 @@ def predict(arguments: list[str]) -> int:
 
     result = predict_climate(options.run, options.files, options.out, sphere=options.icosphere, **_common(options))
     parts = ", ".join(f"{name} {100 * share:.2f} %" for name, share in result["area"].items())
-    say(f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}")
+    write_line(f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}")
     return 0
 
 
@@ -157,7 +157,7 @@ def view(run: Path, files: list[Path]) -> int:
             raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
         with atomic_path(target) as temporary:
             shutil.copyfile(run / name, temporary)
-        say(f"{target}: from the last evaluation of {run}")
+        write_line(f"{target}: from the last evaluation of {run}")
     return 0
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gaugenet.commands import climate
-from gaugenet.commands._common import make_parser, say, say_json
+from gaugenet.commands._common import make_parser, write_json_line, write_line
 
 DESCRIPTION = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder. Accuracy is the plain mean over all faces of the split ("hard face" in the MeshCNN
-benchmarks), vertices or meshes, whichever carry the labels; the mean over meshes of each one's accuracy stands beside
+benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy stands beside
 it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 
 
@@ -69,9 +69,9 @@ def run(arguments: list[str]) -> int:
         device=options.device,
     )
     if options.json:
-        say_json(result)
+        write_json_line(result)
     else:
-        say(describe(result))
+        write_line(describe(result))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gaugenet.commands._common import make_parser, say, say_json
+from gaugenet.commands._common import make_parser, write_json_line, write_line
 
 DESCRIPTION = """Check meshes for everything that makes them unfit: the kind, number and first places of each problem.
 
@@ -24,8 +24,8 @@ def run(arguments: list[str]) -> int:
 
     entries = inspect_files(options.meshes, repair_to=options.repair)
     if options.json:
-        say_json(entries)
+        write_json_line(entries)
     else:
-        say("\n\n".join(describe(entry) for entry in entries))
+        write_line("\n\n".join(describe(entry) for entry in entries))
     usable = [entry["repaired"]["report"]["ok"] if "repaired" in entry else entry["ok"] for entry in entries]
     return 0 if all(usable) else 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gaugenet.commands import climate
-from gaugenet.commands._common import make_parser, say
+from gaugenet.commands._common import make_parser, write_line
 
 DESCRIPTION = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
 NAME.vertices.npy (class indices in the order of the file), NAME.ply (coloured) and a line in predictions.json.
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="repair meshes even where faces are lost; labels are carried back to the mesh as given",
+        help="repair meshes even where faces are lost; labels are transferred back to the mesh as given",
     )
     parser.add_argument("--weights", type=Literal["best", "last"], default="best", help="which weights of the run")
     parser.add_argument("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
         if "error" in entry:
             sys.stderr.write(f"gaugenet: {entry['error']}\n")
         else:
-            say(_line(entry))
+            write_line(_line(entry))
     return 1 if any("error" in entry for entry in entries) else 0
 
 

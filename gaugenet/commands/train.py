@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from jsonargparse import ArgumentParser, Namespace
 
 from gaugenet.commands import climate
-from gaugenet.commands._common import make_parser, say
+from gaugenet.commands._common import make_parser, write_line
 
 if TYPE_CHECKING:
     from gaugenet.tasks.mesh.data_options import TaskName
@@ -40,7 +40,7 @@ CONFIG = "config.yaml"
 def run(arguments: list[str]) -> int:
     """Parse, train, tell where the run is; the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        say(_overview())
+        write_line(_overview())
         return 0 if arguments else 2
     task = arguments[0]
     if task not in TASKS:
@@ -110,23 +110,23 @@ def _train(task: str, parser: ArgumentParser, options: Namespace) -> int:
     if first:
         best = description.metrics.get("best", {})
         figures = "  ".join(f"{name} {best[name]:.4f}" for name in ("val_accuracy", "train_accuracy") if name in best)
-        say(f"{options.out}: best epoch {best.get('epoch', 0):.0f}  {figures}")
+        write_line(f"{options.out}: best epoch {best.get('epoch', 0):.0f}  {figures}")
     return 0
 
 
 def _as_yaml(parser: ArgumentParser, options: Namespace) -> str:
-    kept = options.clone()
+    selected = options.clone()
     for name in ("config", "resume", "overwrite", "out"):
-        kept.pop(name, None)
-    return parser.dump(kept, skip_validation=True)
+        selected.pop(name, None)
+    return parser.dump(selected, skip_validation=True)
 
 
 def _shortcuts(task: str) -> dict[str, str]:
     """Short forms of the options; those of climate files differ from those of folders of meshes."""
     if task != climate.TASK:
         return SHORTCUTS
-    kept = {k: v for k, v in SHORTCUTS.items() if k not in ("--holdout", "--cache", "--n_jobs")}
-    return kept | {"--data": "--data.files", "--val": "--data.val", "--level": "--data.level"}
+    selected = {k: v for k, v in SHORTCUTS.items() if k not in ("--holdout", "--cache", "--n_jobs")}
+    return selected | {"--data": "--data.files", "--val": "--data.val", "--level": "--data.level"}
 
 
 def _expand(arguments: list[str], task: str) -> list[str]:

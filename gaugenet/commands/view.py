@@ -1,4 +1,4 @@
-"""`gaugenet view MESH|DIR --out page.html`: meshes, their labels, frames, discs and kernels, to turn with the mouse."""
+"""`gaugenet view MESH|DIR --out page.html`: meshes, labels, frames, discs and kernels, rotated with the mouse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gaugenet.commands import climate
-from gaugenet.commands._common import make_parser, say
+from gaugenet.commands._common import make_parser, write_line
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     for file in files:
         if file.suffix.lower() not in (".html", ".png"):
             raise ValueError(f"Expected a file that ends in .html or .png, got {file}.")
-    if options.carry or any(options[name] is not None for name in ON_THE_SURFACE):
+    if options.transport or any(options[name] is not None for name in ON_THE_SURFACE):
         return _draw_on_surface(options, files)
     if climate.is_climate_run([str(options.path)]):
         return climate.view(options.path, files)
@@ -80,7 +80,10 @@ def _add_surface_arguments(parser: ArgumentParser) -> None:
     )
     group.add_argument("--radius", type=float, help="of both; by default a tenth of the square root of the area")
     group.add_argument(
-        "--carry", action="store_true", help="carry the kernel by parallel transport from each vertex to the next"
+        "--transport",
+        "--carry",
+        action="store_true",
+        help="transport the kernel by parallel transport from each vertex to the next",
     )
     group.add_argument(
         "--fields", metavar="TYPES", help='of a kernel with random weights, "INPUT -> OUTPUT" such as "1x0 -> 1x1"'
@@ -98,23 +101,23 @@ def _add_surface_arguments(parser: ArgumentParser) -> None:
 
 
 def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
-    from gaugenet.tasks.mesh.pictures import exhibit
-    from gaugenet.tasks.mesh.surface_pictures import Drawn, draw_on_mesh
+    from gaugenet.tasks.mesh.pictures import load_views
+    from gaugenet.tasks.mesh.surface_pictures import DrawOptions, draw_on_mesh
 
     if options.path.is_dir():
         raise ValueError(
             f"Frames, discs and kernels are drawn on one mesh, and {options.path} is a folder: name a file."
         )
     picture = draw_on_mesh(
-        exhibit(options.path).views[0],
-        Drawn(
+        load_views(options.path).views[0],
+        DrawOptions(
             frames=options.frames,
             group=options.group,
             count=options.count,
             at=options.at,
             discs=options.disc,
             kernels=options.kernel,
-            carry=options.carry,
+            transport=options.transport,
             radius=options.radius,
             fields=options.fields,
             run=options.run,
@@ -126,16 +129,16 @@ def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
     look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
     for file in files:
         picture.save(file, title=options.title or options.path.name, **look)
-        say(str(file))
+        write_line(str(file))
     return 0
 
 
 def _write_meshes(file: Path, options: Namespace) -> None:
-    from gaugenet.tasks.mesh.pictures import exhibit
+    from gaugenet.tasks.mesh.pictures import load_views
     from gaugenet.viz import render_meshes, write_viewer
 
     page = file.suffix.lower() == ".html"
-    shown = exhibit(options.path, split=options.split, limit=options.limit if page else options.png_limit)
+    shown = load_views(options.path, split=options.split, limit=options.limit if page else options.png_limit)
     look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
     look |= {"title": options.title or shown.title, "class_names": shown.class_names}
     if page:
@@ -143,4 +146,4 @@ def _write_meshes(file: Path, options: Namespace) -> None:
     else:
         columns = 2 if len(shown.views) > 3 and any(v.error is not None for v in shown.views) else None
         render_meshes(file, shown.views, columns=columns, **look)
-    say(f"{file}: {len(shown.views)} meshes")
+    write_line(f"{file}: {len(shown.views)} meshes")

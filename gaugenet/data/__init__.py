@@ -1,5 +1,6 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
 from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.latlon import LatLonGrid
@@ -11,7 +12,7 @@ from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotat
 from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
 from gaugenet.data.images.spherical_digits import SphericalDigits
 from gaugenet.data.images.strip_digits import StripDigits
-from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare
+from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
 from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
 from gaugenet.data.meshes.cache import GraphCache
 from gaugenet.data.meshes.faust import FaustRegistrations
@@ -23,7 +24,7 @@ from gaugenet.data.meshes.features import (
     ShapeOperator,
     TangentAxes,
     TangentGradient,
-    Valence,
+    VertexDegree,
 )
 from gaugenet.data.meshes.folder import LabelledMeshFolder
 from gaugenet.data.meshes.input_features import InputFeatures
@@ -64,8 +65,8 @@ __all__ = [
     "MeshSample",
     "Normalization",
     "Normals",
-    "Positions",
     "Panorama",
+    "Positions",
     "RandomGauge",
     "RandomJitter",
     "RandomMirror",
@@ -76,27 +77,29 @@ __all__ = [
     "ShrecClassification",
     "SphereRegridder",
     "SphericalDigits",
-    "StripDigits",
     "StanfordPanoramas",
+    "StripDigits",
     "SyntheticWeather",
     "TangentAxes",
     "TangentGradient",
     "TimeSplit",
     "UsableMesh",
-    "Valence",
+    "VertexDegree",
     "WaveKernelSignature",
     "add_targets",
     "face_to_vertex_distribution",
+    "find_variables",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
-    "prepare",
+    "prepare_meshes",
     "read_mnist",
     "rotated_mnist",
     "source_of",
-    "usable_mesh",
     "split_by_blocks",
-    "find_variables",
+    "usable_mesh",
     "vertex_to_face",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -1,4 +1,4 @@
-"""Normalization of climate fields: statistics of the training part, kept with the network."""
+"""Normalization of climate fields: statistics of the training part, stored with the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifolds -> gauge graphs: where neighbours are and how to carry features."""
+"""Manifolds -> gauge graphs: where neighbours are and how to transport features."""
 
 from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.geometry.domain import Domain, GraphDomain
@@ -34,6 +34,7 @@ from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
+    "SPD",
     "ConformalRescale",
     "CrossField",
     "Cylinder",
@@ -64,7 +65,6 @@ __all__ = [
     "PuncturedPlane",
     "Quotient",
     "Rotations",
-    "SPD",
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",

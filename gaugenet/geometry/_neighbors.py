@@ -62,8 +62,8 @@ class Search:
         """Return the edges of one cloud."""
         pos = pos.detach()
         if self.radius is not None:
-            reach = positive_number("radius", self.radius)
-            return replace(_images(pos, cell, reach).within(reach), radius=reach)
+            search_radius = positive_number("radius", self.radius)
+            return replace(_images(pos, cell, search_radius).within(search_radius), radius=search_radius)
         if self.neighbors is not None:
             return _nearest(pos, cell, positive("neighbors", self.neighbors))
         return _mean(pos, cell, positive_number("mean_neighbors", self.mean_neighbors))  # type: ignore[arg-type]
@@ -91,9 +91,9 @@ class Images:
 
         return cKDTree(self.all.numpy())
 
-    def within(self, reach: float) -> Edges:
+    def within(self, search_radius: float) -> Edges:
         """Return all edges up to a length."""
-        found = self.tree.query_ball_point(self.pos.numpy(), reach)
+        found = self.tree.query_ball_point(self.pos.numpy(), search_radius)
         target = np.repeat(np.arange(len(self.pos)), [len(f) for f in found])
         image = np.concatenate([np.asarray(f, dtype=np.int64) for f in found])
         return self.edges(target, image)
@@ -132,14 +132,14 @@ def _first_distance(pos: Tensor, cell: PeriodicCell, count: float) -> float:
 def _nearest(pos: Tensor, cell: PeriodicCell | None, k: int) -> Edges:
     if cell is None and k >= len(pos):
         raise ValueError(f"Expected `neighbors` below the number of points, got {k} for {len(pos)} points.")
-    reach = math.inf if cell is None else _first_distance(pos, cell, k)
+    search_radius = math.inf if cell is None else _first_distance(pos, cell, k)
     while True:
-        images = _images(pos, cell, reach)
+        images = _images(pos, cell, search_radius)
         if len(images.all) > k:
             distance, image = images.nearest(k + 1)
             if distance.max() <= images.limit:
                 break
-        reach = 2 * reach
+        search_radius = 2 * search_radius
     target = np.broadcast_to(np.arange(len(pos))[:, None], image.shape)
     own = (images.point.numpy()[image] == target) & (images.steps.numpy()[image] == 0).all(-1)
     other = ~own
@@ -153,10 +153,10 @@ def _mean(pos: Tensor, cell: PeriodicCell | None, mean: float) -> Edges:
     wanted = round(mean * count)
     if wanted <= 0 or (cell is None and wanted > count * (count - 1)):
         raise ValueError(f"Expected `mean_neighbors` below the number of points, got {mean} for {count} points.")
-    reach = math.inf if cell is None else _first_distance(pos, cell, 2 * mean)
+    search_radius = math.inf if cell is None else _first_distance(pos, cell, 2 * mean)
     k = 2 + math.ceil(2 * mean)
     while True:
-        images = _images(pos, cell, reach)
+        images = _images(pos, cell, search_radius)
         have = min(len(images.all), k)
         distance = images.nearest(have)[0][:, 1:]
         ordered = np.sort(distance, axis=None)
@@ -164,7 +164,10 @@ def _mean(pos: Tensor, cell: PeriodicCell | None, mean: float) -> Edges:
         complete = have == len(images.all) or found <= distance[:, -1].min()
         if ordered.size >= wanted and complete and found <= images.limit:
             break
-        k, reach = 2 * k, reach if ordered.size >= wanted and found <= images.limit else 2 * reach
+        k, search_radius = (
+            2 * k,
+            search_radius if ordered.size >= wanted and found <= images.limit else 2 * search_radius,
+        )
     return images.within(float(found * (1 + 1e-12)))  # that point included
 
 

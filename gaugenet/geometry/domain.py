@@ -39,7 +39,7 @@ class Domain(Protocol):
 
     @property
     def num_nodes(self) -> int | None:
-        """Number of points N that carry features."""
+        """Number of points N that transport features."""
         return self.gauge_graph().num_nodes
 
     @property

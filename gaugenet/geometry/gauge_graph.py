@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gaugenet._transforms import is_wrapped, outside_transforms
+
 T = TypeVar("T")
 
 _GEOMETRY = ("edge_index", "log_map", "transporter", "weight", "radius", "batch")
@@ -18,7 +20,7 @@ _POOL_GEOMETRY = ("index", "transporter", "weight")
 
 
 class GaugeGraph(Data):
-    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features turn.
+    r"""Neighbourhoods of a manifold seen from reference frames: where neighbours lie and how features transform.
 
     Edges run source `q` -> target `p` (`edge_index[0] = q`, `edge_index[1] = p`) and are sorted by target.
 
@@ -129,12 +131,12 @@ class GaugeGraph(Data):
         return self.cached(("level", level), [self[f"l{level}_{n}"] for n in ("log_map", "transporter")], build)
 
     def pool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
+        """Edges that transport features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
         `transporter (P, d, d)` (fine frame -> coarse frame), `weight (P,)` summing to one at every coarse point."""
         return {name: self[f"l{level}_pool_{name}"] for name in _POOL_GEOMETRY}
 
     def unpool(self, level: int) -> dict[str, Tensor]:
-        """Edges that carry features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
+        """Edges that transport features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
         `transporter (U, d, d)` (coarse frame -> fine frame), `weight (U,)` summing to one at every fine point."""
         return {name: self[f"l{level}_unpool_{name}"] for name in _POOL_GEOMETRY}
 
@@ -175,9 +177,10 @@ class GaugeGraph(Data):
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
 
-        Geometry that has gradients is not kept: its autograd graph is good for one backward pass.
+        Geometry that has gradients is not cached: its autograd graph is good for one backward pass. Neither is geometry
+        that a functional transform of PyTorch's is applied to.
         """
-        if torch.is_grad_enabled() and any(t.requires_grad for t in sources):
+        if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
             return build()
         cache = self.__dict__.setdefault("_geometry_cache", {})
         entry = cache.get(key)
@@ -186,7 +189,7 @@ class GaugeGraph(Data):
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
             if same and versions == [_version(t) for t in sources]:
                 return value
-        with torch.inference_mode(False):  # what an evaluation computes must serve a later training step
+        with outside_transforms():  # what an evaluation computes must serve a later training step
             value = build()
         cache[key] = (list(sources), [_version(t) for t in sources], value)
         return value

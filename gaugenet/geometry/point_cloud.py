@@ -227,18 +227,18 @@ class _Cloud:
         source, target = self.edges.source, self.edges.target
         vector = self.edges.vectors(self.pos, self.cell)
         self._check(vector)
-        reach = self._radius(vector)
-        volume = volumes(mass, self.pos, self.cell, target, reach, weight) if isinstance(mass, str) else mass
+        search_radius = self._radius(vector)
+        volume = volumes(mass, self.pos, self.cell, target, search_radius, weight) if isinstance(mass, str) else mass
         inverse = frame.mT[target]
         graph = GaugeGraph(
             edge_index=torch.stack([source, target]),
             log_map=(inverse @ vector[..., None])[..., 0].to(dtype),
             transporter=(inverse @ frame[source]).to(dtype),
-            weight=weights(weight, vector, volume, source, target, reach).to(dtype),
+            weight=weights(weight, vector, volume, source, target, search_radius).to(dtype),
             frame=frame.to(dtype),
             pos=self.pos.to(dtype),
             mass=volume.to(dtype),
-            radius=reach.reshape(1).to(dtype),
+            radius=search_radius.reshape(1).to(dtype),
             structure=group.name,
         )
         if self.edges.shift is not None:

@@ -104,7 +104,7 @@ class StructureGroup(ABC):
         return induced(self, trivial_group(self.d), None, "regular")
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics of one frequency on the sphere of R^d turn: the irrep of O(d), restricted.
+        """How the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
 
         Raises:
             ValueError: a group that is not compact.

@@ -1,5 +1,6 @@
 """Steerable kernels: which weights the kernel constraint allows."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.kernels._band_limit import BandLimit, band_limit
 from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
@@ -35,3 +36,5 @@ __all__ = [
     "covariants",
     "kernel_space",
 ]
+
+__getattr__ = deprecated_names(__name__)

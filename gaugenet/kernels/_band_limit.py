@@ -45,8 +45,8 @@ def band_limit(kernel_size: int) -> BandLimit:
     size = positive("kernel_size", kernel_size)
     if size % 2 == 0 or size < 3:
         raise ValueError(
-            f"Expected an odd `kernel_size` of at least 3, got {size}: kernels turn about the centre of a pixel, which "
-            "an even size does not have, and size 1 has no rings (use `EquivariantLinear`)."
+            f"Expected an odd `kernel_size` of at least 3, got {size}: kernels rotate about the centre of a pixel, "
+            "which an even size does not have, and size 1 has no rings (use `EquivariantLinear`)."
         )
     pixels = range(1, size // 2 + 1)
     limits = tuple(2 * r if r < size // 2 else 2 for r in pixels)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Reflection, Representation, Trivial, intertwiners
-from gaugenet.kernels.basis import KernelBasis, Table
+from gaugenet.kernels.basis import CachedTensor, KernelBasis
 
 
 class AlignedBasis(KernelBasis):
@@ -17,8 +17,8 @@ class AlignedBasis(KernelBasis):
 
     The stabilizer is {e} in SO(2), so that A is any matrix (1, 2 or 4 of them), and the reflection of the second axis
     in O(2). It spans the same kernels as `HarmonicBasis` with frequencies |m - n| and m + n (:cite:`weiler2019general`,
-    Tables 8 and 9), in the form in which convolutions are cheapest: turn the features into the edge's frame, apply one
-    matrix per ring, turn back.
+    Tables 8 and 9), in the form in which convolutions are cheapest: transport the features into the edge's frame, apply
+    one matrix per ring, rotate back.
 
     Args:
         rho_in, rho_out: irreps of SO(2) or O(2).
@@ -27,7 +27,9 @@ class AlignedBasis(KernelBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
         self.rho_in, self.rho_out = rho_in, rho_out
         stabilizer = Trivial() if rho_in.group.orientation_preserving else Reflection()
-        self.coefficients = Table(lambda: intertwiners(rho_in.restrict(stabilizer), rho_out.restrict(stabilizer)))
+        self.coefficients = CachedTensor(
+            lambda: intertwiners(rho_in.restrict(stabilizer), rho_out.restrict(stabilizer))
+        )
         """`(dim, out, in)`: the matrices A."""
 
     @property

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.groups import Representation
 from gaugenet.kernels.tensor_operators import tensor_operators
 
@@ -40,29 +41,29 @@ class KernelBasis(ABC):
         return self
 
 
-class Table:
-    """A fixed float64 or integer tensor, made when it is first asked for, kept once for every precision and device."""
+class CachedTensor:
+    """A fixed float64 or integer tensor, made when first asked for, cached for every precision and device."""
 
     def __init__(self, make: Callable[[], Tensor]) -> None:
         self._make = make
-        self._kept: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self._cached: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def __call__(self, like: Tensor | None = None) -> Tensor:
         """The table in the precision and on the device of `like`; never to be written to."""
         exact = (torch.float64, torch.device("cpu"))
-        if exact not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():  # what an evaluation makes must serve training
-                self._kept[exact] = self._make()
+        if exact not in self._cached:
+            with outside_transforms():  # what an evaluation makes must serve training
+                self._cached[exact] = self._make()
         if like is None:
-            return self._kept[exact]
-        table = self._kept[exact]
+            return self._cached[exact]
+        table = self._cached[exact]
         dtype = like.dtype if table.is_floating_point() else table.dtype
         if torch.compiler.is_compiling():
             return table.to(like.device, dtype)
-        if (dtype, like.device) not in self._kept:
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept[dtype, like.device] = table.to(like.device, dtype)
-        return self._kept[dtype, like.device]
+        if (dtype, like.device) not in self._cached:
+            with outside_transforms():
+                self._cached[dtype, like.device] = table.to(like.device, dtype)
+        return self._cached[dtype, like.device]
 
 
 class CoupledBasis(KernelBasis):
@@ -76,7 +77,7 @@ class CoupledBasis(KernelBasis):
     """
 
     functions: Representation
-    coefficients: Table
+    coefficients: CachedTensor
 
     def _solve(self) -> Float[Tensor, "dim out functions in"]:
         # the mean of Y_i^2 over the directions is one over their number

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis
 from gaugenet.kernels.pairs import Pair
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Contraction:
     """
 
     entries: Int[Tensor, "entries 4"]
-    values: Table
+    values: CachedTensor
     layout: list[int]
 
 
@@ -72,7 +72,7 @@ def _contraction(space: FactorizedSpace) -> Contraction:
         layout += [start, sum(sizes), target.multiplicity, target.representation.dim]
         start += sum(sizes) * target.representation.dim
     stacked = torch.cat(values)
-    return Contraction(torch.cat(entries), Table(lambda: stacked), layout)
+    return Contraction(torch.cat(entries), CachedTensor(lambda: stacked), layout)
 
 
 def _pair_entries(p: Pair, row: int, stride: int, column: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, Representation, Scaling, StructureGroup, TensorGroup
 from gaugenet.kernels._covariants import Covariant, Key, covariant, covariants
-from gaugenet.kernels.basis import CoupledBasis, Table
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis
 from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.pointwise import PointwiseSpace
 from gaugenet.kernels.radial import RadialBasis
@@ -60,7 +60,7 @@ class CovariantBasis(CoupledBasis):
         self.rho_in, self.rho_out, self.key = rho_in, rho_out, key
         self.covariant: Covariant = covariant(rho_in.group, key)
         self.functions = self.covariant.representation
-        self.coefficients = Table(self._solve)
+        self.coefficients = CachedTensor(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         """The basis at any vectors, not only at unit vectors."""

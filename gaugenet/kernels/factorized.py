@@ -58,7 +58,7 @@ class FactorizedSpace(KernelSpace):
         kind = "aligned" if self.aligned else "plain"
         self.factor_keys = (
             f"coefficient {type(self).__name__} {self.radial} {self.rings_of}",
-            f"turn {kind} {self.group} {self.in_type}",
+            f"transport {kind} {self.group} {self.in_type}",
         )
 
     @property

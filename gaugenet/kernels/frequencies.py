@@ -68,7 +68,7 @@ def default_frequency(in_type: FieldType, out_type: FieldType) -> int:
     Finite groups: the lowest at which the harmonics hold every irrep of the rotations in the group, so that kernels
     resolve what its regular representation can: half the number of rotations for planar groups, 2 for the tetrahedral,
     3 for the octahedral and icosahedral rotations; at least 2, and in space at most 4. Infinite groups that do not
-    reach every direction (turns about one axis): the sum of the highest orders, within the same bounds.
+    reach every direction (rotations about one axis): the sum of the highest orders, within the same bounds.
     """
     group = in_type.group
     if group.order is None:

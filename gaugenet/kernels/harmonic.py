@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import Representation
-from gaugenet.kernels.basis import CoupledBasis, KernelBasis, Table
+from gaugenet.kernels.basis import CachedTensor, CoupledBasis, KernelBasis
 from gaugenet.kernels.frequencies import complete_frequency, pair_frequencies
 from gaugenet.kernels.harmonics import harmonics
 
@@ -28,7 +28,7 @@ class FrequencyBasis(CoupledBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
         self.rho_in, self.rho_out, self.frequency = rho_in, rho_out, frequency
         self.functions = rho_in.group.harmonic(frequency)
-        self.coefficients = Table(self._solve)
+        self.coefficients = CachedTensor(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
         y = harmonics(direction, self.frequency)
@@ -49,8 +49,8 @@ class RegularFrequencyBasis(FrequencyBasis):
         super().__init__(rho_in, rho_out, frequency)
         elements = rho_in.group.elements()
         scale = math.sqrt(self.functions.dim / self.rho_out.dim)
-        self._turn = Table(lambda: scale * self.functions(elements))
-        self._index = Table(lambda: rho_in(elements).argmax(-1))
+        self._rotation = CachedTensor(lambda: scale * self.functions(elements))
+        self._index = CachedTensor(lambda: rho_in(elements).argmax(-1))
 
     @property
     def dim(self) -> int:
@@ -61,7 +61,7 @@ class RegularFrequencyBasis(FrequencyBasis):
         moved = weight.reshape(rings, -1, n, u, v)[
             :, :, self._index(weight)
         ]  # (rings, harmonics, out, in, mult_out, mult_in)
-        return torch.einsum("oHh,khoiuv->kHivou", self._turn(weight), moved)
+        return torch.einsum("oHh,khoiuv->kHivou", self._rotation(weight), moved)
 
 
 class HarmonicBasis(KernelBasis):

@@ -1,4 +1,4 @@
-"""Harmonics Y_j of O(d) on the sphere of directions: how they look and how they turn."""
+"""Harmonics Y_j of O(d) on the sphere of directions: how they look and how they rotate."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class ImplicitSpace(ConditionalSpace):
         self.perceptron = Perceptron(rings + self.invariants.count, [hidden] * depth)
         self.factor_keys = (
             f"coefficient implicit {self.rings} {self.max_frequency}",
-            f"turn plain {self.group} {in_type}",
+            f"transport plain {self.group} {in_type}",
         )
 
     def _all_factors(self) -> list[Factor]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.groups import Block
 from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.space import Intertwiner, PixelStencil, Readout
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 LARGEST_TABLE = 2**24
 """Numbers in a table of kernels that is worth its memory."""
 
-_KEPT: dict[Hashable, Tensor] = {}
-MOST_KEPT = 1024
+_CACHE: dict[Hashable, Tensor] = {}
+CACHE_SIZE = 1024
 
 
 def sample(
@@ -101,7 +102,7 @@ def _dense_block(
     parts = tuple((p.basis, p.rings) for p in pairs)
     kind = (space.factor_keys[0], source.representation, target.representation, parts, central is None)
     key = ("at once", *kind, stencil, readout)
-    table = _kept(key, make, weight.new_empty(0, dtype=dtype))
+    table = _cached(key, make, weight.new_empty(0, dtype=dtype))
     values = table @ torch.cat(weights).flatten(1).to(dtype)
     values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
     values = values.unflatten(3, (target.multiplicity, source.multiplicity))
@@ -125,7 +126,7 @@ def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tenso
     """weights[s] c_t(offsets[s]): radial x harmonic functions at the cells, in the precision of `like`."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_coefficient_values(space, stencil))
-    return _kept((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
+    return _cached((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
 
 
 def basis_table(
@@ -134,7 +135,7 @@ def basis_table(
     """weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_basis_values(space, p, stencil))
-    return _kept((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
+    return _cached((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
 
 
 # Compilers get the tables as numbers: a tensor that differs between two calls they would take for one of unknown size.
@@ -150,15 +151,15 @@ def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> lis
     return space.pair_values(p, stencil).tolist()
 
 
-def _kept(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
+def _cached(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
     """`make()` in the precision of `like`, computed once for all layers; never to be written to."""
     key = (key, like.dtype, like.device)
-    if key in _KEPT:
-        return _KEPT[key]
-    with torch.no_grad(), torch.inference_mode(False):
+    if key in _CACHE:
+        return _CACHE[key]
+    with outside_transforms():
         table = make().to(like.device, like.dtype)
     if type(table) is Tensor:  # not one that stands for a tensor while code is being traced
-        while len(_KEPT) >= MOST_KEPT:
-            _KEPT.pop(next(iter(_KEPT)))
-        _KEPT[key] = table
+        while len(_CACHE) >= CACHE_SIZE:
+            _CACHE.pop(next(iter(_CACHE)))
+        _CACHE[key] = table
     return table

@@ -1,18 +1,19 @@
 """Networks."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
-from gaugenet.models.canonicalizer import BestScore, Pose, PrincipalAxes
+from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
 from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
-from gaugenet.models.planar import PlainCNN, PlanarCNN, plain_twin
+from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
 from gaugenet.models.wide_resnet import WideResNet
 
 __all__ = [
     "Augmented",
-    "BestScore",
     "Canonicalized",
+    "Canonicalizer",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",
@@ -21,8 +22,10 @@ __all__ = [
     "OrdinaryStripCNN",
     "PlainCNN",
     "PlanarCNN",
-    "Pose",
     "PrincipalAxes",
+    "ScoreCanonicalizer",
     "WideResNet",
-    "plain_twin",
+    "matched_baseline",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gaugenet._validation import positive
 from gaugenet.geometry.grids.action import Action, FibreAction, FieldAction
 from gaugenet.groups import StructureGroup
-from gaugenet.models.canonicalizer import Pose
+from gaugenet.models.canonicalizer import Canonicalizer
 
 
 class _Wrapped(nn.Module):
@@ -91,7 +91,8 @@ class GroupAveraged(_Wrapped):
 class Augmented(_Wrapped):
     r"""x -> g . module(g^-1 . x) with a random g in training, module(x) in evaluation: data augmentation.
 
-    The output is turned back, so that labels stay in the pose of the data; for an equivariant `module` nothing changes.
+    The output is rotated back, so that labels stay in the pose of the data; for an equivariant `module` nothing
+    changes.
 
     Shapes:
         x: what `module` takes -> what it returns.
@@ -136,7 +137,7 @@ class Canonicalized(_Wrapped):
     Args:
         module: any network.
         pose: maps the inputs to elements `(B, d, d)`, or `(d, d)` for one cloud of points; see `PrincipalAxes` and
-            `BestScore`.
+            `ScoreCanonicalizer`.
         group: the group that `pose` maps into; default `pose.group`.
         inputs, output: as for `GroupAveraged`.
     """
@@ -144,7 +145,7 @@ class Canonicalized(_Wrapped):
     def __init__(
         self,
         module: nn.Module,
-        pose: Pose,
+        pose: Canonicalizer,
         *,
         inputs: Sequence[Action] | None = None,
         output: Action | None = None,

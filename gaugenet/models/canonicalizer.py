@@ -14,7 +14,7 @@ from gaugenet.geometry.grids.stencil import centred_indices, frame_coordinates
 from gaugenet.groups import StructureGroup
 
 
-class Pose(nn.Module):
+class Canonicalizer(nn.Module):
     """Contract: `pose(*inputs)` is an element of `group`, `(B, d, d)` or `(d, d)`, and moves as the inputs do."""
 
     group: StructureGroup
@@ -23,7 +23,7 @@ class Pose(nn.Module):
     def forward(self, *x: Tensor) -> Float[Tensor, "*batch d d"]: ...
 
 
-class PrincipalAxes(Pose):
+class PrincipalAxes(Canonicalizer):
     r"""The axes of the covariance, longest first, each pointing to the side of positive third moment.
 
     Of a group without reflections the last axis completes a right-handed frame. For a finite group the frame is
@@ -33,9 +33,9 @@ class PrincipalAxes(Pose):
         x: weights `(B, 1, *spatial)` on a grid (negative ones count as 0) -> `(B, d, d)`; or, if `points`,
         positions `(B, N, d)` or `(N, d)` -> `(B, d, d)` or `(d, d)`.
 
-    Equivariance: exact up to rounding while the moments are; those of an image turned by another angle than a multiple
+    Equivariance: exact up to rounding while the moments are; those of an image rotated by another angle than a multiple
     of 90 degrees change by the error of the interpolation. Undefined where two axes are equally long, or
-    the third moment along an axis vanishes: there tiny changes turn the pose.
+    the third moment along an axis vanishes: there tiny changes change the pose.
 
     Args:
         group: the symmetry, O(d) or SO(d) or a finite subgroup.
@@ -50,21 +50,21 @@ class PrincipalAxes(Pose):
     def forward(self, *x: Tensor) -> Float[Tensor, "*batch d d"]:
         chosen = x[self.index].detach().double()
         if self.points:
-            pos, mass = chosen, chosen.new_ones(chosen.shape[:-1])
+            pos, weight = chosen, chosen.new_ones(chosen.shape[:-1])
         else:
-            pos, mass = _pixels(chosen)
-        frame = self._frame(pos, mass / mass.sum(-1, keepdim=True))
+            pos, weight = _pixels(chosen)
+        frame = self._frame(pos, weight / weight.sum(-1, keepdim=True))
         if self.group.order is None:
             return frame
         return self.group.elements().to(frame)[self.group.element_index(frame)]
 
     def _frame(
-        self, pos: Float[Tensor, "*batch points d"], mass: Float[Tensor, "*batch points"]
+        self, pos: Float[Tensor, "*batch points d"], weight: Float[Tensor, "*batch points"]
     ) -> Float[Tensor, "*batch d d"]:
-        pos = pos - (mass[..., None] * pos).sum(-2, keepdim=True)
-        covariance = (mass[..., None] * pos).mT @ pos
+        pos = pos - (weight[..., None] * pos).sum(-2, keepdim=True)
+        covariance = (weight[..., None] * pos).mT @ pos
         axes = torch.linalg.eigh(covariance).eigenvectors.flip(-1)
-        skewness = (mass[..., None] * (pos @ axes) ** 3).sum(-2)
+        skewness = (weight[..., None] * (pos @ axes) ** 3).sum(-2)
         axes = axes * torch.where(skewness < 0, -1.0, 1.0)[..., None, :]
         if not self.group.orientation_preserving:
             return axes
@@ -74,7 +74,7 @@ class PrincipalAxes(Pose):
         return f"{self.group}" + (", points" if self.points else "")
 
 
-class BestScore(Pose):
+class ScoreCanonicalizer(Canonicalizer):
     r"""The element g of a finite group for which score(g^-1 . x) is largest, for any network `score`.
 
     Shapes:
@@ -114,4 +114,4 @@ def _pixels(x: Float[Tensor, "batch 1 *spatial"]) -> tuple[Float[Tensor, "pixels
     return pos.to(x), x.flatten(2)[:, 0].clamp(min=0)
 
 
-__all__ = ["BestScore", "Pose", "PrincipalAxes"]
+__all__ = ["Canonicalizer", "PrincipalAxes", "ScoreCanonicalizer"]

@@ -19,7 +19,8 @@ from gaugenet.nn.engines import charts
 
 
 class IcosahedralUNet(nn.Module):
-    """U-Net of regular fields: lifted, convolved on every level, carried between levels, read out as any field type.
+    """U-Net of regular fields: lifted, convolved on every level, transported between levels, read out as any field
+    type.
 
     Shapes:
         x: on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see
@@ -45,7 +46,7 @@ class IcosahedralUNet(nn.Module):
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
         dropout: probability to drop a field, everywhere in a sample, before each convolution of a block.
 
-    The arguments are kept as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
+    The arguments are stored as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
     network.
 
     Raises:

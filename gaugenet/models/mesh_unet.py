@@ -51,7 +51,8 @@ class MeshUNet(nn.Module):
         readout: `points` or `global`.
         head_width: hidden width of the two dense layers that make the logits; default: twice the invariants.
 
-    The arguments are kept as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same network.
+    The arguments are stored as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same
+    network.
 
     Raises:
         ValueError: unknown names, sizes below one, orders that the nonlinearity or the group does not allow; in

@@ -37,8 +37,8 @@ def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_t
     Once around is the mirror image, twice around the identity.
     """
     length = x.shape[-1]
-    turns, rest = divmod(shift, length)
-    for _ in range(turns % 2):
+    laps, rest = divmod(shift, length)
+    for _ in range(laps % 2):
         x = strip_action(x, field_type)
     around = strip_action(x[..., length - rest :], field_type)
     return torch.cat([around, x[..., : length - rest]], -1)
@@ -47,7 +47,7 @@ def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_t
 def pad_strip(
     x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
 ) -> Tensor:
-    """`before` and `after` columns from beyond the cut, flipped and turned by rho(s)."""
+    """`before` and `after` columns from beyond the cut, flipped and rotated by rho(s)."""
     after = before if after is None else after
     length = x.shape[-1]
     if max(before, after) > length:
@@ -237,7 +237,7 @@ class StripPool(nn.Module):
     are opposite: as in the middle of a digit that is its own mirror image, where rounding would decide.
 
     Halving the strip's length cannot commute with a shift by one pixel if the even columns are always kept. So
-    `phase="largest"` keeps the even or the odd columns, whichever carry the larger norm, sample by sample
+    `phase="largest"` keeps the even or the odd columns, whichever have the larger norm, sample by sample
     (:cite:`chaman2021truly`): a shift by one pixel changes the choice along with the columns, and the kept values move
     with the signal. `phase="even"` is as published, equivariant under shifts by multiples of two only.
 
@@ -310,8 +310,8 @@ def reflection_kernels(
 def _mirror(representation: Representation) -> list[tuple[int, float]]:
     """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
     rows = representation(representation.group.elements()[1])
-    places = rows.abs().argmax(1)
-    return [(int(j), float(row[j])) for j, row in zip(places, rows, strict=True)]
+    positions = rows.abs().argmax(1)
+    return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
 
 
 def _norm(x: Tensor) -> Tensor:

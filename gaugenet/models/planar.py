@@ -14,7 +14,7 @@ from gaugenet.groups import FieldType, StructureGroup, Trivial, group_from_name
 from gaugenet.nn import (
     FieldBatchNorm,
     FourierNonlinearity,
-    Gated,
+    GatedNonlinearity,
     GridConv,
     GridPool,
     InvariantReadout,
@@ -58,7 +58,7 @@ class PlanarCNN(nn.Sequential):
         dropout: probability, before each linear layer of the classifier.
         options: of `GridConv`, e.g. `rings` or `max_frequency`.
 
-    The arguments are kept as `config`: `PlanarCNN(**model.config)` is the same network.
+    The arguments are stored as `config`: `PlanarCNN(**model.config)` is the same network.
 
     Raises:
         ValueError: unknown names; lists of different lengths; groups that are no subgroups.
@@ -170,7 +170,7 @@ class PlainCNN(nn.Sequential):
         self.head = classifier(previous, out_channels, hidden=hidden, dropout=dropout)
 
 
-def plain_twin(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
+def matched_baseline(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
     """The ordinary network with the layers of a steerable one and as many `parameters`, or `channels` in each layer.
 
     With equal channels the two cost the same arithmetic. The number of parameters is met as nearly as whole channels
@@ -182,14 +182,14 @@ def plain_twin(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
         raise ValueError(f"Expected `equal` to be 'parameters' or 'channels', got {equal!r}.")
     widths = [1.0] if equal == "channels" else [k / 200 for k in range(1, 401)]
 
-    def twin(width: float) -> PlainCNN:
+    def baseline(width: float) -> PlainCNN:
         return PlainCNN(in_channels=model.in_type.size, channels=sizes, width=width, **layout)
 
     with torch.device("meta"):
-        first = bisect_left(widths, _count(model), hi=len(widths) - 1, key=lambda width: _count(twin(width)))
+        first = bisect_left(widths, _count(model), hi=len(widths) - 1, key=lambda width: _count(baseline(width)))
         around = widths[max(0, first - 1) : first + 1]
-        nearest = min(around, key=lambda width: abs(_count(twin(width)) - _count(model)))
-    return twin(nearest)
+        nearest = min(around, key=lambda width: abs(_count(baseline(width)) - _count(model)))
+    return baseline(nearest)
 
 
 def _count(model: nn.Module) -> int:
@@ -226,12 +226,12 @@ def one_field(group: StructureGroup, fields: str | Sequence[int | str]) -> Field
     return FieldType(group, [(label, 1) for label in ([fields] if isinstance(fields, str) else fields)])
 
 
-def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | Gated | FourierNonlinearity:
+def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | GatedNonlinearity | FourierNonlinearity:
     """The nonlinearity (ELU) of that name with the given type of results."""
     if name == "pointwise":
         return PointwiseNonlinearity(out_type, activation="elu")
     if name == "gated":
-        return Gated(out_type, activation="elu")
+        return GatedNonlinearity(out_type, activation="elu")
     if name == "fourier":
         return FourierNonlinearity(out_type, activation="elu")
     raise ValueError(f"Unknown nonlinearity {name!r}: expected `pointwise`, `gated` or `fourier`.")

@@ -47,7 +47,7 @@ class WideResNet(nn.Module):
             in the ordinary network; `channels` takes channels / |G|, for equal arithmetic.
         dropout: probability to drop a field between the convolutions of a block.
 
-    The arguments are kept as `config`: `WideResNet(**model.config)` is the same network.
+    The arguments are stored as `config`: `WideResNet(**model.config)` is the same network.
 
     Raises:
         ValueError: another depth, infinite groups, a group that is no subgroup of the one before.

@@ -1,6 +1,7 @@
 """Gauge-equivariant layers: the same layer on every space."""
 
-from gaugenet.nn._prepare import prepare
+from gaugenet._deprecation import deprecated_names
+from gaugenet.nn._prepare import prepare_graph
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.conv import GaugeConv
@@ -25,16 +26,15 @@ from gaugenet.nn.hyperbolic.layers import (
 )
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
 from gaugenet.nn.mlp import EquivariantMLP
-from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
+from gaugenet.nn.nonlinearity import GatedNonlinearity, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
 from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
 from gaugenet.nn.pooling import Pool, Unpool
 from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
-from gaugenet.nn.restrict import Disentangle, Restrict
+from gaugenet.nn.restrict import Restrict, ToIrreps
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 __all__ = [
     "ChartBatchNorm",
-    "Disentangle",
     "EquivariantLinear",
     "EquivariantMLP",
     "FieldBatchNorm",
@@ -42,7 +42,7 @@ __all__ = [
     "FieldInstanceNorm",
     "FieldLayerNorm",
     "FourierNonlinearity",
-    "Gated",
+    "GatedNonlinearity",
     "GaugeConv",
     "GlobalPool",
     "GridConv",
@@ -69,9 +69,12 @@ __all__ = [
     "Restrict",
     "TensorProduct",
     "TensorProductNonlinearity",
+    "ToIrreps",
     "Unpool",
     "VectorFieldNonlinearity",
-    "prepare",
+    "prepare_graph",
     "to_torch",
     "use_engine",
 ]
+
+__getattr__ = deprecated_names(__name__)

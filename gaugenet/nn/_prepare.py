@@ -1,4 +1,4 @@
-"""prepare: the geometry that a network needs, computed outside of compiled or exported code."""
+"""prepare_graph: the geometry that a network needs, computed outside of compiled or exported code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gaugenet.nn.engines.factors import EdgeFactors
 from gaugenet.nn.engines.prepared import PreparedGraph
 
 
-def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
+def prepare_graph(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
     """The factors of a graph that `network(x, graph)` uses, as plain tensors, for `torch.compile` and `torch.export`.
 
     A `GaugeGraph` is a PyG `Data`, which cannot be traced. Layers accept the result in its place::
 
         fast = torch.compile(network, fullgraph=True)
-        logits = fast(x, prepare(network, x, graph))
+        logits = fast(x, prepare_graph(network, x, graph))
 
     Runs the network once, without gradients, to see what it asks for. The result is for graphs of this geometry, and
     for features of the precision of `x`.
@@ -39,9 +39,9 @@ def prepare(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGra
 
 
 def _prepared(graph: GaugeGraph) -> PreparedGraph:
-    kept = {
+    factors = {
         key: value
         for key, value in graph.cached_values().items()
         if isinstance(key, str) and isinstance(value, EdgeFactors)
     }
-    return PreparedGraph(graph.mass, *graph.membership(), kept, [])
+    return PreparedGraph(graph.mass, *graph.membership(), factors, [])

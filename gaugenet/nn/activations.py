@@ -6,11 +6,11 @@ from typing import Any
 
 from gaugenet.groups import FieldType
 from gaugenet.nn.fourier import FourierNonlinearity
-from gaugenet.nn.nonlinearity import Gated, NormNonlinearity, PointwiseNonlinearity
+from gaugenet.nn.nonlinearity import GatedNonlinearity, NormNonlinearity, PointwiseNonlinearity
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 NONLINEARITIES: dict[str, Any] = {
-    "gated": Gated,
+    "gated": GatedNonlinearity,
     "norm": NormNonlinearity,
     "fourier": FourierNonlinearity,
     "pointwise": PointwiseNonlinearity,

@@ -27,7 +27,7 @@ class FieldDropout(nn.Module):
     Args:
         field_type: type of the features.
         p: probability to drop a field.
-        whole: drop a field everywhere in a sample (a graph, an image) instead of at each point (pixel) anew.
+        whole: drop a field everywhere in a sample (a graph, an image) instead of independently at each point (pixel).
 
     Raises:
         ValueError: no probability below 1; whole fields of a graph without the graph.
@@ -47,7 +47,7 @@ class FieldDropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         flat = x.flatten(2) if x.dim() > 2 else x
-        factor = self._kept(flat, need_samples(x, domain) if self.whole else None) / (1 - self.p)
+        factor = self._factor(flat, need_samples(x, domain) if self.whole else None) / (1 - self.p)
         if x.dim() == 2 and has_loops(x, factor):
             return _Scaled.apply(self, x, factor)
         return self._scaled(flat, factor).view(x.shape)
@@ -59,13 +59,13 @@ class FieldDropout(nn.Module):
             start += b.multiplicity
         return torch.cat(parts, 1)
 
-    def _kept(self, flat: Tensor, samples: Samples | None) -> Float[Tensor, "points fields *pixels"]:
+    def _factor(self, flat: Tensor, samples: Samples | None) -> Float[Tensor, "points fields *pixels"]:
         """1 for fields that stay, 0 for those that go."""
         points = flat.shape[0] if samples is None else samples.count
         pixels = flat.shape[2:] if samples is None else [1] * (flat.dim() - 2)
         shape = (points, self.in_type.num_fields, *pixels)
-        kept = torch.rand(shape, device=flat.device, dtype=torch.float32).ge_(self.p).to(flat.dtype)
-        return kept if samples is None else samples.spread(kept)
+        mask = torch.rand(shape, device=flat.device, dtype=torch.float32).ge_(self.p).to(flat.dtype)
+        return mask if samples is None else samples.spread(mask)
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """Nothing in eval mode."""

@@ -20,9 +20,9 @@ from gaugenet.nn.tables import TableModule
 class HarmonicEmbedding(TableModule):
     r"""v -> phi_k(|v| / radius) Y_j(v / |v|) for every vector, radial function phi_k and frequency j = 0 ... J.
 
-    Circular harmonics for groups acting on R^2, spherical ones for those acting on R^3 and beyond. It turns coordinates
-    about a centre, normals or forces into features that a linear layer can use: any function of one vector is linear in
-    enough of them.
+    Circular harmonics for groups acting on R^2, spherical ones for those acting on R^3 and beyond. It rotates
+    coordinates about a centre, normals or forces into features that a linear layer can use: any function of one vector
+    is linear in enough of them.
 
     Shapes:
         x: `(N, d vectors)` or `(B, d vectors, *spatial)`, first components of all vectors, then second ones, ...
@@ -87,7 +87,7 @@ class HarmonicEmbedding(TableModule):
 
 
 def _harmonic(group: StructureGroup, j: int) -> Representation:
-    """How Y_j turns, by the name of the irrep where it is one."""
+    """How Y_j transforms, by the name of the irrep where it is one."""
     rho = group.harmonic(j)
     g = group.random_element(4, generator=torch.Generator().manual_seed(0))
     for irrep in group.irreps(j):

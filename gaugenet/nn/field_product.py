@@ -55,7 +55,7 @@ class TensorProduct(TableModule):
 
     Example::
 
-        gate = Gated(FieldType(O3(), "16x0e + 8x1o"))
+        gate = GatedNonlinearity(FieldType(O3(), "16x0e + 8x1o"))
         product = TensorProduct(FieldType(O3(), "16x0e + 8x1o"), FieldType(O3(), "1x0e + 1x1o"), gate.in_type)
         z = gate(product(x, y))
 

@@ -89,7 +89,7 @@ class FourierNonlinearity(TableModule):
     ReLU, any s                2e-1   5e-2   2e-2   1e-2   6e-3   4e-3
     ========================  =====  =====  =====  =====  =====  =====
 
-    So normalize before it, or take more samples; `Gated` is exact.
+    So normalize before it, or take more samples; `GatedNonlinearity` is exact.
 
     Args:
         field_type: one of the types above, orders in this order, each once.
@@ -203,12 +203,12 @@ def _space(field_type: FieldType) -> str:
         return "rotations"
     raise ValueError(
         f"Expected orders 0, 1, ..., M with equal multiplicities (or m, 3 m, 5 m, ... in space), got {field_type} of "
-        f"{field_type.group.name}: use `Gated` for other types."
+        f"{field_type.group.name}: use `GatedNonlinearity` for other types."
     )
 
 
 def _is_circular(rho: Representation, m: int) -> bool:
-    """Whether rho turns the coefficients of cos(m t), sin(m t) as a shift (or a reflection) of the circle does."""
+    """Whether rho rotates the coefficients of cos(m t), sin(m t) as a shift (or a reflection) of the circle does."""
     return rho.is_trivial if m == 0 else rho.order == m and rho.dim == 2
 
 

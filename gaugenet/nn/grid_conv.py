@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry.domain import Domain
-from gaugenet.geometry.grids.grid import Grid, check_boundary, check_padding, counts, reaches
+from gaugenet.geometry.grids.grid import Grid, check_boundary, check_padding, counts, half_widths
 from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding
 from gaugenet.groups import FieldType
 from gaugenet.groups.representations.field_type import need_one_group
@@ -95,7 +95,7 @@ class GridConv(GaugeConv):
         self.sliding = Sliding(
             example.stencil,
             counts("stride", stride, d),
-            reaches(size, example.dilation) if padding is None else counts("padding", padding, d, least=0),
+            half_widths(size, example.dilation) if padding is None else counts("padding", padding, d, least=0),
             example.dilation,
             boundary,
         )

@@ -98,7 +98,9 @@ class GridPool(TableModule):
 
     def _laps(self, padding: Sequence[tuple[int, int]], shape: Sequence[int]) -> bool:
         """Whether the window reaches more than once around, which padding cannot."""
-        return self.boundary == "periodic" and any(reach > n for (reach, _), n in zip(padding, shape, strict=True))
+        return self.boundary == "periodic" and any(
+            half_width > n for (half_width, _), n in zip(padding, shape, strict=True)
+        )
 
     def _product(self, x: Tensor) -> Tensor:
         last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
@@ -111,10 +113,14 @@ class GridPool(TableModule):
 
     def _matrix(self, axis: int, n: int) -> Float[Tensor, "coarse fine"]:
         """The means along an axis of n pixels: faster than depthwise convolution up to some 100 pixels."""
-        (reach, _), taps = self._axis(axis, n)
+        (half_width, _), taps = self._axis(axis, n)
         s = self.stride[axis]
         count = (n - 1) // s + 1
-        at = torch.arange(count, device=taps.device)[:, None] * s + torch.arange(len(taps), device=taps.device) - reach
+        at = (
+            torch.arange(count, device=taps.device)[:, None] * s
+            + torch.arange(len(taps), device=taps.device)
+            - half_width
+        )
         at = at % n if self.boundary == "periodic" else at.clamp(0, n - 1)
         return taps.new_zeros(count, n).scatter_add(1, at, taps.expand(count, -1))
 
@@ -132,8 +138,8 @@ class GridPool(TableModule):
         s = self.stride[axis]
         doubled = (n - 1) - ((n - 1) // s) * s  # twice the distance of the first point from the first pixel
         values = getattr(self, f"_taps_{axis}_{doubled % 2}")
-        reach = (len(values) - 1 - doubled) // 2
-        return (reach, reach), values
+        half_width = (len(values) - 1 - doubled) // 2
+        return (half_width, half_width), values
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """The same for arrays of the shape of `x`, of layers of `torch.nn`."""
@@ -188,8 +194,8 @@ class _Maximum(nn.Module):
 
 def _gaussian(sigma: float, shift: int) -> Float[Tensor, "taps"]:
     """Samples at the pixels around a point, which lies on one (`shift` 0) or half way between two (1); sum 1."""
-    reach = positive("reach", math.ceil(3 * sigma))
-    at = torch.arange(2 * reach + 1 + shift, dtype=torch.float64) - reach - shift / 2
+    half_width = positive("half_width", math.ceil(3 * sigma))
+    at = torch.arange(2 * half_width + 1 + shift, dtype=torch.float64) - half_width - shift / 2
     values = torch.exp(-0.5 * (at / sigma).square())
     return values / values.sum()
 

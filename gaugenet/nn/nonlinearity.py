@@ -35,7 +35,7 @@ def is_pointwise(block: Block) -> bool:
     return block.representation.permutation
 
 
-class Gated(nn.Module):
+class GatedNonlinearity(nn.Module):
     r"""Scalars s -> act(s); other fields v -> sigmoid(gate) v, one extra scalar gate a field; permuted ones pointwise.
 
     Shapes:
@@ -62,7 +62,7 @@ class Gated(nn.Module):
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
         if x.dim() == 2 and len(self._gated) and has_loops(x):
-            return _Gated.apply(self, x)
+            return _GatedNonlinearity.apply(self, x)
         return self._plain(x)
 
     def _plain(self, x: Tensor) -> Tensor:
@@ -82,11 +82,11 @@ class Gated(nn.Module):
         return f"{self.out_type}, activation={self.activation}"
 
 
-class _Gated(torch.autograd.Function):
-    """`Gated._plain` for points, without copies of blocks."""
+class _GatedNonlinearity(torch.autograd.Function):
+    """`GatedNonlinearity._plain` for points, without copies of blocks."""
 
     @staticmethod
-    def forward(ctx: Any, layer: Gated, x: Tensor) -> Tensor:
+    def forward(ctx: Any, layer: GatedNonlinearity, x: Tensor) -> Tensor:
         from gaugenet.nn.compiled.loops import scale_fields
 
         size = layer.out_type.size
@@ -175,7 +175,7 @@ class PointwiseNonlinearity(nn.Module):
             if not is_pointwise(b):
                 raise ValueError(
                     f"A pointwise function does not commute with {b.representation!r}: "
-                    "use `Gated` or `FourierNonlinearity`."
+                    "use `GatedNonlinearity` or `FourierNonlinearity`."
                 )
         self.in_type = self.out_type = field_type
         self.activation = activation

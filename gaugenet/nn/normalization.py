@@ -26,7 +26,7 @@ class _Part:
     """A block, its fields among all fields, and the numbers of its invariant part among all such numbers.
 
     The invariant part is spanned by the rows of `basis`; the rows of `dual` read coefficients off a vector: for scalars
-    1 and 1, for regular fields (1, ..., 1) and the mean; for irreps that turn there are none. `None` means 1.
+    1 and 1, for regular fields (1, ..., 1) and the mean; for nontrivial irreps there are none. `None` means 1.
     """
 
     block: Block
@@ -126,7 +126,7 @@ class FieldLayerNorm(_FieldNorm):
     r"""At every point: each block to unit mean square over its channels, its invariant part centred before.
 
     So scalars get mean 0 and variance 1 over the channels (have at least two: one would be centred to zero), regular
-    fields mean 0 over channels and group, fields that turn keep their directions.
+    fields mean 0 over channels and group, nontrivial fields keep their directions.
 
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
@@ -236,7 +236,7 @@ class FieldBatchNorm(_FieldNorm):
     r"""Over the batch: every field to unit mean square, its invariant part centred before; running statistics in eval.
 
     Means live in the invariant part alone and mean squares are of whole fields, so statistics of scalars are those of
-    `torch.nn.BatchNorm2d`, those of regular fields are shared over the group, and fields that turn are never centred
+    `torch.nn.BatchNorm2d`, those of regular fields are shared over the group, and nontrivial fields are never centred
     (:cite:`weiler2019general`): a mean over points of vectors in unrelated frames has no meaning.
 
     Shapes:

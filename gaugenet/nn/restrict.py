@@ -42,7 +42,7 @@ class Restrict(nn.Module):
         return f"{self.in_type}, {self.in_type.group.name} -> {self.out_type.group.name}"
 
 
-class Disentangle(TableModule):
+class ToIrreps(TableModule):
     """Every field in a basis of irreps: an orthogonal change of basis, `rho(g) = Q (+)_i rho_i(g) Q^T`, x -> Q^T x.
 
     Kernels between irreps are sparser than those between restricted or regular representations, and mean the same.

@@ -22,7 +22,8 @@ def need_orthogonal(field_type: FieldType, layer: object) -> None:
     for b in field_type.blocks:
         if not (field_type.group.compact or b.representation.is_orthogonal):
             raise ValueError(
-                f"{type(layer).__name__} needs lengths, which {b.representation!r} changes: use `Gated`, or "
+                f"{type(layer).__name__} needs lengths, which {b.representation!r} changes: use "
+                "`GatedNonlinearity`, or "
                 "`TensorProductNonlinearity` to scalars, for fields of a group that is not compact."
             )
 

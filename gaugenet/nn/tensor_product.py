@@ -95,11 +95,11 @@ def _products(
             found = clebsch_gordan(a, b)
             wanted = [any(len(intertwiners(rho, o.representation)) for o in out_type.blocks) for rho in found.irreps]
             irreps, basis = equal_irreps_together(
-                [rho for rho, w in zip(found.irreps, wanted) if w], found.basis[:, _kept(found.irreps, wanted)]
+                [rho for rho, w in zip(found.irreps, wanted) if w], found.basis[:, _selected(found.irreps, wanted)]
             )
             if irreps:
                 yield i, j, irreps, basis
 
 
-def _kept(irreps: list[Representation], wanted: list[bool]) -> Tensor:
+def _selected(irreps: list[Representation], wanted: list[bool]) -> Tensor:
     return torch.cat([torch.full((rho.dim,), w) for rho, w in zip(irreps, wanted, strict=True)])

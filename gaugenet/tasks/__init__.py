@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from gaugenet._deprecation import deprecated_names
+
 _HOME = {
     "load_run": "training.run",
     "RunDescription": "training.run",
@@ -24,7 +26,7 @@ _HOME = {
     "DataOptions": "mesh.data_options",
     "GeometryOptions": "mesh.data_options",
     "Scores": "mesh.metrics",
-    "ScoreKeeper": "mesh.metrics",
+    "MetricAccumulator": "mesh.metrics",
     "confusion_matrix": "mesh.metrics",
     "face_log_probabilities": "mesh.losses",
     "item_log_probabilities": "mesh.outputs",
@@ -42,7 +44,7 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return deprecated_names(__name__)(name)
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
 
 

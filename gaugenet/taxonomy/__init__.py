@@ -7,14 +7,15 @@ from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
 
     entry = row("sphere_rotations")
     domain, layer = entry.configure(entry.points())
-    symmetry_error(entry, entry.keeps)  # rounding
-    symmetry_error(entry, entry.breaks)  # not small
+    symmetry_error(entry, entry.example_symmetry)  # rounding
+    symmetry_error(entry, entry.counterexample)  # not small
 """
 
 from __future__ import annotations
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.taxonomy.curved import CURVED
-from gaugenet.taxonomy.entry import MissingRow, Move, Row, ScalarNetwork, markdown_table, symmetry_error
+from gaugenet.taxonomy.entry import MissingRow, Row, ScalarNetwork, Transformation, markdown_table, symmetry_error
 from gaugenet.taxonomy.flat import FLAT
 from gaugenet.taxonomy.gallery import markdown_page
 from gaugenet.taxonomy.noncompact import NONCOMPACT
@@ -49,4 +50,17 @@ def page() -> str:
     return markdown_page(ROWS, MISSING)
 
 
-__all__ = ["MISSING", "ROWS", "MissingRow", "Move", "Row", "ScalarNetwork", "page", "row", "symmetry_error", "table"]
+__all__ = [
+    "MISSING",
+    "ROWS",
+    "MissingRow",
+    "Row",
+    "ScalarNetwork",
+    "Transformation",
+    "page",
+    "row",
+    "symmetry_error",
+    "table",
+]
+
+__getattr__ = deprecated_names(__name__)

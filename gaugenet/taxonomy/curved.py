@@ -8,8 +8,8 @@ from torch import Tensor
 from gaugenet.geometry import GaugeGraph, GStructure, Hyperbolic, Icosphere, MobiusStrip, Sphere, TriangleMesh
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType, Reflection, StructureGroup, Trivial
 from gaugenet.nn import GaugeConv
-from gaugenet.taxonomy.entry import Configuration, Move, Row
-from gaugenet.taxonomy.moves import POLES, affine, draw, icosahedral, mirror, rotation
+from gaugenet.taxonomy.entry import Configuration, Row, Transformation
+from gaugenet.taxonomy.transformations import POLES, affine, draw, icosahedral, mirror, rotation
 
 SPHERE, STRIP = Sphere(2), MobiusStrip(4.0)
 H2, H3 = Hyperbolic(2), Hyperbolic(3)
@@ -84,7 +84,7 @@ def mesh(points: Tensor) -> Configuration:
 
 
 def mesh_crosses(points: Tensor) -> Configuration:
-    """The crosses are those of frames that point up; the connection turns by the nearest multiple of 90 degrees."""
+    """The crosses are those of frames that point up; the connection rotates by the nearest multiple of 90 degrees."""
     surface, fields = ball(points), FieldType(Dihedral(4), "1xregular")
     graph = surface.gauge_graph(SO2(), mean_neighbors=10, frames=combed(surface), dtype=torch.float64)
     return reduced(graph, Dihedral(4), "nearest"), GaugeConv(fields, fields)
@@ -130,22 +130,22 @@ def uneven_ball(level: int = 2) -> Tensor:
 
 SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
 STRETCH = torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64))
-TURN = affine("rotation", SOME_ROTATION)
+ROTATION = affine("rotation", SOME_ROTATION)
 ABOUT_AXIS = affine("rotation by 70° about the axis", rotation(70, d=3))
 MIRROR = affine("reflection of x", mirror(0, 3))
 AROUND = torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 CURVED = (
     Row(
-        "sphere_rotations", "S^2", "SO(2)", "SO(3)", "irreps", sphere_rotations, draw(SPHERE, 80), TURN, MIRROR,
+        "sphere_rotations", "S^2", "SO(2)", "SO(3)", "irreps", sphere_rotations, draw(SPHERE, 80), ROTATION, MIRROR,
     ),
     Row(
         "sphere_zonal", "S^2", "O(2)", "O(3)", "trivial (zonal kernels)", sphere_zonal, draw(SPHERE, 80),
         affine("inversion and rotation", -SOME_ROTATION),
-        Move("stretching one axis", lambda p: torch.nn.functional.normalize(p @ STRETCH, dim=-1)),
+        Transformation("stretching one axis", lambda p: torch.nn.functional.normalize(p @ STRETCH, dim=-1)),
     ),
     Row(
-        "sphere_polar", "S^2 ∖ poles", "{e}", "SO(2)", "trivial", sphere_polar, draw(SPHERE, 80), ABOUT_AXIS, TURN,
+        "sphere_polar", "S^2 ∖ poles", "{e}", "SO(2)", "trivial", sphere_polar, draw(SPHERE, 80), ABOUT_AXIS, ROTATION,
     ),
     Row(
         "icosahedron_hexagonal", "icosahedron", "C_6", "I (60 rotations)", "regular", icosahedron_hexagonal,
@@ -163,30 +163,30 @@ CURVED = (
     ),
     Row(
         "mesh_crosses", "surfaces with a cross field", "D_4", "isometries that preserve the crosses", "regular",
-        mesh_crosses, uneven_ball, affine("rotation by 70° about the vertical", rotation(70, d=3), 0.3), TURN,
+        mesh_crosses, uneven_ball, affine("rotation by 70° about the vertical", rotation(70, d=3), 0.3), ROTATION,
     ),
     Row(
         "mesh_frames", "surfaces with a frame field", "{e}", "isometries that preserve the frames", "trivial",
-        mesh_frames, uneven_ball, affine("rotation by 70° about the vertical", rotation(70, d=3), 0.3), TURN,
+        mesh_frames, uneven_ball, affine("rotation by 70° about the vertical", rotation(70, d=3), 0.3), ROTATION,
     ),
     Row(
         "mobius_strip", "Möbius strip", "R", "SO(2)", "trivial, sign, regular", mobius_strip, draw(STRIP, 80),
-        Move("shift along the strip", lambda p: STRIP.reduce(p + 1.3 * AROUND)),
-        Move("backwards", lambda p: STRIP.reduce(p * torch.tensor([-1.0, 1.0], dtype=torch.float64))),
+        Transformation("shift along the strip", lambda p: STRIP.reduce(p + 1.3 * AROUND)),
+        Transformation("backwards", lambda p: STRIP.reduce(p * torch.tensor([-1.0, 1.0], dtype=torch.float64))),
     ),
     Row(
         "hyperbolic_plane", "H^2", "SO(2)", "SO⁺(2,1)", "irreps", hyperbolic_plane, draw(H2, 80),
-        Move("rotation and boost", lambda p: H2.affine(1.7, 0.4)(H2.rotate(rotation(40), p))),
+        Transformation("rotation and boost", lambda p: H2.affine(1.7, 0.4)(H2.rotate(rotation(40), p))),
         affine("reflection of x", mirror(0, 2)),
     ),
     Row(
         "hyperbolic_space", "H^3", "SO(3)", "SO⁺(3,1)", "irreps", hyperbolic_space, draw(H3, 80),
-        Move("rotation and boost", lambda p: H3.affine(1.7, 0.4)(H3.rotate(SOME_ROTATION, p))), MIRROR,
+        Transformation("rotation and boost", lambda p: H3.affine(1.7, 0.4)(H3.rotate(SOME_ROTATION, p))), MIRROR,
     ),
     Row(
         "horocycles", "H^2", "{e}", "x → a x + b", "trivial", horocycles, draw(H2, 80),
-        Move("dilation and shift", lambda p: H2.affine(1.7, 0.4)(p)),
-        Move("rotation", lambda p: H2.rotate(rotation(40), p)),
+        Transformation("dilation and shift", lambda p: H2.affine(1.7, 0.4)(p)),
+        Transformation("rotation", lambda p: H2.rotate(rotation(40), p)),
     ),
 )  # fmt: skip
 

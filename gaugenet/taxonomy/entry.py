@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet._deprecation import renamed_attribute
 from gaugenet.geometry import GaugeGraph, Grid, Icosphere
 from gaugenet.groups import FieldType
 from gaugenet.nn import GaugeConv
@@ -19,7 +20,7 @@ Configuration = tuple[Domain, GaugeConv]
 
 
 @dataclass(frozen=True)
-class Move:
+class Transformation:
     """A map of a space to itself.
 
     Attributes:
@@ -41,8 +42,8 @@ class Row:
             isometries (with S also dilations) that preserve the G-structure.
         configure: points `(N, D)` to a domain and a layer on it, at most 15 lines. A lattice brings its own points.
         points: `(N, D)`, float64: some to configure it with.
-        keeps: one of the symmetries.
-        breaks: a map of the space to itself that is none.
+        example_symmetry: one of the symmetries.
+        counterexample: a map of the space to itself that is none.
         lattice: the points are a lattice that a symmetry maps to itself; other symmetries move the points along.
     """
 
@@ -53,9 +54,12 @@ class Row:
     representations: str
     configure: Callable[[Tensor], Configuration]
     points: Callable[[], Tensor]
-    keeps: Move
-    breaks: Move
+    example_symmetry: Transformation
+    counterexample: Transformation
     lattice: bool = False
+
+    keeps = renamed_attribute("keeps", "example_symmetry")
+    breaks = renamed_attribute("breaks", "counterexample")
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,14 @@ class ScalarNetwork(nn.Module):
         return x[0].flatten(1).T if isinstance(domain, Grid) else x
 
 
-def symmetry_error(row: Row, move: Move, *, seed: int = 0) -> float:
+def symmetry_error(row: Row, transformation: Transformation, *, seed: int = 0) -> float:
     """How far a random network of a row is from commuting with a map of its space to itself.
 
     Values ride along with their points: f'(phi(p)) = f(p). Relative to the largest output.
 
     Args:
         row: whose configuration is tried.
-        move: e.g. `row.keeps` or `row.breaks`.
+        transformation: e.g. `row.example_symmetry` or `row.counterexample`.
         seed: of weights and features.
 
     Raises:
@@ -109,7 +113,7 @@ def symmetry_error(row: Row, move: Move, *, seed: int = 0) -> float:
         domain, layer = row.configure(points)
         network = ScalarNetwork(layer).double()
         x = torch.randn(len(points), network.scalars.size, dtype=torch.float64)
-        moved = move.map(points)
+        moved = transformation.map(points)
         if row.lattice:
             image = images(points, moved)
             found = network(torch.empty_like(x).index_copy(0, image, x), domain)[image]
@@ -137,10 +141,12 @@ def markdown_table(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> st
     ]
     for r in rows:
         link = f"[`{r.name}`](#{r.name})"
-        lines.append([r.manifold, r.group, r.symmetry, r.representations, link, r.keeps.text, r.breaks.text])
+        lines.append(
+            [r.manifold, r.group, r.symmetry, r.representations, link, r.example_symmetry.text, r.counterexample.text]
+        )
     for m in missing:
         lines.append([m.manifold, m.group, m.symmetry, m.representations, f"**missing**: {m.reason}", "", ""])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
-__all__ = ["MissingRow", "Move", "Row", "ScalarNetwork", "images", "markdown_table", "symmetry_error"]
+__all__ = ["MissingRow", "Row", "ScalarNetwork", "Transformation", "images", "markdown_table", "symmetry_error"]

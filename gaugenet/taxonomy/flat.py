@@ -9,7 +9,7 @@ from gaugenet.geometry import Euclidean, Grid, GStructure, PointCloud, Product, 
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, Polyhedral, Reflection, Trivial
 from gaugenet.nn import GaugeConv
 from gaugenet.taxonomy.entry import Configuration, Row
-from gaugenet.taxonomy.moves import affine, draw, mirror, rotation, wrapped_shift
+from gaugenet.taxonomy.transformations import affine, draw, mirror, rotation, wrapped_shift
 
 PLANE, SPACE = Euclidean(2), Euclidean(3)
 
@@ -117,16 +117,16 @@ def shells(points: Tensor) -> Configuration:
     frames = points.new_zeros(len(points), 4, 3)
     frames[:, :3, 0], frames[:, :3, 1], frames[:, 3, 2] = torch.linalg.cross(east, n), east, 1
     structure, fields = GStructure(group, frames), FieldType(group, "2x0 + 1x1")
-    places = torch.cat([n, length.log()], -1)
-    graph = manifold.gauge_graph(places, radius=0.9, structure=structure, dtype=torch.float64)
+    positions = torch.cat([n, length.log()], -1)
+    graph = manifold.gauge_graph(positions, radius=0.9, structure=structure, dtype=torch.float64)
     return graph, GaugeConv(fields, fields)
 
 
-TURN = affine("rotation by 40° and shift", rotation(40), 0.3)
+ROTATION = affine("rotation by 40° and shift", rotation(40), 0.3)
 QUARTER = affine("rotation by 90° and shift", rotation(90), 0.3)
 MIRROR = affine("reflection of x", mirror(0, 2))
 SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
-TURN_3D = affine("rotation and shift", SOME_ROTATION, 0.3)
+ROTATION_3D = affine("rotation and shift", SOME_ROTATION, 0.3)
 MIRROR_3D = affine("reflection of x", mirror(0, 3))
 STRETCH = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.3], dtype=torch.float64)))
 STRETCH_3D = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64)))
@@ -148,7 +148,7 @@ FLAT = (
         affine("reflection of y and shift", mirror(1, 2), 0.3), MIRROR,
     ),
     Row(
-        "plane_rotations", "E_2", "SO(2)", "SE(2)", "irreps", plane_rotations, draw(PLANE, 60), TURN, MIRROR,
+        "plane_rotations", "E_2", "SO(2)", "SE(2)", "irreps", plane_rotations, draw(PLANE, 60), ROTATION, MIRROR,
     ),
     Row(
         "pixels_quarter_turns", "E_2", "C_4", "T_2 ⋊ C_4", "regular, quotient, irreps", pixels_quarter_turns,
@@ -160,14 +160,14 @@ FLAT = (
     ),
     Row(
         "plane_square", "E_2", "D_4", "T_2 ⋊ D_4", "regular, irreps", plane_square, draw(PLANE, 60),
-        affine("reflection, rotation by 90° and shift", rotation(90) @ mirror(0, 2), 0.3), TURN,
+        affine("reflection, rotation by 90° and shift", rotation(90) @ mirror(0, 2), 0.3), ROTATION,
     ),
     Row(
-        "space_rotations", "E_3", "SO(3)", "SE(3)", "irreps", space_rotations, draw(SPACE, 60), TURN_3D, MIRROR_3D,
+        "space_rotations", "E_3", "SO(3)", "SE(3)", "irreps", space_rotations, draw(SPACE, 60), ROTATION_3D, MIRROR_3D,
     ),
     Row(
         "space_cube", "E_3", "O (rotations of the cube)", "T_3 ⋊ O", "regular", space_cube, draw(SPACE, 50),
-        affine("rotation by 90° about x and shift", rotation(90, d=3, plane=(1, 2)), 0.3), TURN_3D,
+        affine("rotation by 90° about x and shift", rotation(90, d=3, plane=(1, 2)), 0.3), ROTATION_3D,
     ),
     Row(
         "space_rotations_reflections", "E_3", "O(3)", "E(3)", "irreps", space_rotations_reflections, draw(SPACE, 60),

@@ -10,9 +10,9 @@ HEAD = """\
 # The taxonomy of coordinate independent CNNs
 
 A convolution on a manifold is decided by three things: the manifold M, the structure group G (between which frames no
-difference is made), and the representations that features turn by. Which global symmetry the network has follows: the
-isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through the
-taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
+difference is made), and the representations that features transform by. Which global symmetry the network has follows:
+the isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through
+the taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
 translations, S scaling, R a reflection, {e} the trivial group.
 
 Every row links to a configuration that runs, and names two maps of its space to itself: one that every network of this
@@ -29,8 +29,8 @@ from gaugenet.taxonomy import row, symmetry_error
 entry = row("sphere_rotations")
 domain, layer = entry.configure(entry.points())  # points to a domain and a layer on it
 
-assert symmetry_error(entry, entry.keeps) < 1e-11  # a rotation of the sphere
-assert symmetry_error(entry, entry.breaks) > 1e-3  # a reflection: kernels of SO(2) know left from right
+assert symmetry_error(entry, entry.example_symmetry) < 1e-11  # a rotation of the sphere
+assert symmetry_error(entry, entry.counterexample) > 1e-3  # a reflection: kernels of SO(2) know left from right
 ```
 
 `symmetry_error` builds a network from scalars to scalars around the layer, with random weights, and compares its output
@@ -38,10 +38,10 @@ before and after values ride along with their points. It takes any map of yours:
 
 ```python
 import torch
-from gaugenet.taxonomy import Move
+from gaugenet.taxonomy import Transformation
 
-half_turn = Move("half a turn about z", lambda p: p * torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
-assert symmetry_error(row("sphere_polar"), half_turn) < 1e-11
+half_rotation = Transformation("180° about z", lambda p: p * torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
+assert symmetry_error(row("sphere_polar"), half_rotation) < 1e-11
 ```
 
 ## The configurations
@@ -51,8 +51,8 @@ icosahedron) bring their own.
 
 Each picture shows frames of the G-structure (first vector orange, second blue, third green), drawn from it at random:
 faint arrows and circles are the other frames that G leads to. Discs (balls in three dimensions) are one entry of a
-kernel of the layer, from blue (negative) to red (positive), carried over the space by the frames at their centres: the
-same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
+kernel of the layer, from blue (negative) to red (positive), transported over the space by the frames at their centres:
+the same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
 """
 
 

@@ -12,7 +12,7 @@ from gaugenet.geometry import Euclidean, Minkowski
 from gaugenet.groups import SO2, FieldType, Lorentz, Scaling
 from gaugenet.nn import GaugeConv
 from gaugenet.taxonomy.entry import Configuration, Row
-from gaugenet.taxonomy.moves import affine, draw, rotation
+from gaugenet.taxonomy.transformations import affine, draw, rotation
 
 LINE, PLANE = Euclidean(1), Euclidean(2)
 ALL = 5.0

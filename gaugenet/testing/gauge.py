@@ -112,7 +112,7 @@ def assert_gauge_equivariant(
         raise AssertionError(
             f"{type(module).__name__} depends on the gauge: under random elements of {group.name} its output moves by "
             f"{error:.1e} relative to its largest entry (allowed: {tolerance:.0e}), most at point {point} in {field}. "
-            "Look for biases or pointwise functions on components that turn, and for types that the weights ignore."
+            "Look for biases or pointwise functions on nontrivial components, and for types that the weights ignore."
         )
     if outside is not None and not outside > CONTROL:
         raise AssertionError(
@@ -165,12 +165,12 @@ def outside_elements(
 ) -> Float[Tensor, "size d d"]:
     """Random matrices outside of a group acting on R^d: rotations if it has not all, else reflections, else shears."""
     d = group.d
-    turns = torch.linalg.qr(torch.randn(size, d, d, generator=generator, dtype=torch.float64)).Q
-    turns[..., 0] *= torch.linalg.det(turns).sign()[:, None]
+    rotations = torch.linalg.qr(torch.randn(size, d, d, generator=generator, dtype=torch.float64)).Q
+    rotations[..., 0] *= torch.linalg.det(rotations).sign()[:, None]
     mirror, shear = torch.eye(d, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
     mirror[-1, -1] = -1
     shear[0] = torch.linspace(1.5, 0.5, d)
-    for g in (turns, turns @ mirror, turns @ shear):
+    for g in (rotations, rotations @ mirror, rotations @ shear):
         # a random rotation may fall into a finite group by chance, but not most of them
         if int(group.contains(g).sum()) * 2 <= size:
             return g

@@ -82,8 +82,8 @@ class ManifoldContract:
     def test_transport_keeps_inner_products(self) -> None:
         t, m = _Trial(self), self.manifold
         v, w = t.tangent(t.q), t.tangent(t.q)
-        kept = m.inner(t.p, m.transport(t.p, t.q, v), m.transport(t.p, t.q, w))
-        self._close(kept, m.inner(t.q, v, w), "transport changes inner products")
+        preserved = m.inner(t.p, m.transport(t.p, t.q, v), m.transport(t.p, t.q, w))
+        self._close(preserved, m.inner(t.q, v, w), "transport changes inner products")
 
     def test_transport_back_is_the_inverse(self) -> None:
         t, m = _Trial(self), self.manifold
@@ -109,12 +109,12 @@ class ManifoldContract:
         t, m = _Trial(self), self.manifold
         if not has(m, "random_isometry"):
             return
-        move: Any = m.random_isometry(t.generator)
-        (gp, gu), gq = push_forward(move, t.p, t.u), move(t.q)
+        transformation: Any = m.random_isometry(t.generator)
+        (gp, gu), gq = push_forward(transformation, t.p, t.u), transformation(t.q)
         self._close(m.log(gp, gq), gu, "an isometry does not commute with log")
         v = t.tangent(t.q)
-        moved = m.transport(gp, gq, push_forward(move, t.q, v)[1])
-        expected = push_forward(move, t.p, m.transport(t.p, t.q, v))[1]
+        moved = m.transport(gp, gq, push_forward(transformation, t.q, v)[1])
+        expected = push_forward(transformation, t.p, m.transport(t.p, t.q, v))[1]
         self._close(moved, expected, "an isometry does not commute with transport")
 
     def test_methods_are_batched(self) -> None:

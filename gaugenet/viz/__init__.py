@@ -1,22 +1,23 @@
 """Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves and confusion matrices; and surfaces with
 their frames, geodesic discs and transported kernels."""
 
+from gaugenet._deprecation import deprecated_names
 from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
-from gaugenet.viz.globe import GlobePanel, draw_globes, nearest_point
 from gaugenet.viz.render.colors import label_colors, palette
 from gaugenet.viz.render.html import write_viewer
 from gaugenet.viz.render.mesh_view import MeshView
 from gaugenet.viz.render.ply import write_ply
 from gaugenet.viz.render.png import render_meshes
 from gaugenet.viz.space_picture import SpacePicture
+from gaugenet.viz.sphere_map import SpherePanel, draw_spheres, nearest_point
 from gaugenet.viz.surface_picture import SurfacePicture
 
 __all__ = [
-    "GlobePanel",
     "MeshView",
     "SpacePicture",
+    "SpherePanel",
     "SurfacePicture",
-    "draw_globes",
+    "draw_spheres",
     "label_colors",
     "nearest_point",
     "palette",
@@ -27,3 +28,5 @@ __all__ = [
     "write_ply",
     "write_viewer",
 ]
+
+__getattr__ = deprecated_names(__name__)

@@ -210,8 +210,8 @@ def _finish(axis: Axes, title: str) -> None:
     axis.tick_params(colors=_WEAK, length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    many = len(axis.lines) > 6
-    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if many else {}
+    crowded = len(axis.lines) > 6
+    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if crowded else {}
     axis.legend(frameon=False, labelcolor=_INK, **beside)
 
 

@@ -10,13 +10,14 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_arguments
 from gaugenet.geometry import Euclidean, GStructure, Hyperbolic, Icosphere, Manifold
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
 from gaugenet.viz.render.palette import FIRST, RIM, SECOND, THIRD, kernel_colors
 from gaugenet.viz.render.picture import Picture
 from gaugenet.viz.render.triangles import Triangles, tube
-from gaugenet.viz.surfaces.drawable import Frames
-from gaugenet.viz.surfaces.sheets import Camera, Place
+from gaugenet.viz.surfaces.drawable import FramesLike
+from gaugenet.viz.surfaces.sheets import Camera, Immersion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,27 +31,28 @@ class SpacePicture(Picture):
 
     Args:
         manifold: of dimension 3; Euclidean and hyperbolic space (drawn in the ball model) are known.
-        place: where points are drawn, `(N, D)` to `(N, 3)`, in other spaces.
+        immersion: where points are drawn, `(N, D)` to `(N, 3)`, in other spaces.
 
     Raises:
-        ValueError: another dimension; a manifold for which `place` is needed.
+        ValueError: another dimension; a manifold for which `immersion` is needed.
     """
 
-    def __init__(self, manifold: Manifold, *, place: Place | None = None) -> None:
+    @renamed_arguments(place="immersion")
+    def __init__(self, manifold: Manifold, *, immersion: Immersion | None = None) -> None:
         if not isinstance(manifold, Manifold) or manifold.dim != 3:
             raise ValueError(
                 f"Expected a manifold of dimension 3, got {manifold!r}: see `SurfacePicture` for surfaces."
             )
-        if place is None and isinstance(manifold, Hyperbolic):
-            place = manifold.to_ball
-        elif place is None and isinstance(manifold, Euclidean):
-            place = torch.clone
-        if place is None:
-            raise ValueError(f"It is not known how {manifold!r} lies in space: pass `place`, (N, D) to (N, 3).")
-        self.manifold, self.place = manifold, place
+        if immersion is None and isinstance(manifold, Hyperbolic):
+            immersion = manifold.to_ball
+        elif immersion is None and isinstance(manifold, Euclidean):
+            immersion = torch.clone
+        if immersion is None:
+            raise ValueError(f"It is not known how {manifold!r} lies in space: pass `immersion`, (N, D) to (N, 3).")
+        self.manifold, self.immersion = manifold, immersion
         super().__init__(Camera("z", "x", 20.0, 15.0))
 
-    def frames(self, points: Any, frames: Frames = None, *, length: float, width: float = 0.07) -> Self:
+    def frames(self, points: Any, frames: FramesLike = None, *, length: float, width: float = 0.07) -> Self:
         """Draw frames as three arrows: orange, blue, green.
 
         Args:
@@ -74,7 +76,7 @@ class SpacePicture(Picture):
         points: Any,
         kernel: Kernel,
         radius: float,
-        frames: Frames = None,
+        frames: FramesLike = None,
         *,
         entry: tuple[int, int] | None = None,
         share: float = 0.6,
@@ -103,7 +105,7 @@ class SpacePicture(Picture):
         self.parts.append(Triangles.of(*tube(np.asarray(points, dtype=np.float64), width / 2, sides=6), color))
         return self
 
-    def _framed(self, points: Any, frames: Frames) -> tuple[Tensor, Tensor]:
+    def _framed(self, points: Any, frames: FramesLike) -> tuple[Tensor, Tensor]:
         points = torch.as_tensor(points, dtype=torch.float64)
         expected = (len(points), self.manifold.ambient_dim, 3)
         if points.shape != expected[:2]:
@@ -125,10 +127,10 @@ class SpacePicture(Picture):
         start = points[:, None].expand_as(vectors)
         with torch.no_grad():
             ends = self.manifold.exp(start.reshape(-1, points.shape[1]), vectors.reshape(-1, points.shape[1]))
-            return self.place(ends).reshape(*vectors.shape[:2], 3).numpy()
+            return self.immersion(ends).reshape(*vectors.shape[:2], 3).numpy()
 
 
 def _outwards(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
-    """Triangles of a ball counter-clockwise from outside, also where a reflected frame has turned it inside out."""
+    """Triangles of a ball counter-clockwise from outside, also where a reflected frame has reversed it."""
     a, b, c = (vertices - vertices.mean(0))[faces].swapaxes(0, 1)
     return faces if (a * np.cross(b, c)).sum() > 0 else faces[:, ::-1]

@@ -11,15 +11,16 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_arguments
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
 from gaugenet.viz.render.camera import Direction
 from gaugenet.viz.render.palette import DISC, FIRST, INK, RIM, SECOND, SURFACE, Color, faded, kernel_colors
 from gaugenet.viz.render.picture import Picture
-from gaugenet.viz.render.triangles import Flat, Triangles, arrow, clipped, ribbon, untorn
-from gaugenet.viz.surfaces.drawable import Drawable, Frames, drawable
-from gaugenet.viz.surfaces.sheets import Chart, Domain, Place
+from gaugenet.viz.render.triangles import Flat, Triangles, arrow, clipped, ribbon, unstretched
+from gaugenet.viz.surfaces.drawable import Drawable, FramesLike, drawable
+from gaugenet.viz.surfaces.sheets import Chart, Domain, Immersion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -50,7 +51,7 @@ class SurfacePicture(Picture):
     Args:
         surface: a `Manifold` of dimension 2, a `TriangleMesh`, an `Icosphere`, a `CrossField`. A manifold without
             `exp` is drawn by its logarithms, linear on the triangles of the picture.
-        place: where the points of a manifold are in space, `(N, D)` to `(N, 3)` or `(N, 2)`, if that is not known
+        immersion: where the points of a manifold are in space, `(N, D)` to `(N, 3)` or `(N, 2)`, if that is not known
             or to be seen otherwise.
         domain: ranges of both chart coordinates.
         chart: coordinates `(N, 2)` in the domain to points `(N, D)`, where points are no such coordinates themselves.
@@ -58,22 +59,23 @@ class SurfacePicture(Picture):
         up, front: directions in space that point up and to the viewer, as in `MeshView`.
 
     Raises:
-        ValueError: no surface; a manifold for which `place`, `domain` or `chart` is needed; points or frames of wrong
-            shape.
+        ValueError: no surface; a manifold for which `immersion`, `domain` or `chart` is needed; points or frames of
+            wrong shape.
     """
 
+    @renamed_arguments(place="immersion")
     def __init__(
         self,
         surface: Any,
         *,
-        place: Place | None = None,
+        immersion: Immersion | None = None,
         domain: Domain | None = None,
         chart: Chart | None = None,
         color: Color = SURFACE,
         up: Direction | None = None,
         front: Direction | None = None,
     ) -> None:
-        self.surface: Drawable = drawable(surface, place=place, domain=domain, chart=chart)
+        self.surface: Drawable = drawable(surface, immersion=immersion, domain=domain, chart=chart)
         self._waiting: list[tuple[Tensor, Tensor, Flat, Color, float]] = []
         camera = self.surface.camera
         super().__init__(replace(camera, up=up or camera.up, front=front or camera.front))
@@ -85,7 +87,7 @@ class SurfacePicture(Picture):
         return self.surface.spread(count)
 
     def transported(self, points: Any, frame: Any = None) -> Float[Tensor, "points D 2"]:
-        """A frame at the first point, by default the library's, carried from each point to the next one."""
+        """A frame at the first point, by default the library's, transported from each point to the next one."""
         points = self.surface.checked(points)
         return self.surface.transported(points, self.surface.frames_at(points[:1], frame)[0])
 
@@ -94,7 +96,7 @@ class SurfacePicture(Picture):
     def frames(
         self,
         points: Any = 40,
-        frames: Frames = None,
+        frames: FramesLike = None,
         *,
         group: StructureGroup | None = None,
         length: float | None = None,
@@ -118,10 +120,10 @@ class SurfacePicture(Picture):
         for p, frame in zip(points, frames):
             self._orbit(p, frame, group, length, width)
             self._axes(p, frame, length, 0.5 * width)
-        return self._draped()
+        return self._flush()
 
     def arrow(
-        self, points: Any, frames: Frames, v: tuple[float, float], *, width: float = 0.05, color: Color = INK
+        self, points: Any, frames: FramesLike, v: tuple[float, float], *, width: float = 0.05, color: Color = INK
     ) -> Self:
         """Draw one tangent vector at every point.
 
@@ -135,9 +137,11 @@ class SurfacePicture(Picture):
         points = self._points(points)
         for p, frame in zip(points, self.surface.frames_at(points, frames)):
             self._arrow(p, frame, np.array(v, dtype=np.float64), width / 2, color, layer=6)
-        return self._draped()
+        return self._flush()
 
-    def disc(self, points: Any, radius: float, frames: Frames = None, *, color: Color = DISC, rings: int = 3) -> Self:
+    def disc(
+        self, points: Any, radius: float, frames: FramesLike = None, *, color: Color = DISC, rings: int = 3
+    ) -> Self:
         """Draw geodesic discs with their log coordinates: circles of equal distance and geodesics from the centre.
 
         Args:
@@ -152,26 +156,26 @@ class SurfacePicture(Picture):
         frames = self.surface.frames_at(points, frames)
         thin, pale = 0.008 * radius, faded(RIM, 0.45)
         for n, (p, frame, patch) in enumerate(zip(points, frames, self.surface.patches(points, frames, radius))):
-            self._drape(patch.vertices, patch.faces, np.array(color), _stacked(n, len(points)))
+            self._add_triangles(patch.vertices, patch.faces, np.array(color), _stacked(n, len(points)))
             for k in range(1, rings + 1):
                 self._ribbon(p, frame, _circle(radius * k / rings), thin, RIM if k == rings else pale, 3)
             for angle in np.radians(np.arange(0, 360, 30)):
                 ray = np.linspace(0.04, 1, 12)[:, None] * radius * np.array([np.cos(angle), np.sin(angle)])
                 self._ribbon(p, frame, ray, thin, pale, 3)
             self._axes(p, frame, 0.62 * radius, 0.045)
-        return self._draped()
+        return self._flush()
 
     def kernel(
         self,
         points: Any,
         kernel: Kernel,
         radius: float,
-        frames: Frames = None,
+        frames: FramesLike = None,
         *,
         entry: tuple[int, int] | None = None,
         axes: bool = True,
     ) -> Self:
-        """Draw a kernel at every point, carried there by the frames: blue negative, red positive.
+        """Draw a kernel at every point, transported there by the frames: blue negative, red positive.
 
         Args:
             points: centres.
@@ -190,11 +194,11 @@ class SurfacePicture(Picture):
         values = [evaluate(patch.coordinates / radius) for patch in patches]
         strongest = max((float(np.abs(v).max(initial=0.0)) for v in values), default=0.0) or 1.0
         for n, (p, frame, patch, value) in enumerate(zip(points, frames, patches, values)):
-            self._drape(patch.vertices, patch.faces, kernel_colors(value / strongest), _stacked(n, len(points)))
+            self._add_triangles(patch.vertices, patch.faces, kernel_colors(value / strongest), _stacked(n, len(points)))
             self._ribbon(p, frame, _circle(radius), 0.016 * radius, RIM, 3)
             if axes:
                 self._axes(p, frame, 0.6 * radius, 0.055)
-        return self._draped()
+        return self._flush()
 
     def curve(self, points: Any, *, width: float | None = None, color: Color = INK) -> Self:
         """Draw geodesics from each point to the next, below discs, kernels and arrows.
@@ -206,7 +210,7 @@ class SurfacePicture(Picture):
         """
         width = width or 0.016 * self.surface.size
         for positions, faces, ridge in self.surface.bands(self._points(points), width / 2):
-            self._drape(positions, faces, np.array(color), 0.9 * ridge)
+            self._add_triangles(positions, faces, np.array(color), 0.9 * ridge)
         return self
 
     # --- how --------------------------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ class SurfacePicture(Picture):
         """Two fifths of the usual distance between neighbours, in the units of the frames."""
         from scipy.spatial import cKDTree
 
-        at, stretch = self.surface.place(points), np.median(self.surface.stretch(points, frames))
+        at, stretch = self.surface.immersion(points), np.median(self.surface.stretch(points, frames))
         apart = np.median(cKDTree(at).query(at, k=2)[0][:, 1]) if len(at) > 1 else 0.75 * self.surface.size
         return float(0.4 * apart / stretch)
 
@@ -253,8 +257,8 @@ class SurfacePicture(Picture):
         flat = ribbon(line[:-1] if closed else line, half_width, closed=closed)
         self._waiting.append((p, frame, flat, color, layer))
 
-    def _draped(self) -> Self:
-        """Carry all that waits from the tangent planes to the surface: many geodesics at once."""
+    def _flush(self) -> Self:
+        """Transport all that waits from the tangent planes to the surface: many geodesics at once."""
         if not self._waiting:
             return self
         points, frames = (torch.stack([entry[k] for entry in self._waiting]) for k in (0, 1))
@@ -262,13 +266,13 @@ class SurfacePicture(Picture):
         for (_, _, flat, color, layer), (positions, level) in zip(self._waiting, ends):
             faces = flat.faces
             if self.surface.in_true_size:
-                faces = faces[untorn(faces, flat.points, positions)]
+                faces = faces[unstretched(faces, flat.points, positions)]
             faces, positions, ridge = clipped(faces, level, positions, flat.ridge)
-            self._drape(positions, faces, np.array(color), layer + 0.9 * ridge)
+            self._add_triangles(positions, faces, np.array(color), layer + 0.9 * ridge)
         self._waiting.clear()
         return self
 
-    def _drape(self, positions: ndarray, faces: ndarray, color: ndarray, layer: float | ndarray) -> None:
+    def _add_triangles(self, positions: ndarray, faces: ndarray, color: ndarray, layer: float | ndarray) -> None:
         """Put triangles that lie on the surface above it, on both sides if both are seen."""
         if not len(faces):
             return
@@ -282,7 +286,7 @@ class SurfacePicture(Picture):
             self.parts.append(Triangles.of(positions - lifted, faces[:, ::-1], color))
 
 
-def _group_of(frames: Frames) -> StructureGroup | None:
+def _group_of(frames: FramesLike) -> StructureGroup | None:
     from gaugenet.groups import Cyclic
 
     if isinstance(frames, GStructure):

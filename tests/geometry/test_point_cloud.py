@@ -46,7 +46,7 @@ def graph_of(pos: torch.Tensor, group, **options):
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
 def test_moving_the_points_moves_the_features(group):
-    """Of E(d): translations, and elements of the group that turn points and features; control: others."""
+    """Of E(d): translations, and elements of the group that rotate points and features; control: others."""
     conv, pos = layer(group), positions(group.d)
     x = features(conv)
     expected = conv(x, graph_of(pos, group))
@@ -61,18 +61,18 @@ def test_moving_the_points_moves_the_features(group):
 def test_frames_are_a_choice(group):
     conv, pos = layer(group), positions(group.d)
     assert_gauge_equivariant(conv, graph_of(pos, group))
-    turned = graph_of(pos, group, frames="random", seed=3)
-    frame = turned.frame
+    rotated = graph_of(pos, group, frames="random", seed=3)
+    frame = rotated.frame
     x = features(conv)
     seen = conv.in_type.transform(frame.mT, x)
     expected = conv.out_type.transform(frame.mT, conv(x, graph_of(pos, group)))
-    assert relative(conv(seen, turned), expected) < EXACT
+    assert relative(conv(seen, rotated), expected) < EXACT
     assert relative(conv(seen, graph_of(pos, group, frames=frame)), expected) < EXACT
 
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
 def test_engines_agree(group):
-    """With nothing to turn, and with features that turn; gradients too."""
+    """With nothing to rotate, and with features that rotate; gradients too."""
     conv, pos = layer(group).requires_grad_(True), positions(group.d)
     for frames in (None, "random"):
         graph = graph_of(pos, group, frames=frames, seed=0)

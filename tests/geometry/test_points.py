@@ -9,7 +9,7 @@ import torch
 
 from gaugenet.geometry import PeriodicCell, PointCloud
 from gaugenet.groups import O2, O3, SO3, FieldType
-from gaugenet.nn import Gated, GaugeConv
+from gaugenet.nn import GatedNonlinearity, GaugeConv
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -27,7 +27,7 @@ class Energy(torch.nn.Module):
         super().__init__()
         torch.manual_seed(0)
         group = O3()
-        self.act = Gated(FieldType(group, "4x0 + 3x1o + 2x2e"))
+        self.act = GatedNonlinearity(FieldType(group, "4x0 + 3x1o + 2x2e"))
         self.first = GaugeConv(FieldType(group, "2x0"), self.act.in_type)
         self.last = GaugeConv(self.act.out_type, FieldType(group, "1x0"))
         self.double()

@@ -71,7 +71,7 @@ def test_layout_dimension_outer_multiplicity_inner():
 
 @pytest.mark.parametrize("field_type", TYPES, ids=lambda t: t.group.name)
 def test_channels_are_dimension_one_on_grids_too(field_type):
-    """One element for all, one an image, one a pixel: each pixel turns as a point of a graph does."""
+    """One element for all, one an image, one a pixel: each pixel rotates as a point of a graph does."""
     x = torch.randn(2, field_type.size, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     pixels = x.movedim(1, -1).flatten(0, 2)
     for shape in [(), (2,), (2, 1, 1), (1, 3, 4), (2, 3, 4)]:

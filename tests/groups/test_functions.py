@@ -1,4 +1,4 @@
-"""Fields of functions: a coefficient vector that turns is the function that turns."""
+"""Fields of functions: a coefficient vector that rotates is the function that rotates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE = [
 ]
 
 
-def turned(x: torch.Tensor, rho, g: torch.Tensor) -> torch.Tensor:
+def rotated(x: torch.Tensor, rho, g: torch.Tensor) -> torch.Tensor:
     return (rho(g) @ x[..., None])[..., 0]
 
 
@@ -31,7 +31,7 @@ def test_functions_on_the_sphere_turn(group):
     v = torch.nn.functional.normalize(torch.randn(16, group.d, dtype=torch.float64), dim=-1)
     x = torch.randn(16, rho.dim, dtype=torch.float64)
     before = (rho.evaluate((g.mT @ v[..., None])[..., 0]) * x).sum(-1)
-    after = (rho.evaluate(v) * turned(x, rho, g)).sum(-1)
+    after = (rho.evaluate(v) * rotated(x, rho, g)).sum(-1)
     assert (before - after).abs().max() < EXACT
     wrong = (rho.evaluate(v) * x).sum(-1)
     assert (before - wrong).abs().max() > 0.01
@@ -43,7 +43,7 @@ def test_functions_on_the_group_turn(group):
     rho, g, h = group.fourier(2), elements(group), elements(group, seed=1)
     x = torch.randn(16, rho.dim, dtype=torch.float64)
     before = (rho.evaluate(g.mT @ h) * x).sum(-1)
-    after = (rho.evaluate(h) * turned(x, rho, g)).sum(-1)
+    after = (rho.evaluate(h) * rotated(x, rho, g)).sum(-1)
     assert (before - after).abs().max() < EXACT
     assert ((rho.evaluate(g @ h) * x).sum(-1) - after).abs().max() > 0.01
 

@@ -50,18 +50,18 @@ def test_a_finite_group_lists_its_elements_and_only_those(group):
 
 
 def test_contains_refuses_what_lies_outside():
-    turn = rotation(torch.tensor(0.3, dtype=torch.float64))
-    assert SO2().contains(turn)
+    by_an_angle = rotation(torch.tensor(0.3, dtype=torch.float64))
+    assert SO2().contains(by_an_angle)
     assert not SO2().contains(reflection_axis())
-    assert O2().contains(reflection_axis() @ turn)
-    assert not O2().contains(1.01 * turn)
+    assert O2().contains(reflection_axis() @ by_an_angle)
+    assert not O2().contains(1.01 * by_an_angle)
     assert not O2().contains(torch.full((2, 2), torch.nan))
-    assert not Cyclic(4).contains(turn)
+    assert not Cyclic(4).contains(by_an_angle)
     assert not Cyclic(4).contains(reflection_axis())
     assert Dihedral(4).contains(reflection_axis())
     assert Reflection().contains(reflection_axis())
     assert not Reflection().contains(-reflection_axis())
-    assert not Trivial().contains(turn)
+    assert not Trivial().contains(by_an_angle)
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)

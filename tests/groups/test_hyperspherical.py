@@ -1,4 +1,5 @@
-"""Harmonics in any dimension: Gegenbauer's addition theorem by scipy, polynomials, and how groups of R^4 turn them."""
+"""Harmonics in any dimension: Gegenbauer's addition theorem by scipy, polynomials, and how groups of R^4 rotate
+them."""
 
 from __future__ import annotations
 
@@ -44,12 +45,12 @@ def test_addition_theorem(d, top):
 @pytest.mark.parametrize(("d", "top"), DIMENSIONS)
 def test_they_turn_under_rotations_and_reflections(d, top):
     v, g = directions(d), orthogonal(d)
-    turned = hyperspherical_harmonics(v @ g.T, top)
+    rotated = hyperspherical_harmonics(v @ g.T, top)
     for j, y in enumerate(hyperspherical_harmonics(v, top)):
         matrix = hyperspherical_matrix(g, j)
-        assert relative(turned[j], y @ matrix.T) < EXACT
+        assert relative(rotated[j], y @ matrix.T) < EXACT
         if j:
-            assert relative(turned[j], y @ matrix) > 0.1
+            assert relative(rotated[j], y @ matrix) > 0.1
 
 
 @pytest.mark.parametrize(("d", "top"), DIMENSIONS)
@@ -75,8 +76,8 @@ def test_groups_turn_them_and_functions_on_the_sphere(group):
     g, v = elements(group), directions(group.d)
     for j in range(4):
         rho = group.harmonic(j)
-        turned = (rho(g) @ hyperspherical_harmonics(v, j)[-1][..., None])[..., 0]
-        assert relative(hyperspherical_harmonics((g @ v[..., None])[..., 0], j)[-1], turned) < EXACT
+        rotated = (rho(g) @ hyperspherical_harmonics(v, j)[-1][..., None])[..., 0]
+        assert relative(hyperspherical_harmonics((g @ v[..., None])[..., 0], j)[-1], rotated) < EXACT
         assert group.representation(f"harmonic({j})") == pickle.loads(pickle.dumps(rho)) == rho
     sphere = group.sphere(2)
     x = torch.randn(16, sphere.dim, generator=torch.Generator().manual_seed(2), dtype=torch.float64)

@@ -39,9 +39,9 @@ def test_control_other_matrices_do_not_commute():
 
 def test_they_are_canonical():
     """1 and J for SO(2); weight sharing for permutations; any basis of the space has the same row echelon form."""
-    eye, turn = intertwiners(SO2().irrep(3), SO2().irrep(3))
+    eye, rotation = intertwiners(SO2().irrep(3), SO2().irrep(3))
     assert torch.equal(eye, torch.eye(2, dtype=torch.float64))
-    assert torch.equal(turn.abs(), torch.eye(2, dtype=torch.float64).flip(0))
+    assert torch.equal(rotation.abs(), torch.eye(2, dtype=torch.float64).flip(0))
     shared = intertwiners(Cyclic(4).regular(), Cyclic(4).regular())
     assert ((shared == 0) | (shared == 1)).all()
     assert torch.equal(shared.sum(0), torch.ones(4, 4, dtype=torch.float64))

@@ -82,11 +82,11 @@ def test_an_infinite_group_with_components():
 
 def test_a_torus_with_three_components():
     """Rotations of three planes, and the cyclic permutation of the planes: its square is no generator."""
-    turn = SO2().lie_algebra()[0]
-    turns = torch.stack([torch.block_diag(*(turn * (k == i) for k in range(3))) for i in range(3)])
+    rotation = SO2().lie_algebra()[0]
+    generators = torch.stack([torch.block_diag(*(rotation * (k == i) for k in range(3))) for i in range(3)])
     swap = torch.kron(torch.eye(3).roll(1, 0), torch.eye(2)).double()
-    group = MatrixGroup(swap[None], lie_algebra=turns, name="cyclic_torus")
-    torus = MatrixGroup([], lie_algebra=turns, name="torus")
+    group = MatrixGroup(swap[None], lie_algebra=generators, name="cyclic_torus")
+    torus = MatrixGroup([], lie_algebra=generators, name="torus")
     assert group.quotient(torus).dim == 3
     assert group.quotient(torus).permutation
     assert [rho.dim for rho in torus.irreps(1)] == [1, 2, 2, 2]
@@ -173,9 +173,9 @@ def test_averages_solve_the_same_equations():
 
 
 def test_wrong_arguments():
-    turn = SO2().random_element(generator=torch.Generator().manual_seed(0))
+    rotation = SO2().random_element(generator=torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="at most 100 elements"):
-        MatrixGroup([turn], max_order=100)
+        MatrixGroup([rotation], max_order=100)
     with pytest.raises(ValueError, match="at most 7"):
         closure(Cyclic(8).generators(), max_order=7)
     with pytest.raises(ValueError, match="orthogonal"):

@@ -103,10 +103,10 @@ def test_boosts_lie_in_the_group_and_rotations_of_time_do_not():
     group = Lorentz(3)
     for rapidity in (1.0, 4.0, 8.0):
         assert group.contains(group.boost(rapidity))
-    turn = torch.eye(3, dtype=torch.float64)
-    turn[0, 0] = turn[2, 2] = math.cos(0.3)
-    turn[0, 2], turn[2, 0] = math.sin(0.3), -math.sin(0.3)
-    assert not group.contains(turn)
+    rotation = torch.eye(3, dtype=torch.float64)
+    rotation[0, 0] = rotation[2, 2] = math.cos(0.3)
+    rotation[0, 2], rotation[2, 0] = math.sin(0.3), -math.sin(0.3)
+    assert not group.contains(rotation)
     assert not group.contains(1.01 * group.boost(1.0))
     with pytest.raises(ValueError, match="a positive and a negative direction"):
         group.boost(1.0, (1, 2))

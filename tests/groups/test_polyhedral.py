@@ -77,8 +77,8 @@ def test_elements_are_exact(group):
 
 def test_character_table_of_the_icosahedral_group():
     group = Polyhedral("I")
-    turns = [(character(group.standard(), group.elements()) - 1) / 2]
-    angle = torch.acos(turns[0].clamp(-1, 1)).rad2deg()
+    rotations = [(character(group.standard(), group.elements()) - 1) / 2]
+    angle = torch.acos(rotations[0].clamp(-1, 1)).rad2deg()
     for label, row in ICOSAHEDRAL_CHARACTERS.items():
         for degrees, value in zip((0, 72, 144, 120, 180), row, strict=True):
             chosen = group.elements()[(angle - degrees).abs() < 1e-4]
@@ -123,10 +123,10 @@ def test_axial_groups_are_the_point_groups():
     assert not Axial(Dihedral(3)).contains(half_turn)
     assert Axial(Dihedral(3), third="mirror").order == 12
     assert Axial(Cyclic(2), third="mirror").contains(-torch.eye(3, dtype=torch.float64))
-    turn = Axial(Cyclic(4), third="2").generators()[0]  # S_4: a quarter turn with a reflection
-    assert torch.equal(turn @ turn, torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64)))
-    assert Polyhedral("T_d").contains(turn)
-    assert not Polyhedral("O").contains(turn)
+    rotation = Axial(Cyclic(4), third="2").generators()[0]  # S_4: a quarter rotation with a reflection
+    assert torch.equal(rotation @ rotation, torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64)))
+    assert Polyhedral("T_d").contains(rotation)
+    assert not Polyhedral("O").contains(rotation)
     assert Axial(Trivial(), third="mirror").contains(mirror)
     assert Axial(Dihedral(4), third="2").order == Axial(Dihedral(4), third="2-").order == 8  # D_2d, two settings
     assert Axial(Cyclic(4), third="det") == Axial(Cyclic(4))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch._subclasses import FakeTensor, FakeTensorMode
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups import O3, SO2, SO3, spherical_harmonics
 from gaugenet.groups.representations.planar import rotation
 from gaugenet.groups.representations.spherical import component, coupling, harmonics_up_to, wigner
@@ -65,8 +65,8 @@ def test_control_with_its_axes_in_our_order_e3nn_differs():
 @pytest.mark.parametrize("order", ORDERS)
 def test_harmonics_turn_by_wigner_matrices_of_rotations_and_reflections(order):
     g, v = elements(O3(), 16), directions()
-    turned = (wigner(g, order) @ spherical_harmonics(v, order)[..., None])[..., 0]
-    assert relative(spherical_harmonics((g @ v[..., None])[..., 0], order), turned) < EXACT
+    rotated = (wigner(g, order) @ spherical_harmonics(v, order)[..., None])[..., 0]
+    assert relative(spherical_harmonics((g @ v[..., None])[..., 0], order), rotated) < EXACT
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -149,7 +149,7 @@ def test_tables_made_while_code_is_traced_are_not_kept():
     """A tensor that stands for another would spoil every later use; nor is one of inference mode kept as such."""
     made = []
 
-    @kept
+    @cached
     def table(order: int) -> torch.Tensor:
         made.append(order)
         return torch.full((2,), float(order))

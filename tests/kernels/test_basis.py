@@ -36,9 +36,9 @@ def directions(count: int = 32, *, seed: int = 0) -> torch.Tensor:
 def defect(basis: KernelBasis, g: torch.Tensor) -> float:
     """Largest violation of the constraint."""
     v = directions(len(g))
-    turned = basis.sample((g @ v[..., None])[..., 0])
+    rotated = basis.sample((g @ v[..., None])[..., 0])
     expected = basis.rho_out(g)[:, None] @ basis.sample(v) @ torch.linalg.inv(basis.rho_in(g))[:, None]
-    return (turned - expected).abs().amax().item() if basis.dim else 0.0
+    return (rotated - expected).abs().amax().item() if basis.dim else 0.0
 
 
 def complete_dim(rho_in: Representation, rho_out: Representation, frequency: int) -> int:
@@ -106,8 +106,8 @@ def test_kernels_of_finite_groups(rho_in, rho_out):
 
 @pytest.mark.parametrize("group", [Cyclic(4), Dihedral(3), Reflection()], ids=str)
 def test_control_random_rotations_break_kernels_of_finite_groups(group):
-    turns = rotation(torch.rand(32, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 6)
-    assert defect(HarmonicBasis(group.regular(), group.regular(), 3), turns) > 0.1
+    rotations = rotation(torch.rand(32, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 6)
+    assert defect(HarmonicBasis(group.regular(), group.regular(), 3), rotations) > 0.1
 
 
 @pytest.mark.parametrize(("rho_in", "rho_out"), COMPOSED, ids=str)

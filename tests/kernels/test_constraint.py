@@ -79,8 +79,8 @@ def defect(kernels: HarmonicSpace, g: torch.Tensor) -> float:
     """Violation of K(g v) rho_in(g) = rho_out(g) K(v)."""
     v, w = points(kernels.group.d, len(g)), weights(kernels)
     rho_in, rho_out = (t.representation()(g) for t in (kernels.in_type, kernels.out_type))
-    turned = kernels.evaluate(w, (g @ v[..., None])[..., 0])
-    return relative(turned @ rho_in, rho_out @ kernels.evaluate(w, v))
+    rotated = kernels.evaluate(w, (g @ v[..., None])[..., 0])
+    return relative(rotated @ rho_in, rho_out @ kernels.evaluate(w, v))
 
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
@@ -171,8 +171,8 @@ def test_harmonics_turn_by_their_representation(group):
     v = torch.nn.functional.normalize(points(group.d), dim=1)
     g = group.random_element(len(v), generator=torch.Generator().manual_seed(1))
     for j in range(2 if group.d == 1 else 6):
-        turned = (group.harmonic(j)(g) @ harmonics(v, j)[..., None])[..., 0]
-        assert relative(harmonics((g @ v[..., None])[..., 0], j), turned) < EXACT
+        rotated = (group.harmonic(j)(g) @ harmonics(v, j)[..., None])[..., 0]
+        assert relative(harmonics((g @ v[..., None])[..., 0], j), rotated) < EXACT
         assert torch.allclose(harmonics(v, j).norm(dim=1), torch.ones(len(v), dtype=torch.float64))
 
 

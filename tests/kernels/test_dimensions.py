@@ -47,7 +47,7 @@ def commuting_dimension(rho_in: Representation, rho_out: Representation, stabili
 
 
 def stabilizer(group, v: Tensor) -> Tensor:
-    """Elements that generate those of SO(d) and O(d) that fix v: turns about it, a reflection that holds it."""
+    """Elements that generate those of SO(d) and O(d) that fix v: rotates about it, a reflection that holds it."""
     d = len(v)
     generator = torch.Generator().manual_seed(1)
     elements = []

@@ -46,8 +46,8 @@ def weights(kernels: HarmonicSpace) -> torch.Tensor:
 def defect(kernels: HarmonicSpace, g: torch.Tensor) -> float:
     v, w = points(len(g)), weights(kernels)
     rho_in, rho_out = (t.representation()(g) for t in (kernels.in_type, kernels.out_type))
-    turned = kernels.evaluate(w, (g @ v[..., None])[..., 0])
-    return relative(turned @ rho_in, rho_out @ kernels.evaluate(w, v))
+    rotated = kernels.evaluate(w, (g @ v[..., None])[..., 0])
+    return relative(rotated @ rho_in, rho_out @ kernels.evaluate(w, v))
 
 
 @pytest.mark.parametrize(("group", "in_spec", "out_spec"), CASES, ids=str)

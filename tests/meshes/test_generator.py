@@ -101,10 +101,10 @@ def test_flips_keep_edges_between_labels(sphere) -> None:
 def test_collapse_removes_short_edges_and_keeps_the_sphere(sphere) -> None:
     vertices, faces = sphere
     limit = np.full(len(vertices), 0.2)
-    fewer, faces, kept = collapse_short_edges(vertices, faces, limit, np.zeros(len(vertices)), spare=100)
+    fewer, faces, keep = collapse_short_edges(vertices, faces, limit, np.zeros(len(vertices)), spare=100)
     check_sphere(fewer, faces)
     assert len(vertices) - 100 <= len(fewer) < len(vertices)
-    np.testing.assert_array_equal(fewer, vertices[kept])
+    np.testing.assert_array_equal(fewer, vertices[keep])
 
 
 def test_relaxation_moves_only_what_may_move(sphere) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.grids.action import FibreAction, FieldAction, PositionAction, move_grid
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, StructureGroup, group_from_name
-from gaugenet.models import Augmented, BestScore, Canonicalized, GroupAveraged, PrincipalAxes
+from gaugenet.models import Augmented, Canonicalized, GroupAveraged, PrincipalAxes, ScoreCanonicalizer
 from tests.geometry.grids.test_action import blob
 from tests.tolerances import STATISTICAL, TOL, relative
 
@@ -191,7 +191,7 @@ def test_mean_of_the_augmented_is_the_average():
 @pytest.mark.parametrize("group", [Cyclic(4), Dihedral(4)], ids=str)
 @pytest.mark.parametrize("kind", ["axes", "score"])
 def test_canonical_images_are_exact_at_right_angles(group, kind):
-    pose = PrincipalAxes(group) if kind == "axes" else BestScore(image_net(1), group)
+    pose = PrincipalAxes(group) if kind == "axes" else ScoreCanonicalizer(image_net(1), group)
     vectors = FieldAction(FieldType(group, "1x1"))
     net = image_net(2, flat=False)
     assert worst(Canonicalized(net, pose, output=vectors), group, [images(4)], [FieldAction()], vectors) < EXACT
@@ -235,7 +235,7 @@ def wrappers() -> list[nn.Module]:
         GroupAveraged(image_net(), Cyclic(4)),
         Augmented(image_net(), SO2()),
         Canonicalized(image_net(), PrincipalAxes(O2())),
-        Canonicalized(image_net(), BestScore(image_net(1), Cyclic(4))),
+        Canonicalized(image_net(), ScoreCanonicalizer(image_net(1), Cyclic(4))),
     ]
 
 
@@ -258,4 +258,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="one channel"):
         PrincipalAxes(SO2())(torch.randn(1, 2, 5, 5))
     with pytest.raises(ValueError, match="not finite"):
-        BestScore(image_net(1), SO2())
+        ScoreCanonicalizer(image_net(1), SO2())

@@ -16,7 +16,7 @@ from gaugenet.geometry import MeshError, TriangleMesh
 from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.groups import O2, SO2, group_from_name
 from gaugenet.models import MeshUNet
-from gaugenet.nn import prepare
+from gaugenet.nn import prepare_graph
 from gaugenet.testing import assert_gauge_equivariant
 from tests.nn.graphs import features, synthetic_graph
 from tests.tolerances import TOL, relative
@@ -42,7 +42,7 @@ def network(**options) -> MeshUNet:
 
 
 def moebius(sections: int = 40, across: int = 7) -> TriangleMesh:
-    """A strip that is glued after half a turn."""
+    """A strip that is glued after half a rotation."""
     angle, height = np.meshgrid(
         2 * np.pi * np.arange(sections) / sections, np.linspace(-0.4, 0.4, across), indexing="ij"
     )
@@ -176,7 +176,7 @@ def test_compiles_and_exports():
     model = network(in_type="3x0 + 1x1", levels=2)
     graph = synthetic_graph(SO2(), 40, levels=2, dtype=torch.float32)
     x = features(5, graph, dtype=torch.float32)
-    prepared, expected = prepare(model, x, graph), model(x, graph)
+    prepared, expected = prepare_graph(model, x, graph), model(x, graph)
     fast = torch.compile(model, fullgraph=True, backend="eager")
     assert relative(fast(x, prepared), expected) < TOL[torch.float32]
     assert relative(torch.export.export(model, (x, prepared)).module()(x, prepared), expected) < TOL[torch.float32]

@@ -77,7 +77,7 @@ def test_convolution_is_the_periodic_one_on_the_double_cover():
 
 
 def test_convolution_is_the_one_on_the_gauge_graph_of_the_manifold():
-    """The definition: kernel at the logarithmic map, features carried by the transporter, edge by edge."""
+    """The definition: kernel at the logarithmic map, features transported by the transporter, edge by edge."""
     across, along = 6, 9
     a, b = mobius_type("mixed", 1), mobius_type("regular", 1)
     conv, x = random_conv(a, b, 3), field(a, across, along)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from gaugenet.geometry.grids.action import move_grid
 from gaugenet.groups import Cyclic, Dihedral
 from gaugenet.groups.representations.planar import rotation
-from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, plain_twin
+from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, matched_baseline
 from gaugenet.models.planar import SteerableLayer
 from gaugenet.nn.export import to_torch
 from tests.geometry.grids.test_action import blob
@@ -75,7 +75,7 @@ def test_logits_are_invariant_under_right_angles(name, size):
 def test_the_ordinary_network_is_not_invariant():
     torch.manual_seed(0)
     x = images(12)
-    twin = settled(plain_twin(PlanarCNN(3, **NETWORKS["C_16"])), x)
+    twin = settled(matched_baseline(PlanarCNN(3, **NETWORKS["C_16"])), x)
     assert moved(twin, x, x.rot90(1, (2, 3))) > 1e-2
 
 
@@ -84,13 +84,13 @@ def test_other_angles_are_better_on_finer_images():
     angle, errors = torch.tensor(math.pi / 8, dtype=torch.float64), {}
     for size in (15, 57):
         x = torch.cat([blob(size), blob(size).flip(2) + blob(size)])
-        turned = move_grid(rotation(angle), x, mode="bicubic")
+        rotated = move_grid(rotation(angle), x, mode="bicubic")
         rows = []
         for seed in range(3):
             torch.manual_seed(seed)
             model = PlanarCNN(6, **NETWORKS["C_16"])
             plain = PlainCNN(6, channels=(16, 16, 16), kernel_sizes=(5, 3, 3), pool_after=(1, 2), hidden=8)
-            rows.append([moved(settled(m, x), x, turned) for m in (model, plain)])
+            rows.append([moved(settled(m, x), x, rotated) for m in (model, plain)])
         errors[size] = torch.tensor(rows).mean(0)
     assert errors[57][0] < 0.2 * errors[15][0]
     assert errors[57][0] < 0.5 * errors[57][1], "control: the ordinary network"
@@ -172,16 +172,16 @@ def test_it_becomes_an_ordinary_network(name, size):
 
 def test_plain_twins_have_equal_parameters_or_channels():
     model = PlanarCNN(3, group="C_8", width=0.25)
-    same = plain_twin(model)
+    same = matched_baseline(model)
     numbers = [sum(p.numel() for p in m.parameters()) for m in (same, model)]
     assert abs(numbers[0] - numbers[1]) < 0.05 * numbers[1]
-    wide = plain_twin(model, equal="channels")
+    wide = matched_baseline(model, equal="channels")
     types = [layer.out_type.size for layer in model.layers if isinstance(layer, SteerableLayer)]
     assert [m.out_channels for m in wide.layers if isinstance(m, torch.nn.Conv2d)] == types
     assert wide.config["dropout"] == model.config["dropout"]
     assert PlainCNN(**same.config).state_dict().keys() == same.state_dict().keys()
     with pytest.raises(ValueError, match="'parameters' or 'channels'"):
-        plain_twin(model, equal="size")
+        matched_baseline(model, equal="size")
 
 
 def test_what_does_not_fit_is_refused():
@@ -206,10 +206,10 @@ def test_wide_resnet_is_invariant_under_its_last_group(groups, size):
     torch.manual_seed(0)
     x = images(size, channels=3)
     model = settled(WideResNet(4, depth=10, width=0.5, groups=groups), x)
-    turned, flipped = moved(model, x, x.rot90(1, (2, 3))), moved(model, x, x.flip(2))
-    assert (turned < EXACT) == (groups[-1] != "D_1")
+    rotated, flipped = moved(model, x, x.rot90(1, (2, 3))), moved(model, x, x.flip(2))
+    assert (rotated < EXACT) == (groups[-1] != "D_1")
     assert (flipped < EXACT) == groups[-1].startswith("D")
-    assert max(turned, flipped) > 1e-3 or groups[-1] == "D_4", "control: what the last group lacks"
+    assert max(rotated, flipped) > 1e-3 or groups[-1] == "D_4", "control: what the last group lacks"
 
 
 def test_wide_resnet_16_5():

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Reflection, StructureGroup, Trivial
 from gaugenet.nn import (
-    Disentangle,
     EquivariantLinear,
     EquivariantMLP,
     FieldBatchNorm,
@@ -17,7 +16,7 @@ from gaugenet.nn import (
     FieldInstanceNorm,
     FieldLayerNorm,
     FourierNonlinearity,
-    Gated,
+    GatedNonlinearity,
     GaugeConv,
     GroupPool,
     HarmonicEmbedding,
@@ -29,6 +28,7 @@ from gaugenet.nn import (
     ResidualBlock,
     Restrict,
     TensorProductNonlinearity,
+    ToIrreps,
     VectorFieldNonlinearity,
 )
 
@@ -74,7 +74,7 @@ def layers(group: StructureGroup) -> dict[str, Callable[[], nn.Module]]:
         "conv without options": lambda: GaugeConv(a, b, rings=1, self_interaction=False, bias=False),
         "linear": lambda: EquivariantLinear(a, b),
         "bias": lambda: InvariantBias(a),
-        "gated": lambda: Gated(b),
+        "gated": lambda: GatedNonlinearity(b),
         "norm nonlinearity": lambda: NormNonlinearity(a),
         "layer norm": lambda: FieldLayerNorm(a),
         "instance norm": lambda: FieldInstanceNorm(a),
@@ -85,7 +85,7 @@ def layers(group: StructureGroup) -> dict[str, Callable[[], nn.Module]]:
         "norm pool": lambda: NormPool(a),
         "mlp": lambda: EquivariantMLP(a, b, hidden=[b, a]),
         "tensor product": lambda: TensorProductNonlinearity(a, b),
-        "disentangle": lambda: Disentangle(a),
+        "disentangle": lambda: ToIrreps(a),
         "embedding": lambda: HarmonicEmbedding(group, vectors=2, radius=3.0),
         "block": lambda: ResidualBlock(a, dropout=0.2),
     }

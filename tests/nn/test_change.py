@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType
-from gaugenet.nn import Disentangle, EquivariantMLP, GaugeConv, Restrict
+from gaugenet.nn import EquivariantMLP, GaugeConv, Restrict, ToIrreps
 from gaugenet.testing import assert_gauge_equivariant
 from tests.groups.cases import elements
 from tests.nn.graphs import features, synthetic_graph
@@ -16,14 +16,14 @@ from tests.tolerances import TOL, relative
 
 
 class Network(nn.Module):
-    """SO(2) first, from the middle on only the quarter turns."""
+    """SO(2) first, from the middle on only the quarter rotations."""
 
     def __init__(self) -> None:
         super().__init__()
         fields = FieldType(SO2(), "2x0 + 2x1 + 1x2")
         self.first = GaugeConv(fields, fields)
         self.restrict = Restrict(fields, Cyclic(4))
-        self.split = Disentangle(self.restrict.out_type)
+        self.split = ToIrreps(self.restrict.out_type)
         self.last = GaugeConv(self.split.out_type, FieldType(Cyclic(4), "2xregular + 1x2"))
         self.in_type, self.out_type = fields.restrict(Cyclic(4)), self.last.out_type
 
@@ -35,11 +35,11 @@ def test_a_network_that_restricts_in_the_middle():
     torch.manual_seed(0)
     network, graph = with_random_weights(Network()).double(), synthetic_graph(Cyclic(4))
     assert_gauge_equivariant(network, graph, control=False)
-    # and no longer under SO(2): the second half sees eighth turns
+    # and no longer under SO(2): the second half sees eighth rotates
     g = SO2().random_element(graph.num_nodes, generator=torch.Generator().manual_seed(0))
     x = features(network.in_type.size, graph)
-    turned = network(FieldType(SO2(), "2x0 + 2x1 + 1x2").transform(g, x), graph.gauge_transform(g))
-    assert relative(network.out_type.transform(g, network(x, graph)), turned) > 0.1
+    rotated = network(FieldType(SO2(), "2x0 + 2x1 + 1x2").transform(g, x), graph.gauge_transform(g))
+    assert relative(network.out_type.transform(g, network(x, graph)), rotated) > 0.1
 
 
 def test_restriction_finds_more_invariants():
@@ -63,7 +63,7 @@ def test_restriction_finds_more_invariants():
 )
 def test_disentangling_is_an_orthogonal_change_into_irreps(group, spec, irreps):
     fields = FieldType(group, spec)
-    layer = Disentangle(fields).double()
+    layer = ToIrreps(fields).double()
     found: dict[str, int] = {}
     for block in layer.out_type.blocks:
         assert block.representation.is_irreducible

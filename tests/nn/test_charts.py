@@ -62,14 +62,16 @@ def test_charts_equal_the_gauge_graph_at_every_vertex(group, in_type, out_type, 
 def test_gradients_equal_those_of_the_gauge_graph(stride):
     sphere, conv = Icosphere(2), layer(C6, MIXED, "2xregular + 1x1")
     domain = sphere if stride == 1 else sphere.strided()
-    kept = slice(None) if stride == 1 else sphere.coarse_vertices
+    sampled_kernels = slice(None) if stride == 1 else sphere.coarse_vertices
     x = torch.randn(sphere.num_vertices, conv.in_type.size, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(len(torch.arange(sphere.num_vertices)[kept]), conv.out_type.size, dtype=torch.float64)
+    weight = torch.randn(
+        len(torch.arange(sphere.num_vertices)[sampled_kernels]), conv.out_type.size, dtype=torch.float64
+    )
 
     def gradients(out: torch.Tensor) -> list[torch.Tensor]:
         return list(torch.autograd.grad((out * weight).sum(), [x, *conv.parameters()]))
 
-    expected = gradients(conv(x, sphere.gauge_graph(C6))[kept])
+    expected = gradients(conv(x, sphere.gauge_graph(C6))[sampled_kernels])
     for found, other in zip(gradients(conv(x, domain)), expected):
         assert relative(found, other) < EXACT
 
@@ -138,9 +140,9 @@ def test_the_second_ring_is_the_hexagonal_lattice_inside_a_chart():
     found = conv((x * y + y**2)[None, None], sphere)[0, 0, 12, 4]
     near = [(a, b) for a in range(-2, 3) for b in range(-2, 3) if 0 < a * a - a * b + b * b <= 4]
     assert len(near) == 18
-    places = torch.tensor([(a - b / 2, b * 3**0.5 / 2) for a, b in near], dtype=torch.float64)
-    values = (x[12, 4] + places[:, 0]) * (y[12, 4] + places[:, 1]) + (y[12, 4] + places[:, 1]) ** 2
-    kernel = conv.kernels.evaluate(conv.weight, places / 2)[:, 0, 0]
+    positions = torch.tensor([(a - b / 2, b * 3**0.5 / 2) for a, b in near], dtype=torch.float64)
+    values = (x[12, 4] + positions[:, 0]) * (y[12, 4] + positions[:, 1]) + (y[12, 4] + positions[:, 1]) ** 2
+    kernel = conv.kernels.evaluate(conv.weight, positions / 2)[:, 0, 0]
     assert relative(found, (kernel * values).sum() / 19) < EXACT
 
 

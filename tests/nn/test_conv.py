@@ -113,13 +113,13 @@ def test_gradients_with_respect_to_the_geometry():
         assert relative(a[moving], c[moving]) < 1e-10
 
 
-def grid(height: int, width: int, reach: float, group=None) -> GaugeGraph:
+def grid(height: int, width: int, radius_in_pixels: float, group=None) -> GaugeGraph:
     """Pixels one apart with parallel frames: the x axis along columns, the y axis up (against rows)."""
     row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     pos = torch.stack([column.flatten(), -row.flatten()], -1).double()
     offset = pos[None] - pos[:, None]  # (target, source)
     distance = offset.norm(dim=-1)
-    target, source = ((distance <= reach) & (distance > 0)).nonzero(as_tuple=True)
+    target, source = ((distance <= radius_in_pixels) & (distance > 0)).nonzero(as_tuple=True)
     count = len(target)
     return GaugeGraph(
         edge_index=torch.stack([source, target]),
@@ -129,18 +129,18 @@ def grid(height: int, width: int, reach: float, group=None) -> GaugeGraph:
         frame=torch.eye(2, dtype=torch.float64).repeat(len(pos), 1, 1),
         pos=pos,
         mass=torch.ones(len(pos), dtype=torch.float64),
-        radius=torch.tensor([reach], dtype=torch.float64),
+        radius=torch.tensor([radius_in_pixels], dtype=torch.float64),
         structure=(group or SO2()).name,
     )
 
 
-def stencil(layer: GaugeConv, reach: float) -> torch.Tensor:
+def stencil(layer: GaugeConv, radius_in_pixels: float) -> torch.Tensor:
     """The kernel sampled at the pixels' offsets, `(out, in, k, k)`; the intertwiner of the layer in the middle."""
-    k = int(reach)
+    k = int(radius_in_pixels)
     row, column = torch.meshgrid(torch.arange(-k, k + 1), torch.arange(-k, k + 1), indexing="ij")
     offset = torch.stack([column, -row], -1).double()
-    kernel = 0.1 * layer.kernels.evaluate(layer.weight, offset / reach)
-    kernel[offset.norm(dim=-1) > reach] = 0
+    kernel = 0.1 * layer.kernels.evaluate(layer.weight, offset / radius_in_pixels)
+    kernel[offset.norm(dim=-1) > radius_in_pixels] = 0
     kernel[k, k] = layer.self_interaction(torch.eye(layer.in_type.size, dtype=torch.float64)).T
     return kernel.permute(2, 3, 0, 1)
 
@@ -148,21 +148,21 @@ def stencil(layer: GaugeConv, reach: float) -> torch.Tensor:
 @pytest.mark.parametrize("group", [SO2(), O2(), Cyclic(4)], ids=str)
 def test_on_a_flat_grid_it_is_conv2d(group):
     torch.manual_seed(0)
-    height, width, reach = 7, 9, 2.3
+    height, width, radius_in_pixels = 7, 9, 2.3
     layer = with_random_weights(GaugeConv(*types(group), rings=3, dtype=torch.float64))
-    graph = grid(height, width, reach, group)
+    graph = grid(height, width, radius_in_pixels, group)
     x = features(layer.in_type.size, graph)
     image = x.T.reshape(1, -1, height, width)
     bias = layer.bias.vector()
-    kernel = stencil(layer, reach)
+    kernel = stencil(layer, radius_in_pixels)
     expected = F.conv2d(image, kernel, bias, padding=2)[0].flatten(1).T
     assert relative(layer(x, graph), expected) < EXACT  # of all pixels: zeros around
     control = F.conv2d(image, kernel.flip(-1), bias, padding=2)[0].flatten(1).T
     assert relative(layer(x, graph), control) > 0.1
 
     g = group.random_element(graph.num_nodes, generator=torch.Generator().manual_seed(0))
-    turned = layer(layer.in_type.transform(g, x), graph.gauge_transform(g))
-    assert relative(turned, layer.out_type.transform(g, expected)) < EXACT
+    rotated = layer(layer.in_type.transform(g, x), graph.gauge_transform(g))
+    assert relative(rotated, layer.out_type.transform(g, expected)) < EXACT
 
 
 def test_permuting_the_points_permutes_the_output():
@@ -211,11 +211,11 @@ def test_a_self_loop_of_length_zero_adds_nothing():
     graph = synthetic_graph(SO2())
     x = features(layer.in_type.size, graph)
     without = graph.clone()
-    kept = graph.edge_index[0] != graph.edge_index[1]
-    assert not kept.all()
-    without.edge_index = graph.edge_index[:, kept]
+    sampled_kernels = graph.edge_index[0] != graph.edge_index[1]
+    assert not sampled_kernels.all()
+    without.edge_index = graph.edge_index[:, sampled_kernels]
     for name in ("log_map", "transporter", "weight"):
-        without[name] = graph[name][kept]
+        without[name] = graph[name][sampled_kernels]
     assert relative(layer(x, without), layer(x, graph)) < EXACT
 
 

@@ -16,7 +16,7 @@ from gaugenet.nn import (
     FieldBatchNorm,
     FieldDropout,
     FourierNonlinearity,
-    Gated,
+    GatedNonlinearity,
     GaugeConv,
     GridConv,
     GridConvTranspose,
@@ -48,7 +48,7 @@ def regular() -> nn.Sequential:
 def irreps() -> nn.Sequential:
     group = SO2()
     image, hidden = FieldType(group, "2x0"), FieldType(group, "3x0 + 3x1 + 3x2")
-    gated = Gated(hidden)
+    gated = GatedNonlinearity(hidden)
     return nn.Sequential(
         GridConv(image, gated.in_type, 5, dilation=2),
         gated,
@@ -122,7 +122,7 @@ def on_lines() -> tuple[nn.Module, torch.Tensor]:
 def in_space() -> tuple[nn.Module, torch.Tensor]:
     group = SO3()
     image, hidden = FieldType(group, "2x0"), FieldType(group, "2x0 + 2x1")
-    gated = Gated(hidden)
+    gated = GatedNonlinearity(hidden)
     network = nn.Sequential(
         GridConv(image, gated.in_type, 3),
         gated,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, Polyhedral
-from gaugenet.nn import Gated, TensorProduct
+from gaugenet.nn import GatedNonlinearity, TensorProduct
 from tests.groups.cases import QUATERNIONS, elements
 from tests.groups.test_spherical import axes, to_e3nn
 from tests.tolerances import TOL, relative
@@ -175,7 +175,7 @@ def to_e3nn_layout(field_type: FieldType, x: torch.Tensor) -> torch.Tensor:
 
 def test_gates_match():
     """A product whose result a gate takes: equivariant, and differentiable twice."""
-    gate = Gated(FieldType(SO3(), "4x0 + 3x1 + 2x2"))
+    gate = GatedNonlinearity(FieldType(SO3(), "4x0 + 3x1 + 2x2"))
     a, b = types(SO3(), "4x0 + 3x1", "1x1 + 1x2")
     layer = TensorProduct(a, b, gate.in_type, dtype=torch.float64)
     x, y = inputs(a, b, 8)

@@ -71,20 +71,21 @@ def test_random_frames_of_a_mesh_are_a_gauge_transformation(torus):
 
 
 def test_isometry(torus):
-    """A rotated mesh, its frames drawn anew, vector features given in those frames: the same outputs, seen there."""
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double()).Q
-    turn = turn * torch.linalg.det(turn).sign()
-    moved = TriangleMesh(torus.vertices @ turn.numpy().T + 5.0, torus.faces)
+    """A rotated mesh, its frames drawn at random again, vector features given in those frames: the same outputs, seen
+    there."""
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double()).Q
+    rotation = rotation * torch.linalg.det(rotation).sign()
+    moved = TriangleMesh(torus.vertices @ rotation.numpy().T + 5.0, torus.faces)
     torch.manual_seed(0)
     vectors = FieldType(SO2(), "2x1")
     layer = GaugeConv(vectors, FieldType(SO2(), "3x0 + 2x1"), dtype=torch.float64)
     here = torus.gauge_graph(SO2(), mean_neighbors=12, frames="random", seed=0, dtype=torch.float64)
     there = moved.gauge_graph(SO2(), mean_neighbors=12, frames="random", seed=5, dtype=torch.float64)
-    g = there.frame.mT @ turn @ here.frame  # the new coefficients of a vector carried along
+    g = there.frame.mT @ rotation @ here.frame  # the new coefficients of a vector transported along
     x = features(4, here)
     expected = layer.out_type.transform(g, layer(x, here))
     got = layer(vectors.transform(g, x), there)
-    assert (got - expected).abs().max() < 1e-9  # of the log maps, computed anew
+    assert (got - expected).abs().max() < 1e-9  # of the log maps, computed again
     assert (layer(x, there) - expected).abs().max() > 0.1
 
 
@@ -97,7 +98,7 @@ class _BiasEverywhere(nn.Module):
         return x + 1
 
 
-class _KeptSelfLoops(GaugeConv):
+class _SelfLoopsStay(GaugeConv):
     """The published bug: an anisotropic kernel at v = 0, where a direction does not exist."""
 
     def forward(self, x, domain):
@@ -113,7 +114,7 @@ def test_controls_the_test_finds_known_bugs(broken):
     modules = {
         "bias": _BiasEverywhere(field_type),
         "relu": nn.ReLU(),
-        "self-loop": _KeptSelfLoops(field_type, field_type, dtype=torch.float64),
+        "self-loop": _SelfLoopsStay(field_type, field_type, dtype=torch.float64),
         "sum over fields": nn.Linear(field_type.size, field_type.size, dtype=torch.float64),
     }
     with pytest.raises(AssertionError, match="depends on the gauge"):

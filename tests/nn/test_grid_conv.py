@@ -42,7 +42,7 @@ def fields(layer: GaugeConv, *shape: int, batch: int = 2) -> torch.Tensor:
     return torch.randn(batch, layer.in_type.size, *shape, generator=generator, dtype=torch.float64)
 
 
-def turned(field_type: FieldType, x: torch.Tensor, g: torch.Tensor, axes=(-2, -1)) -> torch.Tensor:
+def rotated(field_type: FieldType, x: torch.Tensor, g: torch.Tensor, axes=(-2, -1)) -> torch.Tensor:
     return field_type.transform(g, torch.rot90(x, 1, axes))
 
 
@@ -130,9 +130,9 @@ def test_lines_and_gauge_graphs_are_one_space():
 def test_rotations_by_90_degrees_are_exact(group, in_spec, out_spec, kind, shape, options):
     layer = layer_on(kind, group, in_spec, out_spec, 5, **options)
     x = fields(layer, *shape)
-    expected = turned(layer.out_type, layer(x), QUARTER)
-    assert relative(layer(turned(layer.in_type, x, QUARTER)), expected) < EXACT
-    clockwise = turned(layer.in_type, x, QUARTER.T)  # the image turns one way, its vectors the other
+    expected = rotated(layer.out_type, layer(x), QUARTER)
+    assert relative(layer(rotated(layer.in_type, x, QUARTER)), expected) < EXACT
+    clockwise = rotated(layer.in_type, x, QUARTER.T)  # the image rotates one way, its vectors the other
     if not layer.in_type.is_invariant:
         assert relative(layer(clockwise), expected) > 0.1
 
@@ -167,9 +167,9 @@ def test_rotations_of_volumes_are_exact(group, in_spec, out_spec, axes, plane):
     g = torch.eye(3, dtype=torch.float64)
     g[i, i] = g[j, j] = 0
     g[j, i], g[i, j] = 1, -1
-    expected = turned(layer.out_type, layer(x), g, axes)
-    assert relative(layer(turned(layer.in_type, x, g, axes)), expected) < EXACT
-    assert relative(layer(turned(layer.in_type, x, g.T, axes)), expected) > 0.1
+    expected = rotated(layer.out_type, layer(x), g, axes)
+    assert relative(layer(rotated(layer.in_type, x, g, axes)), expected) < EXACT
+    assert relative(layer(rotated(layer.in_type, x, g.T, axes)), expected) > 0.1
     if group == O3():
         s = mirror(0, 3)
         expected = layer.out_type.transform(s, layer(x).flip(2))
@@ -196,7 +196,7 @@ def test_even_sizes_lose_symmetry_under_stride_two():
     """What the docstring warns of: the pixels that are kept do not lie symmetrically."""
     layer = layer_on(GridConv, Cyclic(4), "1x0", "1xregular", 3, stride=2)
     x = fields(layer, 8, 8)
-    assert relative(layer(turned(layer.in_type, x, QUARTER)), turned(layer.out_type, layer(x), QUARTER)) > 0.1
+    assert relative(layer(rotated(layer.in_type, x, QUARTER)), rotated(layer.out_type, layer(x), QUARTER)) > 0.1
 
 
 @pytest.mark.parametrize("groups", [2, 4])
@@ -226,7 +226,7 @@ def test_channel_groups_are_separate_layers(groups):
     for kind, options in ((GridConv, {"stride": 2}), (GridConvTranspose, {})):
         other = layer_on(kind, Cyclic(4), in_spec, out_spec, 3, groups=groups, **options)
         x = fields(other, 5, 5)
-        assert relative(other(turned(other.in_type, x, QUARTER)), turned(other.out_type, other(x), QUARTER)) < EXACT
+        assert relative(other(rotated(other.in_type, x, QUARTER)), rotated(other.out_type, other(x), QUARTER)) < EXACT
 
 
 @pytest.mark.parametrize(("shape", "stride"), [((9, 7), 2), ((8, 10), 2), ((11, 8), 3)])

@@ -1,4 +1,4 @@
-"""GridPool: constants stay, shifts and turns commute, for even and odd sizes."""
+"""GridPool: constants stay, shifts and rotates commute, for even and odd sizes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def test_rotations_and_flips_are_exact(group, spec, shape, stride, boundary, kin
     x = fields(field_type, *shape)
     y = pool(x)
     assert y.shape[2:] == tuple(-(-n // stride) for n in shape)
-    turned = pool(field_type.transform(QUARTER, torch.rot90(x, 1, (-2, -1))))
-    assert relative(turned, field_type.transform(QUARTER, torch.rot90(y, 1, (-2, -1)))) < EXACT
-    assert relative(turned, field_type.transform(QUARTER, torch.rot90(y, -1, (-2, -1)))) > 0.1 or shape[0] != shape[1]
+    rotated = pool(field_type.transform(QUARTER, torch.rot90(x, 1, (-2, -1))))
+    assert relative(rotated, field_type.transform(QUARTER, torch.rot90(y, 1, (-2, -1)))) < EXACT
+    assert relative(rotated, field_type.transform(QUARTER, torch.rot90(y, -1, (-2, -1)))) > 0.1 or shape[0] != shape[1]
     if not group.orientation_preserving:
         s = mirror(0, 2)
         flipped = pool(field_type.transform(s, x.flip(2)))
@@ -45,7 +45,7 @@ def test_control_plain_pooling_of_odd_sizes_breaks_rotations():
 
 
 def test_the_maximum_turns_as_a_vector_field():
-    """The greatest vector of a window turns with the frames, by any angle; channel by channel it would not."""
+    """The greatest vector of a window rotates with the frames, by any angle; channel by channel it would not."""
     field_type = FieldType(SO2(), "2x0 + 3x1")
     pool = GridPool(field_type, kind="max", dtype=torch.float64)
     x = fields(field_type, 8, 8)

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gaugenet.geometry import Grid, Icosphere, PointCloud
 from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, Polyhedral
 from gaugenet.kernels import Implicit
-from gaugenet.nn import Gated, GaugeConv, prepare, use_engine
+from gaugenet.nn import GatedNonlinearity, GaugeConv, prepare_graph, use_engine
 from gaugenet.testing.gauge import outside_elements
 from tests.tolerances import TOL, relative
 
@@ -142,7 +142,7 @@ class Potential(torch.nn.Module):
         super().__init__()
         torch.manual_seed(0)
         group = O3()
-        scalars, act = FieldType(group, "1x0"), Gated(FieldType(group, "3x0 + 2x1o"))
+        scalars, act = FieldType(group, "1x0"), GatedNonlinearity(FieldType(group, "3x0 + 2x1o"))
         family = Implicit(hidden=6, edge_type=FieldType(group, "1x0 + 1x1o"), node_type=scalars)
         self.first, self.act = GaugeConv(scalars, act.in_type, kernel=family), act
         self.last = GaugeConv(act.out_type, scalars, kernel=family)
@@ -293,7 +293,7 @@ def test_modules_precisions_and_compilers():
         def forward(self, x, domain):
             return self.conv(x, domain, **attributes)
 
-    ready = prepare(Wrapped(), x, graph)
+    ready = prepare_graph(Wrapped(), x, graph)
     assert relative(conv(x, ready, **attributes), expected) < EXACT
     compiled = torch.compile(Wrapped(), fullgraph=True, backend="aot_eager")
     assert relative(compiled(x, ready), expected) < EXACT

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gaugenet.groups import O3, SO2, Dihedral
-from gaugenet.nn import EquivariantLinear, FieldDropout, FieldLayerNorm, Gated, Pool, Unpool
+from gaugenet.nn import EquivariantLinear, FieldDropout, FieldLayerNorm, GatedNonlinearity, Pool, Unpool
 from gaugenet.nn.compiled import eager as _eager
 from gaugenet.nn.engines import transfer
 from tests.nn.graphs import synthetic_graph
@@ -26,7 +26,7 @@ def case(name: str, group, dtype, *, points: int = 9):
         "linear": lambda: EquivariantLinear(a, b),
         "linear onto": lambda: EquivariantLinear(a, b),
         "norm": lambda: FieldLayerNorm(a),
-        "gated": lambda: Gated(a),
+        "gated": lambda: GatedNonlinearity(a),
         "dropout": lambda: FieldDropout(a, 0.3),
         "pool": lambda: Pool(a),
         "unpool": lambda: Unpool(a),

@@ -13,7 +13,7 @@ from torch import nn
 from gaugenet.geometry import Grid, Hyperbolic, Icosphere, MobiusStrip, Sphere
 from gaugenet.groups import O2, SO2, SO3, Cyclic, FieldType, Lorentz, Reflection
 from gaugenet.nn import (
-    Gated,
+    GatedNonlinearity,
     GaugeConv,
     LorentzActivation,
     LorentzBatchNorm,
@@ -58,7 +58,7 @@ def layers(group, spec: str) -> dict[str, nn.Module]:
         "batch norm in eval": LorentzBatchNorm(kind).eval(),
         "regression": LorentzMLR(kind, 4),
         "log": LorentzLog(kind),
-        "gated": LorentzActivation(Gated(kind.space), k=1.7),
+        "gated": LorentzActivation(GatedNonlinearity(kind.space), k=1.7),
         "norm": LorentzActivation(NormNonlinearity(kind.space), k=1.7),
     }
     return {name: with_random_weights(layer.double()) for name, layer in found.items()}
@@ -100,9 +100,9 @@ def test_translations_are_isometries_that_take_the_apex_along():
 def test_the_group_acts_by_isometries():
     x, y = points_of(PLAIN, 30), points_of(PLAIN, 30)
     g = SO2().random_element()
-    turned = [PLAIN.field_type.transform(g, z) for z in (x, y)]
-    assert off(PLAIN, turned[0]) < EXACT
-    assert relative(PLAIN.distance(*turned), PLAIN.distance(x, y)) < EXACT
+    rotated = [PLAIN.field_type.transform(g, z) for z in (x, y)]
+    assert off(PLAIN, rotated[0]) < EXACT
+    assert relative(PLAIN.distance(*rotated), PLAIN.distance(x, y)) < EXACT
 
 
 def test_concatenation():
@@ -113,8 +113,8 @@ def test_concatenation():
     assert off(into, whole) < EXACT
     assert relative(whole[:, 0].square(), sum(x[:, 0].square() for x in parts) - 2 * 1.7) < EXACT
     g = SO2().random_element(5)
-    turned = PLAIN.concatenate([PLAIN.field_type.transform(g, x) for x in parts], into)
-    assert relative(turned, into.field_type.transform(g, whole)) < EXACT
+    rotated = PLAIN.concatenate([PLAIN.field_type.transform(g, x) for x in parts], into)
+    assert relative(rotated, into.field_type.transform(g, whole)) < EXACT
     with pytest.raises(ValueError, match="into"):
         PLAIN.concatenate(parts, PLAIN)
 
@@ -164,7 +164,7 @@ class NaiveRegression(LorentzMLR):
 
 
 class NaiveActivation(nn.Module):
-    """A pointwise function of components that turn."""
+    """A pointwise function of nontrivial components."""
 
     def __init__(self, field_type: LorentzType) -> None:
         super().__init__()
@@ -204,8 +204,8 @@ def test_isometries_of_the_base_space():
         y = network[0](x)
         return head(network[2](network[1](y, graph), graph))
 
-    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
-    assert relative(run(space.affine(2.0, 0.4)(space.rotate(turn, points))), run(points)) < 1e-10
+    rotation = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    assert relative(run(space.affine(2.0, 0.4)(space.rotate(rotation, points))), run(points)) < 1e-10
     assert relative(run(points * torch.tensor([-1.0, 1.0], dtype=torch.float64)), run(points)) > 1e-3
 
 
@@ -224,14 +224,14 @@ def test_lattices(domain):
     grid = Grid((9, 9), group=group, kernel_size=3)
     x = kind.lift(torch.randn(2, kind.space.size, 9, 9, dtype=torch.float64))
     g = group.elements()[1]
-    turned = torch.rot90(kind.field_type.transform(g, x), 1, (2, 3))
+    rotated = torch.rot90(kind.field_type.transform(g, x), 1, (2, 3))
     expected = torch.rot90(head(norm(conv(x, grid), grid)), 1, (2, 3))
     norm.reset_parameters()
     # whether rot90 is g or its inverse is a convention of image axes: one of them is, the other is not
     errors = []
     for element in (g, g.T):
-        turned = torch.rot90(kind.field_type.transform(element, x), 1, (2, 3))
-        errors.append(relative(head(norm(conv(turned, grid), grid)), expected))
+        rotated = torch.rot90(kind.field_type.transform(element, x), 1, (2, 3))
+        errors.append(relative(head(norm(conv(rotated, grid), grid)), expected))
     assert min(errors) < 1e-11
     assert max(errors) > 1e-3
 

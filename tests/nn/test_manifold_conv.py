@@ -88,10 +88,10 @@ def test_boosts_up_to_rapidity_four(dim, group, vectors):
         return second(first(x, graph), graph)
 
     expected = run(points)
-    turn = torch.eye(dim, dtype=torch.float64)
-    turn[:2, :2] = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    rotation = torch.eye(dim, dtype=torch.float64)
+    rotation[:2, :2] = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
     for rapidity in (-4.0, 4.0):
-        boosted = plane.rotate(turn, plane.affine(math.exp(rapidity))(points))
+        boosted = plane.rotate(rotation, plane.affine(math.exp(rapidity))(points))
         assert relative(run(boosted), expected) < 1e-10
 
 
@@ -100,8 +100,8 @@ def test_convolution_on_a_surface_of_revolution_turns_with_it():
     points = some(torus, 30)
     conv = GaugeConv(FieldType(group, "1x0"), FieldType(group, "1x0")).double()
     x = torch.randn(30, 1, dtype=torch.float64)
-    turn = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    graphs = [torus.gauge_graph(p, group, radius=1.0, dtype=torch.float64) for p in (points, points + turn)]
+    rotation = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    graphs = [torus.gauge_graph(p, group, radius=1.0, dtype=torch.float64) for p in (points, points + rotation)]
     assert relative(conv(x, graphs[1]), conv(x, graphs[0])) < 1e-9
 
 

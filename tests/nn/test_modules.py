@@ -21,7 +21,7 @@ from gaugenet.nn import (
     Pool,
     ResidualBlock,
     TensorProductNonlinearity,
-    prepare,
+    prepare_graph,
 )
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import ON_GRAPHS, TYPES, call, layers, types, with_random_weights
@@ -224,7 +224,7 @@ def test_compiles_into_one_graph(group, name):
     layer, x, graph = with_input(group, name, torch.float32)
     fast = torch.compile(layer, fullgraph=True, backend="aot_eager")
     expected = call(layer, name, x, graph)
-    domain = prepare(layer, x, graph) if name in ON_GRAPHS else graph
+    domain = prepare_graph(layer, x, graph) if name in ON_GRAPHS else graph
     assert relative(call(fast, name, x, domain), expected) < TOL[torch.float32]
     found, wanted = [
         torch.autograd.grad(call(f, name, here, g).square().sum(), here)[0]
@@ -237,7 +237,7 @@ def test_compiles_into_one_graph(group, name):
 @pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
 def test_exports(group, name):
     layer, x, graph = with_input(group, name, torch.float32)
-    arguments = (x, prepare(layer, x, graph)) if name in ON_GRAPHS else (x,)
+    arguments = (x, prepare_graph(layer, x, graph)) if name in ON_GRAPHS else (x,)
     program = torch.export.export(layer, arguments)
     assert relative(program.module()(*arguments), call(layer, name, x, graph)) < TOL[torch.float32]
 
@@ -266,7 +266,7 @@ def test_compiles_with_the_default_compiler():
     torch._dynamo.reset()
     layer, x, graph = with_input(SO2(), "conv", torch.float32)
     fast = torch.compile(layer, fullgraph=True)
-    assert relative(fast(x, prepare(layer, x, graph)), layer(x, graph)) < TOL[torch.float32]
+    assert relative(fast(x, prepare_graph(layer, x, graph)), layer(x, graph)) < TOL[torch.float32]
 
 
 @pytest.mark.parametrize("group", TYPES, ids=str)
@@ -281,7 +281,7 @@ def test_prepared_graphs_change_nothing(group):
 
     net, graph = Net(), synthetic_graph(group, levels=3)
     x = features(field_type.size, graph)
-    prepared = prepare(net, x, graph)
+    prepared = prepare_graph(net, x, graph)
     assert torch.equal(net(x, prepared), net(x, graph))
     assert (prepared.num_levels, prepared.num_nodes) == (3, graph.num_nodes)
     with pytest.raises(ValueError, match="was not prepared for"):
@@ -293,7 +293,7 @@ def test_prepared_batches():
     model = MeshUNet("3x0 + 1x1", 4, width=4, levels=2, blocks=1, readout="global").double().eval()
     batch = Batch.from_data_list([synthetic_graph(SO2(), n, seed=n, levels=2) for n in (12, 0, 20)])
     x = features(5, batch)
-    prepared = prepare(model, x, batch)
+    prepared = prepare_graph(model, x, batch)
     assert prepared.num_graphs == 3
     assert torch.equal(model(x, prepared), model(x, batch))
 
@@ -302,7 +302,7 @@ def test_preparing_leaves_the_network_as_it_was():
     layer, x, graph = with_input(SO2(), "block")
     layer.train()
     layer.norm.eval()
-    prepare(layer, x, graph)
+    prepare_graph(layer, x, graph)
     assert layer.training
     assert layer.conv.training
     assert not layer.norm.training

@@ -12,7 +12,7 @@ from gaugenet.geometry import Euclidean, Grid, GStructure, Minkowski
 from gaugenet.groups import SO2, FieldType, GeneralLinear, Lorentz, Scaling, SpecialLinear
 from gaugenet.nn import (
     EquivariantLinear,
-    Gated,
+    GatedNonlinearity,
     GaugeConv,
     InvariantReadout,
     NormNonlinearity,
@@ -49,11 +49,11 @@ def test_convolutions_do_not_depend_on_frames_and_engines_agree(space, group, a,
     # boosts and shears enlarge features by an order of magnitude, and with them rounding
     general = type(group) is GeneralLinear  # nothing lies outside, nor is there anything on a line
     assert_gauge_equivariant(conv, graph, atol=100 * EXACT, control=not general and space.dim > 1)
-    turned = graph.gauge_transform(group.random_element(graph.num_nodes))
+    rotated = graph.gauge_transform(group.random_element(graph.num_nodes))
     x = torch.randn(graph.num_nodes, conv.in_type.size, dtype=torch.float64)
-    found = conv(x, turned)
+    found = conv(x, rotated)
     with use_engine("reference"):
-        assert relative(conv(x, turned), found) < 10 * EXACT
+        assert relative(conv(x, rotated), found) < 10 * EXACT
 
 
 class Particles(nn.Module):
@@ -62,7 +62,7 @@ class Particles(nn.Module):
     def __init__(self, group) -> None:
         super().__init__()
         self.in_type = self.out_type = FieldType(group, "2x0")
-        self.gate = Gated(FieldType(group, "4x0 + 3x1"))
+        self.gate = GatedNonlinearity(FieldType(group, "4x0 + 3x1"))
         self.lift = GaugeConv(self.in_type, self.gate.in_type)
         self.mix = GaugeConv(self.gate.out_type, FieldType(group, "2x0 + 3x1"))
         self.square = TensorProductNonlinearity(self.mix.out_type, self.out_type, channels=2)
@@ -83,10 +83,10 @@ def test_a_network_on_space_time_commutes_with_the_poincare_group(dim):
         moved.radius = graph.radius  # the unit of length, not the reach
         assert moved.edge_index.shape[1] == graph.edge_index.shape[1] == pairs
         assert relative(network(x, moved), expected) < 1e-10
-    turn = torch.eye(dim, dtype=torch.float64)
-    turn[0, 0] = turn[1, 1] = math.cos(0.5)
-    turn[0, 1], turn[1, 0] = math.sin(0.5), -math.sin(0.5)
-    control = events(space, group, move=turn)
+    rotation = torch.eye(dim, dtype=torch.float64)
+    rotation[0, 0] = rotation[1, 1] = math.cos(0.5)
+    rotation[0, 1], rotation[1, 0] = math.sin(0.5), -math.sin(0.5)
+    control = events(space, group, move=rotation)
     assert control.edge_index.shape[1] == pairs
     assert relative(network(x, control), expected) > 3e-3, "a rotation that mixes time and space"
 
@@ -115,10 +115,10 @@ def test_dilations_about_any_centre():
         assert graph.edge_index.shape[1] == 24 * 23
         return read(lift(x, graph), graph)
 
-    eye, turn = torch.eye(2, dtype=torch.float64), torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    eye, rotation = torch.eye(2, dtype=torch.float64), torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
     expected = run(eye)
     for scale in (0.4, 1.7):
-        assert relative(run(scale * turn), expected) < 1e-11
+        assert relative(run(scale * rotation), expected) < 1e-11
     assert relative(run(torch.diag(torch.tensor([1.0, 1.5], dtype=torch.float64))), expected) > 1e-2
 
 

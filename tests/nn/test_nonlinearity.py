@@ -12,7 +12,7 @@ from scipy.special import eval_legendre
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType
 from gaugenet.nn import (
     FourierNonlinearity,
-    Gated,
+    GatedNonlinearity,
     NormNonlinearity,
     PointwiseNonlinearity,
     VectorFieldNonlinearity,
@@ -93,7 +93,7 @@ def test_gated_norm_and_pointwise_are_exact_at_any_scale(activation, scale):
         FieldType(O2(), "2x0 + 3x0- + 1x1"),
         FieldType(Dihedral(4), "2xregular"),
     ):
-        gated = Gated(field_type, activation=activation)
+        gated = GatedNonlinearity(field_type, activation=activation)
         norm = NormNonlinearity(field_type, activation=activation).double()
         torch.nn.init.normal_(norm.bias)
         layers = [gated, norm]
@@ -104,9 +104,9 @@ def test_gated_norm_and_pointwise_are_exact_at_any_scale(activation, scale):
 
 
 def test_gates_come_last_and_only_for_fields_that_turn():
-    gated = Gated(FieldType(O2(), "3x0 + 2x0- + 1x1"))
+    gated = GatedNonlinearity(FieldType(O2(), "3x0 + 2x0- + 1x1"))
     assert str(gated.in_type) == "3x0 + 2x0- + 1x1 + 3x0"
-    assert Gated(FieldType(Dihedral(4), "3xregular")).in_type.size == 24
+    assert GatedNonlinearity(FieldType(Dihedral(4), "3xregular")).in_type.size == 24
     x = torch.zeros(1, 10)
     x[0, 3:7] = 1
     x[0, 7:] = torch.tensor([0.0, 100.0, -100.0])
@@ -123,7 +123,7 @@ def test_norm_nonlinearity_at_zero_and_of_scalars():
     assert x.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("make", [Gated, NormNonlinearity, FourierNonlinearity, PointwiseNonlinearity])
+@pytest.mark.parametrize("make", [GatedNonlinearity, NormNonlinearity, FourierNonlinearity, PointwiseNonlinearity])
 def test_unknown_activations_name_the_known_ones(make):
     with pytest.raises(ValueError, match=r"expected one of gelu, relu"):
         make(FieldType(SO2(), "2x0"), activation="softmax")
@@ -207,7 +207,7 @@ def test_fourier_needs_the_orders_of_a_function(spec):
 def test_vector_fields_point_where_the_function_is_largest():
     layer = VectorFieldNonlinearity(FieldType(Cyclic(4), "2xregular")).double()
     x = torch.zeros(1, 8, dtype=torch.float64)
-    x[0, 2], x[0, 1] = 3, -5  # of the first field, at a quarter turn; the second field is nowhere positive
+    x[0, 2], x[0, 1] = 3, -5  # of the first field, at a quarter rotation; the second field is nowhere positive
     assert layer.out_type == FieldType(Cyclic(4), "2x1")
     assert torch.allclose(layer(x), torch.tensor([[0.0, 0, 3, 0]], dtype=torch.float64), atol=1e-15)
 

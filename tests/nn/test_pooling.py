@@ -1,4 +1,4 @@
-"""Pooling carries features between levels: equivariant, area-weighted, exact on parallel fields."""
+"""Pooling transports features between levels: equivariant, area-weighted, exact on parallel fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tolerances import TOL, relative
 
 
 def defect(layer, graph, level: int, g: torch.Tensor, *, transport: bool = True) -> float:
-    """Of equivariance between levels; without `transport` the geometry stays behind when the features turn."""
+    """Of equivariance between levels; without `transport` the geometry stays behind when the features transform."""
     down = isinstance(layer, Pool)
     frames = [g]
     for k in range(1, level + 1):
@@ -24,8 +24,8 @@ def defect(layer, graph, level: int, g: torch.Tensor, *, transport: bool = True)
     source, target = (frames[level - 1], frames[level])[:: 1 if down else -1]
     x = torch.randn(len(source), layer.in_type.size, generator=torch.Generator().manual_seed(0), dtype=g.dtype)
     expected = layer.out_type.transform(target, layer(x, graph, level=level))
-    turned = graph.gauge_transform(g) if transport else graph
-    return relative(layer(layer.in_type.transform(source, x), turned, level=level), expected)
+    rotated = graph.gauge_transform(g) if transport else graph
+    return relative(layer(layer.in_type.transform(source, x), rotated, level=level), expected)
 
 
 @pytest.mark.parametrize("group", [SO2(), O2(), Cyclic(4), Dihedral(3)], ids=str)

@@ -25,17 +25,19 @@ GROUP = SO2()
 @pytest.mark.parametrize("seed", range(3))
 def test_transporters_around_a_sphere_octant_are_a_right_angle_in_any_frames(seed):
     graph = Sphere(2).gauge_graph(torch.eye(3, dtype=torch.float64), GROUP, radius=1.6, dtype=torch.float64)
-    turns = 2 * math.pi * torch.rand(3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    graph = graph.gauge_transform(rotation(turns))
-    carry = {(int(q), int(p)): g for (q, p), g in zip(graph.edge_index.T, graph.transporter, strict=True)}
-    around = carry[2, 0] @ carry[1, 2] @ carry[0, 1]
+    rotations = 2 * math.pi * torch.rand(3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    graph = graph.gauge_transform(rotation(rotations))
+    transporter = {(int(q), int(p)): g for (q, p), g in zip(graph.edge_index.T, graph.transporter, strict=True)}
+    around = transporter[2, 0] @ transporter[1, 2] @ transporter[0, 1]
     right = rotation(torch.tensor(math.pi / 2, dtype=torch.float64))
     assert (around - right).abs().max() < EXACT
-    assert (carry[1, 0] @ carry[2, 1] @ carry[0, 2] - right).abs().max() > 1  # the other way round: minus a right angle
+    assert (
+        transporter[1, 0] @ transporter[2, 1] @ transporter[0, 2] - right
+    ).abs().max() > 1  # the other way round: minus a right angle
 
 
 def holonomy(manifold: Manifold, corners: torch.Tensor) -> float:
-    """The angle by which the closed polygon of geodesics turns vectors at its first corner."""
+    """The angle by which the closed polygon of geodesics rotates vectors at its first corner."""
     p = corners[0]
     e = manifold.frame_at(p[None])[0]
     v = e[:, 0]
@@ -70,7 +72,7 @@ def test_small_loops_turn_by_curvature_times_area(manifold, point, curvature):
 
 
 def test_levi_civita_transport_of_a_frame_field_is_no_e_structure():
-    """Refused on the sphere, where it turns frames; their trivial connection is another one."""
+    """Refused on the sphere, where it rotates frames; their trivial connection is another one."""
     points = Sphere(2).random_points(200, generator=torch.Generator().manual_seed(0))
     points = points[points[:, 2].abs() < 0.8]
 
@@ -83,12 +85,12 @@ def test_levi_civita_transport_of_a_frame_field_is_no_e_structure():
     with pytest.raises(ManifoldError, match="Levi-Civita is not compatible with this Trivial-structure"):
         Sphere(2).gauge_graph(points, radius=0.4, structure=GStructure(Trivial(), polar, singular_points=poles))
     trivial = GStructure(Trivial(), polar, "trivial", singular_points=poles)
-    turning = GStructure(GROUP, polar, singular_points=poles)
-    kept, turned = (
-        Sphere(2).gauge_graph(points, radius=0.4, structure=s, dtype=torch.float64) for s in (trivial, turning)
+    rotating = GStructure(GROUP, polar, singular_points=poles)
+    keep, rotated = (
+        Sphere(2).gauge_graph(points, radius=0.4, structure=s, dtype=torch.float64) for s in (trivial, rotating)
     )
-    assert relative(kept.log_map, turned.log_map) < EXACT
-    assert (kept.transporter - turned.transporter).abs().max() > 0.1
+    assert relative(keep.log_map, rotated.log_map) < EXACT
+    assert (keep.transporter - rotated.transporter).abs().max() > 0.1
 
 
 # --- homogeneous spaces: the sphere is SO(3) / SO(2) --------------------------------------------------------------
@@ -111,7 +113,7 @@ def from_euler_angles(alpha: torch.Tensor, beta: torch.Tensor, gamma: torch.Tens
 
 
 def kernel_on_the_group(conv: GaugeConv, g: torch.Tensor, radius: float, sign: float = 1.0) -> torch.Tensor:
-    """K lifted to SO(3): g e_z lies at the angles (beta, alpha), the frame g e_x, g e_y comes back turned."""
+    """K lifted to SO(3): g e_z lies at the angles (beta, alpha), the frame g e_x, g e_y comes back rotated."""
     alpha, beta, gamma = euler_angles(g)
     v = beta[..., None] * torch.stack([torch.cos(alpha), torch.sin(alpha)], -1)
     rho = conv.in_type.representation()(rotation(sign * (alpha + gamma)))
@@ -144,7 +146,7 @@ def test_shared_kernels_on_the_sphere_are_a_convolution_of_its_rotations():
         return torch.zeros(80, conv.out_type.size, dtype=torch.float64).index_add(0, target, terms)
 
     assert relative(conv(x, graph), on_the_group(1.0)) < EXACT
-    assert relative(conv(x, graph), on_the_group(-1.0)) > 0.1  # features carried the wrong way
+    assert relative(conv(x, graph), on_the_group(-1.0)) > 0.1  # features transported the wrong way
 
 
 def test_sums_over_points_converge_to_the_integral_over_the_group():
@@ -212,8 +214,8 @@ def test_points_see_themselves_through_intertwiners(group, spec):
     assert graph.log_map[loops].abs().max() == 0
     x = torch.randn(len(graph.frame), fields.size, dtype=torch.float64)
     g = group.random_element(len(x), dtype=torch.float64)
-    turned, moved = graph.gauge_transform(g), fields.transform(g, x)
-    assert relative(conv(moved, turned), fields.transform(g, conv(x, graph))) < EXACT
+    rotated, moved = graph.gauge_transform(g), fields.transform(g, x)
+    assert relative(conv(moved, rotated), fields.transform(g, conv(x, graph))) < EXACT
     own = conv.self_interaction.matrix()
     assert relative(fields.transform(g, x @ own.T), moved @ own.T) < EXACT
 

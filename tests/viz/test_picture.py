@@ -1,4 +1,4 @@
-"""What is drawn on a surface lies on it, follows geodesics, and turns with the frames."""
+"""What is drawn on a surface lies on it, follows geodesics, and rotates with the frames."""
 
 from __future__ import annotations
 
@@ -139,16 +139,16 @@ def test_geodesics_on_a_mesh_reach_far(icosphere):
 def test_transport_around_an_octant_turns_by_its_area(icosphere):
     corners = torch.eye(3, dtype=torch.float64)[[0, 1, 2, 0]]
     frames = SurfacePicture(Sphere(2)).transported(corners)
-    turn = frames[0].T @ frames[-1]
-    assert torch.allclose(turn, torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64), atol=FLOAT64)
+    rotation = frames[0].T @ frames[-1]
+    assert torch.allclose(rotation, torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64), atol=FLOAT64)
 
     near = torch.cdist(corners, torch.from_numpy(icosphere.vertices)).argmin(1)
     on_mesh = SurfacePicture(icosphere).transported(near)
-    turned = on_mesh[0].T @ on_mesh[-1]
+    rotated = on_mesh[0].T @ on_mesh[-1]
     a, b, c = torch.from_numpy(icosphere.vertices)[near[:3]]
     volume = torch.linalg.det(torch.stack([a, b, c]))
     area = 2 * math.atan2(float(volume), float(1 + a @ b + b @ c + c @ a))
-    assert math.atan2(float(turned[1, 0]), float(turned[0, 0])) == pytest.approx(area, abs=0.03)
+    assert math.atan2(float(rotated[1, 0]), float(rotated[0, 0])) == pytest.approx(area, abs=0.03)
 
 
 def test_carried_around_the_strip_a_frame_comes_back_reflected():
@@ -222,7 +222,7 @@ def test_points_that_are_no_coordinates_are_drawn_by_a_chart():
     ends = [[corners(part).mean(0) for part in drawn.parts[1:]] for drawn in (picture, known)]
     assert np.abs(np.subtract(*ends)).max() < 1e-3
     elsewhere = SurfacePicture(
-        OwnSphere(), chart=on_the_sphere, domain=((0, 2 * math.pi), (0, math.pi)), place=lambda p: 3 * p + 1
+        OwnSphere(), chart=on_the_sphere, domain=((0, 2 * math.pi), (0, math.pi)), immersion=lambda p: 3 * p + 1
     )
     assert np.abs(elsewhere.surface.mesh.vertices.mean(0) - 1).max() < 0.1
 
@@ -249,10 +249,12 @@ def test_periodic_coordinates_go_on():
 
 
 def test_kernels_turn_with_the_frames():
-    """A kernel drawn from a frame turned by g is the kernel of g^-1 v: red lies where the frame says."""
+    """A kernel drawn from a frame rotated by g is the kernel of g^-1 v: red lies where the frame says."""
     colors = []
-    for turn in (0.0, math.pi / 2):
-        frame = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]).double()
+    for rotation in (0.0, math.pi / 2):
+        frame = torch.tensor(
+            [[math.cos(rotation), -math.sin(rotation)], [math.sin(rotation), math.cos(rotation)]]
+        ).double()
         picture = SurfacePicture(Euclidean(2)).kernel([[0.0, 0.0]], lambda v: v[:, 0], 0.5, frame, axes=False)
         part = picture.parts[1]
         red = part.vertices[part.colors[:, 0].astype(int) - part.colors[:, 2] > 60].mean(0)
@@ -350,14 +352,14 @@ def test_balls_are_seen_from_outside_also_in_reflected_frames():
         (lambda: SurfacePicture(Euclidean(2), domain=((1, 0), (0, 1))), "a < b"),
         (lambda: SurfacePicture(OwnSphere(), chart=on_the_sphere), "`domain` besides `chart`"),
         (lambda: SurfacePicture(SPD(2), chart=torch.clone), "dimension 2"),
-        (lambda: SurfacePicture(Sphere(2), place=lambda p: p[:, :1]), r"`place` to map \(N, 3\) to"),
+        (lambda: SurfacePicture(Sphere(2), immersion=lambda p: p[:, :1]), r"`immersion` to map \(N, 3\) to"),
         (lambda: SurfacePicture(Sphere(2)).frames([[0.0, 1.0]]), r"shape \(N, 3\)"),
         (lambda: SurfacePicture(Sphere(2)).frames(POLE, torch.eye(2)), r"\(1, 3, 2\)"),
         (lambda: SurfacePicture(Sphere(2)).disc(POLE, -1.0), "positive `radius`"),
         (lambda: SurfacePicture(Sphere(2)).kernel(POLE, 3, 0.5), "GaugeConv or a function"),
         (lambda: SurfacePicture(Sphere(2)).kernel(POLE, lambda v: v, 0.5), r"\(n,\)"),
         (lambda: SpacePicture(Sphere(2)), "dimension 3"),
-        (lambda: SpacePicture(Rotations()), "pass `place`"),
+        (lambda: SpacePicture(Rotations()), "pass `immersion`"),
     ],
 )
 def test_mistakes_are_named(make, message):

@@ -163,10 +163,10 @@ class ClimateFiles(Sequence[ClimateFrame]):
     def _missing(self, bad: ndarray, name: str, step: _Step) -> None:
         if self.missing == "refuse":
             row, column = np.argwhere(bad)[0]
-            place = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
+            position = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
             raise DataError(
                 f"{step.path}: {name!r} has {int(bad.sum())} values that are not finite in time step {step.index}, the "
-                f'first at {place}: repair the file, or fill them with `missing="mean"` (--data.missing mean).'
+                f'first at {position}: repair the file, or fill them with `missing="mean"` (--data.missing mean).'
             )
 
     def _label(self, store: Any, step: _Step, flip: Any) -> Int[ndarray, "height width"]:
@@ -179,14 +179,14 @@ class ClimateFiles(Sequence[ClimateFrame]):
         ignored |= np.isin(numbers, self.variables.ignored) | (numbers < 0)
         order = np.argsort(self.variables.values)
         values = np.array(self.variables.values)[order]
-        place = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
-        unknown = ~ignored & (values[place] != numbers)
+        position = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
+        unknown = ~ignored & (values[position] != numbers)
         if unknown.any():
             raise DataError(
                 f"{step.path}: {self.variables.label!r} holds {int(numbers[unknown][0])} in time step {step.index}, "
                 f"which is no class: known are {dict(zip(self.variables.values, self.variables.classes))}."
             )
-        return np.where(ignored, IGNORE_LABEL, order[place])
+        return np.where(ignored, IGNORE_LABEL, order[position])
 
     def _all_steps(self) -> list[_Step]:
         steps = []
@@ -311,10 +311,10 @@ def _reordering(store: Any, variables: ClimateVariables, grid: LatLonGrid, path:
     rolled = np.roll(other.lon, -shift)
     if not np.allclose(flipped, grid.lat, atol=1e-3) or np.abs((rolled - grid.lon + 180) % 360 - 180).max() > 1e-3:
         raise DataError(f"{path}: its latitudes or longitudes differ from those of the first file: regrid it before.")
-    turn = flipped is not other.lat
+    upside_down = flipped is not other.lat
 
     def reorder(values: ndarray) -> ndarray:
-        return np.roll(values[::-1] if turn else values, -shift, axis=1)
+        return np.roll(values[::-1] if upside_down else values, -shift, axis=1)
 
     return reorder
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data.climate.dataset import ClimateFrame
-from gaugenet.data.climate.sampling import PointPlaces
+from gaugenet.data.climate.sampling import PointLocations
 from gaugenet.data.climate.variables import CLIMATENET_CLASSES, ClimateVariables
 from gaugenet.data.meshes.sample import DataError
 
@@ -50,7 +50,7 @@ class Happi20Files(Sequence[ClimateFrame]):
         self.paths = tuple(sorted(p for p in root.glob("*.npz") if p.name != "vertices.npz"))
         if not self.paths:
             raise DataError(f"No npz files in {root}.")
-        self.places = PointPlaces(_vertices(root, vertices))
+        self.locations = PointLocations(_vertices(root, vertices))
         scalars = tuple(c for c in _CHANNELS if all(c not in pair for pair in _PAIRS))
         classes = CLIMATENET_CLASSES
         self.variables = ClimateVariables(scalars, _PAIRS, "labels", dict(_UNITS), classes, tuple(range(len(classes))))
@@ -92,7 +92,7 @@ class Happi20Files(Sequence[ClimateFrame]):
                 data, labels = arrays["data"], arrays["labels"]
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise DataError(f"{path} holds no `data` and `labels` ({error}).") from error
-        count = self.places.shape[0]
+        count = self.locations.shape[0]
         expected = (len(_CHANNELS), count), (len(CLIMATENET_CLASSES), count)
         if (data.shape, labels.shape) != expected:
             raise DataError(

@@ -151,7 +151,7 @@ def _cos(degrees: ndarray) -> ndarray:
 
 def _sin(degrees: ndarray) -> ndarray:
     """Sine of degrees, folded into [-45, 45] so that it is exact at multiples of 90."""
-    turn = np.remainder(np.asarray(degrees, dtype=np.float64) + 45.0, 360.0)
-    quadrant, rest = np.floor(turn / 90.0), np.radians(turn % 90.0 - 45.0)
+    angle = np.remainder(np.asarray(degrees, dtype=np.float64) + 45.0, 360.0)
+    quadrant, rest = np.floor(angle / 90.0), np.radians(angle % 90.0 - 45.0)
     value = np.where(quadrant % 2 == 0, np.sin(rest), np.cos(rest))
     return np.where(quadrant >= 2, -value, value)

@@ -109,7 +109,7 @@ class _Arcs:
         self.sign = np.where(normal[:, 2] >= 0, 1.0, -1.0)
         a, b = (np.arctan2(p[:, 1], p[:, 0]) - west for p in (start, end))
         span = (self.sign * (b - a)) % (2 * np.pi)
-        # An arc along a meridian turns by nothing or, across a pole, by pi; rounding must not make it a whole turn.
+        # An arc along a meridian rotates by nothing or, across a pole, by pi; rounding must not make it 2 pi.
         span = np.where(span > np.pi + 1e-6, 0.0, span)
         self.low = np.where(self.sign > 0, a, b) % (2 * np.pi)
         self.high = self.low + span
@@ -122,9 +122,9 @@ class _Arcs:
         """Lowest and highest z of each arc, its bulge included."""
         low, high = np.minimum(*self.z), np.maximum(*self.z)
         extreme = self.a / np.hypot(1.0, self.a)
-        for turn in (0.0, np.pi):
-            inside = (self.middle + turn - self.low) % (2 * np.pi) < self.high - self.low
-            value = extreme if turn == 0.0 else -extreme
+        for revolution in (0.0, np.pi):
+            inside = (self.middle + revolution - self.low) % (2 * np.pi) < self.high - self.low
+            value = extreme if revolution == 0.0 else -extreme
             low, high = np.where(inside, np.minimum(low, value), low), np.where(inside, np.maximum(high, value), high)
         return low, high
 
@@ -151,8 +151,8 @@ def _split(arcs: _Arcs, arc: Int[ndarray, "n"], strip: float) -> tuple[ndarray, 
     column = first[index] + within
     low = np.maximum(arcs.low[arc][index], column * strip)
     high = np.minimum(arcs.high[arc][index], (column + 1) * strip)
-    kept = high > low
-    return arc[index][kept], column[kept], low[kept], high[kept]
+    keep = high > low
+    return arc[index][keep], column[keep], low[keep], high[keep]
 
 
 def _below(
@@ -173,7 +173,9 @@ def _below(
     band = first[owner][index] + within
     a, middle = arcs.a[arc][index], arcs.middle[arc][index]
     u = low[index] - middle
-    shift = np.round((u + high[index] - middle) / (4 * np.pi)) * 2 * np.pi  # the piece's own turn: |u| stays below 2 pi
+    shift = (
+        np.round((u + high[index] - middle) / (4 * np.pi)) * 2 * np.pi
+    )  # the piece's own period: |u| stays below 2 pi
     u, v = u - shift, high[index] - middle - shift
     upper, lower = (_integral_of_min(a, u, v, levels[band + k]) for k in (1, 0))
     value = -arcs.sign[arc][index] * (upper - lower)
@@ -186,8 +188,8 @@ def _integral_of_min(a: ndarray, u: ndarray, v: ndarray, c: ndarray) -> ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = c / np.sqrt((1 - c) * (1 + c)) / a
     crossing = np.arccos(np.clip(np.nan_to_num(cosine, nan=2.0, posinf=2.0, neginf=-2.0), -1, 1))
-    for turn in (-2 * np.pi, 0.0, 2 * np.pi):  # where z > c: |angle| < crossing, periodically
-        p, q = np.maximum(u, turn - crossing), np.minimum(v, turn + crossing)
+    for revolution in (-2 * np.pi, 0.0, 2 * np.pi):  # where z > c: |angle| < crossing, periodically
+        p, q = np.maximum(u, revolution - crossing), np.minimum(v, revolution + crossing)
         above = q > p
         p, q = np.where(above, p, 0.0), np.where(above, q, 0.0)
         whole = whole - (_primitive(a, q) - _primitive(a, p)) + c * (q - p)

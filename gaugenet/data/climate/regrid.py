@@ -21,7 +21,7 @@ LabelMethod = Literal["majority", "nearest"]
 
 
 class SphereRegridder:
-    r"""Carries fields between a latitude-longitude grid and points on the sphere, each with its Voronoi cell.
+    r"""Transfers fields between a latitude-longitude grid and points on the sphere, each with its Voronoi cell.
 
     - `bilinear`: in latitude and longitude on the way to the points, linear in triangles on the way back. Constants
       are exact; the error for smooth fields is O(h^2).
@@ -30,7 +30,7 @@ class SphereRegridder:
       :math:`\sum_i A_i f_i` over the cells of one side equals that over the other.
     - `nearest`: the value of the nearest point.
 
-    Vectors travel as 3D vectors, so that the poles, where east and north turn with the meridian, are points like any
+    Vectors travel as 3D vectors, so that the poles, where east and north rotate with the meridian, are points like any
     other. Labels are never mixed: `majority` takes the label with the largest area of overlap, `nearest` that of the
     nearest point.
 
@@ -126,18 +126,18 @@ class SphereRegridder:
             "conservative": lambda: _row_means(self.overlap),
             "nearest": lambda: _selection(self._nearest_cell, self.grid.size),
         }
-        return self._kept("sphere", _known(method), makers)
+        return self._cached("sphere", _known(method), makers)
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
         """`(H * W, V)`; rows sum to one."""
         makers = {
-            "bilinear": lambda: _stencil_matrix(
-                *triangle_stencil(self.points, self.faces, self._cells), len(self.points)
+            "bilinear": lambda: _interpolation_matrix(
+                *triangle_interpolation(self.points, self.faces, self._cells), len(self.points)
             ),
             "conservative": lambda: _row_means(self._overlap_by_cell),
             "nearest": lambda: _selection(self._nearest_point, len(self.points)),
         }
-        return self._kept("grid", _known(method), makers)
+        return self._cached("grid", _known(method), makers)
 
     def round_trip(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
@@ -147,7 +147,7 @@ class SphereRegridder:
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
         return error / np.maximum(size, np.finfo(np.float64).tiny)
 
-    def _kept(self, to: str, method: str, makers: dict[str, Callable[[], csr_array]]) -> csr_array:
+    def _cached(self, to: str, method: str, makers: dict[str, Callable[[], csr_array]]) -> csr_array:
         if (to, method) not in self._made:
             self._made[to, method] = makers[method]()
         return self._made[to, method]
@@ -185,7 +185,7 @@ def tangential(vectors: Float[ndarray, "*b 3 n"], points: Float[ndarray, "n 3"])
     return vectors - radial[..., None, :] * points.T
 
 
-def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b places"]:
+def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
     """The values in a row, and after them the means of the first and of the last latitude: `(..., H * W + 2)`.
 
     The means stand for the poles of a grid that lacks them; for vectors take the means of 3D components.
@@ -195,12 +195,12 @@ def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b 
     return np.concatenate([flat, ends], axis=-1)
 
 
-def bilinear_stencil(
+def bilinear_interpolation(
     grid: LatLonGrid, points: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 4"], Float[ndarray, "n 4"]]:
     """Places in `with_poles(field)` and their weights: bilinear in latitude and longitude.
 
-    Computing it takes a few milliseconds for ten thousand points, so that a globe can be turned at every step of a
+    Computing it takes a few milliseconds for ten thousand points, so that a globe can be rotated at every step of a
     training.
     """
     (height, width), (lat, lon) = grid.shape, lat_lon(points)
@@ -208,9 +208,9 @@ def bilinear_stencil(
     known = np.concatenate([[-90.0], grid.lat[order], [90.0]])  # a pole of the grid itself makes a band of width 0
     band = np.clip(np.searchsorted(known, lat, side="right") - 1, 0, height)
     t = np.clip((lat - known[band]) / np.maximum(known[band + 1] - known[band], 1e-300), 0.0, 1.0)
-    place = (lon - grid.lon[0]) % 360.0 * (width / 360.0)
-    left = np.minimum(place.astype(np.int64), width - 1)
-    s = place - left
+    position = (lon - grid.lon[0]) % 360.0 * (width / 360.0)
+    left = np.minimum(position.astype(np.int64), width - 1)
+    s = position - left
     south, north = (height * width + (order[k] != 0) for k in (0, -1))
 
     def at(row: ndarray, column: ndarray) -> ndarray:
@@ -226,13 +226,15 @@ def bilinear_stencil(
 def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_array:
     """`(n, H * W)` bilinear interpolation at points of the sphere."""
     height, width = grid.shape
-    stencil = _stencil_matrix(*bilinear_stencil(grid, points), grid.size + 2)
+    interpolation = _interpolation_matrix(*bilinear_interpolation(grid, points), grid.size + 2)
     columns = np.arange(width)
     ends = (np.full(2 * width, 1.0 / width), (np.repeat([0, 1], width), np.r_[columns, columns + (height - 1) * width]))
-    return csr_array(stencil[:, : grid.size] + stencil[:, grid.size :] @ csr_array(coo_array(ends, (2, grid.size))))
+    return csr_array(
+        interpolation[:, : grid.size] + interpolation[:, grid.size :] @ csr_array(coo_array(ends, (2, grid.size)))
+    )
 
 
-def triangle_stencil(
+def triangle_interpolation(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
     """Corners of the triangle that holds each target, and weights of linear interpolation: barycentric coordinates of
@@ -285,10 +287,10 @@ def _row_means(areas: csr_array) -> csr_array:
 
 
 def _selection(index: Int[ndarray, "n"], count: int) -> csr_array:
-    return _stencil_matrix(index[:, None], np.ones((len(index), 1)), count)
+    return _interpolation_matrix(index[:, None], np.ones((len(index), 1)), count)
 
 
-def _stencil_matrix(index: Int[ndarray, "n k"], weight: Float[ndarray, "n k"], count: int) -> csr_array:
+def _interpolation_matrix(index: Int[ndarray, "n k"], weight: Float[ndarray, "n k"], count: int) -> csr_array:
     rows = np.repeat(np.arange(len(index)), index.shape[1])
     return csr_array(coo_array((weight.reshape(-1), (rows, index.reshape(-1))), shape=(len(index), count)))
 

@@ -12,24 +12,30 @@ from numpy import ndarray
 
 from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
 from gaugenet.data.climate.overlap import delaunay
-from gaugenet.data.climate.regrid import bilinear_stencil, nearest_cells, triangle_stencil, vectors_on_grid, with_poles
+from gaugenet.data.climate.regrid import (
+    bilinear_interpolation,
+    nearest_cells,
+    triangle_interpolation,
+    vectors_on_grid,
+    with_poles,
+)
 
 
 @dataclass(frozen=True)
-class Stencil:
+class Interpolation:
     """How to read fields at points: values are `(values[..., index] * weight).sum(-1)`, labels `labels[..., nearest]`.
 
     Attributes:
-        index: `(n, k)` places among the values that `Places.extended` gives.
+        index: `(n, k)` places among the values that `Locations.extended` gives.
         weight: `(n, k)`, rows sum to one.
-        nearest: `(n,)` the nearest place of the file itself.
+        nearest: `(n,)` the nearest location of the file itself.
     """
 
     index: Int[ndarray, "points k"]
     weight: Float[ndarray, "points k"]
     nearest: Int[ndarray, "points"]
 
-    def fields(self, values: Float[ndarray, "*b places"]) -> Float[ndarray, "*b points"]:
+    def fields(self, values: Float[ndarray, "*b locations"]) -> Float[ndarray, "*b points"]:
         """Values at the points, from extended values."""
         total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)
         for k in range(1, self.index.shape[1]):
@@ -37,7 +43,7 @@ class Stencil:
         return total
 
 
-class Places(Protocol):
+class Locations(Protocol):
     """A latitude-longitude grid, or scattered points."""
 
     @property
@@ -49,12 +55,12 @@ class Places(Protocol):
     @property
     def edges(self) -> Int[ndarray, "2 edges"]: ...
 
-    def extended(self, values: Float[ndarray, "*b *shape"]) -> Float[ndarray, "*b places"]: ...
+    def extended(self, values: Float[ndarray, "*b *shape"]) -> Float[ndarray, "*b locations"]: ...
     def vectors(self, values: Float[ndarray, "*b 2 *shape"]) -> Float[ndarray, "*b 3 *shape"]: ...
-    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil: ...
+    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation: ...
 
 
-class GridPlaces:
+class GridLocations:
     """The cells of a latitude-longitude grid: bilinear interpolation, the means of the end rows at the poles."""
 
     def __init__(self, grid: LatLonGrid) -> None:
@@ -73,7 +79,7 @@ class GridPlaces:
         pairs += [(row, np.roll(row, width // 2)) for row in (cell[0], cell[-1])]
         return np.concatenate([np.stack([a.reshape(-1), b.reshape(-1)]) for a, b in pairs], axis=1)
 
-    def extended(self, values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b places"]:
+    def extended(self, values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
         """What stencils read: the values in a row, and those at the poles."""
         return with_poles(values)
 
@@ -81,13 +87,13 @@ class GridPlaces:
         """3D vectors of eastward and northward components."""
         return vectors_on_grid(self.grid, values[..., 0, :, :], values[..., 1, :, :])
 
-    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil:
-        """See `Stencil`."""
-        index, weight = bilinear_stencil(self.grid, points)
-        return Stencil(index, weight, nearest_cells(self.grid, points))
+    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
+        """See `Interpolation`."""
+        index, weight = bilinear_interpolation(self.grid, points)
+        return Interpolation(index, weight, nearest_cells(self.grid, points))
 
 
-class PointPlaces:
+class PointLocations:
     """Points on the sphere, such as the vertices of another icosphere: linear interpolation in their triangles.
 
     Args:
@@ -112,7 +118,7 @@ class PointPlaces:
         """3D vectors of eastward and northward components."""
         return np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points)))
 
-    def stencil(self, points: Float[ndarray, "n 3"]) -> Stencil:
-        """See `Stencil`."""
-        index, weight = triangle_stencil(self.points, self.faces, points)
-        return Stencil(index, weight, self._tree.query(points)[1])
+    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
+        """See `Interpolation`."""
+        index, weight = triangle_interpolation(self.points, self.faces, points)
+        return Interpolation(index, weight, self._tree.query(points)[1])

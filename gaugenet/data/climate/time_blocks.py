@@ -75,9 +75,9 @@ def check_apart(train: Float[ndarray, "train"], val: Float[ndarray, "val"], *, g
     train, val = np.sort(train[np.isfinite(train)]), np.sort(val[np.isfinite(val)])
     if not len(train) or not len(val):
         return "The files name no times: whether training and validation are apart is not known."
-    place = np.searchsorted(train, val)
-    before = np.abs(val - train[np.maximum(place - 1, 0)])
-    after = np.abs(train[np.minimum(place, len(train) - 1)] - val)
+    position = np.searchsorted(train, val)
+    before = np.abs(val - train[np.maximum(position - 1, 0)])
+    after = np.abs(train[np.minimum(position, len(train) - 1)] - val)
     apart = float(np.minimum(before, after).min())
     if apart < gap_hours:
         near = int((np.minimum(before, after) < gap_hours).sum())

@@ -41,7 +41,7 @@ def canonical_unit(text: str | None) -> str | None:
 
 
 def conversion(source: str, target: str) -> tuple[float, float] | None:
-    """Factor and offset that turn values in `source` into `target`, `None` where they are not known to compare."""
+    """Factor and offset that convert values in `source` into `target`, `None` where they are not known to compare."""
     a, b = canonical_unit(source), canonical_unit(target)
     if a == b:
         return 1.0, 0.0

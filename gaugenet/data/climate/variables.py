@@ -184,8 +184,8 @@ def _classes(dataset: Any, label: str | None) -> tuple[tuple[str, ...], tuple[in
         ignored = {
             v for n, v in zip(names, values) if v == IGNORE_IN_FILES or v < 0 or n.lower() in ("ignore", "unknown")
         }
-        kept = [(n, v) for n, v in zip(names, values) if v not in ignored]
-        return tuple(n for n, _ in kept), tuple(v for _, v in kept), tuple(sorted(ignored | {IGNORE_IN_FILES}))
+        known = [(n, v) for n, v in zip(names, values) if v not in ignored]
+        return tuple(n for n, _ in known), tuple(v for _, v in known), tuple(sorted(ignored | {IGNORE_IN_FILES}))
     if label == "LABELS":
         return CLIMATENET_CLASSES, (0, 1, 2), (IGNORE_IN_FILES,)
     return (), (), (IGNORE_IN_FILES,)

@@ -22,9 +22,9 @@ CLASSES = ("background", "vortex", "filament")
 
 @dataclass(frozen=True)
 class SyntheticWeather:
-    """Vortices and filaments that a tilted, slowly rotating zonal flow carries around the globe.
+    """Vortices and filaments that a tilted, slowly rotating zonal flow transports around the globe.
 
-    A vortex turns counter-clockwise on the northern and clockwise on the southern hemisphere; decoys turn the other
+    A vortex rotates counter-clockwise on the northern and clockwise on the southern hemisphere; decoys rotate the other
     way and are background. Filaments are arcs of great circles with much moisture, along which the wind blows. The
     wind is a tangent vector field at every point, the poles included.
 
@@ -63,8 +63,8 @@ class SyntheticWeather:
         return wind, moisture, label
 
     def _background(self, points: ndarray, hour: float, draw: np.random.Generator) -> tuple[ndarray, ndarray]:
-        turn = 2 * np.pi * hour / 480.0
-        axis = np.array([0.25 * np.cos(turn), 0.25 * np.sin(turn), 1.0])
+        cycle = 2 * np.pi * hour / 480.0
+        axis = np.array([0.25 * np.cos(cycle), 0.25 * np.sin(cycle), 1.0])
         height = points @ axis
         wind = np.cross(axis, points) * (6.0 * np.cos(3 * np.arcsin(np.clip(height / 1.04, -1, 1))))[..., None]
         moisture = 12.0 + 20.0 * (1 - points[..., 2] ** 2)
@@ -121,7 +121,7 @@ def _drifting_center(hour: float, draw: np.random.Generator) -> tuple[ndarray, f
 
 
 def _filament(points: ndarray, hour: float, draw: np.random.Generator) -> tuple[ndarray, ndarray, ndarray]:
-    """Unit wind along an arc of a great circle that turns slowly about the axis, closeness to it, and its inside."""
+    """Unit wind along an arc of a great circle that rotates slowly about the axis, closeness to it, and its inside."""
     start = draw.uniform(0, 2 * np.pi) + hour / 200.0
     lat, tilt = np.radians(draw.uniform(-55, 55)), draw.uniform(-1, 1)
     middle = np.array([np.cos(lat) * np.cos(start), np.cos(lat) * np.sin(start), np.sin(lat)])

@@ -1,4 +1,4 @@
-"""MNIST digits and rotated MNIST: 12,000 training and 50,000 test digits, each turned by an angle of its own."""
+"""MNIST digits and rotated MNIST: 12,000 training and 50,000 test digits, each rotated by an angle of its own."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def rotated_mnist(
     """Rotated MNIST, made from MNIST by the protocol of :cite:`larochelle2007empirical`.
 
     All 70,000 digits are shuffled; the first `train`, the next `test` and the next `val` of them are taken, so that no
-    digit stands in two parts. Each is turned about the middle of its 28 x 28 pixels, counter-clockwise, by an angle
+    digit stands in two parts. Each is rotated about the middle of its 28 x 28 pixels, counter-clockwise, by an angle
     uniform in [0, 2 pi), once and for all: cubic splines, zeros beyond the border, rounded and clipped to uint8. The
     published set is another draw of the same kind: errors can be compared, single images cannot. It has no validation
     part of its own; here that comes from the 8,000 digits that it leaves over.
@@ -93,7 +93,7 @@ def rotated_mnist(
         path: as for `read_mnist`.
         train, test, val: how many digits of each part.
         seed: of the shuffle and the angles.
-        cache: folder where the result is kept, so that later calls take no time; `None` keeps nothing.
+        cache: folder where the result is cached, so that later calls take no time; `None` keeps nothing.
 
     Raises:
         DataError: see `read_mnist`; or more digits asked for than there are.
@@ -102,11 +102,11 @@ def rotated_mnist(
     if cache is None:
         return _split(_make(path, sum(counts), seed), counts)
     source = _mnist_file(path)
-    kept = Path(cache) / _cache_name(source, *counts, seed)
-    digits = _read_cache(kept)
+    cache_file = Path(cache) / _cache_name(source, *counts, seed)
+    digits = _read_cache(cache_file)
     if digits is None:
         digits = _make(source, sum(counts), seed)
-        with atomic_path(kept) as temporary:
+        with atomic_path(cache_file) as temporary:
             np.savez_compressed(temporary, images=digits.images, labels=digits.labels.astype(np.uint8))
     return _split(digits, counts)
 
@@ -133,17 +133,17 @@ def _split(digits: Digits, counts: tuple[int, int, int]) -> RotatedDigits:
 
 
 def rotate_images(images: UInt8[ndarray, "n height width"], angles: ndarray) -> UInt8[ndarray, "n height width"]:
-    """Each image turned counter-clockwise about its middle by its angle (radians): cubic splines, 0 from outside."""
+    """Each image rotated counter-clockwise about its middle by its angle (radians): cubic splines, 0 from outside."""
     from scipy.ndimage import affine_transform
 
     middle = (np.array(images.shape[1:]) - 1) / 2
     out = np.empty_like(images)
     for k, (c, s) in enumerate(zip(np.cos(angles), np.sin(angles))):
         back = np.array([[c, s], [-s, c]])  # rows count downwards
-        turned = affine_transform(
+        rotated = affine_transform(
             images[k].astype(np.float64), back, middle - back @ middle, order=3, mode="grid-constant"
         )
-        out[k] = turned.round().clip(0, 255)
+        out[k] = rotated.round().clip(0, 255)
     return out
 
 
@@ -181,5 +181,5 @@ def _read_cache(path: Path) -> Digits | None:
         with np.load(path) as content:
             return _checked(path, content["images"], content["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        logger.warning("%s is truncated or foreign and will be made anew (%s).", path, error)
+        logger.warning("%s is truncated or foreign and will be made again (%s).", path, error)
         return None

@@ -26,7 +26,7 @@ from gaugenet.groups import StructureGroup
 Progress = Callable[..., Iterable]
 
 
-def prepare(
+def prepare_meshes(
     samples: Sequence[MeshSample],
     group: StructureGroup,
     features: InputFeatures,
@@ -80,7 +80,7 @@ def prepare(
 
 
 def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None = None) -> GaugeGraph:
-    """A new graph with `name` and the sample's labels as training targets, carried over repairs.
+    """A new graph with `name` and the sample's labels as training targets, transferred through repairs.
 
     - labels of faces: `face_y` `(F,)` as given, `y_soft` `(V, C)` their shares of the area around each vertex
     (float32),
@@ -93,19 +93,19 @@ def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None =
     if sample.face_labels is not None:
         if num_classes is None:
             raise ValueError("Expected `num_classes` for a sample with labels of faces, got None.")
-        labels = _carried(sample.face_labels, graph, "face_map")
+        labels = _transferred(sample.face_labels, graph, "face_map")
         soft = face_to_vertex_distribution(mesh_of(graph), labels, num_classes).astype(np.float32)
         out.face_y = torch.from_numpy(labels)
         out.y_soft = torch.from_numpy(soft)
         out.y = torch.from_numpy(hard_labels(soft))
     elif sample.vertex_labels is not None:
-        out.y = torch.from_numpy(_carried(sample.vertex_labels, graph, "vertex_map"))
+        out.y = torch.from_numpy(_transferred(sample.vertex_labels, graph, "vertex_map"))
     elif sample.label is not None:
         out.y = torch.tensor([sample.label])
     return out
 
 
-def _carried(labels: Int[ndarray, "n"], graph: GaugeGraph, name: str) -> Int[ndarray, "n"]:
+def _transferred(labels: Int[ndarray, "n"], graph: GaugeGraph, name: str) -> Int[ndarray, "n"]:
     return labels[graph[name].numpy()] if name in graph else labels
 
 
@@ -113,7 +113,7 @@ class GaugeDataset(Dataset):
     """Prepared graphs held in memory, for `torch_geometric.loader.DataLoader`.
 
     Args:
-        samples, group, features, **preparation: as in `prepare`.
+        samples, group, features, **preparation: as in `prepare_meshes`.
         transform: applied whenever a graph is asked for; `None` assembles the features. With augmentation, say the
             whole order: `Compose([RandomRotation(), features])`.
     """
@@ -127,7 +127,7 @@ class GaugeDataset(Dataset):
         transform: Callable[[GaugeGraph], GaugeGraph] | None = None,
         **preparation: Any,
     ) -> None:
-        self.graphs = prepare(samples, group, features, **preparation)
+        self.graphs = prepare_meshes(samples, group, features, **preparation)
         self.features = features
         self.transform = features if transform is None else transform
         self.in_type = features.in_type(group)

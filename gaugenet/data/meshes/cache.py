@@ -32,10 +32,10 @@ _STALE_SECONDS = 3600.0  # a temporary file older than this was left behind by a
 
 
 class GraphCache:
-    """Values computed from meshes, kept in files named by a hash of the mesh and all parameters.
+    """Values computed from meshes, cached in files named by a hash of the mesh and all parameters.
 
     A file is written under a temporary name and then renamed, so that a process killed at any moment, or several
-    processes at once, leave only whole files. A file that is truncated or of another kind is computed anew, with a
+    processes at once, leave only whole files. A file that is truncated or of another kind is computed again, with a
     warning. Files are read with `torch.load(..., weights_only=True)`: they hold tensors and plain values, no code.
 
     Args:
@@ -71,10 +71,10 @@ class GraphCache:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            logger.warning("%s is truncated or foreign and will be computed anew (%s).", path, _first_line(error))
+            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, _first_line(error))
             return None
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):
-            logger.warning("%s is no prepared mesh of this key and will be computed anew.", path)
+            logger.warning("%s is no prepared mesh of this key and will be computed again.", path)
             return None
         return content["values"]
 

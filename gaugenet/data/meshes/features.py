@@ -163,8 +163,8 @@ class ShapeOperator(InputFeature):
     """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
 
     With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
-    the vector `(a, b)` turned back by a quarter. `(a, b)` itself would change sign under reflections in the wrong
-    component, because the normal flips with the frame; turned, it is the irrep of order 2 of O(2).
+    the vector `(a, b)` rotated back by a quarter. `(a, b)` itself would change sign under reflections in the wrong
+    component, because the normal flips with the frame; rotated, it is the irrep of order 2 of O(2).
 
     Args:
         squash: apply `asinh` to the mean curvature and to the length of the order-2 field.
@@ -189,7 +189,7 @@ class ShapeOperator(InputFeature):
         return f"ShapeOperator(squash={self.squash})"
 
 
-class Valence(InputFeature):
+class VertexDegree(InputFeature):
     """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
 
     Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
@@ -213,7 +213,7 @@ class Valence(InputFeature):
         return torch.nn.functional.one_hot(count.clamp(self.low, self.high) - self.low, self.fields[0][1]).to(graph.pos)
 
     def __repr__(self) -> str:
-        return f"Valence(low={self.low}, high={self.high})"
+        return f"VertexDegree(low={self.low}, high={self.high})"
 
 
 class TangentGradient(InputFeature):

@@ -1,4 +1,4 @@
-"""Label files, and labels carried between faces, edges and vertices."""
+"""Label files, and labels transferred between faces, edges and vertices."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def meshcnn_edges(mesh: TriangleMesh) -> Int[ndarray, "faces 3"]:
 
 
 def majority_of_edges(edge_labels: Int[ndarray, "edges"], face_edges: Int[ndarray, "faces 3"]) -> ndarray:
-    """`(F,)` the label that most of a face's three edges carry: the "hard" face labels of the MeshCNN benchmarks.
+    """`(F,)` the label that most of a face's three edges have: the "hard" face labels of the MeshCNN benchmarks.
 
     Where all three differ the smallest label is taken, as a mode or an argmax over counts does: on the
     human-body training set that happens on 2 of 571,500 faces. Edges marked `IGNORE_LABEL` have no vote

@@ -41,8 +41,8 @@ def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
     corners = mesh.vertices[mesh.faces]
     opposite = np.roll(corners, 1, axis=1) - np.roll(corners, -1, axis=1)
     twice_area = 2 * mesh.face_areas[:, None, None]
-    turned = np.cross(mesh.face_normals[:, None], opposite)
-    return np.divide(turned, twice_area, out=np.zeros_like(turned), where=twice_area > 0)
+    rotated = np.cross(mesh.face_normals[:, None], opposite)
+    return np.divide(rotated, twice_area, out=np.zeros_like(rotated), where=twice_area > 0)
 
 
 def vertex_average(mesh: TriangleMesh) -> Any:

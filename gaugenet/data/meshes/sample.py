@@ -59,7 +59,7 @@ class MeshDataset(ABC, Sequence[MeshSample]):
     """A sequence of `MeshSample`s in a fixed order; meshes are read when asked for.
 
     Attributes:
-        label_kind: which labels every sample carries: `"vertices"`, `"faces"` or `"shape"`.
+        label_kind: which labels every sample has: `"vertices"`, `"faces"` or `"shape"`.
         class_names: one name a class; labels are indices into it.
         paths: the mesh files, sorted.
     """

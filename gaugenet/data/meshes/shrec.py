@@ -14,7 +14,7 @@ _PARTS = ("train", "val", "test")
 
 
 class ShrecClassification(MeshDataset):
-    """Meshes of `ROOT/CLASS/{train,test}/*.obj` (or `ROOT/CLASS/*.obj`), split anew at random.
+    """Meshes of `ROOT/CLASS/{train,test}/*.obj` (or `ROOT/CLASS/*.obj`), split at random.
 
     The protocols "split-10" and "split-16" pool the 20 meshes of a class and draw 10 or 16 of them for
     training; the other 10 or 4 are the test part. The folders' own division is not used. Splits of one seed
@@ -88,6 +88,6 @@ class ShrecClassification(MeshDataset):
 
 def _pool(folder: Path) -> list[Path]:
     """All meshes of a class, in an order that does not depend on which of its folders they lie in."""
-    places = [folder, *(folder / part for part in _PARTS)]
-    found = [path for place in places if place.is_dir() for path in mesh_files(place)]
+    candidates = [folder, *(folder / part for part in _PARTS)]
+    found = [path for candidate in candidates if candidate.is_dir() for path in mesh_files(candidate)]
     return sorted(found, key=lambda path: (path.stem, str(path)))

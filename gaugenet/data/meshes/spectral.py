@@ -46,9 +46,9 @@ def laplacian_spectrum(mesh: TriangleMesh, count: int, *, laplacian: str = "cota
     used = np.flatnonzero(mesh.vertex_areas > 1e-14 * max(mesh.area, np.finfo(float).tiny))
     if not len(used):
         return Spectrum(np.zeros(0), np.zeros((mesh.num_vertices, 0)))
-    stiffness, mass = _matrices(mesh, laplacian)
+    stiffness, vertex_area = _matrices(mesh, laplacian)
     available = min(count + 1, len(used))
-    values, vectors = _smallest(stiffness[used][:, used], mass[used] / mesh.area, available)
+    values, vectors = _smallest(stiffness[used][:, used], vertex_area[used] / mesh.area, available)
     whole = values < values[-1] * (1 - 1e-5) if available > count else np.full(available, True)
     functions = np.zeros((mesh.num_vertices, int(whole.sum())))
     functions[used] = vectors[:, whole]
@@ -63,18 +63,18 @@ def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple:
         import robust_laplacian
     except ImportError as error:
         raise ImportError("laplacian='robust' needs robust_laplacian: pip install robust_laplacian.") from error
-    stiffness, mass = robust_laplacian.mesh_laplacian(mesh.vertices, mesh.faces)
-    return stiffness.tocsr(), mass.diagonal()
+    stiffness, vertex_area = robust_laplacian.mesh_laplacian(mesh.vertices, mesh.faces)
+    return stiffness.tocsr(), vertex_area.diagonal()
 
 
-def _smallest(stiffness, mass: Float[ndarray, "n"], count: int) -> tuple[ndarray, ndarray]:
+def _smallest(stiffness, vertex_area: Float[ndarray, "n"], count: int) -> tuple[ndarray, ndarray]:
     """Smallest eigenpairs of `L phi = lambda M phi` for a diagonal M, through the symmetric `M^-1/2 L M^-1/2`."""
     from scipy.linalg import eigh
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
 
-    n = len(mass)
-    scale = 1 / np.sqrt(mass)
+    n = len(vertex_area)
+    scale = 1 / np.sqrt(vertex_area)
     symmetric = diags_array(scale) @ stiffness @ diags_array(scale)
     if n <= max(_DENSE_BELOW, 4 * count):
         values, vectors = eigh(symmetric.toarray(), subset_by_index=(0, count - 1))

@@ -23,7 +23,7 @@ class UsableMesh:
         mesh: the mesh.
         vertex_map, face_map: for each of its vertices and faces the one of the original mesh that it comes from, so
         that
-            `labels[face_map]` carries labels over.
+            `labels[face_map]` transfers labels.
         repairs: what was done, in words; empty for a mesh that was fine.
     """
 
@@ -39,7 +39,7 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
     Args:
         group: its elements say whether the surface must be oriented.
         repair: `"never"`; `"lossless"`, where every face is kept (splitting vertices at which separate fans of faces
-            touch, turning faces, merging equal points); or `"always"`.
+            touch, flipping faces, merging equal points); or `"always"`.
 
     Raises:
         MeshError: the mesh is unusable, and the permitted repair does not help.

@@ -26,11 +26,11 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class FieldAction:
-    r"""(g.f)(p) = rho(g) f(g^-1 p): fields on a grid, turned about its middle.
+    r"""(g.f)(p) = rho(g) f(g^-1 p): fields on a grid, rotated about its middle.
 
     Axes are those of `Grid`: x along the last array axis, y against the one before it, z along the third last.
     Elements that permute and flip the axes (multiples of 90 degrees) move pixels to pixels and are exact; all others
-    interpolate, with zeros from outside, and lose what turns over the border and what is finer than a pixel: then
+    interpolate, with zeros from outside, and lose what is rotated over the border and what is finer than a pixel: then
     g.(h.f) is only near to (g h).f.
 
     Shapes:
@@ -51,7 +51,7 @@ class FieldAction:
 
 @dataclass(frozen=True)
 class FibreAction:
-    """g.y = rho(g) y: features without a place, such as the logits of an image, or carried by points that move.
+    """g.y = rho(g) y: features without a place, such as the logits of an image, or transported by points that move.
 
     Shapes:
         y: `(B, channels)`, or `(B, channels, *anything)` -> the same.

@@ -21,7 +21,7 @@ from gaugenet.groups import StructureGroup, Trivial
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
-Lengths = float | Sequence[float]
+AxisLengths = float | Sequence[float]
 Counts = int | Sequence[int]
 
 
@@ -30,8 +30,8 @@ class Grid:
     r"""A flat box of pixels with parallel frames, in 1, 2 or 3 dimensions.
 
     Features are `(B, size, *shape)`. Frame axes: **x along the last array axis, y against the second last** (up, where
-    rows count downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` turns space counter-clockwise by
-    90 degrees: a field x becomes `rho(R) torch.rot90(x, 1, (-2, -1))` with R = [[0, -1], [1, 0]].
+    rows count downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` rotates space counter-clockwise
+    by 90 degrees: a field x becomes `rho(R) torch.rot90(x, 1, (-2, -1))` with R = [[0, -1], [1, 0]].
 
     A point's neighbours are the pixels within `radius`, given as such or by `kernel_size`; each weighs its volume over
     the volume of the neighbourhood, as on meshes, so that one set of weights means the same on grids of any spacing::
@@ -40,8 +40,8 @@ class Grid:
         y = conv(x, Grid((64, 64), kernel_size=5))
 
     Beyond the border, features are 0 (`zeros`), go on at the other side (`periodic`), or are seen in a mirror through
-    the outermost pixels (`reflect`). A mirror s turns features by rho(s), so it must lie in the structure group, unless
-    all fields are scalars. All three keep the symmetries of the box exactly.
+    the outermost pixels (`reflect`). A mirror s rotates features by rho(s), so it must lie in the structure group,
+    unless all fields are scalars. All three keep the symmetries of the box exactly.
 
     Args:
         shape: number of pixels along each array axis.
@@ -81,7 +81,7 @@ class Grid:
     def __init__(
         self,
         shape: Sequence[int],
-        spacing: Lengths = 1.0,
+        spacing: AxisLengths = 1.0,
         boundary: str = "zeros",
         group: StructureGroup | None = None,
         *,
@@ -97,19 +97,19 @@ class Grid:
         if d not in (1, 2, 3) or min(shape) < 1:
             raise ValueError(f"Expected `shape` of 1, 2 or 3 positive sizes, got {shape}.")
         check_boundary(boundary)
-        step = lengths("spacing", spacing, d)
+        step = axis_lengths("spacing", spacing, d)
         dilation = counts("dilation", dilation, d)
-        sizes, reach = _neighbourhood(kernel_size, radius, tuple(h * n for h, n in zip(step, dilation)))
+        sizes, support_radius = _neighbourhood(kernel_size, radius, tuple(h * n for h, n in zip(step, dilation)))
         values = {
             "shape": shape,
             "spacing": step,
             "boundary": cast(Boundary, boundary),
             "group": Trivial(d) if group is None else group,
             "kernel_size": sizes,
-            "radius": reach,
+            "radius": support_radius,
             "dilation": dilation,
             "stride": counts("stride", stride, d),
-            "padding": reaches(sizes, dilation) if padding is None else counts("padding", padding, d, least=0),
+            "padding": half_widths(sizes, dilation) if padding is None else counts("padding", padding, d, least=0),
             "transposed": bool(transposed),
         }
         for name, value in values.items():
@@ -145,20 +145,20 @@ class Grid:
         forward = Sliding(self.stencil, self.stride, self.padding, self.dilation, self.boundary)
         if not self.transposed:
             return forward
-        reached = forward.fine(forward.coarse(self.shape))
-        missing = tuple(n - m for n, m in zip(self.shape, reached))
+        restored = forward.fine(forward.coarse(self.shape))
+        missing = tuple(n - m for n, m in zip(self.shape, restored))
         return dataclasses.replace(forward, output_padding=missing)
 
     def replace(self, **options: Any) -> Grid:
         """The same grid with other options, e.g. `grid.replace(kernel_size=3, stride=2)`."""
-        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
-        if self.padding == reaches(self.kernel_size, self.dilation):
-            kept["padding"] = None
+        keep = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
+        if self.padding == half_widths(self.kernel_size, self.dilation):
+            keep["padding"] = None
         if options.keys() & {"kernel_size", "spacing", "dilation"}:
-            kept["radius"] = None
+            keep["radius"] = None
         elif "radius" in options:
-            kept["kernel_size"] = None
-        return Grid(**{**kept, **options})
+            keep["kernel_size"] = None
+        return Grid(**{**keep, **options})
 
     def strided(self, stride: Counts) -> Grid:
         """The coarser grid on which `conv(x, self.replace(stride=stride))` lives, with windows of as many pixels."""
@@ -238,20 +238,20 @@ class Grid:
         sizes = torch.tensor(self.shape)
         index = points[:, None] + offset[cells]  # (targets, neighbours, d)
         beyond = (index < 0) | (index >= sizes)
-        kept = torch.ones(beyond.shape[:-1], dtype=torch.bool)
-        transporter = torch.eye(self.d, dtype=torch.float64).expand(*kept.shape, self.d, self.d)
+        keep = torch.ones(beyond.shape[:-1], dtype=torch.bool)
+        transporter = torch.eye(self.d, dtype=torch.float64).expand(*keep.shape, self.d, self.d)
         if self.boundary == "zeros":
-            kept = ~beyond.any(-1)
+            keep = ~beyond.any(-1)
         elif self.boundary == "periodic":
             index = index % sizes
         else:
             index = torch.where(index >= sizes, 2 * (sizes - 1) - index, index.abs())
             signs = torch.where(beyond, -1.0, 1.0).double().flip(-1)  # a mirror for each axis that was left
             transporter = torch.diag_embed(signs)
-        target = torch.arange(self.num_nodes)[:, None].expand_as(kept)
+        target = torch.arange(self.num_nodes)[:, None].expand_as(keep)
         strides = torch.tensor([math.prod(self.shape[k + 1 :]) for k in range(self.d)])
         source = (index * strides).sum(-1)
-        return source[kept], target[kept], cells.expand_as(kept)[kept], transporter[kept]
+        return source[keep], target[keep], cells.expand_as(keep)[keep], transporter[keep]
 
 
 _stencil = lru_cache(maxsize=1024)(BallStencil)
@@ -279,7 +279,7 @@ def _neighbourhood(
     return sizes, min(k * h for k, h in zip(sizes, spacing)) / 2
 
 
-def reaches(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+def half_widths(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """How many pixels a window reaches beyond its middle."""
     return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
 
@@ -323,7 +323,7 @@ def odd(name: str, value: Counts, d: int) -> tuple[int, ...]:
     return values
 
 
-def lengths(name: str, value: Lengths, d: int) -> tuple[float, ...]:
+def axis_lengths(name: str, value: AxisLengths, d: int) -> tuple[float, ...]:
     """One positive length for each of d axes."""
     values = [float(value)] * d if isinstance(value, (int, float)) else [float(v) for v in value]
     if len(values) != d or not all(math.isfinite(v) and v > 0 for v in values):

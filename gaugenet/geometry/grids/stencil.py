@@ -21,7 +21,7 @@ class Stencil(ABC):
     """A window of array cells around every point, seen from the point's frame.
 
     Kernels are sampled on it: array cell `s` of the convolution's weight is `weights[s] K(offsets[s])`. Immutable and
-    hashable, since samples of kernels are kept by stencil.
+    hashable, since samples of kernels are cached by stencil.
     """
 
     window: tuple[int, ...]

@@ -96,7 +96,7 @@ def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
 
 
 @lru_cache(maxsize=4)
-def turns(level: int) -> Int[ndarray, "vertices 6"]:
+def rotations(level: int) -> Int[ndarray, "vertices 6"]:
     """Steps of 60 degrees that take coefficients in the chart frame of a neighbour to the chart frame of the vertex.
 
     The edge leaves p in direction k and, seen from its other end q, comes back in direction k'; transport takes k' to
@@ -124,42 +124,42 @@ def faces(level: int) -> Int[ndarray, "faces 3"]:
 
 
 @dataclass(frozen=True)
-class Hops:
+class ChartLinks:
     """All that vertices see in their cells.
 
     Attributes:
         target, source: vertices.
         cell: in `CELLS`. What a corner sees has no direction there, and is in direction 0.
-        turn: steps of 60 degrees from the frame at the source to that at the target; 0 if the source is a corner.
+        rotation: steps of 60 degrees from the frame at the source to that at the target; 0 if the source is a corner.
         share: 1; a half where a cell lies straight beyond a corner, and is another vertex from either side.
     """
 
-    target: Int[ndarray, "hops"]
-    cell: Int[ndarray, "hops"]
-    source: Int[ndarray, "hops"]
-    turn: Int[ndarray, "hops"]
-    share: Float[ndarray, "hops"]
+    target: Int[ndarray, "links"]
+    cell: Int[ndarray, "links"]
+    source: Int[ndarray, "links"]
+    rotation: Int[ndarray, "links"]
+    share: Float[ndarray, "links"]
 
-    def select(self, keep: ndarray) -> Hops:
-        return Hops(*(getattr(self, name)[keep] for name in ("target", "cell", "source", "turn", "share")))
+    def select(self, keep: ndarray) -> ChartLinks:
+        return ChartLinks(*(getattr(self, name)[keep] for name in ("target", "cell", "source", "rotation", "share")))
 
 
-def hops(level: int, rings: int) -> Hops:
+def links(level: int, rings: int) -> ChartLinks:
     """One ring of neighbours or two, for all vertices."""
-    table, turn = neighbors(level), turns(level)
+    table, rotation = neighbors(level), rotations(level)
     is_corner = np.zeros(len(table), dtype=bool)
     is_corner[corners(level)] = True
     target, slot = np.nonzero(table >= 0)
     cell = np.where(is_corner[target], 0, slot)
-    first = (target, cell, table[target, slot], turn[target, slot], np.ones(len(target)))
+    first = (target, cell, table[target, slot], rotation[target, slot], np.ones(len(target)))
     if rings == 1:
-        return Hops(*first)
+        return ChartLinks(*first)
 
     def step(at: tuple[ndarray, ndarray], direction: ndarray) -> tuple[ndarray, ndarray]:
-        """On from a vertex whose frame is turned against that of the target, in a direction of the target's."""
-        vertex, turned = at
-        local = (direction - turned) % 6
-        return table[vertex, local], (turned + turn[vertex, local]) % 6
+        """On from a vertex whose frame is rotated relative to that of the target, in a direction of the target's."""
+        vertex, rotated = at
+        local = (direction - rotated) % 6
+        return table[vertex, local], (rotated + rotation[vertex, local]) % 6
 
     def walk(start: ndarray, *directions: ndarray) -> tuple[ndarray, ndarray]:
         at = (start, np.zeros_like(start))
@@ -172,9 +172,9 @@ def hops(level: int, rings: int) -> Hops:
     parts = [first]
 
     def add(keep: ndarray, cells: ndarray, at: tuple[ndarray, ndarray], share: float) -> None:
-        source, turned = at
-        turned = np.where(is_corner[source], 0, turned)
-        parts.append((target[keep], cells[keep], source, turned, np.full(len(source), share)))
+        source, rotated = at
+        rotated = np.where(is_corner[source], 0, rotated)
+        parts.append((target[keep], cells[keep], source, rotated, np.full(len(source), share)))
 
     free = np.flatnonzero(~blocked)
     onward = (neighbour[0][free], neighbour[1][free])
@@ -185,7 +185,7 @@ def hops(level: int, rings: int) -> Hops:
     add(behind, 6 + 2 * cell, walk(p, k + 1, k, k - 1), 0.5)
     add(behind, 6 + 2 * cell, walk(p, k - 1, k, k + 1), 0.5)
     add(behind, 7 + 2 * cell, walk(p, k + 1, k), 1.0)
-    return Hops(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return ChartLinks(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def rotated_cell(cell: ndarray, steps: ndarray) -> ndarray:

@@ -21,7 +21,7 @@ from gaugenet.groups.group import StructureGroup
 if TYPE_CHECKING:
     from gaugenet.geometry.icosphere.icosphere import Icosphere
 
-REACH = 2.0
+RADIUS = 2.0
 """Radius of the hexagonal neighbourhoods in spacings: a kernel of one ring has its peak at the six neighbours."""
 
 
@@ -29,13 +29,13 @@ def check_structure(group: StructureGroup) -> None:
     """Raise `ValueError` unless the hexagonal transport, steps of 60 degrees, lies in the group."""
     if group.d != 2 or not bool(group.contains(Cyclic(6).elements()).all()):
         raise ValueError(
-            f"Transport on the icosahedron turns frames by multiples of 60 degrees, which {group.name} does not "
+            f"Transport on the icosahedron rotates frames by multiples of 60 degrees, which {group.name} does not "
             "contain: use C_6, D_6, SO(2), O(2) or another group that does."
         )
 
 
 def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype) -> GaugeGraph:
-    """Neighbours at their exact places in the hexagonal lattice of the chart frames, transport in C_6.
+    """Neighbours at their exact positions in the hexagonal lattice of the chart frames, transport in C_6.
 
     The transporter between a corner and a neighbour is the mean over all six steps, as six edges of a sixth of the
     weight each: nothing else is independent of the side of the missing sector that one looks from.
@@ -50,45 +50,45 @@ def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype
         **_points(sphere, dtype),
         edge_index=torch.from_numpy(np.stack([edges.source, edges.target])),
         log_map=(sphere.spacing * offsets).to(dtype),
-        transporter=rotations[edges.turn].to(dtype),
+        transporter=rotations[edges.rotation].to(dtype),
         weight=torch.from_numpy(edges.share).to(dtype),
-        radius=torch.tensor([REACH * sphere.spacing], dtype=dtype),
+        radius=torch.tensor([RADIUS * sphere.spacing], dtype=dtype),
         structure="C_6",
     )
 
 
-def _hexagonal_edges(level: int, rings: int) -> _charts.Hops:
+def _hexagonal_edges(level: int, rings: int) -> _charts.ChartLinks:
     """Every edge, with its weight as `share`."""
-    hops = _charts.hops(level, rings)
+    links = _charts.links(level, rings)
     is_corner = np.zeros(_charts.num_vertices(level), dtype=bool)
     is_corner[_charts.corners(level)] = True
     cells = 1 + _charts.NUM_CELLS[rings]
-    to_corner = is_corner[hops.target]
-    hops = dataclasses.replace(hops, share=hops.share / np.where(to_corner, 1 + (cells - 1) * 5 // 6, cells))
-    plain, inward = hops.select(~to_corner), _seen_from_all_sides(hops.select(to_corner))
+    to_corner = is_corner[links.target]
+    links = dataclasses.replace(links, share=links.share / np.where(to_corner, 1 + (cells - 1) * 5 // 6, cells))
+    plain, inward = links.select(~to_corner), _seen_from_all_sides(links.select(to_corner))
     merged = _joined([plain, inward])
     from_corner = is_corner[merged.source]
-    return _joined([merged.select(~from_corner), _with_all_turns(merged.select(from_corner))])
+    return _joined([merged.select(~from_corner), _with_all_rotations(merged.select(from_corner))])
 
 
-def _seen_from_all_sides(hops: _charts.Hops) -> _charts.Hops:
+def _seen_from_all_sides(links: _charts.ChartLinks) -> _charts.ChartLinks:
     """Into corners: every hop in each of the six directions, with a sixth of the weight."""
-    steps = np.tile(np.arange(6), len(hops.target))
-    many = hops.select(np.repeat(np.arange(len(hops.target)), 6))
-    cell, turn = _charts.rotated_cell(many.cell, steps), (many.turn + steps) % 6
-    return dataclasses.replace(many, cell=cell, turn=turn, share=many.share / 6)
+    steps = np.tile(np.arange(6), len(links.target))
+    repeated = links.select(np.repeat(np.arange(len(links.target)), 6))
+    cell, rotation = _charts.rotated_cell(repeated.cell, steps), (repeated.rotation + steps) % 6
+    return dataclasses.replace(repeated, cell=cell, rotation=rotation, share=repeated.share / 6)
 
 
-def _with_all_turns(hops: _charts.Hops) -> _charts.Hops:
+def _with_all_rotations(links: _charts.ChartLinks) -> _charts.ChartLinks:
     """Out of corners: every hop with each of the six transporters, with a sixth of the weight."""
-    steps = np.tile(np.arange(6), len(hops.target))
-    many = hops.select(np.repeat(np.arange(len(hops.target)), 6))
-    return dataclasses.replace(many, turn=(many.turn + steps) % 6, share=many.share / 6)
+    steps = np.tile(np.arange(6), len(links.target))
+    repeated = links.select(np.repeat(np.arange(len(links.target)), 6))
+    return dataclasses.replace(repeated, rotation=(repeated.rotation + steps) % 6, share=repeated.share / 6)
 
 
-def _joined(parts: list[_charts.Hops]) -> _charts.Hops:
+def _joined(parts: list[_charts.ChartLinks]) -> _charts.ChartLinks:
     columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
-    return _charts.Hops(*(np.concatenate(column) for column in columns))
+    return _charts.ChartLinks(*(np.concatenate(column) for column in columns))
 
 
 def geodesic_graph(
@@ -101,7 +101,7 @@ def geodesic_graph(
     """Logarithmic maps and Levi-Civita transport along great circles, in the same frames."""
     if group.d != 2 or group.order is not None:
         raise ValueError(
-            f"Levi-Civita transport on the sphere turns frames by any angle, which {group.name} does not contain: "
+            f"Levi-Civita transport on the sphere rotates frames by any angle, which {group.name} does not contain: "
             "use SO(2) or O(2), or the hexagonal connection."
         )
     if radius is not None and mean_neighbors is not None:
@@ -115,14 +115,14 @@ def geodesic_graph(
     transporter = frame[target].mT @ rotate_between(q, p, frame[source])
     indptr = np.searchsorted(target, np.arange(sphere.num_vertices + 1))
     mass = sphere.mass.numpy()
-    reach = radius if radius is not None else float(torch.linalg.vector_norm(log_map, dim=-1).max()) * 1.25
+    search_radius = radius if radius is not None else float(torch.linalg.vector_norm(log_map, dim=-1).max()) * 1.25
     return GaugeGraph(
         **_points(sphere, dtype),
         edge_index=torch.from_numpy(np.stack([source, target])),
         log_map=log_map.to(dtype),
         transporter=transporter.to(dtype),
         weight=torch.from_numpy(neighborhood_weights(indptr, mass[source], mass)).to(dtype),
-        radius=torch.tensor([reach], dtype=dtype),
+        radius=torch.tensor([search_radius], dtype=dtype),
         structure="SO(2)",
     )
 
@@ -156,7 +156,7 @@ def great_circle_log(p: Float[Tensor, "*points 3"], q: Float[Tensor, "*points 3"
 def rotate_between(
     a: Float[Tensor, "*points 3"], b: Float[Tensor, "*points 3"], frame: Float[Tensor, "*points 3 m"]
 ) -> Float[Tensor, "*points 3 m"]:
-    """Columns tangent at a, carried along the great circle to b: v - (a + b) (b . v) / (1 + a . b)."""
+    """Columns tangent at a, transported along the great circle to b: v - (a + b) (b . v) / (1 + a . b)."""
     along = (b[..., None] * frame).sum(-2, keepdim=True) / (1 + (a * b).sum(-1))[..., None, None]
     return frame - (a + b)[..., None] * along
 

@@ -18,13 +18,13 @@ from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
 from gaugenet.geometry.icosphere import _charts
-from gaugenet.geometry.icosphere._graph import REACH, geodesic_graph, hexagonal_graph
+from gaugenet.geometry.icosphere._graph import RADIUS, geodesic_graph, hexagonal_graph
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.group import StructureGroup
 
-Projection = Literal["recursive", "planar"]
-Connection = Literal["hexagonal", "levi_civita"]
+VertexProjection = Literal["recursive", "planar"]
+IcosphereConnection = Literal["hexagonal", "levi_civita"]
 
 
 class Icosphere:
@@ -58,13 +58,13 @@ class Icosphere:
     """
 
     level: int
-    projection: Projection
+    projection: VertexProjection
     neighborhood: int
     stride: int
     n: int
 
     def __init__(
-        self, level: int, *, projection: Projection = "recursive", neighborhood: int = 1, stride: int = 1
+        self, level: int, *, projection: VertexProjection = "recursive", neighborhood: int = 1, stride: int = 1
     ) -> None:
         if not isinstance(level, Integral) or isinstance(level, bool) or not 0 <= level <= 12:
             raise ValueError(f"Expected `level` to be an integer from 0 to 12, got {level!r}.")
@@ -150,7 +150,7 @@ class Icosphere:
         """Columns are the axes of the chart frames in space: the first points at the neighbour in direction 0.
 
         Directions to neighbours on the sphere are not exact multiples of 60 degrees: the frame is the rotation that
-        fits them best, so that it turns by multiples of 60 degrees under the rotations of the icosahedron.
+        fits them best, so that it rotates by multiples of 60 degrees under the rotations of the icosahedron.
         """
         table = _charts.neighbors(self.level)
         pos = self.pos.numpy()
@@ -158,9 +158,9 @@ class Icosphere:
         toward[table >= 0] = _unit(toward[table >= 0])
         quarter = np.cross(pos[:, None], toward)
         angle = -np.arange(6) * math.pi / 3
-        turned = np.cos(angle)[:, None] * toward + np.sin(angle)[:, None] * quarter
-        turned[self.corners.numpy(), 1:] = 0
-        first = turned.sum(1)
+        rotated = np.cos(angle)[:, None] * toward + np.sin(angle)[:, None] * quarter
+        rotated[self.corners.numpy(), 1:] = 0
+        first = rotated.sum(1)
         first /= np.linalg.norm(first, axis=-1, keepdims=True)
         return torch.from_numpy(np.stack([first, np.cross(pos, first)], -1))
 
@@ -168,7 +168,7 @@ class Icosphere:
         self,
         group: StructureGroup | None = None,
         *,
-        connection: Connection = "hexagonal",
+        connection: IcosphereConnection = "hexagonal",
         radius: float | None = None,
         mean_neighbors: float | None = None,
         dtype: torch.dtype = torch.float64,
@@ -255,7 +255,9 @@ class Icosphere:
 
 
 @lru_cache(maxsize=64)
-def icosphere(level: int, projection: Projection = "recursive", neighborhood: int = 1, stride: int = 1) -> Icosphere:
+def icosphere(
+    level: int, projection: VertexProjection = "recursive", neighborhood: int = 1, stride: int = 1
+) -> Icosphere:
     """The icosphere of a level, the same object on every call."""
     return Icosphere(level, projection=projection, neighborhood=neighborhood, stride=stride)
 
@@ -273,7 +275,7 @@ class HexagonalStencil(Stencil):
     @property
     def offsets(self) -> Float[Tensor, "cells 2"]:
         axes = Cyclic(6).elements()[[0, 2], :, 0]
-        return centred_indices(self.window) @ axes / REACH
+        return centred_indices(self.window) @ axes / RADIUS
 
     @property
     def weights(self) -> Float[Tensor, "cells"]:

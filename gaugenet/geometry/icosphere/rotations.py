@@ -64,10 +64,10 @@ def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
     permutation = _permutation(sphere, matrix)
     table = _charts.neighbors(sphere.level)
     # direction 0 at p becomes the direction at the image of p in which the image of its neighbour lies
-    turn = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
-    turn[sphere.corners.numpy()] = 0
+    steps = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
+    steps[sphere.corners.numpy()] = 0
     return IcosahedralRotation(
-        torch.from_numpy(matrix), torch.from_numpy(permutation), Cyclic(6).elements()[torch.from_numpy(turn)]
+        torch.from_numpy(matrix), torch.from_numpy(permutation), Cyclic(6).elements()[torch.from_numpy(steps)]
     )
 
 

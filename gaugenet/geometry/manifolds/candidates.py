@@ -16,19 +16,19 @@ Pairs = tuple[Int[ndarray, "pairs"], Int[ndarray, "pairs"]]
 """Targets and sources, sorted by target, then source."""
 
 
-def within(places: Float[Tensor, "points E"], reach: Float[Tensor, "points"]) -> Pairs:
-    """Different rows with |places[source] - places[target]| <= reach[target]."""
-    return pairs_between(places, places, reach)
+def within(positions: Float[Tensor, "points E"], radii: Float[Tensor, "points"]) -> Pairs:
+    """Different rows with |positions[source] - positions[target]| <= radii[target]."""
+    return pairs_between(positions, positions, radii)
 
 
 def pairs_between(
-    targets: Float[Tensor, "points E"], sources: Float[Tensor, "points E"], reach: Float[Tensor, "points"]
+    targets: Float[Tensor, "points E"], sources: Float[Tensor, "points E"], radii: Float[Tensor, "points"]
 ) -> Pairs:
-    """Rows of different numbers with |sources[source] - targets[target]| <= reach[target]."""
+    """Rows of different numbers with |sources[source] - targets[target]| <= radii[target]."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(sources.numpy())
-    lists = tree.query_ball_point(targets.numpy(), reach.numpy() * (1 + 1e-9))
+    lists = tree.query_ball_point(targets.numpy(), radii.numpy() * (1 + 1e-9))
     target = np.repeat(np.arange(len(targets)), [len(found) for found in lists])
     source = np.concatenate([np.asarray(found, dtype=np.int64) for found in lists])
     other = target != source
@@ -36,9 +36,9 @@ def pairs_between(
 
 
 def all_pairs(
-    points: Float[Tensor, "points D"], reach: Float[Tensor, "points"], distance: Callable[[Tensor, Tensor], Tensor]
+    points: Float[Tensor, "points D"], radii: Float[Tensor, "points"], distance: Callable[[Tensor, Tensor], Tensor]
 ) -> Pairs:
-    """Different points with distance(target, source) <= reach[target], by measuring every pair."""
+    """Different points with distance(target, source) <= radii[target], by measuring every pair."""
     count = len(points)
     rows = max(1, PAIRS_AT_ONCE // count)
     targets, sources = [], []
@@ -47,7 +47,7 @@ def all_pairs(
         source = torch.arange(count).repeat(len(target) // count)
         other = source != target
         target, source = target[other], source[other]
-        near = distance(points[target], points[source]) <= reach[target] * (1 + 1e-9)
+        near = distance(points[target], points[source]) <= radii[target] * (1 + 1e-9)
         targets.append(target[near].numpy())
         sources.append(source[near].numpy())
     return np.concatenate(targets), np.concatenate(sources)

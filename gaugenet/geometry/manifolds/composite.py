@@ -71,8 +71,8 @@ class Product(Manifold):
         return torch.stack([m.injectivity_radius_at(a) for m, a in self._parts(p)]).amin(0)
 
     def embed(self, p: Tensor) -> Tensor | None:
-        places = [m.embed(a) for m, a in self._parts(p)]
-        return None if any(x is None for x in places) else torch.cat(places, -1)  # type: ignore[arg-type]
+        positions = [m.embed(a) for m, a in self._parts(p)]
+        return None if any(x is None for x in positions) else torch.cat(positions, -1)  # type: ignore[arg-type]
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         return torch.cat([m.random_points(size, generator=generator) for m in self.factors], -1)

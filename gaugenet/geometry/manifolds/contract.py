@@ -59,7 +59,7 @@ class _Verifier:
             error,
             "`transport` does not keep inner products",
             "It may be a projection onto the other tangent space, which only looks like parallel transport, or take "
-            "its points in another order: transport(p, q, v) carries v from q to p.",
+            "its points in another order: transport(p, q, v) transports v from q to p.",
         )
 
     def _reversal(self) -> None:

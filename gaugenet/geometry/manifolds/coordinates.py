@@ -72,8 +72,8 @@ class InCoordinates(Manifold):
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return self._forth(*self._back(p, v))
 
-    def candidates(self, p: Tensor, reach: Tensor) -> Pairs:
-        return self.manifold.candidates(self.backward(p), reach)
+    def candidates(self, p: Tensor, radii: Tensor) -> Pairs:
+        return self.manifold.candidates(self.backward(p), radii)
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         return self.manifold.gap(self.backward(p), self.backward(q))

@@ -51,9 +51,9 @@ class Euclidean(Manifold):
         return 2 * torch.rand(size, self.dim, generator=generator, dtype=torch.float64) - 1
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        turn = random_orthogonal(self.dim, generator)
+        rotation = random_orthogonal(self.dim, generator)
         shift = torch.randn(self.dim, generator=generator, dtype=torch.float64)
-        return lambda p: p @ turn.T + shift
+        return lambda p: p @ rotation.T + shift
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dim})"
@@ -84,11 +84,11 @@ class PseudoEuclidean(Euclidean):
         """A shift and a boost of rapidity below one, with rotations before and after."""
         mixed = torch.zeros(self.dim, self.dim, dtype=torch.float64)
         mixed[0, -1] = mixed[-1, 0] = torch.rand((), generator=generator, dtype=torch.float64)
-        turn = torch.zeros(self.dim, self.dim, dtype=torch.float64)
+        rotation = torch.zeros(self.dim, self.dim, dtype=torch.float64)
         for block in (slice(0, self.positive_dims), slice(self.positive_dims, self.dim)):
             size = block.stop - block.start
-            turn[block, block] = random_orthogonal(size, generator)
-        boost = turn @ torch.linalg.matrix_exp(mixed)
+            rotation[block, block] = random_orthogonal(size, generator)
+        boost = rotation @ torch.linalg.matrix_exp(mixed)
         shift = torch.randn(self.dim, generator=generator, dtype=torch.float64)
         return lambda p: p @ boost.T + shift
 
@@ -111,7 +111,7 @@ class Minkowski(PseudoEuclidean):
 
 
 class PuncturedPlane(Euclidean):
-    """R^2 without the origin: flat, and with frames that turn around the origin.
+    """R^2 without the origin: flat, and with frames that rotate around the origin.
 
     `polar_frames` (radial, angular; orthonormal) with the trivial connection make networks that are equivariant under
     rotations about the origin; `log_polar_frames` (the same times the distance to the origin) make them equivariant
@@ -144,8 +144,8 @@ class PuncturedPlane(Euclidean):
         return radius * direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        turn = random_orthogonal(2, generator)
-        return lambda p: p @ turn.T
+        rotation = random_orthogonal(2, generator)
+        return lambda p: p @ rotation.T
 
     def __repr__(self) -> str:
         return "PuncturedPlane()"

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Connection = Callable[[Tensor, Tensor], Tensor]
+Christoffel = Callable[[Tensor, Tensor], Tensor]
 """Points `p` and velocities `v` `(B, d)` to the matrices `(B, d, d)` with nabla_v w = dw/dt + connection(p, v) w."""
 
 
@@ -57,7 +57,7 @@ def _combined(weights: list[float], slopes: list[Tensor]) -> Tensor:
 
 
 def geodesic(
-    connection: Connection, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
+    connection: Christoffel, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
 ) -> Float[Tensor, "batch d"]:
     """The point at time one of the geodesic from `p` with velocity `v`: x'' = -connection(x, x') x'."""
     d = p.shape[-1]
@@ -70,7 +70,7 @@ def geodesic(
 
 
 def geodesic_transport(
-    connection: Connection, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
+    connection: Christoffel, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
 ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d d"]]:
     """The end of a geodesic, and parallel transport along it: coefficients at `p` -> coefficients at the end."""
     d = p.shape[-1]

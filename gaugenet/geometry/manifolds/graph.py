@@ -48,15 +48,15 @@ class Frames:
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges sorted by target, with what they carry in frames."""
+    """Edges sorted by target, with their coefficients in frames."""
 
     source: Int[Tensor, "edges"]
     target: Int[Tensor, "edges"]
     log_map: Float[Tensor, "edges d"]
     levi_civita: Float[Tensor, "edges d d"]
 
-    def select(self, kept: Tensor) -> Edges:
-        return Edges(self.source[kept], self.target[kept], self.log_map[kept], self.levi_civita[kept])
+    def select(self, keep: Tensor) -> Edges:
+        return Edges(self.source[keep], self.target[keep], self.log_map[keep], self.levi_civita[keep])
 
 
 def manifold_gauge_graph(
@@ -155,11 +155,11 @@ def in_frames(
 
 
 def candidate_chunks(
-    manifold: Manifold, points: Tensor, reach: Float[Tensor, "points"]
+    manifold: Manifold, points: Tensor, radii: Float[Tensor, "points"]
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
-    """Pairs (target, source) among which are all within `reach` of the target; sorted by target, in pieces."""
+    """Pairs (target, source) among which are all within `radii` of the target; sorted by target, in pieces."""
     with torch.no_grad():
-        target, source = manifold.candidates(points.detach(), reach)
+        target, source = manifold.candidates(points.detach(), radii)
     for start in range(0, len(target), EDGES_AT_ONCE):
         piece = slice(start, start + EDGES_AT_ONCE)
         yield torch.from_numpy(target[piece]), torch.from_numpy(source[piece])
@@ -190,8 +190,8 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
     sign = torch.ones(len(points), manifold.dim, dtype=points.dtype)
     sign[torch.from_numpy(flip), -1] = -1
     p, q = sign[edges.target], sign[edges.source]
-    turned = replace(edges, log_map=p * edges.log_map, levi_civita=p[:, :, None] * edges.levi_civita * q[:, None, :])
-    wrong = torch.linalg.det(turned.levi_civita.detach()) <= 0
+    reflected = replace(edges, log_map=p * edges.log_map, levi_civita=p[:, :, None] * edges.levi_civita * q[:, None, :])
+    wrong = torch.linalg.det(reflected.levi_civita.detach()) <= 0
     if wrong.any():
         e = int(wrong.nonzero()[0])
         raise ManifoldError(
@@ -200,7 +200,7 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
             f"from point {int(edges.source[e])} to point {int(edges.target[e])}. Use a group with reflections, O(d)."
         )
     gram = sign[:, :, None] * frames.gram * sign[:, None, :]
-    return Frames(frames.frame * sign[:, None, :], sign[:, :, None] * frames.coframe, gram), turned
+    return Frames(frames.frame * sign[:, None, :], sign[:, :, None] * frames.coframe, gram), reflected
 
 
 def _flips(count: int, edges: Edges, handed: ndarray) -> ndarray:
@@ -249,7 +249,7 @@ def check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, 
     raise ManifoldError(
         f"{how} is not compatible with this {group.name}-structure of {manifold!r}: {int(outside.sum())} of "
         f"{len(outside)} transporters lie outside {group.name}, the first from point {int(edges.source[e])} to point "
-        f"{int(edges.target[e])}: {matrix}. Parallel transport on a curved space turns vectors by any "
+        f"{int(edges.target[e])}: {matrix}. Parallel transport on a curved space rotates vectors by any "
         f"angle: use SO({manifold.dim}) or O({manifold.dim}), or a GStructure whose frames are parallel "
         f"up to {group.name}, or one with another connection: 'trivial' for {{e}}, 'nearest' for finite groups."
     )

@@ -67,9 +67,9 @@ class Hyperbolic(Manifold):
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return torch.linalg.det(frame)
 
-    def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """A ball of radius r about (x, y) reaches up to (x, y e^r): all of it lies within y (e^r - 1)."""
-        return p, p[:, -1] * torch.expm1(reach)
+        return p, p[:, -1] * torch.expm1(radii)
 
     # --- symmetries -----------------------------------------------------------------------------------------------
 
@@ -83,18 +83,18 @@ class Hyperbolic(Manifold):
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
         """A rotation about (0, 1), then a dilation and a shift."""
-        turn = random_orthogonal(self.dim, generator)
+        rotation = random_orthogonal(self.dim, generator)
         scale, shift = torch.rand(2, generator=generator, dtype=torch.float64)
         affine = self.affine(scale.exp(), shift)
-        return lambda p: affine(self.rotate(turn, p))
+        return lambda p: affine(self.rotate(rotation, p))
 
     def affine(self, scale: float | Tensor, shift: float | Tensor = 0.0) -> Isometry:
         """(x, y) -> (scale x + shift, scale y): a boost by the rapidity log(scale), and a parabolic shift."""
         return lambda p: torch.cat([scale * p[..., :-1] + shift, scale * p[..., -1:]], -1)
 
-    def rotate(self, turn: Float[Tensor, "n n"], p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """The rotation about (0, 1) that turns its tangent vectors by the orthogonal matrix `turn`."""
-        s = _spatial(p[..., :-1], p[..., -1:] - 1) @ turn.to(p).mT
+    def rotate(self, rotation: Float[Tensor, "n n"], p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        """The rotation about (0, 1) that rotates its tangent vectors by the orthogonal matrix `rotation`."""
+        s = _spatial(p[..., :-1], p[..., -1:] - 1) @ rotation.to(p).mT
         return torch.cat(_half_space(s), -1)
 
     # --- other coordinates ----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ Isometry = Callable[[Tensor], Tensor]
 
 
 class ManifoldError(ValueError):
-    """A space that contradicts itself, or a structure that it cannot carry: says what, where and by how much."""
+    """A space that contradicts itself, or a structure that it does not admit: says what, where and by how much."""
 
 
 class Manifold(ABC):
@@ -92,16 +92,16 @@ class Manifold(ABC):
         return None
 
     def search_space(
-        self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]
+        self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]
     ) -> tuple[Float[Tensor, "points E"], Float[Tensor, "points"]] | None:
-        """Euclidean coordinates of the points, and how far off in them a neighbour within `reach` can lie."""
-        places = self.embed(p)
-        return None if places is None else (places, reach)
+        """Euclidean coordinates of the points, and how far off in them a neighbour within `radii` can lie."""
+        positions = self.embed(p)
+        return None if positions is None else (positions, radii)
 
-    def candidates(self, p: Float[Tensor, "points D"], reach: Float[Tensor, "points"]) -> Pairs:
-        """Pairs (target, source) among which are all within distance `reach` of the target."""
-        space = self.search_space(p, reach)
-        return all_pairs(p, reach, self.distance) if space is None else within(*space)
+    def candidates(self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]) -> Pairs:
+        """Pairs (target, source) among which are all within distance `radii` of the target."""
+        space = self.search_space(p, radii)
+        return all_pairs(p, radii, self.distance) if space is None else within(*space)
 
     def orientation(self, p: Float[Tensor, "*batch D"], frame: Float[Tensor, "*batch D d"]) -> Tensor | None:
         """Positive where a frame belongs to the orientation of the space, negative where not; `None`: look along edges.
@@ -141,7 +141,7 @@ class Manifold(ABC):
     def log_and_transport(
         self, p: Float[Tensor, "edges D"], q: Float[Tensor, "edges D"], vectors: Float[Tensor, "edges D k"]
     ) -> tuple[Float[Tensor, "edges D"], Float[Tensor, "edges D k"]]:
-        """`log(p, q)`, and all columns of `vectors` at `q` carried to `p`; to be overridden where both share work.
+        """`log(p, q)`, and all columns of `vectors` at `q` transported to `p`; to be overridden where both share work.
 
         A logarithm may be infinite: no geodesic was found, and the points count as far from each other.
         """

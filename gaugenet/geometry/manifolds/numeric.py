@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._deprecation import renamed_attribute
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodesic_transport, jacobian, solve
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
@@ -60,8 +61,10 @@ class ChartManifold(Manifold):
         """Gamma(v, .) with nabla_v w = dw/dt + Gamma(v, w)."""
 
     @abstractmethod
-    def place(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E"]:
+    def immersion(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E"]:
         """Coordinates in which a geodesic is aimed at its end."""
+
+    place = renamed_attribute("place", "immersion")
 
     def same_vector(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         """Coordinates at `p` of the vectors `v (B, d, k)` at `q`, where both rows are the same point."""
@@ -93,16 +96,16 @@ class ChartManifold(Manifold):
     def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         shape = torch.broadcast_shapes(p.shape, q.shape, v.shape)
         p, q, _ = _flat(self.dim, p=p.expand(shape), q=q.expand(shape))
-        moved = self._carry(p, q, self.log(p, q), v.expand(shape).reshape(-1, self.dim, 1))
+        moved = self._transported_by(p, q, self.log(p, q), v.expand(shape).reshape(-1, self.dim, 1))
         return moved.reshape(shape)
 
     def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """As in `Manifold`; where no geodesic is found the logarithm is infinite."""
         v, found = self._log(p, q)
-        moved = self._carry(p, q, torch.where(found[:, None], v, torch.zeros_like(v)), vectors)
+        moved = self._transported_by(p, q, torch.where(found[:, None], v, torch.zeros_like(v)), vectors)
         return torch.where(found[:, None], v, torch.full_like(v, torch.inf)), moved
 
-    def _carry(self, p: Tensor, q: Tensor, v: Tensor, vectors: Tensor) -> Tensor:
+    def _transported_by(self, p: Tensor, q: Tensor, v: Tensor, vectors: Tensor) -> Tensor:
         parts = []
         for a, b, c, w in zip(*(x.split(AT_ONCE) for x in (p, q, v, vectors)), strict=True):
             end, forth = geodesic_transport(self.connection, a, c, self.steps)
@@ -115,7 +118,7 @@ class ChartManifold(Manifold):
         if not parts:
             return torch.zeros_like(p), torch.ones(0, dtype=torch.bool)
         v, found = torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
-        if torch.is_grad_enabled() and (p.requires_grad or q.requires_grad or self.place(p[:1]).requires_grad):
+        if torch.is_grad_enabled() and (p.requires_grad or q.requires_grad or self.immersion(p[:1]).requires_grad):
             v = self._newton_step(p, q, v, self.steps)[0]
         return v, found
 
@@ -130,8 +133,8 @@ class ChartManifold(Manifold):
 
     def _chord(self, p: Tensor, q: Tensor) -> Tensor:
         """The vector at p whose image is closest to the straight line to q: a first guess."""
-        here, slopes = jacobian(self.place, p)
-        return _least_squares(slopes, self.place(q) - here)
+        here, slopes = jacobian(self.immersion, p)
+        return _least_squares(slopes, self.immersion(q) - here)
 
     def _newton(self, p: Tensor, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Newton's method with one step a geodesic, then with all steps and the derivative of the coarse ones."""
@@ -139,9 +142,9 @@ class ChartManifold(Manifold):
             v, slopes, missed = self._newton_step(p, q, v, 1)
             if bool((missed <= 1e-4 * self._scale(q, v)).all()):
                 break
-        target = self.place(q)
+        target = self.immersion(q)
         for _ in range(12):
-            residual = self.place(geodesic(self.connection, p, v, self.steps)) - target
+            residual = self.immersion(geodesic(self.connection, p, v, self.steps)) - target
             found = torch.linalg.vector_norm(residual, dim=-1) <= CONVERGED * self._scale(q, v)
             v = v - _least_squares(slopes, residual)
             if bool(found.all()):
@@ -167,14 +170,14 @@ class ChartManifold(Manifold):
         """The next v, the derivative of the end with respect to v, and by how much v had missed."""
 
         def end(base: Tensor, velocity: Tensor) -> Tensor:
-            return self.place(geodesic(self.connection, base, velocity, steps))
+            return self.immersion(geodesic(self.connection, base, velocity, steps))
 
-        reached, slopes = differential(end, p, v)
-        residual = reached - self.place(q)
+        arrival, slopes = differential(end, p, v)
+        residual = arrival - self.immersion(q)
         return v - _least_squares(slopes, residual), slopes, torch.linalg.vector_norm(residual, dim=-1)
 
     def _scale(self, q: Tensor, v: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.place(q), dim=-1) + 1e-30
+        return torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.immersion(q), dim=-1) + 1e-30
 
     # --- metric ---------------------------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class ChartManifold(Manifold):
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         p, q, shape = _flat(self.dim, p=p, q=q)
-        return torch.linalg.vector_norm(self.place(p) - self.place(q), dim=-1).reshape(shape[:-1])
+        return torch.linalg.vector_norm(self.immersion(p) - self.immersion(q), dim=-1).reshape(shape[:-1])
 
     def frame_at(self, p: Tensor) -> Tensor:
         """L^-T where g = L L^T: orthonormal, smooth on the chart, and oriented as the chart is."""
@@ -212,20 +215,20 @@ class Embedded(ChartManifold):
     def __init__(self, f: Callable[[Tensor], Tensor], dim: int, **known: Any) -> None:
         super().__init__(dim, **known)
         self.f = f
-        self._place = torch.func.vmap(f)
-        probe = self._place(torch.full((1, dim), 0.5, dtype=torch.float64))
+        self._immersion = torch.func.vmap(f)
+        probe = self._immersion(torch.full((1, dim), 0.5, dtype=torch.float64))
         if probe.dim() != 2 or probe.shape[-1] < dim:
             raise ValueError(
                 f"Expected `f` to map {dim} coordinates (one point, of shape ({dim},)) to at least as many, a vector; "
                 f"got shape {tuple(probe.shape[1:])}."
             )
 
-    def place(self, p: Tensor) -> Tensor:
-        return self._place(p)
+    def immersion(self, p: Tensor) -> Tensor:
+        return self._immersion(p)
 
     def jacobian(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E d"]:
         """df at each point."""
-        return jacobian(self._place, p)[1]
+        return jacobian(self._immersion, p)[1]
 
     def metric(self, p: Tensor) -> Tensor:
         j = self.jacobian(p)
@@ -233,15 +236,15 @@ class Embedded(ChartManifold):
 
     def connection(self, p: Tensor, v: Tensor) -> Tensor:
         """(J^T J)^-1 J^T D_v J: no Christoffel symbols."""
-        j, turning = torch.func.jvp(self.jacobian, (p,), (v,))
-        return solve(j.mT @ j, j.mT @ turning)
+        j, rotating = torch.func.jvp(self.jacobian, (p,), (v,))
+        return solve(j.mT @ j, j.mT @ rotating)
 
     def same_vector(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         j = self.jacobian(p)
         return solve(j.mT @ j, j.mT @ (self.jacobian(q) @ v))
 
     def embed(self, p: Tensor) -> Tensor:
-        return self.place(p)
+        return self.immersion(p)
 
 
 class FromMetric(ChartManifold):
@@ -258,7 +261,7 @@ class FromMetric(ChartManifold):
                 f"shape {tuple(probe.shape[1:])}."
             )
 
-    def place(self, p: Tensor) -> Tensor:
+    def immersion(self, p: Tensor) -> Tensor:
         return p
 
     def metric(self, p: Tensor) -> Tensor:
@@ -275,7 +278,7 @@ class FromMetric(ChartManifold):
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return torch.linalg.det(frame)
 
-    def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """The chart, and how far off in it a neighbour can lie.
 
         |dx|^2 <= ds^2 / (smallest eigenvalue of g); the smallest one among the points that may be that near is taken,
@@ -284,11 +287,11 @@ class FromMetric(ChartManifold):
         from scipy.spatial import cKDTree
 
         smallest = torch.linalg.eigvalsh(self.metric(p))[:, 0]
-        tree, bound = cKDTree(p.numpy()), 1.5 * reach / smallest.sqrt()
+        tree, bound = cKDTree(p.numpy()), 1.5 * radii / smallest.sqrt()
         for _ in range(8):
             near = tree.query_ball_point(p.numpy(), bound.numpy())
             lowest = torch.stack([smallest[found].min() for found in near])
-            wider = 1.5 * reach / lowest.sqrt()
+            wider = 1.5 * radii / lowest.sqrt()
             if bool((wider <= bound * (1 + 1e-6)).all()):
                 break
             bound = torch.maximum(wider, bound)
@@ -298,8 +301,8 @@ class FromMetric(ChartManifold):
 def from_embedding(f: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> Embedded:
     """The surface `f(R^dim)` with the metric of the space that it lies in.
 
-    Points are in chart coordinates; coordinates that f repeats (an angle and the same angle plus a turn) are the same
-    point. Neighbours are looked for in space::
+    Points are in chart coordinates; coordinates that f repeats (an angle and the same angle plus a rotation) are the
+    same point. Neighbours are looked for in space::
 
         def torus(p):
             u, v = p[0], p[1]

@@ -19,7 +19,7 @@ from gaugenet.geometry.manifolds.sphere import Sphere
 class Quotient(Manifold):
     """Points of M up to deck transformations: isometries of M without fixed points that form a group.
 
-    A point may be written as any of its points in M. Logarithms go to the nearest one, vectors are carried there by
+    A point may be written as any of its points in M. Logarithms go to the nearest one, vectors are transported there by
     the differential of the deck transformation: where that reverses orientation, transporters are reflections, and no
     more need be said about a Möbius strip.
 
@@ -104,13 +104,13 @@ class Quotient(Manifold):
         ways = [self.manifold.distance(p, g(p)) / 2 for g in self.decks[1:]]
         return torch.stack([self.manifold.injectivity_radius_at(p), *ways]).amin(0)
 
-    def candidates(self, p: Tensor, reach: Tensor) -> Pairs:
-        space = self.manifold.search_space(p, reach)
+    def candidates(self, p: Tensor, radii: Tensor) -> Pairs:
+        space = self.manifold.search_space(p, radii)
         if space is None:
-            return all_pairs(p, reach, self.distance)
+            return all_pairs(p, radii, self.distance)
         found = []
         for g in self.decks:
-            images = self.manifold.search_space(g(p), reach)
+            images = self.manifold.search_space(g(p), radii)
             found.append(np.stack(pairs_between(space[0], images[0], space[1])))  # type: ignore[index]
         target, source = np.unique(np.concatenate(found, 1), axis=1)
         return in_order(target, source)
@@ -157,13 +157,13 @@ class LensSpace(Quotient):
         if p < 2 or math.gcd(p, q) != 1:
             raise ValueError(f"Expected coprime `p` > 1 and `q`, got p={p}, q={q}: other quotients have fixed points.")
         self.p, self.q = p, q
-        decks = [_linear(_turns(2 * math.pi * k / p, 2 * math.pi * k * q / p)) for k in range(1, p)]
+        decks = [_linear(_rotations(2 * math.pi * k / p, 2 * math.pi * k * q / p)) for k in range(1, p)]
         super().__init__(Sphere(3), decks, is_orientable=True, euler_characteristic=0)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """The torus of isometries that turn z and w."""
+        """The torus of isometries that rotate z and w."""
         a, b = (2 * math.pi * torch.rand(2, generator=generator, dtype=torch.float64)).tolist()
-        return _linear(_turns(a, b))
+        return _linear(_rotations(a, b))
 
     def __repr__(self) -> str:
         return f"LensSpace({self.p}, {self.q})"
@@ -310,7 +310,7 @@ def _linear(matrix: Tensor) -> Isometry:
     return lambda p: p @ matrix.to(p).T
 
 
-def _turns(a: float, b: float) -> Float[Tensor, "4 4"]:
+def _rotations(a: float, b: float) -> Float[Tensor, "4 4"]:
     blocks = [[[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]] for t in (a, b)]
     return torch.block_diag(*(torch.tensor(block, dtype=torch.float64) for block in blocks))
 

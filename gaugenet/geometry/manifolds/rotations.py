@@ -93,8 +93,10 @@ def rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]
     cosine = (m.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
     near = sine < 1e-9
     safe = torch.where(near, torch.ones_like(sine), sine)
-    turned = torch.where(cosine > 0, torch.ones_like(sine), torch.full_like(sine, torch.nan))  # a half turn has no axis
-    return torch.where(near, turned, torch.atan2(safe, cosine) / safe) * w
+    one = torch.where(
+        cosine > 0, torch.ones_like(sine), torch.full_like(sine, torch.nan)
+    )  # a half rotation has no axis
+    return torch.where(near, one, torch.atan2(safe, cosine) / safe) * w
 
 
 def from_rotation_vector(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -52,9 +52,9 @@ class SPD(Manifold):
         m = self._matrix(v)
         return self._row((m + m.mT) / 2)
 
-    def search_space(self, p: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """Matrix logarithms: their Euclidean distance is never above the geodesic one (curvature is not positive)."""
-        return self._row(_of_symmetric(self._matrix(p), torch.log)), reach
+        return self._row(_of_symmetric(self._matrix(p), torch.log)), radii
 
     def frame_at(self, p: Tensor) -> Tensor:
         """p^(1/2) e_ij p^(1/2) for an orthonormal basis e_ij of the symmetric matrices; a smooth frame field."""

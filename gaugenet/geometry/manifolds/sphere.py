@@ -79,8 +79,8 @@ class Sphere(Manifold):
         return self.radius * x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        turn = random_orthogonal(self.dim + 1, generator)
-        return lambda p: p @ turn.T
+        rotation = random_orthogonal(self.dim + 1, generator)
+        return lambda p: p @ rotation.T
 
     def __repr__(self) -> str:
         return f"Sphere({self.dim})" if self.radius == 1 else f"Sphere({self.dim}, radius={self.radius:g})"

@@ -23,7 +23,7 @@ CONNECTIONS = ("levi_civita", "trivial", "nearest")
 
 @dataclass(frozen=True)
 class GStructure:
-    """Frames of a manifold up to changes by a group G, and how features are carried between them.
+    """Frames of a manifold up to changes by a group G, and how features are transported between them.
 
     Attributes:
         group: G, acting on the coefficients of tangent vectors.

@@ -14,7 +14,7 @@ from gaugenet.geometry.manifolds.numeric import Embedded
 
 
 class SurfaceOfRevolution(Embedded):
-    """A curve turned about the z axis; coordinates (angle, t).
+    """A curve rotated about the z axis; coordinates (angle, t).
 
     Args:
         profile: t to the pair (distance from the axis, height), smooth, never on the axis.
@@ -44,16 +44,16 @@ class SurfaceOfRevolution(Embedded):
         return torch.stack([2 * math.pi * draws[:, 0], low + (high - low) * draws[:, 1]], -1)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A turn about the axis."""
-        turn = 2 * math.pi * torch.rand((), generator=generator, dtype=torch.float64)
-        return lambda p: p + turn * torch.tensor([1.0, 0.0], dtype=torch.float64)
+        """A rotation about the axis."""
+        rotation = 2 * math.pi * torch.rand((), generator=generator, dtype=torch.float64)
+        return lambda p: p + rotation * torch.tensor([1.0, 0.0], dtype=torch.float64)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class EmbeddedTorus(SurfaceOfRevolution):
-    """A circle of radius `tube` turned about an axis at distance `ring` from its centre; coordinates are both angles.
+    """A circle of radius `tube` rotated about an axis at distance `ring` from its centre; coordinates are both angles.
 
     Args:
         ring, tube: lengths, `ring` the larger one.

@@ -17,13 +17,13 @@ from torch import Tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh._direction_field import (
-    EdgeTurns,
+    EdgeTransport,
     aligned_direction_field,
     combed,
     smoothest_direction_field,
 )
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to, rotations, surface_normals
-from gaugenet.geometry.mesh.graph import Lengths, Neighborhood, mesh_gauge_graph
+from gaugenet.geometry.mesh.graph import LengthUnit, Neighborhood, mesh_gauge_graph
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.quality import require_usable
@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 Singular = Literal["keep", "drop", "refuse"]
 
 AMBIGUOUS = 0.25
-"""An edge along which crosses turn by more than this part of 2 pi / n is ambiguous: at a half, two elements of C_n are
-equally near. Around a small singular face at least one edge turns by a third."""
+"""An edge along which crosses rotate by more than this part of 2 pi / n is ambiguous: at a half, two elements of C_n
+are equally near. Around a small singular face at least one edge rotates by a third."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Singularity:
     Attributes:
         face: the triangle that it lies in: crosses are given at vertices, so none is singular itself.
         vertices: the corners of the triangle.
-        index: turns of the crosses around it, a multiple of 1 / n.
+        index: rotations of the crosses around it, a multiple of 1 / n.
         pos: centre of the triangle.
     """
 
@@ -67,7 +67,7 @@ class CrossField:
     Attributes:
         mesh: an oriented surface.
         n: number of directions.
-        frames: `(V, 3, 2)`, one representative at every vertex, counter-clockwise about the normal; any other (turned
+        frames: `(V, 3, 2)`, one representative at every vertex, counter-clockwise about the normal; any other (rotated
             by 2 pi k / n, an own k at every vertex) is the same cross field.
 
     Raises:
@@ -81,7 +81,7 @@ class CrossField:
 
     def __post_init__(self) -> None:
         positive("n", self.n)
-        frames = frame_field(self.mesh, self._turns.surface, self.frames)
+        frames = frame_field(self.mesh, self._transport.surface, self.frames)
         object.__setattr__(self, "frames", frames)
 
     @classmethod
@@ -100,7 +100,7 @@ class CrossField:
         vectors = np.asarray(vectors, dtype=np.float64)
         if vectors.shape != (mesh.num_vertices, 3):
             raise ValueError(f"Expected `vectors` of shape ({mesh.num_vertices}, 3), got {vectors.shape}.")
-        normals = surface_normals(mesh, _edge_turns(mesh).surface)
+        normals = surface_normals(mesh, _edge_transport(mesh).surface)
         first = vectors - (vectors * normals).sum(1, keepdims=True) * normals
         length = np.linalg.norm(first, axis=1, keepdims=True)
         bad = ~(length[:, 0] > 1e-9 * np.abs(vectors).max(initial=0.0))
@@ -113,15 +113,15 @@ class CrossField:
         return cls(mesh, n, np.stack([first, np.cross(normals, first)], axis=-1))
 
     @cached_property
-    def _turns(self) -> EdgeTurns:
-        return _edge_turns(self.mesh)
+    def _transport(self) -> EdgeTransport:
+        return _edge_transport(self.mesh)
 
     @cached_property
     def index(self) -> Int[ndarray, "faces"]:
         """Index of every face, in units of 1 / n: nonzero at singular points. On a closed component they add up to
         n times its Euler characteristic (Poincare-Hopf)."""
-        reference = reference_frames(self.mesh, self._turns.surface)
-        return self._turns.face_index(relative_to(self.frames, reference).angle, self.n)
+        reference = reference_frames(self.mesh, self._transport.surface)
+        return self._transport.face_index(relative_to(self.frames, reference).angle, self.n)
 
     @cached_property
     def singularities(self) -> list[Singularity]:
@@ -136,7 +136,7 @@ class CrossField:
 
     @property
     def singular_vertices(self) -> Int[ndarray, "vertices"]:
-        """The corners of the faces with singular points, sorted: around them crosses turn fast and say little."""
+        """The corners of the faces with singular points, sorted: around them crosses rotate fast and say little."""
         return np.unique([v for s in self.singularities for v in s.vertices]).astype(np.int64)
 
     def gauge_graph(
@@ -148,18 +148,18 @@ class CrossField:
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
-        lengths: Lengths = "metric",
+        lengths: LengthUnit = "metric",
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
         """Neighbourhoods in the frames of the crosses, which are parallel: every transporter is the element of C_n
         nearest to the Levi-Civita transporter along the geodesic.
 
-        The connection is flat but for the singular points, around which it turns by their index. Geodesics that pass
+        The connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
         close to one have two elements that are nearly as near: these edges are marked in `graph.ambiguous`.
 
         Args:
             group: `Cyclic(n)` (the default), a larger finite group such as `Dihedral(n)`, or a smaller one, down to
-                `Trivial(2)`, where crosses can be combed: no singular points in between and no turn around handles.
+                `Trivial(2)`, where crosses can be combed: no singular points in between and no rotation around handles.
             singular: what becomes of ambiguous edges: `"keep"` takes the nearest element, `"drop"` leaves them out and
                 gives their weight to the others, `"refuse"` raises.
             neighborhood, radius, mean_neighbors, max_neighbors, lengths, dtype: as in `TriangleMesh.gauge_graph`.
@@ -194,8 +194,8 @@ class CrossField:
 
     def _report(self, graph: GaugeGraph, *, refuse: bool) -> None:
         text = (
-            f"Along {int(graph.ambiguous.sum())} of {len(graph.ambiguous)} edges crosses turn so far that the nearest "
-            f"element of C_{self.n} is ambiguous: {self._blame(graph)}."
+            f"Along {int(graph.ambiguous.sum())} of {len(graph.ambiguous)} edges crosses rotate so far that the "
+            f"nearest element of C_{self.n} is ambiguous: {self._blame(graph)}."
         )
         if refuse:
             raise MeshError(f"{text} Use singular='keep' or 'drop', a smaller radius or a finer mesh.")
@@ -217,9 +217,9 @@ class CrossField:
         if not outside.any():
             return
         if self.singularities:
-            reason = f"around singular points the crosses turn: {_listed([str(s) for s in self.singularities])}"
+            reason = f"around singular points the crosses rotate: {_listed([str(s) for s in self.singularities])}"
         else:
-            reason = "there are no singular points, but the crosses turn around a handle, a hole or a sharp fold"
+            reason = "there are no singular points, but the crosses rotate around a handle, a hole or a sharp fold"
         raise MeshError(
             f"This cross field is no {group.name}-structure: {int(outside.sum())} of {len(outside)} transporters lie "
             f"outside {group.name}, since {reason}. Use C_{self.n}, or cut the mesh."
@@ -230,10 +230,10 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     """The smoothest field of n directions on every component of an oriented mesh, closed or open.
 
     Topology demands singular points wherever n directions cannot be everywhere: on a sphere 8 of index 1/4 for n = 4.
-    Number and places are those of the global optimum (:cite:`knoppel2013globally`), which on strongly curved surfaces
-    has pairs of opposite index besides, and on a round sphere is not unique. A smoothest field turned by a constant
-    angle is as smooth: the angle is fixed at one vertex of each component. With `align="curvature"` (n even) crosses
-    follow the principal curvatures where these differ, the larger one first.
+    Number and positions are those of the global optimum (:cite:`knoppel2013globally`), which on strongly curved
+    surfaces has pairs of opposite index besides, and on a round sphere is not unique. A smoothest field rotated by a
+    constant angle is as smooth: the angle is fixed at one vertex of each component. With `align="curvature"` (n even)
+    crosses follow the principal curvatures where these differ, the larger one first.
 
     Args:
         mesh: without degenerate or non-manifold faces, oriented.
@@ -248,10 +248,10 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
         raise ValueError(f"Expected `align` to be None or 'curvature', got {align!r}.")
     if align and n % 2:
         raise ValueError(f"Principal directions have no sign, so only even `n` can be aligned, got {n}.")
-    turns = _edge_turns(mesh)
-    u = aligned_direction_field(turns, n) if align else smoothest_direction_field(turns, n)
-    angle = combed(turns, np.angle(u) / n, n)
-    return CrossField(mesh, n, reference_frames(mesh, turns.surface) @ rotations(angle))
+    transport = _edge_transport(mesh)
+    u = aligned_direction_field(transport, n) if align else smoothest_direction_field(transport, n)
+    angle = combed(transport, np.angle(u) / n, n)
+    return CrossField(mesh, n, reference_frames(mesh, transport.surface) @ rotations(angle))
 
 
 def nearest_rotations(
@@ -264,9 +264,9 @@ def nearest_rotations(
     return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > AMBIGUOUS
 
 
-def _edge_turns(mesh: TriangleMesh) -> EdgeTurns:
+def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:
     require_usable(TriangleMesh(mesh.vertices, mesh.faces), oriented=True)
-    return EdgeTurns(mesh, HalfedgeSurface.from_mesh(mesh))
+    return EdgeTransport(mesh, HalfedgeSurface.from_mesh(mesh))
 
 
 def _finite(group: Any) -> StructureGroup:

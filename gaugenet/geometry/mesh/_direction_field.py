@@ -19,7 +19,7 @@ _LEAST_WEIGHT = 1e-3  # cotangent weights of obtuse pairs are negative: the ener
 
 
 @dataclass(frozen=True)
-class EdgeTurns:
+class EdgeTransport:
     """Parallel transport along the edges of an oriented mesh, in polar angles (see `HalfedgeSurface`)."""
 
     mesh: TriangleMesh
@@ -39,8 +39,8 @@ class EdgeTurns:
         return self.surface.scale[self.tail] * self.surface.shape[:, 3]
 
     @cached_property
-    def turn(self) -> Float[ndarray, "halfedges"]:
-        """A vector at the tail at polar angle `a` arrives at the head at `a + turn`."""
+    def transport_angle(self) -> Float[ndarray, "halfedges"]:
+        """A vector at the tail at polar angle `a` arrives at the head at `a + transport_angle`."""
         following = np.arange(len(self.tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
         back = self.leave[following] + self.corner[following]
         return back + np.pi - self.leave
@@ -52,7 +52,7 @@ class EdgeTurns:
 
     @property
     def face_curvature(self) -> Float[ndarray, "faces"]:
-        """Angle by which a vector turns around each face, counter-clockwise: all curvature lies in the faces."""
+        """Angle by which a vector rotates around each face, counter-clockwise: all curvature lies in the faces."""
         return self.corner.reshape(-1, 3).sum(1) - np.pi
 
     @cached_property
@@ -62,11 +62,11 @@ class EdgeTurns:
         return np.flatnonzero((twin < 0) | (np.arange(len(twin)) < twin))
 
     def rotation(self, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "halfedges"]:
-        """Turn of an n-direction field at polar angles `angle` relative to parallel transport along each halfedge,
+        """Rotation of an n-direction field at polar angles `angle` relative to parallel transport along each halfedge,
         times n, in [-pi, pi], and exactly opposite along the opposite halfedge."""
         h, twin = self.edge, self.surface.twin[self.edge]
         rotation = np.zeros(len(self.tail))
-        rotation[h] = np.angle(np.exp(1j * n * (angle[self.head[h]] - angle[self.tail[h]] - self.turn[h])))
+        rotation[h] = np.angle(np.exp(1j * n * (angle[self.head[h]] - angle[self.tail[h]] - self.transport_angle[h])))
         rotation[twin[twin >= 0]] = -rotation[h[twin >= 0]]
         return rotation
 
@@ -77,22 +77,22 @@ class EdgeTurns:
         return np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64)
 
 
-def smoothest_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "vertices"]:
+def smoothest_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray, "vertices"]:
     """On every component the field u of least Dirichlet energy for its L2 norm: an eigenvector of the connection
     Laplacian with transport r^n along edges (:cite:`knoppel2013globally`, Sec. 3; here with cotangent weights).
 
     All multiples of it are as smooth: u is made positive at the first vertex where it is not small.
     """
-    laplacian, mass = connection_laplacian(turns, n), turns.mesh.vertex_areas
-    u = np.ones(len(mass), dtype=complex)
-    for rows in _components(turns.mesh):
-        part = _lowest_eigenvector(laplacian[rows][:, rows], mass[rows])
+    laplacian, area = connection_laplacian(transport, n), transport.mesh.vertex_areas
+    u = np.ones(len(area), dtype=complex)
+    for rows in _components(transport.mesh):
+        part = _lowest_eigenvector(laplacian[rows][:, rows], area[rows])
         first = part[np.argmax(np.abs(part) >= 0.5 * np.abs(part).max())]
         u[rows] = part * (np.conj(first) / np.abs(first))
     return u
 
 
-def aligned_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "vertices"]:
+def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray, "vertices"]:
     """The smooth field nearest to the principal curvature directions: (A + c) u = q^(n/2), where q is the part of the
     shape operator without trace, as the second power of a direction, and sqrt(1/c) the radius of the sphere with the
     area of the component (:cite:`knoppel2013globally`, Sec. 4).
@@ -103,65 +103,65 @@ def aligned_direction_field(turns: EdgeTurns, n: int) -> Complex[ndarray, "verti
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import spsolve
 
-    laplacian, mass = connection_laplacian(turns, n), turns.mesh.vertex_areas
-    q = curvature_direction(turns)
+    laplacian, area = connection_laplacian(transport, n), transport.mesh.vertex_areas
+    q = curvature_direction(transport)
     target = np.abs(q) * np.exp(0.5j * n * np.angle(q))
-    u = np.ones(len(mass), dtype=complex)
-    for rows in _components(turns.mesh):
-        if np.abs(q[rows]).max() <= 1e-9 * np.sqrt(mass[rows].sum()):
+    u = np.ones(len(area), dtype=complex)
+    for rows in _components(transport.mesh):
+        if np.abs(q[rows]).max() <= 1e-9 * np.sqrt(area[rows].sum()):
             raise MeshError(
                 f"The component of vertex {rows[0]} is flat, no curvature directs its crosses: leave out "
                 "`align='curvature'`."
             )
-        pull = diags_array(mass[rows] * (4 * np.pi / mass[rows].sum()))
+        pull = diags_array(area[rows] * (4 * np.pi / area[rows].sum()))
         u[rows] = spsolve((laplacian[rows][:, rows] + pull).tocsc(), target[rows])
     return u
 
 
-def connection_laplacian(turns: EdgeTurns, n: int) -> Any:
-    """The Hermitian matrix of the energy sum over edges of `w |u_head - exp(i n turn) u_tail|^2`, sparse `(V, V)`."""
+def connection_laplacian(transport: EdgeTransport, n: int) -> Any:
+    """The Hermitian matrix of the energy sum over edges of `w |u_head - exp(i n angle) u_tail|^2`, sparse `(V, V)`."""
     from scipy.sparse import coo_array
 
-    opposite = np.roll(turns.mesh.corner_angles, 1, axis=1).reshape(-1)
-    edge_of = turns.mesh.halfedge_to_edge
+    opposite = np.roll(transport.mesh.corner_angles, 1, axis=1).reshape(-1)
+    edge_of = transport.mesh.halfedge_to_edge
     cotan = np.bincount(edge_of, weights=0.5 / np.tan(opposite))
-    h = turns.edge
+    h = transport.edge
     weight = np.maximum(cotan[edge_of[h]], _LEAST_WEIGHT)
-    i, j, carried = turns.tail[h], turns.head[h], -weight * np.exp(1j * n * turns.turn[h])
-    values = np.concatenate([carried, carried.conj(), weight, weight])
+    i, j, transported = transport.tail[h], transport.head[h], -weight * np.exp(1j * n * transport.transport_angle[h])
+    values = np.concatenate([transported, transported.conj(), weight, weight])
     where = np.concatenate([j, i, i, j]), np.concatenate([i, j, i, j])
-    return coo_array((values, where), shape=(turns.mesh.num_vertices,) * 2).tocsr()
+    return coo_array((values, where), shape=(transport.mesh.num_vertices,) * 2).tocsr()
 
 
-def curvature_direction(turns: EdgeTurns) -> Complex[ndarray, "vertices"]:
+def curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"]:
     """Second powers of the directions of larger curvature, times the difference of the curvatures, integrated over
     each vertex's cell: the edges around it, by the angle at which the surface folds there."""
-    twin, mesh = turns.surface.twin, turns.mesh
+    twin, mesh = transport.surface.twin, transport.mesh
     h = np.flatnonzero(twin >= 0)
     left, right = mesh.face_normals[h // 3], mesh.face_normals[twin[h] // 3]
-    along = mesh.vertices[turns.head[h]] - mesh.vertices[turns.tail[h]]
+    along = mesh.vertices[transport.head[h]] - mesh.vertices[transport.tail[h]]
     length = np.linalg.norm(along, axis=1)
     fold = np.arctan2((np.cross(left, right) * along).sum(1) / length, (left * right).sum(1))
-    value = -fold * length * np.exp(2j * turns.leave[h])
-    real, imaginary = (np.bincount(turns.tail[h], v, mesh.num_vertices) for v in (value.real, value.imag))
+    value = -fold * length * np.exp(2j * transport.leave[h])
+    real, imaginary = (np.bincount(transport.tail[h], v, mesh.num_vertices) for v in (value.real, value.imag))
     return real + 1j * imaginary
 
 
-def combed(turns: EdgeTurns, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "vertices"]:
+def combed(transport: EdgeTransport, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "vertices"]:
     """Of the n directions at each vertex the one that agrees with its neighbour's, along a tree from the first vertex
     of every component."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
 
-    num = turns.mesh.num_vertices
-    tail, head = (np.concatenate(pair) for pair in ((turns.tail, turns.head), (turns.head, turns.tail)))
-    turn = np.concatenate([turns.turn, -turns.turn])
+    num = transport.mesh.num_vertices
+    tail, head = (np.concatenate(pair) for pair in ((transport.tail, transport.head), (transport.head, transport.tail)))
+    transport_angle = np.concatenate([transport.transport_angle, -transport.transport_angle])
     key, at = np.unique(tail * num + head, return_index=True)
-    tail, head, turn = tail[at], head[at], turn[at]
-    step = np.rint((turn + angle[tail] - angle[head]) * (n / (2 * np.pi))).astype(np.int64)
+    tail, head, transport_angle = tail[at], head[at], transport_angle[at]
+    step = np.rint((transport_angle + angle[tail] - angle[head]) * (n / (2 * np.pi))).astype(np.int64)
     graph = coo_array((np.ones(len(tail)), (tail, head)), shape=(num, num)).tocsr()
     shift = np.zeros(num, dtype=np.int64)
-    for rows in _components(turns.mesh):
+    for rows in _components(transport.mesh):
         order, before = breadth_first_order(graph, rows[0])
         child = order[1:]
         steps = step[np.searchsorted(key, before[child] * num + child)]
@@ -179,15 +179,15 @@ def _components(mesh: TriangleMesh) -> Iterator[Int[ndarray, "rows"]]:
             yield rows
 
 
-def _lowest_eigenvector(laplacian: Any, mass: ndarray) -> Complex[ndarray, "rows"]:
-    if len(mass) <= _DENSE:
+def _lowest_eigenvector(laplacian: Any, area: ndarray) -> Complex[ndarray, "rows"]:
+    if len(area) <= _DENSE:
         from scipy.linalg import eigh
 
-        return eigh(laplacian.toarray(), np.diag(mass))[1][:, 0]
+        return eigh(laplacian.toarray(), np.diag(area))[1][:, 0]
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
 
-    start = np.random.default_rng(0).normal(size=(2, len(mass)))  # the same for the same mesh
-    below = -1e-3 * 4 * np.pi / mass.sum()  # a flat component has eigenvalue zero
-    pencil = laplacian.tocsc(), diags_array(mass).tocsc()
+    start = np.random.default_rng(0).normal(size=(2, len(area)))  # the same for the same mesh
+    below = -1e-3 * 4 * np.pi / area.sum()  # a flat component has eigenvalue zero
+    pencil = laplacian.tocsc(), diags_array(area).tocsc()
     return eigsh(pencil[0], k=1, M=pencil[1], sigma=below, v0=start[0] + 1j * start[1])[1][:, 0]

@@ -14,7 +14,7 @@ from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.graph import (
     FramedSurface,
-    Lengths,
+    LengthUnit,
     Neighborhood,
     check_structure,
     framed_surface,
@@ -42,7 +42,7 @@ def hierarchy(
     neighborhood: Neighborhood = "geodesic",
     mean_neighbors: float = 16,
     max_neighbors: int | None = None,
-    lengths: Lengths = "metric",
+    lengths: LengthUnit = "metric",
     frames: Any = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
@@ -78,12 +78,12 @@ def hierarchy(
     if max_neighbors is not None:
         positive_number("max_neighbors", max_neighbors)
     framed = framed_surface(mesh, group, frames, seed)
-    reach = geodesic_radius(mesh, None, mean_neighbors)
-    maps = local_log_maps(framed.surface, reach, max_neighbors=max_neighbors)
+    search_radius = geodesic_radius(mesh, None, mean_neighbors)
+    maps = local_log_maps(framed.surface, search_radius, max_neighbors=max_neighbors)
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
-    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, reach)
+    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, search_radius)
     _store(graph, "", _level_tensors(framed, finer, *finest, lengths, dtype))
     if levels > 1:
         samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / ratio)))
@@ -103,7 +103,7 @@ class _Options:
 
     mean_neighbors: float
     max_neighbors: int | None
-    lengths: Lengths
+    lengths: LengthUnit
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ def _add_level(
     num = len(chosen)
     with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
     cell = framed.surface.total_area / with_area
-    reach = float(np.sqrt(options.mean_neighbors * cell / np.pi))
+    search_radius = float(np.sqrt(options.mean_neighbors * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
-    widest = max(reach, 1.5 * spacing, cover * (1 + 1e-6))
+    widest = max(search_radius, 1.5 * spacing, cover * (1 + 1e-6))
     around = local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted) if widest else _nobody(chosen)
 
     row = np.full(framed.mesh.num_vertices, -1)
@@ -144,9 +144,9 @@ def _add_level(
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select((row[around.source] >= 0) & (around.distance < reach)).nearest(options.max_neighbors)
+    among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(options.max_neighbors)
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
-    _store(graph, prefix, _level_tensors(framed, points, among, reach, options.lengths, dtype))
+    _store(graph, prefix, _level_tensors(framed, points, among, search_radius, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
@@ -158,7 +158,7 @@ def _add_level(
 
 
 def _level_tensors(
-    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, lengths: Lengths, dtype: torch.dtype
+    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, lengths: LengthUnit, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
     edges["log_map"], radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], radius)
@@ -180,7 +180,7 @@ def _pool_tensors(
     weight = _normalised(finer.mass[source] * window, target, len(points.vertex))
     return {
         "index": torch.from_numpy(np.stack([source, target])),
-        "transporter": torch.from_numpy(_carry(maps, framed)).to(dtype),
+        "transporter": torch.from_numpy(_transporters(maps, framed)).to(dtype),
         "weight": torch.from_numpy(weight).to(dtype),
     }
 
@@ -188,7 +188,7 @@ def _pool_tensors(
 def _unpool_tensors(
     framed: FramedSurface, maps: LocalLogMaps, finer: _Points, points: _Points, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """Edges of `maps` (fine -> coarse) turned round, sorted by fine point."""
+    """Edges of `maps` (fine -> coarse) reversed, sorted by fine point."""
     fine, coarse = finer.row[maps.source], points.row[maps.target]
     order = np.lexsort((maps.distance, fine))
     fine, coarse = fine[order], coarse[order]
@@ -196,22 +196,22 @@ def _unpool_tensors(
     np.minimum.at(closest, fine, maps.distance[order])
     own = maps.distance[order] == 0
     inverse = np.where(closest[fine] == 0, own, (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2)
-    kept = inverse > 0
-    order, fine, coarse = order[kept], fine[kept], coarse[kept]
-    back = np.swapaxes(_carry(maps, framed)[order], 1, 2).copy()
+    keep = inverse > 0
+    order, fine, coarse = order[keep], fine[keep], coarse[keep]
+    back = np.swapaxes(_transporters(maps, framed)[order], 1, 2).copy()
     return {
         "index": torch.from_numpy(np.stack([coarse, fine])),
         "transporter": torch.from_numpy(back).to(dtype),
-        "weight": torch.from_numpy(_normalised(inverse[kept], fine, len(finer.vertex))).to(dtype),
+        "weight": torch.from_numpy(_normalised(inverse[keep], fine, len(finer.vertex))).to(dtype),
     }
 
 
-def _carry(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
+def _transporters(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
     return log_and_transport(maps, framed.planar, np.dtype(np.float64))[1]
 
 
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
-    """Each finer point's mass goes to its nearest coarse point, so that no area is lost."""
+    """Each finer point's area goes to its nearest coarse point, so that no area is lost."""
     fine, coarse = finer.row[nearest.source], row[nearest.target]
     order = np.lexsort((coarse, nearest.distance, fine))
     first = order[np.unique(fine[order], return_index=True)[1]]

@@ -3,13 +3,16 @@
 A polyhedron is flat but for its vertices, so a straight line passes each vertex on one side and sees all of its
 angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it lies on
 that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
-`s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must turn away from the
+`s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must bend away from the
 defect by
 
     dk = k / (2 pi) * (d / r^2 - d / s^2) dx,    r^2 = x^2 + d^2 < s^2
 
-per length `dx`, which turns the transport along it by the integral of `dk` over the path, and its initial direction by
-the integral of `dk` times the fraction of the path still to go, since its end is fixed.
+per length `dx`, which rotates the transport along it by the integral of `dk` over the path, and its initial direction
+by the integral of `dk` times the fraction of the path still to go, since its end is fixed.
+
+Compiled together with `_windows`, whose tables these functions read (columns: see `Search`): they run once for every
+path and follow its windows back to the source, a loop of unknown length.
 """
 
 # mypy: ignore-errors
@@ -18,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gaugenet.geometry.mesh._windows import TURN, emit, follow, new_search, next_source, with_room
+from gaugenet.geometry.mesh._windows import FULL_ANGLE, emit, follow, new_search, next_source, with_room
 from gaugenet.geometry.mesh.halfedge import _next
 
 
@@ -28,23 +31,23 @@ def search_from(t, search, source, limit, max_windows):
     search.size[:] = 0
     search.size[0] = 1
     search.slot_of[source] = 0
-    search.place[0, 0], search.place[0, 4] = source, 1
+    search.state[0, 0], search.state[0, 4] = source, 1
     search.path[0, :] = 0.0
     while not _advance(t, search, limit):
         if search.size[3] > max_windows:
             return search, False
-        search = with_room(search, 2 * t.max_valence + 64)
+        search = with_room(search, 2 * t.max_degree + 64)
     return search, True
 
 
 @njit(cache=True, nogil=True)
 def _advance(t, search, limit):
     """Run the search to its end; False when the tables are full, to be called again with more room."""
-    size, place = search.size, search.place
-    margin = 2 * t.max_valence
+    size, state = search.size, search.state
+    margin = 2 * t.max_degree
     while follow(t, search, limit):
         if (
-            size[0] + margin > len(place)
+            size[0] + margin > len(state)
             or size[1] + margin > len(search.root)
             or size[3] + margin > len(search.window)
         ):
@@ -56,7 +59,7 @@ def _advance(t, search, limit):
         back = 0.0
         if slot > 0:
             back = _finish(t, search, slot, slot + 1)
-            if search.path[slot, 0] + t.star_radius[place[slot, 0]] >= limit:
+            if search.path[slot, 0] + t.star_radius[state[slot, 0]] >= limit:
                 continue
         emit(t, search, slot, back, limit)
     return False
@@ -71,36 +74,36 @@ def _finish(t, search, start, stop):
     Returns:
         the angle at the last vertex, not rescaled, of the direction back along its path.
     """
-    place, path, root, root_ray = (search.place, search.path, search.root, search.root_ray)
+    state, path, root, root_ray = (search.state, search.path, search.root, search.root_ray)
     window, wedge = search.window, search.wedge
     shape, total_angle, scale, reference, boundary = (t.shape, t.total_angle, t.scale, t.reference, t.boundary)
     origin, charge, spread = t.origin, t.charge, t.spread
     raw = 0.0
     for slot in range(start, stop):
-        if place[slot, 4] != 0:
+        if state[slot, 4] != 0:
             continue
-        place[slot, 4] = 1
-        vertex, arrival, r = place[slot, 0], place[slot, 1], place[slot, 2]
+        state[slot, 4] = 1
+        vertex, arrival, r = state[slot, 0], state[slot, 1], state[slot, 2]
         x, y = path[slot, 1], path[slot, 2]
         base = root[r]
-        via = place[base, 0]
+        via = state[base, 0]
         raw = total_angle[vertex]
         if arrival >= 0:
             ex, ey = path[slot, 3] - x, path[slot, 4] - y
             raw = shape[arrival, 3] + np.arctan2(ey * x - ex * y, -ex * x - ey * y)
         leave = scale[via] * (root_ray[r, 0] + np.arctan2(y, x) - reference[via])
-        turn = leave + np.pi - scale[vertex] * (raw - reference[vertex])
-        if place[slot, 3] >= 0:
-            aim, swing = _spread_curvature(origin, charge, spread, window, wedge, place[slot, 3], x, y)
-            leave, turn = leave + aim, turn + swing
+        transport = leave + np.pi - scale[vertex] * (raw - reference[vertex])
+        if state[slot, 3] >= 0:
+            aim, swing = _spread_curvature(origin, charge, spread, window, wedge, state[slot, 3], x, y)
+            leave, transport = leave + aim, transport + swing
         if base > 0:
-            turn += path[base, 6]
+            transport += path[base, 6]
             leave += path[base, 6]
             if boundary[via]:
                 leave = path[base, 5]
             else:
                 leave = _through(path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave)
-        path[slot, 5], path[slot, 6] = leave, turn
+        path[slot, 5], path[slot, 6] = leave, transport
     return raw
 
 
@@ -117,7 +120,7 @@ def _through(before, direction, after, onward):
 
 @njit(cache=True, nogil=True)
 def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
-    """Turns of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
+    """Rotations of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
     aim, swing = 0.0, 0.0
     length = np.sqrt(x * x + y * y)
     scale = 1 / length
@@ -141,7 +144,7 @@ def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
             start, end = max(-half, -along), min(half, length - along)
             if end <= start:
                 continue
-            k = charge[vertex] / TURN if across >= 0 else -charge[vertex] / TURN
+            k = charge[vertex] / FULL_ANGLE if across >= 0 else -charge[vertex] / FULL_ANGLE
             if end == half and start == -half:
                 total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
             else:
@@ -180,14 +183,14 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
             wider[:size], longer[:size] = neighbor[:size], geodesic[:size]
             neighbor, geodesic = wider, longer
         for slot in chosen:
-            vertex = search.place[slot, 0]
+            vertex = search.state[slot, 0]
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
             geodesic[size, 1], geodesic[size, 2] = (search.path[slot, 5], search.path[slot, 6])
             size += 1
         for slot in range(search.size[0]):
-            search.slot_of[search.place[slot, 0]] = -1
+            search.slot_of[search.state[slot, 0]] = -1
     return counts, neighbor[:size].copy(), geodesic[:size].copy(), -1
 
 
@@ -197,7 +200,7 @@ def _chosen(t, search, source, wanted, max_neighbors):
     chosen = np.empty(search.size[0], dtype=np.int64)
     count = 0
     for slot in range(1, search.size[0]):
-        vertex = search.place[slot, 0]
+        vertex = search.state[slot, 0]
         base = vertex if vertex < t.num_base else vertex - t.num_base
         if base == source or not wanted[base]:
             continue

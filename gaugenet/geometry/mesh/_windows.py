@@ -4,9 +4,13 @@ A *window* is a wedge of rays that leave a source and cross one edge; the faces 
 plane, the source at the origin. Following a window into the next face reaches its far corner along a straight line,
 and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter
 path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's
-algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full turn of angle, and boundary
-vertices, cast
-shadows: once no window is left they become sources themselves, the nearest first.
+algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full rotation of angle, and
+boundary vertices, cast shadows. Once no window is left they become sources themselves, the nearest first.
+
+Compiled, because the queue of windows is a data-dependent loop of a few operations a step, which no array operation
+expresses. The records of the search are rows of arrays of two types (int32 for what is an index, float64 for what is a
+length or an angle), with one column for each field as `Search` lists them. So they can grow, be reused from source to
+source, and be read without an object for each window.
 """
 
 # mypy: ignore-errors
@@ -20,7 +24,7 @@ from numpy import ndarray
 
 from gaugenet.geometry.mesh.halfedge import _next, _previous
 
-TURN = 2 * np.pi
+FULL_ANGLE = 2 * np.pi
 TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
 SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
 
@@ -29,10 +33,10 @@ class Search(NamedTuple):
     """What is known around one source; rows of the tables are used up to the counts in `size`.
 
     Attributes:
-        slot_of: row of each vertex in `place` and `path`, -1 while it has not been reached.
+        slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
         size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
             waiting to be sources.
-        place: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
+        state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
             edge); whether the path is final.
         path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
             source, transport angle to the source.
@@ -44,7 +48,7 @@ class Search(NamedTuple):
 
     slot_of: ndarray
     size: ndarray
-    place: ndarray
+    state: ndarray
     path: ndarray
     root: ndarray
     root_ray: ndarray
@@ -72,21 +76,21 @@ def new_search(num_vertices):
 @njit(cache=True, nogil=True)
 def _grown(search):
     """The same search with twice the room."""
-    place = np.empty((2 * search.place.shape[0], search.place.shape[1]), dtype=np.int32)
+    state = np.empty((2 * search.state.shape[0], search.state.shape[1]), dtype=np.int32)
     path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
     root = np.empty(2 * len(search.root), dtype=np.int32)
     root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
     window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
     wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
-    waiting = np.empty(len(place), dtype=np.int32)
-    place[: len(search.place)] = search.place
+    waiting = np.empty(len(state), dtype=np.int32)
+    state[: len(search.state)] = search.state
     path[: len(search.path)] = search.path
     root[: len(search.root)] = search.root
     root_ray[: len(search.root_ray)] = search.root_ray
     window[: len(search.window)] = search.window
     wedge[: len(search.wedge)] = search.wedge
     waiting[: len(search.waiting)] = search.waiting
-    return Search(search.slot_of, search.size, place, path, root, root_ray, window, wedge, waiting)
+    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting)
 
 
 @njit(cache=True, nogil=True)
@@ -94,7 +98,7 @@ def with_room(search, extra):
     """The search with room for `extra` more entries in every table."""
     size = search.size
     while (
-        size[0] + extra > len(search.place)
+        size[0] + extra > len(search.state)
         or size[1] + extra > len(search.root)
         or size[3] + extra > len(search.window)
     ):
@@ -102,18 +106,20 @@ def with_room(search, extra):
     return search
 
 
+# Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
+# `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
-def _reach(place, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
+def _arrive(state, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
     """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
     slot = slot_of[vertex]
     if slot < 0:
         slot = count
         count += 1
         slot_of[vertex] = slot
-        place[slot, 0], place[slot, 4] = vertex, 0
+        state[slot, 0], state[slot, 4] = vertex, 0
         path[slot, 0] = np.inf
     if distance < path[slot, 0] - slack:
-        place[slot, 1], place[slot, 2], place[slot, 3] = arrival, root, window
+        state[slot, 1], state[slot, 2], state[slot, 3] = arrival, root, window
         path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, x2, y2)
     return count
 
@@ -135,11 +141,11 @@ def emit(t, search, slot, back, limit):
 
     Args:
         back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
-            go on in directions at least a half turn away from it on either side.
+            go on in directions at least a half rotation away from it on either side.
     """
-    place, path, slot_of, size = search.place, search.path, search.slot_of, search.size
+    state, path, slot_of, size = search.state, search.path, search.slot_of, search.size
     origin, twin, shape = t.origin, t.twin, t.shape
-    source, sigma = place[slot, 0], path[slot, 0]
+    source, sigma = state[slot, 0], path[slot, 0]
     open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
     count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
     h = first
@@ -156,13 +162,13 @@ def emit(t, search, slot, back, limit):
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
             if low <= SHADOW and sigma + length < limit:
-                count = _reach(
-                    place, path, slot_of, count, origin[ahead],
+                count = _arrive(
+                    state, path, slot_of, count, origin[ahead],
                     sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
             if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
-                count = _reach(
-                    place, path, slot_of, count, origin[behind],
+                count = _arrive(
+                    state, path, slot_of, count, origin[behind],
                     sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
                 )  # fmt: skip
             if high - low > TOUCH and twin[ahead] >= 0:
@@ -182,19 +188,19 @@ def emit(t, search, slot, back, limit):
 
 
 @njit(cache=True, nogil=True)
-def _shadow(turned, opening, full, open_fan):
+def _shadow(bend, opening, full, open_fan):
     """The part of a corner that a path casts into shadow, as angles from the corner's right side.
 
     Args:
-        turned: angle from the direction back along the path to the corner's right side.
+        bend: angle from the direction back along the path to the corner's right side.
         opening: of the corner; `full`: of all corners around the vertex; `open_fan`: whether it lies on the boundary.
     """
     if not open_fan:
-        turned += full if turned < 0 else 0.0
-        return max(0.0, np.pi - turned), min(opening, full - np.pi - turned)
-    if turned + opening >= np.pi - SHADOW:
-        return max(0.0, np.pi - turned), opening
-    return 0.0, min(opening, -np.pi - turned)
+        bend += full if bend < 0 else 0.0
+        return max(0.0, np.pi - bend), min(opening, full - np.pi - bend)
+    if bend + opening >= np.pi - SHADOW:
+        return max(0.0, np.pi - bend), opening
+    return 0.0, min(opening, -np.pi - bend)
 
 
 @njit(cache=True, nogil=True)
@@ -228,11 +234,11 @@ def follow(t, search, limit):
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
     slack = TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
-    slot_of, size, place, path, root_ray = (search.slot_of, search.size, search.place, search.path, search.root_ray)
+    slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
     count, w, tail = size[0], size[2], size[3]
     while w < tail:
-        if tail + 2 > len(window) or count + 1 > len(place):
+        if tail + 2 > len(window) or count + 1 > len(state):
             size[0], size[2], size[3] = count, w, tail
             return False
         enter, root = window[w, 0], window[w, 1]
@@ -249,7 +255,7 @@ def follow(t, search, limit):
         touch = -TOUCH * norm
         inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
         if inside and sigma + norm < limit:
-            count = _reach(place, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
+            count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
         slot = slot_of[far]
         dx = path[slot, 0] if slot >= 0 else np.inf
         if from_right > 0 and twin[right] >= 0:
@@ -276,14 +282,14 @@ def next_source(t, search, limit):
     Returns:
         the row, or -1 when there is none left.
     """
-    place, path, waiting, size = search.place, search.path, search.waiting, search.size
+    state, path, waiting, size = search.state, search.path, search.waiting, search.size
     if size[4] == 0:
         size[4] = 1
         return 0
     queued = size[5]
     for slot in range(size[4], size[0]):
-        v = place[slot, 0]
-        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else TURN + SHADOW):
+        v = state[slot, 0]
+        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else FULL_ANGLE + SHADOW):
             waiting[queued] = slot
             queued += 1
     size[4] = size[0]

@@ -38,12 +38,12 @@ PROBLEMS: dict[str, _Kind] = {
     "duplicate_faces": _Kind("error", True, "face", "same three vertices as an earlier face"),
     "non_manifold_edges": _Kind("error", True, "edge", "three or more faces meet at the edge"),
     "non_manifold_vertices": _Kind("error", True, "vertex", "separate fans of faces touch at the vertex"),
-    "inconsistent_orientation": _Kind("error", True, "face", "turned against its neighbours"),
+    "inconsistent_orientation": _Kind("error", True, "face", "oriented against its neighbours"),
     "non_orientable": _Kind(
         "warning",
         False,
         "component",
-        "no consistent orientation exists, so it cannot carry an SO(2)-structure: use O(2)",
+        "no consistent orientation exists, so it admits no SO(2)-structure: use O(2)",
     ),
     "zero_area_stars": _Kind("error", True, "vertex", "all faces at the vertex are degenerate"),
     "coincident_vertices": _Kind("warning", True, "vertex", "where an earlier vertex is: a seam that cuts the surface"),
@@ -132,7 +132,7 @@ def require_usable(mesh: TriangleMesh, *, oriented: bool) -> None:
 
     Raises:
         MeshError: non-finite coordinates; degenerate or duplicate faces; non-manifold edges or vertices; and,
-            if `oriented`, faces turned against their neighbours or a non-orientable surface. The message names
+            if `oriented`, faces oriented against their neighbours or a non-orientable surface. The message names
             all of them, with their number, the first places and the remedy.
     """
     finite = finite_vertices(mesh)
@@ -166,7 +166,7 @@ def find_defects(
 
 
 def find_orientation_defects(topology: Topology) -> Iterator[Problem]:
-    """Faces to turn in the orientable pieces, and the pieces that cannot be oriented."""
+    """Faces to flip in the orientable pieces, and the pieces that cannot be oriented."""
     orientation = topology.orientation
     yield problem("inconsistent_orientation", topology.face_index[orientation.minority])
     yield problem("non_orientable", topology.face_index[orientation.first_faces[~orientation.orientable]])

@@ -45,16 +45,16 @@ def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndar
     at = np.concatenate([surface.origin, head[ends]])
     to = np.concatenate([head, surface.origin[ends]])
     angle = np.concatenate([surface.shape[:, 3], surface.total_angle[head[ends]]])
-    kept = at < num
-    at, to = at[kept], to[kept] % max(num, 1)
-    polar = surface.scale[at] * (angle[kept] - surface.reference[at])
+    keep = at < num
+    at, to = at[keep], to[keep] % max(num, 1)
+    polar = surface.scale[at] * (angle[keep] - surface.reference[at])
     along = mesh.vertices[to] - mesh.vertices[at]
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     n = normals[at]
     across = np.cross(n, along)
     projected = along - (n * along).sum(1, keepdims=True) * n
-    turned_back = np.cos(polar)[:, None] * projected - np.sin(polar)[:, None] * across
-    first = _sum_at(at, turned_back, num)
+    rotated_back = np.cos(polar)[:, None] * projected - np.sin(polar)[:, None] * across
+    first = _sum_at(at, rotated_back, num)
     return _complete(first, normals)
 
 
@@ -65,9 +65,9 @@ def frame_field(
 
     Args:
         frames: `"first_edge"`: the reference frames, whose first axis is the first edge at each vertex;
-            `"random"`: these turned by uniform random angles; `"principal"`: principal curvature directions, that of
+            `"random"`: these rotated by uniform random angles; `"principal"`: principal curvature directions, that of
             the larger curvature first; or an array `(V, 3, 2)` whose columns are orthonormal tangent vectors.
-            Principal directions are frames and nothing more: their signs are arbitrary and they turn abruptly
+            Principal directions are frames and nothing more: their signs are arbitrary and they rotate abruptly
             where both curvatures agree, so they do not reduce the structure group.
         seed: of the random angles.
         reflections: whether an array may hold frames of either orientation.

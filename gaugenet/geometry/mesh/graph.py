@@ -23,7 +23,7 @@ from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, ne
 from gaugenet.groups.group import StructureGroup
 
 Neighborhood = Literal["geodesic", "one_ring"]
-Lengths = Literal["metric", "local"]
+LengthUnit = Literal["metric", "local"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FramedSurface:
 
 
 def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
-    """Check that the mesh can carry the structure, and choose its frames."""
+    """Check that the mesh admits the structure, and choose its frames."""
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
@@ -64,7 +64,7 @@ def mesh_gauge_graph(
     radius: float | None = None,
     mean_neighbors: float | None = None,
     max_neighbors: int | None = None,
-    lengths: Lengths = "metric",
+    lengths: LengthUnit = "metric",
     frames: Any = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
@@ -74,30 +74,30 @@ def mesh_gauge_graph(
     if neighborhood == "one_ring":
         if radius is not None or mean_neighbors is not None or max_neighbors is not None:
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
-        reach = longest_edge(mesh)
+        search_radius = longest_edge(mesh)
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     elif neighborhood == "geodesic":
-        reach = geodesic_radius(mesh, radius, mean_neighbors)
+        search_radius = geodesic_radius(mesh, radius, mean_neighbors)
         if max_neighbors is not None:
             positive_number("max_neighbors", max_neighbors)
-        edges = _geodesic_edges(framed, reach, max_neighbors, dtype)
+        edges = _geodesic_edges(framed, search_radius, max_neighbors, dtype)
     else:
         raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
     check_structure(group, edges["transporter"])
-    edges["log_map"], reach = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], reach)
+    edges["log_map"], search_radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], search_radius)
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
         frame=torch.from_numpy(framed.frame).to(dtype),
         mass=torch.from_numpy(mesh.vertex_areas).to(dtype),
         face=torch.from_numpy(mesh.faces.T.copy()),
-        radius=torch.tensor([reach], dtype=dtype),
+        radius=torch.tensor([search_radius], dtype=dtype),
         structure=group.name,
         **edges,
     )
 
 
 def in_lengths(
-    lengths: Lengths, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
+    lengths: LengthUnit, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
 ) -> tuple[Float[Tensor, "edges 2"], float]:
     """Log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
 
@@ -208,7 +208,7 @@ def check_structure(group: StructureGroup, transporter: Tensor) -> None:
     if outside.any():
         raise MeshError(
             f"The Levi-Civita connection has no {group.name}-structure in these frames: {int(outside.sum())} of "
-            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface turns "
-            "vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass `frames` "
-            f"that are parallel up to {group.name}."
+            f"{len(outside)} transporters lie outside {group.name}, since parallel transport on a curved surface "
+            "rotates vectors by any angle. Use SO(2) (O(2) on non-orientable surfaces), or on a flat surface pass "
+            f"`frames` that are parallel up to {group.name}."
         )

@@ -18,7 +18,7 @@ SPREAD = (
 )
 
 
-class Tables(NamedTuple):
+class HalfedgeArrays(NamedTuple):
     """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk
     over which the defect is spread (see `_paths`), and the distance to the edges around it."""
 
@@ -34,7 +34,7 @@ class Tables(NamedTuple):
     charge: ndarray
     spread: ndarray
     star_radius: ndarray
-    max_valence: int
+    max_degree: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class HalfedgeSurface:
         origin: vertex (copy) that each halfedge leaves.
         twin: the halfedge of the neighbouring face along the same edge, -1 on the boundary.
         shape: columns `(u, v, length, angle)`: the opposite corner is `origin + u e + v J e` with `e` the halfedge's
-            vector and `J` the quarter turn to the left; its length; its angle at its origin, counter-clockwise from the
-            vertex's first halfedge, not rescaled.
+            vector and `J` the quarter rotation to the left; its length; its angle at its origin, counter-clockwise from
+            the vertex's first halfedge, not rescaled.
         first: first outgoing halfedge of each vertex: the lowest-numbered one, or the one along the boundary that
             has the surface on its left; -1 at isolated vertices.
         total_angle: sum of the interior angles around each vertex.
@@ -76,7 +76,7 @@ class HalfedgeSurface:
 
     @property
     def is_cover(self) -> bool:
-        """Whether this is a double cover, so that carrying a vector may reverse its orientation."""
+        """Whether this is a double cover, so that transporting a vector may reverse its orientation."""
         return len(self.first) > self.num_base
 
     @property
@@ -84,10 +84,10 @@ class HalfedgeSurface:
         return float(self.area.sum())
 
     @cached_property
-    def tables(self) -> Tables:
+    def mesh_arrays(self) -> HalfedgeArrays:
         """The same for compiled code, with the curvature of each vertex and the disk over which it is spread."""
         inside = ~self.boundary & (self.total_angle > 0)
-        return Tables(
+        return HalfedgeArrays(
             num_base=self.num_base,
             origin=self.origin,
             twin=self.twin,
@@ -100,7 +100,7 @@ class HalfedgeSurface:
             charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
             spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
             star_radius=self.star_radius,
-            max_valence=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
+            max_degree=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
         )
 
     @property
@@ -171,17 +171,17 @@ def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int
 
 
 def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
-    """Faces and twins of the orientation double cover: face `F + f` is face `f` turned over."""
+    """Faces and twins of the orientation double cover: face `F + f` is face `f` flipped."""
     num = len(glued)
-    turned = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the turned face
-    turned = np.concatenate([turned, turned - num])
-    turned[turned[:num]] = np.arange(num)
+    flipped = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the flipped face
+    flipped = np.concatenate([flipped, flipped - num])
+    flipped[flipped[:num]] = np.arange(num)
     twin = np.full(2 * num, -1, dtype=np.int32)
     agree, disagree = np.flatnonzero(glued >= 0), np.flatnonzero(glued < -1)
     twin[agree] = glued[agree]
-    twin[disagree] = turned[-2 - glued[disagree]]
+    twin[disagree] = flipped[-2 - glued[disagree]]
     inside = np.flatnonzero(glued != -1)
-    twin[turned[inside]] = turned[twin[inside]]
+    twin[flipped[inside]] = flipped[twin[inside]]
     return np.concatenate([faces, faces[:, [0, 2, 1]]]), twin
 
 
@@ -198,6 +198,7 @@ def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfe
     return shape
 
 
+# Compiled, because each step of a walk depends on the one before, and fans have different lengths.
 @njit(cache=True, nogil=True)
 def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  # type: ignore[no-untyped-def]
     """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
@@ -242,8 +243,9 @@ def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
         if h == start:
             incoming = twin[start]
             break
-    turned = incoming - incoming % 3 + (2 - incoming % 3)
-    return turned + offset if turned < offset else turned - offset
+    # The same edge of the flipped face: halfedge k of one copy of a face is halfedge 2 - k of the other.
+    flipped = incoming - incoming % 3 + (2 - incoming % 3)
+    return flipped + offset if flipped < offset else flipped - offset
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -75,5 +75,5 @@ def _check_declared(path: Path, num_vertices: int, num_faces: int) -> None:
 def _joined(mesh: TriangleMesh) -> TriangleMesh:
     """Equal positions as one vertex, in the order of their first."""
     first = coincident_vertices(mesh, np.ones(mesh.num_vertices, dtype=bool))
-    kept, index = np.unique(first, return_inverse=True)
-    return TriangleMesh(mesh.vertices[kept], index.reshape(-1)[mesh.faces])
+    keep, index = np.unique(first, return_inverse=True)
+    return TriangleMesh(mesh.vertices[keep], index.reshape(-1)[mesh.faces])

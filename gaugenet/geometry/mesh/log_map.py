@@ -25,7 +25,7 @@ CHUNK = 2048
 
 @dataclass(frozen=True)
 class LocalLogMaps:
-    """Polar coordinates of neighbours, and how vectors turn on the way from them, before any choice of frames.
+    """Polar coordinates of neighbours, and how vectors transform on the way from them, before any choice of frames.
 
     Attributes:
         indptr: `(S + 1,)`, the pairs of target `targets[i]` are `indptr[i]:indptr[i + 1]`.
@@ -52,9 +52,9 @@ class LocalLogMaps:
         """The target of each pair; pairs are sorted by it if the targets are."""
         return np.repeat(self.targets, np.diff(self.indptr))
 
-    def select(self, kept: ndarray) -> LocalLogMaps:
+    def select(self, keep: ndarray) -> LocalLogMaps:
         """Only the pairs of a mask, or of sorted positions."""
-        return self._with_pairs(np.flatnonzero(kept) if kept.dtype == bool else kept)
+        return self._with_pairs(np.flatnonzero(keep) if keep.dtype == bool else keep)
 
     def nearest(self, count: int | None) -> LocalLogMaps:
         """Only the `count` nearest neighbours of each target."""
@@ -108,7 +108,7 @@ def local_log_maps(
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
 
     The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
-    interior angles rescaled to a full turn at interior vertices and left as they are on the boundary.
+    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary.
 
     Args:
         radius: geodesic radius, in the units of the mesh.
@@ -124,10 +124,10 @@ def local_log_maps(
     everyone = np.arange(surface.num_base, dtype=np.int32)
     targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
-    tables = surface.tables
+    mesh_arrays = surface.mesh_arrays
 
     def solve(chunk: ndarray) -> tuple[Any, ...]:
-        return local_geodesics(tables, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
+        return local_geodesics(mesh_arrays, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
     for *_, stuck in parts:
@@ -161,8 +161,8 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
     leave = np.concatenate([shape[:, 3], surface.total_angle[head[open_ends]]])
     back = np.concatenate([angle_back, shape[open_ends, 3]])
     length = np.concatenate([shape[:, 2], shape[open_ends, 2]])
-    kept = np.flatnonzero(target < surface.num_base)
-    order = kept[np.lexsort((leave[kept], target[kept]))]
+    keep = np.flatnonzero(target < surface.num_base)
+    order = keep[np.lexsort((leave[keep], target[keep]))]
     target, source, leave, back, length = (a[order] for a in (target, source, leave, back, length))
     angle = surface.scale[target] * (leave - surface.reference[target])
     angle_back = surface.scale[source] * (back - surface.reference[source])

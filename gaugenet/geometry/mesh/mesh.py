@@ -50,7 +50,7 @@ class TriangleMesh:
         Args:
             path: the file.
             repair: return the mesh of `gaugenet.geometry.mesh.repair.repair_mesh` and log what was done. Vertices and
-                faces are then no longer those of the file: call `repair_mesh` to carry labels over.
+                faces are then no longer those of the file: call `repair_mesh` to transfer labels.
 
         Raises:
             FileNotFoundError: no such file.

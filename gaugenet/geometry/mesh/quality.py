@@ -124,8 +124,8 @@ def _seams(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"]) -> Int[ndarray
     if (coincident_vertices(mesh, usable) == itself).all():
         return itself[:0]
     result = repair_mesh(TriangleMesh(mesh.vertices, mesh.faces[usable[mesh.faces].all(axis=1)]))
-    kept = np.flatnonzero(result.new_vertex >= 0)
-    return kept[result.vertex_map[result.new_vertex[kept]] != kept]
+    keep = np.flatnonzero(result.new_vertex >= 0)
+    return keep[result.vertex_map[result.new_vertex[keep]] != keep]
 
 
 def _inward(topology: Topology, finite: Bool[ndarray, "vertices"]) -> Int[ndarray, "pieces"]:

@@ -39,10 +39,10 @@ class RepairResult:
 
     Attributes:
         mesh: the repaired mesh.
-        vertex_map: for each new vertex the old vertex it comes from, so that `labels[vertex_map]` carries labels
-            over. Of merged vertices it names the first; copies made by cutting name the same old vertex.
+        vertex_map: for each new vertex the old vertex it comes from, so that `labels[vertex_map]` transfers
+            labels. Of merged vertices it names the first; copies made by cutting name the same old vertex.
         new_vertex: for each old vertex the new one (the first of its copies), or -1 where it was dropped.
-        face_map: for each new face the old face it comes from, increasing. The corners of a turned face are in
+        face_map: for each new face the old face it comes from, increasing. The corners of a flipped face are in
             another order.
         actions: what was done; empty if the mesh was fine.
         non_orientable: number of components left without a consistent orientation, because none exists.
@@ -75,10 +75,10 @@ class RepairResult:
 
 
 def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> RepairResult:
-    """The nearest mesh that `require_usable` accepts, with maps that carry labels over.
+    """The nearest mesh that `require_usable` accepts, with maps that transfer labels.
 
     In this order: drop faces at non-finite vertices; merge coincident vertices; drop degenerate and duplicate faces;
-    cut along edges with three faces or more and split vertices where separate fans touch; turn faces so that
+    cut along edges with three faces or more and split vertices where separate fans touch; flip faces so that
     neighbours agree, with normals outside where a component is closed and with the majority elsewhere; drop vertices
     in no face. Nothing that is fine is moved, renumbered or dropped, and repairing twice changes nothing.
 
@@ -93,13 +93,13 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
     if merge_tolerance is not None and not 0 <= merge_tolerance < np.inf:
         raise ValueError(f"Expected `merge_tolerance` to be a length >= 0 or None, got {merge_tolerance}.")
     finite = finite_vertices(mesh)
-    kept = finite[mesh.faces].all(axis=1)
-    counts = {"dropped_faces_at_non_finite_vertices": int((~kept).sum())}
+    keep = finite[mesh.faces].all(axis=1)
+    counts = {"dropped_faces_at_non_finite_vertices": int((~keep).sum())}
 
     merged = _merge(mesh, finite & referenced_vertices(mesh), merge_tolerance)
-    degenerate = degenerate_faces(merged, finite) & kept
-    kept &= ~degenerate
-    face_map = np.flatnonzero(kept)
+    degenerate = degenerate_faces(merged, finite) & keep
+    keep &= ~degenerate
+    face_map = np.flatnonzero(keep)
     duplicate = duplicate_faces(TriangleMesh(merged.vertices, merged.faces[face_map]))
     face_map = face_map[~duplicate]
     counts["dropped_degenerate_faces"] = int(degenerate.sum())
@@ -108,9 +108,9 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
     surface = TriangleMesh(merged.vertices, merged.faces[face_map])
     old = mesh.faces[face_map]
     cut, vertex_map, new_vertex, cut_counts = _cut(surface, old)
-    oriented, turned, non_orientable = _orient(cut)
+    oriented, flipped, non_orientable = _orient(cut)
     counts |= cut_counts
-    counts["turned_faces"] = turned
+    counts["turned_faces"] = flipped
     counts["dropped_non_finite_vertices"] = int((~finite).sum())
     counts["dropped_unreferenced_vertices"] = int((finite & (new_vertex < 0)).sum())
     actions = tuple(RepairAction(name, count) for name, count in counts.items() if count)
@@ -171,15 +171,15 @@ def _cut(
 
 
 def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:
-    """Turn faces so that neighbours agree; the number turned and the number of pieces that cannot be oriented."""
+    """Flip faces so that neighbours agree; the number flipped and the number of pieces that cannot be oriented."""
     topology = Topology(mesh, proper=np.ones(mesh.num_faces, dtype=bool))
     orientation = topology.orientation
     volume = topology.signed_volumes[orientation.piece]
-    turn = np.where(volume == 0, orientation.minority, orientation.turned ^ (volume < 0))
-    if not turn.any():
+    flip = np.where(volume == 0, orientation.minority, orientation.flipped ^ (volume < 0))
+    if not flip.any():
         return mesh, 0, int((~orientation.orientable).sum())
-    faces = np.where(turn[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
-    return TriangleMesh(mesh.vertices, faces), int(turn.sum()), int((~orientation.orientable).sum())
+    faces = np.where(flip[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
+    return TriangleMesh(mesh.vertices, faces), int(flip.sum()), int((~orientation.orientable).sum())
 
 
 def _ply(mesh: TriangleMesh) -> bytes:

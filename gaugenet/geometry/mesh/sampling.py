@@ -48,6 +48,8 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
     return FarthestPoints(order, cover)
 
 
+# Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, no arrays.
+# Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
 def _farthest(indptr, head, length, seeds, count):  # type: ignore[no-untyped-def]
     num = len(indptr) - 1
@@ -72,10 +74,10 @@ def _farthest(indptr, head, length, seeds, count):  # type: ignore[no-untyped-de
             if d > 0:
                 heapq.heappush(farthest, (-d, u))
             for e in range(indptr[u], indptr[u + 1]):
-                reach = d + length[e]
-                if reach < distance[head[e]]:
-                    distance[head[e]] = reach
-                    heapq.heappush(front, (reach, head[e]))
+                through = d + length[e]
+                if through < distance[head[e]]:
+                    distance[head[e]] = through
+                    heapq.heappush(front, (through, head[e]))
         while len(farthest) > 0 and -farthest[0][0] != distance[farthest[0][1]]:
             heapq.heappop(farthest)
         if k + 1 >= len(seeds):

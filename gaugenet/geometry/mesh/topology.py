@@ -123,16 +123,16 @@ def _square(v: ndarray) -> ndarray:
 
 @dataclass(frozen=True)
 class Orientation:
-    """Pieces of a surface connected across its two-sided edges, and how to turn their faces alike.
+    """Pieces of a surface connected across its two-sided edges, and how to orient their faces alike.
 
     Attributes:
         piece: label of each face's piece, counted from 0 in the order of their first faces.
-        turned: faces that run against their piece's first face; meaningless where it is not orientable.
+        flipped: faces that run against their piece's first face; meaningless where it is not orientable.
         orientable: one flag a piece.
     """
 
     piece: Int[ndarray, "faces"]
-    turned: Bool[ndarray, "faces"]
+    flipped: Bool[ndarray, "faces"]
     orientable: Bool[ndarray, "pieces"]
 
     @property
@@ -150,9 +150,9 @@ class Orientation:
 
     @cached_property
     def minority(self) -> Bool[ndarray, "faces"]:
-        """Faces to turn so that every orientable piece is consistent and as few as possible are touched."""
-        swap = self.per_piece(2.0 * self.turned - 1.0) > 0
-        return (self.turned ^ swap[self.piece]) & self.orientable[self.piece]
+        """Faces to flip so that every orientable piece is consistent and as few as possible are touched."""
+        swap = self.per_piece(2.0 * self.flipped - 1.0) > 0
+        return (self.flipped ^ swap[self.piece]) & self.orientable[self.piece]
 
 
 class Topology:
@@ -245,7 +245,7 @@ class Topology:
 
     @cached_property
     def signed_volumes(self) -> Float[ndarray, "pieces"]:
-        """Volume enclosed by each piece once its `turned` faces are turned; positive if normals point outside.
+        """Volume enclosed by each piece once its `flipped` faces are flipped; positive if normals point outside.
 
         Zero where it has no meaning: pieces with a border, not orientable, or flat to rounding.
         """
@@ -254,7 +254,7 @@ class Topology:
         origin = self.mesh.vertices[first][orientation.piece]
         a, b, c = self.mesh.vertices[self.mesh.faces].swapaxes(0, 1) - origin
         volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
-        total = orientation.per_piece(np.where(orientation.turned, -volume, volume))
+        total = orientation.per_piece(np.where(orientation.flipped, -volume, volume))
         rounding = 1e-12 * orientation.per_piece(np.abs(volume))
         total[~(self.closed & orientation.orientable & (np.abs(total) > rounding))] = 0.0
         return total
@@ -262,11 +262,12 @@ class Topology:
     @cached_property
     def orientation(self) -> Orientation:
         one, other = self.two_sided_pairs
-        root, turned, conflict = _connect_signed(self.mesh.num_faces, one // 3, other // 3, self.aligned)
+        root, flipped, conflict = _connect_signed(self.mesh.num_faces, one // 3, other // 3, self.aligned)
         first, piece = numbered(root)
-        return Orientation(piece, turned, ~conflict[first])
+        return Orientation(piece, flipped, ~conflict[first])
 
 
+# The union-find loops are compiled, because every join changes what the next one sees.
 @njit(cache=True)
 def _root(parent, i):
     while parent[i] != i:

@@ -18,7 +18,7 @@ class PlanarFrames:
 
     Attributes:
         angle: `(V,)`, polar angle of the first axis.
-        sign: `(V,)`, 1 where the second axis is a quarter turn counter-clockwise from the first, else -1.
+        sign: `(V,)`, 1 where the second axis is a quarter rotation counter-clockwise from the first, else -1.
     """
 
     angle: Float[ndarray, "vertices"]
@@ -35,7 +35,7 @@ def log_and_transport(
 
     Returns:
         coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
-        the matrices that carry coefficients in the source's frame to coefficients in the target's frame.
+        the matrices that transport coefficients in the source's frame to coefficients in the target's frame.
     """
     log_map = np.empty((len(maps.source), 2), dtype=dtype)
     transporter = np.empty((len(maps.source), 2, 2), dtype=dtype)
@@ -46,6 +46,7 @@ def log_and_transport(
     return log_map, transporter
 
 
+# Compiled, because the same in array operations would make several temporary arrays for each line.
 @njit(cache=True, nogil=True)
 def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand, log_map, transporter):  # type: ignore[no-untyped-def]
     for i in range(len(targets)):
@@ -55,8 +56,8 @@ def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand,
             toward = angle[e] - axis[p]
             log_map[e, 0] = distance[e] * np.cos(toward)
             log_map[e, 1] = hand[p] * distance[e] * np.sin(toward)
-            turn = transport[e] - axis[p] + sign[e] * axis[q]
-            c, s = np.cos(turn), np.sin(turn)
+            rotation = transport[e] - axis[p] + sign[e] * axis[q]
+            c, s = np.cos(rotation), np.sin(rotation)
             transporter[e, 0, 0], transporter[e, 0, 1] = c, -s * sign[e] * hand[q]
             transporter[e, 1, 0], transporter[e, 1, 1] = (hand[p] * s, hand[p] * c * sign[e] * hand[q])
 

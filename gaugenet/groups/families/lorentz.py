@@ -74,7 +74,7 @@ class PseudoOrthogonal(TensorGroup):
     ) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
         size = (size,) if isinstance(size, int) else size
-        turn = torch.zeros(*size, self.d, self.d, dtype=torch.float64)
+        rotation = torch.zeros(*size, self.d, self.d, dtype=torch.float64)
         blocks = slice(0, self.p), slice(self.p, self.d)
         time, space = torch.rand(2, *size, generator=generator) < 0.5
         signs = {"O": (time, space), "SO": (time, time), "SO+": (time & False, time & False)}[self.part]
@@ -82,11 +82,13 @@ class PseudoOrthogonal(TensorGroup):
             n = block.stop - block.start
             q = torch.linalg.qr(torch.randn(*size, n, n, generator=generator, dtype=torch.float64)).Q
             wrong = (torch.linalg.det(q) < 0) ^ flip
-            turn[..., block, block] = torch.cat([torch.where(wrong[..., None, None], -q, q)[..., :1], q[..., 1:]], -1)
+            rotation[..., block, block] = torch.cat(
+                [torch.where(wrong[..., None, None], -q, q)[..., :1], q[..., 1:]], -1
+            )
         rapidity = 2 * torch.rand(*size, self.p, self.q, generator=generator, dtype=torch.float64) - 1
-        mixed = torch.zeros_like(turn)
+        mixed = torch.zeros_like(rotation)
         mixed[..., blocks[0], blocks[1]], mixed[..., blocks[1], blocks[0]] = rapidity, rapidity.mT
-        return (turn @ torch.linalg.matrix_exp(mixed)).to(dtype)
+        return (rotation @ torch.linalg.matrix_exp(mixed)).to(dtype)
 
     def boost(self, rapidity: float, axes: tuple[int, int] | None = None) -> Float[Tensor, "d d"]:
         """The boost that mixes a positive and a negative direction; by default the first and the last."""

@@ -131,8 +131,8 @@ class MatrixGroup(StructureGroup):
         steps = torch.cat([self.identity()[None], self._generators])
         for _ in range(WORD):
             flow = torch.randn(*size, len(self._bracket_closed), generator=generator, dtype=torch.float64) * 3
-            turn = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
-            g = g @ turn @ steps[torch.randint(len(steps), size, generator=generator)]
+            rotation = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
+            g = g @ rotation @ steps[torch.randint(len(steps), size, generator=generator)]
         return g.to(dtype)
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:

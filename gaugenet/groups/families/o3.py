@@ -55,7 +55,7 @@ class O3(StructureGroup):
         return spherical_irrep(self, name, order, pseudo=parity != natural)
 
     def harmonic(self, order: int) -> Representation:
-        """The irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l turn."""
+        """The irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l transform."""
         return self.irrep(f"{order}{'eo'[order % 2]}")
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:

@@ -115,14 +115,14 @@ def _irrep(group: Polyhedral, name: str, source: str, dim: int) -> Representatio
 
 @lru_cache(maxsize=8)
 def _generators(symbol: str) -> Float[Tensor, "count 3 3"]:
-    turn = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1)
+    rotation = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1)
     second = {
         "T": [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
         "O": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
         "I": [[1 / (2 * PHI), -PHI / 2, 0.5], [PHI / 2, 0.5, 1 / (2 * PHI)], [-0.5, 1 / (2 * PHI), PHI / 2]],
     }
     extra = {"d": [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "h": [[-1, 0, 0], [0, -1, 0], [0, 0, -1]]}
-    chosen = [turn, second[symbol[0]]] + ([extra[symbol[-1]]] if "_" in symbol else [])
+    chosen = [rotation, second[symbol[0]]] + ([extra[symbol[-1]]] if "_" in symbol else [])
     return torch.tensor(chosen, dtype=torch.float64)
 
 

@@ -22,7 +22,7 @@ class Scaling(StructureGroup):
     """S x H: matrices s h with s > 0 and h in a compact group H <= O(d).
 
     Irreps: those of H under their labels, blind to s; and `s1`, `s2`, ...: `sm` is the rotation by the angle
-    2 pi m log(s) / log(period), blind to h. Products such as `(1⊗s2)` turn with both. A field of `0 + s1 + ... + sL`
+    2 pi m log(s) / log(period), blind to h. Products such as `(1⊗s2)` rotate with both. A field of `0 + s1 + ... + sL`
     holds the frequencies up to L of a function of log s that repeats after scaling by `period`: exact under every
     scaling, where a list of samples at a few scales would have to be cut off. (The regular representation of S itself
     is infinite-dimensional.) `standard`, tangent vectors, is s h; `regular` is that of a finite H.
@@ -89,7 +89,7 @@ class Scaling(StructureGroup):
     # --- representations ----------------------------------------------------------------------------------------------
 
     def phase(self, scale: Float[Tensor, "*batch"], frequency: int) -> Float[Tensor, "*batch"]:
-        """The angle that the irrep `s{frequency}` turns by."""
+        """The angle that the irrep `s{frequency}` rotates by."""
         return 2 * math.pi * frequency / math.log(self.period) * scale.log()
 
     def irrep(self, label: int | str) -> Representation:
@@ -109,7 +109,7 @@ class Scaling(StructureGroup):
         return _pulled_back(self, "regular")
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics on the sphere of directions turn: blind to s."""
+        """How the harmonics on the sphere of directions transform: blind to s."""
         return self.pulled_back(self.rotations.harmonic(order), f"harmonic{order}")
 
     def pulled_back(self, rho: Representation, name: str) -> Representation:

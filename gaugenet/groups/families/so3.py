@@ -68,7 +68,7 @@ class SO3(StructureGroup):
 
 
 def spherical_irrep(group: StructureGroup, name: str, order: int, *, pseudo: bool = False) -> Representation:
-    """D^l, the way harmonic polynomials of degree l turn, times the determinant if `pseudo`."""
+    """D^l, the way harmonic polynomials of degree l transform, times the determinant if `pseudo`."""
     if order == 0 and not pseudo:
         return trivial(group)
 

@@ -57,7 +57,7 @@ class TensorGroup(StructureGroup):
         return self.irrep(1)
 
     def harmonic(self, order: int) -> Representation:
-        """How the polynomials of one degree in a vector turn (with an inner product: the harmonic ones)."""
+        """How the polynomials of one degree in a vector transform (with an inner product: the harmonic ones)."""
         return self.irrep(order)
 
 

@@ -1,4 +1,4 @@
-"""Harmonics of R^d in any dimension d > 2, and the matrices by which they turn; for d = 3 see `spherical`.
+"""Harmonics of R^d in any dimension d > 2, and the matrices by which they rotate; for d = 3 see `spherical`.
 
 Harmonic polynomials of degree j lie in (those of degree j - 1) x R^d, one degree above the other:
 
@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups.intertwiners.peter_weyl import canonical_basis
 from gaugenet.groups.representations.base import Representation
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class HarmonicRepresentation(Representation):
-    """How the harmonics of frequency j on the sphere in R^d turn: the irrep of O(d), at the elements of a group.
+    """How the harmonics of frequency j on the sphere in R^d transform: the irrep of O(d), at the elements of a group.
 
     Args:
         group: a subgroup of O(d), d > 3.
@@ -62,7 +62,7 @@ def hyperspherical_matrix(g: Float[Tensor, "*batch d d"], order: int) -> Float[T
     return matrix
 
 
-@kept
+@cached
 def ascent(d: int, j: int) -> Float[Tensor, "lower_times_d dim"]:
     """Q_j; rows (harmonic of degree j - 1, axis), float64.
 
@@ -77,18 +77,18 @@ def ascent(d: int, j: int) -> Float[Tensor, "lower_times_d dim"]:
     return torch.linalg.solve_triangular(torch.linalg.cholesky(basis.T @ basis), basis.T, upper=False).T
 
 
-@kept
+@cached
 def momenta(d: int, j: int) -> Float[Tensor, "planes dim dim"]:
     """L_ab on the harmonics of degree j: the derivatives of D^j along the rotations of all coordinate planes."""
     a, b = torch.triu_indices(d, d, 1)
     planes = torch.arange(len(a))
-    turns = torch.zeros(len(a), d, d, dtype=torch.float64)
-    turns[planes, a, b], turns[planes, b, a] = -1, 1
+    rotations = torch.zeros(len(a), d, d, dtype=torch.float64)
+    rotations[planes, a, b], rotations[planes, b, a] = -1, 1
     if j == 1:
-        return turns
+        return rotations
     q = ascent(d, j).unflatten(0, (-1, d))
     lower = torch.einsum("aix,lab,biy->lxy", q, momenta(d, j - 1), q)
-    return lower + torch.einsum("aix,lij,ajy->lxy", q, turns, q)
+    return lower + torch.einsum("aix,lij,ajy->lxy", q, rotations, q)
 
 
 __all__ = ["HarmonicRepresentation", "hyperspherical_dim", "hyperspherical_harmonics", "hyperspherical_matrix"]

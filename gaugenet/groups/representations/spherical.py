@@ -1,4 +1,4 @@
-"""Spherical harmonics and the Wigner matrices by which they turn, as polynomials of vectors and matrices.
+"""Spherical harmonics and the Wigner matrices by which they rotate, as polynomials of vectors and matrices.
 
 One basis serves both. Y_l has the 2 l + 1 components
 
@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 
 
 def spherical_harmonics(v: Float[Tensor, "*points 3"], order: int) -> Float[Tensor, "*points dim"]:
@@ -47,7 +47,8 @@ def harmonics_up_to(
 
 
 def wigner(g: Float[Tensor, "*batch 3 3"], order: int) -> Float[Tensor, "*batch dim dim"]:
-    """D^l(g), the irrep of O(3) by which harmonic polynomials of degree l turn: D^1(g) = g, D^l(-g) = (-1)^l D^l(g).
+    """D^l(g), the irrep of O(3) by which harmonic polynomials of degree l transform: D^1(g) = g, D^l(-g) = (-1)^l
+    D^l(g).
 
     By D^l = Q_l^T (D^(l-1) x g) Q_l with the isometry Q_l of `coupling`: polynomials of degree l in the entries of g.
     """
@@ -62,7 +63,7 @@ def wigner(g: Float[Tensor, "*batch 3 3"], order: int) -> Float[Tensor, "*batch 
     return d
 
 
-@kept
+@cached
 def coupling(order: int) -> Float[Tensor, "three_times_lower dim"]:
     """Q_l, the isometric embedding of the irrep l into (l - 1) x 1; rows (component of l - 1, axis), float64.
 

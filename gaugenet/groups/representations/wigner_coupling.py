@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._caching import kept
+from gaugenet._caching import cached
 from gaugenet.groups.representations.spherical import component
 
 
-@kept
+@cached
 def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim dim_first dim_second"]:
     """C with `D^l(g) C = C (D^a(g) x D^b(g))` and C C^T = 1, for |a - b| <= l <= a + b; float64.
 

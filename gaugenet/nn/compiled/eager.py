@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
+from gaugenet._transforms import is_transformed
 from gaugenet.groups import Block
 from gaugenet.nn.compiled.threads import in_parallel
 
@@ -34,11 +34,6 @@ def has_loops(*tensors: Tensor | None) -> bool:
         and not torch.jit.is_tracing()
         and not is_transformed()
     )
-
-
-def is_transformed() -> bool:
-    """Whether a functional transform (`torch.func`) or forward-mode differentiation is at work."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def plain_gradients(

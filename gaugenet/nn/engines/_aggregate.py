@@ -1,8 +1,11 @@
-"""Compiled loops of the `graph` engine: aggregate turned neighbours, and its adjoint.
+"""Compiled loops of the `graph` engine: aggregate transported neighbours, and its adjoint.
 
 Indices are unsigned: numba's wrap-around of negative indices stops LLVM from vectorising (measured: 2.5 times slower).
 `blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
-`turn` (-1 where the representation is trivial).
+`transport` (-1 where the representation is trivial).
+
+Compiled, because in array operations the transported features of all edges would have to be stored. Sources are taken
+`TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ TILE = 6
 
 
 @njit(nogil=True, fastmath=True, inline="always")
-def _turn(x, turn, blocks, q, e, h, k):
+def _transport(x, transport, blocks, q, e, h, k):
     """h[k] = rho(g_e) x[q]."""
     for b in range(blocks.shape[0]):
         start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
@@ -26,8 +29,8 @@ def _turn(x, turn, blocks, q, e, h, k):
             continue
         first = uint64(blocks[b, 3])
         if dim == TWO:
-            r00, r01 = turn[e, first], turn[e, first + ONE]
-            r10, r11 = turn[e, first + TWO], turn[e, first + THREE]
+            r00, r01 = transport[e, first], transport[e, first + ONE]
+            r10, r11 = transport[e, first + TWO], transport[e, first + THREE]
             for c in range(start, start + mult):
                 u, v = x[q, c], x[q, c + mult]
                 h[k, c] = r00 * u + r01 * v
@@ -38,7 +41,7 @@ def _turn(x, turn, blocks, q, e, h, k):
             for c in range(mult):
                 h[k, row + c] = 0
             for j in range(dim):
-                r = turn[e, first + i * dim + j]
+                r = transport[e, first + i * dim + j]
                 column = start + j * mult
                 if r != 0:
                     for c in range(mult):
@@ -46,7 +49,7 @@ def _turn(x, turn, blocks, q, e, h, k):
 
 
 @njit(nogil=True, fastmath=True, inline="always")
-def _turn_back(h, turn, blocks, q, e, gx):
+def _transport_back(h, transport, blocks, q, e, gx):
     """gx[q] += rho(g_e)^T h."""
     for b in range(blocks.shape[0]):
         start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
@@ -57,8 +60,8 @@ def _turn_back(h, turn, blocks, q, e, gx):
             continue
         first = uint64(blocks[b, 3])
         if dim == TWO:
-            r00, r01 = turn[e, first], turn[e, first + ONE]
-            r10, r11 = turn[e, first + TWO], turn[e, first + THREE]
+            r00, r01 = transport[e, first], transport[e, first + ONE]
+            r10, r11 = transport[e, first + TWO], transport[e, first + THREE]
             for c in range(start, start + mult):
                 u, v = h[c], h[c + mult]
                 gx[q, c] += r00 * u + r10 * v
@@ -67,7 +70,7 @@ def _turn_back(h, turn, blocks, q, e, gx):
         for i in range(dim):
             row = start + i * mult
             for j in range(dim):
-                r = turn[e, first + i * dim + j]
+                r = transport[e, first + i * dim + j]
                 column = start + j * mult
                 if r != 0:
                     for c in range(mult):
@@ -75,7 +78,7 @@ def _turn_back(h, turn, blocks, q, e, gx):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def aggregate(x, coefficient, turn, blocks, indptr, source, begin, end, out):
+def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out):
     """out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for targets begin <= p < end."""
     size, columns = uint64(x.shape[1]), uint64(coefficient.shape[1])
     h = np.empty((TILE, size), x.dtype)
@@ -89,7 +92,7 @@ def aggregate(x, coefficient, turn, blocks, indptr, source, begin, end, out):
             count = min(TILE, last - edge)
             e = uint64(edge)
             for k in range(uint64(count)):
-                _turn(x, turn, blocks, uint64(source[e + k]), e + k, h, k)
+                _transport(x, transport, blocks, uint64(source[e + k]), e + k, h, k)
             if count == TILE:
                 for t in range(columns):
                     c0, c1, c2 = coefficient[e, t], coefficient[e + ONE, t], coefficient[e + TWO, t]
@@ -113,7 +116,7 @@ def aggregate(x, coefficient, turn, blocks, indptr, source, begin, end, out):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def aggregate_adjoint(grad, coefficient, turn, blocks, indptr, source, begin, end, gx):
+def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, begin, end, gx):
     """gx[q] += sum over edges q -> p and t of coefficient[e, t] rho(g_e)^T grad[p - begin, t], begin <= p < end."""
     size, columns = uint64(gx.shape[1]), uint64(coefficient.shape[1])
     whole = columns - columns % FIVE
@@ -138,7 +141,7 @@ def aggregate_adjoint(grad, coefficient, turn, blocks, indptr, source, begin, en
                 weight = coefficient[e, t]
                 for c in range(size):
                     h[c] += weight * grad[p, t, c]
-            _turn_back(h, turn, blocks, uint64(source[e]), e, gx)
+            _transport_back(h, transport, blocks, uint64(source[e]), e, gx)
 
 
 @njit(nogil=True, fastmath=True, cache=True)

@@ -19,8 +19,8 @@ def chart_conv(
     kernel: Tensor,
     bias: Tensor | None,
     sides: Tensor,
-    many: Tensor,
-    few: Tensor,
+    large_groups: Tensor,
+    small_groups: Tensor,
     counts: list[int],
     stride: int,
 ) -> Tensor:
@@ -28,14 +28,14 @@ def chart_conv(
 
     Args:
         x: `(B, C, rows, columns)`; kernel: `(out, C, window, window)`; sides: `(groups, out, C)`.
-        many, few, counts: see `SideEdges`; cells in row-major order.
+        large_groups, small_groups, counts: see `SideEdges`; cells in row-major order.
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2).contiguous(memory_format=torch.channels_last)
     rows, into = _rows(x), _rows(out)
-    for group, (read, written) in enumerate(_by_group(many, counts, x, out)):
+    for group, (read, written) in enumerate(_by_group(large_groups, counts, x, out)):
         into.index_add_(0, written, rows.index_select(0, read) @ sides[group].T)
-    read, written, used = _padded_groups(few, x, out)
+    read, written, used = _padded_groups(small_groups, x, out)
     corrections = (rows[read] * used) @ sides[len(counts) :].mT
     into.index_add_(0, written.flatten(), corrections.flatten(0, 1))
     return out
@@ -47,8 +47,8 @@ def chart_conv_backward(
     x: Tensor,
     kernel: Tensor,
     sides: Tensor,
-    many: Tensor,
-    few: Tensor,
+    large_groups: Tensor,
+    small_groups: Tensor,
     counts: list[int],
     stride: int,
     needed: list[bool],
@@ -67,13 +67,13 @@ def chart_conv_backward(
     if of_x:
         grad_x = grad_x.contiguous(memory_format=torch.channels_last)
     rows, from_rows = _rows(x), _rows(grad)
-    for group, (read, written) in enumerate(_by_group(many, counts, x, grad)):
+    for group, (read, written) in enumerate(_by_group(large_groups, counts, x, grad)):
         arriving = from_rows.index_select(0, written)
         if of_weights:
             torch.mm(arriving.T, rows.index_select(0, read), out=grad_sides[group])
         if of_x:
             _rows(grad_x).index_add_(0, read, arriving @ sides[group])
-    read, written, used = _padded_groups(few, x, grad)
+    read, written, used = _padded_groups(small_groups, x, grad)
     arriving = from_rows[written] * used
     if of_weights:
         torch.bmm(arriving.mT, rows[read], out=grad_sides[len(counts) :])
@@ -82,19 +82,19 @@ def chart_conv_backward(
     return grad_x, grad_kernel, grad_bias, grad_sides
 
 
-def _by_group(many: Tensor, counts: list[int], x: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _by_group(large_groups: Tensor, counts: list[int], x: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of the sources in `x`, and of the targets in `out`, of each large group: in every sample.
 
     What one of them gathers stays in the cache, and never counts for the peak of memory.
     """
     sizes = [n * len(x) for n in counts]
-    return zip(*(_in_every_sample(cell, t).split(sizes) for cell, t in zip(many, (x, out))))
+    return zip(*(_in_every_sample(cell, t).split(sizes) for cell, t in zip(large_groups, (x, out))))
 
 
-def _padded_groups(few: Tensor, x: Tensor, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _padded_groups(small_groups: Tensor, x: Tensor, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The same of the small groups, one a row, and factors that leave out the padding."""
-    read, written = (_in_every_sample(cell, t) for cell, t in zip(few, (x, out)))
-    return read, written, few[2].repeat_interleave(len(x), 1).unsqueeze(-1).to(x.dtype)
+    read, written = (_in_every_sample(cell, t) for cell, t in zip(small_groups, (x, out)))
+    return read, written, small_groups[2].repeat_interleave(len(x), 1).unsqueeze(-1).to(x.dtype)
 
 
 def _in_every_sample(cell: Int[Tensor, "*groups n"], x: Tensor) -> Int[Tensor, "*groups n_batch"]:
@@ -112,14 +112,14 @@ def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "bat
 
 
 @chart_conv.register_fake
-def _(x, kernel, bias, sides, many, few, counts, stride):
+def _(x, kernel, bias, sides, large_groups, small_groups, counts, stride):
     rows, columns = ((n - 1) // stride + 1 for n in x.shape[2:])
     out = x.new_empty(x.shape[0], kernel.shape[0], rows, columns)
     return out.contiguous(memory_format=torch.channels_last)
 
 
 @chart_conv_backward.register_fake
-def _(grad, x, kernel, sides, many, few, counts, stride, needed):
+def _(grad, x, kernel, sides, large_groups, small_groups, counts, stride, needed):
     grad_x = torch.empty_like(x, memory_format=torch.channels_last) if needed[0] else x.new_empty(0)
     if not needed[1]:
         return grad_x, x.new_empty(0), x.new_empty(0), x.new_empty(0)
@@ -127,16 +127,18 @@ def _(grad, x, kernel, sides, many, few, counts, stride, needed):
 
 
 def _setup_context(ctx, inputs, output):
-    x, kernel, bias, sides, many, few, counts, stride = inputs
-    ctx.save_for_backward(x, kernel, sides, many, few)
+    x, kernel, bias, sides, large_groups, small_groups, counts, stride = inputs
+    ctx.save_for_backward(x, kernel, sides, large_groups, small_groups)
     ctx.counts, ctx.stride, ctx.has_bias = counts, stride, bias is not None
 
 
 def _backward(ctx, grad):
-    x, kernel, sides, many, few = ctx.saved_tensors
+    x, kernel, sides, large_groups, small_groups = ctx.saved_tensors
     needs = ctx.needs_input_grad
     weights = needs[1] or needs[2] or needs[3]
-    grads = chart_conv_backward(grad, x, kernel, sides, many, few, ctx.counts, ctx.stride, [needs[0], weights])
+    grads = chart_conv_backward(
+        grad, x, kernel, sides, large_groups, small_groups, ctx.counts, ctx.stride, [needs[0], weights]
+    )
     wanted = (needs[0], needs[1], ctx.has_bias and needs[2], needs[3])
     return *(g if w else None for g, w in zip(grads, wanted)), None, None, None, None, None
 

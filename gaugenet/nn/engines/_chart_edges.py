@@ -27,13 +27,14 @@ SUBTRACT, PLAIN, CORNER, HALF = -1, 0, 1, 2
 """`left` of a group: -1; 1; the projection on the invariants at a corner, which has fewer neighbours; 1/2."""
 
 PROJECT = 6
-"""`right` of a group that reads a corner: the projection on the invariants. Other values are turns by 60 degrees."""
+"""`right` of a group that reads a corner: the projection on the invariants. Other values are rotations by 60
+degrees."""
 
 Run = tuple[int, int, tuple[int, ...]]
 """Left, right, and the cell k of each of the groups that have these two."""
 
 
-FEW = 12
+SMALL_GROUP = 12
 """Groups of so many edges at most (those of corners and poles, at every level) are computed all at once."""
 
 
@@ -51,8 +52,8 @@ class SideEdges:
 
     runs: tuple[Run, ...]
     counts: list[int]
-    many: Int[Tensor, "2 edges"]
-    few: Int[Tensor, "3 groups longest"]
+    large_groups: Int[Tensor, "2 edges"]
+    small_groups: Int[Tensor, "3 groups longest"]
 
 
 @lru_cache(maxsize=64)
@@ -68,7 +69,7 @@ def side_edges(level: int, rings: int, stride: int, device: torch.device) -> Sid
         kind, source, target = kind[keep], source[keep], coarse[target[keep]]
     kinds, group, counts = np.unique(kind, axis=0, return_inverse=True, return_counts=True)
     at_corners = kinds[:, 0] == CORNER
-    small = at_corners | (counts <= FEW)
+    small = at_corners | (counts <= SMALL_GROUP)
     rank = np.lexsort((*kinds.T[::-1], at_corners, small))
     edges = np.stack([source, target])[:, np.lexsort((target, rank.argsort()[group.ravel()]))]
     large, small = counts[rank][~small[rank]], counts[rank][small[rank]]
@@ -88,10 +89,10 @@ def _runs(kinds: Int[ndarray, "groups 3"]) -> tuple[Run, ...]:
 
 def _padded(edges: Int[ndarray, "2 edges"], counts: Int[ndarray, "groups"]) -> Int[ndarray, "3 groups longest"]:
     """One row a group; what is missing repeats its last edge, with a 0."""
-    place = np.arange(counts.max(initial=0))
+    slot = np.arange(counts.max(initial=0))
     last = np.cumsum(counts)[:, None] - 1
-    index = np.minimum(last - counts[:, None] + 1 + place, last)
-    return np.concatenate([edges[:, index], (place < counts[:, None])[None].astype(edges.dtype)])
+    index = np.minimum(last - counts[:, None] + 1 + slot, last)
+    return np.concatenate([edges[:, index], (slot < counts[:, None])[None].astype(edges.dtype)])
 
 
 Edges = tuple[ndarray, ndarray, ndarray]
@@ -100,18 +101,18 @@ Edges = tuple[ndarray, ndarray, ndarray]
 
 def _sides(level: int, rings: int, stride: int) -> list[Edges]:
     """What is wrongly seen, and what is there in place of it."""
-    hops, seen = _charts.hops(level, rings), _seen(level, rings, stride)
+    links, seen = _charts.links(level, rings), _seen(level, rings, stride)
     is_corner = _is_corner(level)
-    to_corner = is_corner[hops.target]
-    right = np.where(is_corner[hops.source], PROJECT, hops.turn)
-    fine = ~to_corner & (hops.source == seen[hops.target, hops.cell]) & (right == 0) & (hops.share == 1)
-    seen[hops.target[fine], hops.cell[fine]] = -1
+    to_corner = is_corner[links.target]
+    right = np.where(is_corner[links.source], PROJECT, links.rotation)
+    fine = ~to_corner & (links.source == seen[links.target, links.cell]) & (right == 0) & (links.share == 1)
+    seen[links.target[fine], links.cell[fine]] = -1
     target, k = np.nonzero(seen >= 0)
-    # The mean over orientations of K(v) rho(g) is that of K at the place which g turns to v.
-    cell = np.where(to_corner, _charts.rotated_cell(hops.cell, -hops.turn), hops.cell)
+    # The mean over orientations of K(v) rho(g) is that of K at the place which g rotates to v.
+    cell = np.where(to_corner, _charts.rotated_cell(links.cell, -links.rotation), links.cell)
     right = np.where(to_corner & (right != PROJECT), 0, right)
-    left = np.where(to_corner, CORNER, np.where(hops.share == 1, PLAIN, HALF))
-    there = _edges(cell[~fine], left[~fine], right[~fine], hops.source[~fine], hops.target[~fine])
+    left = np.where(to_corner, CORNER, np.where(links.share == 1, PLAIN, HALF))
+    there = _edges(cell[~fine], left[~fine], right[~fine], links.source[~fine], links.target[~fine])
     return [_edges(k, np.full_like(k, SUBTRACT), np.zeros_like(k), seen[target, k], target), there]
 
 
@@ -145,7 +146,7 @@ def _seen(level: int, rings: int, stride: int) -> Int[ndarray, "vertices cells"]
 
 def _coarse_cells(level: int) -> Int[ndarray, "vertices"]:
     """The cell of the coarser layout of each vertex that the coarser level has; -1 for the others."""
-    kept = _charts.coarse_vertices(level)
+    coarse_vertex = _charts.coarse_vertices(level)
     out = np.full(_charts.num_vertices(level), -1)
-    out[kept] = np.arange(len(kept))
+    out[coarse_vertex] = np.arange(len(coarse_vertex))
     return out

@@ -21,10 +21,10 @@ from gaugenet.nn.engines.charts import as_charts, block_matrices, from_charts
 
 @dataclass(frozen=True)
 class Gather:
-    """Cells to read, and the positions among them whose features turn, by steps of 60 degrees."""
+    """Cells to read, and the positions among them whose features transform, by steps of 60 degrees."""
 
     cells: Int[Tensor, "reads"]
-    turned: tuple[tuple[int, Int[Tensor, "positions"]], ...]
+    rotated: tuple[tuple[int, Int[Tensor, "positions"]], ...]
 
 
 def pool(x: Float[Tensor, "..."], field_type: FieldType, sphere: Icosphere) -> Float[Tensor, "..."]:
@@ -57,7 +57,7 @@ def project_corners(
 
 def _projected(x: Tensor, field_type: FieldType, sphere: Icosphere) -> Float[Tensor, "batch cells size"]:
     corners = sphere.corners.to(x.device)
-    return x.index_copy(1, corners, _turn(x[:, corners], field_type, PROJECT))
+    return x.index_copy(1, corners, _rotation(x[:, corners], field_type, PROJECT))
 
 
 def _as_given(rows: Float[Tensor, "batch cells size"], dim: int, sphere: Icosphere) -> Tensor:
@@ -67,12 +67,14 @@ def _as_given(rows: Float[Tensor, "batch cells size"], dim: int, sphere: Icosphe
 
 def _read(x: Float[Tensor, "batch cells size"], field_type: FieldType, gather: Gather) -> Tensor:
     out = x[:, gather.cells]
-    for steps, positions in gather.turned:
-        out = out.index_copy_(1, positions, _turn(out[:, positions], field_type, steps))
+    for steps, positions in gather.rotated:
+        out = out.index_copy_(1, positions, _rotation(out[:, positions], field_type, steps))
     return out
 
 
-def _turn(x: Float[Tensor, "batch edges size"], field_type: FieldType, steps: int) -> Float[Tensor, "batch edges size"]:
+def _rotation(
+    x: Float[Tensor, "batch edges size"], field_type: FieldType, steps: int
+) -> Float[Tensor, "batch edges size"]:
     parts = [
         (rho[steps] @ x[..., b.slice].unflatten(-1, (b.representation.dim, -1))).flatten(-2)
         for b, rho in zip(field_type.blocks, block_matrices(field_type, x.dtype, x.device), strict=True)
@@ -94,27 +96,27 @@ def _unpooled(level: int, device: torch.device) -> tuple[Int[Tensor, "fine"], Ga
 
 @lru_cache(maxsize=64)
 def _pool_table(level: int, device: torch.device) -> tuple[Gather, Int[Tensor, "coarse"]]:
-    kept = _charts.coarse_vertices(level)
-    table, turn = _charts.neighbors(level)[kept], _charts.turns(level)[kept]
-    table = np.where(table < 0, kept[:, None], table)
+    coarse_vertex = _charts.coarse_vertices(level)
+    table, rotation = _charts.neighbors(level)[coarse_vertex], _charts.rotations(level)[coarse_vertex]
+    table = np.where(table < 0, coarse_vertex[:, None], table)
     unused = _unused(level)
     pad = 2 * 2 ** (level - 1) - 2
     around = np.concatenate([table.ravel(), np.full(6 * pad, unused)])
-    centre = np.concatenate([kept, np.full(pad, unused)])
-    return _gather(around, turn.ravel(), device), torch.from_numpy(centre).to(device)
+    centre = np.concatenate([coarse_vertex, np.full(pad, unused)])
+    return _gather(around, rotation.ravel(), device), torch.from_numpy(centre).to(device)
 
 
 @lru_cache(maxsize=64)
 def _unpool_table(level: int, device: torch.device) -> tuple[Int[Tensor, "fine"], Gather]:
     n = 2 ** (level - 1)
     here = np.arange(10 * n * n).reshape(5, n, 2 * n)
-    table, turn = (
-        t[: 10 * n * n].reshape(5, n, 2 * n, 6) for t in (_charts.neighbors(level - 1), _charts.turns(level - 1))
+    table, rotation = (
+        t[: 10 * n * n].reshape(5, n, 2 * n, 6) for t in (_charts.neighbors(level - 1), _charts.rotations(level - 1))
     )
     first = np.repeat(np.repeat(here, 2, 1), 2, 2)
     second, steps = first.copy(), np.zeros_like(first)
     for direction, (a, b) in enumerate([(1, 0), (1, 1), (0, 1)]):
-        second[:, a::2, b::2], steps[:, a::2, b::2] = table[..., direction], turn[..., direction]
+        second[:, a::2, b::2], steps[:, a::2, b::2] = table[..., direction], rotation[..., direction]
     southern, northern = here[:, 0, 0], here[:, 0, n]
     count = _charts.num_vertices(level - 1)
     tail = np.array([count - 2, count - 1, *[_unused(level - 1)] * (4 * n - 2)])
@@ -123,9 +125,11 @@ def _unpool_table(level: int, device: torch.device) -> tuple[Int[Tensor, "fine"]
     return torch.from_numpy(both[0]).to(device), _gather(both[1], steps.ravel(), device)
 
 
-def _gather(index: ndarray, turn: ndarray, device: torch.device) -> Gather:
-    turned = [(int(m), torch.from_numpy(np.flatnonzero(turn == m)).to(device)) for m in np.unique(turn[turn != 0])]
-    return Gather(torch.from_numpy(index).to(device), tuple(turned))
+def _gather(index: ndarray, rotation: ndarray, device: torch.device) -> Gather:
+    rotated = [
+        (int(m), torch.from_numpy(np.flatnonzero(rotation == m)).to(device)) for m in np.unique(rotation[rotation != 0])
+    ]
+    return Gather(torch.from_numpy(index).to(device), tuple(rotated))
 
 
 def _unused(level: int) -> int:

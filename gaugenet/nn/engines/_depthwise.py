@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from gaugenet.nn.engines._aggregate import _turn, _turn_back
+from gaugenet.nn.engines._aggregate import _transport, _transport_back
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def messages(x, b, w, turn, blocks, indptr, source, paths, entries, first_edge, begin, end, out):
+def messages(x, b, w, transport, blocks, indptr, source, paths, entries, first_edge, begin, end, out):
     """out[p - begin, (o, path, u)] = sum over edges q -> p of w[e, u] sum_i b[e, (path, o, i)] (rho x[q])[i, u]."""
     size, width = uint64(x.shape[1]), uint64(out.shape[1])
     h, t = np.empty((1, size), x.dtype), np.empty(size, x.dtype)
@@ -24,7 +24,7 @@ def messages(x, b, w, turn, blocks, indptr, source, paths, entries, first_edge, 
             out[p, c] = 0
         for edge in range(indptr[target], indptr[target + 1]):
             e = uint64(edge - first_edge)
-            _turn(x, turn, blocks, uint64(source[edge]), uint64(edge), h, uint64(0))
+            _transport(x, transport, blocks, uint64(source[edge]), uint64(edge), h, uint64(0))
             k, last = uint64(0), uint64(entries.shape[0])
             while k < last:
                 path, o = entries[k, 0], entries[k, 1]
@@ -43,7 +43,9 @@ def messages(x, b, w, turn, blocks, indptr, source, paths, entries, first_edge, 
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def messages_adjoint(grad, x, b, w, turn, blocks, indptr, source, paths, entries, first_edge, begin, end, gx, gb, gw):
+def messages_adjoint(
+    grad, x, b, w, transport, blocks, indptr, source, paths, entries, first_edge, begin, end, gx, gb, gw
+):
     """gx grows; the rows of gb and gw that belong to these targets are overwritten."""
     size = uint64(x.shape[1])
     h, back, t = np.empty((1, size), x.dtype), np.empty(size, x.dtype), np.empty(size, x.dtype)
@@ -51,7 +53,7 @@ def messages_adjoint(grad, x, b, w, turn, blocks, indptr, source, paths, entries
         p = uint64(target - begin)
         for edge in range(indptr[target], indptr[target + 1]):
             e = uint64(edge - first_edge)
-            _turn(x, turn, blocks, uint64(source[edge]), uint64(edge), h, uint64(0))
+            _transport(x, transport, blocks, uint64(source[edge]), uint64(edge), h, uint64(0))
             for c in range(size):
                 back[c] = 0
             for c in range(uint64(gw.shape[1])):
@@ -80,4 +82,4 @@ def messages_adjoint(grad, x, b, w, turn, blocks, indptr, source, paths, entries
                         total += t[u] * h[0, column + u]
                         back[column + u] += value * t[u]
                     gb[e, m] = total
-            _turn_back(back, turn, blocks, uint64(source[edge]), uint64(edge), gx)
+            _transport_back(back, transport, blocks, uint64(source[edge]), uint64(edge), gx)

@@ -26,7 +26,7 @@ BLOCK_BYTES = 1 << 20
 def aggregate_mix(
     x: Tensor,
     coefficient: Tensor,
-    turn: Tensor,
+    transport: Tensor,
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
@@ -39,7 +39,7 @@ def aggregate_mix(
     x = x.contiguous()
     matrices = _matrices(mixing, layout)
     out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))
-    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
     for begin, end, aggregated in loops.aggregates():
         for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout):
             torch.mm(columns, matrix, out=rows)
@@ -51,7 +51,7 @@ def aggregate_mix_backward(
     grad: Tensor,
     x: Tensor,
     coefficient: Tensor,
-    turn: Tensor,
+    transport: Tensor,
     blocks: Tensor,
     indptr: Tensor,
     source: Tensor,
@@ -65,7 +65,7 @@ def aggregate_mix_backward(
     matrices = _matrices(mixing, layout)
     grad_mixing = torch.zeros_like(mixing)
     grad_matrices = _matrices(grad_mixing, layout)
-    loops = _Loops(x, [coefficient, turn, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
     grad_x = x.new_zeros(loops.workers, *x.shape)
     buffer = x.new_empty(loops.chunk, loops.width)
     overlap = _columns_overlap(layout)
@@ -86,12 +86,12 @@ def aggregate_mix_backward(
 
 
 @aggregate_mix.register_fake
-def _(x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
+def _(x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
 @aggregate_mix_backward.register_fake
-def _(grad, x, coefficient, turn, blocks, indptr, source, entries, values, mixing, layout):
+def _(grad, x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
@@ -180,6 +180,8 @@ class _Loops:
         in_parallel(work, begin, end, self.workers)
 
 
+# Four numbers for each matrix (first column, rows, columns, times) in one flat list, because the schema of a custom
+# operator knows lists of integers but no tuples in them.
 def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
     yield from zip(layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True)
 
@@ -211,4 +213,5 @@ def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int])
 
 def _columns_overlap(layout: list[int]) -> bool:
     """Whether two output blocks read the same columns, so that their gradients add up."""
-    return len(set(layout[::4])) < len(layout[::4])
+    starts = [first for first, *_ in _groups(layout)]
+    return len(set(starts)) < len(starts)

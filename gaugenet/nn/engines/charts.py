@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
@@ -53,7 +54,7 @@ class ChartsEngine(Engine):
         kernel, sides, bias = sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
         dtype = _dtype_of_products(x)
         tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, domain), kernel, bias, sides))
-        charts = chart_conv(*tensors, edges.many, edges.few, edges.counts, domain.stride)
+        charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
     def on_edges(self, engine: Engine) -> Engine:
@@ -146,14 +147,14 @@ def side_matrices(
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
     rings = kernel.shape[-1] // 2
-    places = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
-    taps = kernel[:, :, places[:, 0], places[:, 1]].permute(2, 0, 1)
+    positions = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
+    taps = kernel[:, :, positions[:, 0], positions[:, 1]].permute(2, 0, 1)
     factors = FACTORS | {CORNER: CORNER_SHARE[rings]}
     parts = []
     for left, right, chosen in runs:
         matrices = taps[list(chosen)]
         if right != 0:
-            matrices = _turned(matrices, in_type, right)
+            matrices = _rotated(matrices, in_type, right)
         if left == CORNER:
             matrices = _projected(matrices, out_type)
         parts.append(matrices if factors[left] == 1 else factors[left] * matrices)
@@ -166,8 +167,8 @@ CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
 """Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
 
 
-def _turned(matrices: Float[Tensor, "n out in"], in_type: FieldType, right: int) -> Float[Tensor, "n out in"]:
-    """Each of the matrices times the representation of a turn, or the projection on the invariants."""
+def _rotated(matrices: Float[Tensor, "n out in"], in_type: FieldType, right: int) -> Float[Tensor, "n out in"]:
+    """Each of the matrices times the representation of a rotation, or the projection on the invariants."""
     parts = [
         torch.einsum("koim,ij->kojm", matrices[..., b.slice].unflatten(2, (b.representation.dim, -1)), rho[right])
         for b, rho in zip(in_type.blocks, block_matrices(in_type, matrices.dtype, matrices.device), strict=True)
@@ -187,12 +188,12 @@ def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Floa
 @torch.compiler.assume_constant_result
 def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
     """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
-    with torch.no_grad(), torch.inference_mode(False):
-        return _turned_blocks(field_type, dtype, device)
+    with outside_transforms():
+        return _rotated_blocks(field_type, dtype, device)
 
 
 @lru_cache(maxsize=256)
-def _turned_blocks(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+def _rotated_blocks(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
     rotations = Cyclic(6).elements()
     values = [b.representation(rotations) for b in field_type.blocks]
     return [torch.cat([rho, rho.mean(0, keepdim=True)]).to(device, dtype) for rho in values]

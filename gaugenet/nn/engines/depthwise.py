@@ -23,7 +23,7 @@ from gaugenet.kernels.depthwise import Depthwise
 from gaugenet.kernels.implicit_space import ImplicitSpace
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients
 from gaugenet.nn.compiled.threads import in_parallel
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.graph import edge_factors
 from gaugenet.nn.engines.neighborhoods import rows_of
@@ -71,7 +71,9 @@ def _row_attributes(
     check_rows("node_attr", node, len(factors.indptr) - 1, "points")
     transports = _transports(space.node_type, space.node_key, domain, like.dtype)
     target = _targets(factors)
-    return space.joined(attributes.edge, turned(node[factors.source], transports, space.node_type), node[target], like)
+    return space.joined(
+        attributes.edge, transported(node[factors.source], transports, space.node_type), node[target], like
+    )
 
 
 def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
@@ -81,10 +83,10 @@ def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: tor
         rows = rows_of(graph, includes_center=False)
         g = rows.transporter
         parts = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
-        turn = torch.cat(parts, 1).to(dtype) if parts else g.new_zeros(len(g), 0, dtype=dtype)
-        blocks = block_table(field_type, turns=turn.shape[1] > 0)
+        transport = torch.cat(parts, 1).to(dtype) if parts else g.new_zeros(len(g), 0, dtype=dtype)
+        blocks = block_table(field_type, transports=transport.shape[1] > 0)
         n = rows.neighborhood
-        return EdgeFactors(n.weight[:, None].to(dtype), turn, blocks, n.indptr, n.source)
+        return EdgeFactors(n.weight[:, None].to(dtype), transport, blocks, n.indptr, n.source)
 
     return domain.derived(f"{key} {dtype}", build)
 
@@ -118,7 +120,7 @@ class _Inputs:
 
 def _sum(depthwise: Depthwise, inputs: _Inputs, factors: EdgeFactors) -> Float[Tensor, "vertices out"]:
     tensors = inputs.tensors()
-    if has_loops(*tensors, factors.turn) and not factors.turn.requires_grad and len(factors.source):
+    if has_loops(*tensors, factors.transport) and not factors.transport.requires_grad and len(factors.source):
         return _Messages.apply(depthwise, factors, *tensors)
     return _plain(depthwise, factors, *tensors)
 
@@ -127,7 +129,7 @@ def _plain(depthwise: Depthwise, factors: EdgeFactors, *tensors: Tensor) -> Tens
     """By PyTorch's operations, path by path."""
     x, b, s, last, *mixing = tensors
     target, points = _targets(factors), factors.indptr.numel() - 1
-    h = turned(x[factors.source], factors, depthwise.in_type)
+    h = transported(x[factors.source], factors, depthwise.in_type)
     parts: list[list[Tensor]] = [[] for _ in depthwise.targets]
     for p, matrix in zip(depthwise.paths, depthwise.path_matrices(b), strict=True):
         w = s @ last[:, p.column : p.column + p.source.multiplicity]
@@ -206,7 +208,7 @@ class _Blocks:
         chunk = max(1, int(edges_each / mean))
         self.workers = min(torch.get_num_threads(), max(1, self.num_targets // chunk))
         self.chunk = chunk * self.workers
-        self.geometry = [array(t) for t in (factors.turn, factors.blocks, factors.indptr, factors.source)]
+        self.geometry = [array(t) for t in (factors.transport, factors.blocks, factors.indptr, factors.source)]
         self.tables = [array(depthwise.path_table()), array(depthwise.entries)]
 
     def __iter__(self) -> Iterator[_Part]:

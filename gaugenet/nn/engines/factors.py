@@ -16,7 +16,7 @@ class EdgeFactors:
     """What a convolution needs of the geometry: computed once per graph, shared by all layers of the same types."""
 
     coefficient: Float[Tensor, "edges columns"]
-    turn: Float[Tensor, "edges entries"]
+    transport: Float[Tensor, "edges entries"]
     blocks: Int[Tensor, "blocks 4"]
     indptr: Int[Tensor, "targets_1"]
     source: Int[Tensor, "edges"]
@@ -25,25 +25,25 @@ class EdgeFactors:
 torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.EdgeFactors")
 
 
-def turned(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
-    """Features of the sources, turned on the way."""
+def transported(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
+    """Features of the sources, transported along the edges."""
     parts, start = [], 0
     for block in in_type.blocks:
-        if block.representation.is_trivial or not factors.turn.shape[1]:
+        if block.representation.is_trivial or not factors.transport.shape[1]:
             parts.append(x[:, block.slice])
             continue
         n = block.representation.dim
-        matrix = factors.turn[:, start : start + n * n].unflatten(1, (n, n))
+        matrix = factors.transport[:, start : start + n * n].unflatten(1, (n, n))
         parts.append((matrix @ block.split(x)).flatten(1))
         start += n * n
     return torch.cat(parts, 1)
 
 
-def block_table(in_type: FieldType, *, turns: bool) -> Int[Tensor, "blocks 4"]:
+def block_table(in_type: FieldType, *, transports: bool) -> Int[Tensor, "blocks 4"]:
     rows, first = [], 0
     for b in in_type.blocks:
         n = b.representation.dim
-        if b.representation.is_trivial or not turns:
+        if b.representation.is_trivial or not transports:
             rows.append((b.start, n, b.multiplicity, -1))
         else:
             rows.append((b.start, n, b.multiplicity, first))

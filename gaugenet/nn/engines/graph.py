@@ -1,4 +1,4 @@
-"""The `graph` engine: aggregate turned neighbours with coefficients that depend on geometry alone, then mix once."""
+"""The `graph` engine: aggregate transported neighbours with coefficients of the geometry alone, then mix once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import is_transformed
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
-from gaugenet.nn.compiled.eager import is_transformed
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
 from gaugenet.nn.engines.prepared import PreparedGraph
@@ -97,7 +97,7 @@ def convolve(
 
 def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
     """On the CPU, where the geometry has no gradients; functional transforms see PyTorch's operations instead."""
-    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.turn.requires_grad:
+    if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.transport.requires_grad:
         return False
     return torch.compiler.is_compiling() or not is_transformed()
 
@@ -113,7 +113,7 @@ def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: Edge
         matrices, layout = space.path_mixing(weight), contraction.layout
         entries, values = contraction.entries, contraction.values(x)
     mixing = torch.cat([m.flatten() for m in matrices])
-    geometry = (factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source)
+    geometry = (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)
     return aggregate_mix(x, *geometry, entries, values, mixing, layout)
 
 
@@ -129,7 +129,7 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
     """The same with PyTorch operations: on other devices, and where the geometry itself has gradients."""
     degree = factors.indptr.diff()
     target = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
-    h = turned(x[factors.source], factors, space.in_type)
+    h = transported(x[factors.source], factors, space.in_type)
     columns = [
         x.new_zeros(len(degree), x.shape[1]).index_add(0, target, c[:, None] * h) for c in factors.coefficient.unbind(1)
     ]
@@ -141,27 +141,29 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
 
 def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
     """Coefficients and transport matrices of every row, cached on the graph; types of equal layout share them."""
-    coefficient_key, turn_key = space.factor_keys
+    coefficient_key, transport_key = space.factor_keys
 
     def build(graph: GaugeGraph) -> EdgeFactors:
         sources = graph.geometry_tensors()
         rows = rows_of(graph, includes_center=space.includes_center)
-        turn = graph.cached(
-            (turn_key, space.includes_center, dtype), sources, lambda: _turns(space, rows).to(dtype).contiguous()
+        transport = graph.cached(
+            (transport_key, space.includes_center, dtype),
+            sources,
+            lambda: _transports(space, rows).to(dtype).contiguous(),
         )
         coefficient = graph.cached(
             (coefficient_key, dtype),
             sources,
             lambda: space.coefficients(rows.neighborhood).to(dtype).contiguous(),
         )
-        blocks = block_table(space.in_type, turns=turn.shape[1] > 0)
-        return EdgeFactors(coefficient, turn, blocks, rows.neighborhood.indptr, rows.neighborhood.source)
+        blocks = block_table(space.in_type, transports=transport.shape[1] > 0)
+        return EdgeFactors(coefficient, transport, blocks, rows.neighborhood.indptr, rows.neighborhood.source)
 
-    return domain.derived(f"{coefficient_key}; {turn_key} {dtype}", build)
+    return domain.derived(f"{coefficient_key}; {transport_key} {dtype}", build)
 
 
-def _turns(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
-    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that turn.
+def _transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
+    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that rotate.
 
     None at all, `(E, 0)`, for the trivial connection in plain form.
     """

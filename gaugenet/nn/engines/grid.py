@@ -110,8 +110,8 @@ def _has_few_pixels(x: Tensor, kernel: Tensor, sliding: Sliding) -> bool:
     """A wide layer with fewer results than cells in its window: up to ten times slower as a convolution."""
     if torch.compiler.is_compiling() or x.device.type != "cpu" or sliding.d != 2:
         return False
-    few = math.prod(sliding.coarse(x.shape[2:])) <= math.prod(sliding.stencil.window)
-    return few and max(sliding.dilation) == 1 and kernel[:, :, 0, 0].numel() >= 2**16
+    few_pixels = math.prod(sliding.coarse(x.shape[2:])) <= math.prod(sliding.stencil.window)
+    return few_pixels and max(sliding.dilation) == 1 and kernel[:, :, 0, 0].numel() >= 2**16
 
 
 def _as_product(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PreparedGraph:
-    """A gauge graph reduced to the factors that one network needs: see `gaugenet.nn.prepare`.
+    """A gauge graph reduced to the factors that one network needs: see `gaugenet.nn.prepare_graph`.
 
     Attributes:
         mass: `(N,)`, area of the dual cell of each point.
@@ -62,7 +62,7 @@ class PreparedGraph:
         """The factors that were prepared under `key`."""
         if key not in self.tables:
             raise ValueError(
-                f"The domain was not prepared for {key!r}: call `prepare(network, x, graph)` with this network, "
+                f"The domain was not prepared for {key!r}: call `prepare_graph(network, x, graph)` with this network, "
                 "and features of this precision."
             )
         return cast(T, self.tables[key])

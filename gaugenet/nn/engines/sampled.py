@@ -1,4 +1,4 @@
-"""The sampled kernel of a layer, kept in evaluation mode and never stale."""
+"""The sampled kernel of a layer, cached in evaluation mode and never stale."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._transforms import outside_transforms
 from gaugenet.kernels.space import PixelStencil, Readout
 from gaugenet.nn.precision import widened
 
@@ -40,7 +41,7 @@ class _Entry:
 
 
 class SampledKernels:
-    """What was sampled of one layer, by stencil: kept while nothing asks for its gradients."""
+    """What was sampled of one layer, by stencil: cached while nothing asks for its gradients."""
 
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
@@ -55,7 +56,7 @@ class SampledKernels:
             return make()
         entry = self._entries.get(key)
         if entry is None or not entry.is_fresh(parameters):
-            with torch.inference_mode(False), torch.no_grad():
+            with outside_transforms():
                 value = make()
                 copies = [p.detach().clone() if p.device.type == "cpu" else p.detach() for p in parameters]
             self._entries[key] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
@@ -101,7 +102,7 @@ def trained_in_low_precision(layer: Convolution, stencil: PixelStencil) -> Sampl
 def all_at_once(
     layer: Convolution, stencil: PixelStencil, dtype: torch.dtype, readout: Readout | None = None
 ) -> tuple[Float[Tensor, "out in cells"], Float[Tensor, "out"] | None] | None:
-    """Kernel with K_self (or a `readout` of it, see `sample_at_once`) and bias; `None` where it is not for this way."""
+    """Kernel with K_self (or a `readout` of it, see `sample_at_once`) and bias; `None` where it does not apply."""
     if not layer.weight.numel() or layer.groups > 1 or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return None
     with torch.autocast(layer.weight.device.type, enabled=False):

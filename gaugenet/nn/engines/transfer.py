@@ -1,4 +1,4 @@
-"""Features carried along the edges between two sets of points: the sum over edges of w_e rho(transporter_e) x(q)."""
+"""Features transported along edges between two sets of points: the sum over edges of w_e rho(transporter_e) x(q)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, turned
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
 from gaugenet.nn.precision import widened
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def transfer(
             lambda graph: transfer_factors(field_type, edges(graph), targets, wide.dtype),
             lambda graph: list(edges(graph).values()),
         )
-        return carry(field_type, wide, factors).to(x.dtype)
+        return transport_features(field_type, wide, factors).to(x.dtype)
 
 
 @torch.compiler.assume_constant_result
@@ -60,40 +60,40 @@ def transfer_factors(
     source, target = edges["index"]
     order = target.argsort(stable=True)
     g, weight = edges["transporter"][order], edges["weight"][order]
-    turns = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
-    turn = torch.cat(turns, 1) if turns else g.new_zeros(len(g), 0)
+    transports = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
+    transport = torch.cat(transports, 1) if transports else g.new_zeros(len(g), 0)
     degree = torch.bincount(target, minlength=num_targets)
     return EdgeFactors(
         weight[:, None].to(dtype).contiguous(),
-        turn.to(dtype).contiguous(),
-        block_table(field_type, turns=turn.shape[1] > 0),
+        transport.to(dtype).contiguous(),
+        block_table(field_type, transports=transport.shape[1] > 0),
         torch.cat([degree.new_zeros(1), degree.cumsum(0)]),
         source[order].contiguous(),
     )
 
 
-def carry(
+def transport_features(
     field_type: FieldType, x: Float[Tensor, "sources size"], factors: EdgeFactors
 ) -> Float[Tensor, "targets size"]:
     """By compiled loops on the CPU, by PyTorch's operations elsewhere and where the geometry has gradients."""
-    if has_loops(x, factors.coefficient, factors.turn) and not (
-        factors.coefficient.requires_grad or factors.turn.requires_grad
+    if has_loops(x, factors.coefficient, factors.transport) and not (
+        factors.coefficient.requires_grad or factors.transport.requires_grad
     ):
-        return _Carry.apply(field_type, x, factors)
-    return _carry_torch(field_type, x, factors)
+        return _TransportFeatures.apply(field_type, x, factors)
+    return _transport_torch(field_type, x, factors)
 
 
-def _carry_torch(field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
+def _transport_torch(field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
     degree = factors.indptr.diff()
     target = torch.repeat_interleave(
         torch.arange(len(degree), device=x.device), degree, output_size=len(factors.source)
     )
-    messages = factors.coefficient * turned(x[factors.source], factors, field_type)
+    messages = factors.coefficient * transported(x[factors.source], factors, field_type)
     return x.new_zeros(len(degree), x.shape[1]).index_add(0, target, messages)
 
 
-class _Carry(torch.autograd.Function):
-    """`_carry_torch` without a copy of the features on every edge."""
+class _TransportFeatures(torch.autograd.Function):
+    """`_transport_torch` without a copy of the features on every edge."""
 
     @staticmethod
     def forward(ctx: Any, field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
@@ -117,7 +117,7 @@ class _Carry(torch.autograd.Function):
 
         (x,) = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return None, *plain_gradients(lambda x: _carry_torch(ctx.field_type, x, ctx.factors), [x], grad), None
+            return None, *plain_gradients(lambda x: _transport_torch(ctx.field_type, x, ctx.factors), [x], grad), None
         targets, geometry, given = len(grad), _geometry(ctx.factors), grad.contiguous().unsqueeze(1)
         shares = x.new_zeros(threads(targets), *x.shape)
 
@@ -129,4 +129,4 @@ class _Carry(torch.autograd.Function):
 
 
 def _geometry(factors: EdgeFactors) -> list:
-    return [array(t) for t in (factors.coefficient, factors.turn, factors.blocks, factors.indptr, factors.source)]
+    return [array(t) for t in (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)]

@@ -1,4 +1,4 @@
-"""LorentzType: fields whose values are points of a hyperbolic space, turned by the structure group."""
+"""LorentzType: fields whose values are points of a hyperbolic space, rotated by the structure group."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Vectors = Float[Tensor, "points vector_size *spatial"]
 class LorentzType:
     """Hyperbolic features: points (t, s) with t^2 - |s|^2 = k and t > 0, channels t, then s.
 
-    The space part s is a field of `space`, whose representations are orthogonal, so that the group turns s and leaves t
-    alone: an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). As features of this library they are of type
-    `field_type`: one scalar, and `space`. Vectors `v` at the apex are fields of type `space`, and lengths are those of
-    the hyperbolic space of curvature -1 / k.
+    The space part s is a field of `space`, whose representations are orthogonal, so that the group rotates s and leaves
+    t alone: an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). As features of this library they are of
+    type `field_type`: one scalar, and `space`. Vectors `v` at the apex are fields of type `space`, and lengths are
+    those of the hyperbolic space of curvature -1 / k.
 
     Attributes:
         space: type of the space part.

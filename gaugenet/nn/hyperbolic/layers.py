@@ -116,10 +116,11 @@ class LorentzConv(nn.Module):
 class LorentzActivation(nn.Module):
     """An equivariant nonlinearity on the space part; time follows.
 
-    Pointwise functions are for representations that permute their components; `Gated` and `NormNonlinearity` for all.
+    Pointwise functions are for representations that permute their components; `GatedNonlinearity` and
+    `NormNonlinearity` for all.
 
     Args:
-        nonlinearity: with `in_type` and `out_type`, e.g. `Gated(FieldType(group, "8x0 + 4x1"))`.
+        nonlinearity: with `in_type` and `out_type`, e.g. `GatedNonlinearity(FieldType(group, "8x0 + 4x1"))`.
         k: minus one over the curvature.
     """
 

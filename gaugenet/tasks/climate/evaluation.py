@@ -1,4 +1,4 @@
-"""Scoring a climate run on labelled files, upright and turned."""
+"""Scoring a climate run on labelled files, upright and rotated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def evaluate_climate(
     """Score a run on every labelled time step, and write `evaluation_NAME.json` (NAME being that of the file),
     `map.png` and `globe.html` into it.
 
-    Probabilities are interpolated to the places of the file and compared with its labels there, by area. The labels,
+    Probabilities are interpolated to the locations of the file and compared with its labels there, by area. The labels,
     and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
     training; `best_iou` is that of the best threshold on the scored files themselves.
 
@@ -58,18 +58,22 @@ def evaluate_climate(
     )
     if predictor.files.variables.label is None:
         raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
-    turns: dict[str, list[Pose]] = {"upright": [None]}
+    orientations: dict[str, list[Pose]] = {"upright": [None]}
     if rotations:
-        turns["rotations"] = list(Rotation.random(rotations, random_state=0).as_matrix())
+        orientations["rotations"] = list(Rotation.random(rotations, random_state=0).as_matrix())
     if icosahedral:
-        turns["icosahedral"] = [icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)]
-    scored = [(turn, _keeper(predictor, within_km)) for group in turns.values() for turn in group]
+        orientations["icosahedral"] = [
+            icosahedral_rotation(icosphere(0), k).matrix.numpy() for k in range(NUM_ROTATIONS)
+        ]
+    scored = [
+        (orientation, _accumulator(predictor, within_km)) for group in orientations.values() for orientation in group
+    ]
     _score(predictor, scored)
-    upright, *turned = (keeper.result() for _, keeper in scored)
+    upright, *rotated = (accumulator.result() for _, accumulator in scored)
     result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
     result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
-    for name in list(turns)[1:]:
-        found, turned = turned[: len(turns[name])], turned[len(turns[name]) :]
+    for name in list(orientations)[1:]:
+        found, rotated = rotated[: len(orientations[name])], rotated[len(orientations[name]) :]
         result[name] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
     write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
     draw_run(predictor, run)
@@ -82,18 +86,18 @@ def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScor
     with progress(count * len(scored), "evaluating") as bar:
         for first in range(0, count, size):
             read = [predictor.fields(k)[1] for k in range(first, min(first + size, count))]
-            globes = [fields for fields in read if fields.label is not None]
+            spheres = [fields for fields in read if fields.label is not None]
             labels = [fields.label for fields in read if fields.label is not None]
-            for turn, keeper in scored:
-                for found, label in zip(predictor.together(globes, turn) if globes else (), labels):
-                    keeper.add(found, label)
+            for orientation, accumulator in scored:
+                for found, label in zip(predictor.together(spheres, orientation) if spheres else (), labels):
+                    accumulator.add(found, label)
                 bar.advance(len(read))
 
 
-def _keeper(predictor: ClimatePredictor, within_km: float) -> ClimateScores:
-    places = predictor.inputs.places
-    points, area = places.points.reshape(-1, 3), np.ascontiguousarray(places.area).reshape(-1)
-    return ClimateScores(predictor.classes, points, area, places.edges, predictor.thresholds, within_km=within_km)
+def _accumulator(predictor: ClimatePredictor, within_km: float) -> ClimateScores:
+    locations = predictor.inputs.locations
+    points, area = locations.points.reshape(-1, 3), np.ascontiguousarray(locations.area).reshape(-1)
+    return ClimateScores(predictor.classes, points, area, locations.edges, predictor.thresholds, within_km=within_km)
 
 
 def _spread(values: list[float]) -> dict[str, Any]:

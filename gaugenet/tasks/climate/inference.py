@@ -1,4 +1,4 @@
-"""A trained network at work on climate files: probabilities on the icosphere and at the places of the file."""
+"""A trained network at work on climate files: probabilities on the icosphere and at the locations of the file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.data.climate.dataset import ClimateFrame
-from gaugenet.data.climate.sampling import Stencil
+from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
-from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
+from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.climate.train import Files, inputs_of, open_files
 from gaugenet.tasks.training.options import TaskError
@@ -25,8 +25,8 @@ from gaugenet.tasks.training.run import RunError, Which, load_run
 Pose = Float[ndarray, "3 3"] | None
 Precision = Literal["float32", "bfloat16"]
 
-STENCIL_BYTES = 1e9
-"""Interpolations of poses are kept in so much memory."""
+INTERPOLATION_BYTES = 1e9
+"""Interpolations of poses are cached in so much memory."""
 
 VERTICES_AT_ONCE = 330_000
 """The network is given so many vertices at most, and always one globe: eight of level 6."""
@@ -72,9 +72,9 @@ class ClimatePredictor:
         self.normalization = Normalization.from_dict(values["normalization"])
         variables = ClimateVariables.from_dict(values["variables"])
         self.files: Files = open_files(paths, self.data, variables=variables)
-        self.inputs: GlobeInputs = inputs_of(self.files, self.data)
+        self.inputs: SphereInputs = inputs_of(self.files, self.data)
         self.poses = tta_poses(tta)
-        self._backs: dict[bytes, Stencil] = {}
+        self._backs: dict[bytes, Interpolation] = {}
 
     @property
     def classes(self) -> list[str]:
@@ -91,48 +91,48 @@ class ClimatePredictor:
         """Whether the thresholds come from a validation part."""
         return "val_threshold_1" in self.description.metrics.get("best", {})
 
-    def fields(self, index: int) -> tuple[ClimateFrame, GlobeFields]:
+    def fields(self, index: int) -> tuple[ClimateFrame, SphereFields]:
         """A frame, checked and normalized."""
         frame = self.files[index]
-        self.normalization.check(frame, self.files.variables, self.inputs.places.area)
-        return frame, GlobeFields.of(frame, self.inputs.places, self.normalization)
+        self.normalization.check(frame, self.files.variables, self.inputs.locations.area)
+        return frame, SphereFields.of(frame, self.inputs.locations, self.normalization)
 
     @property
     def at_once(self) -> int:
         """How many globes `together` takes best."""
         return max(1, VERTICES_AT_ONCE // self.inputs.sphere.num_vertices)
 
-    def on_sphere(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
-        """Probabilities at the vertices, vertex p looking at the place `pose @ p` of the globe."""
+    def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
+        """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""
         return self._on_spheres([fields], pose)[0]
 
     @torch.inference_mode()
-    def _on_spheres(self, globes: Sequence[GlobeFields], pose: Pose) -> Float[ndarray, "globes classes vertices"]:
-        x = torch.stack([self.inputs.read(fields, pose=pose)[0] for fields in globes])
+    def _on_spheres(self, spheres: Sequence[SphereFields], pose: Pose) -> Float[ndarray, "spheres classes vertices"]:
+        x = torch.stack([self.inputs.read(fields, pose=pose)[0] for fields in spheres])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self.model(x.to(self.device), self.inputs.sphere).float()
         return torch.softmax(logits, dim=1).cpu().numpy()
 
-    def at_places(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
-        """Linear interpolation from the vertices to the places of the file."""
+    def at_locations(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
+        """Linear interpolation from the vertices to the locations of the file."""
         key = b"" if pose is None else pose.tobytes()
         if key not in self._backs:
             found = self.inputs.back(pose)
-            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > STENCIL_BYTES:
+            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > INTERPOLATION_BYTES:
                 self._backs.clear()
             self._backs[key] = found
         return self._backs[key].fields(probability)
 
-    def __call__(self, fields: GlobeFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
-        """Probabilities at the places of the file, the mean over the poses, of the globe turned by `pose` before."""
+    def __call__(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
+        """Probabilities at the locations of the file, averaged over poses, of the globe rotated by `pose` before."""
         return self.together([fields], pose)[0]
 
-    def together(self, globes: Sequence[GlobeFields], pose: Pose = None) -> Float[ndarray, "globes classes cells"]:
+    def together(self, spheres: Sequence[SphereFields], pose: Pose = None) -> Float[ndarray, "spheres classes cells"]:
         """The same of several globes, which is faster; `at_once` says of how many."""
         total: Any = 0.0
-        for turn in self.poses:
-            both = turn if pose is None else pose if turn is None else pose @ turn
-            total = total + self.at_places(self._on_spheres(globes, both), both)
+        for own in self.poses:
+            both = own if pose is None else pose if own is None else pose @ own
+            total = total + self.at_locations(self._on_spheres(spheres, both), both)
         return total / len(self.poses)
 
 

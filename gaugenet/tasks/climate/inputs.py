@@ -11,65 +11,67 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.data.climate.dataset import ClimateFrame
-from gaugenet.data.climate.regrid import triangle_stencil
-from gaugenet.data.climate.sampling import Places, Stencil
+from gaugenet.data.climate.regrid import triangle_interpolation
+from gaugenet.data.climate.sampling import Interpolation, Locations
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry import Icosphere
 
-_TURN_OVER = np.sin(np.radians(10.0))
-"""Within ten degrees of the equator the turned wind fades and changes sides."""
+_FADE = np.sin(np.radians(10.0))
+"""Within ten degrees of the equator the rotated wind fades and changes sides."""
 
 
 @dataclass(frozen=True)
-class GlobeFields:
+class SphereFields:
     """A normalized frame, ready to be read off at any points.
 
     Attributes:
-        scalars: `(S, places)` float32, extended for stencils.
-        vectors: `(P, 3, places)` float32, in space.
-        label: classes at the places of the file, -1 where none counts; `None` without labels.
+        scalars: `(S, locations)` float32, extended for stencils.
+        vectors: `(P, 3, locations)` float32, in space.
+        label: classes at the locations of the file, -1 where none counts; `None` without labels.
     """
 
-    scalars: Float[ndarray, "scalars places"]
-    vectors: Float[ndarray, "pairs 3 places"]
+    scalars: Float[ndarray, "scalars locations"]
+    vectors: Float[ndarray, "pairs 3 locations"]
     label: Int[ndarray, "cells"] | None
 
     @classmethod
-    def of(cls, frame: ClimateFrame, places: Places, normalization: Normalization) -> GlobeFields:
-        """Normalize, and turn winds into vectors in space."""
-        vectors = places.vectors(normalization.vectors(frame.vectors)).astype(np.float32)
+    def of(cls, frame: ClimateFrame, locations: Locations, normalization: Normalization) -> SphereFields:
+        """Normalize, and rotate winds into vectors in space."""
+        vectors = locations.vectors(normalization.vectors(frame.vectors)).astype(np.float32)
         scalars = normalization.scalars(frame.scalars)
         label = None if frame.label is None else frame.label.reshape(-1).astype(np.int16)
-        return cls(places.extended(scalars), places.extended(vectors), label)
+        return cls(locations.extended(scalars), locations.extended(vectors), label)
 
     @property
     def nbytes(self) -> int:
         return self.scalars.nbytes + self.vectors.nbytes + (0 if self.label is None else self.label.nbytes)
 
 
-class GlobeInputs:
+class SphereInputs:
     """Reads fields off at the vertices of an icosphere, and writes winds in the frames of its vertices.
 
     The input has the field type `in_type`: the scalars (and the absolute sine of latitude) as trivial fields, then the
-    winds (and the turned winds) as tangent vectors, of irrep order 1. With latitude a wind w enters a second time as
-    s (n x w): turned by a quarter to the left on the northern and to the right on the southern hemisphere, s falling
+    winds (and the rotated winds) as tangent vectors, of irrep order 1. With latitude a wind w enters a second time as
+    s (n x w): rotated by a quarter to the left on the northern and to the right on the southern hemisphere, s falling
     from 1 through 0 to -1 within ten degrees of the equator. Under a reflection of the globe that exchanges its
     hemispheres this is a vector like the wind itself, and it converges in a cyclone of either hemisphere.
 
     Args:
         sphere: an `Icosphere`, or anything else with unit vectors `pos` (V, 3) and tangent frames `frame` (V, 3, 2).
-        places: where the values of the files are.
+        locations: where the values of the files are.
         scalars, pairs: numbers of scalar and of vector fields.
         latitude: see above.
     """
 
-    def __init__(self, sphere: Icosphere, places: Places, *, scalars: int, pairs: int, latitude: bool = True) -> None:
+    def __init__(
+        self, sphere: Icosphere, locations: Locations, *, scalars: int, pairs: int, latitude: bool = True
+    ) -> None:
         self.sphere = sphere
-        self.places, self.latitude = places, latitude
+        self.locations, self.latitude = locations, latitude
         self.scalars, self.pairs = scalars, pairs
         self.points = self.sphere.pos.numpy()
         self._frame = np.ascontiguousarray(np.transpose(self.sphere.frame.numpy(), (2, 1, 0)), dtype=np.float32)
-        self._last: tuple[bytes, Stencil] | None = None
+        self._last: tuple[bytes, Interpolation] | None = None
 
     @property
     def in_type(self) -> str:
@@ -77,15 +79,15 @@ class GlobeInputs:
         scalars, vectors = self.scalars + self.latitude, self.pairs * (1 + self.latitude)
         return " + ".join(f"{n}x{k}" for n, k in ((scalars, 0), (vectors, 1)) if n)
 
-    def stencil(self, pose: Float[ndarray, "3 3"] | None = None) -> Stencil:
-        """How to read fields with vertex p of the icosphere at the place `pose @ p` of the globe; one is kept."""
+    def interpolation(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
+        """How to read fields with vertex p of the icosphere at the location `pose @ p` of the globe; one is kept."""
         key = b"" if pose is None else pose.tobytes()
         if self._last is None or self._last[0] != key:
-            self._last = key, self.places.stencil(self.points if pose is None else self.points @ pose.T)
+            self._last = key, self.locations.interpolation(self.points if pose is None else self.points @ pose.T)
         return self._last[1]
 
     def read(
-        self, fields: GlobeFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0
+        self, fields: SphereFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0
     ) -> tuple[Float[Tensor, "channels vertices"], Int[Tensor, "vertices"] | None]:
         """Inputs and labels at the vertices.
 
@@ -95,38 +97,38 @@ class GlobeInputs:
                 mirror image.
             gain: factor of the winds.
         """
-        stencil = self.stencil(pose)
-        vectors = stencil.fields(fields.vectors) * np.float32(gain)
+        interpolation = self.interpolation(pose)
+        vectors = interpolation.fields(fields.vectors) * np.float32(gain)
         if pose is not None:
             vectors = np.einsum("ji,pjn->pin", pose.astype(np.float32), vectors)
-        scalars = stencil.fields(fields.scalars)
+        scalars = interpolation.fields(fields.scalars)
         if self.latitude:
             sine = self.sine_of_latitude(pose)
-            side = np.clip(sine / _TURN_OVER, -1, 1).astype(np.float32)
-            turned = np.cross(self.points.T.astype(np.float32)[None], vectors, axis=1) * side
-            vectors = np.concatenate([vectors, turned])
+            side = np.clip(sine / _FADE, -1, 1).astype(np.float32)
+            rotated = np.cross(self.points.T.astype(np.float32)[None], vectors, axis=1) * side
+            vectors = np.concatenate([vectors, rotated])
             scalars = np.concatenate([scalars, np.abs(sine, dtype=np.float32)[None]])
         components = np.einsum("cin,pin->cpn", self._frame, vectors)
         x = np.concatenate([scalars, components.reshape(-1, components.shape[-1])])
-        label = None if fields.label is None else torch.from_numpy(fields.label[stencil.nearest].astype(np.int64))
+        label = None if fields.label is None else torch.from_numpy(fields.label[interpolation.nearest].astype(np.int64))
         return torch.from_numpy(x), label
 
-    def back(self, pose: Float[ndarray, "3 3"] | None = None) -> Stencil:
-        """How to read values at the vertices off at the places of the file: linear in the triangles."""
+    def back(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
+        """How to read values at the vertices off at the locations of the file: linear in the triangles."""
         points = self.points if pose is None else self.points @ pose.T
-        corners = triangle_stencil(points, self.sphere.face.numpy().T, self.places.points.reshape(-1, 3))
-        return Stencil(*corners, np.empty(0, dtype=np.int64))
+        corners = triangle_interpolation(points, self.sphere.face.numpy().T, self.locations.points.reshape(-1, 3))
+        return Interpolation(*corners, np.empty(0, dtype=np.int64))
 
-    def round_trip(self, fields: GlobeFields) -> float:
+    def round_trip(self, fields: SphereFields) -> float:
         """Relative error (root mean square by area, over all fields) of reading at the vertices and writing back."""
         flat = np.concatenate([fields.scalars, fields.vectors.reshape(-1, fields.vectors.shape[-1])])
-        area = np.ascontiguousarray(self.places.area).reshape(-1)
+        area = np.ascontiguousarray(self.locations.area).reshape(-1)
         given = flat[:, : len(area)]
-        error = self.back().fields(self.stencil().fields(flat)) - given
+        error = self.back().fields(self.interpolation().fields(flat)) - given
         return float(np.sqrt((error**2 @ area).sum() / (given**2 @ area).sum()))
 
     def sine_of_latitude(self, pose: Float[ndarray, "3 3"] | None = None) -> Float[ndarray, "vertices"]:
-        """Of the globe that the network sees: its axis of rotation is turned with it, and reversed by a mirror."""
+        """Of the globe that the network sees: its axis of rotation is rotated with it, and reversed by a mirror."""
         if pose is None:
             return self.points[:, 2]
         return np.linalg.det(pose) * (self.points @ pose[2])

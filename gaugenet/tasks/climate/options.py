@@ -22,9 +22,9 @@ class ClimateData:
         vectors: pairs U850:V850 separated by commas; auto goes by standard names, then by u and v in the names.
         label: name of the label variable; auto takes the one with flag_meanings, or a usual name.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
-        latitude: give the network the absolute sine of latitude, and every wind also turned by a quarter to the
+        latitude: give the network the absolute sine of latitude, and every wind also rotated by a quarter to the
             cyclonic side of its hemisphere: a storm of the south then looks like the mirror image of one of the north.
-        rotate: train on globes turned at random, latitude turning with them.
+        rotate: train on globes rotated at random, latitude rotating with them.
         mirror: train on mirror images of the globe, in which storms change hemisphere.
         gain: strengthen or weaken the wind of a whole globe at random by up to this factor.
         missing: values that are not finite: refuse, or put the mean there.
@@ -32,7 +32,7 @@ class ClimateData:
         block_hours: length of the blocks of time.
         gap_hours: least time between training and validation; steps in between are left out.
         batch_size: globes in a step.
-        memory: frames are kept in memory up to so many gigabytes; others are read again each time.
+        memory: frames are cached in memory up to so many gigabytes; others are read again each time.
         num_workers: processes that prepare globes ahead of the training; 0 does it in the training process.
     """
 
@@ -64,7 +64,7 @@ class ClimateData:
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run's description; the places of the files stay out of it."""
+        """Plain values for a run's description; the locations of the files stay out of it."""
         return {k: v for k, v in asdict(self).items() if k not in ("files", "val", "num_workers", "memory")}
 
     @classmethod

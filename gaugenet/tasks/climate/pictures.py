@@ -1,4 +1,4 @@
-"""Pictures of a scored climate run: a map of the globe as PNG, and a globe to turn with the mouse."""
+"""Pictures of a scored climate run: a map of the globe as PNG, and a globe to rotate with the mouse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet.tasks.climate.inference import ClimatePredictor
-from gaugenet.tasks.climate.inputs import GlobeFields
+from gaugenet.tasks.climate.inputs import SphereFields
 from gaugenet.tasks.climate.scores import labels_at
 
 MAP, GLOBE = "map.png", "globe.html"
@@ -23,7 +23,7 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
         run: folder for the pictures.
         frames: at most so many.
     """
-    from gaugenet.viz import GlobePanel, MeshView, draw_globes, nearest_point, write_viewer
+    from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
 
     panels, views = [], []
     for index in chosen_frames(predictor, frames):
@@ -32,16 +32,16 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
         at_vertices = predictor.on_sphere(fields)
         found = labels_at(at_vertices, predictor.thresholds)
         strength, what = _shown(predictor, fields)
-        truth = None if fields.label is None else fields.label[predictor.inputs.stencil().nearest]
+        truth = None if fields.label is None else fields.label[predictor.inputs.interpolation().nearest]
         outline = None if truth is None else np.where(truth < 0, 0, truth)
-        panels.append(GlobePanel(name=f"{name}  {what}", scalar=strength, labels=found, outline=outline))
+        panels.append(SpherePanel(name=f"{name}  {what}", scalar=strength, labels=found, outline=outline))
         sphere = predictor.inputs.sphere
         mesh: dict[str, Any] = {"vertices": sphere.pos, "faces": sphere.face.T, "up": "z", "labels_on": "vertex"}
         views.append(MeshView(name=name, **mesh, prediction=found, truth=truth, scalar=strength, scalar_name=what))
     nearest = nearest_point(predictor.inputs.points)
     title = f"{Path(run).name}: prediction (colours) and truth (outlines)"
     options: dict[str, Any] = {"class_names": predictor.classes, "title": title}
-    draw_globes(Path(run) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
+    draw_spheres(Path(run) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
     write_viewer(Path(run) / GLOBE, views, **options)
 
 
@@ -56,15 +56,15 @@ def chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
     return [pool[k] for k in np.unique(np.round(np.linspace(0, len(pool) - 1, min(count, len(pool)))).astype(int))]
 
 
-def _shown(predictor: ClimatePredictor, fields: GlobeFields) -> tuple[ndarray, str]:
+def _shown(predictor: ClimatePredictor, fields: SphereFields) -> tuple[ndarray, str]:
     """The field under the labels: the strength of the first wind, or the first scalar."""
-    variables, stencil = predictor.files.variables, predictor.inputs.stencil()
+    variables, interpolation = predictor.files.variables, predictor.inputs.interpolation()
     if variables.vectors:
         u, v = variables.vectors[0]
-        speed = np.linalg.norm(stencil.fields(fields.vectors[0]), axis=0) * predictor.normalization.scale[0]
+        speed = np.linalg.norm(interpolation.fields(fields.vectors[0]), axis=0) * predictor.normalization.scale[0]
         return speed, f"|{u}, {v}|"
     mean, std = predictor.normalization.mean[0], predictor.normalization.std[0]
-    return stencil.fields(fields.scalars[0]) * std + mean, variables.scalars[0]
+    return interpolation.fields(fields.scalars[0]) * std + mean, variables.scalars[0]
 
 
 def _name(predictor: ClimatePredictor, index: int) -> str:

@@ -78,11 +78,11 @@ def _write_step(
 ) -> np.ndarray:
     """Write one step to both files; the labels on the grid."""
     _, fields = predictor.fields(step)
-    shape = predictor.inputs.places.shape
-    at_places = predictor(fields).reshape(-1, *shape)
+    shape = predictor.inputs.locations.shape
+    at_locations = predictor(fields).reshape(-1, *shape)
     at_vertices = predictor.on_sphere(fields)
-    label = labels_at(at_places, predictor.thresholds)
-    on_grid.write(step, time, at_places, label)
+    label = labels_at(at_locations, predictor.thresholds)
+    on_grid.write(step, time, at_locations, label)
     on_cells.write(step, time, at_vertices, labels_at(at_vertices, predictor.thresholds))
     return label
 

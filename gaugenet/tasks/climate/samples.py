@@ -1,4 +1,4 @@
-"""Globes for training: frames read lazily, kept while memory lasts, turned and mirrored by seed, epoch and frame."""
+"""Globes for training: frames read lazily, cached while memory lasts, rotated and mirrored by seed, epoch and frame."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.normalization import Normalization
-from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
+from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.training.loading import EpochBatches, Key
 
 
-class Globes(Dataset):
+class SphereDataset(Dataset):
     """Inputs and labels addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
 
     Args:
@@ -26,13 +26,13 @@ class Globes(Dataset):
         normalization: of the training part.
         augment: options of the augmentation; `None` for globes as they are, with the labels of the file as `truth`.
         seed: seed of the augmentation.
-        memory: bytes of frames that are kept.
+        memory: bytes of frames that are cached.
     """
 
     def __init__(
         self,
         frames: Sequence[ClimateFrame],
-        inputs: GlobeInputs,
+        inputs: SphereInputs,
         normalization: Normalization,
         *,
         augment: ClimateData | None = None,
@@ -41,18 +41,18 @@ class Globes(Dataset):
     ) -> None:
         self.frames, self.inputs, self.normalization = frames, inputs, normalization
         self.augment, self.seed, self.memory = augment, seed, memory
-        self._kept: dict[int, GlobeFields] = {}
+        self._cached: dict[int, SphereFields] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def fields(self, index: int) -> GlobeFields:
+    def fields(self, index: int) -> SphereFields:
         """The normalized frame."""
-        if index in self._kept:
-            return self._kept[index]
-        found = GlobeFields.of(self.frames[index], self.inputs.places, self.normalization)
-        if found.nbytes * (len(self._kept) + 1) <= self.memory:
-            self._kept[index] = found
+        if index in self._cached:
+            return self._cached[index]
+        found = SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
+        if found.nbytes * (len(self._cached) + 1) <= self.memory:
+            self._cached[index] = found
         return found
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Globes(Dataset):
         return {"x": x, "y": y} | ({} if self.augment else {"truth": torch.from_numpy(fields.label.astype(np.int64))})
 
 
-class GlobeDataModule(LightningDataModule):
+class SphereDataModule(LightningDataModule):
     """Training and validation globes.
 
     Args:
@@ -80,7 +80,13 @@ class GlobeDataModule(LightningDataModule):
     """
 
     def __init__(
-        self, train: Globes, val: Globes | Sequence[Any], *, batch_size: int, seed: int = 0, num_workers: int = 0
+        self,
+        train: SphereDataset,
+        val: SphereDataset | Sequence[Any],
+        *,
+        batch_size: int,
+        seed: int = 0,
+        num_workers: int = 0,
     ) -> None:
         super().__init__()
         self.train, self.val = train, val
@@ -92,20 +98,20 @@ class GlobeDataModule(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return self._loader(self.val, seed=None)
 
-    def _loader(self, globes: Any, *, seed: int | None) -> DataLoader:
+    def _loader(self, spheres: Any, *, seed: int | None) -> DataLoader:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        batches = EpochBatches(len(globes), self.batch_size, seed=seed, rank=rank, world=world)
+        batches = EpochBatches(len(spheres), self.batch_size, seed=seed, rank=rank, world=world)
         workers = self.num_workers if seed is not None else 0
-        return DataLoader(globes, batch_sampler=batches, num_workers=workers, persistent_workers=workers > 0)
+        return DataLoader(spheres, batch_sampler=batches, num_workers=workers, persistent_workers=workers > 0)
 
 
-def class_shares(globes: Globes, num_classes: int, *, at_most: int = 64) -> torch.Tensor:
+def class_shares(spheres: SphereDataset, num_classes: int, *, at_most: int = 64) -> torch.Tensor:
     """`(K,)` share of the labelled area of each class, over at most so many frames."""
-    chosen = np.unique(np.round(np.linspace(0, len(globes) - 1, min(at_most, len(globes)))).astype(int))
-    area = globes.inputs.places.area.reshape(-1)
+    chosen = np.unique(np.round(np.linspace(0, len(spheres) - 1, min(at_most, len(spheres)))).astype(int))
+    area = spheres.inputs.locations.area.reshape(-1)
     total = np.zeros(num_classes)
     for index in chosen:
-        label = globes.fields(int(index)).label
+        label = spheres.fields(int(index)).label
         if label is not None:
             known = label >= 0
             total += np.bincount(label[known], area[known], minlength=num_classes)

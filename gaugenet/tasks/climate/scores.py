@@ -19,7 +19,7 @@ _LIMIT = 20.0
 class AreaHistogram:
     """Areas of true and false by the log-odds of a class: everything that depends on a threshold follows from it.
 
-    Log-odds are kept in 16,384 bins between -20 and 20: thresholds are exact to 0.25 % of the odds.
+    Log-odds are counted in 16,384 bins between -20 and 20: thresholds are exact to 0.25 % of the odds.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,10 @@ class AreaHistogram:
     def add(self, probability: Float[ndarray, "n"], truth: Bool[ndarray, "n"], area: Float[ndarray, "n"]) -> None:
         """Count points with their areas."""
         p = np.clip(probability.astype(np.float64), 1e-12, 1 - 1e-9)
-        place = (np.log(p / (1 - p)) + _LIMIT) / (2 * _LIMIT) * BINS
-        place = np.clip(place.astype(np.int64), 0, BINS - 1)
-        self.true += np.bincount(place[truth], area[truth], minlength=BINS)
-        self.false += np.bincount(place[~truth], area[~truth], minlength=BINS)
+        bins = (np.log(p / (1 - p)) + _LIMIT) / (2 * _LIMIT) * BINS
+        bins = np.clip(bins.astype(np.int64), 0, BINS - 1)
+        self.true += np.bincount(bins[truth], area[truth], minlength=BINS)
+        self.false += np.bincount(bins[~truth], area[~truth], minlength=BINS)
 
     def curves(self) -> tuple[ndarray, ndarray, ndarray]:
         """True area, false area above each bin's lower edge, from the highest bin down, and those thresholds."""
@@ -129,11 +129,11 @@ def object_centers(
     names, member = np.unique(name[mask], return_inverse=True)
     weight = area[mask]
     size = np.bincount(member, weight, minlength=len(names))
-    kept = size >= np.pi * (least_km / EARTH_RADIUS) ** 2
+    keep = size >= np.pi * (least_km / EARTH_RADIUS) ** 2
     if ignored is not None:
-        kept &= np.bincount(member, weight * ignored[mask], minlength=len(names)) < 0.5 * size
+        keep &= np.bincount(member, weight * ignored[mask], minlength=len(names)) < 0.5 * size
     center = np.stack([np.bincount(member, weight * points[mask, k], minlength=len(names)) for k in range(3)], axis=1)
-    return (center / np.linalg.norm(center, axis=1, keepdims=True))[kept]
+    return (center / np.linalg.norm(center, axis=1, keepdims=True))[keep]
 
 
 def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarray, "classes"]) -> Int[ndarray, "*n"]:
@@ -143,8 +143,8 @@ def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarr
     threshold is low therefore, takes nothing from classes that are more probable.
     """
     shape = (-1, *[1] * (probability.ndim - 1))
-    reached = probability[1:] >= np.asarray(thresholds, dtype=probability.dtype)[1:].reshape(shape)
-    return np.where(reached.any(axis=0), np.where(reached, probability[1:], -1).argmax(axis=0) + 1, 0)
+    above = probability[1:] >= np.asarray(thresholds, dtype=probability.dtype)[1:].reshape(shape)
+    return np.where(above.any(axis=0), np.where(above, probability[1:], -1).argmax(axis=0) + 1, 0)
 
 
 class ClimateScores:
@@ -152,7 +152,7 @@ class ClimateScores:
 
     Args:
         classes: names, the background first.
-        points, area, edges: of the places where the labels are.
+        points, area, edges: of the locations where the labels are.
         thresholds: of each class, for IoU, recall, precision and objects.
         within_km: distance within which an object counts as found.
     """

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
 
-from gaugenet.data.climate.sampling import Stencil
+from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.geometry import Icosphere
-from gaugenet.tasks.climate.inputs import GlobeInputs
+from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.losses import climate_loss
 from gaugenet.tasks.climate.options import ClimateLoss
 from gaugenet.tasks.climate.scores import AreaHistogram
@@ -26,14 +26,14 @@ AP = "val_ap"
 
 @dataclass(frozen=True)
 class Readout:
-    """From values at the vertices to the places of a file, and the areas of these."""
+    """From values at the vertices to the locations of a file, and the areas of these."""
 
-    back: Stencil
-    area: Float[ndarray, "places"]
+    back: Interpolation
+    area: Float[ndarray, "locations"]
 
     @classmethod
-    def of(cls, inputs: GlobeInputs) -> Readout:
-        return cls(inputs.back(), np.ascontiguousarray(inputs.places.area).reshape(-1))
+    def of(cls, inputs: SphereInputs) -> Readout:
+        return cls(inputs.back(), np.ascontiguousarray(inputs.locations.area).reshape(-1))
 
 
 class ClimateTask(GaugeTask):
@@ -47,7 +47,7 @@ class ClimateTask(GaugeTask):
     Args:
         model: the network.
         sphere: the icosphere, second argument of the network; the areas `mass` of its vertices weight the loss.
-        validated: how answers at the vertices are read and scored at the places of the validation files.
+        validated: how answers at the vertices are read and scored at the locations of the validation files.
         class_weight: `(K,)` weights of the classes in the loss.
         loss, options: see the classes.
         seed: seed of dropout.

@@ -12,16 +12,16 @@ import torch
 
 from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.climate.happi import Happi20Files
-from gaugenet.data.climate.sampling import GridPlaces, Places
+from gaugenet.data.climate.sampling import GridLocations, Locations
 from gaugenet.data.climate.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
 from gaugenet.files import write_text
 from gaugenet.geometry import Icosphere
-from gaugenet.tasks.climate.inputs import GlobeInputs
+from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
-from gaugenet.tasks.climate.samples import GlobeDataModule, Globes, class_shares
+from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.task import ClimateTask, Readout
 from gaugenet.tasks.mesh.train import (
     CONFIG,
@@ -81,14 +81,17 @@ def train_climate(
     train_files, val_files, split = open_split(data)
     logger.info(split)
     inputs = inputs_of(train_files, data)
-    normalization = Normalization.of(train_files, inputs.places.area)
+    normalization = Normalization.of(train_files, inputs.locations.area)
     share = memory_shares(train_files, val_files, data.memory)
-    training = Globes(train_files, inputs, normalization, augment=data, seed=seed, memory=share[0])
-    validation: Globes | list[Any] = []
+    training = SphereDataset(train_files, inputs, normalization, augment=data, seed=seed, memory=share[0])
+    validation: SphereDataset | list[Any] = []
     validated = None
     if val_files is not None:
         val_inputs = inputs_of(val_files, data)
-        validation, validated = Globes(val_files, val_inputs, normalization, memory=share[1]), Readout.of(val_inputs)
+        validation, validated = (
+            SphereDataset(val_files, val_inputs, normalization, memory=share[1]),
+            Readout.of(val_inputs),
+        )
     weight = class_weights(class_shares(training, len(train_files.class_names)), loss.balance)
 
     network, description = _network(train_files, inputs, data, model or {}, seed)
@@ -114,7 +117,9 @@ def train_climate(
     count = sum(p.numel() for p in network.parameters())
     logger.info("%d vertices, %d training globes, %d parameters.", inputs.sphere.num_vertices, len(training), count)
     logger.info("Fields sent to the icosphere and back differ by %.1f %% (rms by area, first time step).", 100 * lost)
-    loaders = GlobeDataModule(training, validation, batch_size=data.batch_size, seed=seed, num_workers=data.num_workers)
+    loaders = SphereDataModule(
+        training, validation, batch_size=data.batch_size, seed=seed, num_workers=data.num_workers
+    )
     fit(task, loaders, run, description, resume=resume, trainer=trainer)
     if is_first_process():
         draw_curves(run)
@@ -168,15 +173,15 @@ def open_split(data: ClimateData) -> tuple[Files, Files | None, str]:
     return files.subset(split.train), files.subset(split.val), split.summary
 
 
-def places_of(files: Files) -> Places:
+def locations_of(files: Files) -> Locations:
     """Where the values of the files are."""
-    return GridPlaces(files.grid) if isinstance(files, ClimateFiles) else files.places
+    return GridLocations(files.grid) if isinstance(files, ClimateFiles) else files.locations
 
 
-def inputs_of(files: Files, data: ClimateData) -> GlobeInputs:
+def inputs_of(files: Files, data: ClimateData) -> SphereInputs:
     """How frames become inputs."""
     sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
-    return GlobeInputs(Icosphere(data.level), places_of(files), latitude=data.latitude, **sizes)
+    return SphereInputs(Icosphere(data.level), locations_of(files), latitude=data.latitude, **sizes)
 
 
 def memory_shares(train: Files, val: Files | None, gigabytes: float) -> tuple[float, float]:
@@ -186,7 +191,7 @@ def memory_shares(train: Files, val: Files | None, gigabytes: float) -> tuple[fl
 
 
 def _network(
-    files: Files, inputs: GlobeInputs, data: ClimateData, model: dict[str, Any], seed: int
+    files: Files, inputs: SphereInputs, data: ClimateData, model: dict[str, Any], seed: int
 ) -> tuple[torch.nn.Module, RunDescription]:
     """The network with its first weights, and the description of the run."""
     from lightning.pytorch import seed_everything
@@ -215,6 +220,6 @@ def _network(
 def _latitudes(files: Files) -> str:
     """What the grid was, for the reader of `run.json`."""
     if not isinstance(files, ClimateFiles):
-        return f"{files.places.shape[0]} points"
+        return f"{files.locations.shape[0]} points"
     height, width = files.grid.shape
     return f"{height} x {width}, {np.abs(np.diff(files.grid.lat)).mean():.3g} degrees"

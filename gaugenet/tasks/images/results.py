@@ -35,7 +35,7 @@ def train_and_test(
         data: the test digits play no part in the training.
         folder: of the checkpoint and the result.
         options: see `ImageOptions`.
-        degrees: angles by which the first 1,000 test digits are turned once more.
+        degrees: angles by which the first 1,000 test digits are rotated once more.
 
     Returns:
         `parameters`, `test_error`, `test_images`, `rotations` (see `rotation_errors`), `options` and the `rows` of the
@@ -58,17 +58,17 @@ def train_and_test(
 def rotation_errors(
     model: nn.Module, digits: Digits, degrees: Sequence[float], options: ImageOptions
 ) -> dict[str, Row]:
-    """For each angle by which all images are turned: how far the logits move, and which share of the answers changes.
+    """For each angle by which all images are rotated: how far the logits move, and which share of the answers changes.
 
     `logits` is the root mean square of the change relative to that of the logits, in float32. Angles other than
     multiples of 90 degrees interpolate the image (bicubic), which changes it whatever the network does.
     """
     model.eval()
-    x, turn = to_images(digits, options.device), FieldAction(mode="bicubic")
+    x, rotate = to_images(digits, options.device), FieldAction(mode="bicubic")
     before = model(x)
     rows = {}
     for angle in degrees:
-        after = model(turn(rotation(torch.tensor(angle, dtype=torch.float64).deg2rad()), x))
+        after = model(rotate(rotation(torch.tensor(angle, dtype=torch.float64).deg2rad()), x))
         moved = ((after - before).square().mean() / before.square().mean()).sqrt().item()
         changed = (after.argmax(-1) != before.argmax(-1)).float().mean().item()
         rows[f"{angle:g}"] = {"logits": moved, "answers": changed}

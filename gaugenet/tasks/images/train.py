@@ -55,7 +55,7 @@ class ImageOptions:
 
 @dataclass
 class _Course:
-    """What has happened so far: kept in the checkpoint."""
+    """What has happened so far: stored in the checkpoint."""
 
     rows: list[Row] = field(default_factory=list)
     cpu_seconds: float = 0.0
@@ -165,10 +165,10 @@ def _labels(digits: Digits) -> Int[Tensor, "batch"]:
 def _parameter_groups(model: nn.Module, options: ImageOptions) -> list[dict[str, Any]]:
     """Biases and scales of normalizations are not decayed: what initialization leaves constant."""
     decayed: list[nn.Parameter] = []
-    kept: list[nn.Parameter] = []
+    undecayed: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (kept if "bias" in name or "norm" in name or "scale" in name else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": options.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+        (undecayed if "bias" in name or "norm" in name or "scale" in name else decayed).append(parameter)
+    return [{"params": decayed, "weight_decay": options.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
 
 
 def _save(
@@ -185,7 +185,7 @@ def _load(path: Path, identity: dict[str, Any], model: nn.Module, optimizer: tor
         found = {**asdict(ImageOptions()), **state["identity"]}
     except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise TaskError(
-            f"{path} is no state of a training ({type(error).__name__}): remove it to start anew."
+            f"{path} is no state of a training ({type(error).__name__}): remove it to start again."
         ) from error
     if other := [key for key in identity if found.get(key) != identity[key]]:
         raise TaskError(

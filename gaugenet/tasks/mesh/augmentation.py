@@ -36,7 +36,7 @@ class FeatureNoise(BaseTransform):
 def build_augmentation(
     options: DataOptions, features: InputFeatures
 ) -> tuple[list[BaseTransform], list[BaseTransform]]:
-    """The augmentations before the features are assembled (they move the mesh), and those after (they turn frames).
+    """The augmentations before the features are assembled (they move the mesh), and those after (they rotate frames).
 
     Raises:
         TaskError: an unknown augmentation, or arguments it does not take.

@@ -58,7 +58,7 @@ class DataOptions:
         root: folder of the data set.
         format: layout of the folder; auto takes the MeshCNN layout where it finds seg/, else a labelled folder.
         holdout: glob patterns, separated by commas, of training meshes held out for validation (MeshCNN layout).
-        labels: what carries the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
+        labels: what has the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
         fractions: shares of training, validation and test of a folder without these subfolders, drawn at random.
         val_people: how many of FAUST's training people are held out for validation.
         train_per_class: training meshes of a class (SHREC), those for validation included.
@@ -100,7 +100,7 @@ class DataOptions:
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run's description; the places of data and cache stay out of it."""
+        """Plain values for a run's description; the locations of data and cache stay out of it."""
         return {k: v for k, v in asdict(self).items() if k not in ("root", "cache", "n_jobs", "num_workers")}
 
     @classmethod
@@ -128,7 +128,7 @@ def subclasses_in(module: Any, base: type) -> dict[str, type]:
 
 
 def cache_folder(asked: Path | None, run: Path) -> Path | None:
-    """Where prepared meshes are kept: in the run unless another folder, or `none`, was asked for."""
+    """Where prepared meshes are cached: in the run unless another folder, or `none`, was asked for."""
     if asked is None:
         return run / "cache"
     return None if str(asked) == "none" else asked

@@ -12,7 +12,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "trainer.max_epochs": 30,
         "optim.ema": 0.99,
         "optim.lr": 4e-3,
-        "model.group": "D_6",  # with latitude, see GlobeInputs: mirror images of the globe are the same weather
+        "model.group": "D_6",  # with latitude, see SphereInputs: mirror images of the globe are the same weather
         "model.growth": 1.5,
         "model.dropout": 0.1,
     },

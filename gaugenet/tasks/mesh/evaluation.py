@@ -15,7 +15,7 @@ from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
 from gaugenet.files import atomic_path, write_json
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
-from gaugenet.tasks.mesh.metrics import ScoreKeeper
+from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -76,7 +76,7 @@ def evaluate(
     folder = cache_folder(options.cache, Path(run))
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
 
-    keeper = ScoreKeeper(len(description.classes))
+    accumulator = MetricAccumulator(len(description.classes))
     labels: dict[str, ndarray] = {}
     checks: dict[str, GaugeCheck] = {}
     independent: list[ndarray] = []
@@ -90,13 +90,13 @@ def evaluate(
                 independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
                 prediction = found.labels(description.items, different=True)
             missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
-            keeper.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
+            accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
             labels[f"{name}/truth"], labels[f"{name}/prediction"] = truth.astype(np.int32), prediction.astype(np.int32)
             if gauge_check:
                 checks[name] = predictor.gauge_check(one)
             bar.advance()
 
-    scores = keeper.scores()
+    scores = accumulator.scores()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
     result |= scores.as_dict(description.classes)

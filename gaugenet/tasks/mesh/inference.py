@@ -101,12 +101,12 @@ class Predictor:
 
         Args:
             prepared: the mesh, see `preparation`.
-            *items: what is asked for, `"face"` and `"vertex"`; what carried labels in training by default. A network
+            *items: what is asked for, `"face"` and `"vertex"`; what had labels in training by default. A network
                 that labels whole meshes can only do that.
         """
         native: Any = self.description.items
         asked = [native] if native == "mesh" or not items else list(items)
-        scores = [self._scores(graph) for graph in self._poses(prepared)]
+        scores = [self._scores(graph) for graph in self._rotated_graphs(prepared)]
         corners: Any = self.description.corners
         found: dict[str, Any] = {}
         for site in asked:
@@ -121,20 +121,20 @@ class Predictor:
         group = group_from_name(self.geometry.group)
         generator = torch.Generator().manual_seed(seed)
         g = group.random_element(int(graph.num_nodes), generator=generator, dtype=torch.float64).to(graph.pos)
-        turned = graph.gauge_transform(g)
-        turned.x = self.features.in_type(group).transform(g, graph.x)
-        before, after = self._run(graph), self._run(turned)
+        rotated = graph.gauge_transform(g)
+        rotated.x = self.features.in_type(group).transform(g, graph.x)
+        before, after = self._run(graph), self._run(rotated)
         change = float((after - before).abs().max() / before.abs().max().clamp(min=torch.finfo(before.dtype).tiny))
         items: Any = self.description.items
         labels = [log_probabilities(s, graph, items).argmax(1) for s in (before, after)]
         return GaugeCheck(change, int((labels[0] != labels[1]).sum()), len(labels[0]))
 
-    def _poses(self, prepared: Prepared) -> list[Any]:
-        poses = [prepared.graph]
+    def _rotated_graphs(self, prepared: Prepared) -> list[Any]:
+        graphs = [prepared.graph]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            poses += [RandomRotation()(prepared.graph) for _ in range(self.rotations)]
-        return poses
+            graphs += [RandomRotation()(prepared.graph) for _ in range(self.rotations)]
+        return graphs
 
     def _scores(self, graph: Any) -> Tensor:
         return self._run(self.features(graph))

@@ -49,8 +49,8 @@ def smoothed_nll(
     smoothing: float = 0.0,
 ) -> Float[Tensor, "items"]:
     r"""Cross entropy of each item against :math:`(1 - s)\,\mathrm{onehot}(t) + s / K`; zero where unlabelled."""
-    kept = target.clamp(min=0)
-    loss = -log_prob.gather(1, kept[:, None]).squeeze(1)
+    label = target.clamp(min=0)
+    loss = -log_prob.gather(1, label[:, None]).squeeze(1)
     if smoothing > 0:
         loss = (1.0 - smoothing) * loss - smoothing * log_prob.mean(dim=1)
     return loss * (target != IGNORE)

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from gaugenet.tasks.mesh.losses import IGNORE
 
-MANY = 256
+MAX_CONFUSION_CLASSES = 256
 """With more classes than this (say, one for every vertex of a template) no matrix is kept, and no figures a class."""
 
 
@@ -25,8 +25,8 @@ def confusion_matrix(
         ValueError: the lengths differ, or a label is outside `0 .. num_classes - 1`.
     """
     truth, prediction = _checked(truth, prediction, num_classes)
-    kept = truth != IGNORE
-    counts = np.bincount(truth[kept] * num_classes + prediction[kept], minlength=num_classes**2)
+    known = truth != IGNORE
+    counts = np.bincount(truth[known] * num_classes + prediction[known], minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
 
@@ -40,7 +40,7 @@ class Scores:
         area_accuracy: share of the surface area that is labelled correctly, `None` where areas are not given.
         class_accuracy, class_iou: one number a class, NaN for a class that never occurs.
         mean_iou: mean of `class_iou` over the classes that occur.
-        confusion: `(K, K)`, rows are the truth; `None` for more than `MANY` classes.
+        confusion: `(K, K)`, rows are the truth; `None` for more than `MAX_CONFUSION_CLASSES` classes.
         per_mesh: one `(name, accuracy, items)` a mesh.
     """
 
@@ -55,10 +55,10 @@ class Scores:
 
     def as_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """The scores as plain numbers, strings and lists, fit for JSON (NaN becomes `None`)."""
-        few = class_names if self.confusion is not None else ()
+        named = class_names if self.confusion is not None else ()
         classes = {
             name: {"accuracy": _number(self.class_accuracy[k]), "iou": _number(self.class_iou[k])}
-            for k, name in enumerate(few)
+            for k, name in enumerate(named)
         }
         return {
             "accuracy": self.accuracy,
@@ -71,12 +71,14 @@ class Scores:
         }
 
 
-class ScoreKeeper:
+class MetricAccumulator:
     """Collects labels and predictions mesh by mesh; `scores()` sums them up."""
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self._confusion = np.zeros((num_classes, num_classes), dtype=np.int64) if num_classes <= MANY else None
+        self._confusion = (
+            np.zeros((num_classes, num_classes), dtype=np.int64) if num_classes <= MAX_CONFUSION_CLASSES else None
+        )
         self._truth, self._predicted, self._correct = np.zeros((3, num_classes), dtype=np.int64)
         self._per_mesh: list[tuple[str, float, int]] = []
         self._area_correct = 0.0
@@ -91,21 +93,21 @@ class ScoreKeeper:
     ) -> None:
         """Count one mesh; `areas` are the items' areas, in any unit."""
         truth, prediction = _checked(truth, prediction, self.num_classes)
-        kept = truth != IGNORE
-        right = kept & (truth == prediction)
+        known = truth != IGNORE
+        right = known & (truth == prediction)
         if self._confusion is not None:
             self._confusion += confusion_matrix(truth, prediction, self.num_classes)
         for counts, labels in (
-            (self._truth, truth[kept]),
-            (self._predicted, prediction[kept]),
+            (self._truth, truth[known]),
+            (self._predicted, prediction[known]),
             (self._correct, truth[right]),
         ):
             counts += np.bincount(labels, minlength=self.num_classes)
-        total = int(kept.sum())
+        total = int(known.sum())
         self._per_mesh.append((name, float(right.sum() / total) if total else float("nan"), total))
         if areas is not None:
             self._area_correct += float(areas[right].sum())
-            self._area += float(areas[kept].sum())
+            self._area += float(areas[known].sum())
 
     def scores(self) -> Scores:
         """The scores of everything added so far.
@@ -135,8 +137,8 @@ def _checked(truth: Any, prediction: Any, num_classes: int) -> tuple[ndarray, nd
     truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction).reshape(-1)
     if len(truth) != len(prediction):
         raise ValueError(f"Expected as many predictions as labels, got {len(prediction)} and {len(truth)}.")
-    kept = truth != IGNORE
-    for name, labels in (("truth", truth[kept]), ("prediction", prediction[kept])):
+    known = truth != IGNORE
+    for name, labels in (("truth", truth[known]), ("prediction", prediction[known])):
         if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
             raise ValueError(
                 f"Expected labels 0 .. {num_classes - 1} in `{name}`, got {labels.min()} .. {labels.max()}."

@@ -1,4 +1,4 @@
-"""From vertex scores to the probabilities of what carries a label: a face, a vertex, or a whole mesh."""
+"""From vertex scores to the probabilities of what has a label: a face, a vertex, or a whole mesh."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ SPLITS = ("test", "val", "train")
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class LabelledViews:
     """Meshes with labels, and what to write above them."""
 
     views: list[MeshView]
@@ -33,7 +33,7 @@ class Exhibit:
     title: str
 
 
-def exhibit(path: str | Path, *, split: str | None = None, limit: int = 12) -> Exhibit:
+def load_views(path: str | Path, *, split: str | None = None, limit: int = 12) -> LabelledViews:
     """Find out what `path` is, and load at most `limit` meshes of it.
 
     Args:
@@ -47,7 +47,7 @@ def exhibit(path: str | Path, *, split: str | None = None, limit: int = 12) -> E
     """
     path = Path(path)
     if path.is_file():
-        return Exhibit([_plain_or_labelled(path)], _classes_near(path.parent), path.name)
+        return LabelledViews([_plain_or_labelled(path)], _classes_near(path.parent), path.name)
     if not path.is_dir():
         raise TaskError(f"No file or folder {path}.")
     if (path / DESCRIPTION).is_file():
@@ -57,7 +57,7 @@ def exhibit(path: str | Path, *, split: str | None = None, limit: int = 12) -> E
     return _of_folder(path, split, limit)
 
 
-def _of_run(run: Path, split: str | None, limit: int) -> Exhibit:
+def _of_run(run: Path, split: str | None, limit: int) -> LabelledViews:
     found = [s for s in ([split] if split else SPLITS) if (run / f"evaluation_{s}.json").is_file()]
     if not found:
         raise TaskError(f"{run} was not evaluated on {split or 'any split'} yet: `gaugenet evaluate {run} --data DIR`.")
@@ -73,19 +73,19 @@ def _of_run(run: Path, split: str | None, limit: int) -> Exhibit:
             views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
     classes = list(result["classes"]) or None
     title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
-    return Exhibit(views, classes, title)
+    return LabelledViews(views, classes, title)
 
 
-def _of_predictions(folder: Path, limit: int) -> Exhibit:
+def _of_predictions(folder: Path, limit: int) -> LabelledViews:
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     entries = [e for e in summary["meshes"] if "ply" in e]
     if not entries:
         raise TaskError(f"{folder} holds no coloured meshes: there is nothing to see.")
     views = [_plain_or_labelled(folder / e["ply"], name=e["name"], predicted=True) for e in _spread(entries, limit)]
-    return Exhibit(views, summary["classes"], f"predictions of {Path(summary['run']).name}")
+    return LabelledViews(views, summary["classes"], f"predictions of {Path(summary['run']).name}")
 
 
-def _of_folder(folder: Path, split: str | None, limit: int) -> Exhibit:
+def _of_folder(folder: Path, split: str | None, limit: int) -> LabelledViews:
     parts = [s for s in ([split] if split else SPLITS) if (folder / s).is_dir()]
     if (folder / "seg").is_dir() and parts:
         from gaugenet.data import MeshCNNSegmentation
@@ -93,13 +93,13 @@ def _of_folder(folder: Path, split: str | None, limit: int) -> Exhibit:
         dataset = MeshCNNSegmentation(folder, parts[0])  # type: ignore[arg-type]
         samples = [dataset.read(path) for path in _spread(dataset.paths, limit)]
         views = [_view(s.name, s.mesh, s.path, truth=s.face_labels, labels_on="face") for s in samples]
-        return Exhibit(views, list(dataset.class_names), f"{folder.name}, {parts[0]}")
+        return LabelledViews(views, list(dataset.class_names), f"{folder.name}, {parts[0]}")
     where = folder / parts[0] if parts else folder
     files = sorted(p for p in where.iterdir() if p.suffix.lower() in MESH_SUFFIXES)
     if not files:
         raise TaskError(f"No meshes in {where}.")
     views = [_plain_or_labelled(file) for file in _spread(files, limit)]
-    return Exhibit(views, _classes_near(where), f"{folder.name}, {parts[0]}" if parts else folder.name)
+    return LabelledViews(views, _classes_near(where), f"{folder.name}, {parts[0]}" if parts else folder.name)
 
 
 def _plain_or_labelled(file: Path, *, name: str | None = None, predicted: bool = False) -> MeshView:

@@ -67,7 +67,7 @@ class Prepared:
     repairs: str = ""
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
-        """Values on the graph's faces or vertices, carried to those of the original mesh.
+        """Values on the graph's faces or vertices, transferred to those of the original mesh.
 
         Copies of one vertex are averaged. What the repair dropped takes the values of the nearest face or vertex that
         was kept, and NaN where it has no finite place.
@@ -82,18 +82,18 @@ class Prepared:
         out = total / np.maximum(copies, 1)[:, None]
         lost = copies == 0
         if lost.any():
-            places = mesh.vertices[mesh.faces].mean(axis=1) if items == "face" else mesh.vertices
-            out[lost] = _nearest(places, out, lost)
+            positions = mesh.vertices[mesh.faces].mean(axis=1) if items == "face" else mesh.vertices
+            out[lost] = _nearest(positions, out, lost)
         return out
 
 
-def prepare(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
-    """The graph of one labelled mesh (see `gaugenet.data.prepare`).
+def prepare_mesh(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
+    """The graph of one labelled mesh (see `gaugenet.data.prepare_meshes`).
 
     Raises:
         MeshError: the mesh is unusable, and the repairs that are allowed do not help; the message names the file.
     """
-    [graph] = data.prepare(
+    [graph] = data.prepare_meshes(
         [sample],
         group_from_name(how.geometry.group),
         how.features,
@@ -169,7 +169,7 @@ def prepare_each(
 
 def _prepare_or_explain(read: Callable[[], MeshSample], how: Preparation, num_classes: int | None) -> Prepared | str:
     try:
-        return prepare(read(), how, num_classes=num_classes)
+        return prepare_mesh(read(), how, num_classes=num_classes)
     except (ValueError, OSError) as error:
         return str(error)
 
@@ -180,18 +180,18 @@ def _report_repairs(prepared: Sequence[Prepared]) -> None:
     if count:
         what = ", ".join(f"{kind} in {n}" for kind, n in kinds.items())
         logger.info(
-            "%d of %d meshes were repaired before use (%s); labels were carried over.", count, len(prepared), what
+            "%d of %d meshes were repaired before use (%s); labels were transferred.", count, len(prepared), what
         )
 
 
-def _nearest(places: ndarray, values: ndarray, lost: ndarray) -> ndarray:
+def _nearest(positions: ndarray, values: ndarray, lost: ndarray) -> ndarray:
     from scipy.spatial import cKDTree
 
-    finite = np.isfinite(places).all(axis=1)
-    kept = np.flatnonzero(~lost & finite)
+    finite = np.isfinite(positions).all(axis=1)
+    found_rows = np.flatnonzero(~lost & finite)
     found = np.full((int(lost.sum()), values.shape[1]), np.nan)
     reachable = finite[lost]
-    if len(kept) and reachable.any():
-        _, nearest = cKDTree(places[kept]).query(places[lost][reachable])
-        found[reachable] = values[kept[nearest]]
+    if len(found_rows) and reachable.any():
+        _, nearest = cKDTree(positions[found_rows]).query(positions[lost][reachable])
+        found[reachable] = values[found_rows[nearest]]
     return found

@@ -25,7 +25,7 @@ SPREAD = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class DrawOptions:
     """What to draw on a mesh. Vertices are numbered as in the file; an empty list means some that lie far apart.
 
     Attributes:
@@ -36,8 +36,8 @@ class Drawn:
         at: vertices of the frames.
         discs: centres of geodesic discs in log coordinates; `None`: none.
         kernels: centres of kernels; `None`: none.
-        carry: kernels are seen from the frame at the first of their vertices, carried to the others in turn by parallel
-            transport, instead of each from the frame of its own vertex.
+        transport: kernels are seen from the frame at the first of their vertices, transported to the others in turn by
+            parallel transport, instead of each from the frame of its own vertex.
         radius: of discs and kernels, in the units of the mesh; by default a tenth of the square root of its area.
         fields: types of the kernel, "INPUT -> OUTPUT", with random weights.
         run, layer: a run and the name of a layer in its network, whose kernel is drawn instead.
@@ -51,7 +51,7 @@ class Drawn:
     at: Sequence[int] | None = None
     discs: Sequence[int] | None = None
     kernels: Sequence[int] | None = None
-    carry: bool = False
+    transport: bool = False
     radius: float | None = None
     fields: str | None = None
     run: str | Path | None = None
@@ -64,7 +64,7 @@ class Drawn:
             raise TaskError(f"Expected at least one frame, got a count of {self.count}.")
         if self.run is not None and self.fields is not None:
             raise TaskError("A kernel is that of a run or one between given fields: leave out --run or --fields.")
-        of_kernels = ("carry", "fields", "run", "layer", "entry")
+        of_kernels = ("transport", "fields", "run", "layer", "entry")
         idle = [f"--{name}" for name in of_kernels if getattr(self, name)]
         if self.kernels is None and idle:
             raise TaskError(f"Expected --kernel besides {' and '.join(idle)}: no kernel is drawn.")
@@ -74,7 +74,7 @@ class Drawn:
             raise TaskError(f"Expected --run RUN besides --layer {self.layer}: which network's layer is it?")
 
 
-def draw_on_mesh(view: MeshView, drawn: Drawn) -> SurfacePicture:
+def draw_on_mesh(view: MeshView, request: DrawOptions) -> SurfacePicture:
     """The picture of a mesh with all that is wanted on it.
 
     Raises:
@@ -82,43 +82,45 @@ def draw_on_mesh(view: MeshView, drawn: Drawn) -> SurfacePicture:
             unfit, or that has no such structure. ValueError: vertices outside of the mesh, an unknown name.
     """
     mesh = view.mesh
-    conv = None if drawn.kernels is None else layer_to_draw(drawn)
-    group = conv.in_type.group if conv else group_from_name(drawn.group) if drawn.group else None
-    frames = _frames(mesh, drawn.frames, group)
+    conv = None if request.kernels is None else layer_to_draw(request)
+    group = conv.in_type.group if conv else group_from_name(request.group) if request.group else None
+    frames = _frames(mesh, request.frames, group)
     if group is not None:
         _check(mesh, group, frames)
     picture = SurfacePicture(mesh, up=view.up, front=view.front)
-    radius = 0.1 * math.sqrt(mesh.area) if drawn.radius is None else drawn.radius
+    radius = 0.1 * math.sqrt(mesh.area) if request.radius is None else request.radius
     some = picture.spread(2 * SPREAD)
-    if drawn.discs is not None:
-        picture.disc(drawn.discs or some[:SPREAD], radius, frames)
+    if request.discs is not None:
+        picture.disc(request.discs or some[:SPREAD], radius, frames)
     if conv is not None:
-        at = torch.as_tensor(drawn.kernels or some[-SPREAD:])
-        _draw_kernels(picture, conv, at, radius, frames, drawn)
-    if drawn.frames or drawn.at or (drawn.group and conv is None):
-        picture.frames(drawn.at or drawn.count, frames, group=group if drawn.group else None)
+        at = torch.as_tensor(request.kernels or some[-SPREAD:])
+        _draw_kernels(picture, conv, at, radius, frames, request)
+    if request.frames or request.at or (request.group and conv is None):
+        picture.frames(request.at or request.count, frames, group=group if request.group else None)
     return picture
 
 
-def layer_to_draw(drawn: Drawn) -> GaugeConv:
+def layer_to_draw(request: DrawOptions) -> GaugeConv:
     """The layer whose kernel is drawn: one of a run, or one with random weights.
 
     Raises:
         TaskError: no such layer; a structure group that is not the layer's. ValueError: fields that cannot be read.
     """
-    if drawn.run is not None:
-        conv = _trained(drawn.run, drawn.layer)
-        if drawn.group not in (None, conv.in_type.group.name):
-            raise TaskError(f"The layer has the group {conv.in_type.group.name}: --group {drawn.group} is another one.")
+    if request.run is not None:
+        conv = _trained(request.run, request.layer)
+        if request.group not in (None, conv.in_type.group.name):
+            raise TaskError(
+                f"The layer has the group {conv.in_type.group.name}: --group {request.group} is another one."
+            )
         return conv
-    crosses = _directions(drawn.frames)
-    group = group_from_name(drawn.group) if drawn.group else Cyclic(crosses) if crosses else SO2()
-    fields = drawn.fields or ("1x0 -> 1x1" if group.order is None else "1xtrivial -> 1xregular")
+    crosses = _directions(request.frames)
+    group = group_from_name(request.group) if request.group else Cyclic(crosses) if crosses else SO2()
+    fields = request.fields or ("1x0 -> 1x1" if group.order is None else "1xtrivial -> 1xregular")
     source, arrow, target = fields.partition("->")
     if not arrow:
         raise TaskError(f'Expected --fields "INPUT -> OUTPUT" such as "1x0 -> 1x1", got {fields!r}.')
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(drawn.seed)
+        torch.manual_seed(request.seed)
         return GaugeConv(FieldType(group, source.strip()), FieldType(group, target.strip()))
 
 
@@ -164,10 +166,10 @@ def _check(mesh: TriangleMesh, group: StructureGroup, frames: CrossField | str) 
 
 
 def _draw_kernels(
-    picture: SurfacePicture, conv: GaugeConv, at: Tensor, radius: float, frames: Any, drawn: Drawn
+    picture: SurfacePicture, conv: GaugeConv, at: Tensor, radius: float, frames: Any, request: DrawOptions
 ) -> None:
-    entry = None if drawn.entry is None else (drawn.entry[0], drawn.entry[1])
-    if drawn.carry:
+    entry = None if request.entry is None else (request.entry[0], request.entry[1])
+    if request.transport:
         start = picture.surface.frames_at(picture.surface.checked(at[:1]), frames)[0]
         frames = picture.transported(at, start)
         picture.curve(at)

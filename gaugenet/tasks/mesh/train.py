@@ -217,7 +217,7 @@ def check_same(description: RunDescription, run: Path) -> None:
             what = "" if old == new else f"{old} -> {new}"
         if what:
             raise TaskError(
-                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start anew."
+                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start again."
             )
 
 

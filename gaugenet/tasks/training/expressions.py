@@ -10,6 +10,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from gaugenet._deprecation import current_name
 from gaugenet.tasks.training.options import TaskError
 
 
@@ -52,10 +53,10 @@ def _split(text: str, allowed: dict[str, type]) -> list[str]:
 
 
 def _build(node: ast.expr, text: str, allowed: dict[str, type]) -> Any:
-    if isinstance(node, ast.Name) and node.id in allowed:
-        return _call(allowed[node.id], [], {}, text)
+    if isinstance(node, ast.Name) and current_name("gaugenet.data", node.id) in allowed:
+        return _call(allowed[current_name("gaugenet.data", node.id)], [], {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        name = node.func.id
+        name = current_name("gaugenet.data", node.func.id)  # run files keep the names that they were written with
         if name not in allowed:
             raise TaskError(f"Unknown {name!r} in {text!r}: choose from {', '.join(sorted(allowed))}.")
         positional = [_build(a, text, allowed) for a in node.args]

@@ -21,7 +21,7 @@ from gaugenet.tasks.training.run import RunDescription
 from gaugenet.tasks.training.task import GaugeTask
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.climate.samples import GlobeDataModule
+    from gaugenet.tasks.climate.samples import SphereDataModule
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ OWN_TRAINER_ARGUMENTS = frozenset(
 
 def fit(
     task: GaugeTask,
-    data: GraphDataModule | GlobeDataModule,
+    data: GraphDataModule | SphereDataModule,
     run: str | Path,
     description: RunDescription,
     *,

@@ -1,4 +1,4 @@
-"""The course of a training: one row an epoch, kept in the checkpoint, written as CSV, shown beside the progress bar."""
+"""The course of a training: one row an epoch, stored in the checkpoint, written as CSV, shown with the progress."""
 
 from __future__ import annotations
 

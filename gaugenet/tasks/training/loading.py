@@ -46,7 +46,7 @@ class AugmentedGraphs(Dataset):
 
 
 class EpochBatches(Sampler[list[Key]]):
-    """Batches of keys; shuffled anew every epoch from the seed, and dealt out to the processes of a training.
+    """Batches of keys; reshuffled every epoch from the seed, and dealt out to the processes of a training.
 
     A batch of `batch_size` meshes is the batch of *all* processes together: each takes its share of it. So the same
     training on one or on several processes takes the same steps.

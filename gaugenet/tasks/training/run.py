@@ -35,7 +35,7 @@ class RunDescription:
         arguments: keyword arguments of that class.
         data: how meshes become inputs: features, geometry, what was held out.
         classes: class names, in the order of the network's outputs.
-        items: what carries a label: `"face"`, `"vertex"` or `"mesh"`.
+        items: what has a label: `"face"`, `"vertex"` or `"mesh"`.
         corners: how vertex scores become face probabilities (see `face_log_probabilities`).
         seed: seed of the training.
         metrics: `{"best": {...}, "last": {...}}`, the figures of the saved weights.

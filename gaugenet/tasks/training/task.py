@@ -1,4 +1,4 @@
-"""The Lightning module of all tasks: loss, optimizer and metrics over whatever carries a label."""
+"""The Lightning module of all tasks: loss, optimizer and metrics over whatever has a label."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GaugeTask(LightningModule):
 
     Args:
         model: the network.
-        items: what carries a label.
+        items: what has a label.
         options: optimizer, schedule, smoothing.
         seed: seed of dropout; the seed of augmentation and order is the data module's.
     """
@@ -51,7 +51,7 @@ class GaugeTask(LightningModule):
         self._loss_of_epoch = None
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Anew in every step: data loaders draw from the global numbers too, and after a resume they are made anew.
+        # Seeded in every step: data loaders draw from the global numbers too, and after a resume they are made again.
         sequence = np.random.SeedSequence([self.seed, self.current_epoch, batch_idx, self.global_rank])
         torch.manual_seed(int(sequence.generate_state(1)[0]))
 

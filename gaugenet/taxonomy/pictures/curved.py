@@ -16,7 +16,7 @@ from gaugenet.taxonomy.entry import Row
 from gaugenet.taxonomy.pictures.drawing import apart, at_latitude, collected, frames_of, layer_of, ring
 from gaugenet.viz import SurfacePicture
 from gaugenet.viz.render.picture import Picture
-from gaugenet.viz.surfaces.sampling import farthest
+from gaugenet.viz.surfaces.sampling import farthest_point_sampling
 from gaugenet.viz.surfaces.sheets import Camera
 
 
@@ -45,18 +45,18 @@ def strip(row: Row) -> Picture:
 def hyperbolic(row: Row) -> Picture:
     """Rings of points of the disc, at hyperbolic distances."""
     origin = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
-    turn = [H2.from_ball(ring(math.tanh(r / 2), n, s)) for r, n, s in ((1.5, 7, 0.0), (2.75, 14, 0.5))]
+    outer = [H2.from_ball(ring(math.tanh(r / 2), n, s)) for r, n, s in ((1.5, 7, 0.0), (2.75, 14, 0.5))]
     between = [H2.from_ball(ring(math.tanh(r / 2), n, s)) for r, n, s in ((0.8, 7, 0.5), (2.1, 14, 0.0))]
     picture = SurfacePicture(H2)
     return collected(
-        picture, layer_of(row, 1), torch.cat([origin, *turn]), torch.cat(between), lambda p: frames_of(row, p), 0.38,
+        picture, layer_of(row, 1), torch.cat([origin, *outer]), torch.cat(between), lambda p: frames_of(row, p), 0.38,
         length=0.21, seed=1,
     )  # fmt: skip
 
 
 def horocyclic(row: Row) -> Picture:
     """The half-plane, whose frames and kernels grow with the height."""
-    picture = SurfacePicture(H2, place=lambda p: p, domain=((-1.75, 1.75), (0.12, 2.62)))
+    picture = SurfacePicture(H2, immersion=lambda p: p, domain=((-1.75, 1.75), (0.12, 2.62)))
     rows = [(1.9 / 2**k, 1.75 / 2**k, 0.5 * (k % 2)) for k in range(4)]
     centres = [[(k + s) * step, y] for y, step, s in rows for k in range(-8, 9) if abs((k + s) * step) < 1.75 - 0.3 * y]
     others = [[(k + s + 0.5) * step, y] for y, step, s in rows for k in range(-8, 8)]
@@ -81,9 +81,9 @@ def icosahedron(row: Row) -> Picture:
     frames = frames_of(row, points)
     regular = torch.cdist(points, Icosphere(0).pos).amin(1) > 1e-6
     points, frames = points[regular], frames[regular]
-    chosen = farthest(points.numpy(), 14, start=0)
+    chosen = farthest_point_sampling(points.numpy(), 14, start=0)
     away = points[torch.cdist(points, points[chosen]).amin(1) > 0.36]
-    others = away[farthest(away.numpy(), 50, start=0)]
+    others = away[farthest_point_sampling(away.numpy(), 50, start=0)]
 
     def at(p: Tensor) -> Tensor:
         return frames[torch.cdist(p, points).argmin(1)]

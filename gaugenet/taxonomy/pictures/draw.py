@@ -1,4 +1,4 @@
-"""A picture of every row: its frames, and a kernel of its layer carried over the space.
+"""A picture of every row: its frames, and a kernel of its layer transported over the space.
 
 Frames are those of the row's own configuration, in gauges drawn at random from the structure group; faint arrows and
 circles are the other frames of the G-structure. Where it is trivial there is one frame at every point, and kernels look
@@ -54,8 +54,8 @@ PICTURES: dict[str, Callable[[Row], Picture]] = {
     "plane_log_polar": punctured([(0.5, 8), (1.5, 8)], [(0.9, 8), (2.0, 8)], 0.29, 0.2),
     "shells": shells,
     "line_scaling": line,
-    "plane_scaling": scaled_frames(turn=False),
-    "plane_similarities": scaled_frames(turn=True),
+    "plane_scaling": scaled_frames(rotate=False),
+    "plane_similarities": scaled_frames(rotate=True),
     "minkowski_plane": boosted,
     "minkowski_space": boosted_space,
     "sphere_rotations": surface(lambda: SPHERE, 0.32, seed=1),

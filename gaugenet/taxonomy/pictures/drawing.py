@@ -34,7 +34,7 @@ def frames_of(row: Row, points: Tensor) -> Float[Tensor, "points D d"]:
 
 
 def in_random_gauges(frames: Tensor, group: StructureGroup, seed: int) -> Tensor:
-    """Frames turned by a random element of the group at every point; moderate ones of a group that is not compact."""
+    """Frames rotated by a random element of the group at every point; moderate ones of a group that is not compact."""
     if group.order == 1:
         return frames
     generator = torch.Generator().manual_seed(seed)
@@ -64,7 +64,7 @@ def collected(
 
 def apart(picture: SurfacePicture, centres: Tensor, others: Tensor, distance: float) -> Tensor:
     """Those of the other points that are further, in space, from all centres and from the edge."""
-    here, there = (torch.from_numpy(picture.surface.place(p)) for p in (centres, others))
+    here, there = (torch.from_numpy(picture.surface.immersion(p)) for p in (centres, others))
     return others[torch.cdist(there, here).amin(1) > distance]
 
 

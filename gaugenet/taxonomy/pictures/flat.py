@@ -68,13 +68,13 @@ def punctured(rings: list[tuple[float, int]], between: list[tuple[float, int]], 
     return draw
 
 
-def scaled_frames(turn: bool) -> Callable[[Row], Picture]:
+def scaled_frames(rotate: bool) -> Callable[[Row], Picture]:
     """Frames of three sizes; kernels grow with them."""
 
     def draw(row: Row) -> Picture:
         picture, layer = SurfacePicture(Euclidean(2), domain=DOMAIN), layer_of(row, 0)
         size = torch.tensor([0.7, 1.3, 0.9, 1.15, 0.75, 1.0] + [0.7, 1.4, 1.0, 1.2, 1.5, 0.8, 1.2, 0.7, 1.0, 1.3, 0.8])
-        angle = torch.rand(17, generator=torch.Generator().manual_seed(0)) * (2 * math.pi if turn else 0.0)
+        angle = torch.rand(17, generator=torch.Generator().manual_seed(0)) * (2 * math.pi if rotate else 0.0)
         c, s = angle.cos(), angle.sin()
         frames = (size[:, None, None] * torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)).double()
         picture.kernel(CENTRES, layer, 0.38, frames[:6])

@@ -49,20 +49,20 @@ def box(picture: SpacePicture, corners: Tensor) -> None:
 def shells(row: Row) -> Picture:
     """Around the origin, where lengths are logarithms: everything grows with the distance."""
 
-    def place(p: Tensor) -> Tensor:
+    def immersion(p: Tensor) -> Tensor:
         return p[:, :3] * p[:, 3:].exp()
 
-    picture, layer = SpacePicture(Product(Sphere(2), Euclidean(1)), place=place), layer_of(row, 0)
+    picture, layer = SpacePicture(Product(Sphere(2), Euclidean(1)), immersion=immersion), layer_of(row, 0)
     near, north = 0.75 * at_latitude(0, ring(1.0, 4, 0.25)), 2.0 * at_latitude(42, ring(1.0, 4, 0.5))
     points = torch.cat(
         [near, north, 2.0 * at_latitude(-42, ring(1.0, 4, 0.5)), 1.8 * at_latitude(0, ring(1.0, 4, 0.0))]
     )
     frames = in_random_gauges(frames_of(row, points), layer.in_type.group, 0)
     length = points.norm(dim=1, keepdim=True)
-    places = torch.cat([points / length, length.log()], -1)
+    positions = torch.cat([points / length, length.log()], -1)
     picture.parts.append(origin())
-    picture.kernel(places[:8], layer, 0.4, frames[:8])
-    return picture.frames(places[8:], frames[8:], length=0.36, width=0.1)
+    picture.kernel(positions[:8], layer, 0.4, frames[:8])
+    return picture.frames(positions[8:], frames[8:], length=0.36, width=0.1)
 
 
 def origin() -> Any:
@@ -99,9 +99,9 @@ def boosted_space(row: Row) -> Picture:
     picture, layer = SpacePicture(Euclidean(3)), layer_of(row, 0)
     upright = torch.tensor([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)  # (t, x, y) as (x, y, t)
     points = torch.cat([BALLS, -BALLS])
-    turn = torch.eye(3, dtype=torch.float64).repeat(8, 1, 1)
-    turn[:, 1:, 1:] = torch.stack([rotation_of(0.8 * k) for k in range(8)])
-    frames = torch.stack([upright @ r @ Lorentz(3).boost(0.5) @ r.T for r in turn])
+    rotations = torch.eye(3, dtype=torch.float64).repeat(8, 1, 1)
+    rotations[:, 1:, 1:] = torch.stack([rotation_of(0.8 * k) for k in range(8)])
+    frames = torch.stack([upright @ r @ Lorentz(3).boost(0.5) @ r.T for r in rotations])
     frames[0] = frames[4] = upright
     box(picture, points)
     picture.kernel(points[:4], layer, 0.7, frames[:4])

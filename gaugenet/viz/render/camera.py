@@ -47,7 +47,7 @@ def base_orientation(
     return np.stack([np.cross(vertical, ahead), vertical, ahead])
 
 
-def turned(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Float[ndarray, "3 3"]:
+def rotated(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Float[ndarray, "3 3"]:
     """The orientation after the viewer walked `azimuth` degrees to the right and rose by `elevation` degrees."""
     a, e = np.radians([azimuth, elevation])
     yaw = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
@@ -60,7 +60,7 @@ def standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
 
     Every face of the convex hull is tried as the ground. A direction is good when the centre of the surface lies high
     above the ground and over the points of support, and these are far apart: feet, rather than a flank (low) or a nose
-    (narrow). Of the turned animals and people that come with this project it sets about half on their feet.
+    (narrow). Of the rotated animals and people that come with this project it sets about half on their feet.
     """
     from scipy.spatial import ConvexHull, QhullError
 

@@ -1,4 +1,4 @@
-"""One HTML page that shows labelled meshes, turned with the mouse: no server, no network, no other file."""
+"""One HTML page that shows labelled meshes, rotated with the mouse: no server, no network, no other file."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def class_names_for(views: Sequence[MeshView], class_names: Sequence[str] | None
 def scalar_limits(values: Float[ndarray, "n"]) -> tuple[float, float, bool]:
     """Colour limits `(low, high, diverging)`: symmetric about zero where the field has both signs.
 
-    The limits leave out the outermost 1 % on each side, so that a few spikes (curvature at slivers) do not turn
+    The limits leave out the outermost 1 % on each side, so that a few spikes (curvature at slivers) do not rotate
     the rest of the mesh into one colour.
     """
     finite = values[np.isfinite(values)]

@@ -1,4 +1,4 @@
-"""Picture: coloured triangles as a PNG, and as a page to turn."""
+"""Picture: coloured triangles as a PNG, and as a page to rotate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from gaugenet.files import atomic_path
-from gaugenet.viz.render.camera import turned
+from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.mesh_view import MeshView
 from gaugenet.viz.render.palette import exposed
 from gaugenet.viz.render.triangles import Triangles
@@ -47,7 +47,7 @@ class Picture:
         theme: Literal["light", "dark"] = "light",
         palette: bool = False,
     ) -> None:
-        """Write a picture (`.png`) or a page that is turned with the mouse and needs no network (`.html`).
+        """Write a picture (`.png`) or a page that is rotated with the mouse and needs no network (`.html`).
 
         Args:
             path: the file; complete or absent.
@@ -80,13 +80,13 @@ class Picture:
     def _pixels(
         self, size: tuple[int, int], azimuth: float, elevation: float, paper: ndarray
     ) -> UInt8[ndarray, "height width 3"]:
-        from gaugenet.viz.render.shading import Model, corner_values, expose
+        from gaugenet.viz.render.shading import Model, corner_values, shade
 
         view = self.view()
-        rotation = turned(view.orientation, azimuth, elevation)
-        exposure = expose(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
+        rotation = rotated(view.orientation, azimuth, elevation)
+        shaded = shade(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
         corners = corner_values(view.colors / 255, view.faces, on_faces=False)
-        image = exposure.paint(corners, crisp=False)
+        image = shaded.paint(corners, crisp=False)
         mixed = paper + image[..., 3:] * (image[..., :3] - paper)
         return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.files import atomic_path
-from gaugenet.viz.render.camera import turned
+from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.colors import (
     RIGHT,
     SURFACE,
@@ -215,10 +215,10 @@ def _pictures(
     elevation: float,
     smooth: bool,
 ) -> list[tuple[Panel, Float[ndarray, "height width 4"]]]:
-    from gaugenet.viz.render.shading import Model, corner_values, expose
+    from gaugenet.viz.render.shading import Model, corner_values, shade
 
-    rotation = turned(view.orientation, azimuth, elevation)
-    exposure = expose(
+    rotation = rotated(view.orientation, azimuth, elevation)
+    shaded = shade(
         Model.of(view.mesh), rotation, up=view.orientation[1], width=layout.width, height=layout.height, smooth=smooth
     )
     pictures = []
@@ -228,7 +228,7 @@ def _pictures(
             continue
         site = {"scalar": view.scalar_site, "colors": "vertex", "surface": "face"}.get(panel, view.label_site)
         corners = corner_values(colors / 255, view.faces, on_faces=site == "face")
-        pictures.append((panel, exposure.paint(corners, crisp=panel not in ("scalar", "colors"))))
+        pictures.append((panel, shaded.paint(corners, crisp=panel not in ("scalar", "colors"))))
     return pictures
 
 

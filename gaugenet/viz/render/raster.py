@@ -109,8 +109,8 @@ def corner_normals(
 def _even_directions(count: int) -> Float[ndarray, "count 3"]:
     """Points of a Fibonacci lattice on the unit sphere."""
     k = np.arange(count) + 0.5
-    z, turn = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k
-    return np.stack([np.cos(turn) * np.sqrt(1 - z**2), np.sin(turn) * np.sqrt(1 - z**2), z], axis=-1)
+    z, angle = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k
+    return np.stack([np.cos(angle) * np.sqrt(1 - z**2), np.sin(angle) * np.sqrt(1 - z**2), z], axis=-1)
 
 
 def _frame_along(direction: ndarray) -> Float[ndarray, "3 3"]:
@@ -120,6 +120,7 @@ def _frame_along(direction: ndarray) -> Float[ndarray, "3 3"]:
     return np.stack([right, np.cross(direction, right), direction])
 
 
+# Compiled, because triangles cover different numbers of pixels and compete for them in the depth buffer.
 @njit(cache=True, nogil=True)
 def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
     height, width = face.shape
@@ -151,6 +152,7 @@ def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
                     bary[row, column, 1] = w
 
 
+# Compiled, because every corner averages over its own choice of the faces around its vertex.
 @njit(cache=True, nogil=True)
 def _corner_normals(faces, face_normals, angles, order, starts, cosine):  # pragma: no cover - compiled
     result = np.empty((faces.shape[0], 3, 3))

@@ -43,16 +43,16 @@ class Model:
 
 
 @dataclass(frozen=True)
-class _Lens:
+class _Camera:
     """Perspective: pixels per unit length at the centre of the mesh, and the pixel where the optical axis ends."""
 
     zoom: float
     column: float
     row: float
 
-    def shrunk(self, factor: int) -> _Lens:
+    def shrunk(self, factor: int) -> _Camera:
         """The same view on `factor` times fewer pixels."""
-        return _Lens(self.zoom / factor, self.column / factor, self.row / factor)
+        return _Camera(self.zoom / factor, self.column / factor, self.row / factor)
 
     def project(self, points: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
         """(column, row, depth); this depth is linear over the picture of a plane."""
@@ -63,7 +63,7 @@ class _Lens:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Shading:
     """A mesh seen and lit from one side, ready to be painted in different colours.
 
     Attributes:
@@ -107,7 +107,7 @@ class Exposure:
         return np.concatenate([linear_to_srgb(rgb), opacity[..., None]], axis=-1)
 
 
-def expose(
+def shade(
     model: Model,
     rotation: Float[ndarray, "3 3"],
     *,
@@ -116,7 +116,7 @@ def expose(
     height: int,
     smooth: bool = True,
     samples: int = 3,
-) -> Exposure:
+) -> Shading:
     """See and light a mesh, filling a picture of `width` by `height` pixels.
 
     Args:
@@ -129,22 +129,22 @@ def expose(
         samples: rays along each side of a pixel.
     """
     points = (model.mesh.vertices - model.center) / model.radius @ rotation.T
-    lens = _fitting_lens(points, width * samples, height * samples)
-    fragments = rasterize(lens.project(points), model.mesh.faces, height * samples, width * samples)
+    camera = _fitting_camera(points, width * samples, height * samples)
+    fragments = rasterize(camera.project(points), model.mesh.faces, height * samples, width * samples)
     hit = fragments.face >= 0
     face = fragments.face[hit]
     v, w = fragments.bary[hit].astype(np.float64).T
     weights = np.stack([1 - v - w, v, w], axis=-1)
     normal = _normals(model, face, weights, rotation, smooth=smooth)
     openness = (weights * model.openness[model.mesh.faces[face]]).sum(axis=1)
-    return Exposure(
+    return Shading(
         shape=(height, width, samples),
         hit=hit,
         face=face,
         weights=weights,
         light=_irradiance(normal, openness) * _outline(fragments, hit)[hit][:, None],
         gloss=_gloss(normal, openness),
-        shadow=_ground_shadow(model, rotation, up, lens.shrunk(samples), shape=(height, width)),
+        shadow=_ground_shadow(model, rotation, up, camera.shrunk(samples), shape=(height, width)),
     )
 
 
@@ -204,7 +204,7 @@ def _ground_shadow(
     model: Model,
     rotation: Float[ndarray, "3 3"],
     up: Float[ndarray, "3"],
-    lens: _Lens,
+    camera: _Camera,
     *,
     shape: tuple[int, int],
 ) -> Float[ndarray, "tall wide"]:
@@ -226,8 +226,8 @@ def _ground_shadow(
     near = np.where(seen.face >= 0, np.exp(-2.2 * (-seen.depth - ground)), 0.0)
     blurred = 0.30 * gaussian_filter(near, 3.0) + 0.34 * gaussian_filter(near, 9.0)
     # Each pixel's eye ray (0, 0, c) + s (x, y, -c) meets the plane up . p = ground.
-    x = (np.arange(wide) + 0.5 - lens.column) / lens.zoom
-    y = -(np.arange(tall) + 0.5 - lens.row) / lens.zoom
+    x = (np.arange(wide) + 0.5 - camera.column) / camera.zoom
+    y = -(np.arange(tall) + 0.5 - camera.row) / camera.zoom
     slope = y[:, None] * pitch[1] - _CAMERA * pitch[2]
     with np.errstate(divide="ignore", invalid="ignore"):
         s = (ground - _CAMERA * pitch[2]) / slope
@@ -251,13 +251,13 @@ def _lean(rotation: Float[ndarray, "3 3"], up: Float[ndarray, "3"]) -> Float[nda
     return -(towards - (towards @ up) * up)
 
 
-def _fitting_lens(points: Float[ndarray, "vertices 3"], wide: int, tall: int) -> _Lens:
-    flat = _Lens(1.0, 0.0, 0.0).project(points)[:, :2]
+def _fitting_camera(points: Float[ndarray, "vertices 3"], wide: int, tall: int) -> _Camera:
+    flat = _Camera(1.0, 0.0, 0.0).project(points)[:, :2]
     low, high = flat.min(axis=0), flat.max(axis=0)
     zoom = float((np.array([wide, tall]) / (np.maximum(high - low, 1e-9) * _MARGIN)).min())
     zoom = min(zoom, 1.6 * min(wide, tall))
     column, row = np.array([wide, tall]) / 2 - zoom * (low + high) / 2
-    return _Lens(zoom, float(column), float(row))
+    return _Camera(zoom, float(column), float(row))
 
 
 def _unit(v: ndarray) -> ndarray:

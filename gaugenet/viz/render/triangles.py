@@ -148,11 +148,11 @@ def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *
     def crossing(a: int, b: int) -> int:
         return made.setdefault((min(a, b), max(a, b)), size + len(made))
 
-    for face, kept in zip(faces[(count == 1) | (count == 2)], inside[(count == 1) | (count == 2)]):
-        alone = int(np.flatnonzero(kept == (kept.sum() == 1))[0])
+    for face, keep in zip(faces[(count == 1) | (count == 2)], inside[(count == 1) | (count == 2)]):
+        alone = int(np.flatnonzero(keep == (keep.sum() == 1))[0])
         a, b, c = (int(face[(alone + k) % 3]) for k in range(3))
         ab, ac = crossing(a, b), crossing(a, c)
-        cut += [(a, ab, ac)] if kept.sum() == 1 else [(ab, b, c), (ab, c, ac)]
+        cut += [(a, ab, ac)] if keep.sum() == 1 else [(ab, b, c), (ab, c, ac)]
     pairs = np.array(list(made), dtype=np.int64).reshape(-1, 2)
     i, j = pairs.T
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -161,7 +161,7 @@ def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *
     return np.concatenate([whole, np.array(cut, dtype=np.int64).reshape(-1, 3)]), *extended
 
 
-def untorn(
+def unstretched(
     faces: Int[ndarray, "faces 3"], flat: Float[ndarray, "vertices 2"], positions: Float[ndarray, "vertices 3"]
 ) -> Bool[ndarray, "faces"]:
     """Which triangles have no edge that is more than three times as long in space as in the plane.

@@ -7,12 +7,12 @@ from typing import Any
 from gaugenet.geometry import CrossField, Icosphere, Manifold, TriangleMesh
 from gaugenet.viz.surfaces.manifold_surface import ManifoldSurface
 from gaugenet.viz.surfaces.mesh_surface import MeshSurface
-from gaugenet.viz.surfaces.sheets import Chart, Domain, Place, sheet_of
-from gaugenet.viz.surfaces.surface import Drawable, Frames
+from gaugenet.viz.surfaces.sheets import Chart, Domain, Immersion, sheet_of
+from gaugenet.viz.surfaces.surface import Drawable, FramesLike
 
 
 def drawable(
-    surface: Any, *, place: Place | None = None, domain: Domain | None = None, chart: Chart | None = None
+    surface: Any, *, immersion: Immersion | None = None, domain: Domain | None = None, chart: Chart | None = None
 ) -> Drawable:
     """The surface of a manifold, a mesh, an icosphere or a cross field.
 
@@ -24,15 +24,15 @@ def drawable(
     if isinstance(surface, Icosphere):
         surface = TriangleMesh(surface.pos, surface.face.T)
     if isinstance(surface, TriangleMesh):
-        if place is not None or domain is not None or chart is not None:
-            raise ValueError("A mesh lies where its vertices are: `place`, `domain` and `chart` are for manifolds.")
+        if immersion is not None or domain is not None or chart is not None:
+            raise ValueError("A mesh lies where its vertices are: `immersion`, `domain` and `chart` are for manifolds.")
         return MeshSurface(surface)
     if isinstance(surface, Manifold):
-        return ManifoldSurface(surface, sheet_of(surface, place=place, domain=domain, chart=chart))
+        return ManifoldSurface(surface, sheet_of(surface, immersion=immersion, domain=domain, chart=chart))
     raise ValueError(
         f"Expected a surface to draw: a Manifold of dimension 2, a TriangleMesh or an Icosphere, got "
         f"{type(surface).__name__}."
     )
 
 
-__all__ = ["Drawable", "Frames", "ManifoldSurface", "MeshSurface", "drawable"]
+__all__ = ["Drawable", "FramesLike", "ManifoldSurface", "MeshSurface", "drawable"]

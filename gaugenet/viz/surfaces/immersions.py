@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Place = Callable[[Tensor], Tensor]
+Immersion = Callable[[Tensor], Tensor]
 """Points `(N, D)` to where they are drawn, `(N, 3)`; or `(N, 2)`, in the plane of the picture."""
 
 
@@ -16,42 +16,42 @@ def flat(p: Tensor) -> Tensor:
     return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
 
 
-def twisted(length: float) -> Place:
+def twisted(length: float) -> Immersion:
     """A strip with half a twist around a circle of the same length."""
 
-    def place(p: Tensor) -> Tensor:
-        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
-        out = radius + p[:, 1] * torch.cos(turn / 2)
-        return torch.stack([out * torch.cos(turn), out * torch.sin(turn), p[:, 1] * torch.sin(turn / 2)], -1)
+    def immersion(p: Tensor) -> Tensor:
+        radius, angle = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
+        out = radius + p[:, 1] * torch.cos(angle / 2)
+        return torch.stack([out * torch.cos(angle), out * torch.sin(angle), p[:, 1] * torch.sin(angle / 2)], -1)
 
-    return place
-
-
-def rolled(length: float) -> Place:
-    def place(p: Tensor) -> Tensor:
-        radius, turn = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
-        return torch.stack([radius * torch.cos(turn), radius * torch.sin(turn), p[:, 1]], -1)
-
-    return place
+    return immersion
 
 
-def ring(length: float, width: float) -> Place:
+def rolled(length: float) -> Immersion:
+    def immersion(p: Tensor) -> Tensor:
+        radius, angle = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
+        return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle), p[:, 1]], -1)
+
+    return immersion
+
+
+def ring(length: float, width: float) -> Immersion:
     """A torus in space; its tube is made thin enough for its ring, so that lengths are not those of the flat torus."""
 
-    def place(p: Tensor) -> Tensor:
+    def immersion(p: Tensor) -> Tensor:
         ring = length / (2 * math.pi)
         tube = min(width / (2 * math.pi), 0.45 * ring)
         u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
         out = ring + tube * torch.cos(v)
         return torch.stack([out * torch.cos(u), out * torch.sin(u), tube * torch.sin(v)], -1)
 
-    return place
+    return immersion
 
 
-def figure_eight(length: float, width: float) -> Place:
-    """A figure eight that makes half a turn on its way around a circle: the Klein bottle, which meets itself there."""
+def figure_eight(length: float, width: float) -> Immersion:
+    """A figure eight that makes half a rotation around a circle: the Klein bottle, which meets itself there."""
 
-    def place(p: Tensor) -> Tensor:
+    def immersion(p: Tensor) -> Tensor:
         ring = length / (2 * math.pi)
         tube = min(width / 5, 0.5 * ring)
         u, v = 2 * math.pi * p[:, 0] / length, 2 * math.pi * p[:, 1] / width
@@ -61,7 +61,7 @@ def figure_eight(length: float, width: float) -> Place:
         height = tube * (half_sin * x + half_cos * y)
         return torch.stack([out * torch.cos(u), out * torch.sin(u), height], -1)
 
-    return place
+    return immersion
 
 
 def boy(p: Tensor) -> Tensor:

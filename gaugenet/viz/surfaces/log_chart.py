@@ -77,10 +77,10 @@ def by_charts(
 ) -> list[tuple[ndarray, ndarray]]:
     """`Drawable.exp` from a chart of every point; the same point and frame in a row share theirs."""
     found = []
-    reach = max((float(np.linalg.norm(x, axis=1).max(initial=0.0)) for x in v), default=0.0)
+    furthest = max((float(np.linalg.norm(x, axis=1).max(initial=0.0)) for x in v), default=0.0)
     for k, (p, frame, x) in enumerate(zip(points, frames, v)):
         if not k or not (torch.equal(p, points[k - 1]) and torch.equal(frame, frames[k - 1])):
-            here = chart(p, frame, reach)
+            here = chart(p, frame, furthest)
         found.append(here.exp(x))
     return found
 

@@ -18,7 +18,7 @@ from gaugenet.viz.render.triangles import clipped, polar_grid
 from gaugenet.viz.surfaces.log_chart import LogChart, by_charts
 from gaugenet.viz.surfaces.sampling import spread_out
 from gaugenet.viz.surfaces.sheets import Sheet
-from gaugenet.viz.surfaces.surface import Drawable, Frames, Patch, checked_frames, one_sided
+from gaugenet.viz.surfaces.surface import Drawable, FramesLike, Patch, checked_frames, one_sided
 
 
 class ManifoldSurface(Drawable):
@@ -26,7 +26,7 @@ class ManifoldSurface(Drawable):
 
     def __init__(self, manifold: Manifold, sheet: Sheet) -> None:
         self.manifold, self.sheet = manifold, sheet
-        self.mesh = _outward(*_merged(sheet.place(sheet.points).detach().numpy(), sheet.faces))
+        self.mesh = _outward(*_merged(sheet.immersion(sheet.points).detach().numpy(), sheet.faces))
         self.camera = sheet.camera
 
     def checked(self, points: Any) -> Tensor:
@@ -39,15 +39,15 @@ class ManifoldSurface(Drawable):
             )
         return points
 
-    def frames_at(self, points: Tensor, frames: Frames) -> Tensor:
+    def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
         if frames is None:
             return _oriented(self.manifold, points, self.manifold.frame_at(points))
         if isinstance(frames, GStructure):
             return frames.frames_at(self.manifold, points)
         return checked_frames(frames(points) if callable(frames) else frames, (*points.shape, 2))
 
-    def place(self, points: Tensor) -> ndarray:
-        return self.sheet.place(points).detach().numpy()
+    def immersion(self, points: Tensor) -> ndarray:
+        return self.sheet.immersion(points).detach().numpy()
 
     def exp(self, points: Tensor, frames: Tensor, v: Sequence[ndarray]) -> list[tuple[ndarray, ndarray]]:
         if not has(self.manifold, "exp"):
@@ -59,7 +59,7 @@ class ManifoldSurface(Drawable):
             ends = self.manifold.exp(points[index], vectors.squeeze(-1))
             level = torch.ones(len(ends)) if self.sheet.level is None else self.sheet.level(ends)
         cuts = np.cumsum(counts)[:-1]
-        return list(zip(np.split(self.place(ends), cuts), np.split(level.double().numpy(), cuts)))
+        return list(zip(np.split(self.immersion(ends), cuts), np.split(level.double().numpy(), cuts)))
 
     def patches(self, points: Tensor, frames: Tensor, radius: float) -> list[Patch]:
         if not has(self.manifold, "exp"):
@@ -76,7 +76,7 @@ class ManifoldSurface(Drawable):
         """Without `exp`: the logarithms of all vertices of the sheet, linear in between."""
         points = self.sheet.points
         logs = self._coordinates(point.expand_as(points), frame, self.manifold.log(point.expand_as(points), points))
-        positions = self.sheet.place(points).detach().numpy()
+        positions = self.sheet.immersion(points).detach().numpy()
         return LogChart(positions, self.sheet.faces, logs, radius)
 
     def _coordinates(self, point: Tensor, frame: Tensor, vectors: Tensor) -> ndarray:
@@ -97,13 +97,13 @@ class ManifoldSurface(Drawable):
         return torch.stack(moved)
 
     def spread(self, count: int) -> Tensor:
-        positions = self.place(self.sheet.points)
+        positions = self.immersion(self.sheet.points)
         chosen = spread_out(self.mesh, positions, count)
         return self.sheet.points[torch.from_numpy(chosen)]
 
 
 def _oriented(manifold: Manifold, points: Tensor, frames: Tensor) -> Tensor:
-    """Frames turned over where the manifold says that they are reflected."""
+    """Frames flipped where the manifold says that they are reflected."""
     sign = manifold.orientation(points, frames)
     if sign is None:
         return frames

@@ -17,7 +17,7 @@ from gaugenet.viz.render.triangles import band_in_space, refined
 from gaugenet.viz.surfaces.log_chart import LogChart, by_charts
 from gaugenet.viz.surfaces.sampling import spread_out
 from gaugenet.viz.surfaces.sheets import Camera
-from gaugenet.viz.surfaces.surface import Drawable, Frames, Patch, checked_frames, one_sided
+from gaugenet.viz.surfaces.surface import Drawable, FramesLike, Patch, checked_frames, one_sided
 
 
 class MeshSurface(Drawable):
@@ -55,7 +55,7 @@ class MeshSurface(Drawable):
             )
         return points.long()
 
-    def frames_at(self, points: Tensor, frames: Frames) -> Tensor:
+    def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
         """Also names of frames (see `frame_field`), cross fields, and arrays over all vertices."""
         from gaugenet.geometry.mesh.frame_field import frame_field
 
@@ -71,7 +71,7 @@ class MeshSurface(Drawable):
             frames = torch.as_tensor(frames)[points]
         return checked_frames(frames, (len(points), 3, 2))
 
-    def place(self, points: Tensor) -> ndarray:
+    def immersion(self, points: Tensor) -> ndarray:
         return self.mesh.vertices[points.numpy()]
 
     def _logs(self, point: Tensor, frame: Tensor, radius: float) -> tuple[ndarray, ndarray, ndarray]:
@@ -108,7 +108,7 @@ class MeshSurface(Drawable):
         """The logarithm of another vertex, and the transporter from its reference frame."""
         if int(point) == int(other):
             return np.zeros(2), frame.numpy().T @ self._surface.frame[int(other)]
-        far = float(np.linalg.norm(np.diff(self.place(torch.stack([point, other])), axis=0)))
+        far = float(np.linalg.norm(np.diff(self.immersion(torch.stack([point, other])), axis=0)))
         for radius in far * np.array([1.1, 1.6, 3.0, 6.0, 15.0]):
             source, logs, transporters = self._logs(point, frame, float(radius))
             if (found := np.flatnonzero(source == int(other))).size:
@@ -119,8 +119,8 @@ class MeshSurface(Drawable):
         moved = [frame]
         for p, q in itertools.pairwise(points):
             at_p, at_q = (torch.from_numpy(self._surface.frame[int(k)]) for k in (p, q))
-            carry = torch.from_numpy(self._geodesic(q, at_q, p)[1])
-            moved.append(at_q @ carry @ (at_p.T @ moved[-1]))
+            transporter = torch.from_numpy(self._geodesic(q, at_q, p)[1])
+            moved.append(at_q @ transporter @ (at_p.T @ moved[-1]))
         return torch.stack(moved)
 
     def bands(self, points: Tensor, half_width: float) -> list[tuple[ndarray, ndarray, ndarray]]:

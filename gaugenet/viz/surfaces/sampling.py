@@ -13,10 +13,10 @@ from gaugenet.geometry import TriangleMesh
 
 def spread_out(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "count"]:
     """Rows of positions on a mesh that lie far from each other and, where they can, from its edge."""
-    return farthest(positions, count, allowed=_off_the_edge(mesh, positions, count))
+    return farthest_point_sampling(positions, count, allowed=_off_the_edge(mesh, positions, count))
 
 
-def farthest(
+def farthest_point_sampling(
     positions: Float[ndarray, "n d"],
     count: int,
     *,
@@ -50,7 +50,7 @@ def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: i
     apart = math.sqrt(mesh.area / max(count, 1))
     distance = cKDTree(edge).query(positions)[0]
     for share in (0.5, 0.3, 0.0):
-        kept = distance >= share * apart
-        if kept.sum() >= count:
-            return kept
+        keep = distance >= share * apart
+        if keep.sum() >= count:
+            return keep
     return np.ones(len(positions), dtype=bool)

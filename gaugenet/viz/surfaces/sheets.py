@@ -31,7 +31,7 @@ from gaugenet.geometry import (
 from gaugenet.geometry.manifolds.numeric import Embedded
 from gaugenet.viz.render.camera import Direction
 from gaugenet.viz.render.triangles import polar_grid
-from gaugenet.viz.surfaces.immersions import Place, boy, figure_eight, flat, ring, rolled, twisted
+from gaugenet.viz.surfaces.immersions import Immersion, boy, figure_eight, flat, ring, rolled, twisted
 
 Domain = tuple[tuple[float, float], tuple[float, float]]
 """Ranges of both chart coordinates."""
@@ -64,46 +64,48 @@ class Sheet:
     Attributes:
         points: `(V, D)`, points of the manifold.
         faces: `(F, 3)`, triangles between them; where the surface closes up, vertices may coincide in space.
-        place: points to space.
+        immersion: points to space.
         level: not negative at points that are drawn, falling through zero at the edge; `None`: all are drawn.
         camera: a good place to look from.
     """
 
     points: Float[Tensor, "vertices D"]
     faces: Int[ndarray, "faces 3"]
-    place: Place
+    immersion: Immersion
     level: Callable[[Tensor], Tensor] | None = None
     camera: Camera = Camera()
 
 
 def sheet_of(
-    manifold: Manifold, *, place: Place | None = None, domain: Domain | None = None, chart: Chart | None = None
+    manifold: Manifold, *, immersion: Immersion | None = None, domain: Domain | None = None, chart: Chart | None = None
 ) -> Sheet:
     """How a manifold of dimension two is drawn.
 
     Args:
         manifold: flat quotients, spheres, the hyperbolic plane (as a disc) and surfaces in space are known.
-        place: where its points are in space, if not known or to be seen otherwise.
+        immersion: where its points are in space, if not known or to be seen otherwise.
         domain: ranges of both chart coordinates.
         chart: coordinates in the domain to points, if points are no such coordinates themselves.
 
     Raises:
-        ValueError: another dimension; a manifold for which `place` or `domain` must be given.
+        ValueError: another dimension; a manifold for which `immersion` or `domain` must be given.
     """
     if manifold.dim != 2:
         raise ValueError(
             f"Expected a surface, a manifold of dimension 2, got {manifold!r} of dimension {manifold.dim}: "
             "see `SpacePicture` for dimension 3."
         )
-    if chart is not None or (place is not None and manifold.ambient_dim == 2):
+    if chart is not None or (immersion is not None and manifold.ambient_dim == 2):
         if domain is None:
             name = "place" if chart is None else "chart"
             raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
-        if place is None and manifold.ambient_dim not in (2, 3):
-            raise ValueError(f"Expected `place` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
-        return _chart(place or torch.clone, domain, chart)
-    if place is not None:
-        return replace(sheet_of(manifold, domain=domain), place=_in_space(place), camera=Camera())
+        if immersion is None and manifold.ambient_dim not in (2, 3):
+            raise ValueError(
+                f"Expected `immersion` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3)."
+            )
+        return _chart(immersion or torch.clone, domain, chart)
+    if immersion is not None:
+        return replace(sheet_of(manifold, domain=domain), immersion=_in_space(immersion), camera=Camera())
     if isinstance(manifold, Sphere):
         grid = Icosphere(5)
         return Sheet(manifold.radius * grid.pos, grid.face.T.numpy(), lambda p: p)
@@ -113,7 +115,7 @@ def sheet_of(
         return Sheet(
             manifold.forward(inner.points),
             inner.faces,
-            lambda p: inner.place(manifold.backward(p)),
+            lambda p: inner.immersion(manifold.backward(p)),
             None if level is None else lambda p: level(manifold.backward(p)),
             inner.camera,
         )
@@ -136,15 +138,15 @@ def sheet_of(
     if isinstance(manifold, Embedded):
         if domain is None and isinstance(manifold, SurfaceOfRevolution):
             domain = ((0.0, 2 * math.pi), manifold.interval)
-        return _chart(manifold.place, _given(manifold, domain))
+        return _chart(manifold.immersion, _given(manifold, domain))
     if isinstance(manifold, PuncturedPlane):
         return _annulus(0.25, 2.2) if domain is None else _chart(flat, domain)
     if isinstance(manifold, Euclidean):
         return _chart(flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))
     if manifold.ambient_dim != 2:
         raise ValueError(
-            f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of coordinates "
-            f"(N, 2) to points (N, {manifold.ambient_dim}); and `place`, points to positions (N, 3), if they are none."
+            f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of "
+            f"coordinates (N, 2) to points (N, {manifold.ambient_dim}); and `immersion`, points to (N, 3), if not."
         )
     return _chart(flat, _given(manifold, domain))
 
@@ -160,14 +162,14 @@ def _given(manifold: Manifold, domain: Domain | None) -> Domain:
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
-def _chart(place: Place, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
+def _chart(immersion: Immersion, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
     """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on; and whatever
     is drawn goes on over an edge where points are no coordinates, so that it is not known on which side they lie."""
     (a, b), (c, d) = domain
     if not (a < b and c < d):
         raise ValueError(f"Expected `domain` ((a, b), (c, d)) with a < b and c < d, got {domain}.")
 
-    in_space = _in_space(place)
+    in_space = _in_space(immersion)
     points_of = chart or torch.clone
     shape = _cells(lambda p: in_space(points_of(p)), domain)
     s, t = (torch.linspace(low, high, n + 1, dtype=torch.float64) for (low, high), n in zip(domain, shape))
@@ -189,21 +191,21 @@ def _chart(place: Place, domain: Domain, chart: Chart | None = None, **camera: A
     return Sheet(points, faces, in_space, level if (open_x or open_y) and chart is None else None, view)
 
 
-def _in_space(place: Place) -> Place:
+def _in_space(immersion: Immersion) -> Immersion:
     """Positions in space also where a place gives those in a plane; checked."""
 
     def checked(p: Tensor) -> Tensor:
-        positions = place(p).double()
+        positions = immersion(p).double()
         if positions.dim() != 2 or positions.shape[-1] not in (2, 3):
             raise ValueError(
-                f"Expected `place` to map (N, {p.shape[-1]}) to (N, 3) or (N, 2), got shape {tuple(positions.shape)}."
+                f"Expected `immersion` to map (N, {p.shape[-1]}) to (N, 3) or (N, 2), got {tuple(positions.shape)}."
             )
         return positions if positions.shape[-1] == 3 else flat(positions)
 
     return checked
 
 
-def _cells(place: Place, domain: Domain) -> tuple[int, int]:
+def _cells(immersion: Immersion, domain: Domain) -> tuple[int, int]:
     """How many cells along both coordinates, so that they are about square in space."""
     (a, b), (c, d) = domain
     t = torch.linspace(0, 1, 65, dtype=torch.float64)
@@ -213,7 +215,7 @@ def _cells(place: Place, domain: Domain) -> tuple[int, int]:
         line[..., along] = torch.tensor((a, c), dtype=torch.float64)[along] + t * ((b - a, d - c)[along])
         across = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64) * (d - c, b - a)[along] + (c, a)[along]
         line[..., 1 - along] = across[:, None]
-        at = place(line.reshape(-1, 2)).reshape(3, 65, -1)
+        at = immersion(line.reshape(-1, 2)).reshape(3, 65, -1)
         lengths.append(float(torch.linalg.vector_norm(at[:, 1:] - at[:, :-1], dim=-1).sum(1).mean()))
     ratio = math.sqrt(max(lengths[0], 1e-9) / max(lengths[1], 1e-9))
     side = math.sqrt(CELLS)

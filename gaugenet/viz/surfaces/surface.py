@@ -18,7 +18,7 @@ from gaugenet.geometry import TriangleMesh
 from gaugenet.viz.render.triangles import clipped, ribbon
 from gaugenet.viz.surfaces.sheets import Camera
 
-Frames = Any
+FramesLike = Any
 """`None`, a tensor, a function of points, a `GStructure`, or what the surface understands besides."""
 
 
@@ -50,11 +50,11 @@ class Drawable(ABC):
         """Points of this surface, one a row (manifold) or one a number (mesh)."""
 
     @abstractmethod
-    def frames_at(self, points: Tensor, frames: Frames) -> Float[Tensor, "points D 2"]:
+    def frames_at(self, points: Tensor, frames: FramesLike) -> Float[Tensor, "points D 2"]:
         """The frames at points; columns are tangent vectors as the surface writes them."""
 
     @abstractmethod
-    def place(self, points: Tensor) -> Float[ndarray, "points 3"]:
+    def immersion(self, points: Tensor) -> Float[ndarray, "points 3"]:
         """Where points are in space."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Drawable(ABC):
 
     @abstractmethod
     def transported(self, points: Tensor, frame: Float[Tensor, "D 2"]) -> Float[Tensor, "points D 2"]:
-        """A frame at the first point, carried by parallel transport from each point to the next."""
+        """A frame at the first point, transported by parallel transport from each point to the next."""
 
     @abstractmethod
     def spread(self, count: int) -> Tensor:

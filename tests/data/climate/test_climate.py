@@ -17,7 +17,7 @@ from gaugenet.data.climate.dataset import ClimateFiles, open_store
 from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
 from gaugenet.data.climate.output import cell_file, grid_file
-from gaugenet.data.climate.sampling import GridPlaces, PointPlaces
+from gaugenet.data.climate.sampling import GridLocations, PointLocations
 from gaugenet.data.climate.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.climate.units import canonical_unit, conversion
 from gaugenet.data.climate.vortices import SyntheticWeather
@@ -128,14 +128,14 @@ def test_times_that_are_text_or_numbers(weather, tmp_path, times, known, dated):
 
 
 def test_the_first_file_rules_the_order_of_all(weather, tmp_path):
-    turned = weather.isel(lat=slice(None, None, -1)).assign_coords(lon=(weather.lon + 180) % 360 - 180).sortby("lon")
-    turned = turned.assign_coords(time=weather.time + np.timedelta64(10, "D")).transpose("time", "lon", "lat")
-    paths = [written(weather, tmp_path / "a.nc"), written(turned, tmp_path / "b.nc")]
+    rotated = weather.isel(lat=slice(None, None, -1)).assign_coords(lon=(weather.lon + 180) % 360 - 180).sortby("lon")
+    rotated = rotated.assign_coords(time=weather.time + np.timedelta64(10, "D")).transpose("time", "lon", "lat")
+    paths = [written(weather, tmp_path / "a.nc"), written(rotated, tmp_path / "b.nc")]
     files = ClimateFiles(paths)
     assert len(files) == 8
     np.testing.assert_array_equal(files[0].vectors, files[4].vectors)
     np.testing.assert_array_equal(files[3].label, files[7].label)
-    assert not np.array_equal(turned.u10.transpose("time", "lat", "lon").values[0], weather.u10.values[0]), "control"
+    assert not np.array_equal(rotated.u10.transpose("time", "lat", "lon").values[0], weather.u10.values[0]), "control"
 
 
 def test_units_are_converted_to_those_of_the_first_file(weather, tmp_path):
@@ -360,30 +360,30 @@ def test_happi20_files(tmp_path):
 @pytest.mark.parametrize("kind", ["grid", "points"])
 def test_places_read_winds_and_labels_off_at_points(kind):
     grid = LatLonGrid.regular(60, 120)
-    places = GridPlaces(grid) if kind == "grid" else PointPlaces(grid.points.reshape(-1, 3)[::3])
+    locations = GridLocations(grid) if kind == "grid" else PointLocations(grid.points.reshape(-1, 3)[::3])
     points = np.random.default_rng(0).normal(size=(50, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     axis = np.array([0.3, -0.5, 0.7])
-    wind = np.cross(axis, places.points)
-    frames = east_north(*lat_lon(places.points))
+    wind = np.cross(axis, locations.points)
+    frames = east_north(*lat_lon(locations.points))
     components = np.moveaxis(np.einsum("...k,...kc->...c", wind, frames), -1, 0)
-    stencil = places.stencil(points)
-    found = stencil.fields(places.extended(places.vectors(components[None])))[0]
+    interpolation = locations.interpolation(points)
+    found = interpolation.fields(locations.extended(locations.vectors(components[None])))[0]
     assert np.abs(found.T - np.cross(axis, points)).max() < 4e-3
-    nearest = places.points.reshape(-1, 3)[stencil.nearest]
+    nearest = locations.points.reshape(-1, 3)[interpolation.nearest]
     assert (nearest * points).sum(axis=1).min() > np.cos(np.radians(6))
-    assert places.area.sum() == pytest.approx(4 * np.pi)
+    assert locations.area.sum() == pytest.approx(4 * np.pi)
 
 
 def test_neighbours_of_cells_close_around_the_globe():
-    places = GridPlaces(LatLonGrid.regular(8, 12))
-    row, column = np.divmod(places.edges, 12)
-    reach = np.abs((column[0] - column[1] + 6) % 12 - 6)
-    assert (reach[row[0] != row[1]] <= 1).all()
+    locations = GridLocations(LatLonGrid.regular(8, 12))
+    row, column = np.divmod(locations.edges, 12)
+    columns_apart = np.abs((column[0] - column[1] + 6) % 12 - 6)
+    assert (columns_apart[row[0] != row[1]] <= 1).all()
     for mask in (row == 0).all(axis=0), (row[0] == row[1]) & (row[0] == 3):
-        count, _ = connected_components(coo_array((np.ones(mask.sum()), places.edges[:, mask]), shape=(96, 96)))
+        count, _ = connected_components(coo_array((np.ones(mask.sum()), locations.edges[:, mask]), shape=(96, 96)))
         assert count == 96 - 12 + 1, "one row is one piece"
-    assert (reach[(row == 0).all(axis=0)] == 6).any(), "across the pole"
+    assert (columns_apart[(row == 0).all(axis=0)] == 6).any(), "across the pole"
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -439,8 +439,8 @@ def test_synthetic_weather_says_so_moves_and_turns_to_the_cyclonic_side():
         inside = (label == 1) & ((lat > 0) == north)
         if inside.any():
             center = data_points[inside].mean(axis=0)
-            turning = (swirl[inside] * (center - data_points[inside])).sum()
-            assert (turning > 0) == north
+            rotating = (swirl[inside] * (center - data_points[inside])).sum()
+            assert (rotating > 0) == north
 
 
 # --- real files ------------------------------------------------------------------------------------------------------
@@ -462,7 +462,7 @@ def test_global_forecasts_with_cyclone_discs():
     known = sum(area[label >= 0].sum() for label in labels)
     share = sum(area[label == 1].sum() for label in labels) / known
     assert share == pytest.approx(0.0031, abs=1e-4)
-    frame, places = files[0], GridPlaces(files.grid)
-    pole = places.vectors(frame.vectors)[0][:, 0]
+    frame, locations = files[0], GridLocations(files.grid)
+    pole = locations.vectors(frame.vectors)[0][:, 0]
     assert np.abs(pole - pole.mean(axis=1, keepdims=True)).max() < 0.2, "one wind at the pole, in every column"
     assert np.abs(frame.vectors[0, :, 0] - frame.vectors[0, :, 0].mean(axis=1, keepdims=True)).max() > 1, "control"

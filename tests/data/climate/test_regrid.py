@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon, sphere_points
 from gaugenet.data.climate.overlap import overlap_areas, voronoi_cells
-from gaugenet.data.climate.regrid import SphereRegridder, bilinear_stencil, tangential, to_torch, with_poles
+from gaugenet.data.climate.regrid import SphereRegridder, bilinear_interpolation, tangential, to_torch, with_poles
 from gaugenet.data.meshes.sample import DataError
 
 
@@ -21,9 +21,9 @@ def sphere(level: int, seed: int | None = None) -> np.ndarray:
     return points if seed is None else points @ Rotation.random(random_state=seed).as_matrix().T
 
 
-def at_pole(points: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """The points turned so that `place` comes to the north pole."""
-    return points @ Rotation.align_vectors([[0.0, 0, 1]], [place])[0].as_matrix().T
+def at_pole(points: np.ndarray, location: np.ndarray) -> np.ndarray:
+    """The points rotated so that `location` comes to the north pole."""
+    return points @ Rotation.align_vectors([[0.0, 0, 1]], [location])[0].as_matrix().T
 
 
 GRIDS = {
@@ -34,7 +34,7 @@ GRIDS = {
 }
 
 
-def places() -> dict[str, np.ndarray]:
+def locations() -> dict[str, np.ndarray]:
     points = sphere(3)
     start, end, _ = voronoi_cells(points)
     return {
@@ -46,9 +46,9 @@ def places() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
-@pytest.mark.parametrize("place", places())
-def test_overlaps_sum_to_the_areas_of_both_sides(grid, place):
-    points = places()[place]
+@pytest.mark.parametrize("location", locations())
+def test_overlaps_sum_to_the_areas_of_both_sides(grid, location):
+    points = locations()[location]
     areas = overlap_areas(*voronoi_cells(points), grid)
     assert areas.data.min() > 0
     np.testing.assert_allclose(areas.sum(axis=1), SphericalVoronoi(points).calculate_areas(), rtol=2e-11)
@@ -82,14 +82,14 @@ def regridder(request) -> SphereRegridder:
 def test_conservative_regridding_keeps_the_integral_and_bilinear_does_not(regridder):
     field = np.random.default_rng(0).normal(size=regridder.grid.shape) + 1.0
     integral = (field * regridder.grid.area).sum()
-    for method, kept in (("conservative", True), ("bilinear", False)):
+    for method, cached in (("conservative", True), ("bilinear", False)):
         there = regridder.to_sphere(field, method=method)
         back = regridder.to_grid(there, method=method)
         errors = [
             (there * regridder.point_area).sum() / integral - 1,
             (back * regridder.grid_area).sum() / integral - 1,
         ]
-        assert (np.abs(errors) < 1e-12).all() == kept, method
+        assert (np.abs(errors) < 1e-12).all() == cached, method
         assert np.abs(errors).max() < 1e-12 or np.abs(errors).min() > 1e-6
 
 
@@ -140,9 +140,9 @@ def test_the_order_of_the_coordinates_does_not_matter():
     grid = GRIDS["half_a_step_from_poles"]
     field, points = np.random.default_rng(0).normal(size=grid.shape), sphere(3, seed=5)
     labels = (field > 0.5).astype(np.uint8)
-    turned = LatLonGrid(grid.lat[::-1], np.roll((grid.lon + 180) % 360 - 180, 30))
-    assert turned.lon[0] == -180
-    there, other = SphereRegridder(grid, points), SphereRegridder(turned, points)
+    rotated = LatLonGrid(grid.lat[::-1], np.roll((grid.lon + 180) % 360 - 180, 30))
+    assert rotated.lon[0] == -180
+    there, other = SphereRegridder(grid, points), SphereRegridder(rotated, points)
     moved = np.roll(field[::-1], 30, axis=1)
     for method in ("bilinear", "conservative", "nearest"):
         np.testing.assert_allclose(
@@ -199,7 +199,7 @@ def test_only_the_way_that_is_asked_for_is_built(method, monkeypatch):
     def refuse(*_: object) -> None:
         raise RuntimeError("built")
 
-    monkeypatch.setattr("gaugenet.data.climate.regrid.triangle_stencil", refuse)
+    monkeypatch.setattr("gaugenet.data.climate.regrid.triangle_interpolation", refuse)
     for name in ("_overlap_by_cell", "_nearest_point"):
         monkeypatch.setattr(SphereRegridder, name, property(refuse))
     assert made.matrix_to_sphere(method).shape == (42, 72)
@@ -218,7 +218,7 @@ def test_sparse_torch_tensors_do_the_same():
 
 def test_the_stencil_is_the_matrix(regridder):
     field = np.random.default_rng(1).normal(size=(2, *regridder.grid.shape))
-    index, weight = bilinear_stencil(regridder.grid, regridder.points)
+    index, weight = bilinear_interpolation(regridder.grid, regridder.points)
     by_stencil = (with_poles(field)[:, index] * weight).sum(axis=-1)
     np.testing.assert_allclose(by_stencil, regridder.to_sphere(field), atol=1e-13)
     assert weight.min() >= 0

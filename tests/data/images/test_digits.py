@@ -1,4 +1,4 @@
-"""Rotated MNIST: no digit in two parts, each turned by its own angle, the same on every call."""
+"""Rotated MNIST: no digit in two parts, each rotated by its own angle, the same on every call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mnist(tmp_path):
     return tmp_path
 
 
-def place(images: np.ndarray) -> np.ndarray:
+def folder(images: np.ndarray) -> np.ndarray:
     """The centre of each image, x to the right and y up, as complex numbers."""
     y, x = np.mgrid[:28, :28] - 13.5
     return (images * (x - 1j * y)).sum((1, 2)) / images.sum((1, 2))
@@ -35,21 +35,21 @@ def place(images: np.ndarray) -> np.ndarray:
 
 def number(images: np.ndarray) -> np.ndarray:
     """Which of the digits of `mnist` each image is, whatever its angle."""
-    return ((np.abs(place(images)) - 2) / 0.05).round().astype(int)
+    return ((np.abs(folder(images)) - 2) / 0.05).round().astype(int)
 
 
 def test_right_angles_move_pixels():
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype(np.uint8)
-    turned = rotate_images(images, np.array([0, np.pi / 2, np.pi]))
+    rotated = rotate_images(images, np.array([0, np.pi / 2, np.pi]))
     for k in range(3):
-        np.testing.assert_array_equal(turned[k], np.rot90(images[k], k))
+        np.testing.assert_array_equal(rotated[k], np.rot90(images[k], k))
 
 
 def test_other_angles_turn_counter_clockwise():
     angles = np.linspace(-3, 3, 25)
     images = np.repeat(blob()[None], 25, 0)
-    np.testing.assert_allclose(np.angle(place(rotate_images(images, angles))), angles, atol=2e-3)
-    assert np.abs(np.angle(place(rotate_images(images, -angles))) - angles).max() > 1, "control"
+    np.testing.assert_allclose(np.angle(folder(rotate_images(images, angles))), angles, atol=2e-3)
+    assert np.abs(np.angle(folder(rotate_images(images, -angles))) - angles).max() > 1, "control"
 
 
 def test_parts_share_no_digit_and_labels_go_with_images(mnist):
@@ -73,30 +73,30 @@ def test_a_seed_is_one_draw(mnist):
 
 
 def test_angles_are_uniform(mnist):
-    turn = place(rotated_mnist(mnist, train=80, test=0, val=0).train.images)
-    turn /= np.abs(turn)
+    rotate = folder(rotated_mnist(mnist, train=80, test=0, val=0).train.images)
+    rotate /= np.abs(rotate)
     for harmonic in (1, 2, 4):
-        assert abs((turn**harmonic).mean()) < 3 / np.sqrt(80)
-    still = place(np.concatenate([part.images for part in read_mnist(mnist)]))
+        assert abs((rotate**harmonic).mean()) < 3 / np.sqrt(80)
+    still = folder(np.concatenate([part.images for part in read_mnist(mnist)]))
     assert abs((still / np.abs(still)).mean()) > 0.99, "control"
 
 
 def test_the_cache_is_read_and_a_broken_one_made_anew(mnist, tmp_path, caplog):
     cache = tmp_path / "cache"
     first = rotated_mnist(mnist, train=5, test=5, val=0, cache=cache)
-    (kept,) = cache.iterdir()
-    stamp = kept.stat().st_mtime_ns
+    (cached,) = cache.iterdir()
+    stamp = cached.stat().st_mtime_ns
     again = rotated_mnist(mnist, train=5, test=5, val=0, cache=cache)
-    assert kept.stat().st_mtime_ns == stamp
+    assert cached.stat().st_mtime_ns == stamp
     np.testing.assert_array_equal(again.test.images, first.test.images)
     rotated_mnist(mnist, train=5, test=5, val=0, seed=1, cache=cache)
     assert len(list(cache.iterdir())) == 2, "another seed is another file"
-    kept.write_bytes(kept.read_bytes()[:500])
+    cached.write_bytes(cached.read_bytes()[:500])
     with caplog.at_level(logging.WARNING):
         mended = rotated_mnist(mnist, train=5, test=5, val=0, cache=cache)
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
     np.testing.assert_array_equal(mended.test.images, first.test.images)
-    assert kept.stat().st_size > 500
+    assert cached.stat().st_size > 500
 
 
 def test_what_does_not_fit_is_refused(mnist, tmp_path, monkeypatch):

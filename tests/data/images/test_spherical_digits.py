@@ -51,23 +51,23 @@ def test_nothing_is_in_the_south():
 
 def test_turned_digits_are_read_at_turned_vertices():
     source = digits()
-    turned = SphericalDigits(SPHERE, rotated=True, seed=5)(source)
+    rotated_digits = SphericalDigits(SPHERE, rotated=True, seed=5)(source)
     for k, rotation in enumerate(random_rotations(3, 5)):
         points = torch.from_numpy(SPHERE.pos.numpy() @ rotation)
         expected = on_hemisphere(torch.from_numpy(source.images[k : k + 1]).float(), points[None])[0]
-        found = torch.from_numpy(turned.images[k]).flatten()[: SPHERE.num_vertices]
+        found = torch.from_numpy(rotated_digits.images[k]).flatten()[: SPHERE.num_vertices]
         assert (found - expected).abs().max() <= 0.51
     other = SphericalDigits(SPHERE, rotated=True, seed=6)(source)
-    assert (other.images != turned.images).any(), "control: another seed turns otherwise"
-    np.testing.assert_array_equal(turned.labels, source.labels)
+    assert (other.images != rotated_digits.images).any(), "control: another seed turns otherwise"
+    np.testing.assert_array_equal(rotated_digits.labels, source.labels)
 
 
 def test_rotations_are_uniform_rotations():
-    turns = random_rotations(4000, 0)
-    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), np.eye(3)[None].repeat(4000, 0), atol=1e-12)
-    np.testing.assert_allclose(np.linalg.det(turns), 1, atol=1e-12)
-    assert np.abs(turns.mean(0)).max() < 0.05
-    np.testing.assert_allclose((turns**2).mean(0), 1 / 3, atol=0.03)
+    rotations = random_rotations(4000, 0)
+    np.testing.assert_allclose(rotations @ rotations.transpose(0, 2, 1), np.eye(3)[None].repeat(4000, 0), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-12)
+    assert np.abs(rotations.mean(0)).max() < 0.05
+    np.testing.assert_allclose((rotations**2).mean(0), 1 / 3, atol=0.03)
 
 
 def test_no_digits_and_many():
@@ -78,14 +78,14 @@ def test_no_digits_and_many():
 
 def test_digits_read_anew_are_turned_anew():
     source = digits(4)
-    turning = SphericalDigits(SPHERE).anew(source)
-    assert len(turning) == 4
+    rotating = SphericalDigits(SPHERE).resampled(source)
+    assert len(rotating) == 4
     torch.manual_seed(3)
-    first, second = turning[np.array([2, 0])], turning[np.array([2, 0])]
+    first, second = rotating[np.array([2, 0])], rotating[np.array([2, 0])]
     assert (first.images != second.images).any()
     np.testing.assert_array_equal(first.labels, [2, 0])
     torch.manual_seed(3)
-    np.testing.assert_array_equal(turning[np.array([2, 0])].images, first.images)
+    np.testing.assert_array_equal(rotating[np.array([2, 0])].images, first.images)
     torch.manual_seed(3)
     seed = int(torch.randint(2**31, ()))
     expected = SphericalDigits(SPHERE, rotated=True, seed=seed)(source[np.array([2, 0])])

@@ -11,7 +11,7 @@ from tests.data.meshes.helpers import tangent_frames
 
 
 def simple_graph(mesh: TriangleMesh, *, seed: int | None = None, structure="SO(2)", dtype=torch.float64) -> GaugeGraph:
-    """One-ring edges and a coarser level of every third point; frames turned at random if a seed is given."""
+    """One-ring edges and a coarser level of every third point; frames rotated at random if a seed is given."""
     frame = tangent_frames(mesh)
     edges = np.concatenate([mesh.edges, mesh.edges[:, ::-1]])
     edges = edges[np.lexsort((edges[:, 0], edges[:, 1]))]

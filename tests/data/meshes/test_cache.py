@@ -64,9 +64,9 @@ def test_a_view_does_not_drag_its_storage_into_the_file(tmp_path):
 
 def test_the_key_is_everything_that_matters(tmp_path, monkeypatch):
     cache = GraphCache(tmp_path)
-    moved, turned = MESH.vertices.copy(), MESH.faces.copy()
+    moved, rotated = MESH.vertices.copy(), MESH.faces.copy()
     moved[0, 0] = np.nextafter(moved[0, 0], 2)
-    turned[0] = np.roll(turned[0], 1)
+    rotated[0] = np.roll(rotated[0], 1)
     keys = [
         cache.key(MESH, HeatKernelSignature()),
         cache.key(MESH, HeatKernelSignature(8)),
@@ -75,7 +75,7 @@ def test_the_key_is_everything_that_matters(tmp_path, monkeypatch):
         cache.key(MESH, "a", "b"),
         cache.key(MESH, "ab"),
         cache.key(TriangleMesh(moved, MESH.faces), HeatKernelSignature()),
-        cache.key(TriangleMesh(MESH.vertices, turned), HeatKernelSignature()),
+        cache.key(TriangleMesh(MESH.vertices, rotated), HeatKernelSignature()),
     ]
     monkeypatch.setattr(cache_module, "FORMAT_VERSION", cache_module.FORMAT_VERSION + 1)
     keys.append(cache.key(MESH, HeatKernelSignature()))

@@ -17,7 +17,7 @@ from gaugenet.data import (
     ShapeOperator,
     TangentAxes,
     TangentGradient,
-    Valence,
+    VertexDegree,
     WaveKernelSignature,
 )
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -35,7 +35,7 @@ FEATURES = [
     Curvatures(),
     ShapeOperator(),
     TangentGradient(HKS),
-    Valence(),
+    VertexDegree(),
     InputFeatures([HKS, Normals(), TangentAxes(), ShapeOperator(), TangentGradient(HKS), Curvatures()]),
 ]
 GROUPS = [SO2(), O2(), Cyclic(2), Cyclic(4), Cyclic(5), Dihedral(2), Dihedral(4), Reflection(), Trivial()]
@@ -125,12 +125,12 @@ def test_curvatures_of_a_flat_sheet_vanish_up_to_its_boundary():
 
 def test_valence_counts_the_edges_at_a_vertex():
     sphere = icosphere(2)  # twelve vertices of five edges, all others of six
-    assert Valence().compute(simple_graph(sphere)).sum(0).tolist() == [0, 12, len(sphere.vertices) - 12, 0, 0]
-    sheet = Valence(low=3, high=5).compute(simple_graph(grid(6, 5)))  # more than five count as five
+    assert VertexDegree().compute(simple_graph(sphere)).sum(0).tolist() == [0, 12, len(sphere.vertices) - 12, 0, 0]
+    sheet = VertexDegree(low=3, high=5).compute(simple_graph(grid(6, 5)))  # more than five count as five
     assert sheet.sum(1).eq(1).all()
     assert sheet.sum(0)[0] < sheet.sum(0)[2]
     with pytest.raises(ValueError, match="`low` < `high`"):
-        Valence(low=5, high=5)
+        VertexDegree(low=5, high=5)
 
 
 def test_positions_are_centred_and_of_unit_area(mesh):
@@ -180,8 +180,8 @@ def test_every_parameter_shows_in_the_repr_and_the_key():
         TangentGradient(HKS),
         TangentGradient(HKS, squash=False),
         TangentGradient(HeatKernelSignature(5)),
-        Valence(),
-        Valence(low=3),
+        VertexDegree(),
+        VertexDegree(low=3),
     ]
     assert len({repr(v) for v in variants}) == len(variants)
     assert len({v.key for v in variants}) == len(variants)

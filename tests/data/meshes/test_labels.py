@@ -1,4 +1,4 @@
-"""Labels carried between edges, faces and vertices."""
+"""Labels transported between edges, faces and vertices."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from gaugenet.data import (
     RandomRotation,
     ShapeOperator,
     add_targets,
-    prepare,
+    prepare_meshes,
     usable_mesh,
     vertex_to_face,
 )
-from gaugenet.data import prepare as prepare_function
+from gaugenet.data import prepare_meshes as prepare_function
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.groups import O2, SO2
 from tests.data.meshes.graphs import simple_graph
@@ -98,8 +98,8 @@ def test_workers_give_the_same_batches(dataset):
 
 def test_parallel_preparation_keeps_order_and_values():
     options = {"num_classes": 3, "levels": 2, "mean_neighbors": 8}
-    one = prepare(samples(), SO2(), FEATURES, n_jobs=1, **options)
-    two = prepare(samples(), SO2(), FEATURES, n_jobs=2, **options)
+    one = prepare_meshes(samples(), SO2(), FEATURES, n_jobs=1, **options)
+    two = prepare_meshes(samples(), SO2(), FEATURES, n_jobs=2, **options)
     assert [g.name for g in two] == ["m0", "m1", "m2"]
     assert all(equal(a, b) for a, b in zip(one, two, strict=True))
 
@@ -149,7 +149,7 @@ def test_progress_sees_every_mesh():
             seen.append((item.name, total))
             yield item
 
-    prepare(samples(), SO2(), FEATURES, num_classes=3, levels=1, mean_neighbors=8, n_jobs=1, progress=progress)
+    prepare_meshes(samples(), SO2(), FEATURES, num_classes=3, levels=1, mean_neighbors=8, n_jobs=1, progress=progress)
     assert seen == [("m0", 3), ("m1", 3), ("m2", 3)]
 
 
@@ -182,12 +182,12 @@ def test_repair_carries_labels_over():
     mesh = pinched()
     labels = np.arange(mesh.num_vertices) % 3
     sample = MeshSample("pinched", mesh, vertex_labels=labels)
-    graph = prepare([sample], SO2(), InputFeatures([Curvatures()]), levels=1, mean_neighbors=8, n_jobs=1)[0]
+    graph = prepare_meshes([sample], SO2(), InputFeatures([Curvatures()]), levels=1, mean_neighbors=8, n_jobs=1)[0]
     assert graph.num_nodes == mesh.num_vertices + 1
     assert torch.equal(graph.y, torch.from_numpy(labels)[graph.vertex_map])
     assert "split" in graph.repairs
     with pytest.raises(MeshError, match=r"pinched: .*non-manifold vertices: 1"):
-        prepare([sample], SO2(), FEATURES, repair="never", levels=1, mean_neighbors=8, n_jobs=1)
+        prepare_meshes([sample], SO2(), FEATURES, repair="never", levels=1, mean_neighbors=8, n_jobs=1)
 
 
 def test_lossless_repair_drops_no_face():
@@ -205,7 +205,7 @@ def test_lossless_repair_drops_no_face():
 
 def test_arguments_that_a_key_cannot_tell_are_refused():
     with pytest.raises(TypeError, match="`frames`"):
-        prepare(samples(), SO2(), FEATURES, frames=np.zeros((3, 3, 2)), num_classes=3)
+        prepare_meshes(samples(), SO2(), FEATURES, frames=np.zeros((3, 3, 2)), num_classes=3)
 
 
 def test_human_bodies_become_batches(real_data):

@@ -68,8 +68,8 @@ def test_interpolation_at_signed_permutations_is_the_permutation(d):
 
 def test_quarter_turn_is_counter_clockwise():
     x = torch.randn(1, 1, 6, 6, dtype=torch.float64)
-    turned = move_grid(rotation(torch.tensor(math.pi / 2, dtype=torch.float64)), x)
-    np.testing.assert_array_equal(turned[0, 0].numpy(), np.rot90(x[0, 0].numpy()))
+    rotated = move_grid(rotation(torch.tensor(math.pi / 2, dtype=torch.float64)), x)
+    np.testing.assert_array_equal(rotated[0, 0].numpy(), np.rot90(x[0, 0].numpy()))
 
 
 def test_unequal_axes_keep_their_lengths():
@@ -109,10 +109,10 @@ def test_fields_of_vectors_turn_with_the_grid():
     x = torch.randn(2, 12, 5, 5, dtype=torch.float64)
     a, b = group.random_element((2,), generator=torch.Generator().manual_seed(0))
     assert relative(action(a, action(b, x)), action(a @ b, x)) < TOL[torch.float64]
-    gradient, turned = slope(blob(9)), slope(move_grid(a, blob(9)))
+    gradient, rotated = slope(blob(9)), slope(move_grid(a, blob(9)))
     vectors = FieldAction(FieldType(group, "1x1"))
-    assert relative(vectors(a, gradient), turned) < TOL[torch.float64], "the gradient is a field of vectors"
-    assert relative(move_grid(a, gradient), turned) > 0.1, "control: its components are no scalars"
+    assert relative(vectors(a, gradient), rotated) < TOL[torch.float64], "the gradient is a field of vectors"
+    assert relative(move_grid(a, gradient), rotated) > 0.1, "control: its components are no scalars"
 
 
 def test_positions_and_fibres():

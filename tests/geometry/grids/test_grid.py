@@ -28,11 +28,11 @@ def test_x_runs_right_and_y_up():
 
 
 def test_rot90_is_the_counter_clockwise_rotation():
-    """The image of positions, turned as an image, holds the positions turned back: x'(p) = R x(R^-1 p) = p."""
-    grid, turned = Grid((4, 7)), Grid((7, 4))
+    """The image of positions, rotated as an image, holds the positions rotated back: x'(p) = R x(R^-1 p) = p."""
+    grid, rotated = Grid((4, 7)), Grid((7, 4))
     moved = torch.rot90(images_of(grid.pos, grid.shape), 1, (-2, -1))
-    assert torch.equal(torch.einsum("ij,bjhw->bihw", R, moved), images_of(turned.pos, turned.shape))
-    assert not torch.equal(moved, images_of(turned.pos, turned.shape))
+    assert torch.equal(torch.einsum("ij,bjhw->bihw", R, moved), images_of(rotated.pos, rotated.shape))
+    assert not torch.equal(moved, images_of(rotated.pos, rotated.shape))
 
 
 @pytest.mark.parametrize(("axes", "plane"), [((-2, -1), (0, 1)), ((-3, -2), (1, 2)), ((-3, -1), (2, 0))])
@@ -40,14 +40,14 @@ def test_rot90_of_volumes_is_a_positive_rotation(axes, plane):
     """Array axes a < b: x -> y, y -> z and z -> x."""
     grid = Grid((3, 4, 5))
     image = torch.rot90(images_of(grid.pos, grid.shape), 1, axes)
-    turned = Grid(image.shape[2:])
+    rotated = Grid(image.shape[2:])
     i, j = plane
     g = torch.eye(3, dtype=torch.float64)
     g[i, i] = g[j, j] = 0
     g[j, i], g[i, j] = 1, -1
     assert torch.linalg.det(g) == 1
     assert torch.equal(
-        torch.einsum("ij,b...j->b...i", g, image.movedim(1, -1)).movedim(-1, 1), images_of(turned.pos, turned.shape)
+        torch.einsum("ij,b...j->b...i", g, image.movedim(1, -1)).movedim(-1, 1), images_of(rotated.pos, rotated.shape)
     )
 
 
@@ -94,9 +94,9 @@ def test_shapes_of_strided_and_transposed_grids():
     )
     back = grid.replace(stride=2, transposed=True)
     assert (back.in_shape, back.out_shape) == ((5, 6), (9, 12))
-    kept = Grid((9, 9), radius=2.2).replace(stride=2)
-    assert kept.radius == 2.2
-    assert kept.replace(kernel_size=3).radius == 1.5
+    keep = Grid((9, 9), radius=2.2).replace(stride=2)
+    assert keep.radius == 2.2
+    assert keep.replace(kernel_size=3).radius == 1.5
 
 
 SPACES = [

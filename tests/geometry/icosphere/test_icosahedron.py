@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gaugenet.geometry import Icosphere, TriangleMesh, icosahedral_rotations
-from gaugenet.geometry.icosphere._charts import neighbors, turns
+from gaugenet.geometry.icosphere._charts import neighbors, rotations
 from gaugenet.geometry.icosphere.vectors import east_north, from_chart_frames, to_chart_frames, to_frame, to_space
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, Reflection
 from tests.tolerances import TOL
@@ -46,14 +46,14 @@ def test_neighbours_are_the_edges_counter_clockwise(level):
 
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_holonomy_is_trivial_around_triangles_and_one_step_around_corners(level):
-    """Transport turns directions: around a face nothing is left, around a corner one step of 60 degrees."""
+    """Transport rotates directions: around a face nothing is left, around a corner one step of 60 degrees."""
     sphere = Icosphere(level)
-    table, turn = neighbors(level), turns(level)
+    table, rotation = neighbors(level), rotations(level)
     corners = set(sphere.corners.tolist())
 
     def step(a: int, b: int) -> int:
-        """The turn from the frame at b to the frame at a."""
-        return int(turn[a, list(table[a]).index(b)])
+        """The rotate from the frame at b to the frame at a."""
+        return int(rotation[a, list(table[a]).index(b)])
 
     for a, b, c in sphere.face.T.tolist():
         if not corners & {a, b, c}:
@@ -95,16 +95,16 @@ def test_poles_and_coordinates():
 @pytest.mark.parametrize("level", [0, 1, 3])
 def test_rotations_are_a_group_of_sixty_that_moves_vertices_onto_vertices(level):
     sphere = Icosphere(level)
-    rotations = icosahedral_rotations(sphere)
-    matrices = torch.stack([r.matrix for r in rotations])
-    assert len(rotations) == 60
+    symmetries = icosahedral_rotations(sphere)
+    matrices = torch.stack([r.matrix for r in symmetries])
+    assert len(symmetries) == 60
     assert torch.allclose(matrices[0], torch.eye(3, dtype=torch.float64), atol=EXACT)
     assert (torch.linalg.det(matrices) - 1).abs().max() < EXACT
     products = torch.einsum("aij,bjk->abik", matrices, matrices).flatten(0, 1)
     distance = (products[:, None] - matrices).abs().amax((-2, -1))
     assert distance.amin(1).max() < EXACT, "closed under products"
     assert torch.pdist(matrices.flatten(1)).min() > 0.1, "all different"
-    for r in rotations:
+    for r in symmetries:
         assert torch.equal(r.permutation.sort().values, torch.arange(sphere.num_vertices))
         assert (sphere.pos @ r.matrix.T - sphere.pos[r.permutation]).abs().max() < EXACT
 
@@ -112,12 +112,12 @@ def test_rotations_are_a_group_of_sixty_that_moves_vertices_onto_vertices(level)
 def test_rotations_turn_the_frames_by_their_elements():
     sphere = Icosphere(3)
     inside = ~torch.isin(torch.arange(sphere.num_vertices), sphere.corners)
-    turned = 0
+    rotated = 0
     for r in icosahedral_rotations(sphere):
         image = sphere.frame[r.permutation] @ r.elements
         assert (r.matrix @ sphere.frame - image)[inside].abs().max() < EXACT
-        turned += int((r.matrix @ sphere.frame - sphere.frame[r.permutation])[inside].abs().max() > 0.1)
-    assert turned == 55, "control: without the elements only the five rotations about the poles hold"
+        rotated += int((r.matrix @ sphere.frame - sphere.frame[r.permutation])[inside].abs().max() > 0.1)
+    assert rotated == 55, "control: without the elements only the five rotations about the poles hold"
 
 
 # --- gauge graphs -------------------------------------------------------------------------------------------------
@@ -166,8 +166,8 @@ def test_levi_civita_transport_is_orthogonal_and_inverse_along_reversed_edges(op
     forward = {(q, p): k for k, (q, p) in enumerate(graph.edge_index.T.tolist())}
     back = torch.tensor([forward[p, q] for q, p in graph.edge_index.T.tolist()])
     assert (g @ g[back] - torch.eye(2, dtype=g.dtype)).abs().max() < EXACT
-    turned = -(g @ graph.log_map[back][..., None])[..., 0]
-    assert (turned - graph.log_map).abs().max() < EXACT, "the geodesic comes back the way it went"
+    rotated = -(g @ graph.log_map[back][..., None])[..., 0]
+    assert (rotated - graph.log_map).abs().max() < EXACT, "the geodesic comes back the way it went"
     if "mean_neighbors" in options:
         assert len(g) / sphere.num_vertices == pytest.approx(20, rel=0.25)
 
@@ -221,5 +221,5 @@ def test_east_and_north_at_the_poles_and_elsewhere():
     v = solid_rotation(sphere.pos)
     assert (to_space(to_frame(v, frame), frame) - v).abs().max() < EXACT
     zonal = torch.stack([torch.cos(sphere.latitude), torch.zeros_like(sphere.latitude)])
-    turning = torch.linalg.cross(torch.tensor([0.0, 0, 1], dtype=v.dtype).expand_as(sphere.pos), sphere.pos).T
-    assert (to_space(zonal, frame) - turning).abs().max() < EXACT, "west wind is rotation about the axis"
+    rotating = torch.linalg.cross(torch.tensor([0.0, 0, 1], dtype=v.dtype).expand_as(sphere.pos), sphere.pos).T
+    assert (to_space(zonal, frame) - rotating).abs().max() < EXACT, "west wind is rotation about the axis"

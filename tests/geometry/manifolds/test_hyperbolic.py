@@ -84,10 +84,10 @@ def test_horocyclic_frames_see_the_same_after_ax_plus_b_and_not_after_a_rotation
     moved = horocyclic(PLANE.affine(3.0, -2.0)(points))
     assert torch.equal(moved.edge_index, graph.edge_index)
     assert relative(moved.log_map, graph.log_map) < EXACT
-    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
-    turned = horocyclic(PLANE.rotate(turn, points))
-    assert torch.equal(turned.edge_index, graph.edge_index)
-    assert relative(turned.log_map, graph.log_map) > 0.1
+    rotation = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
+    rotated = horocyclic(PLANE.rotate(rotation, points))
+    assert torch.equal(rotated.edge_index, graph.edge_index)
+    assert relative(rotated.log_map, graph.log_map) > 0.1
 
 
 def test_levi_civita_on_horocyclic_frames_is_refused():

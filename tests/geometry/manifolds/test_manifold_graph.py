@@ -138,7 +138,7 @@ class Projected(Sphere):
 
 
 class Twisted(Sphere):
-    """Transport that keeps lengths, and turns vectors on the way."""
+    """Transport that keeps lengths, and rotates vectors on the way."""
 
     def transport(self, p, q, v):
         moved, angle = super().transport(p, q, v), 0.1
@@ -259,7 +259,7 @@ def test_connections_are_checked():
 
 
 def test_nearest_connection_of_a_cross_field():
-    """Polar crosses on the plane: Levi-Civita turns them by the polar angle, C_4 at most half a step less."""
+    """Polar crosses on the plane: Levi-Civita rotates them by the polar angle, C_4 at most half a step less."""
     structure = GStructure(Cyclic(4), PuncturedPlane.polar_frames, "nearest")
     plane = PuncturedPlane()
     graph = plane.gauge_graph(some(plane, 200), radius=0.5, structure=structure, dtype=torch.float64)
@@ -301,7 +301,7 @@ def test_frames_of_space_time_have_its_signature():
 
 
 def around(manifold: Manifold, corners: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """A vector at the first corner carried along the closed polygon of geodesics."""
+    """A vector at the first corner transported along the closed polygon of geodesics."""
     for start, end in zip(corners, torch.roll(corners, -1, 0), strict=True):
         v = manifold.transport(end, start, v)
     return v
@@ -310,8 +310,8 @@ def around(manifold: Manifold, corners: torch.Tensor, v: torch.Tensor) -> torch.
 def test_holonomy_of_a_sphere_octant_is_a_right_angle():
     corners = torch.eye(3, dtype=torch.float64)
     v = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
-    turned = around(Sphere(2), corners, v)
-    angle = torch.atan2((torch.linalg.cross(v, turned) * corners[0]).sum(), (v * turned).sum())
+    rotated = around(Sphere(2), corners, v)
+    angle = torch.atan2((torch.linalg.cross(v, rotated) * corners[0]).sum(), (v * rotated).sum())
     assert abs(angle.item() - math.pi / 2) < EXACT
     assert relative(around(Euclidean(3), corners, v), v) < EXACT
 
@@ -325,8 +325,8 @@ def test_small_loops_turn_by_curvature_times_area():
         offsets = h * torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]], dtype=torch.float64)
         corners = sphere.exp(base.expand(3, 3), offsets)
         v = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-        turned = around(sphere, corners, v)
-        angle = torch.atan2(turned[1], turned[0]).item()
+        rotated = around(sphere, corners, v)
+        angle = torch.atan2(rotated[1], rotated[0]).item()
         errors.append(abs(angle / (h * h / 2 / 4) - 1))
     rates = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
     assert (np.abs(rates - 2) < 0.05).all()

@@ -63,16 +63,16 @@ def test_sphere():
     p = torch.stack([6 * random(40), random(40, seed=1) - 0.5], -1)
     v = 0.5 * torch.randn(40, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     exact = Sphere(2)
-    x, along = push_forward(SPHERE.place, p, v)
+    x, along = push_forward(SPHERE.immersion, p, v)
     q = SPHERE.exp(p, v)
     keep = q[:, 1].abs() < 1.2
     p, v, q, x, along = p[keep], v[keep], q[keep], x[keep], along[keep]
     assert keep.sum() > 25
-    assert relative(SPHERE.place(q), exact.exp(x, along)) < GEODESIC
+    assert relative(SPHERE.immersion(q), exact.exp(x, along)) < GEODESIC
     assert relative(SPHERE.log(p, q), v) < GEODESIC
     w = random(len(p), 2, seed=3)
-    moved = push_forward(SPHERE.place, p, SPHERE.transport(p, q, w))[1]
-    assert relative(moved, exact.transport(x, *push_forward(SPHERE.place, q, w))) < GEODESIC
+    moved = push_forward(SPHERE.immersion, p, SPHERE.transport(p, q, w))[1]
+    assert relative(moved, exact.transport(x, *push_forward(SPHERE.immersion, q, w))) < GEODESIC
 
 
 def test_hyperbolic_plane():
@@ -93,8 +93,8 @@ def test_torus_of_revolution():
     momentum = (2 + torch.cos(p[:, 1])) ** 2 * v[:, 0]
     q = moving.exp(p, v)
     assert relative((2 + torch.cos(q[:, 1])) ** 2 * velocity[:, 0], momentum) < GEODESIC
-    turn = torch.tensor([0.7, 0.0], dtype=torch.float64)
-    assert relative(moving.exp(p + turn, v), q + turn) < TOL[torch.float64]
+    rotation = torch.tensor([0.7, 0.0], dtype=torch.float64)
+    assert relative(moving.exp(p + rotation, v), q + rotation) < TOL[torch.float64]
     outer = torch.zeros(1, 2, dtype=torch.float64)
     step = torch.tensor([[0.4, 0.0]], dtype=torch.float64)
     assert relative(moving.log(outer, outer + step), step) < GEODESIC
@@ -103,11 +103,11 @@ def test_torus_of_revolution():
 
 
 def test_coordinates_that_repeat_are_one_point():
-    p, turns = 6 * random(10, 2), 2 * math.pi * torch.tensor([1.0, -1.0], dtype=torch.float64)
+    p, rotations = 6 * random(10, 2), 2 * math.pi * torch.tensor([1.0, -1.0], dtype=torch.float64)
     q, w = p + 0.2 * random(10, 2, seed=1), random(10, 2, seed=2)
-    assert relative(TORUS.log(p, q + turns), TORUS.log(p, q)) < GEODESIC
-    assert relative(TORUS.transport(p, q + turns, w), TORUS.transport(p, q, w)) < GEODESIC
-    assert TORUS.gap(p, p + turns).max() < TOL[torch.float64] * 10
+    assert relative(TORUS.log(p, q + rotations), TORUS.log(p, q)) < GEODESIC
+    assert relative(TORUS.transport(p, q + rotations, w), TORUS.transport(p, q, w)) < GEODESIC
+    assert TORUS.gap(p, p + rotations).max() < TOL[torch.float64] * 10
 
 
 def test_derivatives():
@@ -133,7 +133,7 @@ def test_graph_on_an_embedding():
     space = from_embedding(torus, dim=2, steps=2)
     graph = space.gauge_graph(p, SO2(), radius=1.0, dtype=torch.float64)
     source, target = graph.edge_index
-    chord = (TORUS.place(p[source]) - TORUS.place(p[target])).norm(dim=-1)
+    chord = (TORUS.immersion(p[source]) - TORUS.immersion(p[target])).norm(dim=-1)
     length = graph.log_map.norm(dim=-1)
     assert len(source) > 100
     assert bool((length >= chord).all())

@@ -99,9 +99,9 @@ def test_boosted_frames_of_minkowski_space():
     assert torch.equal(found.edge_index, expected)
     assert relative(found.log_map, seen[near]) < EXACT
     assert relative(found.transporter, inverse[expected[1]] @ frames[expected[0]]) < 10 * EXACT
-    turn = torch.linalg.matrix_exp(torch.tensor([[0.0, 0.4, 0], [-0.4, 0, 0], [0, 0, 0]], dtype=torch.float64))
+    rotation = torch.linalg.matrix_exp(torch.tensor([[0.0, 0.4, 0], [-0.4, 0, 0], [0, 0, 0]], dtype=torch.float64))
     with pytest.raises(ManifoldError, match="not orthonormal"):
-        space.gauge_graph(points, radius=0.6, structure=GStructure(group, frames @ turn), dtype=torch.float64)
+        space.gauge_graph(points, radius=0.6, structure=GStructure(group, frames @ rotation), dtype=torch.float64)
 
 
 def test_topology_refuses_fields_of_lines_and_orientations():

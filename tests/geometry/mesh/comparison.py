@@ -24,16 +24,16 @@ class Errors:
 def compare(graph: GaugeGraph, surface: ImplicitSurface, targets: ndarray) -> Errors:
     """Errors of the edges into `targets`; frames are laid into the true tangent planes by their closest rotation."""
     q, p = graph.edge_index.numpy()
-    kept = np.isin(p, targets)
-    q, p = q[kept], p[kept]
+    keep = np.isin(p, targets)
+    q, p = q[keep], p[keep]
     x, frame = graph.pos.double().numpy(), graph.frame.double().numpy()
     frame = true_frames(surface, x, frame)
-    log_map, transporter = graph.log_map.double().numpy()[kept], graph.transporter.double().numpy()[kept]
+    log_map, transporter = graph.log_map.double().numpy()[keep], graph.transporter.double().numpy()[keep]
     velocity = surface.log(x[p], x[q])
     expected = np.einsum("edi,ed->ei", frame[p], velocity)
-    arrived = surface.shoot(x[p], velocity, frame[p][:, :, 0])[:, :, 2]  # the first axis at p, carried to q
+    arrived = surface.shoot(x[p], velocity, frame[p][:, :, 0])[:, :, 2]  # the first axis at p, transported to q
     there = np.einsum("edi,ed->ei", frame[q], arrived)
-    back = np.einsum("eij,ej->ei", transporter, there)  # and carried back by the graph: should be (1, 0)
+    back = np.einsum("eij,ej->ei", transporter, there)  # and transported back by the graph: should be (1, 0)
     length = np.linalg.norm(expected, axis=1)
     return Errors(
         distance=np.linalg.norm(log_map, axis=1) / length - 1,

@@ -12,7 +12,7 @@ from gaugenet.geometry import TriangleMesh
 
 
 class ImplicitSurface:
-    """{F = 0}: geodesics and transport solve `w' = -(w H x' / |grad F|^2) grad F` for every carried vector w."""
+    """{F = 0}: geodesics and transport solve `w' = -(w H x' / |grad F|^2) grad F` for every transported vector w."""
 
     def gradient(self, x: ndarray) -> ndarray:
         raise NotImplementedError
@@ -25,14 +25,14 @@ class ImplicitSurface:
         return g / np.linalg.norm(g, axis=1, keepdims=True)
 
     def _derivative(self, state: ndarray) -> ndarray:
-        """State: columns position, velocity, carried vectors, `(n, 3, k)`."""
+        """State: columns position, velocity, transported vectors, `(n, 3, k)`."""
         x, v = state[:, :, 0], state[:, :, 1]
         g, h = self.gradient(x), self.hessian(x)
         pull = -np.einsum("ni,nij,njk->nk", v, h, state[:, :, 1:]) / (g * g).sum(1, keepdims=True)
         return np.concatenate([v[:, :, None], g[:, :, None] * pull[:, None, :]], axis=2)
 
-    def shoot(self, x: ndarray, v: ndarray, *carried: ndarray, steps: int = 10) -> ndarray:
-        state = np.stack([x, v, *carried], axis=2)
+    def shoot(self, x: ndarray, v: ndarray, *transported: ndarray, steps: int = 10) -> ndarray:
+        state = np.stack([x, v, *transported], axis=2)
         h = 1 / steps
         for _ in range(steps):
             a = self._derivative(state)

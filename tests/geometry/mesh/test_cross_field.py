@@ -10,7 +10,7 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import eigsh
 
 from gaugenet.geometry import CrossField, MeshError, TriangleMesh, cross_field
-from gaugenet.geometry.mesh._cross_field import _edge_turns
+from gaugenet.geometry.mesh._cross_field import _edge_transport
 from gaugenet.geometry.mesh._direction_field import connection_laplacian
 from gaugenet.geometry.mesh.frame_field import rotations
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Trivial
@@ -37,14 +37,14 @@ def together(*meshes):
 
 
 def planar_field(mesh, angle, n):
-    """Frames of a mesh in the plane z = 0, turned by an angle."""
+    """Frames of a mesh in the plane z = 0, rotated by an angle."""
     frames = np.zeros((mesh.num_vertices, 3, 2))
     frames[:, :2] = rotations(angle)
     return CrossField(mesh, n, frames)
 
 
 def round_faces(mesh, graph):
-    """Products of the transporters around every face, which carry a vector round it counter-clockwise."""
+    """Products of the transporters around every face, which transport a vector round it counter-clockwise."""
     source, target = graph.edge_index
     number = torch.full((mesh.num_vertices,) * 2, -1)
     number[source, target] = torch.arange(len(source))
@@ -57,19 +57,19 @@ def round_faces(mesh, graph):
 
 
 @pytest.mark.parametrize("n", [1, 4, 6])
-@pytest.mark.parametrize("turns", [-2, 0, 1, 3])
-def test_the_index_counts_turns_around_a_point(n, turns):
-    """Crosses at angle k theta / n turn k / n times around the origin, and nowhere else."""
+@pytest.mark.parametrize("transport", [-2, 0, 1, 3])
+def test_the_index_counts_turns_around_a_point(n, transport):
+    """Crosses at angle k theta / n rotate k / n times around the origin, and nowhere else."""
     mesh = square(10)
     x, y, _ = mesh.vertices.T
-    field = planar_field(mesh, turns * np.arctan2(y - 0.02, x - 0.01) / n, n)
+    field = planar_field(mesh, transport * np.arctan2(y - 0.02, x - 0.01) / n, n)
     inside = {s.face for s in field.singularities}
-    assert sum(s.index for s in field.singularities) == Fraction(turns, n)
+    assert sum(s.index for s in field.singularities) == Fraction(transport, n)
     centers = mesh.vertices[mesh.faces[sorted(inside)]].mean(axis=1)
-    assert np.linalg.norm(centers[:, :2], axis=1).max(initial=0) < 0.6  # the turns of more than one spread a little
-    assert len(inside) == 1 if abs(turns) == 1 else bool(inside) == bool(turns)
+    assert np.linalg.norm(centers[:, :2], axis=1).max(initial=0) < 0.6  # the rotates of more than one spread a little
+    assert len(inside) == 1 if abs(transport) == 1 else bool(inside) == bool(transport)
     assert set(field.singular_vertices) == set(mesh.faces[sorted(inside)].ravel())
-    if abs(turns) == 1:
+    if abs(transport) == 1:
         nearest = np.argsort(np.linalg.norm(mesh.vertices[:, :2] - [0.01, 0.02], axis=1))[:3]
         assert set(field.singular_vertices) == set(nearest)
 
@@ -100,8 +100,8 @@ def test_the_smoothest_field_on_a_sphere_has_2n_singularities(n):
 @pytest.mark.parametrize("n", [1, 4])
 def test_energies_on_the_unit_sphere_are_those_of_landau_levels(n):
     """The lowest eigenvalue of the connection Laplacian of degree 2 n is n, 2 n + 1 times; the next one is 3 n + 2."""
-    turns = _edge_turns(sphere(8, 0.1))
-    laplacian, mass = connection_laplacian(turns, n).tocsc(), diags(turns.mesh.vertex_areas).tocsc()
+    transport = _edge_transport(sphere(8, 0.1))
+    laplacian, mass = connection_laplacian(transport, n).tocsc(), diags(transport.mesh.vertex_areas).tocsc()
     energy = np.sort(eigsh(laplacian, 2 * n + 2, mass, sigma=0, return_eigenvectors=False))
     np.testing.assert_allclose(energy[:-1], n, rtol=0.06)
     np.testing.assert_allclose(energy[-1], 3 * n + 2, rtol=0.06)

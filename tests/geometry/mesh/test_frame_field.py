@@ -46,8 +46,8 @@ def test_frames_move_with_the_surface(name):
     moved = TriangleMesh(mesh.vertices @ q.T + [1.0, 2.0, 3.0], mesh.faces)
     expected = np.einsum("ij,vjk->vik", q, frames_of(mesh, name))
     error = np.abs(frames_of(moved, name) - expected).max((1, 2))
-    turned = np.abs(frames_of(moved, name) + expected).max((1, 2))  # the sign of a principal direction is arbitrary
-    assert np.minimum(error, turned if name == "principal" else np.inf).max() < 1e-6
+    rotated = np.abs(frames_of(moved, name) + expected).max((1, 2))  # the sign of a principal direction is arbitrary
+    assert np.minimum(error, rotated if name == "principal" else np.inf).max() < 1e-6
 
 
 def test_random_frames_follow_the_seed():

@@ -134,8 +134,8 @@ def test_the_way_there_and_the_way_back_are_one_geodesic():
     back = order[torch.searchsorted(key[order], reverse)]
     assert bool((key[back] == reverse).all())  # neighbours of each other
     arrived = -(graph.transporter[back] @ graph.log_map[..., None])[..., 0]
-    turned = np.abs(degrees_between(arrived.numpy(), graph.log_map[back].numpy()))
-    assert turned.max() < np.degrees(1e-6)
+    rotated = np.abs(degrees_between(arrived.numpy(), graph.log_map[back].numpy()))
+    assert rotated.max() < np.degrees(1e-6)
 
 
 @pytest.mark.parametrize("build", [lambda: torus(40, 16, 0.3), rough_terrain])
@@ -161,9 +161,9 @@ def test_subsets_of_targets_and_neighbours_agree_with_the_whole():
     whole = local_log_maps(surface, 0.4)
     wanted = np.arange(surface.num_base) % 3 == 0
     part = local_log_maps(surface, 0.4, targets=np.arange(5, 50), wanted=wanted)
-    kept = whole.select(wanted[whole.source] & (whole.target >= 5) & (whole.target < 50))
+    keep = whole.select(wanted[whole.source] & (whole.target >= 5) & (whole.target < 50))
     for name in ("source", "target", "distance", "angle", "transport"):
-        np.testing.assert_array_equal(getattr(part, name), getattr(kept, name))
+        np.testing.assert_array_equal(getattr(part, name), getattr(keep, name))
 
 
 def test_one_thread_and_many_agree():

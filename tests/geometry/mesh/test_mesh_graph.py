@@ -106,8 +106,8 @@ def test_parts_and_isolated_vertices():
     assert bool((component[q] == component[p]).all())
     assert int((p == mesh.num_vertices - 1).sum()) == 0
     alone = one.gauge_graph(SO2(), radius=0.4, dtype=torch.float64)
-    kept = p < one.num_vertices
-    assert torch.equal(graph.log_map[kept], alone.log_map)
+    keep = p < one.num_vertices
+    assert torch.equal(graph.log_map[keep], alone.log_map)
 
 
 def test_only_isolated_vertices_and_one_triangle():

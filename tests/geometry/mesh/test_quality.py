@@ -148,11 +148,11 @@ def test_clean_meshes_have_no_problems(mesh):
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_each_defect_is_found_alone_with_its_number_and_places(name):
-    build, count, places = DEFECTS[name]
+    build, count, positions = DEFECTS[name]
     report = inspect_mesh(build())
     assert worrying(report) == {name}
     assert report[name].count == count
-    assert report[name].places == places
+    assert report[name].positions == positions
     assert report.ok == (PROBLEMS[name].severity != "error")
     assert inspect_mesh(of(SPHERE))[name].count == 0
 
@@ -166,8 +166,8 @@ def test_touching_surfaces_are_no_seam():
 def test_zero_area_stars_are_vertices_with_degenerate_faces_only():
     report = inspect_mesh(with_flat_corner())
     assert worrying(report) == {"degenerate_faces", "zero_area_stars"}
-    assert report["zero_area_stars"].places == (4,)
-    assert report["degenerate_faces"].places == (2,)
+    assert report["zero_area_stars"].positions == (4,)
+    assert report["degenerate_faces"].positions == (2,)
 
 
 def test_degeneracy_does_not_depend_on_the_unit():
@@ -185,7 +185,7 @@ def test_runaway_neighborhoods_are_those_counted_by_brute_force():
         crowded = np.flatnonzero((distance < radius).sum(axis=1) - 1 > most)
         found = inspect_mesh(mesh, radius=radius, max_neighbors=most)["runaway_neighborhoods"]
         assert found.count == len(crowded)
-        assert found.places == tuple(crowded[:5].tolist())
+        assert found.positions == tuple(crowded[:5].tolist())
     assert len(crowded) == mesh.num_vertices  # the last case: everybody sees everybody
 
 
@@ -237,12 +237,12 @@ ERRORS = [name for name, kind in PROBLEMS.items() if kind.severity == "error" an
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_unusable_meshes_are_refused_with_place_and_remedy(name):
-    build, count, places = DEFECTS[name]
+    build, count, positions = DEFECTS[name]
     with pytest.raises(MeshError, match=name.replace("_", " ").replace("non ", "non-")) as caught:
         require_usable(build(), oriented=True)
     message = str(caught.value)
     assert f": {count}, at" in message
-    assert str(places[0]).replace(" ", "") in message
+    assert str(positions[0]).replace(" ", "") in message
     assert "repair_mesh(mesh)" in message
     assert "gaugenet inspect MESH --repair OUT" in message
 
@@ -258,7 +258,7 @@ def test_a_moebius_strip_is_told_from_a_badly_oriented_mesh():
     with pytest.raises(MeshError, match=r"no consistent orientation exists.*SO\(2\)-structure.*O\(2\)") as caught:
         require_usable(strip(twisted=True), oriented=True)
     assert "repair" not in str(caught.value)
-    with pytest.raises(MeshError, match="turned against its neighbours") as caught:
+    with pytest.raises(MeshError, match="oriented against its neighbours") as caught:
         require_usable(with_flipped(3), oriented=True)
     assert "O(2)" not in str(caught.value)
 
@@ -340,7 +340,7 @@ def test_inspection_never_fails_and_agrees_with_brute_force(mesh):
         report = inspect_mesh(mesh)
     json.dumps(report.to_dict(), allow_nan=False)
     assert str(report)
-    assert all(0 < len(p.places) <= min(p.count, 5) for p in report.problems if p.name != "empty")
+    assert all(0 < len(p.positions) <= min(p.count, 5) for p in report.problems if p.name != "empty")
     for name, count in brute_force(mesh).items():
         assert report[name].count == count
 
@@ -352,16 +352,16 @@ def test_a_mesh_without_errors_is_exactly_one_that_is_not_refused(mesh):
     fine = all(p.severity != "error" or p.name == "empty" for p in report.problems)
     for oriented in (False, True):
         clean = fine and not (oriented and report["non_orientable"].count)
-        turned = not oriented and {p.name for p in report.problems if p.severity == "error"} == {
+        rotated = not oriented and {p.name for p in report.problems if p.severity == "error"} == {
             "inconsistent_orientation"
         }
         try:
             require_usable(mesh, oriented=oriented)
         except MeshError:
             assert not clean
-            assert not turned
+            assert not rotated
         else:
-            assert clean or turned
+            assert clean or rotated
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def test_a_fine_mesh_is_left_alone(part):
 @settings(deadline=None, max_examples=20)
 def test_turned_faces_are_turned_back(seed):
     torus = trimesh.creation.torus(2, 0.5, major_sections=12, minor_sections=8)
-    turned = np.random.default_rng(seed).random(len(torus.faces)) < 0.6
-    faces = np.where(turned[:, None], torus.faces[:, [0, 2, 1]], torus.faces)
+    rotated = np.random.default_rng(seed).random(len(torus.faces)) < 0.6
+    faces = np.where(rotated[:, None], torus.faces[:, [0, 2, 1]], torus.faces)
     result = repair_mesh(TriangleMesh(torus.vertices, faces))
     assert np.array_equal(result.mesh.faces, torus.faces)
-    assert done(result) == ({"turned_faces": turned.sum()} if turned.any() else {})
+    assert done(result) == ({"turned_faces": rotated.sum()} if rotated.any() else {})
 
 
 def test_closed_components_are_turned_outward_each_on_its_own():
@@ -202,8 +202,8 @@ def test_the_maps_lead_back_to_the_same_triangles(mesh, tolerance):
     assert np.array_equal(mesh.vertices[result.vertex_map], result.mesh.vertices)
     assert (np.diff(result.face_map) > 0).all()
     assert len(result.new_vertex) == mesh.num_vertices
-    kept = np.flatnonzero(result.new_vertex >= 0)
-    assert np.array_equal(result.mesh.vertices[result.new_vertex[kept]], mesh.vertices[kept])
+    keep = np.flatnonzero(result.new_vertex >= 0)
+    assert np.array_equal(result.mesh.vertices[result.new_vertex[keep]], mesh.vertices[keep])
     assert set(np.flatnonzero(result.new_vertex < 0)).isdisjoint(mesh.faces[result.face_map].flat)
     old, new = mesh.vertices[mesh.faces[result.face_map]], result.mesh.vertices[result.mesh.faces]
     assert all(sorted(a) == sorted(b) for a, b in zip(old.tolist(), new.tolist()))

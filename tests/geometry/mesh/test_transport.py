@@ -17,7 +17,7 @@ def transporters(graph):
 
 
 def holonomies(mesh, graph):
-    """Angle by which a vector turns once counter-clockwise around each face."""
+    """Angle by which a vector rotates once counter-clockwise around each face."""
     g, (a, b, c) = transporters(graph), mesh.faces.T
     loop = g[a, c] @ g[c, b] @ g[b, a]
     return torch.atan2(loop[:, 1, 0], loop[:, 0, 0]).numpy()
@@ -90,7 +90,7 @@ def test_reflected_frames_under_o2():
 
 
 def test_tangents_of_geodesics_stay_tangent_and_length_is_kept():
-    """On a torus, the unit vector along a meridian circle, carried along the circle, remains along it."""
+    """On a torus, the unit vector along a meridian circle, transported along the circle, remains along it."""
     mesh = torus(80, 32)
     graph = mesh.gauge_graph(SO2(), mean_neighbors=33, dtype=torch.float64)
     x = mesh.vertices
@@ -101,10 +101,10 @@ def test_tangents_of_geodesics_stay_tangent_and_length_is_kept():
     c = c / c.norm(dim=1, keepdim=True)
     q, p = graph.edge_index
     same = torch.from_numpy(np.abs(np.angle(np.exp(1j * (longitude[q] - longitude[p])))) < 1e-9)
-    carried = (graph.transporter @ c[q][..., None])[..., 0]
+    transported = (graph.transporter @ c[q][..., None])[..., 0]
     assert same.sum() > 1000
-    assert (carried - c[p])[same].abs().max() < 5e-3
-    assert (carried - c[p])[~same].abs().max() > 5e-2  # the control: elsewhere the meridians turn
+    assert (transported - c[p])[same].abs().max() < 5e-3
+    assert (transported - c[p])[~same].abs().max() > 5e-2  # the control: elsewhere the meridians rotate
 
 
 def test_on_a_mobius_strip_some_transporters_reverse_orientation():
@@ -120,12 +120,12 @@ def test_on_a_mobius_strip_some_transporters_reverse_orientation():
 
 
 def test_faces_turned_against_each_other_are_no_obstacle_to_o2():
-    """The same surface with half of its faces turned: the same distances; signs where local orientations differ."""
+    """The same surface with half of its faces rotated: the same distances; signs where local orientations differ."""
     mesh = sphere(6, 0.2)  # jittered: no two ways are equally short
-    turned = mesh.faces.copy()
-    turned[::2] = turned[::2, ::-1]
+    rotated = mesh.faces.copy()
+    rotated[::2] = rotated[::2, ::-1]
     plain = mesh.gauge_graph(O2(), mean_neighbors=15, dtype=torch.float64)
-    mixed = TriangleMesh(mesh.vertices, turned).gauge_graph(
+    mixed = TriangleMesh(mesh.vertices, rotated).gauge_graph(
         O2(), mean_neighbors=15, frames=plain.frame, dtype=torch.float64
     )
     key, other = (torch.argsort(g.edge_index[1] * mesh.num_vertices + g.edge_index[0]) for g in (plain, mixed))

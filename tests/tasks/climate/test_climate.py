@@ -16,14 +16,14 @@ from scipy.spatial.transform import Rotation
 from gaugenet.cli import main
 from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.climate.regrid import SphereRegridder
-from gaugenet.data.climate.sampling import GridPlaces, PointPlaces
+from gaugenet.data.climate.sampling import GridLocations, PointLocations
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
 from gaugenet.tasks.climate.inference import ClimatePredictor, tta_poses
-from gaugenet.tasks.climate.inputs import GlobeFields, GlobeInputs, random_pose
+from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
-from gaugenet.tasks.climate.samples import Globes
+from gaugenet.tasks.climate.samples import SphereDataset
 from gaugenet.tasks.climate.scores import AreaHistogram
 from tests.tasks.climate.climate_files import GRID, write_weather
 from tests.tolerances import TOL, relative
@@ -54,12 +54,12 @@ def icosahedral_rotations(sphere: Icosphere) -> list[np.ndarray]:
     return found
 
 
-def globe_on_vertices(sphere: Icosphere, seed: int = 0) -> GlobeFields:
+def globe_on_vertices(sphere: Icosphere, seed: int = 0) -> SphereFields:
     """Fields given at the vertices themselves: nothing is interpolated when vertices look at vertices."""
     draw = np.random.default_rng(seed)
     points = sphere.pos.numpy()
     vectors = np.cross(draw.normal(size=points.shape), points).T[None].astype(np.float32)
-    return GlobeFields(draw.normal(size=(1, len(points))).astype(np.float32), vectors, None)
+    return SphereFields(draw.normal(size=(1, len(points))).astype(np.float32), vectors, None)
 
 
 def permutation(sphere: Icosphere, pose: np.ndarray) -> np.ndarray:
@@ -74,11 +74,11 @@ def sphere() -> Icosphere:
 
 
 @pytest.fixture(scope="module")
-def inputs(sphere) -> GlobeInputs:
-    return GlobeInputs(sphere, PointPlaces(sphere.pos.numpy()), scalars=1, pairs=1)
+def inputs(sphere) -> SphereInputs:
+    return SphereInputs(sphere, PointLocations(sphere.pos.numpy()), scalars=1, pairs=1)
 
 
-def network(inputs: GlobeInputs, group: str) -> IcosahedralUNet:
+def network(inputs: SphereInputs, group: str) -> IcosahedralUNet:
     torch.manual_seed(0)
     net = IcosahedralUNet(inputs.in_type, 2, group=group, width=2, levels=2)
     net.train()
@@ -87,7 +87,7 @@ def network(inputs: GlobeInputs, group: str) -> IcosahedralUNet:
     return net.eval()
 
 
-def answers(net: IcosahedralUNet, inputs: GlobeInputs, fields: GlobeFields, pose: np.ndarray | None) -> torch.Tensor:
+def answers(net: IcosahedralUNet, inputs: SphereInputs, fields: SphereFields, pose: np.ndarray | None) -> torch.Tensor:
     with torch.no_grad():
         return net(inputs.read(fields, pose=pose)[0][None], inputs.sphere)[0]
 
@@ -99,8 +99,8 @@ def test_a_turned_globe_has_turned_answers(inputs, sphere):
     rotations = icosahedral_rotations(sphere)
     assert len(rotations) == 60
     for pose in rotations:
-        turned = answers(net, inputs, fields, pose)
-        assert relative(turned, upright[:, permutation(sphere, pose)]) < 10 * TOL[torch.float32]
+        rotated = answers(net, inputs, fields, pose)
+        assert relative(rotated, upright[:, permutation(sphere, pose)]) < 10 * TOL[torch.float32]
     other = Rotation.from_rotvec([0.3, 0.2, 0.1]).as_matrix()
     nearest = (sphere.pos.numpy() @ other.T @ sphere.pos.numpy().T).argmax(axis=1)
     assert relative(answers(net, inputs, fields, other), upright[:, nearest]) > 0.1
@@ -122,15 +122,15 @@ def test_mirror_images_have_the_same_answers_under_d6_and_others_under_c6(inputs
 
 def test_a_storm_of_the_south_is_the_mirror_image_of_one_of_the_north():
     """The globe mirrored in the file, by exchanging its hemispheres, equals the globe mirrored by the pose."""
-    sphere, places = Icosphere(3), GridPlaces(GRID)
-    inputs = GlobeInputs(sphere, places, scalars=0, pairs=1)
+    sphere, locations = Icosphere(3), GridLocations(GRID)
+    inputs = SphereInputs(sphere, locations, scalars=0, pairs=1)
     u, v = np.random.default_rng(0).normal(size=(2, *GRID.shape)).astype(np.float32)
     u[[0, -1]], v[[0, -1]] = 0, 0
 
-    def globe(u: np.ndarray, v: np.ndarray) -> GlobeFields:
-        vectors = places.vectors(np.stack([u, v])[None]).astype(np.float32)
-        return GlobeFields(
-            places.extended(np.zeros((0, *GRID.shape), dtype=np.float32)), places.extended(vectors), None
+    def globe(u: np.ndarray, v: np.ndarray) -> SphereFields:
+        vectors = locations.vectors(np.stack([u, v])[None]).astype(np.float32)
+        return SphereFields(
+            locations.extended(np.zeros((0, *GRID.shape), dtype=np.float32)), locations.extended(vectors), None
         )
 
     by_file = inputs.read(globe(u[::-1], -v[::-1]))[0]
@@ -140,30 +140,30 @@ def test_a_storm_of_the_south_is_the_mirror_image_of_one_of_the_north():
 
 
 def test_the_turned_wind_converges_in_cyclones_of_both_hemispheres():
-    sphere, places = Icosphere(4), GridPlaces(GRID)
-    inputs = GlobeInputs(sphere, places, scalars=0, pairs=1)
+    sphere, locations = Icosphere(4), GridLocations(GRID)
+    inputs = SphereInputs(sphere, locations, scalars=0, pairs=1)
     for lat in (30.0, -30.0):
         center = np.array([np.cos(np.radians(lat)), 0, np.sin(np.radians(lat))])
-        distance = np.arccos(np.clip(places.points @ center, -1, 1))
-        swirl = np.sign(lat) * np.exp(-20 * distance**2)[..., None] * np.cross(center, places.points)
-        extended = places.extended(np.moveaxis(swirl, -1, 0)[None]).astype(np.float32)
-        empty = places.extended(np.zeros((0, *GRID.shape), dtype=np.float32))
-        x = inputs.read(GlobeFields(empty, extended, None))[0].double()
-        turned = torch.einsum("vdc,cv->vd", sphere.frame, x[1:].unflatten(0, (2, 2))[:, 1])
-        inward = (turned.numpy() * (center - sphere.pos.numpy())).sum(axis=1)
+        distance = np.arccos(np.clip(locations.points @ center, -1, 1))
+        swirl = np.sign(lat) * np.exp(-20 * distance**2)[..., None] * np.cross(center, locations.points)
+        extended = locations.extended(np.moveaxis(swirl, -1, 0)[None]).astype(np.float32)
+        empty = locations.extended(np.zeros((0, *GRID.shape), dtype=np.float32))
+        x = inputs.read(SphereFields(empty, extended, None))[0].double()
+        rotated = torch.einsum("vdc,cv->vd", sphere.frame, x[1:].unflatten(0, (2, 2))[:, 1])
+        inward = (rotated.numpy() * (center - sphere.pos.numpy())).sum(axis=1)
         near = sphere.pos.numpy() @ center > np.cos(0.3)
         assert (inward[near] > -1e-9).all()
         assert inward[near].max() > 0.01
 
 
 def test_the_round_trip_error_is_that_of_the_regridder():
-    places, draw = GridPlaces(GRID), np.random.default_rng(0)
-    field = np.cos(6 * places.points @ draw.normal(size=3))
-    empty = places.extended(np.zeros((0, 3, *GRID.shape), dtype=np.float32))
+    locations, draw = GridLocations(GRID), np.random.default_rng(0)
+    field = np.cos(6 * locations.points @ draw.normal(size=3))
+    empty = locations.extended(np.zeros((0, 3, *GRID.shape), dtype=np.float32))
     for level in (2, 3):
-        inputs = GlobeInputs(Icosphere(level), places, scalars=1, pairs=0)
+        inputs = SphereInputs(Icosphere(level), locations, scalars=1, pairs=0)
         regrid = SphereRegridder(GRID, inputs.points, inputs.sphere.face.numpy().T)
-        found = inputs.round_trip(GlobeFields(places.extended(field[None]), empty, None))
+        found = inputs.round_trip(SphereFields(locations.extended(field[None]), empty, None))
         assert found == pytest.approx(float(regrid.round_trip(field)), rel=1e-9)
     assert 0 < found < 0.2
 
@@ -191,15 +191,15 @@ def test_random_poses_are_orthogonal_and_mirror_every_other_time():
 
 def test_the_same_key_gives_the_same_globe_and_memory_changes_nothing(weather):
     files = ClimateFiles(weather / "train.nc")
-    inputs = GlobeInputs(Icosphere(2), GridPlaces(files.grid), scalars=1, pairs=1)
+    inputs = SphereInputs(Icosphere(2), GridLocations(files.grid), scalars=1, pairs=1)
     made = Normalization.of(files, files.grid.area)
-    kept, read = (Globes(files, inputs, made, augment=ClimateData(), seed=1, memory=m) for m in (1e9, 0))
+    cached, read = (SphereDataset(files, inputs, made, augment=ClimateData(), seed=1, memory=m) for m in (1e9, 0))
     for key in ((0, 0), (3, 2), (3, 2)):
         for name in ("x", "y"):
-            assert torch.equal(kept[key][name], read[key][name])
-    assert not torch.equal(kept[0, 0]["x"], kept[1, 0]["x"])
-    assert len(kept._kept) == 2
-    assert not read._kept
+            assert torch.equal(cached[key][name], read[key][name])
+    assert not torch.equal(cached[0, 0]["x"], cached[1, 0]["x"])
+    assert len(cached._cached) == 2
+    assert not read._cached
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
@@ -233,9 +233,9 @@ def test_training_learns_and_evaluation_agrees_with_the_file(run, weather, capsy
     assert "2 random rotations" in text
     result = json.loads((run / "evaluation_val.json").read_text())
     for name in ("ap", "iou"):
-        turned, freely = result["icosahedral"][name], result["rotations"][name]
-        assert (turned["count"], freely["count"]) == (60, 2)
-        assert max(abs(turned[k] - result[f"mean_{name}"]) for k in ("min", "max")) < 1e-3
+        rotated, freely = result["icosahedral"][name], result["rotations"][name]
+        assert (rotated["count"], freely["count"]) == (60, 2)
+        assert max(abs(rotated[k] - result[f"mean_{name}"]) for k in ("min", "max")) < 1e-3
         assert abs(freely["mean"] - result[f"mean_{name}"]) > 2e-3, "control: other rotations move the vertices"
     vortex = result["classes"]["vortex"]
     assert vortex["ap"] > 2 * vortex["area_share"], "better than chance"
@@ -281,8 +281,10 @@ def test_a_run_that_was_not_evaluated_has_no_pictures(run, tmp_path, capsys):
 def test_prediction_from_netcdf_to_netcdf(run, weather, tmp_path, capsys):
     """On the input's own grid, whatever its order; labels are those that the evaluation counts."""
     source = xr.open_dataset(weather / "val.nc")
-    turned = source.drop_vars("label").isel(lat=slice(None, None, -1)).assign_coords(lon=(source.lon + 180) % 360 - 180)
-    turned.sortby("lon").to_netcdf(tmp_path / "in.nc")
+    rotated = (
+        source.drop_vars("label").isel(lat=slice(None, None, -1)).assign_coords(lon=(source.lon + 180) % 360 - 180)
+    )
+    rotated.sortby("lon").to_netcdf(tmp_path / "in.nc")
     for name, file in (("a", weather / "val.nc"), ("b", tmp_path / "in.nc")):
         assert main(["predict", str(run), str(file), "--out", str(tmp_path / f"{name}.nc")]) == 0
     assert "2 time steps" in capsys.readouterr().out
@@ -304,18 +306,18 @@ def test_prediction_from_netcdf_to_netcdf(run, weather, tmp_path, capsys):
 def test_poses_averaged_are_the_mean_over_poses(run, weather):
     predictor = ClimatePredictor(run, [str(weather / "val.nc")], tta=3)
     fields = predictor.fields(0)[1]
-    each = [predictor.at_places(predictor.on_sphere(fields, p), p) for p in tta_poses(3)]
+    each = [predictor.at_locations(predictor.on_sphere(fields, p), p) for p in tta_poses(3)]
     np.testing.assert_allclose(predictor(fields), np.mean(each, axis=0), atol=1e-6)
 
 
 def test_globes_together_are_globes_alone_and_low_precision_is_near(run, weather):
     options = [str(weather / "val.nc")]
     predictor, low = ClimatePredictor(run, options), ClimatePredictor(run, options, precision="bfloat16")
-    globes, pose = [predictor.fields(k)[1] for k in range(2)], tta_poses(3)[2]
-    together = predictor.together(globes, pose)
-    for found, fields in zip(together, globes):
+    spheres, pose = [predictor.fields(k)[1] for k in range(2)], tta_poses(3)[2]
+    together = predictor.together(spheres, pose)
+    for found, fields in zip(together, spheres):
         np.testing.assert_allclose(found, predictor(fields, pose), atol=1e-5)
-    error = np.abs(low.together(globes, pose) - together).max()
+    error = np.abs(low.together(spheres, pose) - together).max()
     assert 1e-4 < error < 0.1, "control: the precision does change something"
     assert not np.allclose(together[0], together[1], atol=1e-3)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gaugenet.data.climate.latlon import EARTH_RADIUS, LatLonGrid, sphere_points
-from gaugenet.data.climate.sampling import GridPlaces
+from gaugenet.data.climate.sampling import GridLocations
 from gaugenet.tasks.climate.losses import class_weights, climate_loss
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.scores import (
@@ -64,13 +64,13 @@ def disc(points: np.ndarray, lat: float, lon: float, km: float) -> np.ndarray:
     return points @ sphere_points(np.array(lat), np.array(lon)) > np.cos(km / EARTH_RADIUS)
 
 
-PLACES = GridPlaces(LatLonGrid.regular(90, 180))
-POINTS, AREA = PLACES.points.reshape(-1, 3), PLACES.area.reshape(-1)
+LOCATIONS = GridLocations(LatLonGrid.regular(90, 180))
+POINTS, AREA = LOCATIONS.points.reshape(-1, 3), LOCATIONS.area.reshape(-1)
 
 
 @pytest.mark.parametrize(("lat", "lon"), [(20.0, 100.0), (10.0, 359.5), (89.0, 30.0), (-88.0, 200.0)])
 def test_an_object_is_one_across_the_date_line_and_the_poles(lat, lon):
-    centers = object_centers(disc(POINTS, lat, lon, 600), PLACES.edges, POINTS, AREA)
+    centers = object_centers(disc(POINTS, lat, lon, 600), LOCATIONS.edges, POINTS, AREA)
     assert len(centers) == 1
     assert centers[0] @ sphere_points(np.array(lat), np.array(lon)) > np.cos(60 / EARTH_RADIUS)
 
@@ -78,10 +78,10 @@ def test_an_object_is_one_across_the_date_line_and_the_poles(lat, lon):
 def test_small_objects_and_those_in_ignored_areas_are_left_out():
     mask = disc(POINTS, 20, 40, 500) | disc(POINTS, -30, 200, 500)
     mask[np.flatnonzero(disc(POINTS, 85, 0, 60))[:1]] = True
-    assert len(object_centers(mask, PLACES.edges, POINTS, AREA)) == 2
-    assert len(object_centers(mask, PLACES.edges, POINTS, AREA, least_km=0)) == 3
+    assert len(object_centers(mask, LOCATIONS.edges, POINTS, AREA)) == 2
+    assert len(object_centers(mask, LOCATIONS.edges, POINTS, AREA, least_km=0)) == 3
     ignored = disc(POINTS, 20, 42, 700)
-    assert len(object_centers(mask, PLACES.edges, POINTS, AREA, ignored=ignored)) == 1
+    assert len(object_centers(mask, LOCATIONS.edges, POINTS, AREA, ignored=ignored)) == 1
 
 
 def test_objects_are_matched_one_to_one():
@@ -110,17 +110,17 @@ def test_scores_of_a_perfect_and_of_a_shifted_prediction():
     truth[disc(POINTS, -40, 0, 500)] = -1
     for shift, hits in ((0, 1), (2, 1), (20, 0)):
         found = disc(POINTS, 20, 40 + shift, 800)
-        keeper = ClimateScores(["calm", "storm"], POINTS, AREA, PLACES.edges, np.array([0.5, 0.5]))
+        accumulator = ClimateScores(["calm", "storm"], POINTS, AREA, LOCATIONS.edges, np.array([0.5, 0.5]))
         wrong = found | disc(POINTS, -40, 0, 300)  # on ignored ground: neither area nor object counts
-        keeper.add(np.stack([1.0 - wrong, wrong]) * 0.98 + 0.01, truth)
-        storm = keeper.result()["classes"]["storm"]
+        accumulator.add(np.stack([1.0 - wrong, wrong]) * 0.98 + 0.01, truth)
+        storm = accumulator.result()["classes"]["storm"]
         known = truth >= 0
         both, either = (AREA[known & f].sum() for f in (found & (truth == 1), found | (truth == 1)))
         assert storm["iou"] == pytest.approx(both / either)
         assert storm["objects"]["hits"] == hits
         assert storm["objects"]["false_alarms"] == 1 - hits
     with pytest.raises(ValueError, match="labels missing"):
-        ClimateScores(["a", "b"], POINTS, AREA, PLACES.edges, np.ones(2)).result()
+        ClimateScores(["a", "b"], POINTS, AREA, LOCATIONS.edges, np.ones(2)).result()
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------

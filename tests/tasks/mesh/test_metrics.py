@@ -10,7 +10,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index
 
 from gaugenet.tasks.mesh.losses import IGNORE
-from gaugenet.tasks.mesh.metrics import MANY, ScoreKeeper, confusion_matrix
+from gaugenet.tasks.mesh.metrics import MAX_CONFUSION_CLASSES, MetricAccumulator, confusion_matrix
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def test_confusion_matrix_and_iou_agree_with_torchmetrics(labels):
     truth, prediction = labels
     theirs = multiclass_confusion_matrix(torch.tensor(prediction), torch.tensor(truth), 4, ignore_index=IGNORE)
     assert np.array_equal(confusion_matrix(truth, prediction, 4), theirs.numpy())
-    keeper = ScoreKeeper(4)
-    keeper.add("all", truth, prediction)
+    accumulator = MetricAccumulator(4)
+    accumulator.add("all", truth, prediction)
     iou = multiclass_jaccard_index(torch.tensor(prediction), torch.tensor(truth), 4, ignore_index=IGNORE)
-    assert keeper.scores().mean_iou == pytest.approx(float(iou), abs=1e-6)
+    assert accumulator.scores().mean_iou == pytest.approx(float(iou), abs=1e-6)
 
 
 def test_mean_over_items_and_mean_over_meshes():
-    keeper = ScoreKeeper(2)
-    keeper.add("small", [0, 1], [0, 0], areas=np.array([3.0, 1.0]))
-    keeper.add("large", [1] * 8, [1] * 8, areas=np.full(8, 0.5))
-    scores = keeper.scores()
+    accumulator = MetricAccumulator(2)
+    accumulator.add("small", [0, 1], [0, 0], areas=np.array([3.0, 1.0]))
+    accumulator.add("large", [1] * 8, [1] * 8, areas=np.full(8, 0.5))
+    scores = accumulator.scores()
     assert (scores.accuracy, scores.mesh_accuracy, scores.area_accuracy) == (0.9, 0.75, 7 / 8)
     assert scores.class_accuracy == [1.0, 8 / 9]
     assert scores.class_iou == [0.5, 8 / 9]
@@ -43,10 +43,10 @@ def test_mean_over_items_and_mean_over_meshes():
 
 
 def test_a_class_that_never_occurs_counts_in_no_mean_and_json_has_no_nan():
-    keeper = ScoreKeeper(3)
-    keeper.add("a", [0, 1], [0, 1])
-    keeper.add("unlabelled", [IGNORE], [2])
-    values = keeper.scores().as_dict(["x", "y", "z"])
+    accumulator = MetricAccumulator(3)
+    accumulator.add("a", [0, 1], [0, 1])
+    accumulator.add("unlabelled", [IGNORE], [2])
+    values = accumulator.scores().as_dict(["x", "y", "z"])
     assert values["mean_iou"] == 1.0
     assert values["classes"]["z"] == {"accuracy": None, "iou": None}
     assert values["meshes"][1]["accuracy"] is None
@@ -54,12 +54,12 @@ def test_a_class_that_never_occurs_counts_in_no_mean_and_json_has_no_nan():
 
 
 def test_a_class_for_every_vertex_needs_no_matrix():
-    keeper = ScoreKeeper(MANY + 1)
-    keeper.add("a", np.arange(MANY + 1), np.arange(MANY + 1))
-    scores = keeper.scores()
+    accumulator = MetricAccumulator(MAX_CONFUSION_CLASSES + 1)
+    accumulator.add("a", np.arange(MAX_CONFUSION_CLASSES + 1), np.arange(MAX_CONFUSION_CLASSES + 1))
+    scores = accumulator.scores()
     assert scores.confusion is None
     assert scores.accuracy == 1.0
-    assert scores.as_dict([""] * (MANY + 1))["classes"] == {}
+    assert scores.as_dict([""] * (MAX_CONFUSION_CLASSES + 1))["classes"] == {}
 
 
 def test_impossible_labels_are_refused():
@@ -68,4 +68,4 @@ def test_impossible_labels_are_refused():
     with pytest.raises(ValueError, match="as many predictions"):
         confusion_matrix([1], [0, 0], 2)
     with pytest.raises(ValueError, match="at least one labelled item"):
-        ScoreKeeper(2).scores()
+        MetricAccumulator(2).scores()

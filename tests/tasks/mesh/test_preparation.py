@@ -14,7 +14,7 @@ from gaugenet.data import DataError, InputFeatures, LabelledMeshFolder, MeshSamp
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.mesh.data_options import GeometryOptions
 from gaugenet.tasks.mesh.losses import IGNORE
-from gaugenet.tasks.mesh.preparation import Preparation, prepare, prepare_all
+from gaugenet.tasks.mesh.preparation import Preparation, prepare_all, prepare_mesh
 from tests.tasks.mesh.meshes import ellipsoid, write_folder
 
 
@@ -56,14 +56,14 @@ def test_any_joblib_backend_prepares_the_same_graphs(folder, backend):
 
 def test_a_backend_that_the_user_names_is_used(folder):
     how = Preparation(InputFeatures([_Whereabouts()]), GeometryOptions(levels=1), n_jobs=2)
-    places = {}
+    positions = {}
     for backend in ("threading", "loky"):
         with parallel_config(backend=backend):
             graphs = [p.graph for p in prepare_all(folder, how)]
-        places[backend] = {how.features(g).x[0, 0].item() for g in graphs}
+        positions[backend] = {how.features(g).x[0, 0].item() for g in graphs}
     own = torch.tensor(float(os.getpid())).item()
-    assert places["threading"] == {own}
-    assert own not in places["loky"]
+    assert positions["threading"] == {own}
+    assert own not in positions["loky"]
 
 
 def test_a_second_preparation_reads_the_cache(folder, tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_values_come_back_to_the_mesh_as_given():
     far = np.concatenate([vertices, [[100.0, 0.0, 0.0]]])
     doubled = np.concatenate([faces, faces[:2]])
     sample = MeshSample("m", TriangleMesh(far, doubled), face_labels=np.concatenate([labels, labels[:2]]))
-    one = prepare(sample, _how(repair="always"), num_classes=3)
+    one = prepare_mesh(sample, _how(repair="always"), num_classes=3)
     assert one.repairs
     assert torch.equal(one.graph.y, torch.from_numpy(labels))
     centres = far[doubled].mean(axis=1)

@@ -45,10 +45,10 @@ def test_anything_else_is_refused(text, message):
 def test_augmentations_by_name_and_the_mirror_knows_the_features():
     options = DataOptions(augment="RandomRotation(axis='z'), RandomMirror(p=1.0)", random_gauge=True)
     features = options.input_features()
-    moves, turns = build_augmentation(options, features)
+    moves, rotations = build_augmentation(options, features)
     assert [type(m).__name__ for m in moves] == ["RandomRotation", "RandomMirror"]
     assert moves[1].features is features
-    assert [type(t).__name__ for t in turns] == ["RandomGauge"]
+    assert [type(t).__name__ for t in rotations] == ["RandomGauge"]
     with pytest.raises(TaskError, match="Unknown 'RandomGauge'"):
         build_augmentation(DataOptions(augment="RandomGauge()"), features)
 

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from gaugenet.geometry.mesh.mesh import TriangleMesh
-from gaugenet.viz.render.camera import base_orientation, turned
+from gaugenet.viz.render.camera import base_orientation, rotated
 
 
 def plate(*extents: float) -> TriangleMesh:
@@ -79,9 +79,9 @@ def test_pca_stands_the_longest_extent_up() -> None:
 
 def test_walking_round_and_rising() -> None:
     base = np.eye(3)
-    np.testing.assert_allclose(turned(base, 90, 0)[2], [1, 0, 0], atol=1e-12)  # seen from the right
-    np.testing.assert_allclose(turned(base, 0, 90)[2], [0, 1, 0], atol=1e-12)  # seen from above
-    np.testing.assert_allclose(turned(base, 360, 0), base, atol=1e-12)
+    np.testing.assert_allclose(rotated(base, 90, 0)[2], [1, 0, 0], atol=1e-12)  # seen from the right
+    np.testing.assert_allclose(rotated(base, 0, 90)[2], [0, 1, 0], atol=1e-12)  # seen from above
+    np.testing.assert_allclose(rotated(base, 360, 0), base, atol=1e-12)
 
 
 def test_unknown_directions_are_refused() -> None:

@@ -9,9 +9,9 @@ from PIL import Image
 
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.viz import MeshView, palette, render_meshes
-from gaugenet.viz.render.camera import turned
+from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.png import panels_of
-from gaugenet.viz.render.shading import Model, expose
+from gaugenet.viz.render.shading import Model, shade
 
 
 def read(path: Path) -> np.ndarray:
@@ -31,9 +31,9 @@ def nearest(pixels: np.ndarray, colors: np.ndarray) -> np.ndarray:
 def ball(view: str, sphere: trimesh.Trimesh) -> np.ndarray:
     """A white ball seen from the front, on nothing."""
     model = Model.of(TriangleMesh(sphere.vertices, sphere.faces))
-    exposure = expose(model, np.eye(3), up=np.eye(3)[1], width=120, height=120)
+    shaded = shade(model, np.eye(3), up=np.eye(3)[1], width=120, height=120)
     white = np.ones((len(sphere.faces), 3, 3))
-    return exposure.paint(white, crisp=view == "crisp")
+    return shaded.paint(white, crisp=view == "crisp")
 
 
 def test_a_ball_fills_a_disk_and_is_lit_from_above_left(sphere: trimesh.Trimesh) -> None:
@@ -57,13 +57,13 @@ def test_the_shadow_lies_below_whatever_direction_is_up(sphere: trimesh.Trimesh,
     pictures = []
     for up, front in (("y", "z"), ((1, 1, 0.3), (0.2, -0.1, 1))):
         view = MeshView(name="a", vertices=sphere.vertices, faces=sphere.faces, up=up, front=front)
-        exposure = expose(
-            Model.of(view.mesh), turned(view.orientation, 25, 12), up=view.orientation[1], width=90, height=90
+        shaded = shade(
+            Model.of(view.mesh), rotated(view.orientation, 25, 12), up=view.orientation[1], width=90, height=90
         )
-        pictures.append(exposure.shadow)
+        pictures.append(shaded.shadow)
     assert pictures[0][-25:].max() > 0.1 > pictures[0][:30].max()
     np.testing.assert_allclose(pictures[0], pictures[1], atol=0.05)
-    from_below = expose(Model.of(view.mesh), np.eye(3), up=np.eye(3)[1], width=90, height=90)
+    from_below = shade(Model.of(view.mesh), np.eye(3), up=np.eye(3)[1], width=90, height=90)
     assert from_below.shadow.max() == 0
 
 
@@ -89,11 +89,11 @@ def test_from_behind_left_and_right_change_places(halves: MeshView, tmp_path: Pa
 
 def test_labels_on_vertices_are_not_blended(sphere: trimesh.Trimesh) -> None:
     model = Model.of(TriangleMesh(sphere.vertices, sphere.faces))
-    exposure = expose(model, np.eye(3), up=np.eye(3)[1], width=90, height=90, samples=1)
+    shaded = shade(model, np.eye(3), up=np.eye(3)[1], width=90, height=90, samples=1)
     corners = np.zeros((320, 3, 3))
     corners[:, 0] = [1, 0, 0]
     corners[:, 1:] = [0, 0, 1]
-    crisp, mixed = (exposure.paint(corners, crisp=c)[exposure.hit] for c in (True, False))
+    crisp, mixed = (shaded.paint(corners, crisp=c)[shaded.hit] for c in (True, False))
 
     def purple(pixels: np.ndarray) -> float:
         return ((pixels[:, 0] > 0.35) & (pixels[:, 2] > 0.35)).mean()

@@ -303,7 +303,7 @@ def test_colors_are_drawn_as_they_are_and_the_start_view_is_the_given_one(show: 
     assert there[2] > 2 * there[0]
     assert page.evaluate("document.querySelector('#canvas').dataset.yaw") == "0.00"
     assert page.problems() == []
-    turned = show([view], "#spin=0", azimuth=180.0)
-    here, there = (patch.reshape(-1, 3).mean(0) for patch in panel_halves(turned, 0, 1))
+    rotated = show([view], "#spin=0", azimuth=180.0)
+    here, there = (patch.reshape(-1, 3).mean(0) for patch in panel_halves(rotated, 0, 1))
     assert here[2] > 2 * here[0]
     assert there[0] > 2 * there[2]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.geometry import Icosphere, Manifold, icosahedral_rotation
-from gaugenet.taxonomy.entry import Move
+from gaugenet.taxonomy.entry import Transformation
 
 POLES = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
 
@@ -36,19 +36,19 @@ def mirror(axis: int, d: int) -> Float[Tensor, "d d"]:
     return matrix
 
 
-def affine(text: str, matrix: Tensor, shift: float = 0.0) -> Move:
+def affine(text: str, matrix: Tensor, shift: float = 0.0) -> Transformation:
     """p -> A p + (shift, ..., shift)."""
-    return Move(text, lambda p: p @ matrix.T + shift)
+    return Transformation(text, lambda p: p @ matrix.T + shift)
 
 
-def wrapped_shift(size: int, *pixels: float) -> Move:
+def wrapped_shift(size: int, *pixels: float) -> Transformation:
     """A shift on a torus of `size` pixels a side, centred at the origin."""
     by, half = torch.tensor(pixels, dtype=torch.float64), size / 2
-    return Move("shift by whole pixels", lambda p: (p + by + half).remainder(size) - half)
+    return Transformation("shift by whole pixels", lambda p: (p + by + half).remainder(size) - half)
 
 
-def icosahedral(text: str, tilt: float) -> Move:
-    """The first rotation of the icosahedron but the identity that turns the north pole to height `tilt`."""
+def icosahedral(text: str, tilt: float) -> Transformation:
+    """The first rotation of the icosahedron but the identity that rotates the north pole to height `tilt`."""
     matrices = [icosahedral_rotation(Icosphere(0), k).matrix for k in range(1, 60)]
     return affine(text, next(m for m in matrices if abs(float(m[2, 2]) - tilt) < 1e-9))
 

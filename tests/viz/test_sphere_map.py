@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaugenet.viz import GlobePanel, draw_globes, nearest_point
-from gaugenet.viz.globe import sphere_of_pixels
+from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 from gaugenet.viz.render.colors import palette
+from gaugenet.viz.sphere_map import sphere_of_pixels
 
 
 def read_png(path) -> np.ndarray:
@@ -63,12 +63,12 @@ def test_labels_are_painted_in_their_colours_and_the_truth_is_outlined(tmp_path,
     points = points_of_a_sphere()
     labels = np.where(points[:, 0] > 0.8, 1, 0)
     panels = [
-        GlobePanel(name="a $ name", scalar=points[:, 2], labels=labels),
-        GlobePanel(name="truth", outline=labels),
-        GlobePanel(name="bare"),
+        SpherePanel(name="a $ name", scalar=points[:, 2], labels=labels),
+        SpherePanel(name="truth", outline=labels),
+        SpherePanel(name="bare"),
     ]
     options = {"projection": projection, "width": 240, "columns": 3, "class_names": ["calm", "storm"], "title": "T"}
-    draw_globes(tmp_path / "map.png", panels, nearest_point(points), **options)
+    draw_spheres(tmp_path / "map.png", panels, nearest_point(points), **options)
     picture = read_png(tmp_path / "map.png")
     third = picture.shape[1] // 3
 
@@ -85,9 +85,9 @@ def test_labels_are_painted_in_their_colours_and_the_truth_is_outlined(tmp_path,
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     nearest = nearest_point(points_of_a_sphere(10))
     with pytest.raises(ValueError, match="at least one panel"):
-        draw_globes(tmp_path / "a.png", [], nearest)
+        draw_spheres(tmp_path / "a.png", [], nearest)
     with pytest.raises(ValueError, match="theme"):
-        draw_globes(tmp_path / "a.png", [GlobePanel(name="a")], nearest, theme="blue")
+        draw_spheres(tmp_path / "a.png", [SpherePanel(name="a")], nearest, theme="blue")
     with pytest.raises(ValueError, match="projection"):
-        draw_globes(tmp_path / "a.png", [GlobePanel(name="a")], nearest, projection="mercator")
+        draw_spheres(tmp_path / "a.png", [SpherePanel(name="a")], nearest, projection="mercator")
     assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ from gaugenet.viz.render.colors import label_colors, palette, scalar_colors, to_
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Projection = Literal["mollweide", "orthographic"]
+MapProjection = Literal["mollweide", "orthographic"]
 _PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
 _INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
 _DPI = 100
@@ -25,7 +25,7 @@ _MARGIN, _HEAD, _CAPTION, _LEGEND = 24, 56, 34, 44
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlobePanel:
+class SpherePanel:
     """One map: a scalar field in colours, labels over it, outlines of other labels.
 
     Attributes:
@@ -43,12 +43,12 @@ class GlobePanel:
     outline: Any = None
 
 
-def draw_globes(
+def draw_spheres(
     path: str | Path,
-    panels: Sequence[GlobePanel],
+    panels: Sequence[SpherePanel],
     nearest: Callable[[Float[ndarray, "pixels 3"]], ndarray],
     *,
-    projection: Projection = "mollweide",
+    projection: MapProjection = "mollweide",
     center: tuple[float, float] = (0.0, 0.0),
     width: int = 900,
     columns: int = 1,
@@ -99,7 +99,7 @@ def draw_globes(
 
 
 def sphere_of_pixels(
-    width: int, height: int, *, projection: Projection = "mollweide", center: tuple[float, float] = (0.0, 0.0)
+    width: int, height: int, *, projection: MapProjection = "mollweide", center: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[Bool[ndarray, "height width"], Float[ndarray, "inside 3"]]:
     """Which pixels show the globe, and the unit vectors that they show.
 
@@ -125,14 +125,14 @@ def sphere_of_pixels(
 
 
 def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pixels 3"]], ndarray]:
-    """The function that finds the nearest of these points, for `draw_globes`."""
+    """The function that finds the nearest of these points, for `draw_spheres`."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(np.asarray(points))
     return lambda pixels: tree.query(pixels)[1]
 
 
-def _colors(panel: GlobePanel, index: ndarray, inside: ndarray, points: ndarray, projection: str) -> ndarray:
+def _colors(panel: SpherePanel, index: ndarray, inside: ndarray, points: ndarray, projection: str) -> ndarray:
     """sRGB of the pixels inside the globe."""
     if panel.scalar is None:
         colors = np.full((len(index), 3), 225.0)
@@ -171,7 +171,7 @@ def _border(values: ndarray, inside: ndarray) -> ndarray:
 def _save(
     path: str | Path,
     canvas: ndarray,
-    panels: Sequence[GlobePanel],
+    panels: Sequence[SpherePanel],
     corners: list[tuple[float, float]],
     title: str | None,
     class_names: Sequence[str] | None,

@@ -1,0 +1,39 @@
+"""Functional transforms of PyTorch (`torch.func`) and forward mode: whether they are at work, and how to step outside.
+
+Tensors that are made inside of a transform belong to it and must not outlive it, so whatever is cached is made outside.
+PyTorch has no public name for either question; the private ones are asked here only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch.autograd import forward_ad
+
+
+def is_transformed() -> bool:
+    """Return whether a functional transform or forward-mode differentiation is at work."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def is_wrapped(t: Tensor) -> bool:
+    """Return whether a tensor belongs to a functional transform."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(t)
+
+
+@contextmanager
+def outside_transforms() -> Iterator[None]:
+    """Compute as if no transform, no gradient and no inference mode were at work: for what is cached."""
+    with torch.inference_mode(False), torch.no_grad():
+        if torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active():
+            yield
+        else:
+            with temporarily_clear_interpreter_stack():
+                yield
+
+
+__all__ = ["is_transformed", "is_wrapped", "outside_transforms"]
