@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import FieldType, Representation, StructureGroup, intertwiners
-from gaugenet.kernels.basis import CachedTable, unit
+from gaugenet.kernels.basis import CachedTensor, unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 
 CORE = 0.25
@@ -121,18 +121,18 @@ def _pairs(a: Part, b: Part) -> tuple[list[int], list[int]]:
 
 
 @lru_cache(maxsize=4096)
-def _invariants(rho: Representation) -> CachedTable:
-    return CachedTable(lambda: rho.invariants)
+def _invariants(rho: Representation) -> CachedTensor:
+    return CachedTensor(lambda: rho.invariants)
 
 
 @lru_cache(maxsize=4096)
-def _pairings(rho: Representation, sigma: Representation) -> CachedTable:
+def _pairings(rho: Representation, sigma: Representation) -> CachedTensor:
     """Invariant bilinear forms, Hom_G(rho x sigma, 1)."""
     if (rho.is_trivial and not sigma.is_trivial) or (sigma.is_trivial and not rho.is_trivial):
-        return CachedTable(
+        return CachedTensor(
             lambda: torch.zeros(0, rho.dim, sigma.dim, dtype=torch.float64)
         )  # products of linear invariants
-    return CachedTable(lambda: intertwiners(rho.tensor(sigma), rho.group.trivial()).view(-1, rho.dim, sigma.dim))
+    return CachedTensor(lambda: intertwiners(rho.tensor(sigma), rho.group.trivial()).view(-1, rho.dim, sigma.dim))
 
 
 __all__ = ["GAUSSIANS_SQUARED", "Invariants", "Part", "attribute_parts", "directions", "gaussians", "harmonic_parts"]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gaugenet.groups import Block, FieldType, Representation
 from gaugenet.kernels._attributes import Part
-from gaugenet.kernels.basis import CachedTable
+from gaugenet.kernels.basis import CachedTensor
 from gaugenet.kernels.tensor_operators import tensor_operators
 
 
@@ -72,9 +72,9 @@ class Factor:
 
 
 @lru_cache(maxsize=4096)
-def _maps(rho_in: Representation, rho_out: Representation, y: Representation, z: Representation | None) -> CachedTable:
+def _maps(rho_in: Representation, rho_out: Representation, y: Representation, z: Representation | None) -> CachedTensor:
     scale = math.sqrt(rho_out.dim * y.dim)  # harmonics have mean square one over their number
-    return CachedTable(lambda: scale * tensor_operators(rho_in, rho_out, y if z is None else y.tensor(z)))
+    return CachedTensor(lambda: scale * tensor_operators(rho_in, rho_out, y if z is None else y.tensor(z)))
 
 
 @dataclass(frozen=True)
@@ -142,14 +142,14 @@ class Depthwise:
         sizes = [self.targets[p.target].dim * p.source.representation.dim for p in self.paths]
         self.starts_of = list(accumulate(sizes, initial=0))
         """Where the full matrices B_p begin, side by side; the last entry is the sum of their sizes."""
-        self.positions = CachedTable(self._positions)
+        self.positions = CachedTensor(self._positions)
         """Where each entry stands among them."""
         full = torch.zeros(num_factors, len(self.entries), dtype=torch.float64)
         start = 0
         for part, first in values:
             full[first : first + part.shape[1], start : start + len(part)] = part.T
             start += len(part)
-        self.table = CachedTable(lambda: full)
+        self.table = CachedTensor(lambda: full)
 
     def _positions(self) -> Int[Tensor, "entries"]:
         columns = torch.tensor([p.source.representation.dim for p in self.paths], dtype=torch.int64)

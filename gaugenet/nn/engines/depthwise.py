@@ -70,10 +70,8 @@ def _row_attributes(
     node = attributes.node.to(like)
     check_rows("node_attr", node, len(factors.indptr) - 1, "points")
     transports = _transports(space.node_type, space.node_key, domain, like.dtype)
-    target = _targets(factors)
-    return space.joined(
-        attributes.edge, transported(node[factors.source], transports, space.node_type), node[target], like
-    )
+    source = transported(node[factors.source], transports, space.node_type)
+    return space.joined(attributes.edge, source, node[_targets(factors)], like)
 
 
 def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
