@@ -34,8 +34,8 @@ PUBLIC = {
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace Implicit ImplicitSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings
-        band_limit covariants kernel_space
+        HarmonicSpace Implicit ImplicitPolynomial ImplicitSpace KernelBasis KernelFamily KernelSpace Neighborhood
+        PolynomialSpace RadialBasis Rings band_limit covariants kernel_space
     """,
     "gaugenet.nn": """
         ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm

@@ -164,10 +164,9 @@ def _mean(pos: Tensor, cell: PeriodicCell | None, mean: float) -> Edges:
         complete = have == len(images.all) or found <= distance[:, -1].min()
         if ordered.size >= wanted and complete and found <= images.limit:
             break
-        k, search_radius = (
-            2 * k,
-            search_radius if ordered.size >= wanted and found <= images.limit else 2 * search_radius,
-        )
+        k = 2 * k
+        if ordered.size < wanted or found > images.limit:
+            search_radius = 2 * search_radius
     return images.within(float(found * (1 + 1e-12)))  # that point included
 
 

@@ -9,8 +9,9 @@ from gaugenet.kernels.covariant_space import CovariantSpace
 from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
-from gaugenet.kernels.implicit import Implicit
+from gaugenet.kernels.implicit import Implicit, ImplicitPolynomial
 from gaugenet.kernels.implicit_space import ImplicitSpace
+from gaugenet.kernels.polynomial_space import PolynomialSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 from gaugenet.kernels.space import KernelSpace, Neighborhood
 
@@ -25,11 +26,13 @@ __all__ = [
     "HarmonicBasis",
     "HarmonicSpace",
     "Implicit",
+    "ImplicitPolynomial",
     "ImplicitSpace",
     "KernelBasis",
     "KernelFamily",
     "KernelSpace",
     "Neighborhood",
+    "PolynomialSpace",
     "RadialBasis",
     "Rings",
     "band_limit",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gaugenet.groups import FieldType
 from gaugenet.kernels.family import KernelFamily
 from gaugenet.kernels.implicit_space import ImplicitSpace
+from gaugenet.kernels.polynomial_space import PolynomialSpace
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,41 @@ class Implicit(KernelFamily):
         )
 
 
-__all__ = ["Implicit"]
+@dataclass(frozen=True)
+class ImplicitPolynomial(KernelFamily):
+    """Kernels K(v, z) made by an equivariant network, a full matrix for each edge: see `PolynomialSpace`.
+
+    For small field types: memory is O(E C_out C_in). `Implicit` factorises the same kernels.
+
+    Args:
+        channels: hidden fields of each irrep.
+        edge_type, node_type: types of attributes of edges and points, as for `Implicit`.
+        depth: number of tensor products: the degree in place and attributes is `depth` + 1.
+        rings: Gaussian functions of the distance.
+        max_frequency: angular band limit of the inputs.
+        hidden_order: highest order of hidden irreps.
+    """
+
+    channels: int = 4
+    edge_type: FieldType | None = None
+    node_type: FieldType | None = None
+    depth: int = 2
+    rings: int = 4
+    max_frequency: int | None = None
+    hidden_order: int | None = None
+
+    def space(self, in_type: FieldType, out_type: FieldType) -> PolynomialSpace:
+        return PolynomialSpace(
+            in_type,
+            out_type,
+            channels=self.channels,
+            depth=self.depth,
+            edge_type=self.edge_type,
+            node_type=self.node_type,
+            rings=self.rings,
+            max_frequency=self.max_frequency,
+            hidden_order=self.hidden_order,
+        )
+
+
+__all__ = ["Implicit", "ImplicitPolynomial"]

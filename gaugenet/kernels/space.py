@@ -165,9 +165,9 @@ class KernelSpace(ABC):
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
         """c_t of every row, quadrature weights included. Differentiable in the log maps."""
 
-    @abstractmethod
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
         """For every output block the matrix from its (column, input channel) pairs to its channels."""
+        raise NotImplementedError(f"{type(self).__name__} has no factorised form: its form is {self.form!r}.")
 
     def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
         """The matrices that take the place of `mixing` after the `contraction`."""

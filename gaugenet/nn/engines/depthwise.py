@@ -20,7 +20,7 @@ from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
 from gaugenet.kernels.attributes import Attributes, check_rows
 from gaugenet.kernels.depthwise import Depthwise
-from gaugenet.kernels.implicit_space import ImplicitSpace
+from gaugenet.kernels.implicit_space import ConditionalSpace, ImplicitSpace
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients
 from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
@@ -49,7 +49,7 @@ def convolve(
     with torch.autocast(x.device.type, enabled=False):
         wide, weight = widened(x), widened(weight)
         factors = edge_factors(space, domain, wide.dtype)
-        z = _row_attributes(space, attributes, domain, factors)
+        z = row_attributes(space, attributes, domain, factors)
         inputs = _Inputs(
             wide,
             space.factors(factors.coefficient, z) @ space.depthwise.table(wide),
@@ -60,8 +60,8 @@ def convolve(
         return _sum(space.depthwise, inputs, factors).to(x.dtype)
 
 
-def _row_attributes(
-    space: ImplicitSpace, attributes: Attributes, domain: GraphDomain, factors: EdgeFactors
+def row_attributes(
+    space: ConditionalSpace, attributes: Attributes, domain: GraphDomain, factors: EdgeFactors
 ) -> Float[Tensor, "edges size"]:
     """Attributes of every edge, those of the source transported."""
     like = factors.coefficient[:, 0]
@@ -71,7 +71,7 @@ def _row_attributes(
     check_rows("node_attr", node, len(factors.indptr) - 1, "points")
     transports = _transports(space.node_type, space.node_key, domain, like.dtype)
     source = transported(node[factors.source], transports, space.node_type)
-    return space.joined(attributes.edge, source, node[_targets(factors)], like)
+    return space.joined(attributes.edge, source, node[targets(factors)], like)
 
 
 def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
@@ -89,7 +89,7 @@ def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: tor
     return domain.derived(f"{key} {dtype}", build)
 
 
-def _targets(factors: EdgeFactors) -> Tensor:
+def targets(factors: EdgeFactors) -> Tensor:
     degree = factors.indptr.diff()
     return torch.repeat_interleave(
         torch.arange(len(degree), device=degree.device), degree, output_size=len(factors.source)
@@ -126,7 +126,7 @@ def _sum(depthwise: Depthwise, inputs: _Inputs, factors: EdgeFactors) -> Float[T
 def _plain(depthwise: Depthwise, factors: EdgeFactors, *tensors: Tensor) -> Tensor:
     """By PyTorch's operations, path by path."""
     x, b, s, last, *mixing = tensors
-    target, points = _targets(factors), factors.indptr.numel() - 1
+    target, points = targets(factors), factors.indptr.numel() - 1
     h = transported(x[factors.source], factors, depthwise.in_type)
     parts: list[list[Tensor]] = [[] for _ in depthwise.targets]
     for p, matrix in zip(depthwise.paths, depthwise.path_matrices(b), strict=True):
