@@ -120,10 +120,10 @@ def test_full_kernels_are_complete_at_every_bidegree(group, rho_in, rho_out, rho
 
 
 def test_control_too_few_hidden_irreps_or_products_are_not_complete():
-    group, expected = SO2(), expected_dim(SO2(), "0", "1", "1", 2, 2)
-    types = FieldType(group, "1x0"), FieldType(group, "1x1")
-    for order, depth in ((1, 2), (4, 1)):
-        options = {"edge_type": types[1], "rings": 1, "max_frequency": 2, "depth": depth, "hidden_order": order}
+    group, expected = SO2(), expected_dim(SO2(), "0", "0", "1", 2, 2)
+    types, edge = (FieldType(group, "1x0"), FieldType(group, "1x0")), FieldType(group, "1x1")
+    for order, depth in ((0, 2), (4, 1)):
+        options = {"edge_type": edge, "rings": 1, "max_frequency": 2, "depth": depth, "hidden_order": order}
         space = PolynomialSpace(*types, channels=3, **options)
         weights = torch.randn(expected + 6, space.num_weights, dtype=torch.float64)
         span = torch.stack([component(space, w, 2, 2) for w in weights])
