@@ -39,7 +39,7 @@ PUBLIC = {
     """,
     "gaugenet.nn": """
         ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose GridPool
+        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv GaugeMessagePassing GlobalPool GridConv GridConvTranspose GridPool
         GroupPool HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv
         LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity
         Pool PreparedGraph ResidualBlock Restrict TensorProduct TensorProductNonlinearity Unpool VectorFieldNonlinearity

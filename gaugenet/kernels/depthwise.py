@@ -166,6 +166,10 @@ class Depthwise:
         """Which representation a block of the output has."""
         return self.targets.index(block.representation)
 
+    def mixing_shapes(self) -> list[tuple[int, int]]:
+        """Shape of the matrix that mixes the channels of each output block."""
+        return [(self.widths[self.target_of(b)], b.multiplicity) for b in self.out_type.blocks]
+
     def starts(self) -> list[int]:
         """First channel of the products of each representation; the last entry is their number."""
         starts = [0]

@@ -206,7 +206,7 @@ class ImplicitSpace(ConditionalSpace):
 
     def _sizes(self) -> tuple[int, int, int]:
         """Of the hidden layers, the last layer, and the matrices that mix channels."""
-        mixing = sum(self.depthwise.widths[self.depthwise.target_of(b)] * b.multiplicity for b in self.out_type.blocks)
+        mixing = sum(a * b for a, b in self.depthwise.mixing_shapes())
         return self.perceptron.num_weights, (self.hidden + 1) * self.depthwise.num_columns, mixing
 
     def _split(self, weight: Float[Tensor, "weights"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -228,7 +228,7 @@ class ImplicitSpace(ConditionalSpace):
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "width multiplicity"]]:
         """Return the matrix that mixes the channels of each output block, the same for all components."""
-        shapes = [(self.depthwise.widths[self.depthwise.target_of(b)], b.multiplicity) for b in self.out_type.blocks]
+        shapes = self.depthwise.mixing_shapes()
         parts = self._split(weight)[2].split([a * b for a, b in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 

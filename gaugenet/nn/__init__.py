@@ -2,6 +2,7 @@
 
 from gaugenet._deprecation import deprecated_names
 from gaugenet.nn._prepare import prepare_graph
+from gaugenet.nn.attention import GaugeAttention
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.conv import GaugeConv
@@ -25,6 +26,7 @@ from gaugenet.nn.hyperbolic.layers import (
     LorentzMLR,
 )
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+from gaugenet.nn.message_passing import GaugeMessagePassing
 from gaugenet.nn.mlp import EquivariantMLP
 from gaugenet.nn.nonlinearity import GatedNonlinearity, NormNonlinearity, PointwiseNonlinearity, VectorFieldNonlinearity
 from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
@@ -43,7 +45,9 @@ __all__ = [
     "FieldLayerNorm",
     "FourierNonlinearity",
     "GatedNonlinearity",
+    "GaugeAttention",
     "GaugeConv",
+    "GaugeMessagePassing",
     "GlobalPool",
     "GridConv",
     "GridConvTranspose",

@@ -135,6 +135,18 @@ def test_derivatives_of_second_order(name):
     assert all(relative(a, b) < 1e-6 for a, b in zip(found, differences, strict=True))
 
 
+def test_features_may_be_attributes_too():
+    """Second derivatives where the kernel's weights are functions of the features that it acts on."""
+    group = SO2()
+    kind = FieldType(group, "1x0 + 2x1")
+    torch.manual_seed(0)
+    conv = GaugeConv(kind, kind, kernel=Implicit(hidden=4, node_type=kind), dtype=torch.float64)
+    graph = PointCloud(torch.rand(7, 2)).gauge_graph(group, neighbors=3, dtype=torch.float64)
+    x = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: conv(x, graph, node_attr=x), x)
+    assert torch.autograd.gradgradcheck(lambda x: conv(x, graph, node_attr=x), x)
+
+
 class Potential(torch.nn.Module):
     """Charges as attributes of points, species as attributes of edges -> an energy."""
 

@@ -50,14 +50,14 @@ def convolve(
         wide, weight = widened(x), widened(weight)
         factors = edge_factors(space, domain, wide.dtype)
         z = row_attributes(space, attributes, domain, factors)
-        inputs = _Inputs(
+        inputs = DepthwiseInputs(
             wide,
             space.factors(factors.coefficient, z) @ space.depthwise.table(wide),
             space.units(weight, factors.coefficient, z),
             space.last_layer(weight),
             space.mixing(weight),
         )
-        return _sum(space.depthwise, inputs, factors).to(x.dtype)
+        return depthwise_sum(space.depthwise, inputs, factors).to(x.dtype)
 
 
 def row_attributes(
@@ -69,12 +69,12 @@ def row_attributes(
         return space.joined(attributes.edge, None, None, like)
     node = attributes.node.to(like)
     check_rows("node_attr", node, len(factors.indptr) - 1, "points")
-    transports = _transports(space.node_type, space.node_key, domain, like.dtype)
-    source = transported(node[factors.source], transports, space.node_type)
+    edges = transports(space.node_type, space.node_key, domain, like.dtype)
+    source = transported(node[factors.source], edges, space.node_type)
     return space.joined(attributes.edge, source, node[targets(factors)], like)
 
 
-def _transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
+def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
     """The transport matrices of a field type on every edge."""
 
     def build(graph: GaugeGraph) -> EdgeFactors:
@@ -97,7 +97,7 @@ def targets(factors: EdgeFactors) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Inputs:
+class DepthwiseInputs:
     """What a sum of depthwise messages has gradients in.
 
     Attributes:
@@ -116,7 +116,7 @@ class _Inputs:
         return [self.x, self.b, self.s, self.last, *self.mixing]
 
 
-def _sum(depthwise: Depthwise, inputs: _Inputs, factors: EdgeFactors) -> Float[Tensor, "vertices out"]:
+def depthwise_sum(depthwise: Depthwise, inputs: DepthwiseInputs, factors: EdgeFactors) -> Float[Tensor, "vertices out"]:
     tensors = inputs.tensors()
     if has_loops(*tensors, factors.transport) and not factors.transport.requires_grad and len(factors.source):
         return _Messages.apply(depthwise, factors, *tensors)
