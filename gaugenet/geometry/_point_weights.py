@@ -92,7 +92,8 @@ def cutoff(r: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges"]:
 
 def ball_volume(d: int, radius: Float[Tensor, "*count"]) -> Float[Tensor, "*count"]:
     """Return the volume of balls in R^d."""
-    return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
+    volume: Tensor = math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
+    return volume
 
 
 __all__ = ["Mass", "ball_volume", "cutoff", "masses", "volumes", "weights"]

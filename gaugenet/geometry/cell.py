@@ -67,7 +67,7 @@ class PeriodicCell:
         coordinates below its length over the heights of the cell, so that these candidates are compared.
         """
         vector = vector.detach()
-        steps = -(vector @ self.inverse.detach()).round().long() * self.periodic
+        steps: Tensor = -(vector @ self.inverse.detach()).round().long() * self.periodic
         if not len(vector):
             return steps
         rounded = vector + self.offset(steps).detach()

@@ -41,7 +41,6 @@ class StructureGroup(ABC):
     def contains(self, g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
         """Whether each matrix lies in G up to `atol` (default: from the precision of `g`)."""
 
-    @abstractmethod
     def random_element(
         self,
         size: tuple[int, ...] | int = (),
@@ -49,7 +48,12 @@ class StructureGroup(ABC):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "*size d d"]:
-        """Haar-distributed elements."""
+        """Haar-distributed elements; of groups that are not compact, from a bounded set (see the class)."""
+        return self._draw((size,) if isinstance(size, int) else tuple(size), generator).to(dtype)
+
+    @abstractmethod
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Float[Tensor, "*size d d"]:
+        """Random elements, float64."""
 
     @abstractmethod
     def generators(self) -> Float[Tensor, "count d d"]:
@@ -165,7 +169,8 @@ class StructureGroup(ABC):
             return label
         head, arguments = split_name(str(label))
         if head in ("trivial", "regular", "standard"):
-            return getattr(self, head)()
+            named: Representation = getattr(self, head)()
+            return named
         return self._composed(head, arguments) if arguments else self.irrep(head)
 
     def _composed(self, head: str, arguments: list[str]) -> Representation:
@@ -176,7 +181,8 @@ class StructureGroup(ABC):
         if head in ("sphere", "harmonic", "fourier"):
             if not arguments[0].isdigit():
                 raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
-            return getattr(self, head)(int(arguments[0]))
+            of_order: Representation = getattr(self, head)(int(arguments[0]))
+            return of_order
         if head == "⊕":
             return DirectSum([self.representation(a) for a in arguments])
         if head == "⊗":
@@ -271,15 +277,8 @@ class FiniteGroup(StructureGroup):
         nearest = self.elements().to(g)[self.element_index(g)]
         return (g - nearest).abs().amax((-2, -1)) <= atol
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
-        return self.elements().to(dtype)[torch.randint(self.order, size, generator=generator)]
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        return self.elements()[torch.randint(self.order, size, generator=generator)]
 
 
 def tolerance(g: Tensor) -> float:

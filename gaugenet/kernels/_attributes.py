@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -57,7 +58,8 @@ class Part:
     def fields(self, direction: Tensor, z: Tensor) -> Float[Tensor, "rows dim multiplicity"]:
         """Return the functions themselves."""
         x = z if self.frequency is None else direction
-        return x[:, self.start : self.start + self.dim * self.multiplicity].unflatten(1, (self.dim, self.multiplicity))
+        own = x[:, self.start : self.start + self.dim * self.multiplicity]
+        return cast(Tensor, own.unflatten(1, (self.dim, self.multiplicity)))
 
 
 def harmonic_parts(group: StructureGroup, max_frequency: int) -> list[Part]:

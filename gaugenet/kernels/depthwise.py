@@ -154,7 +154,8 @@ class Depthwise:
     def _positions(self) -> Int[Tensor, "entries"]:
         columns = torch.tensor([p.source.representation.dim for p in self.paths], dtype=torch.int64)
         path, o, i = self.entries.T
-        return torch.tensor(self.starts_of[:-1], dtype=torch.int64)[path] + o * columns[path] + i
+        positions: Tensor = torch.tensor(self.starts_of[:-1], dtype=torch.int64)[path] + o * columns[path] + i
+        return positions
 
     def path_matrices(self, b: Float[Tensor, "rows entries"]) -> list[Float[Tensor, "rows out in"]]:
         """Return the full matrix B_p of every path."""
@@ -178,8 +179,11 @@ class Depthwise:
         return starts
 
     def path_table(self) -> Int[Tensor, "paths 6"]:
-        """Rows: first column of the block, its multiplicity, first weight, first channel of component 0 in the
-        products, channels between components, first entry."""
+        """Return a row of numbers for each path, for compiled loops.
+
+        First column of the block, its multiplicity, first weight, first channel of component 0 in the products,
+        channels between components, first entry.
+        """
         first = torch.searchsorted(self.entries[:, 0].contiguous(), torch.arange(len(self.paths)))
         starts = self.starts()
         rows = [

@@ -210,7 +210,8 @@ class ImplicitSpace(ConditionalSpace):
         return self.perceptron.num_weights, (self.hidden + 1) * self.depthwise.num_columns, mixing
 
     def _split(self, weight: Float[Tensor, "weights"]) -> tuple[Tensor, Tensor, Tensor]:
-        return weight.split(self._sizes())  # type: ignore[return-value]
+        units, last, mixing = weight.split(self._sizes())
+        return units, last, mixing
 
     def initialize(self, weight: Float[Tensor, "weights"], *, generator: torch.Generator | None = None) -> None:
         units, last, _ = self._split(weight)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
@@ -120,10 +121,12 @@ class MeshUNet(nn.Module):
     @property
     def classifier(self) -> nn.Linear:
         """The last layer, which reads `hidden`."""
-        return self.head[-1]  # type: ignore[return-value]
+        last: Any = self.head[-1]
+        linear: nn.Linear = last
+        return linear
 
     def forward(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs out"]:
-        return self.classifier(self.hidden(x, graph))
+        return typed_tensor(self.classifier(self.hidden(x, graph)))
 
     def hidden(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs hidden"]:
         """What the last layer reads: invariant features."""
@@ -151,7 +154,7 @@ class MeshUNet(nn.Module):
             invariants = self.mean(invariants, graph)
         for layer in list(self.head)[:-1]:
             invariants = layer(invariants)
-        return invariants
+        return typed_tensor(invariants)
 
 
 def _level_types(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -140,7 +140,7 @@ class GaugeAttention(nn.Module):
         return softmax(logits, c[:, :1], target, len(x))
 
     def _by_head(self, block: Block, x: Tensor) -> Float[Tensor, "edges dim heads keys"]:
-        return block.split(x).unflatten(2, (self.heads, -1))
+        return cast(Tensor, block.split(x).unflatten(2, (self.heads, -1)))
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}, heads={self.heads}"

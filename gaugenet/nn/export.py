@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +48,11 @@ def to_torch(network: nn.Module, x: Tensor) -> nn.Module:
     return plain
 
 
-def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple]:
+def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple[Any, ...]]:
     """What each module is called with."""
-    found: dict[nn.Module, tuple] = {}
+    found: dict[nn.Module, tuple[Any, ...]] = {}
 
-    def record(module: nn.Module, arguments: tuple) -> None:
+    def record(module: nn.Module, arguments: tuple[Any, ...]) -> None:
         found.setdefault(module, arguments)
 
     handles = [module.register_forward_pre_hook(record) for module in network.modules()]
@@ -63,7 +64,9 @@ def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple]:
     return found
 
 
-def _converted(module: nn.Module, examples: dict[nn.Module, tuple], done: dict[nn.Module, nn.Module]) -> nn.Module:
+def _converted(
+    module: nn.Module, examples: dict[nn.Module, tuple[Any, ...]], done: dict[nn.Module, nn.Module]
+) -> nn.Module:
     if module in done:
         return done[module]
     if not _is_ours(module) or _holds_converters(module):
@@ -91,7 +94,7 @@ def _plain_container(module: nn.Module) -> nn.Module:
 
 
 def _converted_layer(
-    module: nn.Module, examples: dict[nn.Module, tuple], done: dict[nn.Module, nn.Module]
+    module: nn.Module, examples: dict[nn.Module, tuple[Any, ...]], done: dict[nn.Module, nn.Module]
 ) -> nn.Module:
     arguments = examples.get(module)
     if arguments is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -42,7 +42,8 @@ class ProductPath:
         return self.start + math.prod(self.shape)
 
     def weight(self, weight: Float[Tensor, "*points weights"]) -> Tensor:
-        return weight[..., self.start : self.stop].unflatten(-1, self.shape)
+        """Return its part of the flat vector."""
+        return cast(Tensor, weight[..., self.start : self.stop].unflatten(-1, self.shape))
 
 
 class TensorProduct(TableModule):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -98,7 +98,7 @@ class GaugeMessagePassing(nn.Module):
             parts.append(edge_attr.to(x))
         messages = c[:, :1] * self.message(torch.cat(parts, 1))
         total = messages.new_zeros(len(x), messages.shape[1]).index_add(0, target, messages)
-        return self.update(torch.cat([x, total], 1))
+        return cast(Tensor, self.update(torch.cat([x, total], 1)))
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, group={self.in_type.group.name}"

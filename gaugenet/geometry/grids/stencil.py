@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
+
 Boundary = Literal["zeros", "reflect", "periodic"]
 """What lies beyond the border of an array: nothing, its mirror image, or its other side."""
 
@@ -70,7 +72,7 @@ class BallStencil(Stencil):
     def inside(self) -> Bool[Tensor, "cells"]:
         """The neighbours: cells within the radius, without the centre."""
         distance = torch.linalg.vector_norm(self.lengths, dim=-1)
-        return (distance <= self.radius * (1 + 1e-9)) & (distance > 0)
+        return typed_tensor((distance <= self.radius * (1 + 1e-9)) & (distance > 0))
 
     @property
     def offsets(self) -> Float[Tensor, "cells d"]:

@@ -63,7 +63,7 @@ def forced() -> str | None:
 
 @contextmanager
 def use_engine(name: str) -> Iterator[None]:
-    """Force an engine of graphs inside the context, e.g. `with use_engine("reference"):` in a test.
+    """Force an engine of graphs inside the context, in a test for example.
 
     Grids are then seen as their gauge graphs, image by image; a space that cannot be says so.
 

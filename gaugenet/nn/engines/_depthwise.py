@@ -46,7 +46,7 @@ def messages(x, b, w, transport, blocks, indptr, source, paths, entries, first_e
 def messages_adjoint(
     grad, x, b, w, transport, blocks, indptr, source, paths, entries, first_edge, begin, end, gx, gb, gw
 ):
-    """gx grows; the rows of gb and gw that belong to these targets are overwritten."""
+    """Gradients: gx grows; the rows of gb and gw that belong to these targets are overwritten."""
     size = uint64(x.shape[1])
     h, back, t = np.empty((1, size), x.dtype), np.empty(size, x.dtype), np.empty(size, x.dtype)
     for target in range(begin, end):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from jaxtyping import Float
@@ -90,6 +90,7 @@ def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torc
 
 
 def targets(factors: EdgeFactors) -> Tensor:
+    """Return the target of every edge."""
     degree = factors.indptr.diff()
     return torch.repeat_interleave(
         torch.arange(len(degree), device=degree.device), degree, output_size=len(factors.source)
@@ -117,9 +118,10 @@ class DepthwiseInputs:
 
 
 def depthwise_sum(depthwise: Depthwise, inputs: DepthwiseInputs, factors: EdgeFactors) -> Float[Tensor, "vertices out"]:
+    """Return the sum of all messages, mixed to the output's channels."""
     tensors = inputs.tensors()
     if has_loops(*tensors, factors.transport) and not factors.transport.requires_grad and len(factors.source):
-        return _Messages.apply(depthwise, factors, *tensors)
+        return cast(Tensor, _Messages.apply(depthwise, factors, *tensors))  # type: ignore[no-untyped-call]
     return _plain(depthwise, factors, *tensors)
 
 

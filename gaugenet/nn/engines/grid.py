@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
@@ -128,7 +129,7 @@ def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
     """
     spatial = tuple(range(2, kernel.dim()))
     by_part = kernel.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
-    return math.prod(sliding.stride) * by_part.flip(spatial)
+    return typed_tensor(math.prod(sliding.stride) * by_part.flip(spatial))
 
 
 def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:

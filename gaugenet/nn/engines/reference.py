@@ -26,7 +26,7 @@ class ReferenceEngine(GraphEngine):
         graph: GraphDomain,
         attributes: Attributes,
     ) -> Float[Tensor, "vertices out"]:
-        """sum over rows of K_pq rho_in(g_pq) x(q)."""
+        """Sum over rows of K_pq rho_in(g_pq) x(q)."""
         rows = graph.derived(
             f"reference rows {space.includes_center}",
             lambda graph: rows_of(graph.astype(torch.float64), includes_center=space.includes_center),
