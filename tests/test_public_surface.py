@@ -38,16 +38,16 @@ PUBLIC = {
         PolynomialSpace RadialBasis Rings band_limit covariants kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
+        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
         FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv GaugeMessagePassing GlobalPool
         GridConv GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation
         LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity
-        NormPool PointwiseNonlinearity Pool PreparedGraph ResidualBlock Restrict TensorProduct TensorProductNonlinearity
-        Unpool VectorFieldNonlinearity prepare_graph to_torch use_engine
+        NormPool PointwiseNonlinearity Pool PreparedGraph ResidualBlock Restrict SequentialModule TensorProduct
+        TensorProductNonlinearity ToIrreps Unpool VectorFieldNonlinearity prepare_graph to_torch use_engine
     """,
     "gaugenet.models": """
-        Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Canonicalizer PrincipalAxes WideResNet matched_baseline
+        Augmented Canonicalized Canonicalizer GaugeTransformer GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet
+        MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
         ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset

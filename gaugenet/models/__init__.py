@@ -3,6 +3,7 @@
 from gaugenet._deprecation import deprecated_names
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
+from gaugenet.models.gauge_transformer import GaugeTransformer
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
@@ -14,6 +15,7 @@ __all__ = [
     "Augmented",
     "Canonicalized",
     "Canonicalizer",
+    "GaugeTransformer",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",

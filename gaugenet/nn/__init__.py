@@ -3,6 +3,7 @@
 from gaugenet._deprecation import deprecated_names
 from gaugenet.nn._prepare import prepare_graph
 from gaugenet.nn.attention import GaugeAttention
+from gaugenet.nn.attention_block import AttentionBlock
 from gaugenet.nn.block import ResidualBlock
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.conv import GaugeConv
@@ -33,9 +34,11 @@ from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLa
 from gaugenet.nn.pooling import Pool, Unpool
 from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
 from gaugenet.nn.restrict import Restrict, ToIrreps
+from gaugenet.nn.sequential import SequentialModule
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
 __all__ = [
+    "AttentionBlock",
     "ChartBatchNorm",
     "EquivariantLinear",
     "EquivariantMLP",
@@ -71,6 +74,7 @@ __all__ = [
     "PreparedGraph",
     "ResidualBlock",
     "Restrict",
+    "SequentialModule",
     "TensorProduct",
     "TensorProductNonlinearity",
     "ToIrreps",
