@@ -32,6 +32,7 @@ def test_every_example_is_tested():
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
         "mobius_mnist.py",
+        "nbody_springs.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -172,3 +173,10 @@ def test_panoramas_are_written_read_and_segmented(tmp_path):
     assert float(text.split("right")[1].split()[0]) > 30, "of 13 classes"
     assert (tmp_path / "runs" / "panoramas" / "panorama.png").read_bytes().startswith(PNG)
     assert len(list((tmp_path / "runs" / "panoramas" / "rooms").glob("area_*/pano/*/*.png"))) == 3 * 36
+
+
+def test_nbody_springs_trains_three_networks(tmp_path):
+    text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+        assert name in text
+    assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
