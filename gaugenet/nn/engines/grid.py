@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +79,7 @@ def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
+    _warn_of_lost_symmetry(layer.in_type, sliding, x.shape[2:])
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
@@ -94,6 +97,19 @@ def slide(
         layer.groups,
     )
     return y[:, order.argsort()]
+
+
+def _warn_of_lost_symmetry(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> None:
+    """Say once that a strided layer on a box of this shape does not commute with its rotations and reflections."""
+    if torch.compiler.is_compiling() or sliding.output_padding is not None or sliding.boundary == "periodic":
+        return
+    if max(sliding.stride) > 1 and field_type.group.order != 1 and not sliding.is_symmetric(shape):
+        warnings.warn(
+            f"A convolution with stride {sliding.stride} on {tuple(shape)} pixels leaves out pixels at one end, so it "
+            f"is not equivariant under {field_type.group.name}: use odd sizes (2 n + 1 pixels for stride 2), another "
+            "`padding`, or stride 1 and then `GridPool`, which is exact for even sizes.",
+            stacklevel=2,
+        )
 
 
 def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:
