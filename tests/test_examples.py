@@ -34,6 +34,7 @@ def test_every_example_is_tested():
         "leray_projection.py",
         "lattice_preconditioner.py",
         "mobius_mnist.py",
+        "nbody_springs.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -212,3 +213,10 @@ def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
     assert 0.6 < errors["published span"] < 0.75
     assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
     assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
+
+
+def test_nbody_springs_trains_three_networks(tmp_path):
+    text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+        assert name in text
+    assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)

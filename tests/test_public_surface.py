@@ -23,10 +23,10 @@ PUBLIC = {
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
         GaugeGraph GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
         LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip
-        NeighborhoodOptions PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations
-        SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts
-        from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh
-        repair_mesh
+        NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along
+        from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations
+        inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
@@ -37,25 +37,25 @@ PUBLIC = {
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
-        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace KernelBasis KernelFamily KernelSpace
-        KernelSum Neighborhood RadialBasis Rings ShiftSpace Shifts band_limit covariants kernel_from_text
-        kernel_space
+        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial
+        ImplicitSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis
+        Rings ShiftSpace Shifts band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GeometricProduct GlobalPool GradeDropout
-        GridConv GridConvTranspose GridPool GroupPool HarmonicEmbedding InvariantBias InvariantGate
-        InvariantReadout LatticeBilinear LatticeBlock LatticePool LatticeUnpool LinkUpdate LoopFeatures
-        LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR
-        LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph RadialNetwork ResidualBlock Restrict TensorProductNonlinearity ToIrreps TraceActivation
-        TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch
-        use_engine with_radial_network
+        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout
+        FieldInstanceNorm FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv
+        GaugeMessagePassing GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool
+        GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock
+        LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv
+        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout
+        NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict
+        SequentialModule TensorProduct TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout
+        Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
-        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GroupAveraged IcosahedralCNN IcosahedralUNet
-        MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes ScoreCanonicalizer WideResNet
-        matched_baseline
+        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
+        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
+        ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
         ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset

@@ -1,5 +1,6 @@
 """Manifolds -> gauge graphs: where neighbours are and how to transport features."""
 
+from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.action import FieldAction
@@ -70,6 +71,7 @@ __all__ = [
     "Minkowski",
     "MobiusStrip",
     "NeighborhoodOptions",
+    "PeriodicCell",
     "PointCloud",
     "Product",
     "ProjectiveSpace",

@@ -11,8 +11,11 @@ from gaugenet.kernels.differential import Differential, DifferentialSpace
 from gaugenet.kernels.family import Harmonic, KernelFamily, kernel_space
 from gaugenet.kernels.harmonic import FrequencyBasis, HarmonicBasis
 from gaugenet.kernels.harmonic_space import HarmonicSpace
+from gaugenet.kernels.implicit import Implicit, ImplicitPolynomial
+from gaugenet.kernels.implicit_space import ImplicitSpace
 from gaugenet.kernels.kernel_sum import KernelSum
 from gaugenet.kernels.named import kernel_from_text
+from gaugenet.kernels.polynomial_space import PolynomialSpace
 from gaugenet.kernels.radial import GaussianRings, RadialBasis, Rings
 from gaugenet.kernels.shifts import Shifts, ShiftSpace
 from gaugenet.kernels.space import KernelSpace, Neighborhood
@@ -31,11 +34,15 @@ __all__ = [
     "Harmonic",
     "HarmonicBasis",
     "HarmonicSpace",
+    "Implicit",
+    "ImplicitPolynomial",
+    "ImplicitSpace",
     "KernelBasis",
     "KernelFamily",
     "KernelSpace",
     "KernelSum",
     "Neighborhood",
+    "PolynomialSpace",
     "RadialBasis",
     "Rings",
     "ShiftSpace",

@@ -5,6 +5,7 @@ from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
 from gaugenet.models.clifford_resnet import CliffordResNet
 from gaugenet.models.clifford_unet import CliffordUNet
+from gaugenet.models.gauge_transformer import GaugeTransformer
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
@@ -18,6 +19,7 @@ __all__ = [
     "Canonicalizer",
     "CliffordResNet",
     "CliffordUNet",
+    "GaugeTransformer",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gaugenet.geometry.domain import Domain
+from gaugenet.nn.engines import depthwise, full
 from gaugenet.nn.engines.charts import ChartsEngine
 from gaugenet.nn.engines.graph import GraphEngine, PreparedEngine
 from gaugenet.nn.engines.grid import GridEngine
@@ -80,4 +81,4 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = ["Convolution", "Engine", "PreparedGraph", "engine_for", "forced", "use_engine"]
+__all__ = ["Convolution", "Engine", "PreparedGraph", "depthwise", "engine_for", "forced", "full", "use_engine"]

@@ -17,9 +17,10 @@ from gaugenet._typing import constant_result, typed_tensor
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
-from gaugenet.nn.engines.protocol import Convolution, Engine
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes
 from gaugenet.nn.engines.sampled import all_at_once
 from gaugenet.nn.precision import widened
 
@@ -38,7 +39,14 @@ class ChartsEngine(Engine):
             )
         _check_group(field_type.group)
 
-    def convolve(self, convolution: Convolution, x: Float[Tensor, "..."], domain: Icosphere) -> Float[Tensor, "..."]:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Float[Tensor, "..."],
+        domain: Icosphere,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Float[Tensor, "..."]:
+        need_no_attributes(attributes, domain)
         if convolution.groups > 1:
             raise ValueError(
                 f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."

@@ -15,8 +15,9 @@ from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import grouped_order
-from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
 from gaugenet.nn.tables import along_channels
 
@@ -39,7 +40,10 @@ class GridEngine(Engine):
         domain.check_metric(field_type.group)
         check_mirrors(field_type, domain.boundary)
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         return slide(convolution, x, domain.sliding)
 
     def on_edges(self, engine: Engine) -> Engine:
@@ -58,7 +62,10 @@ class GridOnEdges(GridEngine):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         if max(domain.stride) > 1 or domain.transposed or domain.sliding.coarse(domain.shape) != domain.shape:
             raise ValueError(
                 "Expected a grid without strides and with the default padding for an engine of graphs, whose points "

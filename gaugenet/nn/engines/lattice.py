@@ -12,10 +12,11 @@ from gaugenet.geometry.lattice.field import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import displacement
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.kernels.shifts import ShiftSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines.graph import GraphEngine
-from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 
 LARGEST_TABLE = 2**25
 """Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
@@ -41,7 +42,14 @@ class LatticeEngine(Engine):
                 f"{field_type.group.name}."
             )
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         space = convolution.kernels
         if not isinstance(space, ShiftSpace):
             raise ValueError(
@@ -80,7 +88,14 @@ class LatticeOnEdges(LatticeEngine):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         rows = x.flatten(2).mT.flatten(0, 1)
         out = self.engine.convolve(convolution, rows, domain.gauge_graph())
         return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)

@@ -10,6 +10,7 @@ from torch import Tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.kernels import KernelSpace
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.kernels.space import PixelStencil
 from gaugenet.nn.channel_groups import GroupedLinear
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels
@@ -66,8 +67,14 @@ class Engine(Protocol):
         """
         ...
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Any) -> Tensor:
-        """The whole convolution, K_self and bias included."""
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Any, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        """The whole convolution, K_self and bias included.
+
+        Raises:
+            ValueError: If there are attributes, and the domain has no edges that they could belong to.
+        """
         ...
 
     def on_edges(self, engine: Engine) -> Engine:
@@ -95,4 +102,13 @@ def no_levels(domain: Domain) -> ValueError:
     )
 
 
-__all__ = ["Convolution", "Engine", "no_levels"]
+def need_no_attributes(attributes: Attributes, domain: object) -> None:
+    """Raise `ValueError` if a lattice, whose points all have one kernel, is asked for kernels that differ by edge."""
+    if attributes:
+        raise ValueError(
+            f"{type(domain).__name__} has one kernel for all points, which attributes would change from edge to edge: "
+            "pass its `gauge_graph(...)`."
+        )
+
+
+__all__ = ["Convolution", "Engine", "need_no_attributes", "no_levels"]
