@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.groups.clifford.fields import grades_of
 from gaugenet.nn.samples import need_samples
@@ -42,7 +41,7 @@ class GradeDropout(nn.Module):
         self.p, self.whole = p, whole
 
     def forward(
-        self, x: Float[Tensor, "points size *spatial"], domain: Any = None
+        self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if not self.training or self.p == 0:
@@ -52,7 +51,7 @@ class GradeDropout(nn.Module):
         parts = [flat[:, b.slice] * factor[:, i : i + 1] for i, b in enumerate(self.in_type.blocks)]
         return torch.cat([flat[:, :0], *parts], 1).view(x.shape)
 
-    def _mask(self, flat: Tensor, domain: Any) -> Float[Tensor, "points grades *pixels"]:
+    def _mask(self, flat: Tensor, domain: Domain | None) -> Float[Tensor, "points grades *pixels"]:
         samples = need_samples(flat, domain) if self.whole else None
         points = flat.shape[0] if samples is None else samples.count
         pixels = flat.shape[2:] if samples is None else [1] * (flat.dim() - 2)

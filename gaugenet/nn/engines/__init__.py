@@ -19,7 +19,7 @@ from gaugenet.nn.engines.prepared import PreparedGraph
 from gaugenet.nn.engines.protocol import Convolution, Engine
 from gaugenet.nn.engines.reference import ReferenceEngine
 
-_ENGINES: dict[str, Engine] = {
+_ENGINES: dict[str, Engine[Any]] = {
     "gaugenet.geometry.gauge_graph.GaugeGraph": GraphEngine(),
     "gaugenet.geometry.grids.grid.Grid": GridEngine(),
     "gaugenet.geometry.icosphere.icosphere.Icosphere": ChartsEngine(),
@@ -29,12 +29,12 @@ _ENGINES: dict[str, Engine] = {
 """The engine of each type of domain, by its full name, so that no domain is imported here. Every other `Domain` is
 computed on its gauge graph."""
 
-_ON_GRAPHS: dict[str, Engine] = {"graph": GraphEngine(), "reference": ReferenceEngine()}
+_ON_GRAPHS: dict[str, Engine[Any]] = {"graph": GraphEngine(), "reference": ReferenceEngine()}
 
 _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
-def engine_for(domain: Any) -> Engine:
+def engine_for(domain: object) -> Engine[Any]:
     """Return the engine that computes on a domain: that of its type, or the one that `use_engine` forces.
 
     Raises:
@@ -45,7 +45,7 @@ def engine_for(domain: Any) -> Engine:
     return engine if name is None else engine.on_edges(_ON_GRAPHS[name])
 
 
-def _engine_of(domain: Any) -> Engine:
+def _engine_of(domain: object) -> Engine[Any]:
     for kind in type(domain).__mro__:
         engine = _ENGINES.get(f"{kind.__module__}.{kind.__qualname__}")
         if engine is not None:

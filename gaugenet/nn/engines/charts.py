@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
 from gaugenet._typing import constant_result, typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
@@ -25,7 +26,7 @@ from gaugenet.nn.engines.sampled import all_at_once
 from gaugenet.nn.precision import widened
 
 
-class ChartsEngine(Engine):
+class ChartsEngine(Engine[Icosphere]):
     """Icospheres; features in vertex order or in the chart layout."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Icosphere) -> None:
@@ -58,7 +59,7 @@ class ChartsEngine(Engine):
         charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
         raise ValueError("Engines of graphs compute on graphs: pass the `gauge_graph(...)` of the Icosphere.")
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:

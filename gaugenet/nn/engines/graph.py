@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
 
-class GraphEngine(Engine):
+class GraphEngine(Engine[Domain]):
     """Gauge graphs, and every space that gives one: what any `Domain` falls back on."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Domain) -> None:
@@ -58,7 +58,7 @@ class GraphEngine(Engine):
         """The sum over neighbours, in the form of the kernels."""
         return FORMS[space.form](space, weight, x, graph, attributes)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
         return engine
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Domain, level: int) -> Tensor:
@@ -71,7 +71,7 @@ class GraphEngine(Engine):
 class PreparedEngine(GraphEngine):
     """Prepared graphs, which hold factors alone: no other engine can read them."""
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
         return self
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
@@ -25,7 +26,7 @@ _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-class GridEngine(Engine):
+class GridEngine(Engine[Grid]):
     """Grids: the whole convolution, K_self and bias included, as one convolution of PyTorch's."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Grid) -> None:
@@ -46,7 +47,7 @@ class GridEngine(Engine):
         need_no_attributes(attributes, domain)
         return slide(convolution, x, domain.sliding)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Grid]:
         return GridOnEdges(engine)
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Grid, level: int) -> Tensor:
@@ -59,7 +60,7 @@ class GridEngine(Engine):
 class GridOnEdges(GridEngine):
     """The same on the gauge graph of the grid, image by image, by an engine of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
 
     def convolve(

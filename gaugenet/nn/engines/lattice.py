@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.lattice.field import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import displacement
 from gaugenet.geometry.lattice.transport import transported
@@ -22,7 +23,7 @@ LARGEST_TABLE = 2**25
 """Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
 
 
-class LatticeEngine(Engine):
+class LatticeEngine(Engine[LatticeGaugeField]):
     """Lattice gauge fields: features are `(B, size, *shape)`.
 
     On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time; all
@@ -72,7 +73,7 @@ class LatticeEngine(Engine):
         out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
         return out if convolution.bias is None else convolution.bias(out)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[LatticeGaugeField]:
         return LatticeOnEdges(engine)
 
     def pool(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField, level: int) -> Tensor:
@@ -85,7 +86,7 @@ class LatticeEngine(Engine):
 class LatticeOnEdges(LatticeEngine):
     """The same on the gauge graph of the lattice, by an engine of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
 
     def convolve(

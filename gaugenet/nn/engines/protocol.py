@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,6 +15,8 @@ from gaugenet.kernels.space import PixelStencil
 from gaugenet.nn.channel_groups import GroupedLinear
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+
+D = TypeVar("D", bound=Domain, contravariant=True)
 
 
 class Convolution(Protocol):
@@ -51,7 +53,7 @@ class Convolution(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Protocol[D]):
     """One way to compute a `Convolution` on the domains of one type. All ways give the same result.
 
     Every engine agrees with `reference` to 1e-12 in float64; a test states it. An engine knows the types `Convolution`,
@@ -59,7 +61,7 @@ class Engine(Protocol):
     engines.
     """
 
-    def check(self, field_type: FieldType, x: Tensor, domain: Any) -> None:
+    def check(self, field_type: FieldType, x: Tensor, domain: D) -> None:
         """Check that `x` is a field of this type on the domain.
 
         Raises:
@@ -68,7 +70,7 @@ class Engine(Protocol):
         ...
 
     def convolve(
-        self, convolution: Convolution, x: Tensor, domain: Any, attributes: Attributes = NO_ATTRIBUTES
+        self, convolution: Convolution, x: Tensor, domain: D, attributes: Attributes = NO_ATTRIBUTES
     ) -> Tensor:
         """The whole convolution, K_self and bias included.
 
@@ -77,7 +79,7 @@ class Engine(Protocol):
         """
         ...
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[D]:
         """This engine's domains as gauge graphs, computed by `engine`: what `use_engine` asks for.
 
         Raises:
@@ -85,11 +87,11 @@ class Engine(Protocol):
         """
         ...
 
-    def pool(self, field_type: FieldType, x: Tensor, domain: Any, level: int) -> Tensor:
+    def pool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
         """Features on `level - 1` of the domain -> transported means on `level`."""
         ...
 
-    def unpool(self, field_type: FieldType, x: Tensor, domain: Any, level: int) -> Tensor:
+    def unpool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
         """Features on `level` of the domain -> transported interpolation on `level - 1`."""
         ...
 
