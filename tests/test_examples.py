@@ -33,6 +33,7 @@ def test_every_example_is_tested():
         "hyperbolic_signals.py",
         "leray_projection.py",
         "mobius_mnist.py",
+        "moving_charges.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -184,3 +185,13 @@ def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
     assert 0.6 < errors["published span"] < 0.75
     assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
     assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
+
+
+def test_moving_charges_are_written_once(tmp_path):
+    options = ["--samples", "2", "--shape", "3", "6", "6", "--speeds", "0", "0.3", "--out", "run"]
+    first = run("moving_charges.py", tmp_path, *options).splitlines()
+    again = run("moving_charges.py", tmp_path, *options).splitlines()
+    assert [line.replace("made", "found") for line in first] == again != first
+    assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
+    other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other), "files of other options are made again"
