@@ -43,7 +43,8 @@ def conv4d(
         out = term if out is None else out + term
     if out is None:
         raise ValueError(f"Expected `weight` with a window, got shape {tuple(weight.shape)}.")
-    return out.unflatten(0, (x.shape[0], steps)).transpose(1, 2)
+    result: Tensor = out.unflatten(0, (x.shape[0], steps)).transpose(1, 2)
+    return result
 
 
 def wrapped(x: Float[Tensor, "batch size *spatial"], padding: Sequence[int]) -> Tensor:
