@@ -35,6 +35,7 @@ def test_every_example_is_tested():
         "lattice_preconditioner.py",
         "mobius_mnist.py",
         "nbody_springs.py",
+        "moving_charges.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -220,3 +221,13 @@ def test_nbody_springs_trains_three_networks(tmp_path):
     for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
         assert name in text
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
+
+
+def test_moving_charges_are_written_once(tmp_path):
+    options = ["--samples", "2", "--shape", "3", "6", "6", "--speeds", "0", "0.3", "--out", "run"]
+    first = run("moving_charges.py", tmp_path, *options).splitlines()
+    again = run("moving_charges.py", tmp_path, *options).splitlines()
+    assert [line.replace("made", "found") for line in first] == again != first
+    assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
+    other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other), "files of other options are made again"
