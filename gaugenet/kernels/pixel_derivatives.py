@@ -39,6 +39,9 @@ def stencil_derivatives(
     Stencils whose cells are not on orthogonal axes (hexagonal ones) always have the former.
 
     Args:
+        stencil: the cells.
+        max_order: highest order of the derivatives.
+        discretization: `gaussian` or `differences`.
         accuracy: of differences, 2, 4 or 6. Default: what the window has room for.
         width: standard deviation of the Gaussian, in pixels. Default: 1 for windows of 3 pixels, 1.3 for 5, 1.6 for 7.
 

@@ -26,8 +26,11 @@ def eth(f: Tensor, domain: Any, order: int = 0, *, degree: int | None = None, ac
         complex `(N, C)` for any order -> complex `(N, C)`. On a `Grid` likewise `(B, channels, *spatial)`.
 
     Args:
+        f: the field.
+        domain: a `GaugeGraph` with oriented orthonormal frames, or a `Grid`.
         order: m, of `f`.
-        degree, accuracy: see `gradient`.
+        degree: see `gradient`.
+        accuracy: see `gradient`.
 
     Raises:
         ValueError: If the frames are not oriented, or the surface is not of dimension 2; a negative order of a real

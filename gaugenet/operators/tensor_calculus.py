@@ -116,9 +116,13 @@ def covariant_derivative(
         f: `(N, size)` or `(B, size, *spatial)` -> `(N, d size)`, `(B, d size, *spatial)`.
 
     Args:
+        f: the field.
+        domain: see `gradient`.
         field_type: of `f`; transporters of the domain must lie in its group.
+        degree: see `gradient`.
+        accuracy: see `gradient`.
 
-    Other arguments, Raises: see `gradient`.
+    Raises: see `gradient`.
     """
     field_type.check(f, "f")
     d = dimension(domain)
