@@ -24,8 +24,7 @@ from gaugenet.data import DataError, Digits, SphericalDigits, read_mnist
 from gaugenet.files import write_json, write_text
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralCNN
-from gaugenet.tasks import ImageOptions, TaskError, fit_images
-from gaugenet.tasks.images.train import error_rate, predict_images
+from gaugenet.tasks import ImageOptions, TaskError, error_rate, fit_images, predict_images
 from gaugenet.viz import plot_comparison
 
 PROTOCOL = ("N/N", "N/R", "R/R")

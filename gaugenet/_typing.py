@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import torch
 from numpy import ndarray
 from torch import Tensor
 
@@ -28,3 +29,13 @@ def njit(**options: Any) -> Callable[[Function], Function]:
     import numba
 
     return cast("Callable[[Function], Function]", numba.njit(**options))
+
+
+def apply_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
+    """`function.apply(*arguments)`, which torch leaves untyped."""
+    return function.apply(*arguments)
+
+
+def constant_result(function: Function) -> Function:
+    """`torch.compiler.assume_constant_result`, which has no types: compilers call the function once, while tracing."""
+    return cast(Function, torch.compiler.assume_constant_result(function))

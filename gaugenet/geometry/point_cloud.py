@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 AreaRule = Literal["uniform", "density"]
-DENSITY_NEIGHBORS = 8
+_DENSITY_NEIGHBORS = 8
 
 
 class PointCloud:
@@ -193,15 +193,15 @@ def _check_edges(pos: Tensor, target: ndarray, source: ndarray, search_radius: f
 def _volumes(tree: cKDTree, mass: str, target: ndarray, search_radius: float) -> Tensor:
     d = tree.m
     if mass == "uniform":
-        return torch.full((tree.n,), ball_volume(d, search_radius) / (1 + len(target) / tree.n), dtype=torch.float64)
+        return torch.full((tree.n,), _ball_volume(d, search_radius) / (1 + len(target) / tree.n), dtype=torch.float64)
     if mass != "density":
         raise ValueError(f"Expected `mass` 'uniform', 'density' or a tensor, got {mass!r}.")
-    k = min(DENSITY_NEIGHBORS, tree.n - 1)
+    k = min(_DENSITY_NEIGHBORS, tree.n - 1)
     distance = tree.query(tree.data, k + 1)[0][:, -1]
-    return torch.from_numpy(ball_volume(d, 1.0) * distance**d / k)
+    return torch.from_numpy(_ball_volume(d, 1.0) * distance**d / k)
 
 
-def ball_volume(d: int, radius: float) -> float:
+def _ball_volume(d: int, radius: float) -> float:
     """Volume of a ball in R^d."""
     return float(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d)
 

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.grids.strip import pad_strip
 from gaugenet.groups import FieldType, Reflection
-from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool, pad_strip
+from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool
 
 FIELDS: dict[str, tuple[int, int, int]] = {
     "scalar": (4, 0, 0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,51 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.grids.strip import FLIP, pad_strip, strip_action
 from gaugenet.groups import Block, FieldType, Reflection, Representation
 from gaugenet.nn.compiled.eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
-
-FLIP = -2
-"""The array axis across the strip, which s = diag(1, -1) flips. The last axis runs along the strip."""
-
-
-def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldType) -> Tensor:
-    """rho(s) x seen in the mirror: what the strip looks like from its other side."""
-    parts = []
-    for b in field_type.blocks:
-        components = b.split(x.flip(FLIP)).unbind(1)
-        parts += [components[j] if sign > 0 else -components[j] for j, sign in _mirror(b.representation)]
-    return torch.cat(parts, 1)
-
-
-def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_type: FieldType) -> Tensor:
-    """Move a field by `shift` pixels along the strip: an isometry. What passes the cut comes back as its mirror image.
-
-    Once around is the mirror image, twice around the identity.
-    """
-    length = x.shape[-1]
-    laps, rest = divmod(shift, length)
-    for _ in range(laps % 2):
-        x = strip_action(x, field_type)
-    around = strip_action(x[..., length - rest :], field_type)
-    return torch.cat([around, x[..., : length - rest]], -1)
-
-
-def pad_strip(
-    x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
-) -> Tensor:
-    """`before` and `after` columns from beyond the cut, flipped and rotated by rho(s)."""
-    after = before if after is None else after
-    length = x.shape[-1]
-    if max(before, after) > length:
-        raise ValueError(f"Expected a strip at least {max(before, after)} pixels long, got {length}.")
-    if before + after > length:
-        return torch.cat(
-            [strip_action(x[..., length - before :], field_type), x, strip_action(x[..., :after], field_type)], -1
-        )
-    first, middle, last = x.split([after, length - before - after, before], -1)  # its gradient is one copy
-    return torch.cat([strip_action(last, field_type), first, middle, last, strip_action(first, field_type)], -1)
 
 
 class StripConv(TableModule):
@@ -313,14 +272,6 @@ def reflection_kernels(
     return torch.stack(list(found.values()))
 
 
-@lru_cache(maxsize=64)
-def _mirror(representation: Representation) -> list[tuple[int, float]]:
-    """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
-    rows = representation(representation.group.elements()[1])
-    positions = rows.abs().argmax(1)
-    return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
-
-
 def _norm(x: Tensor) -> Tensor:
     """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
     dtype = torch.promote_types(x.dtype, torch.float32)
@@ -332,4 +283,4 @@ def _check_group(field_type: FieldType) -> None:
         raise ValueError(f"Expected fields of the group Reflection() on a Möbius strip, got {field_type.group.name}.")
 
 
-__all__ = ["StripConv", "StripNonlinearity", "StripPool", "pad_strip", "shift_strip"]
+__all__ = ["StripConv", "StripNonlinearity", "StripPool"]

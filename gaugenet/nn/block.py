@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.kernels import Harmonic, KernelFamily
@@ -61,4 +62,4 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "vertices size"], domain: Domain) -> Float[Tensor, "vertices size"]:
         y = self.norm(self.conv(x, domain))
-        return self.contract(self.drop(self.act(self.expand(y))), onto=x)
+        return typed_tensor(self.contract(self.drop(self.act(self.expand(y))), onto=x))

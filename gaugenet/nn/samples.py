@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.nn.precision import widest
 
@@ -38,7 +39,7 @@ class Samples(ABC):
         """The mean over the samples that have points, each counted once: `(*rest)`, on grids `(*rest, 1)`."""
         means = self.means(v)
         present = self.present().to(means)
-        return torch.tensordot(present, means, 1) / present.sum().clamp(min=1)
+        return typed_tensor(torch.tensordot(present, means, 1) / present.sum().clamp(min=1))
 
 
 def samples_of(x: Tensor, domain: Domain | None) -> Samples:
@@ -97,7 +98,7 @@ class _Images(Samples):
     def means(self, v: Tensor) -> Tensor:
         v = v.to(widest(v))
         if self.weight is None:
-            return v.sum(-1, keepdim=True) / torch.sym_max(v.shape[-1], 1)
+            return typed_tensor(v.sum(-1, keepdim=True) / torch.sym_max(v.shape[-1], 1))
         return (v @ self.weight.to(v)).unsqueeze(-1)
 
     def spread(self, values: Tensor) -> Tensor:

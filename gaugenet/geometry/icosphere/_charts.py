@@ -19,11 +19,11 @@ from gaugenet._typing import typed_array
 
 CHARTS = 5
 
-RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
+_RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
 """Cell offsets of the six neighbours, in directions 0, 60, ..., 300 degrees."""
 
 
-CELLS = np.concatenate([RING, np.stack([2 * RING, RING + np.roll(RING, -1, 0)], 1).reshape(-1, 2)])
+CELLS = np.concatenate([_RING, np.stack([2 * _RING, _RING + np.roll(_RING, -1, 0)], 1).reshape(-1, 2)])
 """Offsets of the cells of two rings: the six neighbours; then in turn two steps straight on, and left of that."""
 
 NUM_CELLS = {1: 6, 2: 18}
@@ -84,7 +84,7 @@ def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
     n = 2**level
     chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1, 1)
     table = np.full((num_vertices(level), 6), -1)
-    table[:-2] = vertex_index(level, chart, i + RING[:, 0], j + RING[:, 1])
+    table[:-2] = vertex_index(level, chart, i + _RING[:, 0], j + _RING[:, 1])
     edge = np.arange(CHARTS)
     table[-2, :5] = vertex_index(level, edge, np.array(0), np.array(2 * n - 1))
     table[-1, :5] = vertex_index(level, edge[::-1], np.array(n - 1), np.array(0))

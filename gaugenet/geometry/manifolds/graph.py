@@ -20,7 +20,7 @@ from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
-EDGES_AT_ONCE = 1 << 15
+_EDGES_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def manifold_gauge_graph(
 
         verify(manifold, points, frames, edges, radius, orthonormal=needs_orthonormal_frames(structure.group))
     transporter = structure.transporter(points[edges.target], points[edges.source], edges.levi_civita)
-    check_transporters(manifold, structure, edges, transporter)
+    _check_transporters(manifold, structure, edges, transporter)
     volume = _mass(manifold, edges, len(points), radius) if mass is None else _checked_mass(mass, len(points))
     return GaugeGraph(
         edge_index=torch.stack([edges.source, edges.target]),
@@ -117,7 +117,7 @@ def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Floa
 def neighborhoods(manifold: Manifold, points: Tensor, frames: Frames, radius: float) -> Edges:
     """All pairs whose logarithm, in the target's frame, is no longer than the radius."""
     parts = []
-    for target, source in candidate_chunks(manifold, points, radius * frames.stretch):
+    for target, source in _candidate_chunks(manifold, points, radius * frames.stretch):
         log_map, transporter = in_frames(manifold, points, frames, source, target)
         near = torch.linalg.vector_norm(log_map.detach(), dim=-1) <= radius
         parts.append(Edges(source, target, log_map, transporter).select(near))
@@ -156,14 +156,14 @@ def in_frames(
 # --- who may be a neighbour ---------------------------------------------------------------------------------------
 
 
-def candidate_chunks(
+def _candidate_chunks(
     manifold: Manifold, points: Tensor, radii: Float[Tensor, "points"]
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
     """Pairs (target, source) among which are all within `radii` of the target; sorted by target, in pieces."""
     with torch.no_grad():
         target, source = manifold.candidates(points.detach(), radii)
-    for start in range(0, len(target), EDGES_AT_ONCE):
-        piece = slice(start, start + EDGES_AT_ONCE)
+    for start in range(0, len(target), _EDGES_AT_ONCE):
+        piece = slice(start, start + _EDGES_AT_ONCE)
         yield torch.from_numpy(target[piece]), torch.from_numpy(source[piece])
 
 
@@ -239,7 +239,7 @@ def _weights(edges: Edges, mass: Tensor) -> Tensor:
     return area / whole[edges.target]
 
 
-def check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, transporter: Tensor) -> None:
+def _check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, transporter: Tensor) -> None:
     """Refuse transporters outside of the structure group."""
     group = structure.group
     outside = ~group.contains(transporter.detach(), atol=1e-6)

@@ -20,7 +20,7 @@ from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
 AT_ONCE = 1 << 15
 """Rows that are integrated together."""
 
-CONVERGED = 1e-9
+_CONVERGED = 1e-9
 """Distance of the end of a geodesic from where it was aimed at, before the last correction (which leaves its square or,
 with an approximate derivative, a thousandth of it), relative to its length and the size of coordinates."""
 
@@ -146,7 +146,7 @@ class ChartManifold(Manifold):
         target = self.immersion(q)
         for _ in range(12):
             residual = self.immersion(geodesic(self.connection, p, v, self.steps)) - target
-            found = torch.linalg.vector_norm(residual, dim=-1) <= CONVERGED * self._scale(q, v)
+            found = torch.linalg.vector_norm(residual, dim=-1) <= _CONVERGED * self._scale(q, v)
             v = v - _least_squares(slopes, residual)
             if bool(found.all()):
                 break
@@ -161,7 +161,7 @@ class ChartManifold(Manifold):
         before = torch.full((len(p),), torch.inf, dtype=p.dtype)
         for _ in range(8):
             v, _, missed = self._newton_step(p, q, v, self.steps)
-            found = missed <= CONVERGED * self._scale(q, v)
+            found = missed <= _CONVERGED * self._scale(q, v)
             if not bool((~found & (missed < before)).any()):
                 break
             before = missed

@@ -23,9 +23,10 @@ from gaugenet.geometry.mesh._direction_field import (
     smoothest_direction_field,
 )
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to, rotations, surface_normals
-from gaugenet.geometry.mesh.graph import LengthUnit, Neighborhood, mesh_gauge_graph
+from gaugenet.geometry.mesh.graph import mesh_gauge_graph
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import LengthUnit, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Singular = Literal["keep", "drop", "refuse"]
 
-AMBIGUOUS = 0.25
+_AMBIGUOUS = 0.25
 """An edge along which crosses rotate by more than this part of 2 pi / n is ambiguous: at a half, two elements of C_n
 are equally near. Around a small singular face at least one edge rotates by a third."""
 
@@ -179,18 +180,16 @@ class CrossField:
         group = _finite(group or Cyclic(self.n))
         if singular not in ("keep", "drop", "refuse"):
             raise ValueError(f"Expected `singular` 'keep', 'drop' or 'refuse', got {singular!r}.")
-        graph = mesh_gauge_graph(
-            self.mesh,
-            SO2(),
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
             max_neighbors=max_neighbors,
             lengths=lengths,
             frames=self.frames,
-            dtype=torch.float64,
         )
-        graph.transporter, graph.ambiguous = nearest_rotations(graph.transporter, self.n)
+        graph = mesh_gauge_graph(self.mesh, SO2(), options, dtype=torch.float64)
+        graph.transporter, graph.ambiguous = _nearest_rotations(graph.transporter, self.n)
         if graph.ambiguous.any():
             self._report(graph, refuse=singular == "refuse")
         if singular == "drop":
@@ -262,14 +261,14 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     return CrossField(mesh, n, reference_frames(mesh, transport.surface) @ rotations(angle))
 
 
-def nearest_rotations(
+def _nearest_rotations(
     transporter: Float[Tensor, "edges 2 2"], n: int
 ) -> tuple[Float[Tensor, "edges 2 2"], Bool[Tensor, "edges"]]:
     """The elements of C_n nearest to rotations, and whether they are further than `AMBIGUOUS` of 2 pi / n."""
     angle = torch.atan2(transporter[:, 1, 0] - transporter[:, 0, 1], transporter[:, 0, 0] + transporter[:, 1, 1])
     steps = angle * (n / (2 * torch.pi))
     nearest = steps.round()
-    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > AMBIGUOUS
+    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > _AMBIGUOUS
 
 
 def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:

@@ -113,7 +113,7 @@ def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray
     from scipy.sparse.linalg import spsolve
 
     laplacian, area = connection_laplacian(transport, n), transport.mesh.vertex_areas
-    q = curvature_direction(transport)
+    q = _curvature_direction(transport)
     target = np.abs(q) * np.exp(0.5j * n * np.angle(q))
     u = np.ones(len(area), dtype=complex)
     for rows in _components(transport.mesh):
@@ -142,7 +142,7 @@ def connection_laplacian(transport: EdgeTransport, n: int) -> Any:
     return coo_array((values, where), shape=(transport.mesh.num_vertices,) * 2).tocsr()
 
 
-def curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"]:
+def _curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"]:
     """Return second powers of the directions of larger curvature, times the difference of the curvatures.
 
     They are integrated over each vertex's cell: the edges around it, by the angle at which the surface folds there.

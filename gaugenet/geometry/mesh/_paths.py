@@ -26,7 +26,7 @@ from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
 
 
 @njit(cache=True, nogil=True)
-def search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
+def _search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
     """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
     search.size[:] = 0
     search.size[0] = 1
@@ -176,7 +176,7 @@ def local_geodesics(
     geodesic = np.empty((40 * len(sources) + 64, 3))
     size = 0
     for i in range(len(sources)):
-        search, complete = search_from(t, search, sources[i], limit, max_windows)
+        search, complete = _search_from(t, search, sources[i], limit, max_windows)
         if not complete:
             return counts, neighbor[:0], geodesic[:0], sources[i]
         chosen = _chosen(t, search, sources[i], wanted, max_neighbors)

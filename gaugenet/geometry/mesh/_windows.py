@@ -24,8 +24,8 @@ from gaugenet._typing import njit
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
-TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
-SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+_TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
+_SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
 
 
 class Search(NamedTuple):
@@ -156,7 +156,7 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
     origin, twin, shape = t.origin, t.twin, t.shape
     source, sigma = state[slot, 0], path[slot, 0]
     open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
-    count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
+    count, roots, tail, slack = size[0], size[1], size[3], _TOUCH * limit
     h = first
     while h >= 0:
         ahead, behind = _next(h), _previous(h)
@@ -166,21 +166,21 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
         low, high = 0.0, opening
         if slot > 0:
             low, high = _shadow(angle - back, opening, full, open_fan)
-        if high - low > -SHADOW:
+        if high - low > -_SHADOW:
             search.root[roots] = slot
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
-            if low <= SHADOW and sigma + length < limit:
+            if low <= _SHADOW and sigma + length < limit:
                 count = _arrive(
                     state, path, slot_of, count, origin[ahead],
                     sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
-            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
+            if following < 0 and high >= opening - _SHADOW and sigma + shape[behind, 2] < limit:
                 count = _arrive(
                     state, path, slot_of, count, origin[behind],
                     sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
                 )  # fmt: skip
-            if high - low > TOUCH and twin[ahead] >= 0:
+            if high - low > _TOUCH and twin[ahead] >= 0:
                 rx, ry, lx, ly = length, 0.0, bx, by
                 if low > 0.0:
                     rx, ry = np.cos(low), np.sin(low)
@@ -209,7 +209,7 @@ def _shadow(bend: float, opening: float, full: float, open_fan: bool) -> tuple[f
     if not open_fan:
         bend += full if bend < 0 else 0.0
         return max(0.0, np.pi - bend), min(opening, full - np.pi - bend)
-    if bend + opening >= np.pi - SHADOW:
+    if bend + opening >= np.pi - _SHADOW:
         return max(0.0, np.pi - bend), opening
     return 0.0, min(opening, -np.pi - bend)
 
@@ -246,7 +246,7 @@ def _useful(
 @njit(cache=True, nogil=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
-    slack = TOUCH * limit
+    slack = _TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
@@ -266,7 +266,7 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
         far = origin[left]
         norm = np.sqrt(x * x + y * y)
         from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
-        touch = -TOUCH * norm
+        touch = -_TOUCH * norm
         inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
         if inside and sigma + norm < limit:
             count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
@@ -303,7 +303,7 @@ def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
     queued = size[5]
     for slot in range(size[4], size[0]):
         v = state[slot, 0]
-        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else FULL_ANGLE + SHADOW):
+        if t.total_angle[v] > (np.pi - _SHADOW if t.boundary[v] else FULL_ANGLE + _SHADOW):
             waiting[queued] = slot
             queued += 1
     size[4] = size[0]

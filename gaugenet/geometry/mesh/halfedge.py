@@ -127,7 +127,7 @@ class HalfedgeSurface:
         Angles are in radians, lengths in the units of the mesh.
         """
         faces = mesh.faces.astype(np.int32)
-        glued = opposite_halfedges(faces, mesh.num_vertices)
+        glued = _opposite_halfedges(faces, mesh.num_vertices)
         if (glued < -1).any():
             faces, twin = _double_cover(faces, glued)
         else:
@@ -158,7 +158,7 @@ class HalfedgeSurface:
         )
 
 
-def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
+def _opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
     """Return the other halfedge of each edge.
 
     It is `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary, `-2 - j` when halfedge `j`

@@ -19,8 +19,8 @@ from gaugenet.geometry.mesh.mesh import MeshError
 S = TypeVar("S")
 T = TypeVar("T")
 
-MAX_WINDOWS = 1_000_000
-CHUNK = 2048
+_MAX_WINDOWS = 1_000_000
+_CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def local_log_maps(
     targets: Int[ndarray, "targets"] | None = None,
     wanted: Bool[ndarray, "vertices"] | None = None,
     max_neighbors: int | None = None,
-    max_windows: int = MAX_WINDOWS,
+    max_windows: int = _MAX_WINDOWS,
     num_threads: int | None = None,
 ) -> LocalLogMaps:
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
@@ -181,7 +181,7 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
 
 def chunked(targets: ndarray) -> list[ndarray]:
     """Pieces small enough to share between threads and to hold in float64; at least one."""
-    return [targets[i : i + CHUNK] for i in range(0, max(len(targets), 1), CHUNK)]
+    return [targets[i : i + _CHUNK] for i in range(0, max(len(targets), 1), _CHUNK)]
 
 
 def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:

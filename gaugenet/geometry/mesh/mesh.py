@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
     from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.groups.group import StructureGroup
 
@@ -43,12 +44,19 @@ class TriangleMesh:
         self.vertices = _as_vertices(vertices)
         self.faces = _as_faces(faces, len(self.vertices))
 
+    @cached_property
+    def polygon_of_face(self) -> Int[ndarray, "faces"]:
+        """The polygon of the file that each face was cut from, counted from 0; the face itself without a file."""
+        return np.arange(self.num_faces)
+
     @classmethod
     def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
-        """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+        """Read a mesh file. Vertices and polygons keep the order of the file, so that labels fit.
 
-        STL files hold loose triangles: there, equal positions become one vertex, in the order of the file. Polygons
-        are cut into triangles.
+        Polygons of OBJ, OFF and PLY files are cut into triangles one after the other; `polygon_of_face` names the
+        polygon of each triangle. Texture coordinates, normals and materials split no vertex. STL files hold loose
+        triangles: there, equal positions become one vertex, in the order of the file. Other formats are those of
+        trimesh.
 
         Args:
             path: the file.
@@ -57,7 +65,7 @@ class TriangleMesh:
 
         Raises:
             FileNotFoundError: no such file.
-            MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+            MeshError: the file is truncated, empty, not a mesh, or a point cloud; repair leaves nothing of it.
         """
         from gaugenet.geometry.mesh.io import read_mesh
         from gaugenet.geometry.mesh.repair import repair_mesh
@@ -66,6 +74,8 @@ class TriangleMesh:
         if not repair:
             return mesh
         result = repair_mesh(mesh)
+        if not result.mesh.num_faces:
+            raise MeshError(f"{path}: no face is left after repair ({'; '.join(map(str, result.actions))}).")
         if result.actions or result.non_orientable:
             logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
         return result.mesh
@@ -229,12 +239,12 @@ class TriangleMesh:
         self,
         group: StructureGroup,
         *,
-        neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+        neighborhood: Neighborhood = "geodesic",
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
-        lengths: Literal["metric", "local"] = "metric",
-        frames: Any = "first_edge",
+        lengths: LengthUnit = "metric",
+        frames: FrameChoice = "first_edge",
         seed: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> GaugeGraph:
@@ -263,10 +273,9 @@ class TriangleMesh:
         import torch
 
         from gaugenet.geometry.mesh.graph import mesh_gauge_graph
+        from gaugenet.geometry.mesh.options import NeighborhoodOptions
 
-        return mesh_gauge_graph(
-            self,
-            group,
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
@@ -274,8 +283,8 @@ class TriangleMesh:
             lengths=lengths,
             frames=frames,
             seed=seed,
-            dtype=dtype or torch.float32,
         )
+        return mesh_gauge_graph(self, group, options, dtype=dtype or torch.float32)
 
 
 def _normalized(v: ndarray) -> ndarray:

@@ -12,16 +12,16 @@ from numpy import ndarray
 from gaugenet._typing import njit, typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
-ZERO_AREA = 1e-10
+_ZERO_AREA = 1e-10
 """A face counts as degenerate when its height is below this fraction of its longest edge."""
 
-LARGEST_COORDINATE = 1e60
+_LARGEST_COORDINATE = 1e60
 """Beyond this, areas and squared lengths overflow: such coordinates count as not finite."""
 
 
 def finite_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
     """Vertices whose three coordinates are numbers of a usable size."""
-    return typed_array((np.abs(mesh.vertices) <= LARGEST_COORDINATE).all(axis=1))  # false for NaN
+    return typed_array((np.abs(mesh.vertices) <= _LARGEST_COORDINATE).all(axis=1))  # false for NaN
 
 
 def repeats_a_vertex(faces: Int[ndarray, "faces 3"]) -> Bool[ndarray, "faces"]:
@@ -36,7 +36,7 @@ def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> B
     x = np.where(finite[:, None], mesh.vertices, 0.0)
     ab, bc, ca = x[b] - x[a], x[c] - x[b], x[a] - x[c]
     longest = np.maximum(np.maximum(_square(ab), _square(bc)), _square(ca))
-    has_area = np.sqrt(_square(np.cross(ab, -ca))) > ZERO_AREA * longest
+    has_area = np.sqrt(_square(np.cross(ab, -ca))) > _ZERO_AREA * longest
     return typed_array(repeats_a_vertex(mesh.faces) | (~has_area & finite[mesh.faces].all(axis=1)))
 
 

@@ -45,8 +45,8 @@ class SideEdges:
     Attributes:
         runs: left, right and cells of the groups in their order.
         counts: edges of each large group.
-        large_groups: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each edge of
-            the large groups, one group after the other.
+        large_groups: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each
+            edge of the large groups, one group after the other.
         small_groups: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
     """
 

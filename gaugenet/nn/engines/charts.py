@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
+from gaugenet._typing import constant_result, typed_tensor
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
@@ -78,7 +79,7 @@ def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels row
     rows, columns = sphere.chart_shape
     by_vertex = x[None] if x.dim() == 2 else x.transpose(1, 2)
     padded = F.pad(by_vertex, (0, 0, 0, rows * columns - sphere.num_vertices))
-    return padded.unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+    return typed_tensor(padded.unflatten(1, (rows, columns)).permute(0, 3, 1, 2))
 
 
 def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, sphere: Icosphere) -> Tensor:
@@ -87,12 +88,12 @@ def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, spher
     return by_vertex[0] if dim == 2 else by_vertex.transpose(1, 2)
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _check_group(group: StructureGroup) -> None:
     group.check_subgroup(Cyclic(6))
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
     with torch.inference_mode(False):
         return side_edges(level, rings, stride, device)
@@ -177,7 +178,7 @@ def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Floa
     return torch.cat([p.flatten(1, 2) for p in parts], 1) if parts else matrices
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
     """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
     with outside_transforms():

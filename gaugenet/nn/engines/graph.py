@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._transforms import is_transformed
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
@@ -104,7 +105,7 @@ def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: Edge
         entries, values = contraction.entries, contraction.values(x)
     mixing = torch.cat([m.flatten() for m in matrices])
     geometry = (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)
-    return aggregate_mix(x, *geometry, entries, values, mixing, layout)
+    return typed_tensor(aggregate_mix(x, *geometry, entries, values, mixing, layout))
 
 
 def _direct_layout(space: KernelSpace) -> list[int]:

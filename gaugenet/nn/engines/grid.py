@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
@@ -69,6 +72,7 @@ def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
+    _warn_of_lost_symmetry(layer.in_type, sliding, x.shape[2:])
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
@@ -86,6 +90,19 @@ def slide(
         layer.groups,
     )
     return y[:, order.argsort()]
+
+
+def _warn_of_lost_symmetry(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> None:
+    """Say once that a strided layer on a box of this shape does not commute with its rotations and reflections."""
+    if torch.compiler.is_compiling() or sliding.output_padding is not None or sliding.boundary == "periodic":
+        return
+    if max(sliding.stride) > 1 and field_type.group.order != 1 and not sliding.is_symmetric(shape):
+        warnings.warn(
+            f"A convolution with stride {sliding.stride} on {tuple(shape)} pixels leaves out pixels at one end, so it "
+            f"is not equivariant under {field_type.group.name}: use odd sizes (2 n + 1 pixels for stride 2), another "
+            "`padding`, or stride 1 and then `GridPool`, which is exact for even sizes.",
+            stacklevel=2,
+        )
 
 
 def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:
@@ -121,7 +138,7 @@ def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
     """
     spatial = tuple(range(2, kernel.dim()))
     by_part = kernel.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
-    return math.prod(sliding.stride) * by_part.flip(spatial)
+    return typed_tensor(math.prod(sliding.stride) * by_part.flip(spatial))
 
 
 def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:
