@@ -92,16 +92,16 @@ def fit(log_map, root, indptr, parent, axis, scale, unscale, first, limit, out, 
     """out[rows of a point] = the columns that give the derivatives of the fitted polynomial at the point.
 
     Args:
-        log_map: `(rows, d)`, in units of the radius.
-        indptr: the rows of point p are `indptr[p]:indptr[p + 1]`.
+        log_map: of each row, in units of the radius.
         root: square root of the weight of each row.
+        indptr: row pointers of the points.
         parent: monomial k is monomial `parent[k]` times coordinate `axis[k]`.
         axis: see `parent`.
         scale: factor of each monomial that makes rotations orthogonal.
-        unscale: from the coefficient of each scaled monomial to a derivative.
+        unscale: factor from the coefficient of each monomial to a derivative.
         first: `(degree + 2,)`, first monomial of each degree.
         limit: condition from which on a degree counts as not determined.
-        out: `(rows, monomials)`, zeros, filled in place.
+        out: `(rows, columns)`, filled in place.
         degrees: degree of the fit at each point, filled in place.
     """
     largest = 0

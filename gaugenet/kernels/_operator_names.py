@@ -129,7 +129,7 @@ def _vector_calculus(rho_in: Representation, rho_out: Representation, order: int
     """grad, div and curl, and what they make together, between scalars, vectors and covectors."""
     d = rho_in.group.d
     eta = _metric(rho_in, d)
-    eye, turn = torch.eye(d, dtype=torch.float64), torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    eye, rotation = torch.eye(d, dtype=torch.float64), torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
     kinds = _kind(rho_in), _kind(rho_out)
     if order == 1 and kinds == ("scalar", "covector"):
         yield "grad", lambda xi: xi[:, :, None]
@@ -140,9 +140,9 @@ def _vector_calculus(rho_in: Representation, rho_out: Representation, order: int
     if order == 1 and kinds == ("covector", "scalar"):
         yield "div", lambda xi: (xi @ eta)[:, None, :]
     if order == 1 and d == 2 and kinds == ("scalar", "vector"):
-        yield "curl", lambda xi: (xi @ turn.T)[:, :, None]
+        yield "curl", lambda xi: (xi @ rotation.T)[:, :, None]
     if order == 1 and d == 2 and kinds == ("vector", "scalar"):
-        yield "curl", lambda xi: (xi @ turn)[:, None, :]
+        yield "curl", lambda xi: (xi @ rotation)[:, None, :]
     if order == 1 and d == 3 and kinds == ("vector", "vector"):
         yield "curl", _cross
     if order == 2 and kinds == ("vector", "vector"):

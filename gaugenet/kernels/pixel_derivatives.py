@@ -39,7 +39,7 @@ def stencil_derivatives(
     Stencils whose cells are not on orthogonal axes (hexagonal ones) always have the former.
 
     Args:
-        stencil: the cells.
+        stencil: the window of pixels.
         max_order: highest order of the derivatives.
         discretization: `gaussian` or `differences`.
         accuracy: of differences, 2, 4 or 6. Default: what the window has room for.

@@ -79,7 +79,7 @@ def operator_matrix(
     """The matrix of D = sum_a C_a d^a, where d^a are symmetrised covariant derivatives in the frames of the graph.
 
     Args:
-        graph: a graph with orthonormal frames.
+        graph: the domain.
         coefficients: C_a for all multi-indices a up to `order`, lowest order first.
         order: of the operator.
         degree: of the polynomials that are fitted to the field around each point, at least the order.

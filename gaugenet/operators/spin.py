@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.groups import SO2
 from gaugenet.operators.matrix import Action
 from gaugenet.operators.symbolic import Symbol, differentiate, dimension, gauge_graph_of
 
 
-def eth(f: Tensor, domain: Any, order: int = 0, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def eth(f: Tensor, domain: Domain, order: int = 0, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return (D_1 + i D_2) f, a field of order m + 1, for a field f of order m.
 
-    A field of order m is a complex number at each point that is multiplied by exp(i m t) when the frame's axes turn by
-    -t; for m > 0 its real and imaginary part are the irrep `m` of SO(2). On scalars eth is the gradient. On a surface
-    of Gauss curvature K, `ethbar(eth f) - eth(ethbar f) = 2 K m f`.
+    A field of order m is a complex number at each point that is multiplied by exp(i m t) when the frame's axes rotate
+    by -t; for m > 0 its real and imaginary part are the irrep `m` of SO(2). On scalars eth is the gradient. On a
+    surface of Gauss curvature K, `ethbar(eth f) - eth(ethbar f) = 2 K m f`.
 
     Shapes:
         f: real `(N, C)` for order 0 and `(N, 2 C)` for orders above, real parts first -> `(N, 2 C)`;
@@ -27,7 +27,7 @@ def eth(f: Tensor, domain: Any, order: int = 0, *, degree: int | None = None, ac
 
     Args:
         f: the field.
-        domain: a `GaugeGraph` with oriented orthonormal frames, or a `Grid`.
+        domain: of dimension 2, with oriented orthonormal frames.
         order: m, of `f`.
         degree: see `gradient`.
         accuracy: see `gradient`.
@@ -39,7 +39,9 @@ def eth(f: Tensor, domain: Any, order: int = 0, *, degree: int | None = None, ac
     return _spin(f, domain, order, 1, degree, accuracy)
 
 
-def ethbar(f: Tensor, domain: Any, order: int = 1, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def ethbar(
+    f: Tensor, domain: Domain, order: int = 1, *, degree: int | None = None, accuracy: int | None = None
+) -> Tensor:
     """Return (D_1 - i D_2) f, a field of order m - 1, for a field f of order m.
 
     On vectors it is div + i curl, and `ethbar(eth f, order=1)` of scalars is the Laplacian.
@@ -53,7 +55,7 @@ def ethbar(f: Tensor, domain: Any, order: int = 1, *, degree: int | None = None,
     return _spin(f, domain, order, -1, degree, accuracy)
 
 
-def _spin(f: Tensor, domain: Any, order: int, sign: int, degree: int | None, accuracy: int | None) -> Tensor:
+def _spin(f: Tensor, domain: Domain, order: int, sign: int, degree: int | None, accuracy: int | None) -> Tensor:
     _check(domain)
     if f.is_complex():
         pairs = torch.cat([f.real, f.imag], 1)
@@ -79,7 +81,7 @@ def _rotation(order: int) -> Action:
     return rho if order > 0 else lambda g: rho(g.mT)
 
 
-def _check(domain: Any) -> None:
+def _check(domain: Domain) -> None:
     d = dimension(domain)
     if d != 2:
         raise ValueError(f"Expected a domain of dimension 2, got {d}: eth exists on surfaces.")

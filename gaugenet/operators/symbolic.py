@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
@@ -51,7 +51,7 @@ class Symbol:
         return torch.stack([self.terms.get(a, zero) for a in indices_up_to(self.d, self.order)])
 
 
-def matrix_of(symbol: Symbol, domain: Any, degree: int | None = None) -> OperatorMatrix:
+def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> OperatorMatrix:
     """The sparse matrix of an operator on a graph, computed once per graph."""
     graph = gauge_graph_of(domain)
     default = SCALAR_DEGREE if symbol.action is None else FIELD_DEGREE
@@ -64,7 +64,7 @@ def matrix_of(symbol: Symbol, domain: Any, degree: int | None = None) -> Operato
 
 
 def differentiate(
-    symbol: Symbol, f: Tensor, domain: Any, *, degree: int | None = None, accuracy: int | None = None
+    symbol: Symbol, f: Tensor, domain: Domain, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
     """D f on a domain of any kind."""
     if isinstance(domain, Grid):
@@ -77,16 +77,16 @@ def differentiate(
     return matrix_of(symbol, domain, degree)(f)
 
 
-def dimension(domain: Any) -> int:
+def dimension(domain: Domain) -> int:
     """The dimension of a domain's tangent spaces."""
     return domain.d if isinstance(domain, Grid) else int(gauge_graph_of(domain).log_map.shape[1])
 
 
-def gauge_graph_of(domain: Any) -> GaugeGraph:
+def gauge_graph_of(domain: Domain) -> GaugeGraph:
     """The graph that operators work on.
 
     Raises:
-        ValueError: something that is no domain, or has several graphs.
+        ValueError: If it is not a domain, or has several graphs.
     """
     if isinstance(domain, GaugeGraph):
         return domain
@@ -95,6 +95,9 @@ def gauge_graph_of(domain: Any) -> GaugeGraph:
             "An icosphere has several gauge graphs: pass "
             "`icosphere.gauge_graph(SO2(), connection='levi_civita', mean_neighbors=20)`."
         )
+    graph = domain.gauge_graph() if isinstance(domain, Domain) else None
+    if isinstance(graph, GaugeGraph):
+        return graph
     raise ValueError(
         "Expected a domain, a GaugeGraph (e.g. from `mesh.gauge_graph(SO2(), mean_neighbors=20)`) or a Grid, got "
         f"{type(domain).__name__}."

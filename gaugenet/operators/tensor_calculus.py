@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 from functools import lru_cache
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.groups import FieldType, Representation, TensorProduct
-from gaugenet.operators.symbolic import Symbol, check_structure, differentiate, dimension
+from gaugenet.operators.symbolic import Symbol, check_structure, differentiate, dimension, gauge_graph_of
 
 Scalars = Float[Tensor, "points channels *spatial"]
 Vectors = Float[Tensor, "points d_channels *spatial"]
 
 
-def gradient(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
+def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
     """Return grad f, tangent vectors in the frames of the domain.
 
     On a graph the field around each point is fitted by a polynomial in normal coordinates (see
@@ -52,7 +52,7 @@ def gradient(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: in
     return differentiate(gradient_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
 
-def divergence(u: Vectors, domain: Any, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+def divergence(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
     """Return div u = sum_i d_i u_i of tangent vectors, with covariant derivatives.
 
     Shapes:
@@ -63,7 +63,7 @@ def divergence(u: Vectors, domain: Any, *, degree: int | None = None, accuracy: 
     return differentiate(divergence_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
 
-def curl(u: Vectors, domain: Any, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def curl(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return curl u: d_1 u_2 - d_2 u_1 on surfaces, the vector field of all three such terms in space.
 
     It changes its sign with the orientation of the frames, as a pseudo-scalar (pseudo-vector) field does.
@@ -76,7 +76,7 @@ def curl(u: Vectors, domain: Any, *, degree: int | None = None, accuracy: int | 
     return differentiate(curl_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
 
-def laplacian(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+def laplacian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
     """Return div grad f, negative at maxima: the Laplace-Beltrami operator.
 
     Relative error, measured as for `gradient`: 2.1e-2 / 5.4e-3 / 1.4e-3.
@@ -89,7 +89,7 @@ def laplacian(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: i
     return differentiate(laplacian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
 
-def hessian(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def hessian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return the covariant second derivatives of scalars, a symmetric tensor field.
 
     Shapes:
@@ -102,7 +102,7 @@ def hessian(f: Scalars, domain: Any, *, degree: int | None = None, accuracy: int
 
 def covariant_derivative(
     f: Float[Tensor, "points in *spatial"],
-    domain: Any,
+    domain: Domain,
     field_type: FieldType,
     *,
     degree: int | None = None,
@@ -122,14 +122,15 @@ def covariant_derivative(
         degree: see `gradient`.
         accuracy: see `gradient`.
 
-    Raises: see `gradient`.
+    Raises:
+        ValueError: If the type is not on the domain's dimension or group; see also `gradient`.
     """
     field_type.check(f, "f")
     d = dimension(domain)
     if field_type.group.d != d:
         raise ValueError(f"Expected a field type on R^{d}, got {field_type} of {field_type.group.name}.")
     if not isinstance(domain, Grid):
-        check_structure(field_type, domain)
+        check_structure(field_type, gauge_graph_of(domain))
     parts = [
         differentiate(covariant_symbol(b.representation), f[:, b.slice], domain, degree=degree, accuracy=accuracy)
         for b in field_type.blocks

@@ -71,7 +71,7 @@ def rotation(d: int) -> torch.Tensor:
 
 
 def test_degree_and_derivatives_do_not_depend_on_the_frame():
-    """Few neighbours: some points carry degree 3, others only 2 or 1."""
+    """Few neighbours: some points transport degree 3, others only 2 or 1."""
     v, indptr = neighborhoods(2, points=200, neighbors=11)
     f = torch.randn(len(v), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     g = rotation(2)
@@ -100,8 +100,8 @@ def test_uniform_fits_do_not_depend_on_any_basis():
 def test_rank_deficient_neighborhoods_lower_the_degree():
     cross = torch.tensor([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1.0]]) / 2
     line = torch.stack([torch.linspace(-1, 1, 7), torch.zeros(7)], 1)
-    turn = torch.arange(5) * 2 * math.pi / 5
-    ring = torch.cat([torch.zeros(1, 2), torch.stack([turn.cos(), turn.sin()], 1)])
+    rotation = torch.arange(5) * 2 * math.pi / 5
+    ring = torch.cat([torch.zeros(1, 2), torch.stack([rotation.cos(), rotation.sin()], 1)])
     alone = torch.zeros(1, 2)
     full = torch.cartesian_prod(torch.linspace(-1, 1, 5), torch.linspace(-1, 1, 5))
     parts = [cross, line, ring, alone, alone[:0], full]

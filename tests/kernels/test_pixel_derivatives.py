@@ -75,12 +75,12 @@ def test_fine_pixels_show_derivatives_of_gaussians():
 
 @pytest.mark.parametrize("discretization", ["gaussian", "differences"])
 def test_quarter_turns_permute_pixels(discretization):
-    """Under the turn x -> y, y -> -x the columns of d_x^i d_y^j become those of (-d_y)^i d_x^j."""
+    """Under the rotation x -> y, y -> -x the columns of d_x^i d_y^j become those of (-d_y)^i d_x^j."""
     w = stencil_derivatives(ball(5), 3, discretization=discretization)
     columns = {a: c.view(5, 5) for a, c in zip(indices_up_to(2, 3), w.T, strict=True)}
     for (i, j), c in columns.items():
-        turned = torch.rot90(c, 1, (0, 1))  # counter-clockwise: what was along x is along y
-        assert torch.allclose(turned, (-1) ** j * columns[j, i], atol=1e-12)
+        rotated = torch.rot90(c, 1, (0, 1))  # counter-clockwise: what was along x is along y
+        assert torch.allclose(rotated, (-1) ** j * columns[j, i], atol=1e-12)
 
 
 def test_hexagonal_stencils_and_default_widths():

@@ -178,8 +178,8 @@ def test_strides_dilation_and_padding_are_those_of_conv2d():
         s = conv.sliding
         padded = F.pad(x, [s.padding[0]] * 4, mode="circular" if s.boundary == "periodic" else "constant")
         assert relative(conv(x), F.conv2d(padded, kernel, bias, s.stride, 0, s.dilation)) < EXACT
-        turned = torch.rot90(x, 1, (-2, -1))[:, [3, 0, 1, 2]]
-        assert relative(conv(turned), torch.rot90(conv(x), 1, (-2, -1))[:, [3, 0, 1, 2]]) < EXACT
+        rotated = torch.rot90(x, 1, (-2, -1))[:, [3, 0, 1, 2]]
+        assert relative(conv(rotated), torch.rot90(conv(x), 1, (-2, -1))[:, [3, 0, 1, 2]]) < EXACT
     up = GridConvTranspose(fields, fields, 3, kernel=Differential(max_order=2), **DOUBLE)
     assert up(x).shape == (2, 4, 29, 29)
     mirrored = FieldType(Dihedral(4), "1xregular")

@@ -81,13 +81,16 @@ def test_mirrors(d):
 
 
 def test_quarter_turns_are_exact():
-    """R = [[0, -1], [1, 0]]: fields turn as `Grid` says, and so do their derivatives."""
+    """R = [[0, -1], [1, 0]]: fields rotate as `Grid` says, and so do their derivatives."""
     grid = Grid((11, 11))
     f = torch.randn(2, 3, 11, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
+    rotation = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
     vectors = FieldType(O2(), "3x1")
     moved = torch.rot90(f, 1, (-2, -1))
-    assert relative(gradient(moved, grid), vectors.transform(turn, torch.rot90(gradient(f, grid), 1, (-2, -1)))) < 1e-12
+    assert (
+        relative(gradient(moved, grid), vectors.transform(rotation, torch.rot90(gradient(f, grid), 1, (-2, -1))))
+        < 1e-12
+    )
     assert relative(laplacian(moved, grid), torch.rot90(laplacian(f, grid), 1, (-2, -1))) < 1e-12
     assert relative(gradient(moved, grid), torch.rot90(gradient(f, grid), 1, (-2, -1))) > 0.1
 

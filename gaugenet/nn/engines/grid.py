@@ -12,11 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import grouped_order
-from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
 from gaugenet.nn.tables import along_channels
 
@@ -24,7 +26,7 @@ _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-class GridEngine(Engine):
+class GridEngine(Engine[Grid]):
     """Grids: the whole convolution, K_self and bias included, as one convolution of PyTorch's."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Grid) -> None:
@@ -36,12 +38,16 @@ class GridEngine(Engine):
         if torch.compiler.is_compiling():
             return  # Dynamo cannot look into groups
         field_type.group.check_subgroup(domain.group)
+        domain.check_metric(field_type.group)
         check_mirrors(field_type, domain.boundary)
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         return slide(convolution, x, domain.sliding)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Grid]:
         return GridOnEdges(engine)
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Grid, level: int) -> Tensor:
@@ -54,10 +60,13 @@ class GridEngine(Engine):
 class GridOnEdges(GridEngine):
     """The same on the gauge graph of the grid, image by image, by an engine of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         if max(domain.stride) > 1 or domain.transposed or domain.sliding.coarse(domain.shape) != domain.shape:
             raise ValueError(
                 "Expected a grid without strides and with the default padding for an engine of graphs, whose points "
