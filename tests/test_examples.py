@@ -41,6 +41,7 @@ def test_every_example_is_tested():
         "segment_bodies.py",
         "segment_panoramas.py",
         "spherical_mnist.py",
+        "surface_pde.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
         "wilson_loops.py",
@@ -52,6 +53,13 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     first, second = (float(line.split()[3]) for line in text.splitlines() if line.startswith("epoch"))
     assert second < first, "one epoch of training lowers the loss"
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
+
+
+def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
+    text = run("surface_pde.py", tmp_path, "--rollout", "40", "--out", "pde.png")
+    assert float(text.split("steps ")[1].split()[0]) < 0.5, "relative L2 error after the roll-out, in per cent"
+    assert abs(float(text.split("diffusion ")[1].split(",")[0]) - 0.05) < 0.0025
+    assert (tmp_path / "pde.png").read_bytes().startswith(PNG)
 
 
 def test_wilson_loops_are_exact_and_transfer(tmp_path):

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from gaugenet.geometry import Icosphere, TriangleMesh
+from gaugenet.geometry import Icosphere, TriangleMesh, hierarchy
 from gaugenet.groups import SO2
 from gaugenet.kernels import (
     Differential,
@@ -37,8 +37,6 @@ def again(model: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.mark.parametrize("text", [TEXT, BOTH])
 def test_mesh_unet(text):
-    from gaugenet.geometry.mesh._hierarchy import hierarchy
-
     torch.manual_seed(0)
     model = MeshUNet("4x0 + 1x1", 3, width=4, levels=2, kernel=text).eval()
     graph = hierarchy(TriangleMesh(*_arrays()), SO2(), levels=2, mean_neighbors=20)
