@@ -102,7 +102,8 @@ def solve(surface: Surface, u: ndarray, equation: Equation, *, step: float, step
     forward, inverse = surface.mass - half, splu((surface.mass + half).tocsc())
 
     def rest(u: ndarray) -> ndarray:
-        return equation.advection * surface.transport @ u + surface.mass @ (equation.reaction * u * (1 - u))
+        slope: ndarray = equation.advection * surface.transport @ u + surface.mass @ (equation.reaction * u * (1 - u))
+        return slope
 
     found = [u]
     for _ in range(steps):
@@ -120,7 +121,8 @@ def bumps_of_mass(surface: Surface, seed: int) -> ndarray:
     centres = rng.normal(size=(3, 3))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     square = ((surface.mesh.vertices[:, None] - centres) ** 2).sum(-1)
-    return (rng.uniform(0.3, 0.8, 3) * np.exp(-square / 0.4)).sum(1)
+    state: ndarray = (rng.uniform(0.3, 0.8, 3) * np.exp(-square / 0.4)).sum(1)
+    return state
 
 
 __all__ = ["Equation", "Surface", "bumps_of_mass", "bumpy_sphere", "solve"]
