@@ -41,7 +41,7 @@ class Predictor(nn.Module):
         self.kind = kind
 
     def forward(self, x: Tensor, graph: GaugeGraph, attributes: Tensor) -> Tensor:
-        given = {} if self.kind is None else {"node_attr": attributes}
+        given = {"node_attr": attributes} if self.kind else {}
         for number, (conv, act) in enumerate(zip(self.convs, self.acts, strict=True)):
             y = act(conv(x, graph, **given))
             x = x + y if number else y
@@ -50,6 +50,8 @@ class Predictor(nn.Module):
 
 @dataclass(frozen=True)
 class Case:
+    """A network, and how a state becomes its inputs."""
+
     name: str
     group: StructureGroup
     hidden: str
@@ -86,17 +88,15 @@ def train(case: Case, balls: Balls, later: Tensor, epochs: int) -> Predictor:
     for _ in range(epochs):
         for batch in torch.randperm(len(balls.pos)).split(50):
             loss = case.error(network, balls[batch], later[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            optimizer.zero_grad(), loss.backward(), optimizer.step()
         schedule.step()
     return network
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=40)
+    for name, default in (("--simulations", 2000), ("--epochs", 40)):
+        parser.add_argument(name, type=int, default=default)
     parser.add_argument("--out", default="nbody_springs.png")
     args = parser.parse_args()
     balls, held_out = draw(args.simulations, 0), draw(300, 1)
