@@ -27,6 +27,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_tested():
     """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "charged_balls.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
@@ -224,9 +225,15 @@ def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
     assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
 
 
-def test_nbody_springs_trains_three_networks(tmp_path):
+def test_charged_balls_conserve_their_energy(tmp_path):
+    moved, energy = run("charged_balls.py", tmp_path).splitlines()
+    assert float(moved.split()[1]) > 0.1
+    assert float(energy.split()[3]) < 1e-3 * float(energy.split()[5])
+
+
+def test_nbody_springs_trains_four_networks(tmp_path):
     text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
-    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, features", "cylinder, blind"):
         assert name in text
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
 
