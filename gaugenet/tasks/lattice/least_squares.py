@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -14,18 +15,18 @@ from torch.func import functional_call, jvp, vmap
 
 def lbfgs(loss: Callable[[], Tensor], network: nn.Module, *, seconds: float, enough: float) -> float:
     """Minimise `loss()` over the parameters until it is `enough`, or the CPU time is over; return it."""
-    options = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe"}
+    options: dict[str, Any] = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe"}
     optimizer = torch.optim.LBFGS(network.parameters(), tolerance_grad=0.0, tolerance_change=0.0, **options)
     begin, value = time.process_time(), math.inf
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         result = loss()
-        result.backward()
+        result.backward()  # type: ignore[no-untyped-call]
         return result
 
     while value > enough and time.process_time() - begin < seconds:
-        value = float(optimizer.step(closure).detach())  # type: ignore[attr-defined]
+        value = float(optimizer.step(closure).detach())  # type: ignore[no-untyped-call]
         if not math.isfinite(value):
             break
     return value
@@ -43,9 +44,10 @@ def gauss_newton(
     vector = nn.utils.parameters_to_vector(parameters).detach()
 
     def residuals(v: Tensor) -> Tensor:
-        parts = v.split([size.numel() for size in sizes])
+        parts = torch.split(v, [size.numel() for size in sizes])
         values = {name: part.view(size) for name, part, size in zip(names, parts, sizes, strict=True)}
-        return (functional_call(network, values, (argument,)) - y).flatten()
+        difference: Tensor = functional_call(network, values, (argument,)) - y
+        return difference.flatten()
 
     directions, r, damping = torch.eye(len(vector), dtype=vector.dtype), residuals(vector).detach(), 1e-10
     for _ in range(steps):

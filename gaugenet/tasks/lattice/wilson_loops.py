@@ -39,7 +39,8 @@ class LoopNetwork(nn.Module):
         x = self.loops(field)
         for block, steps in zip(self.blocks, self.steps, strict=True):
             x = block(x, field.with_paths(steps=steps))
-        return self.linear(self.traces(x).movedim(1, -1))[..., 0]
+        y: Tensor = self.linear(self.traces(x).movedim(1, -1))
+        return y[..., 0]
 
 
 def fit_exactly(
@@ -69,7 +70,8 @@ def fit_exactly(
         network = LoopNetwork(group, steps)
 
         def loss(network: LoopNetwork = network) -> Tensor:
-            return (network(field) - y).square().mean()
+            difference: Tensor = network(field) - y
+            return difference.square().mean()
 
         value = lbfgs(loss, network, seconds=min(left, seconds / 4), enough=1e-9)
         if value < 1e-4:
