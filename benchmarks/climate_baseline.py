@@ -29,13 +29,13 @@ from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.tasks.climate.files import open_split
 from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.losses import class_weights
+from gaugenet.tasks.climate.module import ClimateModule
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.scores import ClimateScores
-from gaugenet.tasks.climate.task import ClimateTask
-from gaugenet.tasks.climate.train import locations_of, open_split
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.options import OptimOptions
 
@@ -117,7 +117,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
         o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1
     )
     files, val, _ = open_split(data)
-    grid, locations = LatLonGrid.regular(o.height, 2 * o.height), locations_of(files)
+    grid, locations = LatLonGrid.regular(o.height, 2 * o.height), files.locations
     inputs = SphereInputs(
         on_grid(grid),
         locations,
@@ -133,7 +133,9 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
     channels = len(training[0, 0]["x"])
     model = LatLonUNet(grid, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
     options = OptimOptions(lr=o.lr)
-    task = ClimateTask(model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed)
+    task = ClimateModule(
+        model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed
+    )
     average = WeightAverage(0.99)
     loop = Trainer(max_epochs=o.epochs, callbacks=[average], logger=False, enable_checkpointing=False,
                    enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", gradient_clip_val=1.0,
@@ -145,6 +147,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
 
 
 def main() -> None:
+    """Train the baseline and print its scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--val", nargs="+", required=True)

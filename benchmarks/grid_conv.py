@@ -23,6 +23,7 @@ from gaugenet.nn import GridConv
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that some work takes."""
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -35,6 +36,7 @@ def step(layer: nn.Module, x: Tensor) -> None:
 
 
 def side_by_side(name: str, first: Callable[[], object], second: Callable[[], object], rounds: int) -> None:
+    """Print the medians of two kinds of work, done in turns, and their ratio."""
     first(), second()
     times = [(cpu_seconds(first), cpu_seconds(second)) for _ in range(rounds)]
     ours, plain = (statistics.median(column) for column in zip(*times))
@@ -75,6 +77,7 @@ def rotated_mnist_network() -> nn.Sequential:
 
 
 def construction() -> None:
+    """Print how long the construction of a network takes, at first and again."""
     cold = cpu_seconds(rotated_mnist_network)
     warm = statistics.median(cpu_seconds(rotated_mnist_network) for _ in range(3))
     print(f"{'construction of the C_8 network':34s} {cold:9.3f} s first, {warm:.3f} s again")
@@ -91,6 +94,7 @@ def imports() -> None:
 
 
 def main() -> None:
+    """Print all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--size", type=int, default=64)

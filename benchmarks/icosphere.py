@@ -45,12 +45,14 @@ class Case:
 
 
 def plain(memory_format: torch.memory_format, sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    """Make an ordinary convolution of charts, without padding from their neighbours."""
     conv = nn.Conv2d(field_type.size, field_type.size, 3, padding=1)
     x = torch.randn(batch * 5, field_type.size, sphere.n, 2 * sphere.n)
     return Case(x.to(memory_format=memory_format).requires_grad_(), conv)
 
 
 def charts(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    """Make the convolution of the library on charts."""
     conv = GaugeConv(field_type, field_type, rings=1)
     x = torch.randn(batch, field_type.size, *sphere.chart_shape).to(memory_format=torch.channels_last)
     return Case(x.requires_grad_(), lambda x: conv(x, sphere))
@@ -73,6 +75,7 @@ def padded(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
 
 
 def gather(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    """Make the convolution of the library on the gauge graph."""
     conv = GaugeConv(field_type, field_type, rings=1)
     graph = sphere.gauge_graph(field_type.group)
     x = torch.randn(sphere.num_vertices, field_type.size).requires_grad_()
@@ -80,6 +83,7 @@ def gather(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
 
 
 def cases(sphere: Icosphere, field_type: FieldType, batch: int) -> dict[str, Callable[[], Case]]:
+    """Return what makes each case, by name."""
     found = {
         "conv2d": lambda: plain(torch.channels_last, sphere, field_type, batch),
         "conv2d, channels first": lambda: plain(torch.contiguous_format, sphere, field_type, batch),
@@ -92,6 +96,7 @@ def cases(sphere: Icosphere, field_type: FieldType, batch: int) -> dict[str, Cal
 
 
 def step(case: Case) -> None:
+    """Do a forward and a backward pass."""
     y = case.forward(case.x)
     y.backward(torch.ones_like(y))
     case.x.grad = None
@@ -110,6 +115,7 @@ def times(made: dict[str, Case], repeats: int) -> dict[str, tuple[float, float]]
 
 
 def cpu_time(work: Callable[[], object]) -> float:
+    """Return the CPU milliseconds that some work takes."""
     start = time.process_time()
     work()
     return (time.process_time() - start) * 1e3
@@ -134,6 +140,7 @@ def memory(case: Case) -> float:
 
 
 def forward_of_unet(level: int) -> None:
+    """Print time and peak memory of one forward pass of the U-Net."""
     torch.manual_seed(0)
     sphere, network = Icosphere(level), IcosahedralUNet("3x0 + 1x1", 3).eval()
     x = torch.randn(1, network.in_type.size, *sphere.chart_shape)
@@ -146,6 +153,7 @@ def forward_of_unet(level: int) -> None:
 
 
 def main() -> None:
+    """Print the table of each level, or measure a single case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--levels", type=int, nargs="+", default=[5, 6, 7])
     parser.add_argument("--fields", type=int, default=16)
@@ -169,6 +177,7 @@ def main() -> None:
 
 
 def report(level: int, makers: dict[str, Callable[[], Case]], args: argparse.Namespace) -> None:
+    """Print the table of one level."""
     best = times({name: make() for name, make in makers.items()}, args.repeats)
     print(f"level {level}: {10 * 4**level + 2:,} vertices, {args.fields} regular fields, batch {args.batch}")
     print(f"{'':26}{'forward ms':>12}{'+ backward':>12}{'ratio':>8}{'MiB':>8}{'ratio':>8}")

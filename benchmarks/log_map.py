@@ -31,17 +31,21 @@ from tests.geometry.mesh.surfaces import ImplicitSurface, Saddle, Sphere, Torus,
 
 @dataclass
 class Cost:
+    """Seconds by the clock and of the CPU."""
+
     wall: float
     cpu: float
 
 
 def timed(function):
+    """Return the result of a function, and what it cost."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = function()
     return result, Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def build(name: str, size: int) -> tuple[TriangleMesh, ImplicitSurface]:
+    """Return a mesh of about this size, and the surface that it samples."""
     jitter = 0.3 if name.endswith("jittered") else 0.0
     if name.startswith("sphere"):
         return sphere(round((size / 10) ** 0.5), 0.8 * jitter), Sphere()
@@ -52,6 +56,7 @@ def build(name: str, size: int) -> tuple[TriangleMesh, ImplicitSurface]:
 
 
 def inner(mesh: TriangleMesh, count: int) -> np.ndarray:
+    """Return some vertices away from the boundary."""
     far = (np.abs(mesh.vertices[:, :2]) < 0.9).all(1) | ~mesh.boundary_vertices.any()
     return np.random.default_rng(0).choice(np.flatnonzero(far), count, replace=False)
 
@@ -75,6 +80,7 @@ def peer_errors(mesh, surface, graph: GaugeGraph, targets):
 
 
 def row(name: str, size: int, neighbors: float, points: int, peer: bool) -> str:
+    """Return a line of the table."""
     mesh, surface = build(name, size)
     mesh = TriangleMesh(mesh.vertices, mesh.faces)
     graph, cost = timed(lambda: mesh.gauge_graph(SO2(), mean_neighbors=neighbors, frames="first_edge"))
@@ -101,6 +107,7 @@ HEAD = f"{'surface':16s}{'V':>9s}{'nbrs':>6s}" + OURS + PEER
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2500, 40000])
     parser.add_argument(

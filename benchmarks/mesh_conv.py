@@ -179,16 +179,19 @@ def measure(forward: Callable[[], Tensor], repeats: int) -> tuple[float, float, 
 
 
 def cpu_time(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that some work takes."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def peak_memory() -> float:
+    """Return the peak memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
+    """Print the table, or measure a single case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mesh", help="a mesh file; default: a bumpy sphere of 6,722 vertices")
     parser.add_argument("--repeats", type=int, default=9)
@@ -213,6 +216,7 @@ def main() -> None:
 
 
 def cpu_name() -> str:
+    """Return what the processor is called."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

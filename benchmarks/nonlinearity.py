@@ -33,6 +33,7 @@ def gauge_error(layer: torch.nn.Module, *, scale: float = 1.0, seed: int = 0) ->
 
 
 def main() -> None:
+    """Print the error of each nonlinearity by number of samples."""
     for space, (field_type, counts) in SPACES.items():
         print(f"{space:24}" + "".join(f"{n:>10}" for n in counts) + "  samples")
         for scale in (0.2, 1.0, 10.0):

@@ -25,6 +25,7 @@ from gaugenet.nn import GaugeConv
 
 
 def groups() -> dict[str, tuple[StructureGroup, str]]:
+    """Return groups and field types by name."""
     return {
         "SO(2) 16x(0+1+2)": (SO2(), "16x0 + 16x1 + 16x2"),
         "SO(3) 16x(0+1+2)": (SO3(), "16x0 + 16x1 + 16x2"),
@@ -44,6 +45,7 @@ def prepare(name: str, kind: str, points: int, neighbors: int) -> Callable[[], T
 
 
 def main() -> None:
+    """Print the table, or measure a single case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=2000)
     parser.add_argument("--neighbors", type=int, default=16)

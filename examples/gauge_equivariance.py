@@ -58,6 +58,7 @@ def change(model: MeshUNet, in_type: FieldType, graph: GaugeGraph, g: Tensor) ->
 
 
 def main() -> None:
+    """Compare features before and after a change of frames, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gauge_equivariance.png"))
     options = parser.parse_args()

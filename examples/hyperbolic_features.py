@@ -43,6 +43,8 @@ def samples(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 class Network(nn.Module):
+    """Convolutions on the sphere with hyperbolic or with ordinary features."""
+
     def __init__(self, *, hyperbolic: bool) -> None:
         super().__init__()
         self.last, self.gate = layers.LorentzType(LAST) if hyperbolic else None, layers.GatedNonlinearity(HIDDEN)
@@ -70,6 +72,7 @@ def steps_apart(a: Tensor, b: Tensor) -> Tensor:
 
 
 def run(network: nn.Module, graph: GaugeGraph, epochs: int, count: int, seed: int) -> list[float]:
+    """Train, and return the scores on new signals."""
     (x, leaf), (y, truth) = samples(count, seed), samples(540, 1000)
     batch, optimizer = Batch.from_data_list([graph] * BATCH), torch.optim.Adam(network.parameters(), lr=1e-2)
     for _ in range(epochs):
@@ -86,6 +89,7 @@ def run(network: nn.Module, graph: GaugeGraph, epochs: int, count: int, seed: in
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("seeds", 3), ("epochs", 60), ("samples", 1080)):
         parser.add_argument(f"--{name}", type=int, default=default)

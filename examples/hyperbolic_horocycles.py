@@ -50,6 +50,8 @@ def locations(depth: int) -> dict[str, Tensor]:
 
 
 class Network(nn.Module):
+    """Three convolutions of scalars."""
+
     def __init__(self) -> None:
         super().__init__()
         a, b = (FieldType(Trivial(2), f"{n}x0") for n in (1, 8))
@@ -60,6 +62,7 @@ class Network(nn.Module):
 
 
 def train(graph: GaugeGraph, depth: int, steps: int, seed: int) -> Network:
+    """Return a trained network."""
     torch.manual_seed(seed)
     network, generator = Network(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -75,6 +78,7 @@ def train(graph: GaugeGraph, depth: int, steps: int, seed: int) -> Network:
 
 
 def accuracy(network: Network, graph: GaugeGraph, depth: int) -> float:
+    """Return the share of right answers on new signals."""
     with torch.no_grad():
         x, right = draw(depth, 64, torch.Generator().manual_seed(1000))
         answers = network(x, Batch.from_data_list([graph] * 64)).view(64, -1)[:, : 2**depth - 1]
@@ -82,6 +86,7 @@ def accuracy(network: Network, graph: GaugeGraph, depth: int) -> float:
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("seeds", 3), ("steps", 120), ("depth", 6)):
         parser.add_argument(f"--{name}", type=int, default=default)

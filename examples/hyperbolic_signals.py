@@ -35,6 +35,8 @@ def graphs(depth: int) -> tuple[dict[str, GaugeGraph], Tensor]:
 
 
 class Denoiser(nn.Module):
+    """Convolutions of scalars and vectors with gates."""
+
     def __init__(self) -> None:
         super().__init__()
         scalar, self.gate = FieldType(GROUP, "1x0"), GatedNonlinearity(FieldType(GROUP, "8x0 + 4x1"))
@@ -53,6 +55,7 @@ def draw(ancestors: Tensor, count: int, generator: torch.Generator) -> tuple[Ten
 
 
 def error(network: Denoiser, graph: GaugeGraph, ancestors: Tensor) -> float:
+    """Return the mean squared error on new signals."""
     with torch.no_grad():
         x, clean = draw(ancestors, 64, torch.Generator().manual_seed(1000))
         return float((network(x, Batch.from_data_list([graph] * 64)) - clean).square().mean())
@@ -66,6 +69,7 @@ def best_error(ancestors: Tensor) -> float:
 
 
 def train(graph: GaugeGraph, ancestors: Tensor, steps: int, seed: int) -> Denoiser:
+    """Return a trained network."""
     torch.manual_seed(seed)
     network, generator = Denoiser(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -80,6 +84,7 @@ def train(graph: GaugeGraph, ancestors: Tensor, steps: int, seed: int) -> Denois
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("seeds", 3), ("steps", 120), ("depth", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -7,7 +7,8 @@
 DIR holds mnist.npz (or set GAUGENET_DATA). Trains on centred or shifted digits, tests on digits shifted along the strip
 at random. The published training: Adam, 5e-3, halved every four of 20 epochs, weight decay 1e-6, batches of 128. GPUs
 and processors with AMX are faster with --precision bfloat16; errors are those in float32. Killed trainings go on when
-the command is given again. The table is of all runs in --out with these settings; --networks with no name adds none."""
+the command is given again. The table is of all runs in --out with these settings; --networks with no name adds none.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +54,7 @@ def train_and_test(model: nn.Module, train: Digits, test: Digits, folder: Path, 
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the results as a table in Markdown."""
     lines = ["| network, trained on | parameters | runs | test error % | logits move by | CPU minutes |"]
     lines.append("|" + "---|" * 6)
     for name, runs in results.items():
@@ -65,6 +67,7 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def main() -> None:
+    """Train what is not trained yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--networks", nargs="*", default=["regular"], choices=[*FIELDS, *ORDINARY, "all"])

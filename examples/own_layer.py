@@ -74,6 +74,7 @@ class Network(nn.Module):
 
 
 def main() -> None:
+    """Check the layer and its network, and show a layer that fails."""
     torch.manual_seed(0)
     graph = TriangleMesh.load(MESH).gauge_graph(SO2(), mean_neighbors=16)
     for module in (VectorProducts(8), Network()):

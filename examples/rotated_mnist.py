@@ -55,6 +55,7 @@ def learning_rate(name: str, width: float) -> float:
 
 
 def main() -> None:
+    """Train the networks, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--networks", nargs="+", default=["C16", "D16-C16", "SO2", "CNN", "CNN+aug", "CNN-wide+aug"])

@@ -80,6 +80,7 @@ def upright(name: str) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    """Train, and draw predictions on test meshes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--meshes", type=int, default=None, help="use only so many meshes of each split")

@@ -24,8 +24,7 @@ from gaugenet.data import DataError, Digits, SphericalDigits, read_mnist
 from gaugenet.files import write_json, write_text
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralCNN
-from gaugenet.tasks import ImageOptions, TaskError, fit_images
-from gaugenet.tasks.images.train import error_rate, predict_images
+from gaugenet.tasks import ImageOptions, TaskError, error_rate, fit_images, predict_images
 from gaugenet.viz import plot_comparison
 
 PROTOCOL = ("N/N", "N/R", "R/R")
@@ -33,6 +32,7 @@ PUBLISHED = {"Icosahedral CNN (published)": (99.43, 69.99, 99.31), "HexRUNet-C (
 
 
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Return the parser and what the user chose."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
@@ -91,6 +91,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Train the networks, and print the table."""
     parser, chosen = parse()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(chosen.threads)

@@ -32,6 +32,7 @@ def draw(path: Path, file: Path) -> None:
 
 
 def main() -> None:
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("weather"), help="folder for the files")
     parser.add_argument("--steps", type=int, default=48, help="time steps to train on")

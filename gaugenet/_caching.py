@@ -1,38 +1,87 @@
-"""cached: a cache of tensors that is safe to fill at any time."""
+"""Caches: tensors of a function, and values that an object holds by key.
+
+In addition the library uses `functools.cached_property` for values of an object, and `functools.lru_cache` for
+functions of hashable values that return no tensors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
 
-Function = TypeVar("Function", bound=Callable[..., Tensor])
+Function = TypeVar("Function", bound=Callable[..., Tensor | tuple[Tensor, ...]])
+Value = TypeVar("Value")
+
+_MISSING: Any = object()
 
 
 def cached(function: Function) -> Function:
-    """Compute the tensor of each set of (hashable, positional) arguments once.
+    """Compute the tensor, or the tuple of tensors, of each set of (hashable, positional) arguments once.
 
     Unlike `functools.lru_cache` it keeps no tensor that stands for one while code is traced, exported or compiled, and
     what it makes in inference mode serves training. The tensors are shared: never to be written to.
     """
-    found: dict[tuple[Hashable, ...], Tensor] = {}
+    found: dict[tuple[Hashable, ...], Tensor | tuple[Tensor, ...]] = {}
 
     @wraps(function)
-    def wrapper(*arguments: Hashable) -> Tensor:
+    def wrapper(*arguments: Hashable) -> Tensor | tuple[Tensor, ...]:
         if arguments in found:
             return found[arguments]
         with outside_transforms():
             value = function(*arguments)
-        if type(value) is Tensor and not torch.compiler.is_compiling():
+        parts = value if isinstance(value, tuple) else (value,)
+        if all(type(part) is Tensor for part in parts) and not torch.compiler.is_compiling():
             found[arguments] = value
         return value
 
     return wrapper  # type: ignore[return-value]
 
 
-__all__ = ["cached"]
+class BoundedCache(Generic[Value]):
+    """Values that an object holds by key, each made once, up to a number of entries or of bytes.
+
+    Args:
+        max_entries: number of values to hold; unbounded by default.
+        max_bytes: bytes to hold, by the attribute `nbytes` of the values; unbounded by default.
+        replace: when full, drop the value that was asked for longest ago; otherwise hold no further ones, which is
+            better where all keys are asked for in turn, again and again.
+    """
+
+    def __init__(self, *, max_entries: int | None = None, max_bytes: float | None = None, replace: bool = True) -> None:
+        self.max_entries, self.max_bytes, self.replace = max_entries, max_bytes, replace
+        self._values: dict[Hashable, Value] = {}
+        self._nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the value of a key; `make()` it if it is not there."""
+        value: Value = self._values.pop(key, _MISSING)
+        if value is not _MISSING:
+            self._values[key] = value  # the last one is the most recent one
+            return value
+        value = make()
+        size = self._size(value)
+        while self.replace and self._values and not self._has_room(size):
+            self._nbytes -= self._size(self._values.pop(next(iter(self._values))))
+        if self._has_room(size):
+            self._values[key] = value
+            self._nbytes += size
+        return value
+
+    def _size(self, value: Any) -> int:
+        return 0 if self.max_bytes is None else int(value.nbytes)
+
+    def _has_room(self, size: int) -> bool:
+        few = self.max_entries is None or len(self._values) < self.max_entries
+        return few and (self.max_bytes is None or self._nbytes + size <= self.max_bytes)
+
+
+__all__ = ["BoundedCache", "cached"]

@@ -17,12 +17,12 @@ from torch.autograd import forward_ad
 
 def is_transformed() -> bool:
     """Return whether a functional transform or forward-mode differentiation is at work."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    return bool(torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0)
 
 
 def is_wrapped(t: Tensor) -> bool:
     """Return whether a tensor belongs to a functional transform."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(t)
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(t))
 
 
 @contextmanager

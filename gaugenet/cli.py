@@ -16,8 +16,8 @@ import gaugenet
 PROGRAM = "gaugenet"
 COMMANDS = {
     "inspect": "check meshes for everything that makes them unfit, and repair them",
-    "train": "train a network: segmentation, correspondence, classification or climate",
-    "evaluate": "score a trained network on a labelled split",
+    "train": "train a network for a task, such as segmentation or climate",
+    "evaluate": "score a trained network on labelled data",
     "predict": "label meshes or climate files with a trained network",
     "view": "write an HTML page (and a picture) of meshes and their labels",
 }
@@ -78,7 +78,8 @@ def _run(command: str, arguments: list[str]) -> int:
         return _complain(
             f"`{PROGRAM} {command}` needs the package {error.name}: pip install 'gaugenet[train]'.", BAD_INPUT
         )
-    return module.run(arguments)
+    status: int = module.run(arguments)
+    return status
 
 
 def _message(error: Exception) -> str:

@@ -30,6 +30,7 @@ def used_versions() -> dict[str, str]:
 
 
 def main() -> None:
+    """Write meshes, labels and their manifest."""
     parser = argparse.ArgumentParser(description="Make the labelled articulated bodies.")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to (default: meshes/bodies)")
     out = parser.parse_args().out

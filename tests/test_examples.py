@@ -31,8 +31,10 @@ def test_every_example_is_tested():
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
+        "leray_projection.py",
         "lattice_preconditioner.py",
         "mobius_mnist.py",
+        "nbody_springs.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -201,3 +203,21 @@ def test_panoramas_are_written_read_and_segmented(tmp_path):
     assert float(text.split("right")[1].split()[0]) > 30, "of 13 classes"
     assert (tmp_path / "runs" / "panoramas" / "panorama.png").read_bytes().startswith(PNG)
     assert len(list((tmp_path / "runs" / "panoramas" / "rooms").glob("area_*/pano/*/*.png"))) == 3 * 36
+
+
+def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
+    """A smaller window: 13 pixels, waves between 4 and 6.5."""
+    text = run("leray_projection.py", tmp_path, "--dims", "2", "--window", "13", "--out", "run")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    errors = {row[2]: float(row[4]) for row in rows}
+    assert errors["complete"] < 0.05
+    assert 0.6 < errors["published span"] < 0.75
+    assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
+    assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
+
+
+def test_nbody_springs_trains_three_networks(tmp_path):
+    text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+        assert name in text
+    assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)

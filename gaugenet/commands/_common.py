@@ -1,25 +1,122 @@
-"""What the sub-commands share: parsers and output."""
+"""What the sub-commands share: the parser, blocks of options, and output."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
-from typing import Any
+from argparse import Action
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+
+from gaugenet.tasks.table import TASKS, task_of_run
+from gaugenet.tasks.training.task import Option, Task, Usage
+
+_UNKNOWN = re.compile(
+    r"unrecognized arguments: (?P<arguments>.*)"
+    r"|Option '(?P<key>\S+)' is not accepted"
+    r"|Group '(?P<group>\S+)' does not accept option '(?P<option>\S+)'"
+)
+"""Messages of jsonargparse about names that it does not know, on the command line and in YAML files."""
+_NEAR = 0.6
+"""Names at least that similar are suggested for an unknown one, 0 to 1."""
 
 
-def make_parser(command: str, description: str) -> ArgumentParser:
-    """A parser of one sub-command."""
-    return ArgumentParser(prog=f"gaugenet {command}", description=description)
+class _Help(DefaultHelpFormatter):
+    """Wider columns, and types only where the name of the value does not say enough."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(120, max(80, shutil.get_terminal_size().columns))
+        super().__init__(prog, max_help_position=34, width=width)  # type: ignore[no-untyped-call]
+
+    def _get_type_str(self, action: Action) -> None:
+        return None
+
+
+class Parser(ArgumentParser):
+    """A parser whose errors are short: what is wrong, and which options have similar names."""
+
+    extra_options: Iterable[str] = ()
+    """Options that exist but were not added to this parser."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Write the error to stderr and exit with status 2."""
+        similar = [near for name in _unknown_names(message) for near in nearest(name, self.option_names())]
+        hint = f"Did you mean {' or '.join(similar)}?\n" if similar else ""
+        self.exit(2, f"{self.prog}: error: {message}\n{hint}`{self.prog} --help` lists the options.\n")
+
+    def option_names(self) -> list[str]:
+        """Return the names of all options, with their dashes."""
+        return [name for name in self._option_string_actions if name.startswith("--")] + list(self.extra_options)
+
+
+def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """Return the most similar of the known option names, the best first.
+
+    The last parts of the names are compared, too: `--witdh` is near `--model.width`.
+    """
+
+    def similarity(other: str) -> tuple[float, float]:
+        whole, last = _similar(name.lstrip("-"), other.lstrip("-")), _similar(_last(name), _last(other))
+        return max(whole, last), whole
+
+    ranked = sorted(((similarity(other), other) for other in known), key=lambda pair: pair[0], reverse=True)
+    return [other for (score, _), other in ranked[:count] if score >= max(_NEAR, ranked[0][0][0] - 0.1)]
+
+
+def _similar(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
+
+
+def _last(name: str) -> str:
+    return name.lstrip("-").rpartition(".")[2]
+
+
+def _unknown_names(message: str) -> list[str]:
+    found = _UNKNOWN.search(message)
+    if not found:
+        return []
+    if found["arguments"] is None:
+        return [f"--{found['key']}" if found["key"] else f"--{found['group']}.{found['option']}"]
+    return [argument.partition("=")[0] for argument in found["arguments"].split() if argument.startswith("--")]
+
+
+def make_parser(command: str, description: str, **settings: Any) -> Parser:
+    """Return a parser of one sub-command."""
+    return Parser(prog=f"gaugenet {command}", description=description, formatter_class=_Help, **settings)
+
+
+def task_for(arguments: list[str]) -> Task:
+    """Return the task of the run that the first positional argument names; the first task if it names none.
+
+    The command itself then says what is wrong with the run.
+    """
+    run = next((a for a in arguments if not a.startswith("-")), None)
+    found = task_of_run(run) if run is not None else None
+    return found or next(iter(TASKS.values()))
+
+
+def parse_for_run(command: str, usage: Usage, arguments: list[str], *more: Option) -> tuple[Path, dict[str, Any]]:
+    """Parse `RUN` and the options of a task's usage; return the run and the options by keyword."""
+    parser = make_parser(command, usage.description)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote")
+    for one in (*usage.options, *more):
+        parser.add_argument(one.name, **one.settings)
+    options: Namespace = parser.parse_args(arguments)
+    return options.run, {one.keyword: options[one.keyword] for one in (*usage.options, *more)}
 
 
 def write_line(text: str) -> None:
-    """A line to standard output, which is the result of a command; everything else is logged to standard error."""
+    """Write a line to standard output, which is the result of a command; everything else goes to standard error."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def write_json_line(value: Any) -> None:
-    """The result of a command as JSON."""
+    """Write the result of a command as JSON."""
     write_line(json.dumps(value, indent=2, allow_nan=False))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gaugenet.commands._common import make_parser, write_json_line, write_line
 
-DESCRIPTION = """Check meshes for everything that makes them unfit: the kind, number and first places of each problem.
+_DESCRIPTION = """Check meshes for everything that makes them unfit: the kind, number and first places of each problem.
 
 Exit status 0 if all meshes are usable (after the repair, with --repair), 1 if one is not."""
 
 
 def run(arguments: list[str]) -> int:
     """Parse, inspect, print; the exit status."""
-    parser = make_parser("inspect", DESCRIPTION)
+    parser = make_parser("inspect", _DESCRIPTION)
     parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH", help="mesh files")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--repair", type=Path, metavar="OUT", help="write repaired meshes into this folder")

@@ -1,31 +1,24 @@
-"""`gaugenet train TASK`: from a folder of meshes, or from climate files, to a run."""
+"""`gaugenet train TASK`: from data to a run."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
-from gaugenet.commands import climate
-from gaugenet.commands._common import make_parser, write_line
+from gaugenet.commands._common import Parser, make_parser, write_line
+from gaugenet.commands._declared import argument_names, declared
+from gaugenet.tasks.table import TASKS
+from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS
+from gaugenet.tasks.training.task import THREADS, Task
 
-if TYPE_CHECKING:
-    from gaugenet.tasks.mesh.data_options import TaskName
-
-TASKS = {
-    "segmentation": "a class for every face (or vertex): MeshCNN layout, or a folder of labelled meshes",
-    "correspondence": "every vertex finds its place on a template: FAUST registrations",
-    "classification": "a class for every mesh: one folder a class (SHREC-11)",
-    "climate": "weather patterns on the globe: NetCDF files with winds and labels",
-}
-SHORTCUTS = {
-    "--data": "--data.root",
-    "--holdout": "--data.holdout",
-    "--cache": "--data.cache",
-    "--n_jobs": "--data.n_jobs",
+_TRAINER = "lightning.pytorch.trainer.trainer:Trainer"
+_SHORTCUTS = {
     "--batch_size": "--data.batch_size",
     "--lr": "--optim.lr",
     "--max_epochs": "--trainer.max_epochs",
@@ -34,107 +27,137 @@ SHORTCUTS = {
     "--accelerator": "--trainer.accelerator",
     "--precision": "--trainer.precision",
 }
-CONFIG = "config.yaml"
+_HELP = {"-h", "--help"}
+_TRAINER_HELP = {"--help-trainer", "--trainer.help"}
+_CONFIG = "config.yaml"
 
 
 def run(arguments: list[str]) -> int:
     """Parse, train, tell where the run is; the exit status."""
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in _HELP:
         write_line(_overview())
         return 0 if arguments else 2
-    task = arguments[0]
-    if task not in TASKS:
-        sys.stderr.write(f"gaugenet train: no task {task!r}: choose one of {', '.join(TASKS)}.\n")
+    name, *rest = arguments
+    if name not in TASKS:
+        sys.stderr.write(f"gaugenet train: no task {name!r}: choose one of {', '.join(TASKS)}.\n")
         return 2
-    parser = build_parser(task)
-    expanded = _with_saved_config(_expand(arguments[1:], task))
-    options = parser.parse_args(climate.join_lists(expanded) if task == climate.TASK else expanded)
-    if task == climate.TASK:
-        return climate.train(options, _as_yaml(parser, options))
-    return _train(task, parser, options)
+    task = TASKS[name]
+    if _HELP & set(rest):
+        write_line(_outline(task).format_help())
+        return 0
+    if _TRAINER_HELP & set(rest):
+        write_line(_trainer_parser(task).format_help())
+        return 0
+    rest = _with_saved_config(_join_lists(_expand(rest, task), task))
+    _check_names(task, rest)
+    parser = _full_parser(task)
+    return _train(task, parser, parser.parse_args(rest))
 
 
-def build_parser(task: str) -> ArgumentParser:
-    """The parser of one task: general options and the groups model, data, geometry, optim and trainer."""
+# --- parsers --------------------------------------------------------------------------------------------------------
+
+
+def _outline(task: Task) -> Parser:
+    """The parser of a task without the options of Lightning's trainer, which are only named: made without torch."""
+    parser = _general(task, epilog=_about_trainer())
+    for group in task.groups:
+        parser.add_class_arguments(declared(group.source), group.name, skip=set(group.skip))
+    parser.set_defaults({k: v for k, v in task.defaults.items() if not k.startswith("trainer.")})
+    parser.extra_options = [f"--trainer.{name}" for name in _trainer_names()] + list(_shortcuts(task))
+    return parser
+
+
+def _full_parser(task: Task) -> Parser:
+    """The parser of a task with all options."""
     from lightning.pytorch import Trainer
 
-    from gaugenet.models import MeshUNet
-    from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
-    from gaugenet.tasks.mesh.defaults import DEFAULTS
-    from gaugenet.tasks.training.fit import OWN_TRAINER_ARGUMENTS
-    from gaugenet.tasks.training.options import OptimOptions
+    parser = _general(task)
+    for group in task.groups:
+        parser.add_class_arguments(group.load(), group.name, skip=set(group.skip))
+    parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
+    parser.set_defaults(dict(task.defaults))
+    parser.extra_options = list(_shortcuts(task))
+    return parser
 
+
+def _trainer_parser(task: Task) -> Parser:
+    """A parser of the options of Lightning's trainer alone, for their help."""
+    from lightning.pytorch import Trainer
+
+    parser = make_parser(f"train {task.name}", "Options of Lightning's trainer.", usage=_usage(task))
+    parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
+    parser.set_defaults({k: v for k, v in task.defaults.items() if k.startswith("trainer.")})
+    return parser
+
+
+def _general(task: Task, **settings: Any) -> Parser:
     shortcuts = ", ".join(f"{short} for {full}" for short, full in _shortcuts(task).items())
-    parser = make_parser(f"train {task}", f"Train {task}: {TASKS[task]}.\n\nShort forms: {shortcuts}.")
+    description = f"Train {task.name}: {task.summary}.\n\nShort forms: {shortcuts}."
+    parser = make_parser(f"train {task.name}", description, usage=_usage(task), **settings)
     parser.add_argument("--config", action="config", help="YAML file with options; flags after it win")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, made when missing")
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it")
     parser.add_argument("--resume", action="store_true", help="go on where the run was left, with its saved options")
     parser.add_argument("--overwrite", action="store_true", help="delete a run that is already there")
     parser.add_argument("--init", type=str | None, default=None, help="a run whose weights this training starts from")
-    parser.add_argument("--threads", type=int | None, default=None, help="CPU threads; torch decides by default")
-    if task == climate.TASK:
-        climate.add_arguments(parser)
-        parser.set_defaults(DEFAULTS[task])
-        return parser
-    parser.add_class_arguments(DataOptions, "data")
-    parser.add_class_arguments(GeometryOptions, "geometry")
-    parser.add_class_arguments(MeshUNet, "model", skip={"in_type", "out_channels", "group", "levels", "readout"})
-    parser.add_class_arguments(OptimOptions, "optim")
-    parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
-    parser.set_defaults(DEFAULTS[task])
+    parser.add_argument(THREADS.name, **THREADS.settings)
     return parser
 
 
-def _train(task: str, parser: ArgumentParser, options: Namespace) -> int:
-    from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
-    from gaugenet.tasks.mesh.train import train
-    from gaugenet.tasks.training.options import OptimOptions
-
-    first = int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
-    description = train(
-        cast("TaskName", task),
-        options.out,
-        data=DataOptions(**options.data.as_dict()),
-        geometry=GeometryOptions(**options.geometry.as_dict()),
-        model=options.model.as_dict(),
-        optim=OptimOptions(**options.optim.as_dict()),
-        trainer=options.trainer.as_dict(),
-        seed=options.seed,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        init=options.init,
-        threads=options.threads,
-        config=_as_yaml(parser, options),
-    )
-    if first:
-        best = description.metrics.get("best", {})
-        figures = "  ".join(f"{name} {best[name]:.4f}" for name in ("val_accuracy", "train_accuracy") if name in best)
-        write_line(f"{options.out}: best epoch {best.get('epoch', 0):.0f}  {figures}")
-    return 0
+def _usage(task: Task) -> str:
+    return f"gaugenet train {task.name} --data DATA --out RUN [options]"
 
 
-def _as_yaml(parser: ArgumentParser, options: Namespace) -> str:
-    selected = options.clone()
-    for name in ("config", "resume", "overwrite", "out"):
-        selected.pop(name, None)
-    return parser.dump(selected, skip_validation=True)
+def _trainer_names() -> list[str]:
+    return [name for name in argument_names(_TRAINER) if name not in OWN_TRAINER_ARGUMENTS]
 
 
-def _shortcuts(task: str) -> dict[str, str]:
-    """Short forms of the options; those of climate files differ from those of folders of meshes."""
-    if task != climate.TASK:
-        return SHORTCUTS
-    selected = {k: v for k, v in SHORTCUTS.items() if k not in ("--holdout", "--cache", "--n_jobs")}
-    return selected | {"--data": "--data.files", "--val": "--data.val", "--level": "--data.level"}
+def _about_trainer() -> str:
+    return f"Lightning's trainer takes, as --trainer.NAME (see --help-trainer): {', '.join(_trainer_names())}."
 
 
-def _expand(arguments: list[str], task: str) -> list[str]:
-    """Short forms written out, `--data DIR` as `--data.root DIR`."""
+def _check_names(task: Task, arguments: list[str]) -> None:
+    """Refuse unknown options before torch is imported."""
+    parser = _outline(task)
+    known = [name for name in parser.option_names() if name not in {f"--{group.name}" for group in task.groups}]
+    for argument in arguments:
+        name = argument.partition("=")[0].removesuffix("+")
+        if name.startswith("--") and not any(k.startswith(name) or name.startswith(f"{k}.") for k in known):
+            parser.error(f"unrecognized arguments: {argument}")
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------
+
+
+def _shortcuts(task: Task) -> dict[str, str]:
+    """Short forms of the options, those of the task first."""
+    return {**task.shortcuts, **_SHORTCUTS}
+
+
+def _expand(arguments: list[str], task: Task) -> list[str]:
+    """Short forms written out, e.g. `--lr 0.1` as `--optim.lr 0.1`."""
     out, shortcuts = [], _shortcuts(task)
     for argument in arguments:
         name, equals, value = argument.partition("=")
         out.append(shortcuts.get(name, name) + equals + value)
+    return out
+
+
+def _join_lists(arguments: list[str], task: Task) -> list[str]:
+    """`--data.files a.nc b.nc` as one argument, which is how the parser takes lists."""
+    out: list[str] = []
+    k = 0
+    while k < len(arguments):
+        name, equals, value = arguments[k].partition("=")
+        k += 1
+        if name not in task.lists or value.startswith("["):
+            out.append(arguments[k - 1])
+            continue
+        files = [value] if equals else []
+        while k < len(arguments) and not arguments[k].startswith("-"):
+            files.append(arguments[k])
+            k += 1
+        out.append(f"{name}={json.dumps(files)}")
     return out
 
 
@@ -145,15 +168,55 @@ def _with_saved_config(arguments: list[str]) -> list[str]:
     for k, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name == "--out":
-            saved = Path(value or "".join(arguments[k + 1 : k + 2])) / CONFIG
+            saved = Path(value or "".join(arguments[k + 1 : k + 2])) / _CONFIG
             if saved.is_file():
                 return ["--config", str(saved), *arguments]
     return arguments
 
 
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def _train(task: Task, parser: Parser, options: Namespace) -> int:
+    from gaugenet.tasks.training.train import train_task
+
+    values: dict[str, Any] = {}
+    for group in task.groups:
+        arguments = options[group.name].as_dict()
+        values[group.name] = group.load()(**arguments) if group.built else arguments
+    description = train_task(
+        task,
+        options.out,
+        values,
+        trainer=options.trainer.as_dict(),
+        seed=options.seed,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        init=options.init,
+        threads=options.threads,
+        config=_as_yaml(parser, options),
+    )
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0:
+        write_line(f"{options.out}: {_figures(task, description.metrics.get('best', {}))}")
+    return 0
+
+
+def _figures(task: Task, best: Mapping[str, float]) -> str:
+    figures = "  ".join(f"{name} {best[name]:.4f}" for name in task.headline if name in best)
+    return f"best epoch {best.get('epoch', 0):.0f}  {figures}"
+
+
+def _as_yaml(parser: Parser, options: Namespace) -> str:
+    selected = options.clone()
+    for name in ("config", "resume", "overwrite", "out"):
+        selected.pop(name, None)
+    text: str = parser.dump(selected, skip_validation=True)
+    return text
+
+
 def _overview() -> str:
     width = max(map(len, TASKS))
-    tasks = "\n".join(f"  {name:<{width}}  {text}" for name, text in TASKS.items())
+    tasks = "\n".join(f"  {name:<{width}}  {task.summary}" for name, task in TASKS.items())
     return (
         "usage: gaugenet train TASK --data DATA --out RUN [options]\n\ntasks:\n"
         f"{tasks}\n\n`gaugenet train TASK --help` lists all options."

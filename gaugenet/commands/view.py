@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gaugenet.commands import climate
 from gaugenet.commands._common import make_parser, write_line
+from gaugenet.tasks.table import task_of_run
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-DESCRIPTION = """Write an HTML page that opens offline, or a PNG: a mesh, a folder of meshes (labelled or not), what
+_DESCRIPTION = """Write an HTML page that opens offline, or a PNG: a mesh, a folder of meshes (labelled or not), what
 `gaugenet predict` wrote, or a run that was evaluated (prediction, truth and error side by side).
 
 Of one mesh it also draws what a network sees: frames, geodesic discs in log coordinates, and kernels on the surface."""
-ON_THE_SURFACE = ("frames", "at", "group", "disc", "kernel", "radius", "fields", "run", "layer", "entry")
+_ON_THE_SURFACE = ("frames", "at", "group", "disc", "kernel", "radius", "fields", "run", "layer", "entry")
 
 
 def run(arguments: list[str]) -> int:
     """Parse, load, write; the exit status."""
-    parser = make_parser("view", DESCRIPTION)
+    parser = make_parser("view", _DESCRIPTION)
     _add_arguments(parser)
     _add_surface_arguments(parser)
     options = parser.parse_args(arguments)
@@ -28,13 +28,23 @@ def run(arguments: list[str]) -> int:
     for file in files:
         if file.suffix.lower() not in (".html", ".png"):
             raise ValueError(f"Expected a file that ends in .html or .png, got {file}.")
-    if options.transport or any(options[name] is not None for name in ON_THE_SURFACE):
+    if options.transport or any(options[name] is not None for name in _ON_THE_SURFACE):
         return _draw_on_surface(options, files)
-    if climate.is_climate_run([str(options.path)]):
-        return climate.view(options.path, files)
     for file in files:
-        _write_meshes(file, options)
+        write_line(_draw(file, options))
     return 0
+
+
+def _draw(file: Path, options: Namespace) -> str:
+    """Write a page or a picture: of a run as its task does, of anything else as meshes."""
+    look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme", "split", "title")}
+    look["limit"] = options.limit if file.suffix.lower() == ".html" else options.png_limit
+    task = task_of_run(options.path)
+    if task is not None:
+        return task.draw(options.path, file, **look)
+    from gaugenet.tasks.mesh.pictures import draw_meshes
+
+    return draw_meshes(options.path, file, **look)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -131,19 +141,3 @@ def _draw_on_surface(options: Namespace, files: list[Path]) -> int:
         picture.save(file, title=options.title or options.path.name, **look)
         write_line(str(file))
     return 0
-
-
-def _write_meshes(file: Path, options: Namespace) -> None:
-    from gaugenet.tasks.mesh.pictures import load_views
-    from gaugenet.viz import render_meshes, write_viewer
-
-    page = file.suffix.lower() == ".html"
-    shown = load_views(options.path, split=options.split, limit=options.limit if page else options.png_limit)
-    look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
-    look |= {"title": options.title or shown.title, "class_names": shown.class_names}
-    if page:
-        write_viewer(file, shown.views, **look)
-    else:
-        columns = 2 if len(shown.views) > 3 and any(v.error is not None for v in shown.views) else None
-        render_meshes(file, shown.views, columns=columns, **look)
-    write_line(f"{file}: {len(shown.views)} meshes")

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.meshes.sample import DataError
 
-FAR = 30.0
+_FAR = 30.0
 """A global mean so many standard deviations from that of the training is taken for wrong units."""
 
 
@@ -64,13 +65,13 @@ class Normalization:
         means = frame.scalars.reshape(len(frame.scalars), len(weight)) @ weight
         sizes = np.sqrt((frame.vectors.reshape(len(frame.vectors), 2, len(weight)) ** 2 @ weight).mean(axis=1))
         for name, value, mean, std in zip(variables.scalars, means, self.mean, self.std):
-            if abs(value - mean) > FAR * std:
+            if abs(value - mean) > _FAR * std:
                 raise DataError(
                     f"{frame.path}: {name!r} has the global mean {value:.4g}, the training data {mean:.4g} with a "
                     f"deviation of {std:.2g} ({variables.units.get(name) or 'no units'}): are its units wrong?"
                 )
         for (u, v), size, scale in zip(variables.vectors, sizes, self.scale):
-            if not scale / FAR < size < FAR * scale:
+            if not scale / _FAR < size < _FAR * scale:
                 raise DataError(
                     f"{frame.path}: {u!r}, {v!r} have the size {size:.3g}, the training data {scale:.3g} "
                     f"({variables.units.get(u) or 'no units'}): are their units wrong?"
@@ -80,11 +81,11 @@ class Normalization:
         """Zero mean, unit deviation."""
         shape = (-1, *[1] * (values.ndim - 1))
         mean, std = (np.array(v, dtype=values.dtype).reshape(shape) for v in (self.mean, self.std))
-        return (values - mean) / std
+        return typed_array((values - mean) / std)
 
     def vectors(self, values: Float[ndarray, "pairs k *shape"]) -> Float[ndarray, "pairs k *shape"]:
         """Components of unit root mean square."""
-        return values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+        return typed_array(values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1)))
 
     def as_dict(self) -> dict[str, Any]:
         return {"mean": list(self.mean), "std": list(self.std), "scale": list(self.scale)}

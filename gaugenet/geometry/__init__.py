@@ -1,7 +1,9 @@
 """Manifolds -> gauge graphs: where neighbours are and how to transport features."""
 
+from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.geometry.icosphere.rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
@@ -31,7 +33,13 @@ from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.manifolds.structure import GStructure
 from gaugenet.geometry.manifolds.surfaces import EmbeddedTorus, SurfaceOfRevolution
 from gaugenet.geometry.mesh._cross_field import CrossField, cross_field
+from gaugenet.geometry.mesh._hierarchy import hierarchy
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import NeighborhoodOptions
+from gaugenet.geometry.mesh.quality import inspect_mesh
+from gaugenet.geometry.mesh.repair import repair_mesh
+from gaugenet.geometry.mesh.source_log_map import LogMap
+from gaugenet.geometry.mesh.vector_heat import VectorHeat
 from gaugenet.geometry.point_cloud import PointCloud
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "Domain",
     "EmbeddedTorus",
     "Euclidean",
+    "FieldAction",
     "FlatTorus",
     "GStructure",
     "GaugeGraph",
@@ -55,11 +64,14 @@ __all__ = [
     "LatticeGaugeField",
     "LatticeGraph",
     "LensSpace",
+    "LogMap",
     "Manifold",
     "ManifoldError",
     "MeshError",
     "Minkowski",
     "MobiusStrip",
+    "NeighborhoodOptions",
+    "PeriodicCell",
     "PointCloud",
     "Product",
     "ProjectiveSpace",
@@ -70,12 +82,16 @@ __all__ = [
     "Sphere",
     "SurfaceOfRevolution",
     "TriangleMesh",
+    "VectorHeat",
     "cross_field",
     "frames_along",
     "from_charts",
     "from_embedding",
     "from_metric",
     "from_object",
+    "hierarchy",
     "icosahedral_rotation",
     "icosahedral_rotations",
+    "inspect_mesh",
+    "repair_mesh",
 ]

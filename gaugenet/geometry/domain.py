@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -33,7 +33,7 @@ class Domain(Protocol):
                 return self._graph
     """
 
-    def gauge_graph(self) -> Any:
+    def gauge_graph(self) -> GraphDomain:
         """The neighbourhoods of all points, as a `GraphDomain`."""
         ...
 

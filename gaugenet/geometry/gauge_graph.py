@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gaugenet._transforms import is_wrapped, outside_transforms
+from gaugenet._typing import typed_tensor
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class GaugeGraph(Data):
 
     def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
         """`mass`, the area of the dual cell of each point."""
-        return self.mass
+        return typed_tensor(self.mass)
 
     def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
         """The graph of a batch that each point belongs to, and the number of graphs."""
@@ -131,13 +132,19 @@ class GaugeGraph(Data):
         return self.cached(("level", level), [self[f"l{level}_{n}"] for n in ("log_map", "transporter")], build)
 
     def pool(self, level: int) -> dict[str, Tensor]:
-        """Edges that transport features from level `level - 1` to `level`: `index (2, P)` (fine, coarse),
-        `transporter (P, d, d)` (fine frame -> coarse frame), `weight (P,)` summing to one at every coarse point."""
+        """Return the edges that transport features from level `level - 1` to `level`.
+
+        They are `index (2, P)` (fine, coarse), `transporter (P, d, d)` (fine frame -> coarse frame), and `weight (P,)`,
+        which sums to one at every coarse point.
+        """
         return {name: self[f"l{level}_pool_{name}"] for name in _POOL_GEOMETRY}
 
     def unpool(self, level: int) -> dict[str, Tensor]:
-        """Edges that transport features from level `level` back to `level - 1`: `index (2, U)` (coarse, fine),
-        `transporter (U, d, d)` (coarse frame -> fine frame), `weight (U,)` summing to one at every fine point."""
+        """Return the edges that transport features from level `level` back to `level - 1`.
+
+        They are `index (2, U)` (coarse, fine), `transporter (U, d, d)` (coarse frame -> fine frame), and `weight (U,)`,
+        which sums to one at every fine point.
+        """
         return {name: self[f"l{level}_unpool_{name}"] for name in _POOL_GEOMETRY}
 
     # --- gauge --------------------------------------------------------------------------------------------------
@@ -152,7 +159,7 @@ class GaugeGraph(Data):
         d = self.log_map.shape[-1]
         if g.shape != (self.num_nodes, d, d):
             raise ValueError(f"Expected `g` of shape ({self.num_nodes}, {d}, {d}), got {tuple(g.shape)}.")
-        out = self.clone()
+        out: GaugeGraph = self.clone()
         g = g.to(self.log_map)
         _transform_level(out, "", g, g)
         for level in range(1, self.num_levels):
@@ -165,14 +172,15 @@ class GaugeGraph(Data):
 
     def astype(self, dtype: torch.dtype) -> GaugeGraph:
         """A new graph with all floating-point tensors cast to `dtype`; indices keep theirs."""
-        return self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+        out: GaugeGraph = self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+        return out
 
     def edge_radius(self) -> Float[Tensor, "edges"]:
         """The neighbourhood radius of each edge's own graph, so that graphs of a batch never share one."""
         num_edges = self.edge_index.shape[1]
         if self.radius.numel() == 1:
-            return self.radius.reshape(1).expand(num_edges)
-        return self.radius[self.batch[self.edge_index[1]]]
+            return typed_tensor(self.radius.reshape(1).expand(num_edges))
+        return typed_tensor(self.radius[self.batch[self.edge_index[1]]])
 
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
         """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
@@ -182,7 +190,7 @@ class GaugeGraph(Data):
         """
         if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
             return build()
-        cache = self.__dict__.setdefault("_geometry_cache", {})
+        cache: dict[Hashable, tuple[list[Tensor], list[int], T]] = self.__dict__.setdefault("_geometry_cache", {})
         entry = cache.get(key)
         if entry is not None:
             held, versions, value = entry
@@ -203,19 +211,20 @@ class GaugeGraph(Data):
         return [self[name] for name in _GEOMETRY if name in self and self[name] is not None]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()
         state.pop("_geometry_cache", None)
         return state
 
     def __copy__(self) -> GaugeGraph:
-        out = super().__copy__()
+        out: GaugeGraph = super().__copy__()
         out.__dict__.pop("_geometry_cache", None)
         return out
 
-    def __deepcopy__(self, memo: dict) -> GaugeGraph:
+    def __deepcopy__(self, memo: dict[int, Any]) -> GaugeGraph:
         cache = self.__dict__.pop("_geometry_cache", None)
         try:
-            return super().__deepcopy__(memo)
+            out: GaugeGraph = super().__deepcopy__(memo)
+            return out
         finally:
             if cache is not None:
                 self.__dict__["_geometry_cache"] = cache

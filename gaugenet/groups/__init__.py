@@ -1,5 +1,8 @@
 """Structure groups, their representations, and field types."""
 
+from gaugenet.groups.clifford.algebra import CliffordAlgebra
+from gaugenet.groups.clifford.fields import multivector
+from gaugenet.groups.clifford.physics import axial_to_bivector, bivector_to_axial, electric_magnetic, faraday
 from gaugenet.groups.families.axial import Axial
 from gaugenet.groups.families.complex_fields import complex_fields, real_fields
 from gaugenet.groups.families.cyclic import Cyclic
@@ -23,16 +26,19 @@ from gaugenet.groups.lookup import group_from_name
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.composite import DirectSum, Restricted, TensorProduct
 from gaugenet.groups.representations.decomposition import Decomposition, clebsch_gordan
+from gaugenet.groups.representations.exterior import ExteriorPower
 from gaugenet.groups.representations.field_type import Block, FieldType
 from gaugenet.groups.representations.spherical import spherical_harmonics
 
 __all__ = [
     "Axial",
     "Block",
+    "CliffordAlgebra",
     "Cyclic",
     "Decomposition",
     "Dihedral",
     "DirectSum",
+    "ExteriorPower",
     "FieldType",
     "FiniteGroup",
     "GeneralLinear",
@@ -57,10 +63,15 @@ __all__ = [
     "U",
     "U1",
     "UnitaryGroup",
+    "axial_to_bivector",
+    "bivector_to_axial",
     "clebsch_gordan",
     "complex_fields",
+    "electric_magnetic",
+    "faraday",
     "group_from_name",
     "intertwiners",
+    "multivector",
     "real_fields",
     "spherical_harmonics",
 ]

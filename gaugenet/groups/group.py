@@ -41,7 +41,6 @@ class StructureGroup(ABC):
     def contains(self, g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
         """Whether each matrix lies in G up to `atol` (default: from the precision of `g`)."""
 
-    @abstractmethod
     def random_element(
         self,
         size: tuple[int, ...] | int = (),
@@ -49,7 +48,12 @@ class StructureGroup(ABC):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "*size d d"]:
-        """Haar-distributed elements."""
+        """Haar-distributed elements; of groups that are not compact, from a bounded set (see the class)."""
+        return self._draw((size,) if isinstance(size, int) else tuple(size), generator).to(dtype)
+
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Float[Tensor, "*size d d"]:
+        """Random elements, float64. A group implements this, or `random_element` itself."""
+        raise NotImplementedError(f"{type(self).__name__} implements neither `_draw` nor `random_element`.")
 
     @abstractmethod
     def generators(self) -> Float[Tensor, "count d d"]:
@@ -103,6 +107,18 @@ class StructureGroup(ABC):
             )
         return induced(self, trivial_group(self.d), None, "regular")
 
+    def exterior(self, grade: int) -> Representation:
+        """Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
+
+        Raises:
+            ValueError: If the grade is not between 0 and d.
+        """
+        from gaugenet.groups.representations.exterior import exterior_power
+
+        if isinstance(grade, bool) or not isinstance(grade, int) or not 0 <= grade <= self.d:
+            raise ValueError(f"Expected a grade between 0 and {self.d} for {self.name}, got {grade!r}.")
+        return exterior_power(self, grade)
+
     def harmonic(self, order: int) -> Representation:
         """How the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
 
@@ -151,7 +167,8 @@ class StructureGroup(ABC):
         """A representation by its short name.
 
         An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `exterior(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such
+        short forms.
 
         Raises:
             ValueError: a name, or a `Representation`, that is not of this group.
@@ -165,7 +182,8 @@ class StructureGroup(ABC):
             return label
         head, arguments = split_name(str(label))
         if head in ("trivial", "regular", "standard"):
-            return getattr(self, head)()
+            named: Representation = getattr(self, head)()
+            return named
         return self._composed(head, arguments) if arguments else self.irrep(head)
 
     def _composed(self, head: str, arguments: list[str]) -> Representation:
@@ -173,10 +191,11 @@ class StructureGroup(ABC):
             from gaugenet.groups.representations.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
-        if head in ("sphere", "harmonic", "fourier"):
+        if head in ("sphere", "harmonic", "fourier", "exterior"):
             if not arguments[0].isdigit():
                 raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
-            return getattr(self, head)(int(arguments[0]))
+            of_order: Representation = getattr(self, head)(int(arguments[0]))
+            return of_order
         if head == "⊕":
             return DirectSum([self.representation(a) for a in arguments])
         if head == "⊗":
@@ -271,15 +290,8 @@ class FiniteGroup(StructureGroup):
         nearest = self.elements().to(g)[self.element_index(g)]
         return (g - nearest).abs().amax((-2, -1)) <= atol
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
-        return self.elements().to(dtype)[torch.randint(self.order, size, generator=generator)]
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        return self.elements()[torch.randint(self.order, size, generator=generator)]
 
 
 def tolerance(g: Tensor) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from gaugenet.groups.group import StructureGroup
@@ -36,14 +37,14 @@ def _from_name(name: str, d: int) -> StructureGroup:
     from gaugenet import groups
     from gaugenet.groups.families.polyhedral import SYMBOLS
 
-    fixed: dict[str, type[StructureGroup]] = {
+    fixed: dict[str, Callable[[], StructureGroup]] = {
         "SO(2)": groups.SO2,
         "O(2)": groups.O2,
         "SO(3)": groups.SO3,
         "O(3)": groups.O3,
     }
     if name in fixed:
-        return fixed[name]()  # type: ignore[abstract]
+        return fixed[name]()
     if name in ("Reflection", "Trivial"):
         return groups.Reflection(d) if name == "Reflection" else groups.Trivial(d)
     if name in SYMBOLS:

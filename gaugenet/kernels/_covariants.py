@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import Representation, Scaling, StructureGroup, TensorGroup
 from gaugenet.groups.families.tensor_group import symmetric_tensors
 from gaugenet.kernels.basis import unit
@@ -56,10 +57,10 @@ class ScaleHarmonics(Covariant):
         length = torch.linalg.vector_norm(v, dim=-1)
         y = harmonics(unit(v), self.key[1]) * (length > 0).to(v)[..., None]
         if not self.key[0]:
-            return y
+            return typed_tensor(y)
         angle = self.group.phase(length.clamp(min=torch.finfo(v.dtype).tiny), self.key[0])
         wave = torch.stack([angle.cos(), angle.sin()], -1)
-        return (wave[..., None] * y[..., None, :]).flatten(-2)
+        return typed_tensor((wave[..., None] * y[..., None, :]).flatten(-2))
 
 
 def covariants(group: StructureGroup, limit: int, scale_limit: int = 0) -> list[Covariant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -41,7 +42,7 @@ class AlignedBasis(KernelBasis):
         out, back = self.rho_out(g), self.rho_in(g).mT
         return torch.einsum("...op,bpq,...qi->...boi", out, self.coefficients(direction), back)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return aligned_basis, (self.rho_in, self.rho_out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -37,7 +38,7 @@ class KernelBasis(ABC):
     def __copy__(self) -> KernelBasis:
         return self
 
-    def __deepcopy__(self, memo: dict) -> KernelBasis:
+    def __deepcopy__(self, memo: dict[int, Any]) -> KernelBasis:
         return self
 
 
@@ -95,7 +96,7 @@ class CoupledBasis(KernelBasis):
 
 
 def unit(v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
-    """v / |v|; the first axis at v = 0, where every radial function vanishes."""
+    """Return v / |v|; the first axis at v = 0, where every radial function vanishes."""
     length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
     axis = torch.zeros_like(v)
     axis[..., 0] = 1

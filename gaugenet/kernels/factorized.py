@@ -50,7 +50,7 @@ class FactorizedSpace(KernelSpace):
             ValueError: If there is no kernel between types that have fields; `advice` says what else to change.
         """
         self.pairs = list(pairs)
-        self.rings_of = dict(sorted({p.key: p.rings for p in self.pairs}.items()))  # type: ignore[type-var]
+        self.rings_of = dict(sorted({p.key: p.rings for p in self.pairs}.items()))
         if self.in_type.size and self.out_type.size and not self.num_weights:
             raise ValueError(
                 f"There are no {self.group.name}-steerable kernels from {self.in_type} to {self.out_type}{advice}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -34,7 +35,7 @@ class FrequencyBasis(CoupledBasis):
         y = harmonics(direction, self.frequency)
         return torch.einsum("...h,bohi->...boi", y, self.coefficients(y))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return frequency_basis, (self.rho_in, self.rho_out, self.frequency)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
+from gaugenet._typing import constant_result, typed_tensor
 from gaugenet.groups import Block
 from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.space import Intertwiner, PixelStencil, Readout
@@ -106,7 +107,7 @@ def _dense_block(
     values = table @ torch.cat(weights).flatten(1).to(dtype)
     values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
     values = values.unflatten(3, (target.multiplicity, source.multiplicity))
-    return values.permute(1, 3, 0, 2, 4).flatten(3, 4).flatten(0, 1)
+    return typed_tensor(values.permute(1, 3, 0, 2, 4).flatten(3, 4).flatten(0, 1))
 
 
 def _aligned_rows(
@@ -141,13 +142,13 @@ def basis_table(
 # Compilers get the tables as numbers: a tensor that differs between two calls they would take for one of unknown size.
 
 
-@torch.compiler.assume_constant_result
-def _coefficient_values(space: FactorizedSpace, stencil: PixelStencil) -> list:
+@constant_result
+def _coefficient_values(space: FactorizedSpace, stencil: PixelStencil) -> list[Any]:
     return space.stencil_coefficients(stencil).tolist()
 
 
-@torch.compiler.assume_constant_result
-def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> list:
+@constant_result
+def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> list[Any]:
     return space.pair_values(p, stencil).tolist()
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import Representation, intertwiners
 from gaugenet.groups.representations.induced import Induced
 
@@ -26,14 +27,14 @@ def tensor_operators(
         maps = (
             torch.einsum("bshi,rHh,rIi->brsHI", seed, y(r), rho_in(r)) / len(r) ** 0.5
         )  # A_r = A_e (Y x rho_in)(r)^-1
-        return maps.flatten(1, 2)
+        return typed_tensor(maps.flatten(1, 2))
     if isinstance(rho_in, Induced):
         seed = _restricted(rho_in.rho, rho_out, y)
         r = rho_in.cosets
         maps = torch.einsum("bohs,rOo,rHh->bOHrs", seed, rho_out(r), y(r)) / len(r) ** 0.5
-        return maps.flatten(3)
+        return typed_tensor(maps.flatten(3))
     maps = intertwiners(y.tensor(rho_in), rho_out)
-    return _orthonormal(maps).unflatten(-1, (y.dim, rho_in.dim))
+    return typed_tensor(_orthonormal(maps).unflatten(-1, (y.dim, rho_in.dim)))
 
 
 def _restricted(rho_in: Representation, rho_out: Representation, y: Representation) -> Tensor:

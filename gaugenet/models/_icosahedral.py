@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypedDict
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
+from gaugenet.kernels import Harmonic, kernel_from_text
 from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.engines import charts, engine_for
@@ -22,13 +24,8 @@ from gaugenet.nn.engines._chart_transfer import project_corners
 NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trunk:
-    """The options that the icosahedral networks share, see `IcosahedralUNet`, and what follows from them.
-
-    Raises:
-        ValueError: unknown names, sizes below one.
-    """
+class Options(TypedDict, total=False):
+    """The keyword arguments of `Trunk`, for type checkers: the signatures of the networks name them as one."""
 
     group: str
     width: int
@@ -37,12 +34,52 @@ class Trunk:
     blocks: int
     rings: int
     max_frequency: int | None
+    kernel: str | None
     norm: str
     activation: str
     downsample: str
     dropout: float
 
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """The options that the icosahedral networks share, and what follows from them.
+
+    Args:
+        group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
+        width: regular fields on the finest level.
+        growth: factor of the width from level to level.
+        levels: number of levels, the finest included; the input's level must be at least `levels - 1`.
+        blocks: residual convolutions a level, going down and coming up.
+        rings: radial functions of the kernels; the six neighbours are all on one ring.
+        max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings` and
+            `max_frequency`.
+        norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
+        activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
+        downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
+        dropout: probability to drop a field, everywhere in a sample, before each convolution of a block.
+
+    Raises:
+        ValueError: unknown names, sizes below one.
+    """
+
+    group: str = "C_6"
+    width: int = 8
+    growth: float = 2.0
+    levels: int = 4
+    blocks: int = 1
+    rings: int = 1
+    max_frequency: int | None = None
+    kernel: str | None = None
+    norm: str = "batch"
+    activation: str = "relu"
+    downsample: str = "stride"
+    dropout: float = 0.0
+
     def __post_init__(self) -> None:
+        if self.kernel is not None:
+            kernel_from_text(self.kernel)
         _check_name("norm", self.norm, tuple(NORMS))
         _check_name("downsample", self.downsample, ("stride", "pool"))
         self.structure.check_subgroup(Cyclic(6))
@@ -67,7 +104,8 @@ class Trunk:
 
     def conv(self, in_type: FieldType, out_type: FieldType) -> GaugeConv:
         """A convolution."""
-        return GaugeConv(in_type, out_type, rings=self.rings, max_frequency=self.max_frequency)
+        family = Harmonic(self.rings, self.max_frequency) if self.kernel is None else kernel_from_text(self.kernel)
+        return GaugeConv(in_type, out_type, kernel=family)
 
     def stages(self, types: Sequence[FieldType]) -> nn.ModuleList:
         """A stage for each of the types."""
@@ -108,8 +146,8 @@ class Coarsen(nn.Module):
 
     def forward(self, x: Tensor, sphere: Icosphere) -> Tensor:
         if self.pool is None:
-            return self.conv(x, sphere.strided())
-        return self.conv(self.pool(x, sphere), sphere.coarser())
+            return typed_tensor(self.conv(x, sphere.strided()))
+        return typed_tensor(self.conv(self.pool(x, sphere), sphere.coarser()))
 
 
 def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldType) -> Icosphere:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.grids.action import Action, FibreAction, FieldAction
 from gaugenet.groups import StructureGroup
@@ -35,7 +36,7 @@ class _Wrapped(nn.Module):
         return [act(g, one) for act, one in zip(self.inputs, x)]
 
     def _seen_from(self, g: Float[Tensor, "*batch d d"], x: Sequence[Tensor]) -> Tensor:
-        """g . module(g^-1 . x); `g` orthogonal."""
+        """Return g . module(g^-1 . x); `g` orthogonal."""
         return self.output(g, self.module(*self._moved(g.mT, x)))
 
     def extra_repr(self) -> str:
@@ -120,7 +121,7 @@ class Augmented(_Wrapped):
 
     def forward(self, *x: Tensor) -> Tensor:
         if not self.training:
-            return self.module(*x)
+            return typed_tensor(self.module(*x))
         size = (len(x[0]),) if self.per_sample else ()
         return self._seen_from(self.group.random_element(size).to(x[0].device), x)
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.action import Action, FieldAction
 from gaugenet.geometry.grids.stencil import centred_indices, frame_coordinates
 from gaugenet.groups import StructureGroup
@@ -67,7 +68,7 @@ class PrincipalAxes(Canonicalizer):
         skewness = (weight[..., None] * (pos @ axes) ** 3).sum(-2)
         axes = axes * torch.where(skewness < 0, -1.0, 1.0)[..., None, :]
         if not self.group.orientation_preserving:
-            return axes
+            return typed_tensor(axes)
         return torch.cat([axes[..., :-1], axes[..., -1:] * torch.linalg.det(axes)[..., None, None].sign()], -1)
 
     def extra_repr(self) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
-from gaugenet.models._icosahedral import Trunk, projected_charts, sphere_of
+from gaugenet.models._icosahedral import Options, Trunk, projected_charts, sphere_of
 from gaugenet.nn import GlobalPool, InvariantReadout
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class IcosahedralCNN(nn.Module):
@@ -25,11 +31,10 @@ class IcosahedralCNN(nn.Module):
     Args:
         in_type: field type of the input, e.g. `"3x0"`: three scalars.
         classes: number of classes.
-        group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
-        width, growth, levels, blocks, rings, max_frequency, norm, activation, downsample, dropout: see
-            `IcosahedralUNet`.
         stem_stride: 2 for a first convolution that goes to the next coarser level, where the `levels` begin: a quarter
             of the time and memory, for signals that are smooth on the finest level.
+        options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
+            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
     Raises:
         ValueError: unknown names, sizes below one; in `forward`, features of another type or too coarse an icosphere.
@@ -40,26 +45,14 @@ class IcosahedralCNN(nn.Module):
         in_type: str | FieldType,
         classes: int,
         *,
-        group: str = "C_6",
-        width: int = 8,
-        growth: float = 2.0,
-        levels: int = 4,
-        blocks: int = 1,
-        rings: int = 1,
-        max_frequency: int | None = None,
-        norm: str = "batch",
-        activation: str = "relu",
-        downsample: str = "stride",
-        dropout: float = 0.0,
         stem_stride: int = 1,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__()
         if stem_stride not in (1, 2):
             raise ValueError(f"Expected `stem_stride` 1 or 2, got {stem_stride}.")
         self.stem_stride = stem_stride
-        trunk = Trunk(group=group, width=width, growth=growth, levels=levels, blocks=blocks, rings=rings,
-                      max_frequency=max_frequency, norm=norm, activation=activation, downsample=downsample,
-                      dropout=dropout)  # fmt: skip
+        trunk = Trunk(**options)
         self.in_type = FieldType(trunk.structure, in_type)
         self.lift = trunk.conv(self.in_type, trunk.types[0])
         self.stages = trunk.stages(trunk.types)
@@ -86,4 +79,4 @@ class IcosahedralCNN(nn.Module):
             if k < len(self.coarsen):
                 x = self.coarsen[k](x, sphere.coarser(k))
         x = self.readout(self.act(self.norm(x)))
-        return self.head(self.pool(x, sphere.coarser(len(self.coarsen))))
+        return typed_tensor(self.head(self.pool(x, sphere.coarser(len(self.coarsen)))))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
-from gaugenet.models._icosahedral import Trunk, projected_charts, sphere_of
+from gaugenet.models._icosahedral import Options, Trunk, projected_charts, sphere_of
 from gaugenet.nn import EquivariantLinear, Unpool
 from gaugenet.nn.engines import charts
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 class IcosahedralUNet(nn.Module):
-    """U-Net of regular fields: lifted, convolved on every level, transported between levels, read out as any field
-    type.
+    """U-Net of regular fields: lifted, convolved and transported between levels, read out as any field type.
 
     Shapes:
         x: on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see
@@ -34,17 +37,8 @@ class IcosahedralUNet(nn.Module):
     Args:
         in_type: field type of the input, e.g. `"3x0 + 2x1"`: three scalars and two tangent vectors.
         out_type: number of classes (scalars), or a field type, e.g. `"1x1"`.
-        group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
-        width: regular fields on the finest level.
-        growth: factor of the width from level to level.
-        levels: number of levels, the finest included; the input's level must be at least `levels - 1`.
-        blocks: residual convolutions a level, going down and coming up.
-        rings: radial functions of the kernels; the six neighbours are all on one ring.
-        max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
-        norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
-        activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
-        downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
-        dropout: probability to drop a field, everywhere in a sample, before each convolution of a block.
+        options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
+            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
     The arguments are stored as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
     network.
@@ -57,23 +51,10 @@ class IcosahedralUNet(nn.Module):
         self,
         in_type: str | FieldType,
         out_type: int | str | FieldType,
-        *,
-        group: str = "C_6",
-        width: int = 8,
-        growth: float = 2.0,
-        levels: int = 4,
-        blocks: int = 1,
-        rings: int = 1,
-        max_frequency: int | None = None,
-        norm: str = "batch",
-        activation: str = "relu",
-        downsample: str = "stride",
-        dropout: float = 0.0,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__()
-        trunk = Trunk(group=group, width=width, growth=growth, levels=levels, blocks=blocks, rings=rings,
-                      max_frequency=max_frequency, norm=norm, activation=activation, downsample=downsample,
-                      dropout=dropout)  # fmt: skip
+        trunk = Trunk(**options)
         count = out_type if isinstance(out_type, int) else str(out_type)
         self.config: dict[str, Any] = {"in_type": str(in_type), "out_type": count, **asdict(trunk)}
         self.in_type = FieldType(trunk.structure, in_type)
@@ -113,4 +94,4 @@ class IcosahedralUNet(nn.Module):
         for k in reversed(range(len(skips))):
             x = torch.cat([skips.pop(), self.unpool[k](x, spheres[k])], 1)
             x = self.up[k](self.merge[k](x, spheres[k]), spheres[k])
-        return self.head(self.act(self.norm(x)))
+        return typed_tensor(self.head(self.act(self.norm(x))))

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
+from gaugenet.geometry.grids.strip import pad_strip
 from gaugenet.groups import FieldType, Reflection
-from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool, pad_strip
+from gaugenet.models.mobius_layers import StripConv, StripNonlinearity, StripPool
 
 FIELDS: dict[str, tuple[int, int, int]] = {
     "scalar": (4, 0, 0),
@@ -69,7 +71,7 @@ class MobiusCNN(nn.Module):
         self.head = classifier(num_classes, dropout)
 
     def forward(self, x: Float[Tensor, "batch 1 across along"]) -> Float[Tensor, "batch classes"]:
-        return self.head(self.features(x).amax((-2, -1)))
+        return typed_tensor(self.head(self.features(x).amax((-2, -1))))
 
 
 class OrdinaryStripCNN(nn.Module):
@@ -90,7 +92,8 @@ class OrdinaryStripCNN(nn.Module):
         convolutions = [nn.Conv2d(a, b, 5) for a, b in pairwise(widths)]
         for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
-            conv.bias.data.zero_()  # type: ignore[union-attr]
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
         self.convolutions = nn.ModuleList(convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = classifier(num_classes, dropout)
 
@@ -102,7 +105,7 @@ class OrdinaryStripCNN(nn.Module):
                 x = F.max_pool2d(x, 2)
             if k + 1 < len(self.convolutions):
                 x = F.elu(x)
-        return self.head(x.amax((-2, -1)))
+        return typed_tensor(self.head(x.amax((-2, -1))))
 
 
 def pooled_at(field_type: FieldType, end: int) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -13,51 +12,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
+from gaugenet.geometry.grids.strip import FLIP, pad_strip, strip_action
 from gaugenet.groups import Block, FieldType, Reflection, Representation
 from gaugenet.nn.compiled.eager import plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
-
-FLIP = -2
-"""The array axis across the strip, which s = diag(1, -1) flips. The last axis runs along the strip."""
-
-
-def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldType) -> Tensor:
-    """rho(s) x seen in the mirror: what the strip looks like from its other side."""
-    parts = []
-    for b in field_type.blocks:
-        components = b.split(x.flip(FLIP)).unbind(1)
-        parts += [components[j] if sign > 0 else -components[j] for j, sign in _mirror(b.representation)]
-    return torch.cat(parts, 1)
-
-
-def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_type: FieldType) -> Tensor:
-    """Move a field by `shift` pixels along the strip: an isometry. What passes the cut comes back as its mirror image.
-
-    Once around is the mirror image, twice around the identity.
-    """
-    length = x.shape[-1]
-    laps, rest = divmod(shift, length)
-    for _ in range(laps % 2):
-        x = strip_action(x, field_type)
-    around = strip_action(x[..., length - rest :], field_type)
-    return torch.cat([around, x[..., : length - rest]], -1)
-
-
-def pad_strip(
-    x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
-) -> Tensor:
-    """`before` and `after` columns from beyond the cut, flipped and rotated by rho(s)."""
-    after = before if after is None else after
-    length = x.shape[-1]
-    if max(before, after) > length:
-        raise ValueError(f"Expected a strip at least {max(before, after)} pixels long, got {length}.")
-    if before + after > length:
-        return torch.cat(
-            [strip_action(x[..., length - before :], field_type), x, strip_action(x[..., :after], field_type)], -1
-        )
-    first, middle, last = x.split([after, length - before - after, before], -1)  # its gradient is one copy
-    return torch.cat([strip_action(last, field_type), first, middle, last, strip_action(first, field_type)], -1)
 
 
 class StripConv(TableModule):
@@ -154,11 +114,11 @@ class StripNonlinearity(nn.Module):
             return F.elu(x)
         rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows are what vectorizes
         shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
-        bent = _Bent.apply(rows, shift.repeat(x.shape[-1]))
+        bent = _bend(rows, shift.repeat(x.shape[-1]))
         if len(self.signs) < x.shape[1]:
             is_sign = torch.zeros_like(shift, dtype=torch.bool).index_fill(0, self.signs, True)
             bent = torch.where(is_sign.repeat(x.shape[-1]), bent, F.elu(rows))
-        return bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2)
+        return typed_tensor(bent.unflatten(2, (x.shape[-1], -1)).permute(0, 3, 1, 2))
 
 
 AT_ONCE = 2**18
@@ -198,6 +158,9 @@ class _Bent(torch.autograd.Function):
         return x / length.add_(NEAR_ZERO), bent
 
 
+_bend: Callable[[Tensor, Tensor], Tensor] = _Bent.apply
+
+
 def _in_parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
     some = max(1, AT_ONCE // max(1, rows[0][0].numel())) if len(rows[0]) else 1
     return zip(*(t.split(some) for t in rows), strict=True)
@@ -228,6 +191,9 @@ class _Extremes(torch.autograd.Function):
         for part, hidden in zip(out.unbind(ctx.dim), (alike & less, alike & ~less), strict=True):
             part.copy_(grad).masked_fill_(hidden, 0)
         return out, None
+
+
+_extremes: Callable[[Tensor, int], Tensor] = _Extremes.apply
 
 
 class StripPool(nn.Module):
@@ -273,7 +239,7 @@ class StripPool(nn.Module):
                 parts.append(F.max_pool2d(part, window))
                 continue
             axis = -2 if window[0] == 2 else -1
-            parts.append(_Extremes.apply(part.unflatten(axis, (-1, 2)), axis))
+            parts.append(_extremes(part.unflatten(axis, (-1, 2)), axis))
         return torch.cat(parts, 1)
 
     def extra_repr(self) -> str:
@@ -306,18 +272,10 @@ def reflection_kernels(
     return torch.stack(list(found.values()))
 
 
-@lru_cache(maxsize=64)
-def _mirror(representation: Representation) -> list[tuple[int, float]]:
-    """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
-    rows = representation(representation.group.elements()[1])
-    positions = rows.abs().argmax(1)
-    return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
-
-
 def _norm(x: Tensor) -> Tensor:
     """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype)
+    return typed_tensor(torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype))
 
 
 def _check_group(field_type: FieldType) -> None:
@@ -325,4 +283,4 @@ def _check_group(field_type: FieldType) -> None:
         raise ValueError(f"Expected fields of the group Reflection() on a Möbius strip, got {field_type.group.name}.")
 
 
-__all__ = ["StripConv", "StripNonlinearity", "StripPool", "pad_strip", "shift_strip"]
+__all__ = ["StripConv", "StripNonlinearity", "StripPool"]

@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.groups.group import FiniteGroup
@@ -97,7 +98,7 @@ class WideResNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch classes"]:
         self.in_type.check(x)
-        return self.head(self.read(self.layers(x)).mean((2, 3)))
+        return typed_tensor(self.head(self.read(self.layers(x)).mean((2, 3))))
 
 
 class WideBlock(nn.Module):
@@ -129,7 +130,7 @@ class WideBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height_out width_out"]:
         y = self.halve(self.enter(x))
-        return self.body(y) + (x if self.shortcut is None else self.shortcut(y))
+        return typed_tensor(self.body(y) + (x if self.shortcut is None else self.shortcut(y)))
 
 
 def _finite(name: str) -> FiniteGroup:

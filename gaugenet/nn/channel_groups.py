@@ -55,7 +55,7 @@ def dense(
 class GroupedLinear(nn.ModuleList):
     """An `EquivariantLinear` for each group of channels."""
 
-    def __init__(self, in_part: FieldType, out_part: FieldType, groups: int, **factory) -> None:
+    def __init__(self, in_part: FieldType, out_part: FieldType, groups: int, **factory: Any) -> None:
         super().__init__(EquivariantLinear(in_part, out_part, bias=False, **factory) for _ in range(groups))
 
     def _parts(self) -> list[EquivariantLinear]:

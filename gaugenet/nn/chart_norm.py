@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.channel_statistics import channel_affine, channel_moments
@@ -48,7 +49,7 @@ class ChartBatchNorm(FieldBatchNorm):
         unused = x.shape[3] - 2
         mean, variance = channel_moments(x, unused)
         scale, shift = self._affine_of(mean, variance, len(x) * (x.shape[2] * x.shape[3] - unused))
-        return channel_affine(x, scale.to(mean.dtype), shift.to(mean.dtype))
+        return typed_tensor(channel_affine(x, scale.to(mean.dtype), shift.to(mean.dtype)))
 
     def _affine_of(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Scale and shift of each channel from its statistics; updates the running ones."""

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows
@@ -49,7 +50,7 @@ class FieldDropout(nn.Module):
         flat = x.flatten(2) if x.dim() > 2 else x
         factor = self._factor(flat, need_samples(x, domain) if self.whole else None) / (1 - self.p)
         if x.dim() == 2 and has_loops(x, factor):
-            return _Scaled.apply(self, x, factor)
+            return typed_tensor(apply_function(_Scaled, self, x, factor))
         return self._scaled(flat, factor).view(x.shape)
 
     def _scaled(self, x: Tensor, factor: Tensor) -> Tensor:

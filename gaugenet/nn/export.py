@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +48,11 @@ def to_torch(network: nn.Module, x: Tensor) -> nn.Module:
     return plain
 
 
-def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple]:
+def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple[Any, ...]]:
     """What each module is called with."""
-    found: dict[nn.Module, tuple] = {}
+    found: dict[nn.Module, tuple[Any, ...]] = {}
 
-    def record(module: nn.Module, arguments: tuple) -> None:
+    def record(module: nn.Module, arguments: tuple[Any, ...]) -> None:
         found.setdefault(module, arguments)
 
     handles = [module.register_forward_pre_hook(record) for module in network.modules()]
@@ -63,7 +64,9 @@ def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple]:
     return found
 
 
-def _converted(module: nn.Module, examples: dict[nn.Module, tuple], done: dict[nn.Module, nn.Module]) -> nn.Module:
+def _converted(
+    module: nn.Module, examples: dict[nn.Module, tuple[Any, ...]], done: dict[nn.Module, nn.Module]
+) -> nn.Module:
     if module in done:
         return done[module]
     if not _is_ours(module) or _holds_converters(module):
@@ -91,7 +94,7 @@ def _plain_container(module: nn.Module) -> nn.Module:
 
 
 def _converted_layer(
-    module: nn.Module, examples: dict[nn.Module, tuple], done: dict[nn.Module, nn.Module]
+    module: nn.Module, examples: dict[nn.Module, tuple[Any, ...]], done: dict[nn.Module, nn.Module]
 ) -> nn.Module:
     arguments = examples.get(module)
     if arguments is None:
@@ -115,7 +118,7 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
     from torch.fx import GraphModule
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    sizes = _distinct(x.dim() - 1, above=max(x.shape[1], 16) * 2)
+    sizes = _distinct(x.dim() - 1, above=16, but=x.shape[1])
     example = x.new_zeros(sizes[0], x.shape[1], *sizes[1:]) + 0.5
     try:
         traced = make_fx(module, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example)
@@ -129,13 +132,13 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
     return GraphModule(traced, traced.graph, type(module).__name__).requires_grad_(False)
 
 
-def _distinct(count: int, *, above: int) -> list[int]:
-    """Primes: the tracer takes equal sizes for the same size."""
+def _distinct(count: int, *, above: int, but: int) -> list[int]:
+    """Small primes: the tracer takes equal sizes for the same size, that of the channels among them."""
     found: list[int] = []
     n = above
     while len(found) < count:
         n += 1
-        if all(n % k for k in range(2, int(n**0.5) + 1)):
+        if n != but and all(n % k for k in range(2, int(n**0.5) + 1)):
             found.append(n)
     return found
 

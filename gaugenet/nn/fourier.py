@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._caching import cached
 from gaugenet.groups import FieldType, Representation
 from gaugenet.groups.families.so3 import determinant
 from gaugenet.groups.representations.spherical import harmonics_up_to, wigner
@@ -136,7 +136,7 @@ class FourierNonlinearity(TableModule):
         return f"{self.in_type}, activation={self.activation}, space={self.space}, samples={self.samples}"
 
 
-@lru_cache(maxsize=64)
+@cached
 def _transforms(
     space: str, max_order: int, samples: int
 ) -> tuple[Float[Tensor, "samples coefficients"], Float[Tensor, "coefficients samples"]]:

@@ -101,7 +101,7 @@ class GridConv(GaugeConv):
         )
         grid_engine.check_mirrors(in_type, boundary)
 
-    def forward(
+    def forward(  # type: ignore[override]  # pixels have no attributes
         self, x: Float[Tensor, "batch in *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "batch out *out"]:
         if domain is not None:
@@ -146,7 +146,7 @@ class GridConv(GaugeConv):
         options: dict[str, Any] = {"stride": s.stride, "padding": s.padding, "dilation": s.dilation}
         options |= {"output_padding": s.output_padding} if transposed else {"padding_mode": PADDING_MODES[s.boundary]}
         options |= {"bias": bias is not None, "device": "meta"}
-        plain = getattr(nn, name)(self.in_type.size, self.out_type.size, s.stencil.window, **options)
+        plain: nn.Module = getattr(nn, name)(self.in_type.size, self.out_type.size, s.stencil.window, **options)
         weight = grid_engine.transposed_kernel(kernel, s, 1) if transposed else kernel
         plain.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType, intertwiners
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.nn.compiled.eager import has_loops, plain_gradients
@@ -70,7 +71,7 @@ class EquivariantLinear(TableModule):
             self.bias.reset_parameters()
 
     def _basis(self, k: int) -> Tensor:
-        return getattr(self, f"_basis_{k}")
+        return typed_tensor(getattr(self, f"_basis_{k}"))
 
     def forward(
         self, x: Float[Tensor, "points in *spatial"], *, onto: Float[Tensor, "points out *spatial"] | None = None
@@ -79,7 +80,7 @@ class EquivariantLinear(TableModule):
         self.in_type.check(x)
         if x.dim() == 2 and self._pairs and has_loops(x, self.weight, onto):
             with torch.autocast("cpu", enabled=False):
-                return _Linear.apply(self, x, self.weight, self._vector(), onto)
+                return typed_tensor(apply_function(_Linear, self, x, self.weight, self._vector(), onto))
         return self._plain(x, self.weight, self._vector(), onto)
 
     def _vector(self) -> Tensor | None:
@@ -133,7 +134,7 @@ def _mixed(
 ) -> Float[Tensor, "points out *spatial"]:
     if x.dim() == 2:
         return x @ matrix
-    return (matrix.T @ x.flatten(2)).unflatten(2, x.shape[2:])
+    return typed_tensor((matrix.T @ x.flatten(2)).unflatten(2, x.shape[2:]))
 
 
 class _Linear(torch.autograd.Function):
@@ -199,7 +200,7 @@ def _grad_vector(layer: EquivariantLinear, vector: Tensor, grad: Tensor) -> Tens
 
 
 def _add_products(out: Tensor, terms: list[tuple[Tensor, Tensor]], *, overwrite: bool) -> None:
-    """out += the sum of the products, or = where it holds nothing yet."""
+    """Add the sum of the products to `out`, or write it where `out` holds nothing yet."""
     if overwrite and not terms:
         out.zero_()
     for a, b in terms:
@@ -244,7 +245,7 @@ class InvariantBias(TableModule):
         return x + along_channels(self.vector(), x)
 
     def vector(self) -> Float[Tensor, "size"]:
-        """b itself, one number a channel."""
+        """Return b itself, one number a channel."""
         return self.bias @ self._embedding
 
     def extra_repr(self) -> str:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
@@ -62,7 +63,7 @@ class GatedNonlinearity(nn.Module):
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
         if x.dim() == 2 and len(self._gated) and has_loops(x):
-            return _GatedNonlinearity.apply(self, x)
+            return typed_tensor(apply_function(_GatedNonlinearity, self, x))
         return self._plain(x)
 
     def _plain(self, x: Tensor) -> Tensor:
@@ -187,7 +188,10 @@ class PointwiseNonlinearity(nn.Module):
 
     def to_torch(self, x: Tensor) -> nn.Module:
         """The module of `torch.nn` that it is."""
-        return {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "elu": nn.ELU, "tanh": nn.Tanh}[self.activation]()
+        kinds: dict[str, type[nn.Module]] = {
+            "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "elu": nn.ELU, "tanh": nn.Tanh,
+        }  # fmt: skip
+        return kinds[self.activation]()
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, activation={self.activation}"

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled import by_channel
@@ -37,7 +38,7 @@ class _Part:
 
     @property
     def has_mean(self) -> bool:
-        return self.invariants.stop > self.invariants.start
+        return bool(self.invariants.stop > self.invariants.start)
 
     @property
     def is_permuted(self) -> bool:
@@ -144,7 +145,7 @@ class FieldLayerNorm(_FieldNorm):
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         self.in_type.check(x)
         if x.dim() == 2 and self._is_simple() and has_loops(x, self.weight, self.bias):
-            return _LayerNorm.apply(self, x, self.weight, self.bias)
+            return typed_tensor(apply_function(_LayerNorm, self, x, self.weight, self.bias))
         return self._applied(x, None)
 
     def _plain(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

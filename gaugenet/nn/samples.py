@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.nn.precision import widest
 
@@ -38,7 +39,7 @@ class Samples(ABC):
         """The mean over the samples that have points, each counted once: `(*rest)`, on grids `(*rest, 1)`."""
         means = self.means(v)
         present = self.present().to(means)
-        return torch.tensordot(present, means, 1) / present.sum().clamp(min=1)
+        return typed_tensor(torch.tensordot(present, means, 1) / present.sum().clamp(min=1))
 
 
 def samples_of(x: Tensor, domain: Domain | None) -> Samples:
@@ -68,8 +69,11 @@ class _Graphs(Samples):
     uniform = False
 
     def means(self, v: Tensor) -> Tensor:
-        """Sums in float64, in the order of a graph's points: the same to the last bit whatever else is in the batch,
-        and as precise on large meshes as on small ones."""
+        """Return sums in float64, in the order of a graph's points.
+
+        They are the same to the last bit whatever else is in the batch, and as precise on large meshes as on small
+        ones.
+        """
         mass = self.mass.double()
         weighted = v.double() * mass.view(-1, *[1] * (v.dim() - 1))
         total = weighted.new_zeros(self.count, *v.shape[1:]).index_add(0, self.batch, weighted)
@@ -94,7 +98,7 @@ class _Images(Samples):
     def means(self, v: Tensor) -> Tensor:
         v = v.to(widest(v))
         if self.weight is None:
-            return v.sum(-1, keepdim=True) / torch.sym_max(v.shape[-1], 1)
+            return typed_tensor(v.sum(-1, keepdim=True) / torch.sym_max(v.shape[-1], 1))
         return (v @ self.weight.to(v)).unsqueeze(-1)
 
     def spread(self, values: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class TableModule(nn.Module):
         self.register_buffer(name, own, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, table in self._exact.items():
             buffer = getattr(self, name)
             setattr(self, name, table.to(buffer.device, buffer.dtype, copy=True))

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import FieldType, Representation, clebsch_gordan, intertwiners
 from gaugenet.nn.linear import EquivariantLinear
 from gaugenet.nn.tables import TableModule, equal_irreps_together
@@ -74,7 +75,7 @@ class TensorProductNonlinearity(TableModule):
             product = (left[i].unsqueeze(2) * right[j].unsqueeze(1)).flatten(1, 2)  # (N, dim_i dim_j, channels, ...)
             coupled = getattr(self, f"_coupling_{k}").T.to(product.dtype) @ product.flatten(2)
             parts.append(coupled.unflatten(2, product.shape[2:]).flatten(1, 2))
-        return self.mix(torch.cat([*parts, x], 1))
+        return typed_tensor(self.mix(torch.cat([*parts, x], 1)))
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, channels={self.channels}"

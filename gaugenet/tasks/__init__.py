@@ -1,4 +1,4 @@
-"""Tasks: training, scoring and using networks that label faces, vertices or whole meshes.
+"""Tasks: training, scoring and using networks, one class a task.
 
 Names are imported when they are asked for: reading a run needs neither Lightning nor the data package.
 """
@@ -6,6 +6,7 @@ Names are imported when they are asked for: reading a run needs neither Lightnin
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 from gaugenet._deprecation import deprecated_names
@@ -16,7 +17,20 @@ _HOME = {
     "RunError": "training.run",
     "TaskError": "training.options",
     "OptimOptions": "training.options",
-    "GaugeTask": "training.task",
+    "Task": "training.task",
+    "TrainingModule": "training.module",
+    "TASKS": "table",
+    "find_task": "table",
+    "task_of_run": "table",
+    "train_task": "training.train",
+    "MeshLabelModule": "mesh.module",
+    "MeshLabelTask": "mesh.task",
+    "ClimateTask": "climate.task",
+    "ClimateData": "climate.options",
+    "ClimateLoss": "climate.options",
+    "train_climate": "climate.train",
+    "evaluate_climate": "climate.evaluation",
+    "predict_climate": "climate.prediction",
     "GraphDataModule": "training.loading",
     "fit": "training.fit",
     "train": "mesh.train",
@@ -30,7 +44,7 @@ _HOME = {
     "confusion_matrix": "mesh.metrics",
     "face_log_probabilities": "mesh.losses",
     "item_log_probabilities": "mesh.outputs",
-    "ImageOptions": "images.train",
+    "ImageOptions": "images.options",
     "error_rate": "images.train",
     "fit_images": "images.train",
     "predict_images": "images.train",
@@ -39,10 +53,15 @@ _HOME = {
     "train_and_test": "images.results",
 }
 
+_RENAMED = {"GaugeTask": "MeshLabelModule"}
+
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warnings.warn(f"{__name__}.{name} is now called {_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _HOME:
         return deprecated_names(__name__)(name)
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 
 from gaugenet.taxonomy.entry import MissingRow, Row, markdown_table
+from gaugenet.taxonomy.operators import operators_text
 
 HEAD = """\
 # The taxonomy of coordinate independent CNNs
 
 A convolution on a manifold is decided by three things: the manifold M, the structure group G (between which frames no
-difference is made), and the representations that features transform by. Which global symmetry the network has follows:
-the isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through
-the taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
+difference is made), and the representations of the features. Which global symmetry the network has follows: the
+isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through the
+taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
 translations, S scaling, R a reflection, {e} the trivial group.
 
 Every row links to a configuration that runs, and names two maps of its space to itself: one that every network of this
@@ -51,8 +52,8 @@ icosahedron) bring their own.
 
 Each picture shows frames of the G-structure (first vector orange, second blue, third green), drawn from it at random:
 faint arrows and circles are the other frames that G leads to. Discs (balls in three dimensions) are one entry of a
-kernel of the layer, from blue (negative) to red (positive), transported over the space by the frames at their centres:
-the same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
+kernel of the layer, from blue (negative) to red (positive), moved over the space by the frames at their centres: the
+same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
 """
 
 
@@ -61,6 +62,7 @@ def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str
     parts = [HEAD, markdown_table(rows, missing), USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
+        parts.append(f"{operators_text(entry)}\n")
         parts.append(f"\n![{entry.manifold}, G = {entry.group}](images/taxonomy/{entry.name}.png)\n")
         parts.append(f"\n<!-- not run -->\n```python\n{inspect.getsource(entry.configure)}```\n")
     return "".join(parts)

@@ -37,7 +37,7 @@ def mirror(axis: int, d: int) -> Float[Tensor, "d d"]:
 
 
 def affine(text: str, matrix: Tensor, shift: float = 0.0) -> Transformation:
-    """p -> A p + (shift, ..., shift)."""
+    """Return p -> A p + (shift, ..., shift)."""
     return Transformation(text, lambda p: p @ matrix.T + shift)
 
 

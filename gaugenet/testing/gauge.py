@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import FieldType, StructureGroup
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -78,8 +79,9 @@ def assert_gauge_equivariant(
     Args:
         module: called as `module(x, domain)`, or as `module(x)` if its `forward` takes one argument.
         domain: a space with `num_nodes` and `gauge_transform(g)`, e.g. a `GaugeGraph`.
-        in_type, out_type: field types; by default `module.in_type` and `module.out_type`. The output of a module
-            without `out_type` is taken to be invariant.
+        in_type: field type of `x`; by default `module.in_type`.
+        out_type: field type of the output; by default `module.out_type`. The output of a module without `out_type` is
+            taken to be invariant.
         x: features; by default standard normal in the precision of the module's weights (of the domain if it has none).
         seed: of features, group elements, and of the module's own randomness, so that dropout draws one mask.
         atol: largest relative error; by default from the precision of `x` (see `TOLERANCE`).
@@ -136,7 +138,7 @@ class _Trial:
         arguments = (x, domain) if _takes_domain(self.module) else (x,)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return self.module(*arguments)
+            return typed_tensor(self.module(*arguments))
 
     def difference(self, g: Tensor) -> Tensor:
         """Relative to the largest entry."""
@@ -173,7 +175,7 @@ def outside_elements(
     for g in (rotations, rotations @ mirror, rotations @ shear):
         # a random rotation may fall into a finite group by chance, but not most of them
         if int(group.contains(g).sum()) * 2 <= size:
-            return g
+            return typed_tensor(g)
     raise ValueError(f"Expected a group of orthogonal matrices, got {group.name}: pass `control=False`.")
 
 

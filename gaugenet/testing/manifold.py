@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.manifolds.contract import verify
 from gaugenet.geometry.manifolds.graph import frames_of, neighborhoods
 from gaugenet.geometry.manifolds.manifold import Manifold, has, push_forward
 
 
 class ManifoldContract:
-    """Tests of one manifold, to be collected by pytest::
+    """Tests of one manifold, to be collected by pytest.
+
+    ::
 
         class TestMySpace(ManifoldContract):
             manifold = MySpace()
@@ -183,7 +186,7 @@ class _Trial:
         frame = self.manifold.frame_at(p)
         c = torch.randn(len(p), self.manifold.dim, 1, generator=self.generator, dtype=p.dtype)
         c = 0.9 * self.radius * c / torch.linalg.vector_norm(c, dim=1, keepdim=True)
-        return (frame @ c).squeeze(-1)
+        return typed_tensor((frame @ c).squeeze(-1))
 
 
 __all__ = ["ManifoldContract"]

@@ -1,5 +1,7 @@
-"""Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves and confusion matrices; and surfaces with
-their frames, geodesic discs and transported kernels."""
+"""Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves, confusion matrices, surfaces.
+
+Surfaces are drawn with their frames, geodesic discs and transported kernels.
+"""
 
 from gaugenet._deprecation import deprecated_names
 from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves

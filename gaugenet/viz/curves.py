@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.files import atomic_path
+from gaugenet.viz.render import sheet
 from gaugenet.viz.render.colors import color_ramp, palette, to_hex
 from gaugenet.viz.render.mesh_view import as_array
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SPLITS = ("train", "val", "test")
-_INK, _WEAK, _GRID = "#1b2230", "#66707f", "#e4e7ec"
+_INK, _WEAK = sheet.INK["light"]
+_GRID = "#e4e7ec"
+_DPI = 150
 
 
 def plot_learning_curves(
@@ -54,9 +56,8 @@ def plot_learning_curves(
     for axis, (quantity, lines) in zip(axes, curves.items()):
         _draw_curves(axis, quantity, lines)
     if title:
-        figure.suptitle(title.replace("$", r"\$"), color=_INK, fontsize=13, fontweight="bold")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        figure.suptitle(sheet.literal(title), color=_INK, fontsize=13, fontweight="bold")
+    sheet.save(figure, path, dpi=_DPI)
 
 
 def plot_comparison(
@@ -92,9 +93,8 @@ def plot_comparison(
         axis.set_yscale("log")
         _finish(axis, column.replace("_", " ") + (" (%)" if column.endswith("_error") else ""))
     if title:
-        figure.suptitle(title.replace("$", r"\$"), color=_INK, fontsize=13, fontweight="bold")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        figure.suptitle(sheet.literal(title), color=_INK, fontsize=13, fontweight="bold")
+    sheet.save(figure, path, dpi=_DPI)
 
 
 def plot_confusion_matrix(
@@ -124,12 +124,11 @@ def plot_confusion_matrix(
     share = np.divide(100 * counts, total, out=np.full_like(counts, np.nan), where=total > 0)
     side = min(3.2 + 0.5 * size, 24)
     figure, (axis,) = _figure(1, size=(side + 0.6, side))
-    _draw_matrix(axis, share, [name.replace("$", r"\$") for name in names])
+    _draw_matrix(axis, share, [sheet.literal(name) for name in names])
     accuracy = counts.trace() / counts.sum() if counts.sum() > 0 else math.nan
     heading = f"{title}\n" if title else ""
-    axis.set_title(heading.replace("$", r"\$") + f"{100 * accuracy:.1f} % right", color=_INK, fontsize=12, pad=12)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    axis.set_title(sheet.literal(heading) + f"{100 * accuracy:.1f} % right", color=_INK, fontsize=12, pad=12)
+    sheet.save(figure, path, dpi=_DPI)
 
 
 def _figure(panels: int, *, size: tuple[float, float] | None = None) -> tuple[Any, Sequence[Axes]]:

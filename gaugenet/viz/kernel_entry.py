@@ -69,4 +69,4 @@ def _telling_entry(conv: GaugeConv) -> tuple[int, int]:
     values = space.evaluate(weight, radii * torch.from_numpy(directions))
     spread = values.std(1, unbiased=False).sum(0)
     best = int(spread.argmax())
-    return divmod(best, spread.shape[1])
+    return divmod(best, int(spread.shape[1]))

@@ -17,7 +17,8 @@ from gaugenet.viz.render.palette import FIRST, RIM, SECOND, THIRD, kernel_colors
 from gaugenet.viz.render.picture import Picture
 from gaugenet.viz.render.triangles import Triangles, tube
 from gaugenet.viz.surfaces.drawable import FramesLike
-from gaugenet.viz.surfaces.sheets import Camera, Immersion
+from gaugenet.viz.surfaces.immersions import Immersion
+from gaugenet.viz.surfaces.sheets import Camera
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from gaugenet.files import atomic_path
+from gaugenet._typing import typed_array
+from gaugenet.viz.render import sheet
 from gaugenet.viz.render.colors import label_colors, palette, scalar_colors, to_hex
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from gaugenet.viz.render.sheet import INK, Theme, write
 
 MapProjection = Literal["mollweide", "orthographic"]
-_PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
-_INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
-_DPI = 100
 _MARGIN, _HEAD, _CAPTION, _LEGEND = 24, 56, 34, 44
 
 
@@ -54,7 +50,7 @@ def draw_spheres(
     columns: int = 1,
     class_names: Sequence[str] | None = None,
     title: str | None = None,
-    theme: Literal["light", "dark"] = "light",
+    theme: Theme = "light",
 ) -> None:
     """Draw maps of fields that are given at points of the sphere.
 
@@ -75,19 +71,14 @@ def draw_spheres(
     """
     if not panels:
         raise ValueError("Expected at least one panel, got none.")
-    if theme not in _PAPER:
-        raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+    sheet.check_theme(theme)
     height = width // 2 if projection == "mollweide" else width
     inside, points = sphere_of_pixels(width, height, projection=projection, center=center)
     index = nearest(points)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    size = (
-        (_HEAD if title else 0) + rows * (height + _CAPTION) + _LEGEND + _MARGIN,
-        columns * (width + _MARGIN) + _MARGIN,
-    )
-    paper = np.array(_PAPER[theme]) / 255
-    canvas = np.broadcast_to(paper, (*size, 3)).copy()
+    tall = (_HEAD if title else 0) + rows * (height + _CAPTION) + _LEGEND + _MARGIN
+    canvas = sheet.blank(tall, columns * (width + _MARGIN) + _MARGIN, theme)
     corners = []
     for k, panel in enumerate(panels):
         row, column = divmod(k, columns)
@@ -101,27 +92,32 @@ def draw_spheres(
 def sphere_of_pixels(
     width: int, height: int, *, projection: MapProjection = "mollweide", center: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[Bool[ndarray, "height width"], Float[ndarray, "inside 3"]]:
-    """Which pixels show the globe, and the unit vectors that they show.
+    """Return which pixels show the globe, and the unit vectors that they show.
 
-    Mollweide: :math:`\\sin\\varphi = (2\\theta + \\sin 2\\theta) / \\pi` with :math:`\\sin\\theta = y`, and
-    :math:`\\lambda = \\pi x / (2 \\cos\\theta)` for x, y in [-2, 2] x [-1, 1]; equal areas.
+    Raises:
+        ValueError: an unknown projection.
     """
+    from matplotlib.projections.geo import MollweideAxes
+
     x, y = np.meshgrid((np.arange(width) + 0.5) / width * 2 - 1, 1 - (np.arange(height) + 0.5) / height * 2)
     inside = x**2 + y**2 < 1
     x, y = x[inside], y[inside]
     lat0, lon0 = np.radians(center)
     if projection == "mollweide":
-        theta = np.arcsin(y)
-        sine = np.clip((2 * theta + np.sin(2 * theta)) / np.pi, -1, 1)
-        lon, cosine = lon0 + np.pi * x / np.cos(theta), np.sqrt(1 - sine**2)
-        return inside, np.stack([cosine * np.cos(lon), cosine * np.sin(lon), sine], axis=-1)
+        plane = np.sqrt(2) * np.stack([2 * x, y], axis=-1)  # the ellipse of a globe of radius 1
+        lon, lat = MollweideAxes.MollweideTransform(1).inverted().transform(plane).T
+        return inside, _outward(lat, lon + lon0)
     if projection != "orthographic":
         raise ValueError(f"Expected `projection` to be 'mollweide' or 'orthographic', got {projection!r}.")
-    outward = np.array([np.cos(lat0) * np.cos(lon0), np.cos(lat0) * np.sin(lon0), np.sin(lat0)])
+    outward = _outward(lat0, lon0)
     east = np.array([-np.sin(lon0), np.cos(lon0), 0.0])
     north = np.cross(outward, east)
     depth = np.sqrt(np.maximum(1 - x**2 - y**2, 0))
     return inside, x[:, None] * east + y[:, None] * north + depth[:, None] * outward
+
+
+def _outward(lat: Float[ndarray, "*n"], lon: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pixels 3"]], ndarray]:
@@ -133,7 +129,7 @@ def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pi
 
 
 def _colors(panel: SpherePanel, index: ndarray, inside: ndarray, points: ndarray, projection: str) -> ndarray:
-    """sRGB of the pixels inside the globe."""
+    """Return sRGB of the pixels inside the globe."""
     if panel.scalar is None:
         colors = np.full((len(index), 3), 225.0)
     else:
@@ -165,7 +161,7 @@ def _border(values: ndarray, inside: ndarray) -> ndarray:
     differs = np.zeros(inside.shape, dtype=bool)
     differs[:, :-1] |= (full[:, :-1] != full[:, 1:]) & inside[:, :-1] & inside[:, 1:]
     differs[:-1] |= (full[:-1] != full[1:]) & inside[:-1] & inside[1:]
-    return differs[inside]
+    return typed_array(differs[inside])
 
 
 def _save(
@@ -175,34 +171,21 @@ def _save(
     corners: list[tuple[float, float]],
     title: str | None,
     class_names: Sequence[str] | None,
-    theme: str,
+    theme: Theme,
 ) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    tall, wide, _ = canvas.shape
-    figure = Figure(figsize=((wide + 0.01) / _DPI, (tall + 0.01) / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
-    figure.figimage(np.round(canvas * 255).astype(np.uint8), resize=False)
-    strong, weak = _INK[theme]
+    figure, tall = sheet.figure_of(canvas), len(canvas)
+    strong, weak = INK[theme]
     if title:
-        _text(figure, _MARGIN, _HEAD / 2 + 8, title, size=22, color=strong, weight="bold")
+        write(figure, _MARGIN, _HEAD / 2 + 8, title, size=22, color=strong, weight="bold")
     for panel, (x, y) in zip(panels, corners):
-        _text(figure, x, y, panel.name, size=15, color=weak, ha="center")
+        write(figure, x, y, panel.name, size=15, color=weak, ha="center")
     x = float(_MARGIN)
     for color, name in zip(palette(len(class_names or ())), class_names or ()):
         if name == (class_names or [""])[0]:
             continue  # the background is not painted
-        _text(figure, x, tall - _LEGEND / 2 - 4, "■", size=22, color=to_hex(color))
-        _text(figure, x + 24, tall - _LEGEND / 2 - 4, name, size=15, color=strong)
+        sheet.swatch(figure, x, tall - _LEGEND / 2 - 4, to_hex(color))
+        write(figure, x + 24, tall - _LEGEND / 2 - 4, name, size=15, color=strong)
         x += 60 + 9 * len(name)
     if any(panel.outline is not None for panel in panels):
-        _text(figure, x, tall - _LEGEND / 2 - 4, "□  outline: truth", size=15, color=strong)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI)
-
-
-def _text(figure: Figure, x: float, y: float, words: str, *, size: float, color: str, **style: Any) -> None:
-    wide, tall = figure.get_size_inches() * _DPI
-    literal = words.replace("$", r"\$")
-    figure.text(x / wide, 1 - y / tall, literal, fontsize=size * 72 / _DPI, color=color, va="center", **style)
+        write(figure, x, tall - _LEGEND / 2 - 4, "□  outline: truth", size=15, color=strong)
+    sheet.save(figure, path)

@@ -12,6 +12,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._deprecation import renamed_arguments
+from gaugenet._typing import typed_array
+from gaugenet._validation import positive_number
 from gaugenet.geometry import CrossField, GStructure
 from gaugenet.groups import StructureGroup
 from gaugenet.viz.kernel_entry import Kernel, kernel_function
@@ -20,7 +22,8 @@ from gaugenet.viz.render.palette import DISC, FIRST, INK, RIM, SECOND, SURFACE, 
 from gaugenet.viz.render.picture import Picture
 from gaugenet.viz.render.triangles import Flat, Triangles, arrow, clipped, ribbon, unstretched
 from gaugenet.viz.surfaces.drawable import Drawable, FramesLike, drawable
-from gaugenet.viz.surfaces.sheets import Chart, Domain, Immersion
+from gaugenet.viz.surfaces.immersions import Immersion
+from gaugenet.viz.surfaces.sheets import Chart, Domain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,7 +33,9 @@ LIFT, LAYER = 0.004, 0.0011
 
 
 class SurfacePicture(Picture):
-    """A picture of a surface, to which frames, discs, kernels and curves are added::
+    """A picture of a surface, to which frames, discs, kernels and curves are added.
+
+    ::
 
         from gaugenet.geometry import MobiusStrip
         from gaugenet.viz import SurfacePicture
@@ -151,7 +156,7 @@ class SurfacePicture(Picture):
             color: of the disc.
             rings: number of circles, the rim included.
         """
-        radius = _positive("radius", radius)
+        radius = positive_number("radius", radius)
         points = self._points(points)
         frames = self.surface.frames_at(points, frames)
         thin, pale = 0.008 * radius, faded(RIM, 0.45)
@@ -186,7 +191,7 @@ class SurfacePicture(Picture):
             entry: row (output) and column (input) of K(v); by default the one that varies most with the direction.
             axes: also draw the frames.
         """
-        radius = _positive("radius", radius)
+        radius = positive_number("radius", radius)
         evaluate = kernel_function(kernel, entry)
         points = self._points(points)
         frames = self.surface.frames_at(points, frames)
@@ -310,10 +315,4 @@ def _own_normals(positions: ndarray, faces: ndarray) -> Float[ndarray, "n 3"]:
     total = np.zeros_like(positions)
     for k in range(3):
         np.add.at(total, faces[:, k], cross)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
-
-
-def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
-    return float(value)
+    return typed_array(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300))

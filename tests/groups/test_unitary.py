@@ -203,9 +203,9 @@ def test_su2_as_matrices_of_quaternions_has_the_same_irreps():
 def test_u1_is_so2():
     t = torch.rand(20, dtype=torch.float64) * 6
     phase = torch.polar(torch.ones_like(t), t)[:, None, None]
-    turn = torch.stack([torch.stack([t.cos(), -t.sin()], -1), torch.stack([t.sin(), t.cos()], -1)], -2)
+    rotation = torch.stack([torch.stack([t.cos(), -t.sin()], -1), torch.stack([t.sin(), t.cos()], -1)], -2)
     for k in range(4):
-        assert relative(U1().irrep(k)(phase), SO2().irrep(k)(turn)) < EXACT
+        assert relative(U1().irrep(k)(phase), SO2().irrep(k)(rotation)) < EXACT
 
 
 @every_group

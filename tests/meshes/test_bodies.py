@@ -32,7 +32,7 @@ def bodies() -> dict[str, tuple[trimesh.Trimesh, np.ndarray]]:
     return loaded
 
 
-def sphere_faults(faces: np.ndarray, num_vertices: int) -> list[str]:
+def sphere_faults(faces: np.ndarray, num_vertices: int) -> list[str]:  # noqa: C901  one fault after the other
     """What keeps a triangulation from being one closed, oriented, sphere-like manifold, in words."""
     faults = []
     halfedges = Counter((int(f[k]), int(f[(k + 1) % 3])) for f in faces for k in range(3))

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gaugenet.geometry.grids.strip import pad_strip, shift_strip, strip_action
 from gaugenet.geometry.manifolds.quotient import MobiusStrip
 from gaugenet.groups import SO2, FieldType, Reflection
 from gaugenet.models import MobiusCNN, OrdinaryStripCNN, mobius_layers
@@ -14,10 +15,7 @@ from gaugenet.models.mobius_layers import (
     StripConv,
     StripNonlinearity,
     StripPool,
-    pad_strip,
     reflection_kernels,
-    shift_strip,
-    strip_action,
 )
 from tests.tolerances import TOL, relative
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.data.meshes.sample import DataError
+from gaugenet.geometry.icosphere.vectors import meridian_frames
 
 EARTH_RADIUS = 6371.0088
 """Mean radius of the Earth in km (IUGG)."""
@@ -28,10 +30,8 @@ def lat_lon(points: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n"], Float
 
 def east_north(lat: Float[ndarray, "*n"], lon: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3 2"]:
     """Unit vectors to the east and to the north as columns; at a pole those of the meridian `lon`."""
-    lat, lon = np.broadcast_arrays(lat, lon)
-    east = np.stack([-_sin(lon), _cos(lon), np.zeros(lat.shape)], axis=-1)
-    north = np.stack([-_sin(lat) * _cos(lon), -_sin(lat) * _sin(lon), _cos(lat)], axis=-1)
-    return np.stack([east, north], axis=-1)
+    factors = (_sin(lon), _cos(lon), _sin(lat), _cos(lat))
+    return meridian_frames(*(torch.from_numpy(np.asarray(f)) for f in factors)).numpy()
 
 
 @dataclass(frozen=True, eq=False)

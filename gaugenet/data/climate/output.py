@@ -23,7 +23,7 @@ class ClassMapFile:
 
     def __init__(self, dataset: Any, classes: Sequence[str], dims: tuple[str, ...]) -> None:
         self._dataset = dataset
-        self._names = [f"probability_{safe_name(c)}" for c in classes]
+        self._names = [f"probability_{_safe_name(c)}" for c in classes]
         shape = ("time", *dims)
         stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, dims)}
         for name, text in zip(self._names, classes):
@@ -35,7 +35,7 @@ class ClassMapFile:
             {
                 "long_name": "most probable class that reaches its threshold",
                 "flag_values": np.arange(len(classes), dtype=np.uint8),
-                "flag_meanings": " ".join(safe_name(c) for c in classes),
+                "flag_meanings": " ".join(_safe_name(c) for c in classes),
             }
         )
         if dims == ("cell",):
@@ -129,7 +129,7 @@ def _new(path: str | Path, time: Any, source: str) -> Iterator[Any]:
             dataset.close()
 
 
-def safe_name(text: str) -> str:
+def _safe_name(text: str) -> str:
     """A class name as NetCDF and `flag_meanings` allow it."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", text.strip()) or "class"
 

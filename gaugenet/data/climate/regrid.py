@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -13,6 +12,8 @@ from numpy import ndarray
 from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
 from gaugenet.data.climate.overlap import delaunay, overlap_areas, voronoi_cells
 
@@ -53,7 +54,7 @@ class SphereRegridder:
             raise ValueError(f"Expected `points` to be unit vectors of shape (V, 3), got shape {points.shape}.")
         self.grid, self.points = grid, points
         self.faces = delaunay(points) if faces is None else np.asarray(faces)
-        self._made: dict[tuple[str, str], csr_array] = {}
+        self._matrices: BoundedCache[csr_array] = BoundedCache()
 
     # --- fields -------------------------------------------------------------------------------------------------
 
@@ -126,7 +127,7 @@ class SphereRegridder:
             "conservative": lambda: _row_means(self.overlap),
             "nearest": lambda: _selection(self._nearest_cell, self.grid.size),
         }
-        return self._cached("sphere", _known(method), makers)
+        return self._matrices.get(("sphere", method), makers[_known(method)])
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
         """`(H * W, V)`; rows sum to one."""
@@ -137,7 +138,7 @@ class SphereRegridder:
             "conservative": lambda: _row_means(self._overlap_by_cell),
             "nearest": lambda: _selection(self._nearest_point, len(self.points)),
         }
-        return self._cached("grid", _known(method), makers)
+        return self._matrices.get(("grid", method), makers[_known(method)])
 
     def round_trip(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
@@ -145,12 +146,7 @@ class SphereRegridder:
         """Relative error (area-weighted root mean square) of a grid field sent to the points and back."""
         back = self.to_grid(self.to_sphere(values, method=method), method=method)
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
-        return error / np.maximum(size, np.finfo(np.float64).tiny)
-
-    def _cached(self, to: str, method: str, makers: dict[str, Callable[[], csr_array]]) -> csr_array:
-        if (to, method) not in self._made:
-            self._made[to, method] = makers[method]()
-        return self._made[to, method]
+        return typed_array(error / np.maximum(size, np.finfo(np.float64).tiny))
 
     @property
     def _cells(self) -> Float[ndarray, "cells 3"]:
@@ -168,7 +164,7 @@ class SphereRegridder:
     def _nearest_point(self) -> Int[ndarray, "cells"]:
         from scipy.spatial import cKDTree
 
-        return cKDTree(self.points).query(self._cells)[1]
+        return typed_array(cKDTree(self.points).query(self._cells)[1])
 
 
 def vectors_on_grid(
@@ -176,13 +172,13 @@ def vectors_on_grid(
 ) -> Float[ndarray, "*b 3 height width"]:
     """3D vectors of eastward and northward components."""
     east, north = np.moveaxis(grid.frames, (-1, -2), (0, 1))
-    return np.asarray(u)[..., None, :, :] * east + np.asarray(v)[..., None, :, :] * north
+    return typed_array(np.asarray(u)[..., None, :, :] * east + np.asarray(v)[..., None, :, :] * north)
 
 
 def tangential(vectors: Float[ndarray, "*b 3 n"], points: Float[ndarray, "n 3"]) -> Float[ndarray, "*b 3 n"]:
     """The part of 3D vectors that is tangent to the sphere."""
     radial = np.einsum("...kn,nk->...n", vectors, points)
-    return vectors - radial[..., None, :] * points.T
+    return typed_array(vectors - radial[..., None, :] * points.T)
 
 
 def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
@@ -215,7 +211,7 @@ def bilinear_interpolation(
 
     def at(row: ndarray, column: ndarray) -> ndarray:
         inside = order[np.clip(row - 1, 0, height - 1)] * width + column
-        return np.where(row == 0, south, np.where(row == height + 1, north, inside))
+        return typed_array(np.where(row == 0, south, np.where(row == height + 1, north, inside)))
 
     columns = left, (left + 1) % width
     index = np.stack([at(row, column) for row in (band, band + 1) for column in columns], axis=1)
@@ -237,8 +233,10 @@ def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_arra
 def triangle_interpolation(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
-    """Corners of the triangle that holds each target, and weights of linear interpolation: barycentric coordinates of
-    where the ray to the target meets the triangle's plane."""
+    """Return the corners of the triangle that holds each target, and weights of linear interpolation.
+
+    The weights are barycentric coordinates of the point where the ray to the target meets the triangle's plane.
+    """
     from scipy.spatial import cKDTree
 
     corners = points[faces]
@@ -254,14 +252,16 @@ def triangle_interpolation(
 
 
 def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
-    """Flat index of the grid cell whose centre is nearest in latitude and in longitude, which is the nearest on the
-    sphere up to ties of cells."""
+    """Return the flat index of the grid cell whose centre is nearest in latitude and in longitude.
+
+    It is the nearest on the sphere up to ties of cells.
+    """
     lat, lon = lat_lon(points)
     order = np.argsort(grid.lat)
     middle = (grid.lat[order][1:] + grid.lat[order][:-1]) / 2
     width = len(grid.lon)
     column = np.round((lon - grid.lon[0]) * (width / 360.0)).astype(np.int64) % width
-    return order[np.searchsorted(middle, lat)] * width + column
+    return typed_array(order[np.searchsorted(middle, lat)] * width + column)
 
 
 def to_torch(matrix: csr_array, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -279,7 +279,7 @@ def _majority(areas: csr_array, labels: ndarray) -> ndarray:
     """The label with the largest area in each row; the smallest of those that tie."""
     classes, index = np.unique(labels, return_inverse=True)
     shares = areas @ np.eye(len(classes))[index.reshape(-1)]
-    return classes[np.round(shares, 14).argmax(axis=1)]
+    return typed_array(classes[np.round(shares, 14).argmax(axis=1)])
 
 
 def _row_means(areas: csr_array) -> csr_array:

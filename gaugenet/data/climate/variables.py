@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from gaugenet.data.climate.axes import latitude_name, longitude_name
 from gaugenet.data.climate.units import canonical_unit
 from gaugenet.data.meshes.sample import DataError
 
-LABEL_NAMES = ("label", "labels", "LABELS", "LABEL", "mask", "class")
+_LABEL_NAMES = ("label", "labels", "LABELS", "LABEL", "mask", "class")
 CLIMATENET_CLASSES = ("background", "tropical_cyclone", "atmospheric_river")
-IGNORE_IN_FILES = 255
+_IGNORE_IN_FILES = 255
 """Label of files that counts neither in the loss nor in a metric; so do negative labels and a `_FillValue`."""
 
 
@@ -37,7 +38,7 @@ class ClimateVariables:
     units: dict[str, str | None] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
-    ignored: tuple[int, ...] = (IGNORE_IN_FILES,)
+    ignored: tuple[int, ...] = (_IGNORE_IN_FILES,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,41 +103,13 @@ def _find_label(dataset: Any, label: str, where: str) -> str | None:
             )
         return label
     flagged = [str(n) for n in dataset.data_vars if "flag_meanings" in dataset[n].attrs and _is_field(dataset[n])]
-    usual = [n for n in LABEL_NAMES if n in dataset.data_vars and _is_field(dataset[n])]
+    usual = [n for n in _LABEL_NAMES if n in dataset.data_vars and _is_field(dataset[n])]
     return next(iter([*flagged, *usual]), None)
 
 
 def _is_field(variable: Any) -> bool:
     names = {latitude_name(variable), longitude_name(variable)}
     return None not in names and names <= set(variable.dims)
-
-
-def latitude_name(variable: Any) -> str | None:
-    """The dimension or coordinate that is latitude, by its units, standard name or usual names."""
-    return _coordinate(variable, "latitude", r"degrees?_?n(orth)?", ("lat", "latitude", "rlat", "nav_lat"))
-
-
-def longitude_name(variable: Any) -> str | None:
-    """Likewise for longitude."""
-    return _coordinate(variable, "longitude", r"degrees?_?e(ast)?", ("lon", "longitude", "rlon", "nav_lon", "long"))
-
-
-def time_name(variable: Any) -> str | None:
-    """Likewise for time."""
-    for name in variable.dims:
-        coordinate = variable.coords.get(name)
-        kind = "" if coordinate is None else coordinate.dtype.kind
-        if str(name).lower() in ("time", "t", "valid_time") or kind == "M":
-            return str(name)
-    return None
-
-
-def _coordinate(variable: Any, standard: str, units: str, usual: tuple[str, ...]) -> str | None:
-    for name in variable.dims:
-        attributes = variable.coords[name].attrs if name in variable.coords else {}
-        if attributes.get("standard_name") == standard or re.fullmatch(units, str(attributes.get("units", "")).lower()):
-            return str(name)
-    return next((str(n) for n in variable.dims if str(n).lower() in usual), None)
 
 
 def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:
@@ -172,7 +145,7 @@ def _split(text: str) -> list[str]:
 
 def _classes(dataset: Any, label: str | None) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
     if label is None:
-        return (), (), (IGNORE_IN_FILES,)
+        return (), (), (_IGNORE_IN_FILES,)
     attributes = dataset[label].attrs
     if "flag_meanings" in attributes and "flag_values" in attributes:
         names = str(attributes["flag_meanings"]).split()
@@ -182,13 +155,13 @@ def _classes(dataset: Any, label: str | None) -> tuple[tuple[str, ...], tuple[in
                 f"{label!r} has {len(values)} flag_values but {len(names)} flag_meanings: correct the file."
             )
         ignored = {
-            v for n, v in zip(names, values) if v == IGNORE_IN_FILES or v < 0 or n.lower() in ("ignore", "unknown")
+            v for n, v in zip(names, values) if v == _IGNORE_IN_FILES or v < 0 or n.lower() in ("ignore", "unknown")
         }
         known = [(n, v) for n, v in zip(names, values) if v not in ignored]
-        return tuple(n for n, _ in known), tuple(v for _, v in known), tuple(sorted(ignored | {IGNORE_IN_FILES}))
+        return tuple(n for n, _ in known), tuple(v for _, v in known), tuple(sorted(ignored | {_IGNORE_IN_FILES}))
     if label == "LABELS":
-        return CLIMATENET_CLASSES, (0, 1, 2), (IGNORE_IN_FILES,)
-    return (), (), (IGNORE_IN_FILES,)
+        return CLIMATENET_CLASSES, (0, 1, 2), (_IGNORE_IN_FILES,)
+    return (), (), (_IGNORE_IN_FILES,)
 
 
 def _plain(value: Any) -> Any:

@@ -111,8 +111,10 @@ class SyntheticWeather:
 
 
 def _drifting_center(hour: float, draw: np.random.Generator) -> tuple[ndarray, float, float]:
-    """Centre, cyclonic sense (+1 north, -1 south) and strength of a vortex that drifts along a parallel and polewards
-    and back, never across the equator."""
+    """Return centre, cyclonic sense (+1 north, -1 south) and strength of a drifting vortex.
+
+    It drifts along a parallel, and polewards and back, never across the equator.
+    """
     side, strength = float(draw.choice([-1.0, 1.0])), draw.uniform(14.0, 26.0)
     lat = side * np.radians(draw.uniform(25, 50) + 12 * np.sin(2 * np.pi * hour / draw.uniform(200, 400)))
     lon = draw.uniform(0, 2 * np.pi) + draw.uniform(-1.5, 1.5) * hour / 120.0

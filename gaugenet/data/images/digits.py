@@ -18,7 +18,7 @@ from gaugenet.files import atomic_path
 
 logger = logging.getLogger(__name__)
 
-MNIST_FILE = "mnist.npz"
+_MNIST_FILE = "mnist.npz"
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
 _VERSION = 1
 """Part of the name of a cache file: raise it whenever the same seed should give other images."""
@@ -91,7 +91,9 @@ def rotated_mnist(
 
     Args:
         path: as for `read_mnist`.
-        train, test, val: how many digits of each part.
+        train: number of digits of the training part.
+        test: number of digits of the test part.
+        val: number of digits of the validation part.
         seed: of the shuffle and the angles.
         cache: folder where the result is cached, so that later calls take no time; `None` keeps nothing.
 
@@ -151,12 +153,14 @@ def _mnist_file(path: str | Path | None) -> Path:
     named = path or os.environ.get("GAUGENET_DATA")
     if not named:
         raise DataError(
-            f"No place given for {MNIST_FILE}: pass the path of the file or of its folder, or set the environment "
+            f"No place given for {_MNIST_FILE}: pass the path of the file or of its folder, or set the environment "
             "variable GAUGENET_DATA to that folder."
         )
-    file = Path(named) / MNIST_FILE if Path(named).is_dir() else Path(named)
+    file = Path(named) / _MNIST_FILE if Path(named).is_dir() else Path(named)
     if not file.is_file():
-        raise DataError(f"No file {file}: expected {MNIST_FILE} as Keras distributes it, 70,000 digits in four arrays.")
+        raise DataError(
+            f"No file {file}: expected {_MNIST_FILE} as Keras distributes it, 70,000 digits in four arrays."
+        )
     return file
 
 

@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.regrid import bilinear_matrix, nearest_cells
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
@@ -29,9 +30,9 @@ FOLDS = (("5a", "5b"), ("2", "4"), ("1", "3", "6"))
 """The areas to test on in each of the three folds of the published protocol; the others are to train on."""
 
 UNITS_PER_METRE = 512
-MISSING_DEPTH = 2**16 - 1
-MISSING_LABEL = 0x0D0D0D
-LABEL_FILE = "semantic_labels.json"
+_MISSING_DEPTH = 2**16 - 1
+_MISSING_LABEL = 0x0D0D0D
+_LABEL_FILE = "semantic_labels.json"
 _UNKNOWN = "<UNK>"
 _ENDING = "_frame_equirectangular_domain_"
 
@@ -88,7 +89,7 @@ class StanfordPanoramas(Sequence[Panorama]):
         self.paths = _find(self.root, areas)
         self._label_file = _label_file(self.root)
         self._class_of = _classes(self._label_file)
-        self._samplings: dict[tuple[int, int], tuple[csr_array, ndarray]] = {}
+        self._samplings: BoundedCache[tuple[csr_array, ndarray]] = BoundedCache()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -112,7 +113,7 @@ class StanfordPanoramas(Sequence[Panorama]):
     def _labels(self, path: Path, size: tuple[int, int]) -> Int[ndarray, "pixels"]:
         color = _row(_read(path, ("RGB", "RGBA"), size)[..., :3]).astype(np.int64)
         index = color @ np.array([2**16, 2**8, 1])
-        missing = index == MISSING_LABEL
+        missing = index == _MISSING_LABEL
         if wrong := index[~missing & (index >= len(self._class_of))].tolist():
             raise DataError(
                 f"{path}: label {wrong[0]} in {len(wrong)} pixels, but {self._label_file} has {len(self._class_of)} "
@@ -122,12 +123,14 @@ class StanfordPanoramas(Sequence[Panorama]):
 
     def _sampling(self, height: int, width: int) -> tuple[csr_array, Int[ndarray, "vertices"]]:
         """Bilinear weights, and the nearest pixels, of images in the order of `_row`; computed once for each size."""
-        if (height, width) not in self._samplings:
+
+        def sampling() -> tuple[csr_array, Int[ndarray, "vertices"]]:
             lat = 90 - (np.arange(height) + 0.5) * 180 / height
             grid = LatLonGrid(lat, (np.arange(width) + 0.5) * 360 / width - 180)
             points = self.sphere.pos.numpy()
-            self._samplings[height, width] = bilinear_matrix(grid, points), nearest_cells(grid, points)
-        return self._samplings[height, width]
+            return bilinear_matrix(grid, points), nearest_cells(grid, points)
+
+        return self._samplings.get((height, width), sampling)
 
 
 def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
@@ -149,10 +152,10 @@ def _partner(path: Path, domain: str) -> Path:
 
 
 def _label_file(root: Path) -> Path:
-    for path in (root / LABEL_FILE, root / "assets" / LABEL_FILE):
+    for path in (root / _LABEL_FILE, root / "assets" / _LABEL_FILE):
         if path.is_file():
             return path
-    raise DataError(f"No file {root / LABEL_FILE}, nor in {root / 'assets'}: it is part of the tools of 2D-3D-S.")
+    raise DataError(f"No file {root / _LABEL_FILE}, nor in {root / 'assets'}: it is part of the tools of 2D-3D-S.")
 
 
 def _classes(path: Path) -> Int[ndarray, "names"]:
@@ -198,7 +201,7 @@ def _known_depth(
     image: Int[ndarray, "height width"], bilinear: csr_array
 ) -> tuple[Float[ndarray, "vertices"], Bool[ndarray, "vertices"]]:
     raw = _row(image)
-    known = (raw != MISSING_DEPTH).astype(np.float64)
+    known = (raw != _MISSING_DEPTH).astype(np.float64)
     weight = bilinear @ known
     total = bilinear @ (raw * known / UNITS_PER_METRE)
     has_depth = weight >= 0.5

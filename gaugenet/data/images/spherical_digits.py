@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from gaugenet._deprecation import renamed_attribute
+from gaugenet._typing import typed_array
 from gaugenet.data.images.digits import Digits
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 
@@ -41,9 +42,9 @@ class SphericalDigits:
         parts = [self._project(digits.images[k : k + 500], rotations[k : k + 500]) for k in range(0, len(digits), 500)]
         return Digits(np.concatenate(parts) if parts else self._project(digits.images, rotations), digits.labels)
 
-    def resampled(self, digits: Digits) -> RotatingDigits:
+    def resampled(self, digits: Digits) -> _RotatingDigits:
         """Digits that are rotated by other rotations each time they are read, from PyTorch's random state."""
-        return RotatingDigits(digits.images, digits.labels, self.sphere)
+        return _RotatingDigits(digits.images, digits.labels, self.sphere)
 
     anew = renamed_attribute("anew", "resampled")
 
@@ -55,7 +56,7 @@ class SphericalDigits:
 
 
 @dataclass(frozen=True)
-class RotatingDigits(Digits):
+class _RotatingDigits(Digits):
     """Flat digits that come out of `[...]` on the sphere, see `SphericalDigits.resampled`."""
 
     sphere: Icosphere
@@ -82,4 +83,4 @@ def random_rotations(count: int, seed: int) -> Float[ndarray, "count 3 3"]:
 
     if not count:
         return np.empty((0, 3, 3))
-    return Rotation.random(count, random_state=np.random.RandomState(seed)).as_matrix()
+    return typed_array(Rotation.random(count, random_state=np.random.RandomState(seed)).as_matrix())

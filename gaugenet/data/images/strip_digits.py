@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from gaugenet.data.images.digits import Digits
+from gaugenet.geometry.grids.strip import shift_strip
 from gaugenet.groups import FieldType, Reflection
 
 
@@ -31,8 +32,6 @@ class StripDigits:
 
     def __call__(self, digits: Digits) -> Digits:
         """The moved images `(N, height, width)`, with the labels of the digits."""
-        from gaugenet.models.mobius_layers import shift_strip
-
         images, scalars = torch.from_numpy(digits.images)[:, None], FieldType(Reflection(), "1x0")
         if isinstance(self.shift, int):
             return Digits(shift_strip(images, self.shift, scalars)[:, 0].numpy(), digits.labels)

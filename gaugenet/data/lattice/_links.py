@@ -22,7 +22,7 @@ def neighbors(shape: Sequence[int]) -> Int[ndarray, "2 sites d"]:
 
 @njit(cache=True, nogil=True)
 def multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """out = a b."""
+    """Out = a b."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -34,7 +34,7 @@ def multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """out = a b^+."""
+    """Out = a b^+."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -46,7 +46,7 @@ def multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """out = a^+ b."""
+    """Out = a^+ b."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -58,7 +58,7 @@ def dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def staple_sum(u: ndarray, table: ndarray, x: int, mu: int, out: ndarray, work: ndarray) -> None:
-    """out = the sum of staples A_mu(x), so that plaquettes with the link are u[x, mu] A; `work` is (2, N, N)."""
+    """Out = the sum of staples A_mu(x), so that plaquettes with the link are u[x, mu] A; `work` is (2, N, N)."""
     first, second = work[0], work[1]
     out[:] = 0
     ahead = table[0, x, mu]
@@ -94,7 +94,7 @@ def action_of(u: ndarray, table: ndarray, beta: float, work: ndarray) -> float:
 
 @njit(cache=True, nogil=True)
 def algebra_part(m: ndarray, special: bool) -> None:
-    """m <- (m - m^+) / 2, without trace if `special`."""
+    """M <- (m - m^+) / 2, without trace if `special`."""
     n = m.shape[0]
     for i in range(n):
         m[i, i] = 1j * m[i, i].imag
@@ -111,7 +111,7 @@ def algebra_part(m: ndarray, special: bool) -> None:
 
 @njit(cache=True, nogil=True)
 def exponential(x: ndarray, out: ndarray, work: ndarray) -> None:
-    """out = exp(x) by scaling, Taylor's series and squaring; `work` is (2, N, N)."""
+    """Out = exp(x) by scaling, Taylor's series and squaring; `work` is (2, N, N)."""
     n = x.shape[0]
     largest = 0.0
     for i in range(n):

@@ -108,7 +108,7 @@ def _rotate_rows(m: ndarray, i: int, j: int, g0: float, g1: float, g2: float, g3
 
 @njit(cache=True, nogil=True)
 def _real_part(alpha: float, rng: Any) -> float:
-    """a in [-1, 1] with the density sqrt(1 - a^2) exp(alpha a).
+    """A in [-1, 1] with the density sqrt(1 - a^2) exp(alpha a).
 
     The algorithm of Creutz for small alpha, that of Kennedy and Pendleton for large ones: each accepts most there.
     """

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,9 +23,17 @@ from gaugenet.data.meshes.sample import MeshDataset, MeshSample
 from gaugenet.data.meshes.usable import Repair, usable_mesh
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import NeighborhoodKeywords, NeighborhoodOptions
 from gaugenet.groups import StructureGroup
 
-Progress = Callable[..., Iterable]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+T = TypeVar("T")
+Progress = Callable[..., Iterable[GaugeGraph]]
+
+_LEVELS = 3
+"""Levels of a graph, where the options name no number: what `MeshUNet` needs by default."""
 
 
 def prepare_meshes(
@@ -37,9 +47,9 @@ def prepare_meshes(
     progress: Progress | None = None,
     num_classes: int | None = None,
     dtype: torch.dtype = torch.float32,
-    **geometry: str | float | None,
+    **neighborhoods: Unpack[NeighborhoodKeywords],
 ) -> list[GaugeGraph]:
-    """Graphs of all meshes with their levels, intrinsic features and targets (see `add_targets`), in order.
+    """Return the graphs of all meshes with their levels, intrinsic features and targets (see `add_targets`), in order.
 
     Where a mesh had to be repaired, the graph is that of the repaired mesh; `graph.vertex_map` and `graph.face_map`
     name the original vertex and face of each of its own, and `graph.repairs` says in words what was done (empty:
@@ -58,58 +68,169 @@ def prepare_meshes(
         progress: wraps the iteration, called as `progress(iterator, total=count)`; `tqdm.tqdm` fits.
         num_classes: by default that of the `MeshDataset`; needed to make soft targets from face labels.
         dtype: of the floating-point tensors; geometry and features are computed in float64.
-        **geometry: arguments of `gaugenet.geometry.hierarchy`: `levels`, `ratio`, `mean_neighbors`, `max_neighbors`,
-            `frames` (by name), `seed`.
+        **neighborhoods: fields of `NeighborhoodOptions`, with 3 levels and 16 neighbours by default; `frames` by name.
 
     Raises:
-        MeshError: a mesh that cannot be prepared, naming its file.
-        TypeError: `frames` given as an array, or any other argument whose `repr` is not its whole value.
+        MeshError: If a mesh cannot be prepared; the message names its file.
+        TypeError: If `frames` is an array, or any other argument has a `repr` that is not its whole value.
     """
-    from joblib import Parallel, delayed
-
-    for name, value in geometry.items():
-        if not isinstance(value, str | int | float | None):
-            raise TypeError(f"Expected text or a number for `{name}`, got {type(value)}: arrays fit one mesh only.")
     cache = GraphCache(cache_dir) if cache_dir is not None else None
     classes = samples.num_classes if num_classes is None and isinstance(samples, MeshDataset) else num_classes
-    job = _Job(samples, group, features, cache, classes, dtype, repair, dict(sorted(geometry.items())))
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(job)(index) for index in range(len(samples))
-    )
+    neighborhoods.setdefault("levels", _LEVELS)
+    options = NeighborhoodOptions(**neighborhoods)
+    recipe = Recipe(group, features, options, repair, cache, dtype)
+    results = in_parallel([partial(_prepare_sample, samples, k, recipe, classes) for k in range(len(samples))], n_jobs)
     return list(results if progress is None else progress(results, total=len(samples)))
 
 
+class PreparationKeywords(NeighborhoodKeywords, total=False):
+    """The options of `prepare_meshes`."""
+
+    repair: Repair
+    cache_dir: str | Path | None
+    n_jobs: int
+    progress: Progress | None
+    num_classes: int | None
+    dtype: torch.dtype
+
+
+def in_parallel(jobs: Sequence[Callable[[], T]], n_jobs: int) -> Iterator[T]:
+    """Yield the results of all jobs in order: the one place where meshes are prepared side by side."""
+    from joblib import Parallel, delayed
+
+    run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    results: Iterator[T] = run(delayed(job)() for job in jobs)
+    return results
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a mesh becomes a graph.
+
+    Attributes:
+        group: the structure group.
+        features: their intrinsic values are computed.
+        options: the neighbourhoods; `frames` by name, since an array fits one mesh only.
+        repair: which repairs are allowed.
+        cache: where graphs are looked up and stored; `None` computes every time.
+        dtype: of the floating-point tensors.
+
+    Raises:
+        TypeError: If an option is an array.
+    """
+
+    group: StructureGroup
+    features: InputFeatures
+    options: NeighborhoodOptions
+    repair: Repair = "lossless"
+    cache: GraphCache | None = None
+    dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        for name, value in self.neighborhoods.items():
+            if not isinstance(value, str | int | float | None):
+                raise TypeError(f"Expected text or a number for `{name}`, got {type(value)}: arrays fit one mesh only.")
+
+    @property
+    def neighborhoods(self) -> dict[str, Any]:
+        """The options by name, without those that a subclass adds: what the key of a cache is made of."""
+        options = self.options.sized()
+        return {field.name: getattr(options, field.name) for field in fields(NeighborhoodOptions)}
+
+
+def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> GaugeGraph:
+    """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs`.
+
+    See `prepare_meshes`.
+
+    Args:
+        mesh: the surface.
+        recipe: how it becomes a graph.
+        name: what error messages call the mesh.
+
+    Raises:
+        MeshError: If the mesh is unusable, and the permitted repair does not help.
+    """
+    cache, neighborhoods = recipe.cache, recipe.neighborhoods
+    if cache is None:
+        return _build(mesh, recipe, name)
+    key = cache.key(mesh, recipe.group, recipe.features, recipe.dtype, recipe.repair, neighborhoods)
+    return cache.graph(key, lambda: _build(mesh, recipe, name))
+
+
+def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
+    try:
+        usable = usable_mesh(mesh, recipe.group, recipe.repair)
+        graph = gauge_graph_of(usable.mesh, recipe.group, recipe.options)
+    except ValueError as error:
+        raise MeshError(f"{name}: {error}") from error
+    graph = recipe.features.prepare(graph, usable.mesh).astype(recipe.dtype)
+    graph.vertex_map = torch.from_numpy(usable.vertex_map)
+    graph.face_map = torch.from_numpy(usable.face_map)
+    graph.repairs = "; ".join(usable.repairs)
+    return graph
+
+
+def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions) -> GaugeGraph:
+    """Build all levels in float64: the one place where data sets ask for geometry."""
+    from gaugenet.geometry.mesh._hierarchy import mesh_hierarchy
+
+    return mesh_hierarchy(mesh, group, options, dtype=torch.float64)
+
+
+def _prepare_sample(samples: Sequence[MeshSample], index: int, recipe: Recipe, num_classes: int | None) -> GaugeGraph:
+    sample = samples[index]
+    return add_targets(prepared_graph(sample.mesh, recipe, name=sample.path or sample.name), sample, num_classes)
+
+
 def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None = None) -> GaugeGraph:
-    """A new graph with `name` and the sample's labels as training targets, transferred through repairs.
+    """Return a new graph with `name` and the sample's labels as training targets, mapped over repairs.
 
     - labels of faces: `face_y` `(F,)` as given, `y_soft` `(V, C)` their shares of the area around each vertex
-    (float32),
-      `y` `(V,)` the largest of them;
+      (float32), `y` `(V,)` the largest of them;
     - labels of vertices: `y` `(V,)`;
     - a label of the shape: `y` `(1,)`.
+
+    Raises:
+        ValueError: If the sample has labels of faces, and `num_classes` is `None`.
     """
     out = copy.copy(graph)
     out.name = sample.name
-    if sample.face_labels is not None:
-        if num_classes is None:
-            raise ValueError("Expected `num_classes` for a sample with labels of faces, got None.")
-        labels = _transferred(sample.face_labels, graph, "face_map")
-        soft = face_to_vertex_distribution(mesh_of(graph), labels, num_classes).astype(np.float32)
-        out.face_y = torch.from_numpy(labels)
-        out.y_soft = torch.from_numpy(soft)
-        out.y = torch.from_numpy(hard_labels(soft))
-    elif sample.vertex_labels is not None:
-        out.y = torch.from_numpy(_transferred(sample.vertex_labels, graph, "vertex_map"))
-    elif sample.label is not None:
-        out.y = torch.tensor([sample.label])
+    labels = labels_on(graph, sample)
+    if sample.face_labels is not None and labels is not None:
+        soft = soft_labels(graph, labels, num_classes)
+        out.face_y, out.y_soft, out.y = labels, soft, torch.from_numpy(hard_labels(soft.numpy()))
+    elif labels is not None:
+        out.y = labels
     return out
 
 
-def _transferred(labels: Int[ndarray, "n"], graph: GaugeGraph, name: str) -> Int[ndarray, "n"]:
+def labels_on(graph: GaugeGraph, sample: MeshSample) -> Int[torch.Tensor, "items"] | None:
+    """Return the labels of a sample on the faces or vertices of its (repaired) graph, or that of its shape."""
+    if sample.face_labels is not None:
+        return torch.from_numpy(_mapped(sample.face_labels, graph, "face_map"))
+    if sample.vertex_labels is not None:
+        return torch.from_numpy(_mapped(sample.vertex_labels, graph, "vertex_map"))
+    return None if sample.label is None else torch.tensor([sample.label])
+
+
+def soft_labels(graph: GaugeGraph, face_labels: Int[torch.Tensor, "faces"], num_classes: int | None) -> torch.Tensor:
+    """Return the shares `(V, C)` of the classes in the area around each vertex, float32.
+
+    Raises:
+        ValueError: If `num_classes` is `None`.
+    """
+    if num_classes is None:
+        raise ValueError("Expected `num_classes` for a sample with labels of faces, got None.")
+    shares = face_to_vertex_distribution(mesh_of(graph), face_labels.numpy(), num_classes)
+    return torch.from_numpy(shares.astype(np.float32))
+
+
+def _mapped(labels: Int[ndarray, "n"], graph: GaugeGraph, name: str) -> Int[ndarray, "n"]:
     return labels[graph[name].numpy()] if name in graph else labels
 
 
-class GaugeDataset(Dataset):
+class GaugeDataset(Dataset[GaugeGraph]):
     """Prepared graphs held in memory, for `torch_geometric.loader.DataLoader`.
 
     Args:
@@ -125,7 +246,7 @@ class GaugeDataset(Dataset):
         features: InputFeatures,
         *,
         transform: Callable[[GaugeGraph], GaugeGraph] | None = None,
-        **preparation: Any,
+        **preparation: Unpack[PreparationKeywords],
     ) -> None:
         self.graphs = prepare_meshes(samples, group, features, **preparation)
         self.features = features
@@ -140,39 +261,3 @@ class GaugeDataset(Dataset):
 
     def __repr__(self) -> str:
         return f"GaugeDataset({len(self)} graphs, {self.in_type}, transform={self.transform!r})"
-
-
-class _Job:
-    """The preparation of one sample, in whichever worker."""
-
-    def __init__(self, samples, group, features, cache, num_classes, dtype, repair, geometry) -> None:
-        self.samples, self.group, self.features, self.cache = samples, group, features, cache
-        self.num_classes, self.dtype, self.repair, self.geometry = num_classes, dtype, repair, geometry
-
-    def __call__(self, index: int) -> GaugeGraph:
-        sample = self.samples[index]
-        if self.cache is None:
-            graph = self._build(sample)
-        else:
-            key = self.cache.key(sample.mesh, self.group, self.features, self.dtype, self.repair, self.geometry)
-            graph = self.cache.graph(key, lambda: self._build(sample))
-        return add_targets(graph, sample, self.num_classes)
-
-    def _build(self, sample: MeshSample) -> GaugeGraph:
-        try:
-            usable = usable_mesh(sample.mesh, self.group, self.repair)
-            graph = gauge_graph_of(usable.mesh, self.group, self.geometry)
-        except ValueError as error:
-            raise MeshError(f"{sample.path or sample.name}: {error}") from error
-        graph = self.features.prepare(graph).astype(self.dtype)
-        graph.vertex_map = torch.from_numpy(usable.vertex_map)
-        graph.face_map = torch.from_numpy(usable.face_map)
-        graph.repairs = "; ".join(usable.repairs)
-        return graph
-
-
-def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, geometry: dict[str, Any]) -> GaugeGraph:
-    """The one place where data sets ask for geometry."""
-    from gaugenet.geometry.mesh._hierarchy import hierarchy
-
-    return hierarchy(mesh, group, dtype=torch.float64, **geometry)

@@ -12,7 +12,8 @@ from torch_geometric.transforms import BaseTransform
 from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature
 from gaugenet.data.meshes.input_features import InputFeatures, has_features
 from gaugenet.geometry.gauge_graph import GaugeGraph, split_level
-from gaugenet.groups import O2, FieldType, group_from_name
+from gaugenet.groups import O2, SO3, FieldType, group_from_name
+from gaugenet.groups.families.so3 import from_quaternion
 
 Axis = Literal["x", "y", "z"]
 
@@ -42,11 +43,11 @@ class RandomRotation(BaseTransform):
     def draw(self) -> Float[Tensor, "3 3"]:
         """A random rotation matrix, float64."""
         if self.axis is None:
-            return _rotation_from_quaternion(torch.randn(4, dtype=torch.float64))
+            return SO3().random_element()
         half = torch.deg2rad((2 * torch.rand((), dtype=torch.float64) - 1) * self.max_angle) / 2
         quaternion = torch.zeros(4, dtype=torch.float64)
         quaternion[0], quaternion[1 + "xyz".index(self.axis)] = half.cos(), half.sin()
-        return _rotation_from_quaternion(quaternion)
+        return from_quaternion(quaternion)
 
     def __repr__(self) -> str:
         return f"RandomRotation(axis={self.axis!r}, max_angle={self.max_angle})"
@@ -210,15 +211,3 @@ def _mirrored(feature: InputFeature, value: Tensor, flip: Float[Tensor, "2 2"]) 
         if block.representation.name in feature.odd:
             reflected[:, block.slice] *= -1
     return reflected
-
-
-def _rotation_from_quaternion(q: Float[Tensor, "4"]) -> Float[Tensor, "3 3"]:
-    w, x, y, z = (q / q.norm()).tolist()
-    return torch.tensor(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ],
-        dtype=torch.float64,
-    )

@@ -36,7 +36,7 @@ class ClassTable:
         Raises:
             DataError: the file is empty or lists a class twice.
         """
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
         if not lines:
             raise DataError(f"{path} is empty: write one class a line.")
         numbered = [re.fullmatch(r"(-?\d+)(?:[\s,:]+(.+))?", line) for line in lines]

@@ -11,7 +11,7 @@ import numpy as np
 from gaugenet.data.meshes.sample import DataError, MeshDataset, MeshSample, existing_folder, mesh_files
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
-POSES = 10  # per person: registration NNN shows person NNN // 10 in pose NNN % 10
+_POSES = 10  # per person: registration NNN shows person NNN // 10 in pose NNN % 10
 
 
 class FaustRegistrations(MeshDataset):
@@ -37,7 +37,7 @@ class FaustRegistrations(MeshDataset):
             raise ValueError(f"Expected `val_people` of the 8 training people from 0 to 7, got {val_people}.")
         self.root = existing_folder(root, "unpack MPI-FAUST there, or pass its folder.")
         self.split = split
-        first_val = 80 - POSES * val_people
+        first_val = 80 - _POSES * val_people
         ranges = {"train": range(first_val), "val": range(first_val, 80), "test": range(80, 100)}
         if split not in ranges:
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")

@@ -14,6 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.data.meshes.laplacian import angle_defects, shape_operator, vertex_gradient
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -44,15 +45,19 @@ class InputFeature(BaseTransform):
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
         """The field, blocks in the order of `fields`; in a block the components are outer, the copies inner."""
 
+    def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
+        """Return the field, given the surface of the graph; only a `SurfaceFeature` asks for it."""
+        return self.compute(graph)
+
     @property
     def key(self) -> str:
         """Where the value stands in a graph; another for every set of parameters."""
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         return f"{FEATURE_PREFIX}{name}_{hashlib.sha256(repr(self).encode()).hexdigest()[:10]}"
 
-    def value(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+    def value(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> Float[Tensor, "vertices size"]:
         """The stored value if the graph has one, else a computed one."""
-        return graph[self.key] if self.key in graph else self.compute(graph)
+        return graph[self.key] if self.key in graph else self.compute_on(graph, mesh)
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
         graph[self.key] = self.compute(graph)
@@ -60,6 +65,20 @@ class InputFeature(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class SurfaceFeature(InputFeature):
+    """A feature computed from the surface itself. A subclass writes `compute_mesh`; several features share one mesh."""
+
+    @abstractmethod
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices size"]:
+        """The field, as in `compute`, given the surface of the graph."""
+
+    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
+        return self.compute_mesh(graph, mesh_of(graph))
+
+    def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
+        return self.compute_mesh(graph, mesh_of(graph) if mesh is None else mesh)
 
 
 def mesh_of(graph: GaugeGraph) -> TriangleMesh:
@@ -75,10 +94,10 @@ def mesh_of(graph: GaugeGraph) -> TriangleMesh:
     return TriangleMesh(graph.pos, graph.face.T)
 
 
-def squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
+def _squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
     """`asinh` of the length of each vector, direction kept: tames the heavy tails of curvatures, equivariantly."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x
+    return typed_array(np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x)
 
 
 def _sphere_radius(mesh: TriangleMesh) -> float:
@@ -102,10 +121,10 @@ class Positions(InputFeature):
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
         if not self.normalize:
-            return graph.pos.clone()
+            return typed_tensor(graph.pos.clone())
         area = graph.mass.sum().clamp_min(torch.finfo(graph.pos.dtype).tiny)
         centre = (graph.mass[:, None] * graph.pos).sum(0) / area
-        return (graph.pos - centre) / area.sqrt()
+        return typed_tensor((graph.pos - centre) / area.sqrt())
 
     def __repr__(self) -> str:
         return f"Positions(normalize={self.normalize})"
@@ -118,7 +137,7 @@ class Normals(InputFeature):
     intrinsic = False
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
-        return torch.linalg.cross(graph.frame[..., 0], graph.frame[..., 1])
+        return typed_tensor(torch.linalg.cross(graph.frame[..., 0], graph.frame[..., 1]))
 
 
 class TangentAxes(InputFeature):
@@ -128,10 +147,10 @@ class TangentAxes(InputFeature):
     intrinsic = False
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 6"]:
-        return graph.frame.mT.flatten(1)
+        return typed_tensor(graph.frame.mT.flatten(1))
 
 
-class Curvatures(InputFeature):
+class Curvatures(SurfaceFeature):
     """Gaussian curvature (`0`) and mean curvature (`0-`, follows the normal) relative to the sphere of equal area.
 
     Gaussian curvature is the angle defect over the dual cell, mean curvature half the trace of the shape operator;
@@ -146,20 +165,19 @@ class Curvatures(InputFeature):
     def __init__(self, *, squash: bool = True) -> None:
         self.squash = squash
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 2"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 2"]:
         radius = _sphere_radius(mesh)
         area = mesh.vertex_areas
         gauss = np.divide(angle_defects(mesh), area, out=np.zeros_like(area), where=area > 0) * radius**2
         mean = 0.5 * np.trace(_shape_operator(graph, mesh), axis1=-2, axis2=-1) * radius
         both = np.stack([gauss, mean], axis=-1)
-        return _as_tensor(np.arcsinh(both) if self.squash else both, graph)
+        return typed_tensor(_as_tensor(np.arcsinh(both) if self.squash else both, graph))
 
     def __repr__(self) -> str:
         return f"Curvatures(squash={self.squash})"
 
 
-class ShapeOperator(InputFeature):
+class ShapeOperator(SurfaceFeature):
     """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
 
     With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
@@ -176,20 +194,19 @@ class ShapeOperator(InputFeature):
     def __init__(self, *, squash: bool = True) -> None:
         self.squash = squash
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 3"]:
         s = _shape_operator(graph, mesh) * _sphere_radius(mesh)
         mean = 0.5 * (s[:, 0, 0] + s[:, 1, 1])[:, None]
         field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
         if self.squash:
-            mean, field = np.arcsinh(mean), squashed(field)
-        return _as_tensor(np.concatenate([mean, field], axis=-1), graph)
+            mean, field = np.arcsinh(mean), _squashed(field)
+        return typed_tensor(_as_tensor(np.concatenate([mean, field], axis=-1), graph))
 
     def __repr__(self) -> str:
         return f"ShapeOperator(squash={self.squash})"
 
 
-class VertexDegree(InputFeature):
+class VertexDegree(SurfaceFeature):
     """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
 
     Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
@@ -207,8 +224,7 @@ class VertexDegree(InputFeature):
         self.high = high
         self.fields = (("0", high - low + 1),)
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices numbers"]:
-        mesh = mesh_of(graph)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices numbers"]:
         count = torch.from_numpy(np.bincount(mesh.edges.ravel(), minlength=len(mesh.vertices))).to(graph.pos.device)
         return torch.nn.functional.one_hot(count.clamp(self.low, self.high) - self.low, self.fields[0][1]).to(graph.pos)
 
@@ -216,7 +232,7 @@ class VertexDegree(InputFeature):
         return f"VertexDegree(low={self.low}, high={self.high})"
 
 
-class TangentGradient(InputFeature):
+class TangentGradient(SurfaceFeature):
     """Gradient of a scalar feature, one tangent vector a channel, per length of the square root of the area.
 
     Args:
@@ -233,13 +249,12 @@ class TangentGradient(InputFeature):
         self.squash = squash
         self.fields = (("1", sum(multiplicity for _, multiplicity in of.fields)),)
 
-    def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
-        mesh = mesh_of(graph)
-        gradient = vertex_gradient(mesh, _as_array(self.of.value(graph))) * np.sqrt(mesh.area)
+    def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices size"]:
+        gradient = vertex_gradient(mesh, _as_array(self.of.value(graph, mesh))) * np.sqrt(mesh.area)
         tangent = np.einsum("vda,vcd->vca", _as_array(graph.frame), gradient)
         if self.squash:
-            tangent = squashed(tangent)
-        return _as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph)
+            tangent = _squashed(tangent)
+        return typed_tensor(_as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph))
 
     def __repr__(self) -> str:
         return f"TangentGradient(of={self.of!r}, squash={self.squash})"

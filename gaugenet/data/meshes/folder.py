@@ -83,6 +83,8 @@ class LabelledMeshFolder(MeshDataset):
     def _kind_of(self, path: Path, mesh: TriangleMesh) -> tuple[LabelKind, Int[ndarray, "n"], Path]:
         """Whether a mesh has labels of vertices or of faces, the labels as written, and where they stand."""
         where, found = _raw_labels(path)
+        if "faces" in found:
+            found["faces"] = _of_triangles(found["faces"], mesh)
         counts = {"vertices": mesh.num_vertices, "faces": mesh.num_faces}
         candidates: list[LabelKind] = ["vertices", "faces"] if self._asked == "auto" else [self._asked]
         fitting = [kind for kind in candidates if kind in found and len(found[kind]) == counts[kind]]
@@ -105,6 +107,13 @@ class LabelledMeshFolder(MeshDataset):
             return ClassTable.read(listing)
         raw = [array for path in everything for array in _raw_labels(path)[1].values()]
         return ClassTable.from_labels(raw, f"the labels in {self.root}")
+
+
+def _of_triangles(labels: Int[ndarray, "n"], mesh: TriangleMesh) -> Int[ndarray, "n"]:
+    """Labels of the triangles where those of the polygons are given that they were cut from."""
+    polygon = mesh.polygon_of_face
+    cut = len(polygon) > 0 and len(labels) == polygon[-1] + 1 < len(polygon)
+    return labels[polygon] if cut else labels
 
 
 def _raw_labels(path: Path) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature
+from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature, SurfaceFeature, mesh_of
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.groups import O2, FieldType, StructureGroup
 
 
@@ -46,7 +47,7 @@ class InputFeatures(BaseTransform):
         """
         pairs: list[tuple[str, int, int]] = []
         for label, multiplicity in self.fields.items():
-            for name, dim in irreps_under(group, label):
+            for name, dim in _irreps_under(group, label):
                 if pairs and pairs[-1][0] == name and dim == 1:
                     name, multiplicity_before, _ = pairs.pop()
                     pairs.append((name, multiplicity_before + multiplicity, dim))
@@ -54,12 +55,19 @@ class InputFeatures(BaseTransform):
                     pairs.append((name, multiplicity, dim))
         return FieldType(group, " + ".join(f"{multiplicity}x{name}" for name, multiplicity, _ in pairs))
 
-    def prepare(self, graph: GaugeGraph) -> GaugeGraph:
-        """A new graph that holds the values of all intrinsic features: what a cache should keep."""
-        out = graph.clone()
-        for feature in self.features:
-            if feature.intrinsic:
-                out = feature(out)
+    def prepare(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> GaugeGraph:
+        """Return a new graph that holds the values of all intrinsic features: what a cache should store.
+
+        Args:
+            graph: the graph of one mesh.
+            mesh: its surface, where there is one already; all features share it.
+        """
+        out: GaugeGraph = graph.clone()
+        intrinsic = [feature for feature in self.features if feature.intrinsic]
+        if mesh is None and any(isinstance(feature, SurfaceFeature) for feature in intrinsic):
+            mesh = mesh_of(out)
+        for feature in intrinsic:
+            out[feature.key] = feature.compute_on(out, mesh)
         return out
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
@@ -77,7 +85,7 @@ class InputFeatures(BaseTransform):
         return f"InputFeatures([{', '.join(map(repr, self.features))}])"
 
 
-def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
+def _irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
     """Names and dimensions of the irreps of a subgroup of O(2) that an irrep of O(2) consists of, column by column.
 
     `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections: the numbers stay the same.

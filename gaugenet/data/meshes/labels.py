@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +10,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
-from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh._ply import ply_columns
+from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 
 def read_labels(path: Path) -> Int[ndarray, "n"]:
@@ -25,7 +26,7 @@ def read_labels(path: Path) -> Int[ndarray, "n"]:
         if path.suffix == ".npy":
             array = np.load(path, allow_pickle=False)
         else:
-            array = np.array(path.read_text(encoding="utf-8").split(), dtype=np.float64)
+            array = np.array(path.read_text(encoding="utf-8-sig").split(), dtype=np.float64)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{path}: cannot be read as labels ({error}): expected one whole number a line.") from error
     return _whole_numbers(array, path)
@@ -48,20 +49,16 @@ def read_ply_labels(path: Path, attribute: str = "label") -> dict[str, Int[ndarr
     Raises:
         DataError: the file cannot be read as a mesh.
     """
-    import trimesh
-
     try:
-        mesh: Any = trimesh.load(path, process=False, force="mesh")
-    except Exception as error:  # any reader may fail in its own way on a broken file
-        raise DataError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
-    elements = mesh.metadata.get("_ply_raw", {})
-    found = {}
-    for kind, element in (("vertices", "vertex"), ("faces", "face")):
-        data = elements.get(element, {}).get("data", {})
-        names = data.dtype.names if isinstance(data, ndarray) else data
-        if attribute in names:
-            found[kind] = _whole_numbers(np.asarray(data[attribute]), path)
-    return found
+        elements = ply_columns(path.read_bytes())
+    except (MeshError, OSError) as error:
+        raise DataError(f"Could not read {path} as a mesh: {error}") from error
+    kinds = {"vertices": "vertex", "faces": "face"}
+    return {
+        kind: _whole_numbers(elements[element][attribute], path)
+        for kind, element in kinds.items()
+        if attribute in elements.get(element, {})
+    }
 
 
 def meshcnn_edges(mesh: TriangleMesh) -> Int[ndarray, "faces 3"]:
@@ -86,7 +83,7 @@ def majority_of_edges(edge_labels: Int[ndarray, "edges"], face_edges: Int[ndarra
     """
     a, b, c = np.sort(edge_labels[face_edges], axis=1).T
     smallest = np.where(a != IGNORE_LABEL, a, np.where(b != IGNORE_LABEL, b, c))
-    return np.where(b == c, b, smallest)
+    return typed_array(np.where(b == c, b, smallest))
 
 
 def face_to_vertex_distribution(
@@ -108,7 +105,7 @@ def face_to_vertex_distribution(
     )
     total = flat.reshape(-1, num_classes)
     mass = total.sum(axis=1, keepdims=True)
-    return np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
+    return typed_array(np.divide(total, mass, out=np.zeros_like(total), where=mass > 0))
 
 
 def one_hot(labels: Int[ndarray, "n"], num_classes: int) -> Float[ndarray, "n classes"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
@@ -42,10 +43,10 @@ def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
     opposite = np.roll(corners, 1, axis=1) - np.roll(corners, -1, axis=1)
     twice_area = 2 * mesh.face_areas[:, None, None]
     rotated = np.cross(mesh.face_normals[:, None], opposite)
-    return np.divide(rotated, twice_area, out=np.zeros_like(rotated), where=twice_area > 0)
+    return typed_array(np.divide(rotated, twice_area, out=np.zeros_like(rotated), where=twice_area > 0))
 
 
-def vertex_average(mesh: TriangleMesh) -> Any:
+def _vertex_average(mesh: TriangleMesh) -> Any:
     """`(V, F)` sparse: area-weighted mean over the faces around each vertex; zero rows where there is no area."""
     from scipy.sparse import coo_array
 
@@ -65,7 +66,7 @@ def vertex_gradient(mesh: TriangleMesh, values: Float[ndarray, "vertices channel
     """
     from scipy.sparse import coo_array
 
-    gradients, average = hat_gradients(mesh), vertex_average(mesh)
+    gradients, average = hat_gradients(mesh), _vertex_average(mesh)
     row, column = np.repeat(np.arange(mesh.num_faces), 3), mesh.faces.reshape(-1)
     parts = []
     for axis in range(3):
@@ -87,19 +88,19 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
     side[side == 0] = 1.0
     towards_face = side[..., None] * normal[mesh.faces]
     per_face = np.einsum("fkn,fkd->fnd", towards_face, hat_gradients(mesh))
-    average = vertex_average(mesh)
+    average = _vertex_average(mesh)
     signed = average.copy()
     signed.data = signed.data * _entries(average, mesh, side)
     ambient = (signed @ per_face.reshape(mesh.num_faces, 9)).reshape(-1, 3, 3)
     operator = np.einsum("vna,vnd,vdb->vab", frame, ambient, frame)
-    return 0.5 * (operator + operator.swapaxes(-1, -2))
+    return typed_array(0.5 * (operator + operator.swapaxes(-1, -2)))
 
 
 def _entries(average: Any, mesh: TriangleMesh, per_corner: Float[ndarray, "faces 3"]) -> Float[ndarray, "entries"]:
     """The corner values in the order of the stored entries of the vertex-face matrix."""
     vertex = np.repeat(np.arange(mesh.num_vertices), np.diff(average.indptr))
     corner = (mesh.faces[average.indices] == vertex[:, None]).argmax(axis=1)
-    return per_corner[average.indices, corner]
+    return typed_array(per_corner[average.indices, corner])
 
 
 def angle_defects(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:

@@ -37,6 +37,7 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
     """The mesh as it is if geometry is defined on it, else what a permitted repair makes of it.
 
     Args:
+        mesh: as it was read.
         group: its elements say whether the surface must be oriented.
         repair: `"never"`; `"lossless"`, where every face is kept (splitting vertices at which separate fans of faces
             touch, flipping faces, merging equal points); or `"always"`.

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
+
 Boundary = Literal["zeros", "reflect", "periodic"]
 """What lies beyond the border of an array: nothing, its mirror image, or its other side."""
 
@@ -70,7 +72,7 @@ class BallStencil(Stencil):
     def inside(self) -> Bool[Tensor, "cells"]:
         """The neighbours: cells within the radius, without the centre."""
         distance = torch.linalg.vector_norm(self.lengths, dim=-1)
-        return (distance <= self.radius * (1 + 1e-9)) & (distance > 0)
+        return typed_tensor((distance <= self.radius * (1 + 1e-9)) & (distance > 0))
 
     @property
     def offsets(self) -> Float[Tensor, "cells d"]:
@@ -108,6 +110,14 @@ class Sliding:
         """Spatial shape after a convolution (not transposed) of an array of spatial shape `shape`."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n + 2 * p - m * (k - 1) - 1) // s + 1 for n, k, s, p, m in sizes)
+
+    def is_symmetric(self, shape: Sequence[int]) -> bool:
+        """Whether the pixels of the result lie symmetrically in the box, so that its rotations map them to each other.
+
+        A stride leaves out pixels at the end of an axis if it does not divide the way of the window.
+        """
+        sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
+        return all((n + 2 * p - m * (k - 1) - 1) % s == 0 for n, k, s, p, m in sizes)
 
     def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Spatial shape of the result of this convolution."""

@@ -15,13 +15,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 CHARTS = 5
 
-RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
+_RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
 """Cell offsets of the six neighbours, in directions 0, 60, ..., 300 degrees."""
 
 
-CELLS = np.concatenate([RING, np.stack([2 * RING, RING + np.roll(RING, -1, 0)], 1).reshape(-1, 2)])
+CELLS = np.concatenate([_RING, np.stack([2 * _RING, _RING + np.roll(_RING, -1, 0)], 1).reshape(-1, 2)])
 """Offsets of the cells of two rings: the six neighbours; then in turn two steps straight on, and left of that."""
 
 NUM_CELLS = {1: 6, 2: 18}
@@ -29,7 +31,7 @@ NUM_CELLS = {1: 6, 2: 18}
 
 
 def num_vertices(level: int) -> int:
-    return 10 * 4**level + 2
+    return int(10 * 4**level + 2)
 
 
 def corners(level: int) -> Int[ndarray, "12"]:
@@ -58,7 +60,7 @@ def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> I
     east, west = (chart + 1) % CHARTS, (chart - 1) % CHARTS
 
     def flat(c: ndarray, a: ndarray | int, b: ndarray | int) -> ndarray:
-        return (c * n + a) * w + b
+        return typed_array((c * n + a) * w + b)
 
     north, south = num_vertices(level) - 2, num_vertices(level) - 1
     inside_rows, inside_columns = (i >= 0) & (i < n), (j >= 0) & (j < w)
@@ -82,7 +84,7 @@ def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
     n = 2**level
     chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1, 1)
     table = np.full((num_vertices(level), 6), -1)
-    table[:-2] = vertex_index(level, chart, i + RING[:, 0], j + RING[:, 1])
+    table[:-2] = vertex_index(level, chart, i + _RING[:, 0], j + _RING[:, 1])
     edge = np.arange(CHARTS)
     table[-2, :5] = vertex_index(level, edge, np.array(0), np.array(2 * n - 1))
     table[-1, :5] = vertex_index(level, edge[::-1], np.array(n - 1), np.array(0))
@@ -191,4 +193,4 @@ def links(level: int, rings: int) -> ChartLinks:
 def rotated_cell(cell: ndarray, steps: ndarray) -> ndarray:
     """The cell that a rotation by steps of 60 degrees takes a cell to."""
     second = 6 + (cell - 6 + 2 * steps) % 12
-    return np.where(cell < 6, (cell + steps) % 6, second)
+    return typed_array(np.where(cell < 6, (cell + steps) % 6, second))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.icosphere import _charts
+from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.mesh.transport import neighborhood_weights
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.group import StructureGroup
@@ -111,8 +111,10 @@ def geodesic_graph(
     source, target = _one_ring(sphere.level) if radius is None else _within(sphere.pos.numpy(), radius)
     p, q = sphere.pos[target], sphere.pos[source]
     frame = sphere.frame
-    log_map = (frame[target].mT @ great_circle_log(p, q)[..., None])[..., 0]
-    transporter = frame[target].mT @ rotate_between(q, p, frame[source])
+    unit_sphere = Sphere()
+    log_map = (frame[target].mT @ unit_sphere.log(p, q)[..., None])[..., 0]
+    carried = unit_sphere.transport(p[:, None], q[:, None], frame[source].mT).mT
+    transporter = frame[target].mT @ carried
     indptr = np.searchsorted(target, np.arange(sphere.num_vertices + 1))
     mass = sphere.mass.numpy()
     search_radius = radius if radius is not None else float(torch.linalg.vector_norm(log_map, dim=-1).max()) * 1.25
@@ -143,22 +145,6 @@ def _within(pos: ndarray, radius: float) -> tuple[ndarray, ndarray]:
     source, target = np.concatenate([pairs, pairs[:, ::-1]]).T
     order = np.lexsort((source, target))
     return source[order], target[order]
-
-
-def great_circle_log(p: Float[Tensor, "*points 3"], q: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 3"]:
-    """The tangent vector at p along the great circle to q, as long as the arc; zero for q = p."""
-    cosine = (p * q).sum(-1, keepdim=True)
-    toward = q - cosine * p
-    sine = torch.linalg.vector_norm(toward, dim=-1, keepdim=True)
-    return toward * torch.atan2(sine, cosine) / sine.clamp(min=torch.finfo(p.dtype).tiny)
-
-
-def rotate_between(
-    a: Float[Tensor, "*points 3"], b: Float[Tensor, "*points 3"], frame: Float[Tensor, "*points 3 m"]
-) -> Float[Tensor, "*points 3 m"]:
-    """Columns tangent at a, transported along the great circle to b: v - (a + b) (b . v) / (1 + a . b)."""
-    along = (b[..., None] * frame).sum(-2, keepdim=True) / (1 + (a * b).sum(-1))[..., None, None]
-    return frame - (a + b)[..., None] * along
 
 
 def _points(sphere: Icosphere, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
@@ -231,7 +232,9 @@ class Icosphere:
                 f"Expected one value a vertex ({self.num_vertices}) in the last dimension, got {tuple(x.shape)}."
             )
         rows, columns = self.chart_shape
-        return torch.nn.functional.pad(x, (0, rows * columns - self.num_vertices)).unflatten(-1, (rows, columns))
+        return typed_tensor(
+            torch.nn.functional.pad(x, (0, rows * columns - self.num_vertices)).unflatten(-1, (rows, columns))
+        )
 
     def from_charts(self, x: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, "*batch vertices"]:
         """Chart layout -> vertex order."""
@@ -270,7 +273,7 @@ class HexagonalStencil(Stencil):
 
     @property
     def window(self) -> tuple[int, int]:  # type: ignore[override]
-        return (2 * self.rings + 1,) * 2  # type: ignore[return-value]
+        return (2 * self.rings + 1,) * 2
 
     @property
     def offsets(self) -> Float[Tensor, "cells 2"]:
@@ -332,4 +335,4 @@ def _projected(level: int) -> Float[ndarray, "charts rows columns 3"]:
 
 
 def _unit(x: ndarray) -> ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return typed_array(x / np.linalg.norm(x, axis=-1, keepdims=True))

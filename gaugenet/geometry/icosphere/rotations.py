@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups.families.cyclic import Cyclic
@@ -78,7 +79,7 @@ def _permutation(sphere: Icosphere, matrix: ndarray) -> Int[ndarray, "vertices"]
     distance, nearest = cKDTree(pos).query(pos @ matrix.T)
     if distance.max() > 0.01 * sphere.spacing or len(np.unique(nearest)) != len(pos):
         raise ValueError("The matrix does not map the icosphere to itself.")
-    return nearest.astype(np.int64)
+    return typed_array(nearest.astype(np.int64))
 
 
 @lru_cache(maxsize=1)

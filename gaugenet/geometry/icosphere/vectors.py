@@ -12,9 +12,17 @@ from gaugenet.geometry.icosphere.icosphere import Icosphere
 
 def east_north(longitude: Float[Tensor, "*points"], latitude: Float[Tensor, "*points"]) -> Float[Tensor, "*points 3 2"]:
     """Frames whose columns point east and north; at a pole, those of the meridian `longitude`. Radians."""
-    longitude, latitude = torch.broadcast_tensors(longitude, latitude)
-    sin_lon, cos_lon = torch.sin(longitude), torch.cos(longitude)
-    sin_lat, cos_lat = torch.sin(latitude), torch.cos(latitude)
+    return meridian_frames(torch.sin(longitude), torch.cos(longitude), torch.sin(latitude), torch.cos(latitude))
+
+
+def meridian_frames(
+    sin_lon: Float[Tensor, "*points"],
+    cos_lon: Float[Tensor, "*points"],
+    sin_lat: Float[Tensor, "*points"],
+    cos_lat: Float[Tensor, "*points"],
+) -> Float[Tensor, "*points 3 2"]:
+    """`east_north` of angles given by their sines and cosines, which may be more exact than the angles."""
+    sin_lon, cos_lon, sin_lat, cos_lat = torch.broadcast_tensors(sin_lon, cos_lon, sin_lat, cos_lat)
     east = torch.stack([-sin_lon, cos_lon, torch.zeros_like(sin_lon)], -1)
     north = torch.stack([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat], -1)
     return torch.stack([east, north], -1)

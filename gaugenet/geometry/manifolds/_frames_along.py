@@ -14,12 +14,14 @@ from gaugenet.geometry.manifolds.structure import FrameField
 VectorField = Callable[[Tensor], Tensor]
 """Points `(N, D)` to vectors `(N, D)`; what of them is not tangent is left out."""
 
-ZERO = 1e-9
+_ZERO = 1e-9
 """Vectors shorter than that have no direction."""
 
 
 def frames_along(manifold: Manifold, *fields: VectorField) -> FrameField:
-    """The orthonormal frames whose first vector points along a vector field, for a `GStructure`::
+    """The orthonormal frames whose first vector points along a vector field, for a `GStructure`.
+
+    ::
 
         structure = GStructure(Trivial(2), frames_along(sphere, north), "trivial", singular_points=poles)
 
@@ -76,7 +78,7 @@ def _across(manifold: Manifold, points: Tensor, v: Tensor, columns: list[Tensor]
 
 def _unit(manifold: Manifold, points: Tensor, v: Tensor, what: str) -> Tensor:
     length = manifold.norm(points, v)
-    bad = ~(length.detach() > ZERO)
+    bad = ~(length.detach() > _ZERO)
     if bad.any():
         raise ManifoldError(
             f"At {int(bad.sum())} of {len(points)} points, the first of them point {int(bad.nonzero()[0])}, {what} "

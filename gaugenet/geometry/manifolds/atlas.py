@@ -54,7 +54,7 @@ class Atlas(Manifold):
         """Infinite where no geodesic is found in the chart of p."""
 
         def measure(chart: FromMetric, a: Tensor, b: Tensor, _: Tensor) -> Tensor:
-            v, found = chart._log(a, b)
+            v, found = chart.try_log(a, b)
             length = chart.norm(a, torch.where(found[:, None], v, torch.zeros_like(v)))
             return torch.where(found, length, torch.inf)[:, None].expand(-1, self.dim)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-PAIRS_AT_ONCE = 1 << 16
+_PAIRS_AT_ONCE = 1 << 16
 
 Pairs = tuple[Int[ndarray, "pairs"], Int[ndarray, "pairs"]]
 """Targets and sources, sorted by target, then source."""
@@ -40,7 +40,7 @@ def all_pairs(
 ) -> Pairs:
     """Different points with distance(target, source) <= radii[target], by measuring every pair."""
     count = len(points)
-    rows = max(1, PAIRS_AT_ONCE // count)
+    rows = max(1, _PAIRS_AT_ONCE // count)
     targets, sources = [], []
     for start in range(0, count, rows):
         target = torch.arange(start, min(start + rows, count)).repeat_interleave(count)
@@ -54,6 +54,7 @@ def all_pairs(
 
 
 def in_order(target: ndarray, source: ndarray) -> Pairs:
+    """Sort pairs by target, then by source."""
     order = np.lexsort((source, target))
     return np.ascontiguousarray(target[order]), np.ascontiguousarray(source[order])
 

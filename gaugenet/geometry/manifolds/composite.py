@@ -72,7 +72,7 @@ class Product(Manifold):
 
     def embed(self, p: Tensor) -> Tensor | None:
         positions = [m.embed(a) for m, a in self._parts(p)]
-        return None if any(x is None for x in positions) else torch.cat(positions, -1)  # type: ignore[arg-type]
+        return None if any(x is None for x in positions) else torch.cat(positions, -1)
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         return torch.cat([m.random_points(size, generator=generator) for m in self.factors], -1)

@@ -11,7 +11,7 @@ from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, has
 TOLERANCE = 1e-6
 """Largest relative error that is taken for rounding, or for the error of integrated geodesics."""
 
-SAMPLE = 4096
+_SAMPLE = 4096
 """How many edges the checks that need further logarithms look at, evenly spread."""
 
 
@@ -42,7 +42,7 @@ class _Verifier:
         self.frames = Frames(frames.frame.detach(), frames.coframe.detach(), frames.gram.detach())
         self.all = edges
         count = len(edges.source)
-        self.sample = edges.select(torch.linspace(0, count - 1, min(SAMPLE, count)).long())
+        self.sample = edges.select(torch.linspace(0, count - 1, min(_SAMPLE, count)).long())
 
     def run(self) -> None:
         self._metric()

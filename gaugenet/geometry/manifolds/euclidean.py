@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 
@@ -44,7 +45,7 @@ class Euclidean(Manifold):
         return torch.eye(self.dim, dtype=p.dtype).expand(*p.shape[:-1], -1, -1)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in the cube [-1, 1]^d."""
@@ -135,13 +136,13 @@ class PuncturedPlane(Euclidean):
 
     def injectivity_radius_at(self, p: Tensor) -> Tensor:
         """The distance to the origin: a straight line must not meet it."""
-        return torch.linalg.vector_norm(p, dim=-1)
+        return typed_tensor(torch.linalg.vector_norm(p, dim=-1))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Between radius 1 and 2."""
         radius = 1 + torch.rand(size, 1, generator=generator, dtype=torch.float64)
         direction = torch.randn(size, 2, generator=generator, dtype=torch.float64)
-        return radius * direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
+        return typed_tensor(radius * direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True))
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
         rotation = random_orthogonal(2, generator)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
+
 Christoffel = Callable[[Tensor, Tensor], Tensor]
 """Points `p` and velocities `v` `(B, d)` to the matrices `(B, d, d)` with nabla_v w = dw/dt + connection(p, v) w."""
 
@@ -109,7 +111,7 @@ def solve(matrix: Float[Tensor, "batch d d"], right: Float[Tensor, "batch d k"])
     """matrix^-1 right; in closed form up to d = 3, where one call of LAPACK a matrix would cost more than all else."""
     d = matrix.shape[-1]
     if d > 3:
-        return torch.linalg.solve(matrix, right)
+        return typed_tensor(torch.linalg.solve(matrix, right))
     if d == 1:
         return right / matrix
     if d == 2:

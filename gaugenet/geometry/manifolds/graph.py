@@ -13,12 +13,14 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
+from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
-from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, tangent_axes
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
-EDGES_AT_ONCE = 1 << 15
+_EDGES_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,11 @@ def manifold_gauge_graph(
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     points = _checked_points(points)
-    radius = _positive("radius", radius)
+    radius = positive_number("radius", radius)
     frames = frames_of(manifold, points, structure.frames_at(manifold, points))
     edges = neighborhoods(manifold, points, frames, radius)
     if max_neighbors is not None:
-        edges = edges.select(_nearest(edges, len(points), int(_positive("max_neighbors", max_neighbors))))
+        edges = edges.select(_nearest(edges, len(points), int(positive_number("max_neighbors", max_neighbors))))
     if structure.group.orientation_preserving and structure.frames is None:
         frames, edges = oriented(manifold, points, frames, edges)
     if check:
@@ -87,7 +89,7 @@ def manifold_gauge_graph(
 
         verify(manifold, points, frames, edges, radius, orthonormal=needs_orthonormal_frames(structure.group))
     transporter = structure.transporter(points[edges.target], points[edges.source], edges.levi_civita)
-    check_transporters(manifold, structure, edges, transporter)
+    _check_transporters(manifold, structure, edges, transporter)
     volume = _mass(manifold, edges, len(points), radius) if mass is None else _checked_mass(mass, len(points))
     return GaugeGraph(
         edge_index=torch.stack([edges.source, edges.target]),
@@ -105,7 +107,7 @@ def manifold_gauge_graph(
 def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Float[Tensor, "points D d"]) -> Frames:
     """Frames with their coframes; `ManifoldError` where the columns are linearly dependent."""
     axes = tangent_axes(manifold, points)
-    flat = torch.stack([manifold._inner_of_columns(points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
+    flat = torch.stack([inner_of_columns(manifold, points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
     gram = flat @ frame
     gram = (gram + gram.mT) / 2
     _refuse_degenerate(gram.detach(), points)
@@ -115,7 +117,7 @@ def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Floa
 def neighborhoods(manifold: Manifold, points: Tensor, frames: Frames, radius: float) -> Edges:
     """All pairs whose logarithm, in the target's frame, is no longer than the radius."""
     parts = []
-    for target, source in candidate_chunks(manifold, points, radius * frames.stretch):
+    for target, source in _candidate_chunks(manifold, points, radius * frames.stretch):
         log_map, transporter = in_frames(manifold, points, frames, source, target)
         near = torch.linalg.vector_norm(log_map.detach(), dim=-1) <= radius
         parts.append(Edges(source, target, log_map, transporter).select(near))
@@ -154,14 +156,14 @@ def in_frames(
 # --- who may be a neighbour ---------------------------------------------------------------------------------------
 
 
-def candidate_chunks(
+def _candidate_chunks(
     manifold: Manifold, points: Tensor, radii: Float[Tensor, "points"]
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
     """Pairs (target, source) among which are all within `radii` of the target; sorted by target, in pieces."""
     with torch.no_grad():
         target, source = manifold.candidates(points.detach(), radii)
-    for start in range(0, len(target), EDGES_AT_ONCE):
-        piece = slice(start, start + EDGES_AT_ONCE)
+    for start in range(0, len(target), _EDGES_AT_ONCE):
+        piece = slice(start, start + _EDGES_AT_ONCE)
         yield torch.from_numpy(target[piece]), torch.from_numpy(source[piece])
 
 
@@ -227,7 +229,7 @@ def _mass(manifold: Manifold, edges: Edges, count: int, radius: float) -> Tensor
     """Volume of a ball over the number of points in it."""
     inside = 1 + torch.bincount(edges.target, minlength=count).to(torch.float64)
     d = manifold.dim
-    return math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside
+    return typed_tensor(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside)
 
 
 def _weights(edges: Edges, mass: Tensor) -> Tensor:
@@ -237,7 +239,7 @@ def _weights(edges: Edges, mass: Tensor) -> Tensor:
     return area / whole[edges.target]
 
 
-def check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, transporter: Tensor) -> None:
+def _check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, transporter: Tensor) -> None:
     """Refuse transporters outside of the structure group."""
     group = structure.group
     outside = ~group.contains(transporter.detach(), atol=1e-6)
@@ -280,12 +282,6 @@ def _checked_mass(mass: Tensor, count: int) -> Tensor:
     if mass.shape != (count,) or not bool((mass > 0).all()):
         raise ValueError(f"Expected `mass` of shape ({count},), all positive, got shape {tuple(mass.shape)}.")
     return mass
-
-
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
-    return float(value)
 
 
 def _refuse_degenerate(gram: Tensor, points: Tensor) -> None:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.coordinates import InCoordinates
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
@@ -65,7 +66,7 @@ class Hyperbolic(Manifold):
         return p[..., -1, None, None] * torch.eye(self.dim, dtype=p.dtype)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """A ball of radius r about (x, y) reaches up to (x, y e^r): all of it lies within y (e^r - 1)."""
@@ -134,7 +135,7 @@ class Hyperbolic(Manifold):
 
 
 def _seen_from(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
+    """Return x and y - 1 of q after the dilation and shift that take p to (0, 1)."""
     relative = (q - p) / p[..., -1:]
     return relative[..., :-1], relative[..., -1:]
 
@@ -152,7 +153,7 @@ def _cosh(x: Tensor, rise: Tensor) -> Tensor:
 
 
 def _half_space(s: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
+    """Return x and y of the point with spatial coordinates `s` on the hyperboloid, with no cancellation."""
     across, up = s[..., :-1], s[..., -1:]
     square = (across * across).sum(-1, keepdim=True)
     total = (1 + square + up * up).sqrt()

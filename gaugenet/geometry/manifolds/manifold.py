@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -154,18 +154,13 @@ class Manifold(ABC):
         columns: list[Tensor] = []
         for _ in range(self.dim):
             for e in columns * 2:  # twice, for full precision
-                along = self._inner_of_columns(p, rest, e)
+                along = inner_of_columns(self, p, rest, e)
                 rest = rest - e[..., None] * along[..., None, :]
-            square = self._inner_of_columns(p, rest, rest)
+            square = inner_of_columns(self, p, rest, rest)
             longest = square.argmax(-1)
             column = torch.take_along_dim(rest, longest[:, None, None], -1)[..., 0]
             length = torch.take_along_dim(square, longest[:, None], -1)
             columns.append(column / length.clamp(min=torch.finfo(p.dtype).tiny).sqrt())
-        return torch.stack(columns, -1)
-
-    def _inner_of_columns(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """<u_k, v_k> for the columns of `u (N, D, K)`, and those of `v` or the one vector `v (N, D)`."""
-        columns = [self.inner(p, u[..., k], v[..., k] if v.dim() == u.dim() else v) for k in range(u.shape[-1])]
         return torch.stack(columns, -1)
 
     def gauge_graph(
@@ -222,6 +217,12 @@ def tangent_axes(manifold: Manifold, p: Float[Tensor, "points D"]) -> Float[Tens
     return torch.stack([manifold.to_tangent(p, axis.expand_as(p)) for axis in axes], -1)
 
 
+def inner_of_columns(manifold: Manifold, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Return <u_k, v_k> for the columns of `u (N, D, K)`, and those of `v` or the one vector `v (N, D)`."""
+    columns = [manifold.inner(p, u[..., k], v[..., k] if v.dim() == u.dim() else v) for k in range(u.shape[-1])]
+    return torch.stack(columns, -1)
+
+
 def has(manifold: Manifold, method: str) -> bool:
     """Whether a space overrides an optional method."""
     return getattr(type(manifold), method) is not getattr(Manifold, method)
@@ -231,8 +232,8 @@ def push_forward(
     f: Callable[[Tensor], Tensor], p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
 ) -> tuple[Float[Tensor, "*batch E"], Float[Tensor, "*batch E"]]:
     """f(p) and df(p) v."""
-    result: Any = torch.func.jvp(f, (p,), (v,))
-    return result
+    value, derivative, *_ = torch.func.jvp(f, (p,), (v,))
+    return value, derivative
 
 
 __all__ = ["Isometry", "Manifold", "ManifoldError"]

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gaugenet._deprecation import renamed_attribute
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodesic_transport, jacobian, solve
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
@@ -19,7 +20,7 @@ from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
 AT_ONCE = 1 << 15
 """Rows that are integrated together."""
 
-CONVERGED = 1e-9
+_CONVERGED = 1e-9
 """Distance of the end of a geodesic from where it was aimed at, before the last correction (which leaves its square or,
 with an approximate derivative, a thousandth of it), relative to its length and the size of coordinates."""
 
@@ -54,7 +55,7 @@ class ChartManifold(Manifold):
 
     @abstractmethod
     def metric(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d d"]:
-        """g at each point."""
+        """Return the metric g at each point."""
 
     @abstractmethod
     def connection(self, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d d"]:
@@ -84,7 +85,7 @@ class ChartManifold(Manifold):
             ManifoldError: no geodesic was found: the points are too far apart, or the chart ends between them.
         """
         p, q, shape = _flat(self.dim, p=p, q=q)
-        v, found = self._log(p, q)
+        v, found = self.try_log(p, q)
         if not found.all():
             k = int((~found).nonzero()[0])
             raise ManifoldError(
@@ -101,7 +102,7 @@ class ChartManifold(Manifold):
 
     def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """As in `Manifold`; where no geodesic is found the logarithm is infinite."""
-        v, found = self._log(p, q)
+        v, found = self.try_log(p, q)
         moved = self._transported_by(p, q, torch.where(found[:, None], v, torch.zeros_like(v)), vectors)
         return torch.where(found[:, None], v, torch.full_like(v, torch.inf)), moved
 
@@ -112,8 +113,8 @@ class ChartManifold(Manifold):
             parts.append(solve(forth, self.same_vector(end, b, w)))
         return torch.cat(parts)
 
-    def _log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
-        """Logarithms, and whether they were found. First derivatives are those of the implicit function."""
+    def try_log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
+        """Return logarithms, and whether they were found. First derivatives are those of the implicit function."""
         parts = [self._shoot(a, b) for a, b in zip(p.split(AT_ONCE), q.split(AT_ONCE), strict=True)]
         if not parts:
             return torch.zeros_like(p), torch.ones(0, dtype=torch.bool)
@@ -145,7 +146,7 @@ class ChartManifold(Manifold):
         target = self.immersion(q)
         for _ in range(12):
             residual = self.immersion(geodesic(self.connection, p, v, self.steps)) - target
-            found = torch.linalg.vector_norm(residual, dim=-1) <= CONVERGED * self._scale(q, v)
+            found = torch.linalg.vector_norm(residual, dim=-1) <= _CONVERGED * self._scale(q, v)
             v = v - _least_squares(slopes, residual)
             if bool(found.all()):
                 break
@@ -160,7 +161,7 @@ class ChartManifold(Manifold):
         before = torch.full((len(p),), torch.inf, dtype=p.dtype)
         for _ in range(8):
             v, _, missed = self._newton_step(p, q, v, self.steps)
-            found = missed <= CONVERGED * self._scale(q, v)
+            found = missed <= _CONVERGED * self._scale(q, v)
             if not bool((~found & (missed < before)).any()):
                 break
             before = missed
@@ -177,7 +178,9 @@ class ChartManifold(Manifold):
         return v - _least_squares(slopes, residual), slopes, torch.linalg.vector_norm(residual, dim=-1)
 
     def _scale(self, q: Tensor, v: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.immersion(q), dim=-1) + 1e-30
+        return typed_tensor(
+            torch.linalg.vector_norm(v, dim=-1) + torch.linalg.vector_norm(self.immersion(q), dim=-1) + 1e-30
+        )
 
     # --- metric ---------------------------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class ChartManifold(Manifold):
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         p, q, shape = _flat(self.dim, p=p, q=q)
-        return torch.linalg.vector_norm(self.immersion(p) - self.immersion(q), dim=-1).reshape(shape[:-1])
+        return typed_tensor(torch.linalg.vector_norm(self.immersion(p) - self.immersion(q), dim=-1).reshape(shape[:-1]))
 
     def frame_at(self, p: Tensor) -> Tensor:
         """L^-T where g = L L^T: orthonormal, smooth on the chart, and oriented as the chart is."""
@@ -203,7 +206,7 @@ class ChartManifold(Manifold):
                 f"{self!r}: the metric is not positive definite at {p[k].tolist()}: {g[k].tolist()}. A point where "
                 "coordinates degenerate (a pole, a cone's tip) cannot be used: leave it out."
             )
-        return torch.linalg.inv(lower).mT
+        return typed_tensor(torch.linalg.inv(lower).mT)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dim={self.dim})"
@@ -227,7 +230,7 @@ class Embedded(ChartManifold):
         return self._immersion(p)
 
     def jacobian(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E d"]:
-        """df at each point."""
+        """Return the derivative df at each point."""
         return jacobian(self._immersion, p)[1]
 
     def metric(self, p: Tensor) -> Tensor:
@@ -276,7 +279,7 @@ class FromMetric(ChartManifold):
         return solve(g, (along + n - n.mT) / 2)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(frame)
+        return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """The chart, and how far off in it a neighbour can lie.

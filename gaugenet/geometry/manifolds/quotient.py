@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.manifolds.candidates import Pairs, all_pairs, in_order, pairs_between
 from gaugenet.geometry.manifolds.euclidean import Euclidean
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, push_forward
@@ -201,7 +202,7 @@ class FlatQuotient(Quotient):
         """A shift along the first coordinate."""
         shift = torch.zeros(self.dim, dtype=torch.float64)
         shift[0] = self.lengths[0] * torch.rand((), generator=generator, dtype=torch.float64)
-        return lambda p: self.reduce(p + shift)  # type: ignore[misc]
+        return lambda p: self.reduce(p + shift)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{length:g}' for length in self.lengths)})"
@@ -294,7 +295,7 @@ def _shift(by: Tensor) -> Isometry:
 
 
 def _glide(k: int, length: float) -> Isometry:
-    """k half twists: x + k length, y times (-1)^k."""
+    """Apply k half twists: x + k length, y times (-1)^k."""
     return lambda p: torch.stack([p[..., 0] + k * length, (-1) ** k * p[..., 1]], -1)
 
 
@@ -312,7 +313,7 @@ def _linear(matrix: Tensor) -> Isometry:
 
 def _rotations(a: float, b: float) -> Float[Tensor, "4 4"]:
     blocks = [[[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]] for t in (a, b)]
-    return torch.block_diag(*(torch.tensor(block, dtype=torch.float64) for block in blocks))
+    return typed_tensor(torch.block_diag(*(torch.tensor(block, dtype=torch.float64) for block in blocks)))
 
 
 __all__ = [

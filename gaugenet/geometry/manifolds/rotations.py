@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 from gaugenet.geometry.manifolds.sphere import safe_length
@@ -27,15 +28,15 @@ class Rotations(Manifold):
     ambient_dim = 9
 
     def log(self, p: Tensor, q: Tensor) -> Tensor:
-        return _row(_matrix(p) @ cross_matrix(rotation_vector(_matrix(p).mT @ _matrix(q))))
+        return _row(_matrix(p) @ _cross_matrix(_rotation_vector(_matrix(p).mT @ _matrix(q))))
 
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
         p_matrix = _matrix(p)
-        return _row(p_matrix @ from_rotation_vector(cross_vector(p_matrix.mT @ _matrix(v))))
+        return _row(p_matrix @ _from_rotation_vector(_cross_vector(p_matrix.mT @ _matrix(v))))
 
     def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         q_matrix = _matrix(q)
-        half = from_rotation_vector(rotation_vector(q_matrix.mT @ _matrix(p)) / 2)
+        half = _from_rotation_vector(_rotation_vector(q_matrix.mT @ _matrix(p)) / 2)
         return _row(q_matrix @ half @ (q_matrix.mT @ _matrix(v)) @ half)
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -50,30 +51,30 @@ class Rotations(Manifold):
 
     def frame_at(self, p: Tensor) -> Tensor:
         """Left-invariant: p times the generators of rotations about the three axes."""
-        generators = cross_matrix(torch.eye(3, dtype=p.dtype))
+        generators = _cross_matrix(torch.eye(3, dtype=p.dtype))
         return _row(_matrix(p)[..., None, :, :] @ generators).mT
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(self.frame_at(p).mT @ frame)
+        return typed_tensor(torch.linalg.det(self.frame_at(p).mT @ frame))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         return torch.stack([random_orthogonal(3, generator).flatten() for _ in range(size)])
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """p -> a p b."""
+        """Return an isometry p -> a p b."""
         a, b = random_orthogonal(3, generator), random_orthogonal(3, generator)
         return lambda p: _row(a @ _matrix(p) @ b)
 
 
 def _matrix(p: Tensor) -> Float[Tensor, "*batch 3 3"]:
-    return p.unflatten(-1, (3, 3))
+    return typed_tensor(p.unflatten(-1, (3, 3)))
 
 
 def _row(p: Tensor) -> Float[Tensor, "*batch 9"]:
     return p.flatten(-2)
 
 
-def cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+def _cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The matrix of v -> w x v."""
     x, y, z = w.unbind(-1)
     zero = torch.zeros_like(x)
@@ -81,14 +82,14 @@ def cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     return torch.stack(rows, -2)
 
 
-def cross_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
-    """The inverse of `cross_matrix`, of the antisymmetric part."""
+def _cross_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
+    """The inverse of `_cross_matrix`, of the antisymmetric part."""
     return torch.stack([m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], -1) / 2
 
 
-def rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
+def _rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """The axis times the angle below pi."""
-    w = cross_vector(m)
+    w = _cross_vector(m)
     sine = safe_length(w)
     cosine = (m.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
     near = sine < 1e-9
@@ -99,10 +100,10 @@ def rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]
     return torch.where(near, one, torch.atan2(safe, cosine) / safe) * w
 
 
-def from_rotation_vector(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+def _from_rotation_vector(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Rodrigues' formula."""
     angle = safe_length(w)[..., None]
-    k = cross_matrix(w)
+    k = _cross_matrix(w)
     half = torch.sinc(angle / (2 * math.pi))
     return torch.eye(3, dtype=w.dtype) + torch.sinc(angle / math.pi) * k + half.square() / 2 * (k @ k)
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 
@@ -46,7 +47,7 @@ class SPD(Manifold):
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
         a, b = (torch.linalg.solve(self._matrix(p), self._matrix(x)) for x in (u, v))
-        return (a * b.mT).sum((-2, -1))
+        return typed_tensor((a * b.mT).sum((-2, -1)))
 
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         m = self._matrix(v)
@@ -62,7 +63,7 @@ class SPD(Manifold):
         return self._row(root[..., None, :, :] @ self._symmetric_basis().to(p) @ root[..., None, :, :]).mT
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        return torch.linalg.det(self._row(self._symmetric_basis().to(p)) @ frame)
+        return typed_tensor(torch.linalg.det(self._row(self._symmetric_basis().to(p)) @ frame))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         a = torch.randn(size, self.n, self.n, generator=generator, dtype=torch.float64)
@@ -83,7 +84,7 @@ class SPD(Manifold):
         return _of_symmetric(m, torch.sqrt), _of_symmetric(m, torch.rsqrt)
 
     def _matrix(self, p: Tensor) -> Tensor:
-        return p.unflatten(-1, (self.n, self.n))
+        return typed_tensor(p.unflatten(-1, (self.n, self.n)))
 
     def _row(self, p: Tensor) -> Tensor:
         return p.flatten(-2)
@@ -93,9 +94,9 @@ class SPD(Manifold):
 
 
 def _of_symmetric(m: Float[Tensor, "*batch n n"], f: Callable[[Tensor], Tensor]) -> Float[Tensor, "*batch n n"]:
-    """f applied to the eigenvalues."""
+    """Return `f` applied to the eigenvalues."""
     values, vectors = torch.linalg.eigh((m + m.mT) / 2)
-    return vectors * f(values).unsqueeze(-2) @ vectors.mT
+    return typed_tensor(vectors * f(values).unsqueeze(-2) @ vectors.mT)
 
 
 __all__ = ["SPD"]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
@@ -72,11 +73,11 @@ class Sphere(Manifold):
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         """Outward normal first."""
-        return torch.linalg.det(torch.cat([p.unsqueeze(-1), frame], -1))
+        return typed_tensor(torch.linalg.det(torch.cat([p.unsqueeze(-1), frame], -1)))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         x = torch.randn(size, self.dim + 1, generator=generator, dtype=torch.float64)
-        return self.radius * x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return typed_tensor(self.radius * x / torch.linalg.vector_norm(x, dim=-1, keepdim=True))
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
         rotation = random_orthogonal(self.dim + 1, generator)

@@ -18,7 +18,7 @@ FrameField = Callable[[Tensor], Tensor]
 Connection = Callable[[Tensor, Tensor], Tensor]
 """Points `p`, `q` `(E, D)` to matrices `(E, d, d)`: coefficients in the frame at q -> in the frame at p."""
 
-CONNECTIONS = ("levi_civita", "trivial", "nearest")
+_CONNECTIONS = ("levi_civita", "trivial", "nearest")
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class GStructure:
     singular_points: Float[Tensor, "singular D"] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.connection, str) and self.connection not in CONNECTIONS:
+        if isinstance(self.connection, str) and self.connection not in _CONNECTIONS:
             raise ValueError(
-                f"Expected `connection` to be a function or one of {CONNECTIONS}, got {self.connection!r}."
+                f"Expected `connection` to be a function or one of {_CONNECTIONS}, got {self.connection!r}."
             )
         if self.connection == "nearest" and self.group.order is None:
             raise ValueError(f"connection='nearest' is for finite groups, {self.group.name} has no nearest element.")

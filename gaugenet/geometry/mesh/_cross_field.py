@@ -23,9 +23,10 @@ from gaugenet.geometry.mesh._direction_field import (
     smoothest_direction_field,
 )
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to, rotations, surface_normals
-from gaugenet.geometry.mesh.graph import LengthUnit, Neighborhood, mesh_gauge_graph
+from gaugenet.geometry.mesh.graph import mesh_gauge_graph
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import LengthUnit, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Singular = Literal["keep", "drop", "refuse"]
 
-AMBIGUOUS = 0.25
+_AMBIGUOUS = 0.25
 """An edge along which crosses rotate by more than this part of 2 pi / n is ambiguous: at a half, two elements of C_n
 are equally near. Around a small singular face at least one edge rotates by a third."""
 
@@ -118,8 +119,10 @@ class CrossField:
 
     @cached_property
     def index(self) -> Int[ndarray, "faces"]:
-        """Index of every face, in units of 1 / n: nonzero at singular points. On a closed component they add up to
-        n times its Euler characteristic (Poincare-Hopf)."""
+        """Return the index of every face, in units of 1 / n: nonzero at singular points.
+
+        On a closed component they add up to n times its Euler characteristic (Poincare-Hopf).
+        """
         reference = reference_frames(self.mesh, self._transport.surface)
         return self._transport.face_index(relative_to(self.frames, reference).angle, self.n)
 
@@ -151,10 +154,10 @@ class CrossField:
         lengths: LengthUnit = "metric",
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
-        """Neighbourhoods in the frames of the crosses, which are parallel: every transporter is the element of C_n
-        nearest to the Levi-Civita transporter along the geodesic.
+        """Return neighbourhoods in the frames of the crosses, which are parallel.
 
-        The connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
+        Every transporter is the element of C_n nearest to the Levi-Civita transporter along the geodesic. The
+        connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
         close to one have two elements that are nearly as near: these edges are marked in `graph.ambiguous`.
 
         Args:
@@ -162,7 +165,12 @@ class CrossField:
                 `Trivial(2)`, where crosses can be combed: no singular points in between and no rotation around handles.
             singular: what becomes of ambiguous edges: `"keep"` takes the nearest element, `"drop"` leaves them out and
                 gives their weight to the others, `"refuse"` raises.
-            neighborhood, radius, mean_neighbors, max_neighbors, lengths, dtype: as in `TriangleMesh.gauge_graph`.
+            neighborhood: as in `TriangleMesh.gauge_graph`.
+            radius: as in `TriangleMesh.gauge_graph`.
+            mean_neighbors: as in `TriangleMesh.gauge_graph`.
+            max_neighbors: as in `TriangleMesh.gauge_graph`.
+            lengths: as in `TriangleMesh.gauge_graph`.
+            dtype: as in `TriangleMesh.gauge_graph`.
 
         Raises:
             MeshError: transporters outside `group`, with the singular points that are the reason; ambiguous edges
@@ -172,18 +180,16 @@ class CrossField:
         group = _finite(group or Cyclic(self.n))
         if singular not in ("keep", "drop", "refuse"):
             raise ValueError(f"Expected `singular` 'keep', 'drop' or 'refuse', got {singular!r}.")
-        graph = mesh_gauge_graph(
-            self.mesh,
-            SO2(),
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
             max_neighbors=max_neighbors,
             lengths=lengths,
             frames=self.frames,
-            dtype=torch.float64,
         )
-        graph.transporter, graph.ambiguous = nearest_rotations(graph.transporter, self.n)
+        graph = mesh_gauge_graph(self.mesh, SO2(), options, dtype=torch.float64)
+        graph.transporter, graph.ambiguous = _nearest_rotations(graph.transporter, self.n)
         if graph.ambiguous.any():
             self._report(graph, refuse=singular == "refuse")
         if singular == "drop":
@@ -238,6 +244,7 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     Args:
         mesh: without degenerate or non-manifold faces, oriented.
         n: number of directions: 1 vectors, 2 lines, 4 crosses, 6 for triangular patterns.
+        align: what the field follows; by default it is only smooth.
 
     Raises:
         MeshError: a mesh that is unfit or not orientable; a flat component under `align="curvature"`.
@@ -254,14 +261,14 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
     return CrossField(mesh, n, reference_frames(mesh, transport.surface) @ rotations(angle))
 
 
-def nearest_rotations(
+def _nearest_rotations(
     transporter: Float[Tensor, "edges 2 2"], n: int
 ) -> tuple[Float[Tensor, "edges 2 2"], Bool[Tensor, "edges"]]:
     """The elements of C_n nearest to rotations, and whether they are further than `AMBIGUOUS` of 2 pi / n."""
     angle = torch.atan2(transporter[:, 1, 0] - transporter[:, 0, 1], transporter[:, 0, 0] + transporter[:, 1, 1])
     steps = angle * (n / (2 * torch.pi))
     nearest = steps.round()
-    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > AMBIGUOUS
+    return Cyclic(n).elements().to(transporter)[nearest.long() % n], (steps - nearest).abs() > _AMBIGUOUS
 
 
 def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:
@@ -269,7 +276,7 @@ def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:
     return EdgeTransport(mesh, HalfedgeSurface.from_mesh(mesh))
 
 
-def _finite(group: Any) -> StructureGroup:
+def _finite(group: StructureGroup) -> StructureGroup:
     if group.d != 2 or group.order is None:
         raise ValueError(
             f"Expected a finite structure group on R^2 such as Cyclic(n), got {group.name}: other groups need no "

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
@@ -36,24 +37,24 @@ class EdgeTransport:
     @cached_property
     def leave(self) -> Float[ndarray, "halfedges"]:
         """Polar angle, at its tail, of the direction of each halfedge."""
-        return self.surface.scale[self.tail] * self.surface.shape[:, 3]
+        return typed_array(self.surface.scale[self.tail] * self.surface.shape[:, 3])
 
     @cached_property
     def transport_angle(self) -> Float[ndarray, "halfedges"]:
         """A vector at the tail at polar angle `a` arrives at the head at `a + transport_angle`."""
         following = np.arange(len(self.tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
         back = self.leave[following] + self.corner[following]
-        return back + np.pi - self.leave
+        return typed_array(back + np.pi - self.leave)
 
     @property
     def corner(self) -> Float[ndarray, "halfedges"]:
         """Interior angles at the tails, in polar angles: those of an inner vertex add up to 2 pi."""
-        return self.surface.scale[self.tail] * self.mesh.corner_angles.reshape(-1)
+        return typed_array(self.surface.scale[self.tail] * self.mesh.corner_angles.reshape(-1))
 
     @property
     def face_curvature(self) -> Float[ndarray, "faces"]:
         """Angle by which a vector rotates around each face, counter-clockwise: all curvature lies in the faces."""
-        return self.corner.reshape(-1, 3).sum(1) - np.pi
+        return typed_array(self.corner.reshape(-1, 3).sum(1) - np.pi)
 
     @cached_property
     def edge(self) -> Int[ndarray, "edges"]:
@@ -62,8 +63,11 @@ class EdgeTransport:
         return np.flatnonzero((twin < 0) | (np.arange(len(twin)) < twin))
 
     def rotation(self, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "halfedges"]:
-        """Rotation of an n-direction field at polar angles `angle` relative to parallel transport along each halfedge,
-        times n, in [-pi, pi], and exactly opposite along the opposite halfedge."""
+        """Return n times the rotation of an n-direction field relative to parallel transport along each halfedge.
+
+        The field is given by polar angles `angle`; the result lies in [-pi, pi] and is exactly opposite along the
+        opposite halfedge.
+        """
         h, twin = self.edge, self.surface.twin[self.edge]
         rotation = np.zeros(len(self.tail))
         rotation[h] = np.angle(np.exp(1j * n * (angle[self.head[h]] - angle[self.tail[h]] - self.transport_angle[h])))
@@ -71,15 +75,19 @@ class EdgeTransport:
         return rotation
 
     def face_index(self, angle: Float[ndarray, "vertices"], n: int) -> Int[ndarray, "faces"]:
-        """Indices of the faces times n: how often the n-th power of the field winds around each face, counted
-        against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3)."""
+        """Return the indices of the faces times n: how often the n-th power of the field winds around each face.
+
+        Counted against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3).
+        """
         around = self.rotation(angle, n).reshape(-1, 3).sum(1)
-        return np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64)
+        return typed_array(np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64))
 
 
 def smoothest_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray, "vertices"]:
-    """On every component the field u of least Dirichlet energy for its L2 norm: an eigenvector of the connection
-    Laplacian with transport r^n along edges (:cite:`knoppel2013globally`, Sec. 3; here with cotangent weights).
+    """Return on every component the field u of least Dirichlet energy for its L2 norm.
+
+    It is an eigenvector of the connection Laplacian with transport r^n along edges (:cite:`knoppel2013globally`,
+    Sec. 3; here with cotangent weights).
 
     All multiples of it are as smooth: u is made positive at the first vertex where it is not small.
     """
@@ -93,9 +101,10 @@ def smoothest_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarr
 
 
 def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray, "vertices"]:
-    """The smooth field nearest to the principal curvature directions: (A + c) u = q^(n/2), where q is the part of the
-    shape operator without trace, as the second power of a direction, and sqrt(1/c) the radius of the sphere with the
-    area of the component (:cite:`knoppel2013globally`, Sec. 4).
+    """Return the smooth field nearest to the principal curvature directions: (A + c) u = q^(n/2).
+
+    Here q is the part of the shape operator without trace, as the second power of a direction, and sqrt(1/c) the radius
+    of the sphere with the area of the component (:cite:`knoppel2013globally`, Sec. 4).
 
     Raises:
         MeshError: a flat component.
@@ -104,7 +113,7 @@ def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray
     from scipy.sparse.linalg import spsolve
 
     laplacian, area = connection_laplacian(transport, n), transport.mesh.vertex_areas
-    q = curvature_direction(transport)
+    q = _curvature_direction(transport)
     target = np.abs(q) * np.exp(0.5j * n * np.angle(q))
     u = np.ones(len(area), dtype=complex)
     for rows in _components(transport.mesh):
@@ -133,9 +142,11 @@ def connection_laplacian(transport: EdgeTransport, n: int) -> Any:
     return coo_array((values, where), shape=(transport.mesh.num_vertices,) * 2).tocsr()
 
 
-def curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"]:
-    """Second powers of the directions of larger curvature, times the difference of the curvatures, integrated over
-    each vertex's cell: the edges around it, by the angle at which the surface folds there."""
+def _curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"]:
+    """Return second powers of the directions of larger curvature, times the difference of the curvatures.
+
+    They are integrated over each vertex's cell: the edges around it, by the angle at which the surface folds there.
+    """
     twin, mesh = transport.surface.twin, transport.mesh
     h = np.flatnonzero(twin >= 0)
     left, right = mesh.face_normals[h // 3], mesh.face_normals[twin[h] // 3]
@@ -148,8 +159,10 @@ def curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices"
 
 
 def combed(transport: EdgeTransport, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "vertices"]:
-    """Of the n directions at each vertex the one that agrees with its neighbour's, along a tree from the first vertex
-    of every component."""
+    """Return the one of the n directions at each vertex that agrees with its neighbour's.
+
+    Neighbours are those along a tree from the first vertex of every component.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
 
@@ -167,7 +180,7 @@ def combed(transport: EdgeTransport, angle: Float[ndarray, "vertices"], n: int) 
         steps = step[np.searchsorted(key, before[child] * num + child)]
         for v, parent, s in zip(child.tolist(), before[child].tolist(), steps.tolist(), strict=True):
             shift[v] = shift[parent] + s
-    return angle + 2 * np.pi / n * (shift % n)
+    return typed_array(angle + 2 * np.pi / n * (shift % n))
 
 
 def _components(mesh: TriangleMesh) -> Iterator[Int[ndarray, "rows"]]:
@@ -183,11 +196,11 @@ def _lowest_eigenvector(laplacian: Any, area: ndarray) -> Complex[ndarray, "rows
     if len(area) <= _DENSE:
         from scipy.linalg import eigh
 
-        return eigh(laplacian.toarray(), np.diag(area))[1][:, 0]
+        return typed_array(eigh(laplacian.toarray(), np.diag(area))[1][:, 0])
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
 
     start = np.random.default_rng(0).normal(size=(2, len(area)))  # the same for the same mesh
     below = -1e-3 * 4 * np.pi / area.sum()  # a flat component has eigenvalue zero
     pencil = laplacian.tocsc(), diags_array(area).tocsc()
-    return eigsh(pencil[0], k=1, M=pencil[1], sigma=below, v0=start[0] + 1j * start[1])[1][:, 0]
+    return typed_array(eigsh(pencil[0], k=1, M=pencil[1], sigma=below, v0=start[0] + 1j * start[1])[1][:, 0])

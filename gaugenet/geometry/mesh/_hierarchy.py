@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.graph import (
     FramedSurface,
-    LengthUnit,
-    Neighborhood,
     check_structure,
     framed_surface,
-    geodesic_radius,
     in_frames,
     in_lengths,
     longest_edge,
 )
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
 from gaugenet.groups.group import StructureGroup
 
-POOL_RADIUS = 1.0  # times the spacing of the coarse points
-UNPOOL_NEIGHBORS = 3
+_POOL_RADIUS = 1.0  # times the spacing of the coarse points
+_UNPOOL_NEIGHBORS = 3
 
 
 def hierarchy(
@@ -40,10 +36,11 @@ def hierarchy(
     levels: int = 3,
     ratio: float = 4,
     neighborhood: Neighborhood = "geodesic",
-    mean_neighbors: float = 16,
+    radius: float | None = None,
+    mean_neighbors: float | None = None,
     max_neighbors: int | None = None,
     lengths: LengthUnit = "metric",
-    frames: Any = "first_edge",
+    frames: FrameChoice = "first_edge",
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> GaugeGraph:
@@ -60,50 +57,61 @@ def hierarchy(
       a coarse point itself keeps its value.
 
     Args:
+        mesh: see `TriangleMesh.gauge_graph`.
+        group: the structure group.
         levels: number of levels, the finest included.
         ratio: how many times fewer points each level has.
         neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
             are geodesic.
-        mean_neighbors: neighbours of a point, on average, at every level; the radius grows accordingly.
+        radius: geodesic radius of the finest level, in the units of the mesh; coarser levels have as many neighbours.
+        mean_neighbors: instead of `radius`: neighbours of a point, on average, at every level; the radius grows
+            accordingly. 16 if neither is given.
         max_neighbors: keep only this many nearest neighbours.
-        lengths, frames, seed, dtype: as in `TriangleMesh.gauge_graph`.
+        lengths: as in `TriangleMesh.gauge_graph`.
+        frames: as in `TriangleMesh.gauge_graph`.
+        seed: as in `TriangleMesh.gauge_graph`.
+        dtype: as in `TriangleMesh.gauge_graph`.
 
     Raises:
         MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
     """
-    if levels < 1 or ratio <= 1:
-        raise ValueError(f"Expected `levels` of at least 1 and `ratio` above 1, got {levels} and {ratio}.")
-    if neighborhood not in ("geodesic", "one_ring"):
-        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
-    if max_neighbors is not None:
-        positive_number("max_neighbors", max_neighbors)
-    framed = framed_surface(mesh, group, frames, seed)
-    search_radius = geodesic_radius(mesh, None, mean_neighbors)
-    maps = local_log_maps(framed.surface, search_radius, max_neighbors=max_neighbors)
+    options = NeighborhoodOptions(
+        neighborhood=neighborhood,
+        radius=radius,
+        mean_neighbors=mean_neighbors,
+        max_neighbors=max_neighbors,
+        lengths=lengths,
+        frames=frames,
+        seed=seed,
+        levels=levels,
+        ratio=ratio,
+    )
+    return mesh_hierarchy(mesh, group, options, dtype=dtype)
+
+
+def mesh_hierarchy(
+    mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
+) -> GaugeGraph:
+    """Build all levels of `options`, see `hierarchy`."""
+    options = options.sized()
+    framed = framed_surface(mesh, group, options.frames, options.seed)
+    search_radius = options.radius_on(mesh)
+    maps = local_log_maps(framed.surface, search_radius, max_neighbors=options.max_neighbors)
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
-    finest = (one_ring(framed.surface), longest_edge(mesh)) if neighborhood == "one_ring" else (maps, search_radius)
-    _store(graph, "", _level_tensors(framed, finer, *finest, lengths, dtype))
-    if levels > 1:
-        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / ratio)))
+    along_edges = options.neighborhood == "one_ring"
+    finest = (one_ring(framed.surface), longest_edge(mesh)) if along_edges else (maps, search_radius)
+    _store(graph, "", _level_tensors(framed, finer, *finest, options.lengths, dtype))
+    if options.levels > 1:
+        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / options.ratio)))
         components = int(np.isinf(samples.cover).sum())
-        options = _Options(mean_neighbors, max_neighbors, lengths)
-        for level in range(1, levels):
-            count = max(int(np.ceil(mesh.num_vertices / ratio**level)), components)
+        for level in range(1, options.levels):
+            count = max(int(np.ceil(mesh.num_vertices / options.ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
             finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, dtype)
     return graph
-
-
-@dataclass(frozen=True)
-class _Options:
-    """The neighbourhoods of coarser levels."""
-
-    mean_neighbors: float
-    max_neighbors: int | None
-    lengths: LengthUnit
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def _add_level(
     finer: _Points,
     chosen: ndarray,
     cover: float,
-    options: _Options,
+    options: NeighborhoodOptions,
     dtype: torch.dtype,
 ) -> _Points:
     """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
@@ -130,7 +138,7 @@ def _add_level(
     num = len(chosen)
     with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
     cell = framed.surface.total_area / with_area
-    search_radius = float(np.sqrt(options.mean_neighbors * cell / np.pi))
+    search_radius = float(np.sqrt(options.mean_neighbors_on(framed.mesh) * cell / np.pi))
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
@@ -140,7 +148,7 @@ def _add_level(
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
     with_self = around.with_self()
-    nearest = with_self.nearest_targets(UNPOOL_NEIGHBORS)
+    nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS)
     mass = _shared_mass(nearest, finer, row)
     points = _Points(chosen, row, mass)
 
@@ -148,7 +156,7 @@ def _add_level(
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, points, among, search_radius, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
-    radius = POOL_RADIUS * spacing
+    radius = _POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
     _store(graph, f"{prefix}pool_", _pool_tensors(framed, close, radius, finer, points, dtype))
     _store(graph, f"{prefix}unpool_", _unpool_tensors(framed, nearest, finer, points, dtype))

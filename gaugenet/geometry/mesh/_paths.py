@@ -15,18 +15,18 @@ Compiled together with `_windows`, whose tables these functions read (columns: s
 path and follow its windows back to the source, a loop of unknown length.
 """
 
-# mypy: ignore-errors
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numpy import ndarray
 
-from gaugenet.geometry.mesh._windows import FULL_ANGLE, emit, follow, new_search, next_source, with_room
-from gaugenet.geometry.mesh.halfedge import _next
+from gaugenet._typing import njit
+from gaugenet.geometry.mesh._windows import FULL_ANGLE, Search, emit, follow, new_search, next_source, with_room
+from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
 
 
 @njit(cache=True, nogil=True)
-def search_from(t, search, source, limit, max_windows):
+def _search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
     """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
     search.size[:] = 0
     search.size[0] = 1
@@ -41,7 +41,7 @@ def search_from(t, search, source, limit, max_windows):
 
 
 @njit(cache=True, nogil=True)
-def _advance(t, search, limit):
+def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Run the search to its end; False when the tables are full, to be called again with more room."""
     size, state = search.size, search.state
     margin = 2 * t.max_degree
@@ -66,7 +66,7 @@ def _advance(t, search, limit):
 
 
 @njit(cache=True, nogil=True)
-def _finish(t, search, start, stop):
+def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
     """Polar angle at the source and transport angle to it, for the paths of the rows `start` to `stop - 1`.
 
     The vertices by way of which these paths go must be finished.
@@ -104,22 +104,24 @@ def _finish(t, search, start, stop):
             else:
                 leave = _through(path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave)
         path[slot, 5], path[slot, 6] = leave, transport
-    return raw
+    return float(raw)
 
 
 @njit(cache=True, nogil=True)
-def _through(before, direction, after, onward):
+def _through(before: float, direction: float, after: float, onward: float) -> float:
     """Direction of the sum of two vectors, by way of an interior vertex.
 
     The bend there is the vertex's negative curvature in one point: spread out, the path is straight. (Around a
     boundary vertex paths really bend.)
     """
     bend = onward - direction
-    return direction + np.arctan2(after * np.sin(bend), before + after * np.cos(bend))
+    return float(direction + np.arctan2(after * np.sin(bend), before + after * np.cos(bend)))
 
 
 @njit(cache=True, nogil=True)
-def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
+def _spread_curvature(
+    origin: ndarray, charge: ndarray, spread: ndarray, windows: ndarray, wedge: ndarray, window: int, x: float, y: float
+) -> tuple[float, float]:
     """Rotations of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
     aim, swing = 0.0, 0.0
     length = np.sqrt(x * x + y * y)
@@ -159,7 +161,9 @@ def _spread_curvature(origin, charge, spread, windows, wedge, window, x, y):
 
 
 @njit(cache=True, nogil=True)
-def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
+def local_geodesics(
+    t: HalfedgeArrays, sources: ndarray, limit: float, wanted: ndarray, max_neighbors: int, max_windows: int
+) -> tuple[ndarray, ndarray, ndarray, int]:
     """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
     Returns:
@@ -172,7 +176,7 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
     geodesic = np.empty((40 * len(sources) + 64, 3))
     size = 0
     for i in range(len(sources)):
-        search, complete = search_from(t, search, sources[i], limit, max_windows)
+        search, complete = _search_from(t, search, sources[i], limit, max_windows)
         if not complete:
             return counts, neighbor[:0], geodesic[:0], sources[i]
         chosen = _chosen(t, search, sources[i], wanted, max_neighbors)
@@ -195,7 +199,7 @@ def local_geodesics(t, sources, limit, wanted, max_neighbors, max_windows):
 
 
 @njit(cache=True, nogil=True)
-def _chosen(t, search, source, wanted, max_neighbors):
+def _chosen(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int) -> ndarray:
     """Rows of the neighbours to keep: wanted ones, by the shorter way where the double cover offers two."""
     chosen = np.empty(search.size[0], dtype=np.int64)
     count = 0

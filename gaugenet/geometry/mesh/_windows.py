@@ -13,20 +13,19 @@ length or an angle), with one column for each field as `Search` lists them. So t
 source, and be read without an object for each window.
 """
 
-# mypy: ignore-errors
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import ndarray
 
-from gaugenet.geometry.mesh.halfedge import _next, _previous
+from gaugenet._typing import njit
+from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
-TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
-SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+_TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
+_SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
 
 
 class Search(NamedTuple):
@@ -58,7 +57,7 @@ class Search(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def new_search(num_vertices):
+def new_search(num_vertices: int) -> Search:
     """Empty tables; they grow when needed and are reused for the next source."""
     return Search(
         np.full(num_vertices, -1, dtype=np.int32),
@@ -74,7 +73,7 @@ def new_search(num_vertices):
 
 
 @njit(cache=True, nogil=True)
-def _grown(search):
+def _grown(search: Search) -> Search:
     """The same search with twice the room."""
     state = np.empty((2 * search.state.shape[0], search.state.shape[1]), dtype=np.int32)
     path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
@@ -94,7 +93,7 @@ def _grown(search):
 
 
 @njit(cache=True, nogil=True)
-def with_room(search, extra):
+def with_room(search: Search, extra: int) -> Search:
     """The search with room for `extra` more entries in every table."""
     size = search.size
     while (
@@ -109,7 +108,10 @@ def with_room(search, extra):
 # Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
 # `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
-def _arrive(state, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival, root, window, slack):
+def _arrive(
+    state: ndarray, path: ndarray, slot_of: ndarray, count: int, vertex: int,
+    distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, slack: float,
+) -> int:  # fmt: skip
     """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
     slot = slot_of[vertex]
     if slot < 0:
@@ -125,7 +127,10 @@ def _arrive(state, path, slot_of, count, vertex, distance, x, y, x2, y2, arrival
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _put(window, wedge, tail, across, root, parent, ax, ay, bx, by, rx, ry, lx, ly):
+def _put(
+    window: ndarray, wedge: ndarray, tail: int, across: int, root: int, parent: int,
+    ax: float, ay: float, bx: float, by: float, rx: float, ry: float, lx: float, ly: float,
+) -> int:  # fmt: skip
     """Write a window into the queue; returns the end of the queue."""
     window[tail, 0], window[tail, 1], window[tail, 2] = across, root, parent
     wedge[tail, 0], wedge[tail, 1], wedge[tail, 2], wedge[tail, 3] = ax, ay, bx, by
@@ -134,12 +139,16 @@ def _put(window, wedge, tail, across, root, parent, ax, ay, bx, by, rx, ry, lx, 
 
 
 @njit(cache=True, nogil=True)
-def emit(t, search, slot, back, limit):
+def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float) -> None:
     """Send rays from a source (row 0), or from another vertex into its shadow, into the faces around it.
 
     The tables must have room for two more entries for each of these faces.
 
     Args:
+        t: the surface.
+        search: what is known around the source.
+        slot: row of the vertex that sends rays.
+        limit: length beyond which no path is sought.
         back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
             go on in directions at least a half rotation away from it on either side.
     """
@@ -147,7 +156,7 @@ def emit(t, search, slot, back, limit):
     origin, twin, shape = t.origin, t.twin, t.shape
     source, sigma = state[slot, 0], path[slot, 0]
     open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
-    count, roots, tail, slack = size[0], size[1], size[3], TOUCH * limit
+    count, roots, tail, slack = size[0], size[1], size[3], _TOUCH * limit
     h = first
     while h >= 0:
         ahead, behind = _next(h), _previous(h)
@@ -157,21 +166,21 @@ def emit(t, search, slot, back, limit):
         low, high = 0.0, opening
         if slot > 0:
             low, high = _shadow(angle - back, opening, full, open_fan)
-        if high - low > -SHADOW:
+        if high - low > -_SHADOW:
             search.root[roots] = slot
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
-            if low <= SHADOW and sigma + length < limit:
+            if low <= _SHADOW and sigma + length < limit:
                 count = _arrive(
                     state, path, slot_of, count, origin[ahead],
                     sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
-            if following < 0 and high >= opening - SHADOW and sigma + shape[behind, 2] < limit:
+            if following < 0 and high >= opening - _SHADOW and sigma + shape[behind, 2] < limit:
                 count = _arrive(
                     state, path, slot_of, count, origin[behind],
                     sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
                 )  # fmt: skip
-            if high - low > TOUCH and twin[ahead] >= 0:
+            if high - low > _TOUCH and twin[ahead] >= 0:
                 rx, ry, lx, ly = length, 0.0, bx, by
                 if low > 0.0:
                     rx, ry = np.cos(low), np.sin(low)
@@ -188,23 +197,28 @@ def emit(t, search, slot, back, limit):
 
 
 @njit(cache=True, nogil=True)
-def _shadow(bend, opening, full, open_fan):
+def _shadow(bend: float, opening: float, full: float, open_fan: bool) -> tuple[float, float]:
     """The part of a corner that a path casts into shadow, as angles from the corner's right side.
 
     Args:
         bend: angle from the direction back along the path to the corner's right side.
-        opening: of the corner; `full`: of all corners around the vertex; `open_fan`: whether it lies on the boundary.
+        opening: angle of the corner.
+        full: angle of all corners around the vertex.
+        open_fan: whether the vertex lies on the boundary.
     """
     if not open_fan:
         bend += full if bend < 0 else 0.0
         return max(0.0, np.pi - bend), min(opening, full - np.pi - bend)
-    if bend + opening >= np.pi - SHADOW:
+    if bend + opening >= np.pi - _SHADOW:
         return max(0.0, np.pi - bend), opening
     return 0.0, min(opening, -np.pi - bend)
 
 
 @njit(cache=True, nogil=True)
-def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack):
+def _useful(
+    ax: float, ay: float, bx: float, by: float, rx: float, ry: float, lx: float, ly: float,
+    sigma: float, da: float, db: float, length: float, limit: float, slack: float,
+) -> bool:  # fmt: skip
     """Whether the window between the rays r and l on the edge from a (right) to b (left) may still shorten a path.
 
     `da`, `db` are the distances known at the ends. If the way round by an end is shorter even to the far side of the
@@ -226,13 +240,13 @@ def _useful(ax, ay, bx, by, rx, ry, lx, ly, sigma, da, db, length, limit, slack)
         closest = far
     elif foot > s:
         closest = (ax * ey - ay * ex) / length
-    return sigma + closest < limit
+    return bool(sigma + closest < limit)
 
 
 @njit(cache=True, nogil=True)
-def follow(t, search, limit):
+def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
-    slack = TOUCH * limit
+    slack = _TOUCH * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
@@ -252,7 +266,7 @@ def follow(t, search, limit):
         far = origin[left]
         norm = np.sqrt(x * x + y * y)
         from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
-        touch = -TOUCH * norm
+        touch = -_TOUCH * norm
         inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
         if inside and sigma + norm < limit:
             count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
@@ -276,7 +290,7 @@ def follow(t, search, limit):
 
 
 @njit(cache=True, nogil=True)
-def next_source(t, search, limit):
+def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
     """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 
     Returns:
@@ -289,7 +303,7 @@ def next_source(t, search, limit):
     queued = size[5]
     for slot in range(size[4], size[0]):
         v = state[slot, 0]
-        if t.total_angle[v] > (np.pi - SHADOW if t.boundary[v] else FULL_ANGLE + SHADOW):
+        if t.total_angle[v] > (np.pi - _SHADOW if t.boundary[v] else FULL_ANGLE + _SHADOW):
             waiting[queued] = slot
             queued += 1
     size[4] = size[0]
@@ -304,4 +318,4 @@ def next_source(t, search, limit):
     slot = waiting[found]
     waiting[found] = waiting[queued - 1]
     size[5] = queued - 1
-    return slot
+    return int(slot)

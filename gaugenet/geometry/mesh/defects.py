@@ -19,7 +19,7 @@ from gaugenet.geometry.mesh.topology import (
     repeats_a_vertex,
 )
 
-MAX_PLACES = 5
+_MAX_PLACES = 5
 
 Severity = Literal["error", "warning", "info"]
 
@@ -117,7 +117,7 @@ class Problem:
 
 def problem(name: str, places: ndarray) -> Problem:
     """A `Problem` from the array of all its places, `(count,)` or `(count, 2)`."""
-    first = tuple(tuple(p) if isinstance(p, list) else p for p in places[:MAX_PLACES].tolist())
+    first = tuple(tuple(p) if isinstance(p, list) else p for p in places[:_MAX_PLACES].tolist())
     return Problem(name, len(places), first)
 
 

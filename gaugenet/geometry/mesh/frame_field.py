@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.transport import PlanarFrames
@@ -64,6 +65,8 @@ def frame_field(
     """Frames by name, or a checked copy of the user's.
 
     Args:
+        mesh: the mesh.
+        surface: its intrinsic geometry.
         frames: `"first_edge"`: the reference frames, whose first axis is the first edge at each vertex;
             `"random"`: these rotated by uniform random angles; `"principal"`: principal curvature directions, that of
             the larger curvature first; or an array `(V, 3, 2)` whose columns are orthonormal tangent vectors.
@@ -87,7 +90,7 @@ def frame_field(
             angle = np.random.default_rng(seed).uniform(0, 2 * np.pi, mesh.num_vertices)
         else:
             angle = _principal_angle(mesh, surface, reference)
-        return reference @ rotations(angle)
+        return typed_array(reference @ rotations(angle))
     return _checked_frames(frames, mesh, surface, reflections)
 
 
@@ -120,7 +123,7 @@ def _principal_angle(mesh: TriangleMesh, surface: HalfedgeSurface, reference: nd
     normal_matrix += ridge[:, None, None] * np.eye(3)
     a, b, c = np.linalg.solve(normal_matrix, np.stack([xu, cross, yv], -1)[..., None])[..., 0].T
     axis = 0.5 * np.arctan2(2 * b, a - c)
-    return np.where(np.abs(a + c) > 0, axis + np.where(a + c < 0, np.pi / 2, 0), axis)
+    return typed_array(np.where(np.abs(a + c) > 0, axis + np.where(a + c < 0, np.pi / 2, 0), axis))
 
 
 def _checked_frames(frames: Any, mesh: TriangleMesh, surface: HalfedgeSurface, reflections: bool) -> ndarray:
@@ -140,7 +143,7 @@ def _checked_frames(frames: Any, mesh: TriangleMesh, surface: HalfedgeSurface, r
         upright = np.abs(upright)
     _refuse(np.abs(upright) < np.sqrt(0.5), "columns tangent to the surface", "project them onto the tangent planes")
     _refuse(upright < 0, "frames counter-clockwise about the outward normal", "swap their columns, or use O(2)")
-    return frames
+    return typed_array(frames)
 
 
 def _refuse(wrong: ndarray, expected: str, remedy: str) -> None:

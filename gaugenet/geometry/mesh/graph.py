@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,18 +11,15 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet._validation import positive_number
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
 from gaugenet.groups.group import StructureGroup
-
-Neighborhood = Literal["geodesic", "one_ring"]
-LengthUnit = Literal["metric", "local"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,12 @@ class FramedSurface:
     planar: PlanarFrames
 
 
-def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed: int | None) -> FramedSurface:
+def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoice, seed: int | None) -> FramedSurface:
     """Check that the mesh admits the structure, and choose its frames."""
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
+    if not mesh.num_vertices:
+        raise MeshError("The mesh has no vertices: there is nothing to build a graph of.")
     scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
     require_usable(scratch, oriented=group.orientation_preserving)
     del scratch
@@ -57,34 +55,22 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: Any, seed:
 
 
 def mesh_gauge_graph(
-    mesh: TriangleMesh,
-    group: StructureGroup,
-    *,
-    neighborhood: Neighborhood = "geodesic",
-    radius: float | None = None,
-    mean_neighbors: float | None = None,
-    max_neighbors: int | None = None,
-    lengths: LengthUnit = "metric",
-    frames: Any = "first_edge",
-    seed: int | None = None,
-    dtype: torch.dtype = torch.float32,
+    mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
 ) -> GaugeGraph:
-    """See `TriangleMesh.gauge_graph`."""
-    framed = framed_surface(mesh, group, frames, seed)
-    if neighborhood == "one_ring":
-        if radius is not None or mean_neighbors is not None or max_neighbors is not None:
+    """Build the finest level of `options`, see `TriangleMesh.gauge_graph`."""
+    framed = framed_surface(mesh, group, options.frames, options.seed)
+    if options.neighborhood == "one_ring":
+        if (options.radius, options.mean_neighbors, options.max_neighbors) != (None, None, None):
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
         search_radius = longest_edge(mesh)
         edges = in_frames(framed, one_ring(framed.surface), dtype)
-    elif neighborhood == "geodesic":
-        search_radius = geodesic_radius(mesh, radius, mean_neighbors)
-        if max_neighbors is not None:
-            positive_number("max_neighbors", max_neighbors)
-        edges = _geodesic_edges(framed, search_radius, max_neighbors, dtype)
     else:
-        raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {neighborhood!r}.")
+        search_radius = options.radius_on(mesh)
+        edges = _geodesic_edges(framed, search_radius, options.max_neighbors, dtype)
     check_structure(group, edges["transporter"])
-    edges["log_map"], search_radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], search_radius)
+    edges["log_map"], search_radius = in_lengths(
+        options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
+    )
     return GaugeGraph(
         pos=torch.from_numpy(mesh.vertices).to(dtype),
         frame=torch.from_numpy(framed.frame).to(dtype),
@@ -105,8 +91,6 @@ def in_lengths(
     """
     if lengths == "metric":
         return log_map, radius
-    if lengths != "local":
-        raise ValueError(f"Expected `lengths` 'metric' or 'local', got {lengths!r}.")
     distance = torch.linalg.vector_norm(log_map, dim=1)
     count = torch.bincount(target)
     mean = distance.new_zeros(len(count)).index_add(0, target, distance) / count.clamp(min=1)
@@ -116,20 +100,6 @@ def in_lengths(
 def longest_edge(mesh: TriangleMesh) -> float:
     """The radius that holds every one-ring."""
     return float(mesh.edge_lengths.max(initial=0.0))
-
-
-def geodesic_radius(mesh: TriangleMesh, radius: float | None, mean_neighbors: float | None) -> float:
-    """The radius itself, or the one whose disk holds `mean_neighbors` vertices on average."""
-    if (radius is None) == (mean_neighbors is None):
-        raise ValueError(
-            "Expected exactly one of `radius` (a length in the units of the mesh) and `mean_neighbors`, got "
-            f"radius={radius} and mean_neighbors={mean_neighbors}."
-        )
-    if mean_neighbors is not None:
-        mean = positive_number("mean_neighbors", mean_neighbors)
-        used = int(np.count_nonzero(mesh.vertex_areas > 0))
-        return float(np.sqrt(mean * mesh.area / (np.pi * max(used, 1))))
-    return positive_number("radius", radius)  # type: ignore[arg-type]
 
 
 def in_frames(
@@ -143,8 +113,11 @@ def in_frames(
     """`edge_index, log_map, transporter, weight` of log maps.
 
     Args:
-        row: number of each vertex among the points of the graph, and `mass` of these points; all vertices and
-            their dual areas by default.
+        framed: the surface and its frames.
+        maps: log maps in polar angles.
+        dtype: precision of the result.
+        row: number of each vertex among the points of the graph; all vertices by default.
+        mass: areas of these points; dual areas by default.
     """
     row = np.arange(framed.surface.num_base) if row is None else row
     mass = framed.surface.area if mass is None else mass

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit
 from numpy import ndarray
 
+from gaugenet._typing import njit
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
@@ -19,8 +19,11 @@ SPREAD = (
 
 
 class HalfedgeArrays(NamedTuple):
-    """`HalfedgeSurface` for compiled code: its arrays, and per vertex copy the angle defect, the radius of the disk
-    over which the defect is spread (see `_paths`), and the distance to the edges around it."""
+    """`HalfedgeSurface` for compiled code.
+
+    Its arrays, and per vertex copy the angle defect, the radius of the disk over which the defect is spread (see
+    `_paths`), and the distance to the edges around it.
+    """
 
     num_base: int
     origin: ndarray
@@ -105,8 +108,10 @@ class HalfedgeSurface:
 
     @property
     def star_radius(self) -> Float[ndarray, "vertices"]:
-        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices: no other
-        vertex is nearer (but one may be nearer than the end of the shortest edge)."""
+        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices.
+
+        No other vertex is nearer (but one may be nearer than the end of the shortest edge).
+        """
         a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
         b = self.shape[:, :2] * self.shape[:, 2:3]
         along = b - a
@@ -117,10 +122,12 @@ class HalfedgeSurface:
 
     @classmethod
     def from_mesh(cls, mesh: TriangleMesh) -> HalfedgeSurface:
-        """The surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`); angles in
-        radians, lengths in the units of the mesh."""
+        """Return the surface of a manifold mesh without degenerate faces (see `gaugenet.geometry.mesh.quality`).
+
+        Angles are in radians, lengths in the units of the mesh.
+        """
         faces = mesh.faces.astype(np.int32)
-        glued = opposite_halfedges(faces, mesh.num_vertices)
+        glued = _opposite_halfedges(faces, mesh.num_vertices)
         if (glued < -1).any():
             faces, twin = _double_cover(faces, glued)
         else:
@@ -151,9 +158,11 @@ class HalfedgeSurface:
         )
 
 
-def opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
-    """The other halfedge of each edge: `j >= 0` when it runs the other way (consistent orientation), `-1` on the
-    boundary, `-2 - j` when halfedge `j` runs the same way (the two faces disagree on the orientation).
+def _opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
+    """Return the other halfedge of each edge.
+
+    It is `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary, `-2 - j` when halfedge `j`
+    runs the same way (the two faces disagree on the orientation).
 
     Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
     """
@@ -200,7 +209,10 @@ def _triangle_shapes(vertices: ndarray, faces: ndarray) -> Float[ndarray, "halfe
 
 # Compiled, because each step of a walk depends on the one before, and fans have different lengths.
 @njit(cache=True, nogil=True)
-def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  # type: ignore[no-untyped-def]
+def _walk_fans(
+    corner: ndarray, twin: ndarray, shape: ndarray, num_base: int,
+    origin: ndarray, first: ndarray, total: ndarray, boundary: ndarray,
+) -> int:  # fmt: skip
     """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
     num_half = len(corner)
     for seed in range(num_half):
@@ -209,7 +221,7 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
         vertex = corner[seed]
         h = seed
         if first[vertex] >= 0 and vertex + num_base >= len(first):
-            return vertex  # a second fan: not a manifold vertex
+            return int(vertex)  # a second fan: not a manifold vertex
         if first[vertex] >= 0:  # the opposite copy starts at the same edge (interior) or at the other end (boundary)
             h = _start_of_opposite_copy(first[vertex], twin, num_half // 2)
             vertex += num_base
@@ -233,7 +245,7 @@ def _walk_fans(corner, twin, shape, num_base, origin, first, total, boundary):  
 
 
 @njit(cache=True, nogil=True)
-def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
+def _start_of_opposite_copy(h: int, twin: ndarray, offset: int) -> int:
     start = h
     while True:
         incoming = _previous(h)
@@ -249,10 +261,10 @@ def _start_of_opposite_copy(h, twin, offset):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _next(h):  # type: ignore[no-untyped-def]
+def _next(h: int) -> int:
     return h + 1 if h % 3 != 2 else h - 2
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _previous(h):  # type: ignore[no-untyped-def]
+def _previous(h: int) -> int:
     return h - 1 if h % 3 != 0 else h + 2

@@ -2,74 +2,96 @@
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy import ndarray
 
+from gaugenet.geometry.mesh._obj import parse_obj
+from gaugenet.geometry.mesh._off import parse_off
+from gaugenet.geometry.mesh._ply import parse_ply
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+from gaugenet.geometry.mesh.polygons import Polygons
 from gaugenet.geometry.mesh.topology import coincident_vertices
 
 
 def read_mesh(path: str | Path) -> TriangleMesh:
-    """The mesh of any file that trimesh reads; see `TriangleMesh.load`.
+    """Read a mesh file: OBJ, OFF and PLY in their own order, other formats as trimesh does; see `TriangleMesh.load`.
 
     Raises:
-        FileNotFoundError: no such file.
-        MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+        FileNotFoundError: If there is no such file.
+        MeshError: If the file is truncated, empty, not a mesh, or a point cloud.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No mesh file at {path}.")
-    vertices, faces = _read(path)
+    polygons = _read(path)
+    faces, polygon = polygons.triangles()
     if faces.size == 0:
         raise MeshError(f"{path} holds no triangles: it is empty, truncated or a point cloud.")
-    _check_declared(path, len(vertices), len(faces))
     try:
-        mesh = TriangleMesh(vertices, faces)
+        mesh = TriangleMesh(polygons.vertices, faces)
     except MeshError as error:
         raise MeshError(f"{path}: {error}") from error
-    return _joined(mesh) if path.suffix.lower() == ".stl" else mesh
+    if path.suffix.lower() == ".stl":
+        mesh = _joined(mesh)
+    mesh.polygon_of_face = polygon
+    return mesh
 
 
-def _read(path: Path) -> tuple[ndarray, ndarray]:
+def _read(path: Path) -> Polygons:
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        return _with_trimesh(path)
+    try:
+        return parse(path.read_bytes())
+    except MeshError as error:
+        raise MeshError(f"Could not read {path} as a mesh: {error}") from error
+
+
+def _text(content: bytes) -> str:
+    """The text of a file, with lines that end in a line feed, and without a byte order mark.
+
+    Raises:
+        MeshError: If the text is UTF-16.
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise MeshError("it is text in UTF-16: save it as UTF-8.")
+    return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+_PARSERS: dict[str, Callable[[bytes], Polygons]] = {
+    ".obj": lambda content: parse_obj(_text(content)),
+    ".off": lambda content: parse_off(_text(content)),
+    ".ply": parse_ply,
+}
+
+
+def _is_draco(path: Path) -> bool:
+    """Whether glTF geometry is compressed: without its decoder all positions would be zero."""
+    head = path.read_bytes()
+    if head[:4] == b"glTF":  # binary: the description comes first, its length in bytes 12 to 15
+        head = head[20 : 20 + int.from_bytes(head[12:16], "little")]
+    return b"KHR_draco_mesh_compression" in head
+
+
+def _with_trimesh(path: Path) -> Polygons:
     import trimesh
 
+    if path.suffix.lower() in (".glb", ".gltf") and find_spec("DracoPy") is None and _is_draco(path):
+        raise MeshError(f"Could not read {path}: it is compressed with Draco: `pip install DracoPy`.")
     try:
-        if path.suffix.lower() == ".obj":
-            text = io.StringIO(_obj_geometry(path.read_text(encoding="utf-8", errors="replace")))
-            loaded = trimesh.load(text, file_type="obj", process=False, force="mesh", maintain_order=True)
-        else:
-            loaded = trimesh.load(path, process=False, force="mesh")
+        loaded = trimesh.load(path, process=False, force="mesh")
+    except ImportError as error:
+        name = error.name or next(iter(re.findall(r"'(\w+)", str(error))), "")
+        raise MeshError(f"Could not read {path}: its format needs the package {name}: `pip install {name}`.") from error
     except Exception as error:  # any reader may fail in its own way on a broken file
         raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
-    return np.asarray(getattr(loaded, "vertices", ())), np.asarray(getattr(loaded, "faces", ()))
-
-
-def _obj_geometry(text: str) -> str:
-    """The `v` and `f` lines of an OBJ file: trimesh would split vertices at texture, normal and material seams."""
-    lines = re.findall(r"^[ \t]*[vf][ \t].*$", text.replace("\\\n", " "), flags=re.MULTILINE)
-    return re.sub(r"/\S*", "", "\n".join(lines)) + "\n"
-
-
-def _check_declared(path: Path, num_vertices: int, num_faces: int) -> None:
-    """Compare with the numbers in the header: a text file cut short is otherwise read as far as it goes."""
-    with path.open("rb") as file:
-        header = file.read(4096).decode("ascii", errors="replace")
-    if path.suffix.lower() == ".off":
-        found = re.match(r"\s*(?:[A-Z]*OFF)?\s*(\d+)\s+(\d+)\s", re.sub(r"#.*", "", header))
-    elif path.suffix.lower() == ".ply":
-        found = re.search(r"element vertex (\d+).*element face (\d+)", header, flags=re.DOTALL)
-    else:
-        return
-    # Polygons are cut into several triangles: more faces than declared are fine.
-    if found and (num_vertices < int(found[1]) or num_faces < int(found[2])):
-        raise MeshError(
-            f"{path} is truncated: its header declares {found[1]} vertices and {found[2]} faces, "
-            f"but it holds {num_vertices} and {num_faces}."
-        )
+    vertices = np.asarray(getattr(loaded, "vertices", np.zeros((0, 3))))
+    faces = np.asarray(getattr(loaded, "faces", np.zeros((0, 3), dtype=np.int64)))
+    return Polygons(vertices, faces.reshape(-1), np.full(len(faces), 3))
 
 
 def _joined(mesh: TriangleMesh) -> TriangleMesh:

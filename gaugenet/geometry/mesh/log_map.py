@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -19,8 +19,8 @@ from gaugenet.geometry.mesh.mesh import MeshError
 S = TypeVar("S")
 T = TypeVar("T")
 
-MAX_WINDOWS = 1_000_000
-CHUNK = 2048
+_MAX_WINDOWS = 1_000_000
+_CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def local_log_maps(
     targets: Int[ndarray, "targets"] | None = None,
     wanted: Bool[ndarray, "vertices"] | None = None,
     max_neighbors: int | None = None,
-    max_windows: int = MAX_WINDOWS,
+    max_windows: int = _MAX_WINDOWS,
     num_threads: int | None = None,
 ) -> LocalLogMaps:
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
@@ -111,6 +111,7 @@ def local_log_maps(
     interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary.
 
     Args:
+        surface: intrinsic geometry of the mesh.
         radius: geodesic radius, in the units of the mesh.
         targets: the points whose neighbours are sought, all vertices by default.
         wanted: mask of the vertices that count as neighbours, all by default.
@@ -126,7 +127,7 @@ def local_log_maps(
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
     mesh_arrays = surface.mesh_arrays
 
-    def solve(chunk: ndarray) -> tuple[Any, ...]:
+    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, int]:
         return local_geodesics(mesh_arrays, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
@@ -137,7 +138,7 @@ def local_log_maps(
                 "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, neighbor, geodesic = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    counts, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:3])
     return LocalLogMaps(
         indptr=np.concatenate([[0], np.cumsum(counts)]),
         targets=targets,
@@ -180,7 +181,7 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
 
 def chunked(targets: ndarray) -> list[ndarray]:
     """Pieces small enough to share between threads and to hold in float64; at least one."""
-    return [targets[i : i + CHUNK] for i in range(0, max(len(targets), 1), CHUNK)]
+    return [targets[i : i + _CHUNK] for i in range(0, max(len(targets), 1), _CHUNK)]
 
 
 def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:

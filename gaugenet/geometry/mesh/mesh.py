@@ -11,10 +11,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 if TYPE_CHECKING:
     import torch
 
     from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
+    from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.groups.group import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -40,12 +44,19 @@ class TriangleMesh:
         self.vertices = _as_vertices(vertices)
         self.faces = _as_faces(faces, len(self.vertices))
 
+    @cached_property
+    def polygon_of_face(self) -> Int[ndarray, "faces"]:
+        """The polygon of the file that each face was cut from, counted from 0; the face itself without a file."""
+        return np.arange(self.num_faces)
+
     @classmethod
     def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
-        """Read any file that trimesh reads; vertices keep the order of the file, so that labels fit.
+        """Read a mesh file. Vertices and polygons keep the order of the file, so that labels fit.
 
-        STL files hold loose triangles: there, equal positions become one vertex, in the order of the file. Polygons
-        are cut into triangles.
+        Polygons of OBJ, OFF and PLY files are cut into triangles one after the other; `polygon_of_face` names the
+        polygon of each triangle. Texture coordinates, normals and materials split no vertex. STL files hold loose
+        triangles: there, equal positions become one vertex, in the order of the file. Other formats are those of
+        trimesh.
 
         Args:
             path: the file.
@@ -54,7 +65,7 @@ class TriangleMesh:
 
         Raises:
             FileNotFoundError: no such file.
-            MeshError: the file is truncated, empty, not a mesh, or a point cloud.
+            MeshError: the file is truncated, empty, not a mesh, or a point cloud; repair leaves nothing of it.
         """
         from gaugenet.geometry.mesh.io import read_mesh
         from gaugenet.geometry.mesh.repair import repair_mesh
@@ -63,6 +74,8 @@ class TriangleMesh:
         if not repair:
             return mesh
         result = repair_mesh(mesh)
+        if not result.mesh.num_faces:
+            raise MeshError(f"{path}: no face is left after repair ({'; '.join(map(str, result.actions))}).")
         if result.actions or result.non_orientable:
             logger.warning("%s was repaired: %s.", path, "; ".join(str(result).splitlines()))
         return result.mesh
@@ -132,7 +145,7 @@ class TriangleMesh:
 
         i, j = self.edges.T
         graph = coo_array((np.ones(len(i)), (i, j)), shape=(self.num_vertices,) * 2)
-        return connected_components(graph, directed=False)[1]
+        return typed_array(connected_components(graph, directed=False)[1])
 
     # --- measures -------------------------------------------------------------------------------------------
 
@@ -143,7 +156,7 @@ class TriangleMesh:
 
     @cached_property
     def face_areas(self) -> Float[ndarray, "faces"]:
-        return 0.5 * np.linalg.norm(self._face_cross, axis=-1)
+        return typed_array(0.5 * np.linalg.norm(self._face_cross, axis=-1))
 
     @property
     def area(self) -> float:
@@ -183,12 +196,42 @@ class TriangleMesh:
         ahead = np.roll(corners, -1, axis=1) - corners
         behind = np.roll(corners, 1, axis=1) - corners
         sine = np.linalg.norm(np.cross(ahead, behind), axis=-1)
-        return np.arctan2(sine, (ahead * behind).sum(-1))
+        return typed_array(np.arctan2(sine, (ahead * behind).sum(-1)))
 
     @cached_property
     def edge_lengths(self) -> Float[ndarray, "edges"]:
         i, j = self.edges.T
-        return np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1)
+        return typed_array(np.linalg.norm(self.vertices[i] - self.vertices[j], axis=-1))
+
+    # --- logarithmic map ----------------------------------------------------------------------------------------
+
+    def log_map(
+        self,
+        source: int,
+        *,
+        method: Literal["exact", "vector_heat"] = "exact",
+        radius: float | None = None,
+        frames: Any = "first_edge",
+        seed: int | None = None,
+    ) -> LogMap:
+        """What one vertex of an oriented mesh sees of the surface: logarithmic map and transport to it.
+
+        Args:
+            source: the vertex.
+            method: `"exact"` follows all straight paths within the radius, as `gauge_graph` does. `"vector_heat"`
+                diffuses tangent vectors over the whole component (:cite:`sharp2019vector`): for far vertices, and for
+                comparison; see `VectorHeat`, which keeps its factorizations for many sources.
+            radius: leave out vertices further away; `"vector_heat"` needs none.
+            frames: as in `gauge_graph`.
+            seed: of random frames.
+
+        Raises:
+            MeshError: a mesh that `gauge_graph` refuses; a source without faces; too large a radius for exact paths.
+            ValueError: a source that is not a vertex, an unknown method, exact paths without a radius.
+        """
+        from gaugenet.geometry.mesh.source_log_map import source_log_map
+
+        return source_log_map(self, source, method=method, radius=radius, frames=frames, seed=seed)
 
     # --- gauge graph --------------------------------------------------------------------------------------------
 
@@ -196,12 +239,12 @@ class TriangleMesh:
         self,
         group: StructureGroup,
         *,
-        neighborhood: Literal["geodesic", "one_ring"] = "geodesic",
+        neighborhood: Neighborhood = "geodesic",
         radius: float | None = None,
         mean_neighbors: float | None = None,
         max_neighbors: int | None = None,
-        lengths: Literal["metric", "local"] = "metric",
-        frames: Any = "first_edge",
+        lengths: LengthUnit = "metric",
+        frames: FrameChoice = "first_edge",
         seed: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> GaugeGraph:
@@ -230,10 +273,9 @@ class TriangleMesh:
         import torch
 
         from gaugenet.geometry.mesh.graph import mesh_gauge_graph
+        from gaugenet.geometry.mesh.options import NeighborhoodOptions
 
-        return mesh_gauge_graph(
-            self,
-            group,
+        options = NeighborhoodOptions(
             neighborhood=neighborhood,
             radius=radius,
             mean_neighbors=mean_neighbors,
@@ -241,13 +283,13 @@ class TriangleMesh:
             lengths=lengths,
             frames=frames,
             seed=seed,
-            dtype=dtype or torch.float32,
         )
+        return mesh_gauge_graph(self, group, options, dtype=dtype or torch.float32)
 
 
 def _normalized(v: ndarray) -> ndarray:
     length = np.linalg.norm(v, axis=-1, keepdims=True)
-    return np.divide(v, length, out=np.zeros_like(v), where=length > 0)
+    return typed_array(np.divide(v, length, out=np.zeros_like(v), where=length > 0))
 
 
 def _as_array(values: Any) -> ndarray:

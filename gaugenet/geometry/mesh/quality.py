@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.defects import (
     PROBLEMS,
     Problem,
@@ -125,7 +126,7 @@ def _seams(mesh: TriangleMesh, usable: Bool[ndarray, "vertices"]) -> Int[ndarray
         return itself[:0]
     result = repair_mesh(TriangleMesh(mesh.vertices, mesh.faces[usable[mesh.faces].all(axis=1)]))
     keep = np.flatnonzero(result.new_vertex >= 0)
-    return keep[result.vertex_map[result.new_vertex[keep]] != keep]
+    return typed_array(keep[result.vertex_map[result.new_vertex[keep]] != keep])
 
 
 def _inward(topology: Topology, finite: Bool[ndarray, "vertices"]) -> Int[ndarray, "pieces"]:
@@ -134,7 +135,7 @@ def _inward(topology: Topology, finite: Bool[ndarray, "vertices"]) -> Int[ndarra
     flipped = orientation.minority[orientation.first_faces]  # most faces run against the first one
     volume = np.where(flipped, -1.0, 1.0) * topology.signed_volumes
     sound = orientation.per_piece(~finite[topology.mesh.faces].all(axis=1)) == 0
-    return orientation.first_faces[sound & (volume < 0)]
+    return typed_array(orientation.first_faces[sound & (volume < 0)])
 
 
 def _component_vertices(mesh: TriangleMesh) -> Int[ndarray, "components"]:
@@ -148,7 +149,7 @@ def _slivers(
     measured: TriangleMesh, face_index: Int[ndarray, "faces"], degenerate: Bool[ndarray, "all_faces"], angle: float
 ) -> Int[ndarray, "slivers"]:
     thin = np.rad2deg(measured.corner_angles.min(axis=1, initial=np.pi)) < angle
-    return face_index[thin & ~degenerate[face_index]]
+    return typed_array(face_index[thin & ~degenerate[face_index]])
 
 
 def _runaway(mesh: TriangleMesh, radius: float, max_neighbors: int) -> Problem:

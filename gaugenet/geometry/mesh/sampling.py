@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 from numpy import ndarray
 
+from gaugenet._typing import njit
 from gaugenet.geometry.mesh.log_map import LocalLogMaps
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -34,6 +34,7 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
     Deterministic, `O(n log n)`.
 
     Args:
+        mesh: the mesh.
         maps: log maps of all vertices, whose distances are used beside those of the edges.
         count: how many; at least one a component is returned.
     """
@@ -51,7 +52,7 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
 # Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, no arrays.
 # Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
-def _farthest(indptr, head, length, seeds, count):  # type: ignore[no-untyped-def]
+def _farthest(indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, count: int) -> tuple[ndarray, ndarray]:
     num = len(indptr) - 1
     count = min(count, num)
     distance = np.full(num, np.inf)

@@ -7,27 +7,27 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit
 from numpy import ndarray
 
+from gaugenet._typing import njit, typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
-ZERO_AREA = 1e-10
+_ZERO_AREA = 1e-10
 """A face counts as degenerate when its height is below this fraction of its longest edge."""
 
-LARGEST_COORDINATE = 1e60
+_LARGEST_COORDINATE = 1e60
 """Beyond this, areas and squared lengths overflow: such coordinates count as not finite."""
 
 
 def finite_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
     """Vertices whose three coordinates are numbers of a usable size."""
-    return (np.abs(mesh.vertices) <= LARGEST_COORDINATE).all(axis=1)  # false for NaN
+    return typed_array((np.abs(mesh.vertices) <= _LARGEST_COORDINATE).all(axis=1))  # false for NaN
 
 
 def repeats_a_vertex(faces: Int[ndarray, "faces 3"]) -> Bool[ndarray, "faces"]:
     """Faces with the same vertex at two corners."""
     a, b, c = faces.T
-    return (a == b) | (b == c) | (c == a)
+    return typed_array((a == b) | (b == c) | (c == a))
 
 
 def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> Bool[ndarray, "faces"]:
@@ -36,8 +36,8 @@ def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> B
     x = np.where(finite[:, None], mesh.vertices, 0.0)
     ab, bc, ca = x[b] - x[a], x[c] - x[b], x[a] - x[c]
     longest = np.maximum(np.maximum(_square(ab), _square(bc)), _square(ca))
-    has_area = np.sqrt(_square(np.cross(ab, -ca))) > ZERO_AREA * longest
-    return repeats_a_vertex(mesh.faces) | (~has_area & finite[mesh.faces].all(axis=1))
+    has_area = np.sqrt(_square(np.cross(ab, -ca))) > _ZERO_AREA * longest
+    return typed_array(repeats_a_vertex(mesh.faces) | (~has_area & finite[mesh.faces].all(axis=1)))
 
 
 def duplicate_faces(mesh: TriangleMesh) -> Bool[ndarray, "faces"]:
@@ -89,7 +89,7 @@ def _clusters(x: ndarray, tolerance: float) -> ndarray:
 
     i, j = cKDTree(x).query_pairs(tolerance, output_type="ndarray").T
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(len(x),) * 2)
-    return connected_components(graph, directed=False)[1]
+    return typed_array(connected_components(graph, directed=False)[1])
 
 
 def referenced_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
@@ -118,7 +118,7 @@ def numbered(root: Int[ndarray, "items"]) -> tuple[Int[ndarray, "sets"], Int[nda
 
 
 def _square(v: ndarray) -> ndarray:
-    return np.einsum("ij,ij->i", v, v)
+    return typed_array(np.einsum("ij,ij->i", v, v))
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Orientation:
     def minority(self) -> Bool[ndarray, "faces"]:
         """Faces to flip so that every orientable piece is consistent and as few as possible are touched."""
         swap = self.per_piece(2.0 * self.flipped - 1.0) > 0
-        return (self.flipped ^ swap[self.piece]) & self.orientable[self.piece]
+        return typed_array((self.flipped ^ swap[self.piece]) & self.orientable[self.piece])
 
 
 class Topology:
@@ -188,7 +188,7 @@ class Topology:
         """Whether both sides of an edge run the same way: its two faces are oriented against each other."""
         one, other = self.two_sided_pairs
         tail = self.mesh.faces.reshape(-1)
-        return tail[one] == tail[other]
+        return typed_array(tail[one] == tail[other])
 
     @cached_property
     def cut_fans(self) -> Int[ndarray, "corners"]:
@@ -224,7 +224,7 @@ class Topology:
         fans, ends = np.unique(self.cut_fans[np.stack([border, following])], return_inverse=True)
         tail, head = ends.reshape(2, -1)
         root, _, _ = _connect_signed(len(fans), tail, head, np.zeros(len(border), dtype=bool))
-        return self.mesh.faces.reshape(-1)[fans[np.unique(root)]]
+        return typed_array(self.mesh.faces.reshape(-1)[fans[np.unique(root)]])
 
     @cached_property
     def euler_characteristics(self) -> Int[ndarray, "pieces"]:
@@ -235,13 +235,13 @@ class Topology:
         sides = np.where(self.mesh.edge_face_count == 2, 0.5, 1.0)[self.mesh.halfedge_to_edge]
         edges = orientation.per_piece(sides.reshape(-1, 3).sum(axis=1))
         faces = np.bincount(orientation.piece, minlength=orientation.num_pieces)
-        return (vertices - edges + faces).round().astype(np.int64)
+        return typed_array((vertices - edges + faces).round().astype(np.int64))
 
     @cached_property
     def closed(self) -> Bool[ndarray, "pieces"]:
         """Pieces without a border: every edge of theirs has exactly two faces."""
         open_sides = (self.mesh.edge_face_count != 2)[self.mesh.halfedge_to_edge].reshape(-1, 3).any(axis=1)
-        return self.orientation.per_piece(open_sides) == 0
+        return typed_array(self.orientation.per_piece(open_sides) == 0)
 
     @cached_property
     def signed_volumes(self) -> Float[ndarray, "pieces"]:
@@ -269,7 +269,7 @@ class Topology:
 
 # The union-find loops are compiled, because every join changes what the next one sees.
 @njit(cache=True)
-def _root(parent, i):
+def _root(parent: ndarray, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -277,7 +277,7 @@ def _root(parent, i):
 
 
 @njit(cache=True)
-def _join(parent, i, j):
+def _join(parent: ndarray, i: int, j: int) -> None:
     i, j = _root(parent, i), _root(parent, j)
     if i < j:
         parent[j] = i
@@ -286,7 +286,7 @@ def _join(parent, i, j):
 
 
 @njit(cache=True)
-def _connect_corners(num_corners, one, other, aligned):
+def _connect_corners(num_corners: int, one: ndarray, other: ndarray, aligned: ndarray) -> ndarray:
     """Join the corners at both ends of each pair of halfedges; the label of a set is its smallest corner."""
     parent = np.arange(num_corners)
     for k in range(len(one)):
@@ -301,7 +301,7 @@ def _connect_corners(num_corners, one, other, aligned):
 
 
 @njit(cache=True)
-def _signed_root(parent, sign, i):
+def _signed_root(parent: ndarray, sign: ndarray, i: int) -> tuple[int, bool]:
     """Root of `i` and the sign of `i` relative to it, halving the path on the way."""
     total = False
     while parent[i] != i:
@@ -313,7 +313,7 @@ def _signed_root(parent, sign, i):
 
 
 @njit(cache=True)
-def _connect_signed(num_faces, one, other, opposed):
+def _connect_signed(num_faces: int, one: ndarray, other: ndarray, opposed: ndarray) -> tuple[ndarray, ndarray, ndarray]:
     """Join faces across edges with their relative sign; a set with contradictory signs is flagged at its root."""
     parent = np.arange(num_faces)
     sign = np.zeros(num_faces, dtype=np.bool_)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 from numpy import ndarray
 
+from gaugenet._typing import njit, typed_array
 from gaugenet.geometry.mesh.log_map import LocalLogMaps
 
 
@@ -48,7 +48,10 @@ def log_and_transport(
 
 # Compiled, because the same in array operations would make several temporary arrays for each line.
 @njit(cache=True, nogil=True)
-def _fill(indptr, targets, source, distance, angle, transport, sign, axis, hand, log_map, transporter):  # type: ignore[no-untyped-def]
+def _fill(
+    indptr: ndarray, targets: ndarray, source: ndarray, distance: ndarray, angle: ndarray, transport: ndarray,
+    sign: ndarray, axis: ndarray, hand: ndarray, log_map: ndarray, transporter: ndarray,
+) -> None:  # fmt: skip
     for i in range(len(targets)):
         p = targets[i]
         for e in range(indptr[i], indptr[i + 1]):
@@ -74,4 +77,4 @@ def neighborhood_weights(
     """
     running = np.concatenate([[0.0], np.cumsum(area)])
     whole = running[indptr[1:]] - running[indptr[:-1]] + own
-    return area / np.repeat(whole, np.diff(indptr))
+    return typed_array(area / np.repeat(whole, np.diff(indptr)))

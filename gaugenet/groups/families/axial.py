@@ -67,16 +67,10 @@ class Axial(StructureGroup):
         off = torch.maximum(g[..., :2, 2].abs().amax(-1), g[..., 2, :2].abs().amax(-1))
         return self.planar.contains(h, atol) & (off <= atol) & ((z - self._sign(h)).abs() <= atol)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        h = self.planar.random_element(size, generator=generator, dtype=torch.float64)
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        h = self.planar.random_element(size, generator=generator)
         mirrored = torch.rand(h.shape[:-2], generator=generator) < 0.5
-        return self._embed(h, mirrored & self._mirror).to(dtype)
+        return self._embed(h, mirrored & self._mirror)
 
     def generators(self) -> Tensor:
         generators = self._embed(self.planar.generators())

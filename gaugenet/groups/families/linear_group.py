@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups.families.tensor_group import TensorGroup
 from gaugenet.groups.group import tolerance
@@ -49,17 +51,10 @@ class GeneralLinear(TensorGroup):
         """Whether each matrix is finite, and invertible up to `atol` relative to its largest singular value."""
         values = torch.linalg.svdvals(g.nan_to_num(0, 0, 0))
         invertible = values[..., -1] > (tolerance(g) if atol is None else atol) * values[..., 0]
-        return invertible & g.isfinite().all(-1).all(-1)
+        return typed_tensor(invertible & g.isfinite().all(-1).all(-1))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
-        size = (size,) if isinstance(size, int) else size
         g = self.identity().expand(*size, self.d, self.d)
         for _ in range(FACTORS):
             x = torch.rand(*size, self.d, self.d, generator=generator, dtype=torch.float64) - 0.5
@@ -67,7 +62,7 @@ class GeneralLinear(TensorGroup):
         if not self.orientation_preserving:
             flip = torch.rand(size, generator=generator) < 0.5
             g = torch.where(flip[..., None, None], g @ self._mirror(), g)
-        return g.to(dtype)
+        return g
 
     def _projected(self, x: Tensor) -> Tensor:
         """Into the Lie algebra."""
@@ -84,7 +79,7 @@ class GeneralLinear(TensorGroup):
     def lie_algebra(self) -> Tensor:
         return torch.eye(self.d**2, dtype=torch.float64).view(-1, self.d, self.d)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.d,)
 
 
@@ -111,7 +106,7 @@ class SpecialLinear(GeneralLinear):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         """`atol` is relative to the product of the lengths of the columns, which the determinant rounds with."""
         scale = torch.linalg.vector_norm(g, dim=-2).prod(-1).clamp(min=1)
-        return (torch.linalg.det(g) - 1).abs() <= scale * (tolerance(g) if atol is None else atol)
+        return typed_tensor((torch.linalg.det(g) - 1).abs() <= scale * (tolerance(g) if atol is None else atol))
 
     def _projected(self, x: Tensor) -> Tensor:
         trace = x.diagonal(dim1=-2, dim2=-1).mean(-1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups.families.tensor_group import TensorGroup
 from gaugenet.groups.group import tolerance
@@ -49,10 +51,10 @@ class PseudoOrthogonal(TensorGroup):
         return {name: known[name] for name in {"O": ("time", "space", "det"), "SO": ("time",), "SO+": ()}[self.part]}
 
     def _time(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
-        return torch.linalg.det(g[..., : self.p, : self.p].detach()).sign()
+        return typed_tensor(torch.linalg.det(g[..., : self.p, : self.p].detach()).sign())
 
     def _space(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
-        return torch.linalg.det(g[..., self.p :, self.p :].detach()).sign()
+        return typed_tensor(torch.linalg.det(g[..., self.p :, self.p :].detach()).sign())
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         """`atol` is relative to the square of the largest entry: that is what boosts round with."""
@@ -65,15 +67,8 @@ class PseudoOrthogonal(TensorGroup):
         time, space = self._time(g), self._space(g)
         return inside & (time == space) & ((time > 0) | (self.part == "SO"))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
-        size = (size,) if isinstance(size, int) else size
         rotation = torch.zeros(*size, self.d, self.d, dtype=torch.float64)
         blocks = slice(0, self.p), slice(self.p, self.d)
         time, space = torch.rand(2, *size, generator=generator) < 0.5
@@ -88,7 +83,7 @@ class PseudoOrthogonal(TensorGroup):
         rapidity = 2 * torch.rand(*size, self.p, self.q, generator=generator, dtype=torch.float64) - 1
         mixed = torch.zeros_like(rotation)
         mixed[..., blocks[0], blocks[1]], mixed[..., blocks[1], blocks[0]] = rapidity, rapidity.mT
-        return (rotation @ torch.linalg.matrix_exp(mixed)).to(dtype)
+        return typed_tensor(rotation @ torch.linalg.matrix_exp(mixed))
 
     def boost(self, rapidity: float, axes: tuple[int, int] | None = None) -> Float[Tensor, "d d"]:
         """The boost that mixes a positive and a negative direction; by default the first and the last."""
@@ -97,7 +92,7 @@ class PseudoOrthogonal(TensorGroup):
             raise ValueError(f"Expected `axes` of a positive and a negative direction of {self.name}, got {(i, j)}.")
         mixed = torch.zeros(self.d, self.d, dtype=torch.float64)
         mixed[i, j] = mixed[j, i] = rapidity
-        return torch.linalg.matrix_exp(mixed)
+        return typed_tensor(torch.linalg.matrix_exp(mixed))
 
     def generators(self) -> Tensor:
         flips = torch.eye(self.d, dtype=torch.float64).repeat(2, 1, 1)
@@ -113,7 +108,7 @@ class PseudoOrthogonal(TensorGroup):
                 rows.append(x)
         return torch.stack(rows)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self.p, self.q, self.part)
 
 

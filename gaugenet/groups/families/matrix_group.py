@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.families.tensor_powers import TensorPowerGroup
 from gaugenet.groups.group import is_orthogonal, tolerance
 from gaugenet.groups.intertwiners.closure import closure
@@ -43,9 +45,9 @@ class MatrixGroup(TensorPowerGroup):
 
     def __init__(
         self,
-        generators: Float[Tensor, "count d d"] | list,
+        generators: Float[Tensor, "count d d"] | list[Any],
         *,
-        lie_algebra: Float[Tensor, "dim d d"] | list | None = None,
+        lie_algebra: Float[Tensor, "dim d d"] | list[Any] | None = None,
         name: str = "G",
         max_order: int = 10_000,
     ) -> None:
@@ -108,29 +110,22 @@ class MatrixGroup(TensorPowerGroup):
             )
             closed = rows[values > 1e-9 * values[0]].unflatten(-1, (self.d, self.d))
             if len(closed) == len(basis):
-                return closed
+                return typed_tensor(closed)
             basis = closed
 
     def lie_algebra(self) -> Tensor:
         return self._algebra
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         if self.order is not None:
-            return self._elements.to(dtype)[torch.randint(self.order, size, generator=generator)]
+            return self._elements[torch.randint(self.order, size, generator=generator)]
         g = self.identity().expand(*size, self.d, self.d)
         steps = torch.cat([self.identity()[None], self._generators])
         for _ in range(WORD):
             flow = torch.randn(*size, len(self._bracket_closed), generator=generator, dtype=torch.float64) * 3
             rotation = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
             g = g @ rotation @ steps[torch.randint(len(steps), size, generator=generator)]
-        return g.to(dtype)
+        return g
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         """For infinite groups by ascent to the nearest element from 64 starts: `False` could, in theory, be wrong."""
@@ -143,8 +138,11 @@ class MatrixGroup(TensorPowerGroup):
         return ((flat - near).abs().amax((-2, -1)) <= atol).view(g.shape[:-2])
 
     def _nearest(self, g: Float[Tensor, "n d d"]) -> Float[Tensor, "n d d"]:
-        """The nearest element by ascent of <h, g>: a few steps from each start, since it may lie in a component
-        whose starts are not the closest ones, then to the end from the best."""
+        """Return the nearest element by ascent of <h, g>.
+
+        A few steps from each start, since it may lie in a component whose starts are not the closest ones, then to the
+        end from the best.
+        """
         h = self.random_element(64, generator=torch.Generator().manual_seed(0)).expand(len(g), -1, -1, -1)
         h = self._ascend(h, g, steps=3)
         best = torch.einsum("nij,nsij->ns", g, h).topk(8, dim=1).indices
@@ -159,7 +157,7 @@ class MatrixGroup(TensorPowerGroup):
             h = h @ torch.linalg.matrix_exp(torch.einsum("nsb,bij->nsij", slope, basis))
         return h
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self._generators, self._algebra, self._given_name, self.max_order)
 
 
@@ -167,7 +165,7 @@ def _remake(generators: Tensor, lie_algebra: Tensor, name: str, max_order: int) 
     return MatrixGroup(generators, lie_algebra=lie_algebra, name=name, max_order=max_order)
 
 
-def _matrices(name: str, value: Tensor | list) -> Float[Tensor, "count d d"]:
+def _matrices(name: str, value: Tensor | list[Any]) -> Float[Tensor, "count d d"]:
     if not isinstance(value, Tensor):
         value = (
             torch.stack([torch.as_tensor(m, dtype=torch.float64) for m in value])

@@ -21,16 +21,10 @@ class O2(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return is_orthogonal(g, atol)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        g = SO2().random_element(size, generator=generator, dtype=dtype)
-        flip = torch.rand(g.shape[:-2], generator=generator) < 0.5
-        return torch.where(flip[..., None, None], g @ reflection_axis().to(dtype), g)
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        g = SO2().random_element(size, generator=generator)
+        flip = torch.rand(size, generator=generator) < 0.5
+        return torch.where(flip[..., None, None], g @ reflection_axis(), g)
 
     def generators(self) -> Tensor:
         return reflection_axis()[None]

@@ -27,15 +27,9 @@ class O3(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return is_orthogonal(g, atol)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        g = SO3().random_element(size, generator=generator, dtype=dtype)
-        flip = torch.rand(g.shape[:-2], generator=generator) < 0.5
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        g = SO3().random_element(size, generator=generator)
+        flip = torch.rand(size, generator=generator) < 0.5
         return torch.where(flip[..., None, None], -g, g)
 
     def generators(self) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._caching import cached
 from gaugenet.groups.families.o3 import O3
 from gaugenet.groups.group import FiniteGroup
 from gaugenet.groups.intertwiners.closure import closure
@@ -113,7 +114,7 @@ def _irrep(group: Polyhedral, name: str, source: str, dim: int) -> Representatio
     return subrepresentation(harmonics, part, name, order)
 
 
-@lru_cache(maxsize=8)
+@cached
 def _generators(symbol: str) -> Float[Tensor, "count 3 3"]:
     rotation = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1)
     second = {
@@ -126,7 +127,7 @@ def _generators(symbol: str) -> Float[Tensor, "count 3 3"]:
     return torch.tensor(chosen, dtype=torch.float64)
 
 
-@lru_cache(maxsize=8)
+@cached
 def _elements(symbol: str) -> Float[Tensor, "order 3 3"]:
     """All products, with entries among 0, 1/2, phi/2, 1/(2 phi), 1 and their negatives, free of rounding."""
     return closure(_generators(symbol), clean=_snap)

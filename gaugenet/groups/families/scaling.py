@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.groups.families.trivial import Trivial
 from gaugenet.groups.group import StructureGroup
@@ -55,10 +57,10 @@ class Scaling(StructureGroup):
 
     def scale_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
         """s, by the volume."""
-        return torch.linalg.det(g).abs() ** (1 / self.d)
+        return typed_tensor(torch.linalg.det(g).abs() ** (1 / self.d))
 
     def rotation_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
-        """h."""
+        """Return the orthogonal factor h of g = s h."""
         return g / self.scale_of(g)[..., None, None]
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
@@ -68,17 +70,11 @@ class Scaling(StructureGroup):
         h = g / torch.where(usable, scale, torch.ones_like(scale))[..., None, None]
         return self.rotations.contains(h, atol) & usable
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Not of a Haar measure, which is infinite: see the class."""
         h = self.rotations.random_element(size, generator=generator)
         exponent = 2 * torch.rand(h.shape[:-2], generator=generator, dtype=torch.float64) - 1
-        return ((SPREAD * exponent).exp()[..., None, None] * h).to(dtype)
+        return (SPREAD * exponent).exp()[..., None, None] * h
 
     def generators(self) -> Tensor:
         return self.rotations.generators()
@@ -118,7 +114,7 @@ class Scaling(StructureGroup):
             self, name, rho.dim, lambda g: rho(self.rotation_of(g)), order=rho.order, permutation=rho.permutation
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self.d, self.period, self.rotations)
 
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.planar import parse_order, planar_irrep, rotation
@@ -20,17 +21,10 @@ class SO2(StructureGroup):
     orientation_preserving = True
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        return is_orthogonal(g, atol) & (torch.linalg.det(g) > 0)
+        return typed_tensor(is_orthogonal(g, atol) & (torch.linalg.det(g) > 0))
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
-        return rotation(2 * math.pi * torch.rand(size, generator=generator, dtype=torch.float64)).to(dtype)
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        return rotation(2 * math.pi * torch.rand(size, generator=generator, dtype=torch.float64))
 
     def generators(self) -> Tensor:
         return torch.zeros(0, 2, 2, dtype=torch.float64)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, is_orthogonal
 from gaugenet.groups.representations.base import Representation, trivial
 from gaugenet.groups.representations.spherical import wigner
@@ -26,16 +27,9 @@ class SO3(StructureGroup):
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
         return is_orthogonal(g, atol) & (determinant(g) > 0)
 
-    def random_element(
-        self,
-        size: tuple[int, ...] | int = (),
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        size = (size,) if isinstance(size, int) else size
+    def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         q = torch.randn(*size, 4, generator=generator, dtype=torch.float64)
-        return from_quaternion(torch.nn.functional.normalize(q, dim=-1)).to(dtype)
+        return from_quaternion(torch.nn.functional.normalize(q, dim=-1))
 
     def generators(self) -> Tensor:
         return torch.zeros(0, 3, 3, dtype=torch.float64)
@@ -90,9 +84,9 @@ def coupled(first: Representation, second: Representation, target: Representatio
 
 
 def determinant(g: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
-    """det g as the triple product of the columns: a polynomial, exact for signed permutations."""
+    """Return det g as the triple product of the columns: a polynomial, exact for signed permutations."""
     a, b, c = g.unbind(-1)
-    return (a * torch.linalg.cross(b, c)).sum(-1)
+    return typed_tensor((a * torch.linalg.cross(b, c)).sum(-1))
 
 
 def from_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:

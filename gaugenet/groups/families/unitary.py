@@ -83,8 +83,10 @@ class UnitaryGroup(TensorPowerGroup):
         return (_divide_phase(g) if self.special else g).to(COMPLEX.get(dtype, dtype))
 
     def project(self, m: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-        """Return elements near `m`: the unitary polar factor, the nearest unitary matrix; SU(N): over the N-th root of
-        its determinant that is nearest to one. Elements of the group stay as they are.
+        """Return elements near `m`, in the group; elements of the group stay as they are.
+
+        The unitary polar factor, which is the nearest unitary matrix; for SU(N) over the N-th root of its determinant
+        that is nearest to one.
 
         Raises:
             ValueError: If a matrix is singular: it has no nearest unitary matrix.
@@ -101,8 +103,11 @@ class UnitaryGroup(TensorPowerGroup):
         return result
 
     def log(self, g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-        """Return x in the Lie algebra with exp(x) = g and eigenvalues i t, |t| <= pi; SU(N): their sum is zero, which
-        lets the largest of them exceed pi. Not differentiable where eigenvalues coincide."""
+        """Return x in the Lie algebra with exp(x) = g and eigenvalues i t, |t| <= pi.
+
+        For SU(N) their sum is zero, which lets the largest of them exceed pi. Not differentiable where eigenvalues
+        coincide.
+        """
         return algebra.logarithm(g, traceless=self.special)
 
     def identity(self, dtype: torch.dtype = torch.float64) -> Complex[Tensor, "n n"]:
@@ -261,7 +266,7 @@ def realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]
 
 
 def _conjugation(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch nn nn"]:
-    """g W g^+ on row-major W."""
+    """G W g^+ on row-major W."""
     return torch.einsum("...ij,...kl->...ikjl", g, g.conj()).flatten(-2).flatten(-3, -2)
 
 
@@ -271,7 +276,7 @@ def _determinant(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch 1 
 
 
 def _divide_phase(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-    """g / det(g)^(1/N), by the principal root."""
+    """G / det(g)^(1/N), by the principal root."""
     angle = torch.linalg.det(g).angle() / g.shape[-1]
     return g * torch.polar(torch.ones_like(angle), -angle)[..., None, None]
 

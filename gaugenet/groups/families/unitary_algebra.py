@@ -76,10 +76,10 @@ def _opposite_of_largest_gap(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, 
 
 def _sum_zero(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
     """Angles that add up to 2 pi k: subtract 2 pi from the k largest (add it to the -k smallest)."""
-    turns = (angle.sum(-1, keepdim=True) / (2 * math.pi)).round()
+    rotations = (angle.sum(-1, keepdim=True) / (2 * math.pi)).round()
     rank = angle.argsort(-1).argsort(-1)
-    down = (rank >= angle.shape[-1] - turns).to(angle)
-    up = (rank < -turns).to(angle)
+    down = (rank >= angle.shape[-1] - rotations).to(angle)
+    up = (rank < -rotations).to(angle)
     return angle - 2 * math.pi * (down - up)
 
 

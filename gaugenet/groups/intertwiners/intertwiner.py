@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._caching import cached
 from gaugenet.groups.intertwiners.averaging import average
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 MANY_UNKNOWNS = 500
 """From here on averages over the group are cheaper than the null space of its equations."""
 
-_INTERTWINERS: dict[tuple[Representation, Representation], Tensor] = {}
-
 
 def intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
     """A canonical basis of Hom_G: all matrices A with target(g) A = A source(g) for every g in G.
@@ -27,17 +26,19 @@ def intertwiners(source: Representation, target: Representation) -> Float[Tensor
     and, for permutation representations, consists of 0-1 patterns (weight sharing). float64; cached, not to be written.
     """
     same_group(source, target)
-    key = (source, target)
-    if key not in _INTERTWINERS:
-        from gaugenet.groups.intertwiners.rules import by_structure
+    return _intertwiners(source, target)
 
-        found = by_structure(source, target)
-        if found is None:
-            large = source.dim * target.dim > MANY_UNKNOWNS and source.group.compact
-            large = large and source.is_orthogonal and target.is_orthogonal
-            found = (averaged_intertwiners if large else solve_intertwiners)(source, target)
-        _INTERTWINERS[key] = found
-    return _INTERTWINERS[key]
+
+@cached
+def _intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
+    from gaugenet.groups.intertwiners.rules import by_structure
+
+    found = by_structure(source, target)
+    if found is None:
+        large = source.dim * target.dim > MANY_UNKNOWNS and source.group.compact
+        large = large and source.is_orthogonal and target.is_orthogonal
+        found = (averaged_intertwiners if large else solve_intertwiners)(source, target)
+    return found
 
 
 def solve_intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:

@@ -11,6 +11,7 @@ import itertools
 import torch
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.intertwiners.intertwiner import intertwiners, row_echelon
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.composite import DirectSum, TensorProduct
@@ -56,7 +57,7 @@ def _orbits(source: Representation, target: Representation) -> Tensor:
             label = torch.minimum(label, back)
         label = label.flatten()[label]  # follow the labels: logarithmically many rounds
         changed = not torch.equal(label, before)
-    return (label == label.unique()[:, None, None]).double()
+    return typed_tensor((label == label.unique()[:, None, None]).double())
 
 
 def _between_summands(source: Representation, target: Representation) -> Tensor:

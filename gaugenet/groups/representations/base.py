@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -145,10 +145,10 @@ class Representation:
     def __copy__(self) -> Representation:
         return self
 
-    def __deepcopy__(self, memo: dict) -> Representation:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Representation:
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         from gaugenet.groups.families.matrix_group import MADE
 
         _rebuild(self.group, self.name)  # a name that cannot be read back must fail here, not when it is loaded

@@ -65,7 +65,7 @@ class Restricted(Representation):
 
 @lru_cache(maxsize=4096)
 def restricted(rho: Representation, subgroup: StructureGroup) -> Representation:
-    """rho at the elements of a subgroup: the irrep of the subgroup that has these matrices, if there is one."""
+    """Return rho at the elements of a subgroup: the irrep of the subgroup that has these matrices, if there is one."""
     if rho.order is not None and rho.order <= subgroup.known_orders:
         for irrep in subgroup.irreps(rho.order):
             if _same_matrices(rho, irrep):

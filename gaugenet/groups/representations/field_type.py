@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Union
+from typing import Any, Union
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup, cast_elements
 from gaugenet.groups.names import split_at
 from gaugenet.groups.representations.base import Representation
 
-Spec = Union[str, Mapping, Iterable, "FieldType"]
+Label = str | int | Representation
+Spec = Union[str, Mapping[Any, int], Iterable[tuple[Label, int]], "FieldType"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Block:
 
     def split(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points dim multiplicity *spatial"]:
         """Channels of this block by component and field; `.flatten(1, 2)` undoes it."""
-        return x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity))
+        return typed_tensor(x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity)))
 
 
 class FieldType:
@@ -107,7 +109,7 @@ class FieldType:
             )
 
     def representation(self) -> Representation:
-        """rho of one fibre as a matrix `(size, size)` in the layout of the features."""
+        """Return rho of one fibre as a matrix `(size, size)` in the layout of the features."""
 
         def matrix(g: Tensor) -> Tensor:
             out = g.real.new_zeros(*g.shape[:-2], self.size, self.size)
@@ -131,17 +133,17 @@ class FieldType:
     def __add__(self, other: FieldType) -> FieldType:
         if self.group != other.group:
             raise ValueError(f"Expected field types of one group, got {self.group.name} and {other.group.name}.")
-        return FieldType(self.group, self._pairs() + other._pairs())
+        return FieldType(self.group, self.terms() + other.terms())
 
     def __mul__(self, times: int) -> FieldType:
         """Every multiplicity times `times`."""
-        return FieldType(self.group, [(r, m * times) for r, m in self._pairs()])
+        return FieldType(self.group, [(r, m * times) for r, m in self.terms()])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FieldType) and self.group == other.group and self._pairs() == other._pairs()
+        return isinstance(other, FieldType) and self.group == other.group and self.terms() == other.terms()
 
     def __hash__(self) -> int:
-        return hash((self.group, tuple(self._pairs())))
+        return hash((self.group, tuple(self.terms())))
 
     def __str__(self) -> str:
         return " + ".join(f"{b.multiplicity}x{b.representation.name}" for b in self.blocks)
@@ -149,7 +151,8 @@ class FieldType:
     def __repr__(self) -> str:
         return f"FieldType({self.group.name}, {str(self)!r})"
 
-    def _pairs(self) -> list[tuple[Representation, int]]:
+    def terms(self) -> list[tuple[Representation, int]]:
+        """Return each representation with its multiplicity, in the order of the channels."""
         return [(b.representation, b.multiplicity) for b in self.blocks]
 
 
@@ -162,12 +165,12 @@ def _apply(
     return torch.einsum("n...ij,nju...->niu...", matrix.expand(len(v), *v.shape[3:], *matrix.shape[-2:]), v)
 
 
-def _parse(spec: Spec) -> list[tuple[Representation | str | int, int]]:
+def _parse(spec: Spec) -> list[tuple[Label, int]]:
     if isinstance(spec, str):
         return [_parse_term(term) for term in split_at(spec, "+")] if spec.strip() else []
     if isinstance(spec, FieldType):
-        return [(r.name, m) for r, m in spec._pairs()]
-    pairs: Iterable = spec.items() if isinstance(spec, Mapping) else spec
+        return [(r.name, m) for r, m in spec.terms()]
+    pairs: Iterable[tuple[Label, int]] = spec.items() if isinstance(spec, Mapping) else spec
     return [(label, multiplicity) for label, multiplicity in pairs]
 
 
@@ -177,7 +180,7 @@ def _parse_term(term: str) -> tuple[str, int]:
     return (label.strip(), int(count)) if times and count.strip().isdigit() else (term, 1)
 
 
-def _make_blocks(group: StructureGroup, pairs: list) -> Iterator[Block]:
+def _make_blocks(group: StructureGroup, pairs: list[tuple[Label, int]]) -> Iterator[Block]:
     start = 0
     for label, multiplicity in pairs:
         if not isinstance(multiplicity, Integral) or multiplicity < 0:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._caching import cached
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.intertwiners.peter_weyl import canonical_basis
 from gaugenet.groups.representations.base import Representation
 
@@ -74,7 +75,7 @@ def ascent(d: int, j: int) -> Float[Tensor, "lower_times_d dim"]:
     values, vectors = torch.linalg.eigh(coupled)
     space = vectors[:, values < 0]
     basis = space @ (space.T @ canonical_basis(space))  # the digits that row operations have lost
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(basis.T @ basis), basis.T, upper=False).T
+    return typed_tensor(torch.linalg.solve_triangular(torch.linalg.cholesky(basis.T @ basis), basis.T, upper=False).T)
 
 
 @cached

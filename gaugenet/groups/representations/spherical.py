@@ -47,10 +47,10 @@ def harmonics_up_to(
 
 
 def wigner(g: Float[Tensor, "*batch 3 3"], order: int) -> Float[Tensor, "*batch dim dim"]:
-    """D^l(g), the irrep of O(3) by which harmonic polynomials of degree l transform: D^1(g) = g, D^l(-g) = (-1)^l
-    D^l(g).
+    """D^l(g), the irrep of O(3) by which harmonic polynomials of degree l transform.
 
-    By D^l = Q_l^T (D^(l-1) x g) Q_l with the isometry Q_l of `coupling`: polynomials of degree l in the entries of g.
+    D^1(g) = g and D^l(-g) = (-1)^l D^l(g). By D^l = Q_l^T (D^(l-1) x g) Q_l with the isometry Q_l of `coupling`:
+    polynomials of degree l in the entries of g.
     """
     if order == 0:
         return torch.ones_like(g[..., :1, :1])

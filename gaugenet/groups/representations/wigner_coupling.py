@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._caching import cached
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.representations.spherical import component
 
 
@@ -26,7 +27,7 @@ def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim d
             c[m + n + l, m + a, n + b] = _racah(a, m, b, n, l)
     real = torch.einsum("pm,mab,ai,bj->pij", _complex_basis(l).mH, c, _complex_basis(a), _complex_basis(b))
     sign = (-1) ** ((a + b - l) // 2)
-    return sign * (real.real + real.imag)  # one of them vanishes: the imaginary part for even a + b + l
+    return typed_tensor(sign * (real.real + real.imag))  # one of them vanishes: the imaginary part for even a + b + l
 
 
 def _racah(a: int, m: int, b: int, n: int, l: int) -> float:

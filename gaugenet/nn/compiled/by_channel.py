@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from gaugenet._typing import apply_function
+
 Affine = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Scale and shift of each channel from mean and variance of each channel, learned weight and bias; differentiable."""
 
@@ -34,7 +36,8 @@ def normalize(
             scale, shift = affine(*numbers)
             return scale.to(numbers[0].dtype), shift.to(numbers[0].dtype)
 
-    return _Normalize.apply(x, weight, bias, in_full)
+    results: tuple[Tensor, Tensor, Tensor] = apply_function(_Normalize, x, weight, bias, in_full)
+    return results
 
 
 class _Normalize(torch.autograd.Function):

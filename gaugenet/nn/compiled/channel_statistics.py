@@ -5,6 +5,8 @@ Features stay in their own precision; sums over bfloat16 and float16 run in floa
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -37,6 +39,7 @@ def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
 
 @torch.library.custom_op("gaugenet::channel_moments_backward", mutates_args=())
 def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
+    """Return the gradient of `channel_moments` with respect to `x`."""
     slope = 2 * of_variance / _count(x, unused)
     grad = _affine(x, slope, of_mean / _count(x, unused) - slope * mean)
     _unused(grad, unused).zero_()
@@ -45,17 +48,19 @@ def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, me
 
 @torch.library.custom_op("gaugenet::channel_affine", mutates_args=())
 def channel_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
+    """Return scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
     return _affine(x, scale, shift)
 
 
 @torch.library.custom_op("gaugenet::channel_affine_backward", mutates_args=())
 def channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of `channel_affine` with respect to `x`, `scale` and `shift`."""
     zero, one = torch.zeros_like(scale), torch.ones_like(scale)
     layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    return torch.ops.aten.native_batch_norm_backward(
+    gradients: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm_backward(
         grad.contiguous(memory_format=layout), x, scale, zero, one, None, None, False, 0.0, [True, True, True]
     )
+    return gradients
 
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -71,40 +76,41 @@ def _count(x: Tensor, unused: int) -> int:
 
 
 @channel_moments.register_fake
-def _(x, unused):
+def _(x: Tensor, unused: int) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(x.shape[1], dtype=wide_dtype(x)) for _ in range(2))
 
 
 @channel_moments_backward.register_fake
-def _(of_mean, of_variance, x, mean, unused):
+def _(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     return torch.empty_like(x)
 
 
 @channel_affine.register_fake
-def _(x, scale, shift):
+def _(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
 @channel_affine_backward.register_fake
-def _(grad, x, scale):
+def _(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
 
 
-def _keep_moments(ctx, inputs, output):
+def _keep_moments(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(inputs[0], output[0])
     ctx.unused = inputs[1]
 
 
-def _from_moments(ctx, of_mean, of_variance):
+def _from_moments(ctx: Any, of_mean: Tensor, of_variance: Tensor) -> tuple[Tensor | None, ...]:
     return channel_moments_backward(of_mean, of_variance, *ctx.saved_tensors, ctx.unused), None
 
 
-def _keep_affine(ctx, inputs, output):
+def _keep_affine(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(*inputs[:2])
 
 
-def _from_affine(ctx, grad):
-    return channel_affine_backward(grad, *ctx.saved_tensors)
+def _from_affine(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    gradients: tuple[Tensor, Tensor, Tensor] = channel_affine_backward(grad, *ctx.saved_tensors)
+    return gradients
 
 
 torch.library.register_autograd("gaugenet::channel_moments", _from_moments, setup_context=_keep_moments)

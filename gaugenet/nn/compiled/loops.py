@@ -39,7 +39,7 @@ def _statistics(x, p, start, mult, size, centred, eps, s):
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
-    """out = (x - mean) / root(mean square + eps) * weight + bias; `shifts`: a block's first bias, -1 without mean."""
+    """Write (x - mean) / root(mean square + eps) * weight + bias; `shifts`: a block's first bias, -1 without mean."""
     s = np.empty(2, x.dtype)
     for n in range(begin, end):
         p = uint64(n)
@@ -101,7 +101,7 @@ def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gwe
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
 def scale_fields(x, factor, blocks, begin, end, out):
-    """out = factor x, one factor a field and point."""
+    """Write factor x, one factor a field and point."""
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):

@@ -6,6 +6,7 @@ One operator, so that neither a padded copy of the features nor a second gradien
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +28,14 @@ def chart_conv(
     """conv2d(x, kernel, bias), plus sides[g] x[source] at `target` for each group g of edges.
 
     Args:
-        x: `(B, C, rows, columns)`; kernel: `(out, C, window, window)`; sides: `(groups, out, C)`.
-        large_groups, small_groups, counts: see `SideEdges`; cells in row-major order.
+        x: `(B, C, rows, columns)`.
+        kernel: `(out, C, window, window)`.
+        sides: `(groups, out, C)`.
+        large_groups: see `SideEdges`; cells in row-major order.
+        small_groups: see `SideEdges`.
+        counts: see `SideEdges`.
+        bias: one number for each output channel.
+        stride: 1, or 2 for the next coarser level.
     """
     x = x.contiguous(memory_format=torch.channels_last)
     out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2).contiguous(memory_format=torch.channels_last)
@@ -112,27 +119,46 @@ def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "bat
 
 
 @chart_conv.register_fake
-def _(x, kernel, bias, sides, large_groups, small_groups, counts, stride):
+def _(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    sides: Tensor,
+    large_groups: Tensor,
+    small_groups: Tensor,
+    counts: list[int],
+    stride: int,
+) -> Tensor:
     rows, columns = ((n - 1) // stride + 1 for n in x.shape[2:])
     out = x.new_empty(x.shape[0], kernel.shape[0], rows, columns)
     return out.contiguous(memory_format=torch.channels_last)
 
 
 @chart_conv_backward.register_fake
-def _(grad, x, kernel, sides, large_groups, small_groups, counts, stride, needed):
+def _(
+    grad: Tensor,
+    x: Tensor,
+    kernel: Tensor,
+    sides: Tensor,
+    large_groups: Tensor,
+    small_groups: Tensor,
+    counts: list[int],
+    stride: int,
+    needed: list[bool],
+) -> tuple[Tensor, ...]:
     grad_x = torch.empty_like(x, memory_format=torch.channels_last) if needed[0] else x.new_empty(0)
     if not needed[1]:
         return grad_x, x.new_empty(0), x.new_empty(0), x.new_empty(0)
     return grad_x, torch.empty_like(kernel), kernel.new_empty(kernel.shape[0]), torch.empty_like(sides)
 
 
-def _setup_context(ctx, inputs, output):
+def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
     x, kernel, bias, sides, large_groups, small_groups, counts, stride = inputs
     ctx.save_for_backward(x, kernel, sides, large_groups, small_groups)
     ctx.counts, ctx.stride, ctx.has_bias = counts, stride, bias is not None
 
 
-def _backward(ctx, grad):
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, kernel, sides, large_groups, small_groups = ctx.saved_tensors
     needs = ctx.needs_input_grad
     weights = needs[1] or needs[2] or needs[3]

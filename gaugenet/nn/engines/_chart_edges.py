@@ -45,9 +45,9 @@ class SideEdges:
     Attributes:
         runs: left, right and cells of the groups in their order.
         counts: edges of each large group.
-        many: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each edge of
-            the large groups, one group after the other.
-        few: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
+        large_groups: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each
+            edge of the large groups, one group after the other.
+        small_groups: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
     """
 
     runs: tuple[Run, ...]

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import constant_result
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType
@@ -82,13 +83,13 @@ def _rotation(
     return torch.cat(parts, -1) if parts else x
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _pooled(level: int, device: torch.device) -> tuple[Gather, Int[Tensor, "coarse"]]:
     with torch.inference_mode(False):
         return _pool_table(level, device)
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _unpooled(level: int, device: torch.device) -> tuple[Int[Tensor, "fine"], Gather]:
     with torch.inference_mode(False):
         return _unpool_table(level, device)

@@ -35,7 +35,7 @@ def aggregate_mix(
     mixing: Tensor,
     layout: list[int],
 ) -> Tensor:
-    """sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
+    """Return the sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
     x = x.contiguous()
     matrices = _matrices(mixing, layout)
     out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))
@@ -86,12 +86,35 @@ def aggregate_mix_backward(
 
 
 @aggregate_mix.register_fake
-def _(x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
+def _(
+    x: Tensor,
+    coefficient: Tensor,
+    transport: Tensor,
+    blocks: Tensor,
+    indptr: Tensor,
+    source: Tensor,
+    entries: Tensor,
+    values: Tensor,
+    mixing: Tensor,
+    layout: list[int],
+) -> Tensor:
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
 @aggregate_mix_backward.register_fake
-def _(grad, x, coefficient, transport, blocks, indptr, source, entries, values, mixing, layout):
+def _(
+    grad: Tensor,
+    x: Tensor,
+    coefficient: Tensor,
+    transport: Tensor,
+    blocks: Tensor,
+    indptr: Tensor,
+    source: Tensor,
+    entries: Tensor,
+    values: Tensor,
+    mixing: Tensor,
+    layout: list[int],
+) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
@@ -202,7 +225,7 @@ def _matrices(mixing: Tensor, layout: list[int]) -> list[Tensor]:
     return matrices
 
 
-def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int]):
+def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int]) -> tuple[Tensor, ...]:
     """For every product: its columns of `out`, its columns of the (contracted) aggregate, its matrix."""
     start = 0
     for (first, rows, outputs, times), matrix in zip(_groups(layout), matrices, strict=True):

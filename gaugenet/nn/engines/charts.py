@@ -13,17 +13,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
+from gaugenet._typing import constant_result, typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
-from gaugenet.nn.engines.protocol import Convolution, Engine
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes
 from gaugenet.nn.engines.sampled import all_at_once
 from gaugenet.nn.precision import widened
 
 
-class ChartsEngine(Engine):
+class ChartsEngine(Engine[Icosphere]):
     """Icospheres; features in vertex order or in the chart layout."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Icosphere) -> None:
@@ -37,7 +40,14 @@ class ChartsEngine(Engine):
             )
         _check_group(field_type.group)
 
-    def convolve(self, convolution: Convolution, x: Float[Tensor, "..."], domain: Icosphere) -> Float[Tensor, "..."]:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Float[Tensor, "..."],
+        domain: Icosphere,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Float[Tensor, "..."]:
+        need_no_attributes(attributes, domain)
         if convolution.groups > 1:
             raise ValueError(
                 f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."
@@ -49,7 +59,7 @@ class ChartsEngine(Engine):
         charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
         raise ValueError("Engines of graphs compute on graphs: pass the `gauge_graph(...)` of the Icosphere.")
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:
@@ -78,7 +88,7 @@ def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels row
     rows, columns = sphere.chart_shape
     by_vertex = x[None] if x.dim() == 2 else x.transpose(1, 2)
     padded = F.pad(by_vertex, (0, 0, 0, rows * columns - sphere.num_vertices))
-    return padded.unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+    return typed_tensor(padded.unflatten(1, (rows, columns)).permute(0, 3, 1, 2))
 
 
 def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, sphere: Icosphere) -> Tensor:
@@ -87,12 +97,12 @@ def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, spher
     return by_vertex[0] if dim == 2 else by_vertex.transpose(1, 2)
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _check_group(group: StructureGroup) -> None:
     group.check_subgroup(Cyclic(6))
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
     with torch.inference_mode(False):
         return side_edges(level, rings, stride, device)
@@ -177,7 +187,7 @@ def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Floa
     return torch.cat([p.flatten(1, 2) for p in parts], 1) if parts else matrices
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
     """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
     with outside_transforms():

@@ -40,6 +40,7 @@ def transported(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: Fie
 
 
 def block_table(in_type: FieldType, *, transports: bool) -> Int[Tensor, "blocks 4"]:
+    """Return start, dimension, multiplicity and first matrix entry (-1: not transported) of each block."""
     rows, first = [], 0
     for b in in_type.blocks:
         n = b.representation.dim

@@ -8,20 +8,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.lattice.field import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import displacement
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.kernels.shifts import ShiftSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines.graph import GraphEngine
-from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 
 LARGEST_TABLE = 2**25
 """Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
 
 
-class LatticeEngine(Engine):
+class LatticeEngine(Engine[LatticeGaugeField]):
     """Lattice gauge fields: features are `(B, size, *shape)`.
 
     On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time; all
@@ -41,7 +43,14 @@ class LatticeEngine(Engine):
                 f"{field_type.group.name}."
             )
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         space = convolution.kernels
         if not isinstance(space, ShiftSpace):
             raise ValueError(
@@ -64,7 +73,7 @@ class LatticeEngine(Engine):
         out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
         return out if convolution.bias is None else convolution.bias(out)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[LatticeGaugeField]:
         return LatticeOnEdges(engine)
 
     def pool(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField, level: int) -> Tensor:
@@ -77,10 +86,17 @@ class LatticeEngine(Engine):
 class LatticeOnEdges(LatticeEngine):
     """The same on the gauge graph of the lattice, by an engine of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         rows = x.flatten(2).mT.flatten(0, 1)
         out = self.engine.convolve(convolution, rows, domain.gauge_graph())
         return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,8 @@ from gaugenet.nn.precision import widened
 if TYPE_CHECKING:
     from gaugenet.nn.engines.protocol import Convolution
 
+T = TypeVar("T")
+
 Sampled = tuple[Float[Tensor, "out in_of_group *window"], Float[Tensor, "out"] | None]
 
 
@@ -25,7 +27,7 @@ class _Entry:
     """What was sampled, and the parameters that it was sampled from."""
 
     parameters: list[Tensor]
-    stamps: list[tuple]
+    stamps: list[tuple[Any, ...]]
     value: Any
 
     def is_fresh(self, parameters: list[Tensor]) -> bool:
@@ -46,7 +48,7 @@ class SampledKernels:
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, layer: Convolution, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get(self, layer: Convolution, key: Hashable, make: Callable[[], T]) -> T:
         """`make()`, or what it was the last time for these parameters."""
         parameters: list[Tensor] = list(layer.parameters())
         if torch.compiler.is_compiling():
@@ -60,7 +62,7 @@ class SampledKernels:
                 value = make()
                 copies = [p.detach().clone() if p.device.type == "cpu" else p.detach() for p in parameters]
             self._entries[key] = entry = _Entry(copies, [_stamp(p) for p in parameters], value)
-        return entry.value
+        return cast(T, entry.value)
 
 
 def _may_keep(layer: Convolution, parameters: list[Tensor]) -> bool:
@@ -72,7 +74,7 @@ def _may_keep(layer: Convolution, parameters: list[Tensor]) -> bool:
     return not (torch.is_grad_enabled() and any(p.requires_grad for p in parameters))
 
 
-def _stamp(p: Tensor) -> tuple:
+def _stamp(p: Tensor) -> tuple[Any, ...]:
     return p.data_ptr(), p._version, p.dtype, p.device
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import apply_function, constant_result, typed_tensor
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
@@ -47,7 +48,7 @@ def transfer(
         return transport_features(field_type, wide, factors).to(x.dtype)
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _key(field_type: FieldType, direction: str, level: int) -> str:
     """The name of the factors; compilers cannot format a field type."""
     return f"{direction} {field_type.group} {field_type} {level}"
@@ -79,7 +80,7 @@ def transport_features(
     if has_loops(x, factors.coefficient, factors.transport) and not (
         factors.coefficient.requires_grad or factors.transport.requires_grad
     ):
-        return _TransportFeatures.apply(field_type, x, factors)
+        return typed_tensor(apply_function(_TransportFeatures, field_type, x, factors))
     return _transport_torch(field_type, x, factors)
 
 
@@ -128,5 +129,5 @@ class _TransportFeatures(torch.autograd.Function):
         return None, shares.sum(0) if len(shares) > 1 else shares[0], None
 
 
-def _geometry(factors: EdgeFactors) -> list:
+def _geometry(factors: EdgeFactors) -> list[Any]:
     return [array(t) for t in (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)]

@@ -106,7 +106,7 @@ class LorentzType:
             points: each of this type.
             into: of which every block has as many copies as all of them together, block by block.
         """
-        if into.space != FieldType(self.space.group, [(r, m * len(points)) for r, m in self.space._pairs()]):
+        if into.space != FieldType(self.space.group, [(r, m * len(points)) for r, m in self.space.terms()]):
             raise ValueError(f"Expected `into` of type {self.space * len(points)}, got {into.space}.")
         blocks = [torch.cat([b.split(x[:, 1:]) for x in points], 2).flatten(1, 2) for b in self.space.blocks]
         return into.lift(torch.cat(blocks, 1))

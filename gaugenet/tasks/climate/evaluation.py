@@ -35,8 +35,9 @@ def evaluate_climate(
     device: str | None = None,
     precision: Precision = "float32",
 ) -> dict[str, Any]:
-    """Score a run on every labelled time step, and write `evaluation_NAME.json` (NAME being that of the file),
-    `map.png` and `globe.html` into it.
+    """Score a run on every labelled time step, and write the results into its folder.
+
+    They are `evaluation_NAME.json` (NAME being that of the file), `map.png` and `globe.html`.
 
     Probabilities are interpolated to the locations of the file and compared with its labels there, by area. The labels,
     and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
@@ -45,7 +46,11 @@ def evaluate_climate(
     Args:
         run: folder of the run.
         data: labelled files; the network need not have seen them.
-        weights, tta, missing, device, precision: as in `ClimatePredictor`.
+        weights: as in `ClimatePredictor`.
+        tta: as in `ClimatePredictor`.
+        missing: as in `ClimatePredictor`.
+        device: as in `ClimatePredictor`.
+        precision: as in `ClimatePredictor`.
         rotations: also score so many random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.

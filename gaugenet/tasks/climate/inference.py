@@ -12,13 +12,15 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.files import Files, inputs_of, open_files
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
-from gaugenet.tasks.climate.train import Files, inputs_of, open_files
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
@@ -74,7 +76,8 @@ class ClimatePredictor:
         self.files: Files = open_files(paths, self.data, variables=variables)
         self.inputs: SphereInputs = inputs_of(self.files, self.data)
         self.poses = tta_poses(tta)
-        self._backs: dict[bytes, Interpolation] = {}
+        # every step asks for all poses: what is held must stay
+        self._backs: BoundedCache[Interpolation] = BoundedCache(max_bytes=INTERPOLATION_BYTES, replace=False)
 
     @property
     def classes(self) -> list[str]:
@@ -104,7 +107,7 @@ class ClimatePredictor:
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
         """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""
-        return self._on_spheres([fields], pose)[0]
+        return typed_array(self._on_spheres([fields], pose)[0])
 
     @torch.inference_mode()
     def _on_spheres(self, spheres: Sequence[SphereFields], pose: Pose) -> Float[ndarray, "spheres classes vertices"]:
@@ -116,16 +119,11 @@ class ClimatePredictor:
     def at_locations(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
         """Linear interpolation from the vertices to the locations of the file."""
         key = b"" if pose is None else pose.tobytes()
-        if key not in self._backs:
-            found = self.inputs.back(pose)
-            if len(self._backs) * (found.index.nbytes + found.weight.nbytes) > INTERPOLATION_BYTES:
-                self._backs.clear()
-            self._backs[key] = found
-        return self._backs[key].fields(probability)
+        return self._backs.get(key, lambda: self.inputs.back(pose)).fields(probability)
 
     def __call__(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
         """Probabilities at the locations of the file, averaged over poses, of the globe rotated by `pose` before."""
-        return self.together([fields], pose)[0]
+        return typed_array(self.together([fields], pose)[0])
 
     def together(self, spheres: Sequence[SphereFields], pose: Pose = None) -> Float[ndarray, "spheres classes cells"]:
         """The same of several globes, which is faster; `at_once` says of how many."""
@@ -133,7 +131,7 @@ class ClimatePredictor:
         for own in self.poses:
             both = own if pose is None else pose if own is None else pose @ own
             total = total + self.at_locations(self._on_spheres(spheres, both), both)
-        return total / len(self.poses)
+        return typed_array(total / len(self.poses))
 
 
 def tta_poses(count: int) -> list[Pose]:

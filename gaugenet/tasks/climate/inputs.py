@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.regrid import triangle_interpolation
 from gaugenet.data.climate.sampling import Interpolation, Locations
@@ -71,7 +73,7 @@ class SphereInputs:
         self.scalars, self.pairs = scalars, pairs
         self.points = self.sphere.pos.numpy()
         self._frame = np.ascontiguousarray(np.transpose(self.sphere.frame.numpy(), (2, 1, 0)), dtype=np.float32)
-        self._last: tuple[bytes, Interpolation] | None = None
+        self._interpolations: BoundedCache[Interpolation] = BoundedCache(max_entries=1)
 
     @property
     def in_type(self) -> str:
@@ -82,9 +84,9 @@ class SphereInputs:
     def interpolation(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
         """How to read fields with vertex p of the icosphere at the location `pose @ p` of the globe; one is kept."""
         key = b"" if pose is None else pose.tobytes()
-        if self._last is None or self._last[0] != key:
-            self._last = key, self.locations.interpolation(self.points if pose is None else self.points @ pose.T)
-        return self._last[1]
+        return self._interpolations.get(
+            key, lambda: self.locations.interpolation(self.points if pose is None else self.points @ pose.T)
+        )
 
     def read(
         self, fields: SphereFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0
@@ -131,7 +133,7 @@ class SphereInputs:
         """Of the globe that the network sees: its axis of rotation is rotated with it, and reversed by a mirror."""
         if pose is None:
             return self.points[:, 2]
-        return np.linalg.det(pose) * (self.points @ pose[2])
+        return typed_array(np.linalg.det(pose) * (self.points @ pose[2]))
 
 
 def random_pose(draw: np.random.Generator, *, rotate: bool, mirror: bool) -> Float[ndarray, "3 3"] | None:

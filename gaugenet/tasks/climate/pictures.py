@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from gaugenet.files import atomic_path
 from gaugenet.tasks.climate.inference import ClimatePredictor
 from gaugenet.tasks.climate.inputs import SphereFields
 from gaugenet.tasks.climate.scores import labels_at
+from gaugenet.tasks.training.options import TaskError
 
 MAP, GLOBE = "map.png", "globe.html"
 
@@ -26,7 +29,7 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
     from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
 
     panels, views = [], []
-    for index in chosen_frames(predictor, frames):
+    for index in _chosen_frames(predictor, frames):
         _, fields = predictor.fields(index)
         name = _name(predictor, index)
         at_vertices = predictor.on_sphere(fields)
@@ -45,7 +48,21 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
     write_viewer(Path(run) / GLOBE, views, **options)
 
 
-def chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
+def copy_picture(run: Path, file: Path) -> str:
+    """Copy the page (`.html`) or the map (`.png`) that the last evaluation of a run made, and return a line about it.
+
+    Raises:
+        TaskError: If the run was not evaluated.
+    """
+    name = GLOBE if file.suffix.lower() == ".html" else MAP
+    if not (run / name).is_file():
+        raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
+    with atomic_path(file) as temporary:
+        shutil.copyfile(run / name, temporary)
+    return f"{file}: from the last evaluation of {run}"
+
+
+def _chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
     """Of the frames with patterns in them as many as asked for, evenly spread in time; of all where none has any."""
     labelled = []
     for index in range(len(predictor.files)):

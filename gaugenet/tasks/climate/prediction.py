@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gaugenet.data.climate.dataset import ClimateFiles, open_store, time_values
+from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.climate.output import ClassMapFile, cell_file, grid_file
-from gaugenet.data.climate.variables import time_name
 from gaugenet.tasks.climate.inference import ClimatePredictor, Precision
 from gaugenet.tasks.climate.scores import labels_at
 from gaugenet.tasks.training.options import TaskError
@@ -37,7 +36,11 @@ def predict_climate(
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
         sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
-        weights, tta, missing, device, precision: as in `ClimatePredictor`.
+        weights: as in `ClimatePredictor`.
+        tta: as in `ClimatePredictor`.
+        missing: as in `ClimatePredictor`.
+        device: as in `ClimatePredictor`.
+        precision: as in `ClimatePredictor`.
 
     Returns:
         The files that were written, the number of time steps, and the share of the area of each class.
@@ -55,7 +58,7 @@ def predict_climate(
         raise TaskError("HAPPI20 npz files have no grid to write to: predict on NetCDF files.")
     if out.resolve() in {p.resolve() for p in files.paths}:
         raise TaskError(f"{out} is an input: choose another file.")
-    times, attributes = raw_times(files)
+    times, attributes = files.coded_times
     area = np.zeros(len(predictor.classes))
     options: dict[str, Any] = {"time": attributes, "source": f"gaugenet run {Path(run).name}"}
     cells = predictor.inputs.sphere
@@ -85,25 +88,3 @@ def _write_step(
     on_grid.write(step, time, at_locations, label)
     on_cells.write(step, time, at_vertices, labels_at(at_vertices, predictor.thresholds))
     return label
-
-
-def raw_times(files: ClimateFiles) -> tuple[list[float | None], dict[str, Any] | None]:
-    """The numbers of the time coordinate in one unit and calendar, those of the first file, and its attributes.
-
-    `None` for each step of files without dates.
-    """
-    import xarray as xr
-
-    found: list[Any] = []
-    for step in files.steps:
-        store = open_store(step.path)
-        name = time_name(store[files.variables.names[0]]) or "time"
-        values = time_values(store[name]) if name in store.coords else None
-        if values is None or values.dtype.kind not in "MO":
-            return [None] * len(files), None
-        found.append(values[step.index])
-    first = open_store(files.steps[0].path)
-    encoding = first[time_name(first[files.variables.names[0]]) or "time"].encoding
-    units, calendar = encoding.get("units", "hours since 1970-01-01"), encoding.get("calendar", "standard")
-    coded = xr.coding.times.encode_cf_datetime(np.array(found), units, calendar, dtype=np.dtype("f8"))
-    return [float(v) for v in coded[0]], {"units": coded[1], "calendar": coded[2]}

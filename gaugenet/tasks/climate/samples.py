@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
@@ -17,7 +18,7 @@ from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.training.loading import EpochBatches, Key
 
 
-class SphereDataset(Dataset):
+class SphereDataset(Dataset[Any]):
     """Inputs and labels addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
 
     Args:
@@ -40,20 +41,18 @@ class SphereDataset(Dataset):
         memory: float = 2e9,
     ) -> None:
         self.frames, self.inputs, self.normalization = frames, inputs, normalization
-        self.augment, self.seed, self.memory = augment, seed, memory
-        self._cached: dict[int, SphereFields] = {}
+        self.augment, self.seed = augment, seed
+        # every epoch asks for all frames: what is held must stay
+        self._cached: BoundedCache[SphereFields] = BoundedCache(max_bytes=memory, replace=False)
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def fields(self, index: int) -> SphereFields:
         """The normalized frame."""
-        if index in self._cached:
-            return self._cached[index]
-        found = SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
-        if found.nbytes * (len(self._cached) + 1) <= self.memory:
-            self._cached[index] = found
-        return found
+        return self._cached.get(
+            index, lambda: SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
+        )
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
@@ -92,13 +91,13 @@ class SphereDataModule(LightningDataModule):
         self.train, self.val = train, val
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.train, seed=self.seed)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.val, seed=None)
 
-    def _loader(self, spheres: Any, *, seed: int | None) -> DataLoader:
+    def _loader(self, spheres: Any, *, seed: int | None) -> DataLoader[Any]:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = EpochBatches(len(spheres), self.batch_size, seed=seed, rank=rank, world=world)
         workers = self.num_workers if seed is not None else 0

@@ -12,7 +12,7 @@ from numpy import ndarray
 from gaugenet.data.climate.latlon import EARTH_RADIUS
 from gaugenet.data.meshes.sample import IGNORE_LABEL
 
-BINS = 1 << 14
+_BINS = 1 << 14
 _LIMIT = 20.0
 
 
@@ -23,19 +23,19 @@ class AreaHistogram:
     """
 
     def __init__(self) -> None:
-        self.true, self.false = np.zeros(BINS), np.zeros(BINS)
+        self.true, self.false = np.zeros(_BINS), np.zeros(_BINS)
 
     def add(self, probability: Float[ndarray, "n"], truth: Bool[ndarray, "n"], area: Float[ndarray, "n"]) -> None:
         """Count points with their areas."""
         p = np.clip(probability.astype(np.float64), 1e-12, 1 - 1e-9)
-        bins = (np.log(p / (1 - p)) + _LIMIT) / (2 * _LIMIT) * BINS
-        bins = np.clip(bins.astype(np.int64), 0, BINS - 1)
-        self.true += np.bincount(bins[truth], area[truth], minlength=BINS)
-        self.false += np.bincount(bins[~truth], area[~truth], minlength=BINS)
+        bins = (np.log(p / (1 - p)) + _LIMIT) / (2 * _LIMIT) * _BINS
+        bins = np.clip(bins.astype(np.int64), 0, _BINS - 1)
+        self.true += np.bincount(bins[truth], area[truth], minlength=_BINS)
+        self.false += np.bincount(bins[~truth], area[~truth], minlength=_BINS)
 
     def curves(self) -> tuple[ndarray, ndarray, ndarray]:
         """True area, false area above each bin's lower edge, from the highest bin down, and those thresholds."""
-        edges = (np.arange(BINS)[::-1] / BINS * 2 - 1) * _LIMIT
+        edges = (np.arange(_BINS)[::-1] / _BINS * 2 - 1) * _LIMIT
         return np.cumsum(self.true[::-1]), np.cumsum(self.false[::-1]), 1 / (1 + np.exp(-edges))
 
     def average_precision(self) -> float:
@@ -54,7 +54,7 @@ class AreaHistogram:
     def at(self, threshold: float) -> dict[str, float | None]:
         """IoU, recall and precision of what reaches the threshold."""
         true, false, thresholds = self.curves()
-        k = min(int(np.searchsorted(-thresholds, -threshold, side="right")) - 1, BINS - 1)
+        k = min(int(np.searchsorted(-thresholds, -threshold, side="right")) - 1, _BINS - 1)
         hit, wrong, all_ = (float(true[k]), float(false[k]), float(true[-1])) if k >= 0 else (0.0, 0.0, float(true[-1]))
         return {
             "iou": hit / (all_ + wrong) if all_ + wrong > 0 else None,
@@ -64,14 +64,14 @@ class AreaHistogram:
 
 
 @dataclass
-class ObjectCounts:
+class _ObjectCounts:
     """Objects of the truth that were found and missed, and objects that are not there."""
 
     hits: int = 0
     misses: int = 0
     false_alarms: int = 0
 
-    def add(self, other: ObjectCounts) -> None:
+    def add(self, other: _ObjectCounts) -> None:
         self.hits += other.hits
         self.misses += other.misses
         self.false_alarms += other.false_alarms
@@ -89,17 +89,16 @@ class ObjectCounts:
 
 def match_objects(
     predicted: Float[ndarray, "predicted 3"], truth: Float[ndarray, "truth 3"], *, within_km: float = 300.0
-) -> ObjectCounts:
-    """Pair centres on the sphere one to one so that as many as possible are within the distance, then as near as can
-    be."""
+) -> _ObjectCounts:
+    """Pair centres on the sphere one to one: as many as possible within the distance, then as near as can be."""
     if not len(predicted) or not len(truth):
-        return ObjectCounts(0, len(truth), len(predicted))
+        return _ObjectCounts(0, len(truth), len(predicted))
     from scipy.optimize import linear_sum_assignment
 
     distance = EARTH_RADIUS * np.arccos(np.clip(predicted @ truth.T, -1, 1))
     pairs = linear_sum_assignment(np.where(distance <= within_km, distance, 1e6))
     hits = int((distance[pairs] <= within_km).sum())
-    return ObjectCounts(hits, len(truth) - hits, len(predicted) - hits)
+    return _ObjectCounts(hits, len(truth) - hits, len(predicted) - hits)
 
 
 def object_centers(
@@ -116,7 +115,8 @@ def object_centers(
     Args:
         mask: the points of the objects.
         edges: pairs of neighbouring points.
-        points, area: unit vectors and areas on the unit sphere.
+        points: unit vectors.
+        area: areas on the unit sphere.
         ignored: components that lie for the larger part in here are left out.
         least_km: so are components with less area than a disc of this radius.
     """
@@ -132,8 +132,9 @@ def object_centers(
     keep = size >= np.pi * (least_km / EARTH_RADIUS) ** 2
     if ignored is not None:
         keep &= np.bincount(member, weight * ignored[mask], minlength=len(names)) < 0.5 * size
-    center = np.stack([np.bincount(member, weight * points[mask, k], minlength=len(names)) for k in range(3)], axis=1)
-    return (center / np.linalg.norm(center, axis=1, keepdims=True))[keep]
+    sums = [np.bincount(member, weight * points[mask, k], minlength=len(names)) for k in range(3)]
+    center: ndarray = np.stack(sums, axis=1)[keep]
+    return np.asarray(center / np.linalg.norm(center, axis=1, keepdims=True))
 
 
 def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarray, "classes"]) -> Int[ndarray, "*n"]:
@@ -170,7 +171,7 @@ class ClimateScores:
         self.classes, self.points, self.area, self.edges = classes, points, area, edges
         self.thresholds, self.within_km = thresholds, within_km
         self.histograms = [AreaHistogram() for _ in classes]
-        self.objects = [ObjectCounts() for _ in classes]
+        self.objects = [_ObjectCounts() for _ in classes]
         self.confusion = np.zeros((len(classes), len(classes)))
         self.frames = 0
 
@@ -188,7 +189,7 @@ class ClimateScores:
                 self.objects[k].add(self._count_objects(found == k, label == k, ~known))
         self.frames += 1
 
-    def _count_objects(self, found: ndarray, truth: ndarray, ignored: ndarray) -> ObjectCounts:
+    def _count_objects(self, found: ndarray, truth: ndarray, ignored: ndarray) -> _ObjectCounts:
         where = self.edges, self.points, self.area
         predicted = object_centers(found, *where, ignored=ignored)
         return match_objects(predicted, object_centers(truth, *where), within_km=self.within_km)

@@ -1,119 +1,177 @@
-"""The Lightning module of climate-pattern segmentation."""
+"""The task that finds weather patterns on the globe."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from numpy import ndarray
-from torch import Tensor, nn
+from gaugenet.tasks.training.options import use_threads
+from gaugenet.tasks.training.task import (
+    DEVICE,
+    THREADS,
+    WEIGHTS,
+    OptionGroup,
+    Prediction,
+    Task,
+    Training,
+    Usage,
+    option,
+)
 
-from gaugenet.data.climate.sampling import Interpolation
-from gaugenet.geometry import Icosphere
-from gaugenet.tasks.climate.inputs import SphereInputs
-from gaugenet.tasks.climate.losses import climate_loss
-from gaugenet.tasks.climate.options import ClimateLoss
-from gaugenet.tasks.climate.scores import AreaHistogram
-from gaugenet.tasks.mesh.losses import IGNORE
-from gaugenet.tasks.training.options import OptimOptions
-from gaugenet.tasks.training.task import GaugeTask
+if TYPE_CHECKING:
+    from gaugenet.tasks.climate.inference import Precision
+    from gaugenet.tasks.training.run import Which
 
-AP = "val_ap"
+_EVALUATE = """Score a climate run on labelled files: average precision, IoU, recall and precision of every class by
+area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and globe.html into the run."""
+_PREDICT = """Label climate files: probabilities and labels of every time step, as CF NetCDF on the grid of the input
+(OUT.nc) and on the icosahedron (OUT.icosphere.nc)."""
 
-
-@dataclass(frozen=True)
-class Readout:
-    """From values at the vertices to the locations of a file, and the areas of these."""
-
-    back: Interpolation
-    area: Float[ndarray, "locations"]
-
-    @classmethod
-    def of(cls, inputs: SphereInputs) -> Readout:
-        return cls(inputs.back(), np.ascontiguousarray(inputs.locations.area).reshape(-1))
+_COMMON = (
+    WEIGHTS,
+    option("--tta", type=int, default=0, metavar="N", help="average over N poses of the globe"),
+    option(
+        "--missing", type=Literal["refuse", "mean"] | None, default=None, help="values that are not finite; as trained"
+    ),
+    THREADS,
+    DEVICE,
+    option("--precision", type=Literal["float32", "bfloat16"], default="float32", help="bfloat16 is faster with AMX"),
+)
 
 
-class ClimateTask(GaugeTask):
-    """Trains a network `model(x, sphere) -> (B, classes, V)` to label the vertices of an icosphere.
+class ClimateTask(Task):
+    """A class for every place on the globe, from winds and scalars, by an `IcosahedralUNet`."""
 
-    Validation logs, over the rare classes, the mean average precision `val_ap` and the mean intersection over union
-    `val_iou` at the best threshold of each class, which is logged too (`val_threshold_1`, ...): all by area, where the
-    labels of the files are. At the vertices these scores would be others, and above all the thresholds: interpolation
-    smooths the probabilities between the vertices.
+    name = "climate"
+    summary = "weather patterns on the globe: NetCDF files with winds and labels"
+    groups = (
+        OptionGroup("data", "gaugenet.tasks.climate.options:ClimateData"),
+        OptionGroup("model", "gaugenet.models._icosahedral:Trunk", built=False),
+        OptionGroup("loss", "gaugenet.tasks.climate.options:ClimateLoss"),
+        OptionGroup(
+            "optim",
+            "gaugenet.tasks.training.options:OptimOptions",
+            skip=frozenset({"smoothing", "loss_on", "corners"}),
+        ),
+    )
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "trainer.max_epochs": 30,
+        "optim.ema": 0.99,
+        "optim.lr": 4e-3,
+        "model.group": "D_6",  # with latitude, see SphereInputs: mirror images of the globe are the same weather
+        "model.growth": 1.5,
+        "model.dropout": 0.1,
+    }
+    shortcuts: ClassVar[Mapping[str, str]] = {
+        "--data": "--data.files",
+        "--val": "--data.val",
+        "--level": "--data.level",
+    }
+    lists = frozenset({"--data.files", "--data.val"})
+    headline = ("val_ap", "val_iou", "train_loss")
+    evaluation = Usage(
+        _EVALUATE,
+        (
+            option("--data", nargs="+", required=True, metavar="FILE", help="labelled files, or folders of them"),
+            option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
+            option("--icosahedral", action="store_true", help="also score the 60 rotations of the icosahedron"),
+            option("--within_km", type=float, default=300.0, help="distance within which an object is found"),
+            *_COMMON,
+        ),
+    )
+    prediction = Usage(
+        _PREDICT,
+        (
+            option("files", nargs="+", metavar="FILE", help="climate files, or folders of them"),
+            option("--out", type=Path, required=True, metavar="OUT.nc", help="NetCDF file on the input's grid"),
+            option(
+                "--icosphere",
+                type=Path | None,
+                default=None,
+                metavar="FILE",
+                help="and on the icosahedron; by OUT's name",
+            ),
+            *_COMMON,
+        ),
+    )
 
-    Args:
-        model: the network.
-        sphere: the icosphere, second argument of the network; the areas `mass` of its vertices weight the loss.
-        validated: how answers at the vertices are read and scored at the locations of the validation files.
-        class_weight: `(K,)` weights of the classes in the loss.
-        loss, options: see the classes.
-        seed: seed of dropout.
-    """
+    def begin(self, options: Mapping[str, Any], *, seed: int) -> Training:
+        from gaugenet.tasks.climate.setup import begin
 
-    monitor = AP
-    area: Tensor
-    class_weight: Tensor
+        return begin(options, seed=seed)
 
-    def __init__(
+    def evaluate(  # type: ignore[override]
         self,
-        model: nn.Module,
+        run: Path,
         *,
-        sphere: Icosphere,
-        class_weight: Float[Tensor, "classes"],
-        validated: Readout | None = None,
-        loss: ClimateLoss | None = None,
-        options: OptimOptions | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(model, items="vertex", options=options, seed=seed)
-        self.sphere, self.validated = sphere, validated
-        self.loss = loss or ClimateLoss()
-        self.register_buffer("area", self.sphere.mass.float(), persistent=False)
-        self.register_buffer("class_weight", class_weight.float(), persistent=False)
-        self._histograms: list[AreaHistogram] = []
+        data: list[str],
+        rotations: int = 0,
+        icosahedral: bool = False,
+        within_km: float = 300.0,
+        weights: Which = "best",
+        tta: int = 0,
+        missing: str | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+        precision: Precision = "float32",
+    ) -> dict[str, Any]:
+        """Score a run on labelled files, see `evaluate_climate`."""
+        from gaugenet.tasks.climate.evaluation import evaluate_climate
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        loss = self._loss_of(batch)
-        total = loss.detach()
-        self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
-        self._log("train_loss", total, len(batch["x"]))
-        return loss
+        use_threads(threads)
+        return evaluate_climate(
+            run,
+            data,
+            rotations=rotations,
+            icosahedral=icosahedral,
+            within_km=within_km,
+            weights=weights,
+            tta=tta,
+            missing=missing,
+            device=device,
+            precision=precision,
+        )
 
-    def on_validation_epoch_start(self) -> None:
-        self._histograms = [AreaHistogram() for _ in self.class_weight]
+    def describe(self, result: Mapping[str, Any]) -> str:
+        from gaugenet.tasks.climate.report import describe_scores
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        logits = self.model(batch["x"], self.sphere).float()
-        self._log("val_loss", self._loss_of(batch, logits), len(batch["x"]))
-        if self.validated is not None:
-            for probability, label in zip(torch.softmax(logits, dim=1).cpu().numpy(), batch["truth"].cpu().numpy()):
-                found, known = self.validated.back.fields(probability), label != IGNORE
-                for k, histogram in enumerate(self._histograms):
-                    histogram.add(found[k][known], label[known] == k, self.validated.area[known])
+        return describe_scores(result)
 
-    def on_validation_epoch_end(self) -> None:
-        scores: list[tuple[float, float]] = []
-        for k, histogram in enumerate(self._histograms):
-            if k == 0:
-                continue
-            self._sum_over_processes(histogram)
-            threshold = histogram.best_threshold()
-            iou = histogram.at(threshold)["iou"]
-            if histogram.true.sum() > 0 and iou is not None:
-                scores.append((histogram.average_precision(), iou))
-            self.log(f"val_threshold_{k}", threshold)
-        for name, values in zip((AP, "val_iou"), zip(*scores)):
-            self.log(name, sum(values) / len(values))
+    def predict(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        files: list[str],
+        out: Path,
+        icosphere: Path | None = None,
+        weights: Which = "best",
+        tta: int = 0,
+        missing: str | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+        precision: Precision = "float32",
+    ) -> Prediction:
+        """Label climate files, see `predict_climate`."""
+        from gaugenet.tasks.climate.prediction import predict_climate
 
-    def _sum_over_processes(self, histogram: AreaHistogram) -> None:
-        if self.trainer.world_size > 1:
-            parts = torch.from_numpy(np.stack([histogram.true, histogram.false]))
-            gathered: Any = self.all_gather(parts)
-            histogram.true, histogram.false = gathered.sum(dim=0).cpu().numpy()
+        use_threads(threads)
+        result = predict_climate(
+            run,
+            files,
+            out,
+            sphere=icosphere,
+            weights=weights,
+            tta=tta,
+            missing=missing,
+            device=device,
+            precision=precision,
+        )
+        parts = ", ".join(f"{name} {100 * share:.2f} %" for name, share in result["area"].items())
+        return Prediction([f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}"])
 
-    def _loss_of(self, batch: Any, logits: Tensor | None = None) -> Tensor:
-        logits = self.model(batch["x"], self.sphere) if logits is None else logits
-        return climate_loss(logits, batch["y"], self.area, self.class_weight, self.loss)
+    def draw(self, run: Path, file: Path, **look: Any) -> str:
+        """Copy the page or the map that the last evaluation made."""
+        from gaugenet.tasks.climate.pictures import copy_picture
+
+        return copy_picture(run, file)

@@ -14,10 +14,12 @@ from gaugenet.data.images.digits import Digits, RotatedDigits
 from gaugenet.files import write_json
 from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.groups.representations.planar import rotation
-from gaugenet.tasks.images.train import ImageOptions, Row, error_rate, fit_images, predict_images, to_images
+from gaugenet.tasks.images.module import to_images
+from gaugenet.tasks.images.options import ImageOptions
+from gaugenet.tasks.images.train import Row, error_rate, fit_images, predict_images
 
-DEGREES = (90.0, 180.0, 22.5, 45.0)
-RESULT = "result.json"
+_DEGREES = (90.0, 180.0, 22.5, 45.0)
+_RESULT = "result.json"
 
 
 def train_and_test(
@@ -26,7 +28,7 @@ def train_and_test(
     folder: str | Path,
     options: ImageOptions,
     *,
-    degrees: Sequence[float] = DEGREES,
+    degrees: Sequence[float] = _DEGREES,
 ) -> dict[str, Any]:
     """Train (or go on), then measure on the test digits, once; the result is also written to `result.json`.
 
@@ -50,7 +52,7 @@ def train_and_test(
         "options": asdict(options),
         "rows": rows,
     }
-    write_json(Path(folder) / RESULT, result)
+    write_json(Path(folder) / _RESULT, result)
     return result
 
 

@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from gaugenet.tasks.training.options import TaskError
 
-LEAST_PROBABILITY = 1e-30
+_LEAST_PROBABILITY = 1e-30
 """Smaller probabilities count as this one, so that an impossible label costs much but not infinitely much."""
 
 
@@ -31,7 +31,7 @@ def one_to_one(probability: Float[ndarray, "vertices classes"]) -> Int[ndarray, 
     vertices, classes = len(known), probability.shape[1]
     if vertices > classes:
         raise TaskError(f"{vertices} vertices cannot all have different labels of {classes}: leave out --one-to-one.")
-    row, label = linear_sum_assignment(np.log(np.maximum(probability[known], LEAST_PROBABILITY)), maximize=True)
+    row, label = linear_sum_assignment(np.log(np.maximum(probability[known], _LEAST_PROBABILITY)), maximize=True)
     labels = np.full(len(probability), -1)
     labels[known[row]] = label
     return labels

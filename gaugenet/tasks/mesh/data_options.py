@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gaugenet.geometry.mesh.options import MEAN_NEIGHBORS, NeighborhoodOptions
 from gaugenet.tasks.training.expressions import build_all
 from gaugenet.tasks.training.options import TaskError, check
 
@@ -21,7 +22,7 @@ DEFAULT_FORMAT: dict[str, Format] = {"correspondence": "faust", "classification"
 
 
 @dataclass(frozen=True)
-class GeometryOptions:
+class GeometryOptions(NeighborhoodOptions):
     """How a mesh becomes a gauge graph with levels for pooling (see `gaugenet.geometry.hierarchy`).
 
     Attributes:
@@ -29,25 +30,28 @@ class GeometryOptions:
         levels: number of levels, the finest included.
         ratio: how many times fewer points each level has.
         neighborhood: of the finest level, geodesic or one_ring.
-        mean_neighbors: neighbours of a point, on average, at every level.
+        radius: geodesic radius of the finest level, in the units of the meshes; in place of mean_neighbors.
+        mean_neighbors: neighbours of a point, on average, at every level; 16 where there is no radius.
         max_neighbors: keep only this many nearest neighbours; none keeps all.
         lengths: metric, or local for kernels that follow the sampling of uneven meshes.
         frames: frames at the vertices: first_edge, random or principal; an equivariant network does not mind.
+        seed: of random frames.
     """
 
-    group: str = "SO(2)"
-    levels: int = 3
-    ratio: float = 4.0
-    neighborhood: Literal["geodesic", "one_ring"] = "geodesic"
-    mean_neighbors: float = 16.0
     max_neighbors: int | None = 64
-    lengths: Literal["metric", "local"] = "metric"
     frames: str = "first_edge"
+    seed: int | None = 0
+    levels: int = 3
+    group: str = "SO(2)"
 
     def __post_init__(self) -> None:
         check(self.levels >= 1, "geometry.levels", "at least 1", self.levels)
         check(self.ratio > 1, "geometry.ratio", "above 1", self.ratio)
-        check(self.mean_neighbors > 0, "geometry.mean_neighbors", "positive", self.mean_neighbors)
+        if self.radius is None and self.mean_neighbors is None:
+            object.__setattr__(self, "mean_neighbors", MEAN_NEIGHBORS)  # written into the run as a number
+        if self.mean_neighbors is not None:
+            check(self.mean_neighbors > 0, "geometry.mean_neighbors", "positive", self.mean_neighbors)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)

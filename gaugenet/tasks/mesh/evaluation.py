@@ -23,7 +23,7 @@ from gaugenet.tasks.training.run import Which
 
 logger = logging.getLogger(__name__)
 
-DRAWN_CLASSES = 60
+_DRAWN_CLASSES = 60
 """Confusion matrices of more classes than this are not drawn."""
 
 
@@ -56,8 +56,10 @@ def evaluate(
         gauge_check: also draw a random frame at every vertex and tell how far the scores move.
         one_to_one: of networks that label vertices: give each class to at most one vertex of a mesh, see
             `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without.
-        repair, layout: as `repair` and `format` in `DataOptions`; what the training used by default.
-        cache, n_jobs: as in `DataOptions`.
+        repair: as in `DataOptions`; what the training used by default.
+        layout: as `format` in `DataOptions`; what the training used by default.
+        cache: as in `DataOptions`.
+        n_jobs: as in `DataOptions`.
         device: where the network runs.
 
     Raises:
@@ -72,7 +74,7 @@ def evaluate(
     _check_items(dataset, description.items)
     if one_to_one and description.items != "vertex":
         raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
-    known = class_indices(dataset.class_names, description.classes)
+    known = _class_indices(dataset.class_names, description.classes)
     folder = cache_folder(options.cache, Path(run))
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
 
@@ -109,7 +111,7 @@ def evaluate(
     return result
 
 
-def class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:
+def _class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:
     """For each class of the data the class of the network with the same name.
 
     Raises:
@@ -172,7 +174,7 @@ def _write(run: Path, split: str, result: dict[str, Any], labels: dict[str, ndar
 
     with atomic_path(run / f"predictions_{split}.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **labels)  # type: ignore[arg-type]
-    if len(classes) <= DRAWN_CLASSES:
+    if len(classes) <= _DRAWN_CLASSES:
         plot_confusion_matrix(
             run / "confusion.png", np.array(result["confusion"]), classes, title=f"{run.name}, {split}"
         )

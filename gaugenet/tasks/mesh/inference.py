@@ -142,7 +142,8 @@ class Predictor:
     @torch.inference_mode()
     def _run(self, graph: Any) -> Tensor:
         graph = graph.to(self.device)
-        return self.model(graph.x, graph).cpu()
+        scores: Tensor = self.model(graph.x, graph)
+        return scores.cpu()
 
 
 def _mean_probability(log_prob: list[Tensor]) -> Float[ndarray, "items classes"]:

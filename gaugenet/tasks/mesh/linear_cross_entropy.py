@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 CHUNK_BYTES = 1 << 22
 """Size of the scores that are there at once on a CPU: what stays in its caches."""
 
-CHUNK_BYTES_ELSEWHERE = 1 << 28
+_CHUNK_BYTES_ELSEWHERE = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def linear_cross_entropy(
 
     Args:
         hidden: what the linear layer reads.
-        weight, bias: the linear layer.
+        weight: of the linear layer.
+        bias: of the linear layer.
         target: the class of each item, negative where it has none.
         share: the weight of each item in the loss, without gradient.
         smoothing: label smoothing in [0, 1).
@@ -55,7 +56,8 @@ def linear_cross_entropy(
         hidden, weight, bias = (t.to(torch.get_autocast_dtype(device)) for t in (hidden, weight, bias))
     trained = torch.is_grad_enabled() and any(t.requires_grad for t in (hidden, weight, bias))
     with torch.autocast(device, enabled=False):
-        loss, correct = _LinearCrossEntropy.apply(hidden, weight, bias, target, share.detach(), smoothing, trained)
+        arguments = (hidden, weight, bias, target, share.detach(), smoothing, trained)
+        loss, correct = _LinearCrossEntropy.apply(*arguments)  # type: ignore[no-untyped-call]
     return Comparison(loss, correct)
 
 
@@ -99,7 +101,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 def _chunks(hidden: Tensor, weight: Tensor, bias: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Rows, and their scores in at least float32; all chunks use the same memory."""
-    size = CHUNK_BYTES if hidden.device.type == "cpu" else CHUNK_BYTES_ELSEWHERE
+    size = CHUNK_BYTES if hidden.device.type == "cpu" else _CHUNK_BYTES_ELSEWHERE
     rows = max(1, size // max(1, len(weight) * hidden.element_size()))
     buffer = hidden.new_empty(min(rows, len(hidden)), len(weight))
     for start in range(0, len(hidden), rows):
@@ -141,7 +143,7 @@ class _Chunk:
         return right.squeeze(1)
 
     def gradient(self) -> Float[Tensor, "items classes"]:
-        """share (softmax - smoothed target)."""
+        """Return share (softmax - smoothed target)."""
         grad = self.powers.mul_(self.share / self.total)
         if self.smoothing:
             grad.sub_(self.share * (self.smoothing / grad.shape[1]))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet.tasks.training.options import Corners
+
 IGNORE = -1
 """Label of points, faces or shapes without one; they count neither in losses nor in metrics."""
-
-Corners = Literal["probabilities", "logits"]
 
 
 def face_log_probabilities(

@@ -147,7 +147,8 @@ def _checked(truth: Any, prediction: Any, num_classes: int) -> tuple[ndarray, nd
 
 
 def _ratio(a: ndarray, b: ndarray) -> ndarray:
-    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    ratio: ndarray = np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    return ratio
 
 
 def _number(value: float) -> float | None:

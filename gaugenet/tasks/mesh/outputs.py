@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gaugenet.tasks.mesh.losses import Corners, face_log_probabilities
+from gaugenet.tasks.mesh.losses import face_log_probabilities
+from gaugenet.tasks.training.options import Corners
 
 Items = Literal["face", "vertex", "mesh"]
 PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes"}
@@ -32,7 +33,7 @@ def item_log_probabilities(
 
 def vertex_scores(model: nn.Module, graph: Any) -> Float[Tensor, "vertices classes"]:
     """What the network says, in float32 even under autocast (float64 stays)."""
-    scores = model(graph.x, graph)
+    scores: Tensor = model(graph.x, graph)
     return scores if scores.dtype == torch.float64 else scores.float()
 
 
@@ -64,8 +65,8 @@ def item_graph(graph: Any, items: Items) -> Int[Tensor, "items"]:
 
 def vertex_graph(graph: Any) -> Int[Tensor, "vertices"]:
     """Which graph of the batch each vertex belongs to; zeros for a single graph."""
-    batch = getattr(graph, "batch", None)
-    return graph.pos.new_zeros(graph.pos.shape[0], dtype=torch.long) if batch is None else batch
+    batch: Tensor | None = getattr(graph, "batch", None)
+    return torch.zeros(len(graph.pos), dtype=torch.long, device=graph.pos.device) if batch is None else batch
 
 
 def _area_mean(scores: Tensor, graph: Any) -> Tensor:

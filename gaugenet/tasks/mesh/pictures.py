@@ -57,6 +57,37 @@ def load_views(path: str | Path, *, split: str | None = None, limit: int = 12) -
     return _of_folder(path, split, limit)
 
 
+def draw_meshes(
+    path: str | Path,
+    file: Path,
+    *,
+    split: str | None = None,
+    limit: int = 12,
+    title: str | None = None,
+    **look: Any,
+) -> str:
+    """Write a page (`.html`) or a picture (`.png`) of what `path` is, and return a line about it.
+
+    Args:
+        path: a run, a folder of predictions, or a folder of labelled meshes.
+        file: what to write.
+        split: the part of a labelled folder.
+        limit: largest number of meshes.
+        title: heading; by default it says what is shown.
+        look: `azimuth`, `elevation` and `theme` of `gaugenet.viz.write_viewer` and `render_meshes`.
+    """
+    from gaugenet.viz import render_meshes, write_viewer
+
+    shown = load_views(path, split=split, limit=limit)
+    look |= {"title": title or shown.title, "class_names": shown.class_names}
+    if file.suffix.lower() == ".html":
+        write_viewer(file, shown.views, **look)
+    else:
+        columns = 2 if len(shown.views) > 3 and any(v.error is not None for v in shown.views) else None
+        render_meshes(file, shown.views, columns=columns, **look)
+    return f"{file}: {len(shown.views)} meshes"
+
+
 def _of_run(run: Path, split: str | None, limit: int) -> LabelledViews:
     found = [s for s in ([split] if split else SPLITS) if (run / f"evaluation_{s}.json").is_file()]
     if not found:

@@ -49,7 +49,9 @@ def predict(
         run: folder of the run.
         meshes: mesh files, and folders whose mesh files are meant.
         out: folder for the results, made when missing.
-        weights, tta, device: as in `Predictor`.
+        weights: as in `Predictor`.
+        tta: as in `Predictor`.
+        device: as in `Predictor`.
         probabilities: also write probabilities.
         repair: as in `DataOptions`; what the training used by default.
         n_jobs: threads that prepare meshes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet import data
-from gaugenet.data import DataError, InputFeatures, MeshDataset, MeshSample
+from gaugenet.data import DataError, GraphCache, InputFeatures, MeshDataset, MeshSample
+from gaugenet.data.meshes._prepare import Recipe, in_parallel, labels_on, prepared_graph, soft_labels
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.data_options import GeometryOptions, Repair
@@ -24,7 +24,7 @@ from gaugenet.tasks.training.progress import progress
 logger = logging.getLogger(__name__)
 
 ITEMS: dict[str, Items] = {"faces": "face", "vertices": "vertex", "shape": "mesh"}
-_LABELS = ("name", "repairs", "vertex_map", "face_map", "face_y", "y", "y_soft")
+_MAPS = ("vertex_map", "face_map", "repairs")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Preparation:
     cache: Path | None = None
     n_jobs: int = -1
     soft_labels: bool = False
+
+    def recipe(self) -> Recipe:
+        """Return what `gaugenet.data` needs to build one graph."""
+        cache = GraphCache(self.cache) if self.cache is not None else None
+        return Recipe(group_from_name(self.geometry.group), self.features, self.geometry, self.repair, cache)
 
 
 @dataclass(frozen=True)
@@ -88,30 +93,24 @@ class Prepared:
 
 
 def prepare_mesh(sample: MeshSample, how: Preparation, *, num_classes: int | None = None) -> Prepared:
-    """The graph of one labelled mesh (see `gaugenet.data.prepare_meshes`).
+    """Return the graph of one labelled mesh with its targets.
 
     Raises:
-        MeshError: the mesh is unusable, and the repairs that are allowed do not help; the message names the file.
+        MeshError: If the mesh is unusable, and the permitted repairs do not help; the message names the file.
     """
-    [graph] = data.prepare_meshes(
-        [sample],
-        group_from_name(how.geometry.group),
-        how.features,
-        repair=how.repair,
-        cache_dir=how.cache,
-        n_jobs=1,
-        num_classes=num_classes,
-        seed=0 if how.geometry.frames == "random" else None,
-        **{name: value for name, value in asdict(how.geometry).items() if name != "group"},
-    )
-    held = {name: graph[name] for name in _LABELS if name in graph}
-    for name in held:
-        del graph[name]
-    if (labels := held.get("face_y", held.get("y"))) is not None:
+    return _prepare(sample, how.recipe(), num_classes, soft=how.soft_labels)
+
+
+def _prepare(sample: MeshSample, recipe: Recipe, num_classes: int | None, *, soft: bool) -> Prepared:
+    graph = prepared_graph(sample.mesh, recipe, name=sample.path or sample.name)
+    if (labels := labels_on(graph, sample)) is not None:
         graph.y = labels
-    if how.soft_labels and "y_soft" in held:
-        graph.y_soft = held["y_soft"]
-    return Prepared(sample, graph, held["vertex_map"].numpy(), held["face_map"].numpy(), held["repairs"])
+        if soft and sample.face_labels is not None:
+            graph.y_soft = soft_labels(graph, labels, num_classes)
+    vertex_map, face_map, repairs = (graph[name] for name in _MAPS)
+    for name in _MAPS:
+        del graph[name]
+    return Prepared(sample, graph, vertex_map.numpy(), face_map.numpy(), repairs)
 
 
 def prepare_all(
@@ -154,11 +153,9 @@ def prepare_each(
     description: str = "preparing meshes",
 ) -> list[Prepared | str]:
     """For each reader of a mesh its graph, or the reason why there is none."""
-    from joblib import Parallel, delayed
-
-    results = Parallel(n_jobs=how.n_jobs, prefer="threads", return_as="generator")(
-        delayed(_prepare_or_explain)(reader, how, num_classes) for reader in readers
-    )
+    recipe = how.recipe()
+    jobs = [partial(_prepare_or_explain, reader, recipe, num_classes, how.soft_labels) for reader in readers]
+    results = in_parallel(jobs, how.n_jobs)
     done = []
     with progress(len(readers), description) as bar:
         for result in results:
@@ -167,9 +164,11 @@ def prepare_each(
     return done
 
 
-def _prepare_or_explain(read: Callable[[], MeshSample], how: Preparation, num_classes: int | None) -> Prepared | str:
+def _prepare_or_explain(
+    read: Callable[[], MeshSample], recipe: Recipe, num_classes: int | None, soft: bool
+) -> Prepared | str:
     try:
-        return prepare_mesh(read(), how, num_classes=num_classes)
+        return _prepare(read(), recipe, num_classes, soft=soft)
     except (ValueError, OSError) as error:
         return str(error)
 

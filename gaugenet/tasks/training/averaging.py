@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage(Callback):
     r"""Keeps :math:`\bar w \leftarrow d \bar w + (1 - d) w` after every optimizer step and validates with it.
 
     The decay grows as `min(decay, (1 + n) / (10 + n))`, so that the average of a short training does not remember the
-    initialization (Lightning's own callback keeps it fixed). The average is part of the checkpoint: a resumed training
-    continues it exactly.
+    initialization. The average is part of the checkpoint next to the current weights: a resumed training continues it
+    exactly. (Lightning's `EMAWeightAveraging` keeps the decay fixed and exchanges the two in the checkpoint, so that
+    trainings begun with this class could not go on.)
 
     Args:
         decay: final decay `d` per optimizer step, in `[0, 1)`.
@@ -38,7 +39,6 @@ class WeightAverage(Callback):
         self.average = {name: value.to(current[name].device) for name, value in self.average.items()}
         self._last_step = trainer.global_step
 
-    @torch.no_grad()
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         if trainer.global_step == self._last_step:
             return
@@ -46,7 +46,7 @@ class WeightAverage(Callback):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         current = [p.detach() for p in pl_module.parameters()]
-        torch._foreach_lerp_(list(self.average.values()), current, 1.0 - decay)
+        get_ema_multi_avg_fn(decay)(list(self.average.values()), current, self.updates)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.average and not trainer.sanity_checking:

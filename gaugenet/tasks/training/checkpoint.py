@@ -14,8 +14,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from gaugenet.tasks.training.averaging import WeightAverage
+from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.run import RunDescription, RunError, Which, save_weights
-from gaugenet.tasks.training.task import GaugeTask
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class RunCheckpoint(Checkpoint):
         self.best: dict[str, float] = {}
 
     # Lightning calls the checkpoint callbacks last: what other callbacks know of the epoch is complete.
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: GaugeTask) -> None:  # type: ignore[override]
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:  # type: ignore[override]
         metrics = {"epoch": float(trainer.current_epoch)}
         metrics |= {name: float(value) for name, value in trainer.callback_metrics.items() if name != "lr"}
         is_best = self._is_best(metrics)
@@ -119,7 +119,7 @@ class RunCheckpoint(Checkpoint):
                 os.replace(self.run / LAST, self.run / PREVIOUS)
             os.replace(temporary, self.run / LAST)
 
-    def _save_weights(self, pl_module: GaugeTask, metrics: dict[str, float], is_best: bool) -> None:
+    def _save_weights(self, pl_module: TrainingModule, metrics: dict[str, float], is_best: bool) -> None:
         model = pl_module.model
         names: list[Which] = ["last", "best"] if is_best else ["last"]
         for which in names:

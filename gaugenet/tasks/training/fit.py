@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -15,42 +15,23 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.checkpoint import RunCheckpoint, find_checkpoint
 from gaugenet.tasks.training.history import History
-from gaugenet.tasks.training.loading import GraphDataModule
-from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.module import TrainingModule
+from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS, TaskError
 from gaugenet.tasks.training.run import RunDescription
-from gaugenet.tasks.training.task import GaugeTask
-
-if TYPE_CHECKING:
-    from gaugenet.tasks.climate.samples import SphereDataModule
+from gaugenet.tasks.training.task import TrainingData
 
 logger = logging.getLogger(__name__)
 
-OWN_TRAINER_ARGUMENTS = frozenset(
-    {
-        "logger",
-        "callbacks",
-        "default_root_dir",
-        "enable_checkpointing",
-        "enable_progress_bar",
-        "enable_model_summary",
-        "use_distributed_sampler",
-        "num_sanity_val_steps",
-        "gradient_clip_val",
-        "gradient_clip_algorithm",
-        "limit_val_batches",
-    }
-)
-"""Arguments of Lightning's trainer that are set here and cannot be chosen."""
-
 
 def fit(
-    task: GaugeTask,
-    data: GraphDataModule | SphereDataModule,
+    module: TrainingModule,
+    data: TrainingData,
     run: str | Path,
     description: RunDescription,
     *,
     resume: bool = False,
     trainer: dict[str, Any] | None = None,
+    again: str | None = None,
 ) -> RunDescription:
     """Train, writing the run after every epoch; returns the description with the metrics of best and last weights.
 
@@ -58,12 +39,13 @@ def fit(
     read.
 
     Args:
-        task: network, loss and optimizer.
-        data: graphs to train on and, perhaps, to validate on.
+        module: network, loss and optimizer.
+        data: a `LightningDataModule` whose `val` is what the network is validated on, perhaps empty.
         run: folder of the run; made when missing.
         description: what becomes `run.json`.
         resume: go on from the newest whole checkpoint in `run`; from the start where there is none.
         trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`.
+        again: what to do to go on after an interruption; by default the command that resumes the run.
 
     Raises:
         TaskError: an argument in `trainer` that is set here, or a loss that is no longer finite.
@@ -86,26 +68,26 @@ def fit(
         loop = Trainer(
             **arguments,
             logger=TensorBoardLogger(save_dir=str(run), name="tensorboard", version=""),
-            callbacks=_callbacks(run, description, task, validated=len(data.val) > 0),
+            callbacks=_callbacks(run, description, module, validated=len(data.val) > 0),
             default_root_dir=str(run),
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
-            gradient_clip_val=task.options.clip or None,
+            gradient_clip_val=module.options.clip or None,
         )
         try:
-            loop.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            loop.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)  # type: ignore[arg-type]
         except SystemExit:  # how Lightning answers Ctrl-C
             if not loop.interrupted:
                 raise
-            again = f"`gaugenet train {description.task} --out {run} --resume`"
+            again = again or f"`gaugenet train {description.task} --out {run} --resume`"
             raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch}; go on with {again}.") from None
     return description
 
 
-def _callbacks(run: Path, description: RunDescription, task: GaugeTask, *, validated: bool) -> list[Callback]:
-    options = task.options
+def _callbacks(run: Path, description: RunDescription, module: TrainingModule, *, validated: bool) -> list[Callback]:
+    options = module.options
     average = WeightAverage(options.ema) if options.ema > 0 else None
     callbacks: list[Callback] = [average] if average else []
     callbacks.append(History(run))
@@ -114,8 +96,9 @@ def _callbacks(run: Path, description: RunDescription, task: GaugeTask, *, valid
             raise TaskError(
                 "Early stopping (--optim.patience) needs a validation part: hold one out, e.g. with --holdout."
             )
-        callbacks.append(EarlyStopping(task.monitor, mode="max", patience=options.patience, check_finite=False))
-    callbacks.append(RunCheckpoint(run, description, monitor=task.monitor if validated else None, average=average))
+        callbacks.append(EarlyStopping(module.monitor, mode=module.mode, patience=options.patience, check_finite=False))
+    monitor = module.monitor if validated else None
+    callbacks.append(RunCheckpoint(run, description, monitor=monitor, mode=module.mode, average=average))
     return callbacks
 
 

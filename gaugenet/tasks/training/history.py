@@ -12,6 +12,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from gaugenet.files import write_text
+from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.progress import Bar, progress
 
 METRICS = "metrics.csv"
@@ -29,27 +30,26 @@ class History(Callback):
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
         self.rows: list[dict[str, float]] = []
-        self._clock = time.monotonic()
-        self._spent = 0.0
+        self._clock = _Clock()
         self._stack = ExitStack()
         self._bar: Bar | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._clock = time.monotonic()
+        self._clock = _Clock.after(self.rows)
         if trainer.is_global_zero:
             epochs = max(1, trainer.max_epochs or 1)
             self._bar = self._stack.enter_context(progress(epochs, "training", done=trainer.current_epoch))
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:  # type: ignore[override]
         row = {"epoch": float(trainer.current_epoch)}
         row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if name != "lr"}
         row["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
-        row["seconds"] = self._spent + time.monotonic() - self._clock
+        row |= self._clock.read()
         self.rows = [r for r in self.rows if r["epoch"] < row["epoch"]] + [row]
         if trainer.is_global_zero:
             write_text(self.run / METRICS, table(self.rows))
             if self._bar is not None:
-                self._bar.advance(1, _note(row))
+                self._bar.advance(1, _note(row, pl_module.shown))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stack.close()
@@ -62,7 +62,23 @@ class History(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = state_dict["rows"]
-        self._spent = self.rows[-1]["seconds"] if self.rows else 0.0
+
+
+class _Clock:
+    """Seconds of a training, and of the CPU in this process, those before it was resumed included."""
+
+    def __init__(self, seconds: float = 0.0, cpu_seconds: float = 0.0) -> None:
+        self._start = {"seconds": time.monotonic() - seconds, "cpu_seconds": time.process_time() - cpu_seconds}
+
+    @classmethod
+    def after(cls, rows: list[dict[str, float]]) -> _Clock:
+        """Go on where the table of a resumed training ends."""
+        last = rows[-1] if rows else {}
+        return cls(last.get("seconds", 0.0), last.get("cpu_seconds", 0.0))
+
+    def read(self) -> dict[str, float]:
+        now = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        return {name: now[name] - start for name, start in self._start.items()}
 
 
 def table(rows: list[dict[str, float]]) -> str:
@@ -83,12 +99,5 @@ def read_table(run: str | Path) -> list[dict[str, float]]:
     return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]
 
 
-def _note(row: dict[str, float]) -> str:
-    shown = [
-        ("loss", "train_loss", "{:.3f}"),
-        ("train", "train_accuracy", "{:.1%}"),
-        ("val", "val_accuracy", "{:.1%}"),
-        ("val AP", "val_ap", "{:.3f}"),
-        ("val IoU", "val_iou", "{:.3f}"),
-    ]
+def _note(row: dict[str, float], shown: tuple[tuple[str, str, str], ...]) -> str:
     return "  ".join(f"{label} {form.format(row[key])}" for label, key, form in shown if key in row)

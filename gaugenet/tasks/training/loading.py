@@ -14,11 +14,11 @@ from torch_geometric.loader import DataLoader
 
 from gaugenet.tasks.training.options import TaskError
 
-Transform = Callable[[Any], Any]
+_Transform = Callable[[Any], Any]
 Key = tuple[int, int]
 
 
-class AugmentedGraphs(Dataset):
+class AugmentedGraphs(Dataset[Data]):
     """Graphs addressed by `(epoch, index)`: the same key gives the same augmentation, in whichever process or order.
 
     Args:
@@ -27,7 +27,7 @@ class AugmentedGraphs(Dataset):
         seed: seed of all augmentations.
     """
 
-    def __init__(self, graphs: Sequence[Data], transform: Transform | None = None, *, seed: int = 0) -> None:
+    def __init__(self, graphs: Sequence[Data], transform: _Transform | None = None, *, seed: int = 0) -> None:
         self.graphs = graphs
         self.transform = transform
         self.seed = seed
@@ -119,7 +119,7 @@ class GraphDataModule(LightningDataModule):
         train: Sequence[Data],
         val: Sequence[Data] = (),
         *,
-        augment: Transform | None = None,
+        augment: _Transform | None = None,
         batch_size: int = 4,
         seed: int = 0,
         num_workers: int = 0,

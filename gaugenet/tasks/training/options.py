@@ -5,8 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gaugenet.tasks.mesh.losses import Corners
 from gaugenet.tasks.training.schedule import Schedule
+
+Corners = Literal["probabilities", "logits"]
+"""How vertex scores become face probabilities, see `gaugenet.tasks.face_log_probabilities`."""
+
+
+OWN_TRAINER_ARGUMENTS = frozenset(
+    {
+        "logger",
+        "callbacks",
+        "default_root_dir",
+        "enable_checkpointing",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "use_distributed_sampler",
+        "num_sanity_val_steps",
+        "gradient_clip_val",
+        "gradient_clip_algorithm",
+        "limit_val_batches",
+    }
+)
+"""Arguments of Lightning's trainer that are set here and cannot be chosen."""
 
 
 class TaskError(ValueError):
@@ -56,3 +76,17 @@ def check(valid: bool, name: str, expected: str, value: float) -> None:
     """Raise `TaskError` naming the option unless `valid`."""
     if not valid:
         raise TaskError(f"Expected `{name}` {expected}, got {value}.")
+
+
+def use_threads(threads: int | None) -> None:
+    """Set the CPU threads of torch, if a number is given.
+
+    Raises:
+        TaskError: If the number is below one.
+    """
+    if threads is not None:
+        import torch
+
+        if threads < 1:
+            raise TaskError(f"Expected at least one thread, got {threads}.")
+        torch.set_num_threads(threads)

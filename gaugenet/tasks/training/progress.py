@@ -12,7 +12,7 @@ from typing import Any, Protocol
 logger = logging.getLogger(__name__)
 
 LINES = 20
-SECONDS = 5.0
+_SECONDS = 5.0
 """Where the output is not a terminal: at most so many lines a task, and so many seconds between two of them."""
 
 
@@ -81,7 +81,7 @@ class _LogBar:
         self.done += steps
         self.note = self.note if note is None else note
         now = time.monotonic()
-        due = self.done // self.step > before // self.step and now - self.last > SECONDS
+        due = self.done // self.step > before // self.step and now - self.last > _SECONDS
         if due or self.done >= self.total:
             self.last, spent = now, now - self.start
             left = spent * (self.total - self.done) / max(1, self.done - self.first)

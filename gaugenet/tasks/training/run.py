@@ -30,12 +30,12 @@ class RunDescription:
     """Everything but the weights that is needed to use a trained network again.
 
     Attributes:
-        task: `"segmentation"`, `"correspondence"` or `"classification"`.
+        task: name of the task, see `gaugenet.tasks.table`; `"images"` for a training by `fit_images`.
         model: name of a class in `gaugenet.models`.
         arguments: keyword arguments of that class.
         data: how meshes become inputs: features, geometry, what was held out.
         classes: class names, in the order of the network's outputs.
-        items: what has a label: `"face"`, `"vertex"` or `"mesh"`.
+        items: what has a label: `"face"`, `"vertex"`, `"mesh"` or `"image"`.
         corners: how vertex scores become face probabilities (see `face_log_probabilities`).
         seed: seed of the training.
         metrics: `{"best": {...}, "last": {...}}`, the figures of the saved weights.

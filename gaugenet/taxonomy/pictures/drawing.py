@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.geometry import Grid
 from gaugenet.groups import StructureGroup
 from gaugenet.taxonomy.entry import Row
@@ -39,7 +40,7 @@ def in_random_gauges(frames: Tensor, group: StructureGroup, seed: int) -> Tensor
         return frames
     generator = torch.Generator().manual_seed(seed)
     g = group.random_element(len(frames), generator=generator).double()
-    return frames @ torch.linalg.inv(g)
+    return typed_tensor(frames @ torch.linalg.inv(g))
 
 
 def collected(
@@ -75,5 +76,6 @@ def ring(radius: float, count: int, shift: float = 0.0) -> Float[Tensor, "count 
 
 
 def at_latitude(degrees: float, circle: Tensor) -> Tensor:
+    """Return points of a circle of latitude of the unit sphere."""
     height = torch.full((len(circle), 1), math.sin(math.radians(degrees)), dtype=torch.float64)
     return torch.cat([math.cos(math.radians(degrees)) * circle, height], -1)

@@ -91,6 +91,7 @@ def hyperbolic_space(row: Row) -> Picture:
 
 
 def axes() -> Float[Tensor, "6 3"]:
+    """Return the six unit vectors along the axes."""
     return torch.cat([torch.eye(3, dtype=torch.float64), -torch.eye(3, dtype=torch.float64)])
 
 
@@ -109,5 +110,6 @@ def boosted_space(row: Row) -> Picture:
 
 
 def rotation_of(angle: float) -> Float[Tensor, "2 2"]:
+    """Return the rotation of the plane by an angle in radians."""
     c, s = math.cos(angle), math.sin(angle)
     return torch.tensor([[c, -s], [s, c]], dtype=torch.float64)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 Direction = str | Sequence[float]
@@ -52,7 +53,7 @@ def rotated(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Fl
     a, e = np.radians([azimuth, elevation])
     yaw = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     pitch = np.array([[1, 0, 0], [0, np.cos(e), -np.sin(e)], [0, np.sin(e), np.cos(e)]])
-    return pitch @ yaw @ base
+    return typed_array(pitch @ yaw @ base)
 
 
 def standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
@@ -78,8 +79,11 @@ def standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
 
 
 def _standing_score(corners: Float[ndarray, "n 3"], up: Float[ndarray, "3"]) -> float:
-    """Height of the centre, times the spread of the points of support, times the share of the mesh's height that lies
-    below the centre (legs are slender), less where the centre hangs over."""
+    """Return how well a mesh stands with `up` upwards; more is better.
+
+    It is the height of the centre, times the spread of the points of support, times the share of the mesh's height that
+    lies below the centre (legs are slender), less where the centre hangs over.
+    """
     height = corners @ up
     support = corners[height < height.min() + 0.03]
     first = np.cross(up, np.eye(3)[np.abs(up).argmin()])
@@ -113,7 +117,7 @@ def _vertical(mesh: TriangleMesh, up: Direction, thin: ndarray) -> Float[ndarray
     if isinstance(up, str) and up == "standing":
         return standing_direction(mesh)
     if isinstance(up, str) and up == "auto":
-        return np.eye(3)[1 if abs(thin[1]) < 0.6 else 2]
+        return typed_array(np.eye(3)[1 if abs(thin[1]) < 0.6 else 2])
     return _direction("up", up)
 
 
@@ -123,7 +127,7 @@ def _direction(what: str, given: Direction) -> Float[ndarray, "3"]:
             raise ValueError(
                 f'Expected `{what}` to be an axis ("x", "-y" ...), three numbers{_WORDS[what]}, got {given!r}.'
             )
-        return np.eye(3)["xyz".index(given[-1])] * (-1 if given[0] == "-" else 1)
+        return typed_array(np.eye(3)["xyz".index(given[-1])] * (-1 if given[0] == "-" else 1))
     vector = np.asarray(given, dtype=np.float64)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not np.linalg.norm(vector) > 0:
         raise ValueError(f"Expected `{what}` to be three numbers, not all zero, got {given!r}.")
@@ -154,5 +158,5 @@ def _snapped(direction: ndarray, *, signed: bool = False) -> ndarray:
     sign = np.sign(direction[k])
     near = np.cos(np.radians(15 if signed else 25))
     if abs(direction[k]) > near:
-        return np.eye(3)[k] * (sign if signed else 1)
+        return typed_array(np.eye(3)[k] * (sign if signed else 1))
     return direction if signed else direction * sign

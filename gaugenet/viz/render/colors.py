@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 # Chosen so that no two of the first eight come close for normal, protanopic or deuteranopic eyes (the tests measure
 # it in OKLab), and that all differ from the background greys when shaded.
 # fmt: off
@@ -105,7 +107,7 @@ _LMS_TO_LAB = np.array(
 
 def srgb_to_oklab(color: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
     """OKLab coordinates (lightness, green-red, blue-yellow): equal distances look about equally different."""
-    return np.cbrt(srgb_to_linear(color) @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
+    return typed_array(np.cbrt(srgb_to_linear(color) @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T)
 
 
 def oklab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
@@ -125,4 +127,4 @@ def _from_hex(code: str) -> tuple[int, ...]:
 
 
 def _to_bytes(color: Float[ndarray, "n 3"]) -> UInt8[ndarray, "n 3"]:
-    return np.round(np.clip(color, 0, 1) * 255).astype(np.uint8)
+    return typed_array(np.round(np.clip(color, 0, 1) * 255).astype(np.uint8))

@@ -11,15 +11,17 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
 from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
+from gaugenet.viz.render.sheet import Theme, check_theme
 
 _log = logging.getLogger(__name__)
 _LARGE = 60e6  # bytes beyond which a browser takes seconds to open the page
@@ -32,7 +34,7 @@ def write_viewer(
     title: str = "gaugenet",
     subtitle: str | None = None,
     class_names: Sequence[str] | None = None,
-    theme: Literal["light", "dark"] = "light",
+    theme: Theme = "light",
     smooth: bool = True,
     azimuth: float = 25.0,
     elevation: float = 12.0,
@@ -59,8 +61,7 @@ def write_viewer(
     """
     if not views:
         raise ValueError("Expected at least one mesh in `views`, got none.")
-    if theme not in ("light", "dark"):
-        raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+    check_theme(theme)
     scene = _scene(views, class_names_for(views, class_names))
     scene |= {"title": title, "subtitle": subtitle or "", "theme": theme, "smooth": smooth}
     scene |= {"yaw": float(azimuth), "pitch": float(elevation)}
@@ -165,4 +166,4 @@ def _levels(values: Float[ndarray, "n"], limits: tuple[float, float]) -> ndarray
 
 def _unit_columns(frames: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "vertices 3 2"]:
     length = np.linalg.norm(frames, axis=1, keepdims=True)
-    return np.divide(frames, length, out=np.zeros_like(frames), where=length > 0)
+    return typed_array(np.divide(frames, length, out=np.zeros_like(frames), where=length > 0))

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.viz.render.colors import color_ramp, linear_to_srgb, oklab_to_srgb, srgb_to_linear, srgb_to_oklab
 
 Color = tuple[int, int, int]
@@ -18,14 +19,15 @@ RIM, INK, DISC = (58, 66, 82), (38, 46, 62), (250, 244, 222)
 def kernel_colors(values: Float[ndarray, "n"]) -> UInt8[ndarray, "n 3"]:
     """Colours of values between -1 and 1."""
     ramp = color_ramp(diverging=True)
-    return ramp[np.round((np.clip(values, -1, 1) + 1) / 2 * 255).astype(int)]
+    return typed_array(ramp[np.round((np.clip(values, -1, 1) + 1) / 2 * 255).astype(int)])
 
 
 def faded(color: Color, share: float, paper: Color = (246, 247, 249)) -> Color:
     """`share` of a colour, mixed with paper."""
     lab = srgb_to_oklab(np.array([color, paper]) / 255)
     mixed = oklab_to_srgb((share * lab[0] + (1 - share) * lab[1])[None])[0]
-    return tuple(round(float(255 * c)) for c in mixed)  # type: ignore[return-value]
+    red, green, blue = (round(float(255 * c)) for c in mixed)
+    return red, green, blue
 
 
 def exposed(colors: UInt8[ndarray, "n 3"], share: float) -> UInt8[ndarray, "n 3"]:

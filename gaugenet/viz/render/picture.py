@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
+from gaugenet.viz.render import sheet
 from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.mesh_view import MeshView
 from gaugenet.viz.render.palette import exposed
@@ -44,7 +45,7 @@ class Picture:
         title: str = "",
         azimuth: float | None = None,
         elevation: float | None = None,
-        theme: Literal["light", "dark"] = "light",
+        theme: sheet.Theme = "light",
         palette: bool = False,
     ) -> None:
         """Write a picture (`.png`) or a page that is rotated with the mouse and needs no network (`.html`).
@@ -53,7 +54,8 @@ class Picture:
             path: the file; complete or absent.
             size: pixels of a PNG.
             title: of a page.
-            azimuth, elevation: degrees that the viewer stands to the right of the front and above the horizon.
+            azimuth: degrees that the viewer stands to the right of the front.
+            elevation: degrees that the viewer stands above the horizon.
             theme: paper.
             palette: at most 256 colours in a PNG, a third of the size.
 
@@ -61,24 +63,21 @@ class Picture:
             ValueError: another ending, an unknown theme.
         """
         from gaugenet.viz.render.html import write_viewer
-        from gaugenet.viz.render.png import PAPER
 
         ending = Path(path).suffix.lower()
         azimuth = self.camera.azimuth if azimuth is None else azimuth
         elevation = self.camera.elevation if elevation is None else elevation
-        if theme not in PAPER:
-            raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+        sheet.check_theme(theme)
         if ending == ".html":
             view = self.view(title or Path(path).stem)
             write_viewer(path, [view], title=title or "gaugenet", theme=theme, azimuth=azimuth, elevation=elevation)
         elif ending == ".png":
-            pixels = self._pixels(size, azimuth, elevation, np.array(PAPER[theme]) / 255)
-            _write_png(path, pixels, palette=palette)
+            _write_png(path, self._pixels(size, azimuth, elevation, theme), palette=palette)
         else:
             raise ValueError(f"Expected a file that ends in .png or .html, got {str(path)!r}.")
 
     def _pixels(
-        self, size: tuple[int, int], azimuth: float, elevation: float, paper: ndarray
+        self, size: tuple[int, int], azimuth: float, elevation: float, theme: sheet.Theme
     ) -> UInt8[ndarray, "height width 3"]:
         from gaugenet.viz.render.shading import Model, corner_values, shade
 
@@ -86,9 +85,9 @@ class Picture:
         rotation = rotated(view.orientation, azimuth, elevation)
         shaded = shade(Model.of(view.mesh), rotation, up=view.orientation[1], width=size[0], height=size[1])
         corners = corner_values(view.colors / 255, view.faces, on_faces=False)
-        image = shaded.paint(corners, crisp=False)
-        mixed = paper + image[..., 3:] * (image[..., :3] - paper)
-        return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
+        canvas = sheet.blank(size[1], size[0], theme)
+        sheet.lay(canvas, shaded.paint(corners, crisp=False), 0, 0)
+        return typed_array(np.round(255 * np.clip(canvas, 0, 1)).astype(np.uint8))
 
 
 def _write_png(path: str | Path, pixels: UInt8[ndarray, "height width 3"], *, palette: bool) -> None:

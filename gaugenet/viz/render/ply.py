@@ -62,7 +62,7 @@ def write_ply(
             file.write(table.tobytes())
 
 
-def _table(fields: list[tuple], count: int, painted: bool) -> ndarray:
+def _table(fields: list[tuple[Any, ...]], count: int, painted: bool) -> ndarray:
     return np.zeros(count, dtype=fields + (_COLOR + [("label", "<i4")] if painted else []))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.files import atomic_path
+from gaugenet._typing import typed_array
+from gaugenet.viz.render import sheet
 from gaugenet.viz.render.camera import rotated
 from gaugenet.viz.render.colors import (
     RIGHT,
@@ -25,6 +27,7 @@ from gaugenet.viz.render.colors import (
     to_hex,
 )
 from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
+from gaugenet.viz.render.sheet import INK, Theme, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,10 +35,7 @@ if TYPE_CHECKING:
 Panel = Literal["prediction", "truth", "error", "scalar", "colors", "surface"]
 
 _TITLES = {"prediction": "Prediction", "truth": "Truth", "error": "Error", "colors": "", "surface": ""}
-PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
-_INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
 _MOST_NAMED = 24
-_DPI = 100
 
 
 def render_meshes(
@@ -50,7 +50,7 @@ def render_meshes(
     azimuth: float = 25.0,
     elevation: float = 12.0,
     smooth: bool = True,
-    theme: Literal["light", "dark"] = "light",
+    theme: Theme = "light",
 ) -> None:
     """Draw meshes into one PNG with captions and a legend, without OpenGL and without a display.
 
@@ -75,8 +75,6 @@ def render_meshes(
         ValueError: no meshes, an unknown panel or theme, or a label without a name.
     """
     panels = _checked_panels(views, panels)
-    if theme not in PAPER:
-        raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
     names = class_names_for(views, class_names)
     per_row = columns or _default_columns(len(views), len(panels))
     width, height = (tile, tile) if isinstance(tile, int) else tile
@@ -90,19 +88,17 @@ def render_meshes(
         num_keys=_num_keys(panels, names),
         key_width=56 + 9 * min(max([len(name) for name in names] + [8]), 20),
     )
-    canvas = np.empty((layout.canvas_height, layout.canvas_width, 3))
-    canvas[:] = np.array(PAPER[theme]) / 255
+    canvas = sheet.blank(layout.canvas_height, layout.canvas_width, theme)
     limits = _common_limits(views)
     for index, view in enumerate(views):
         for panel, picture in _pictures(
             view, panels, limits, layout, azimuth=azimuth, elevation=elevation, smooth=smooth
         ):
-            _paste(canvas, picture, *layout.corner(index, panel))
-    figure = _figure_of(canvas)
+            sheet.lay(canvas, picture, *layout.corner(index, panel))
+    figure = sheet.figure_of(canvas)
     _write_captions(figure, layout, views, theme)
     _write_legend(figure, layout, names, limits, theme)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI)
+    sheet.save(figure, path)
 
 
 def panels_of(view: MeshView) -> list[Panel]:
@@ -114,7 +110,7 @@ def panels_of(view: MeshView) -> list[Panel]:
         "scalar": view.scalar,
         "colors": view.colors,
     }
-    panels: list[Panel] = [name for name, value in values.items() if value is not None]  # type: ignore[misc]
+    panels: list[Panel] = [name for name, value in values.items() if value is not None]
     return panels or ["surface"]
 
 
@@ -192,7 +188,7 @@ def _checked_panels(views: Sequence[MeshView], panels: Sequence[Panel] | None) -
 def _default_columns(num_views: int, num_panels: int) -> int:
     if num_panels > 1:
         return 1 if num_views <= 4 else 2
-    return max(1, round((num_views * 1.6) ** 0.5))
+    return max(1, round(math.sqrt(num_views * 1.6)))
 
 
 def _num_keys(panels: Sequence[Panel], names: list[str]) -> int:
@@ -236,7 +232,7 @@ def _panel_colors(view: MeshView, panel: Panel, limits: tuple[float, float, bool
     if panel == "surface":
         return np.tile(np.array(SURFACE, dtype=np.uint8), (len(view.faces), 1))
     if panel == "colors":
-        return view.colors
+        return None if view.colors is None else typed_array(view.colors)
     if panel == "scalar":
         low, high, diverging = limits
         return None if view.scalar is None else scalar_colors(view.scalar, (low, high), diverging=diverging)
@@ -247,52 +243,24 @@ def _panel_colors(view: MeshView, panel: Panel, limits: tuple[float, float, bool
     return None if labels is None else label_colors(labels)
 
 
-def _paste(
-    canvas: Float[ndarray, "tall wide 3"], picture: Float[ndarray, "height width 4"], left: int, top: int
-) -> None:
-    height, width, _ = picture.shape
-    part = canvas[top : top + height, left : left + width]
-    part += picture[..., 3:] * (picture[..., :3] - part)
-
-
-def _figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    tall, wide, _ = canvas.shape
-    # The little extra keeps the product with the resolution from being rounded down to a pixel less.
-    figure = Figure(figsize=((wide + 0.01) / _DPI, (tall + 0.01) / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
-    figure.figimage(np.round(canvas * 255).astype(np.uint8), resize=False)
-    return figure
-
-
-def _text(figure: Figure, x: float, y: float, words: str, *, size: float, color: str, **style: Any) -> None:
-    """Text at pixels from the upper left corner."""
-    wide, tall = figure.get_size_inches() * _DPI
-    points = size * 72 / _DPI
-    literal = words.replace("$", r"\$")  # file names are not formulas
-    figure.text(x / wide, 1 - y / tall, literal, fontsize=points, color=color, va="center", **style)
-
-
-def _write_captions(figure: Figure, layout: _Layout, views: Sequence[MeshView], theme: str) -> None:
-    strong, weak = _INK[theme]
+def _write_captions(figure: Figure, layout: _Layout, views: Sequence[MeshView], theme: Theme) -> None:
+    strong, weak = INK[theme]
     if layout.title:
-        _text(figure, layout.margin, layout.margin + 14, layout.title, size=22, color=strong, weight="bold")
+        write(figure, layout.margin, layout.margin + 14, layout.title, size=22, color=strong, weight="bold")
     if len(layout.panels) > 1:
         for k in range(layout.per_row):
             for panel in layout.panels:
                 left, top = layout.corner(k, panel)
                 heading = _TITLES.get(panel, views[0].scalar_name)
                 center = left + layout.width / 2
-                _text(figure, center, top - 12, heading, size=15, color=weak, ha="center", weight="bold")
+                write(figure, center, top - 12, heading, size=15, color=weak, ha="center", weight="bold")
     for index, view in enumerate(views):
         left, top = layout.corner(index, layout.panels[0])
         right = "" if view.accuracy is None else f"   {100 * view.accuracy:.1f} %"
         room = int(layout.block_width / 8) - len(right)
         words = _shortened(view.name, room) + right
         center, below = left + layout.block_width / 2, top + layout.height + 16
-        _text(figure, center, below, words, size=13.5, color=weak, ha="center")
+        write(figure, center, below, words, size=13.5, color=weak, ha="center")
 
 
 def _shortened(name: str, room: int) -> str:
@@ -300,7 +268,7 @@ def _shortened(name: str, room: int) -> str:
 
 
 def _write_legend(
-    figure: Figure, layout: _Layout, names: list[str], limits: tuple[float, float, bool], theme: str
+    figure: Figure, layout: _Layout, names: list[str], limits: tuple[float, float, bool], theme: Theme
 ) -> None:
     keys: list[tuple[str, str]] = []
     if {"prediction", "truth"} & set(layout.panels) and len(names) <= _MOST_NAMED:
@@ -317,21 +285,5 @@ def _write_legend(
         row, column = divmod(k, across)
         x = start + column * layout.key_width
         y = layout.legend_top + 10 + row * layout.key_height
-        _swatch(figure, x, y, color)
-        _text(figure, x + 26, y, _shortened(name, 20), size=14, color=_INK[theme][0])
-
-
-def _swatch(figure: Figure, x: float, y: float, color: str) -> None:
-    from matplotlib.patches import FancyBboxPatch
-
-    tall = figure.get_size_inches()[1] * _DPI
-    patch = FancyBboxPatch(
-        (x + 3, tall - y - 5),
-        10,
-        10,
-        boxstyle="round,pad=3,rounding_size=4",
-        transform=None,
-        facecolor=color,
-        linewidth=0,
-    )
-    figure.add_artist(patch)
+        sheet.swatch(figure, x, y, color)
+        write(figure, x + 26, y, _shortened(name, 20), size=14, color=INK[theme][0])

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 from numpy import ndarray
+
+from gaugenet._typing import njit, typed_array
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def vertex_openness(
         weight = np.maximum(cosine, 0)
         open_ += weight * lit
         total += weight
-    return np.clip(open_ / total, 0, 1)
+    return typed_array(np.clip(open_ / total, 0, 1))
 
 
 def corner_normals(
@@ -99,8 +100,11 @@ def corner_normals(
     *,
     crease: float = 60.0,
 ) -> Float[ndarray, "faces 3 3"]:
-    """A unit normal at each corner: the angle-weighted mean over those faces at its vertex that bend away from the
-    corner's own face by less than `crease` degrees. Round parts look smooth and the edges of a box stay sharp."""
+    """Return a unit normal at each corner: round parts look smooth and the edges of a box stay sharp.
+
+    It is the angle-weighted mean over those faces at its vertex that bend away from the corner's own face by less than
+    `crease` degrees.
+    """
     order = np.argsort(faces.reshape(-1), kind="stable")
     starts = np.searchsorted(faces.reshape(-1)[order], np.arange(int(faces.max(initial=-1)) + 2))
     return _corner_normals(faces, face_normals, corner_angles, order, starts, float(np.cos(np.radians(crease))))
@@ -122,7 +126,9 @@ def _frame_along(direction: ndarray) -> Float[ndarray, "3 3"]:
 
 # Compiled, because triangles cover different numbers of pixels and compete for them in the depth buffer.
 @njit(cache=True, nogil=True)
-def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
+def _fill(
+    pixels: ndarray, faces: ndarray, face: ndarray, bary: ndarray, depth: ndarray
+) -> None:  # pragma: no cover - compiled
     height, width = face.shape
     for f in range(faces.shape[0]):
         i, j, k = faces[f]
@@ -154,7 +160,9 @@ def _fill(pixels, faces, face, bary, depth):  # pragma: no cover - compiled
 
 # Compiled, because every corner averages over its own choice of the faces around its vertex.
 @njit(cache=True, nogil=True)
-def _corner_normals(faces, face_normals, angles, order, starts, cosine):  # pragma: no cover - compiled
+def _corner_normals(
+    faces: ndarray, face_normals: ndarray, angles: ndarray, order: ndarray, starts: ndarray, cosine: float
+) -> ndarray:  # pragma: no cover - compiled
     result = np.empty((faces.shape[0], 3, 3))
     for f in range(faces.shape[0]):
         for c in range(3):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.viz.render.colors import linear_to_srgb, srgb_to_linear
 from gaugenet.viz.render.raster import Fragments, corner_normals, rasterize, vertex_openness
@@ -162,7 +163,7 @@ def _normals(
     normal = normal @ rotation.T
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     normal[facet @ rotation[2] < -0.05] *= -1
-    return normal
+    return typed_array(normal)
 
 
 def _irradiance(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Float[ndarray, "n 3"]:
@@ -171,7 +172,7 @@ def _irradiance(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) ->
     sky = 0.5 + 0.5 * normal[:, 1]
     occlusion = openness**1.3
     key = key * (0.35 + 0.65 * openness)
-    return (
+    return typed_array(
         key[:, None] * [0.88, 0.85, 0.81]
         + fill[:, None] * [0.12, 0.14, 0.17]
         + (sky * occlusion)[:, None] * [0.40, 0.42, 0.46]
@@ -183,7 +184,7 @@ def _gloss(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Floa
     half = _unit(_unit(_KEY) + [0, 0, 1])
     shine = 0.09 * np.clip(normal @ half, 0, 1) ** 28
     rim = 0.10 * (1 - np.clip(normal[:, 2], 0, 1)) ** 3 * np.clip(normal[:, 1] + 0.3, 0, 1)
-    return ((shine + rim) * openness)[:, None]
+    return typed_array(((shine + rim) * openness)[:, None])
 
 
 def _outline(fragments: Fragments, hit: Bool[ndarray, "tall wide"]) -> Float[ndarray, "tall wide"]:
@@ -236,7 +237,7 @@ def _ground_shadow(
     flat = (meets @ rotation) @ across.T
     at = (np.nan_to_num(flat, nan=9.0) / extent + 1) * size / 2 - 0.5
     opacity = map_coordinates(blurred, [at[..., 1], at[..., 0]], order=1, mode="constant")
-    return np.clip(opacity, 0, 1) * _border_fade(tall, wide)
+    return typed_array(np.clip(opacity, 0, 1) * _border_fade(tall, wide))
 
 
 def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
@@ -248,7 +249,7 @@ def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
 def _lean(rotation: Float[ndarray, "3 3"], up: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
     """Shadows fall away from the key light, along the ground."""
     towards = _unit(_KEY) @ rotation
-    return -(towards - (towards @ up) * up)
+    return typed_array(-(towards - (towards @ up) * up))
 
 
 def _fitting_camera(points: Float[ndarray, "vertices 3"], wide: int, tall: int) -> _Camera:
@@ -262,7 +263,7 @@ def _fitting_camera(points: Float[ndarray, "vertices 3"], wide: int, tall: int) 
 
 def _unit(v: ndarray) -> ndarray:
     v = np.asarray(v, dtype=np.float64)
-    return v / np.linalg.norm(v)
+    return typed_array(v / np.linalg.norm(v))
 
 
 def corner_values(

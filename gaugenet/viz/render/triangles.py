@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
+
 
 @dataclass(frozen=True)
 class Triangles:
@@ -169,7 +171,7 @@ def unstretched(
     Where geodesics part at a cut, neighbours in a tangent plane arrive far from each other.
     """
     edges = [np.linalg.norm(x[faces] - np.roll(x[faces], 1, 1), axis=-1) for x in (flat, positions)]
-    return (edges[1] <= 3 * edges[0] + 1e-12).all(1)
+    return typed_array((edges[1] <= 3 * edges[0] + 1e-12).all(1))
 
 
 def split(faces: Int[ndarray, "faces 3"], *values: ndarray) -> tuple[ndarray, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gaugenet.geometry import CrossField, Icosphere, Manifold, TriangleMesh
+from gaugenet.viz.surfaces.immersions import Immersion
 from gaugenet.viz.surfaces.manifold_surface import ManifoldSurface
 from gaugenet.viz.surfaces.mesh_surface import MeshSurface
-from gaugenet.viz.surfaces.sheets import Chart, Domain, Immersion, sheet_of
+from gaugenet.viz.surfaces.sheets import Chart, Domain, sheet_of
 from gaugenet.viz.surfaces.surface import Drawable, FramesLike
 
 

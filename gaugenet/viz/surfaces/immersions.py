@@ -13,6 +13,7 @@ Immersion = Callable[[Tensor], Tensor]
 
 
 def flat(p: Tensor) -> Tensor:
+    """Lay the plane into space."""
     return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
 
 
@@ -28,6 +29,8 @@ def twisted(length: float) -> Immersion:
 
 
 def rolled(length: float) -> Immersion:
+    """Return a cylinder around the third axis whose circumference is `length`."""
+
     def immersion(p: Tensor) -> Tensor:
         radius, angle = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
         return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle), p[:, 1]], -1)

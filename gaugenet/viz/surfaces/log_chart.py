@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.viz.render.triangles import clipped, split
 from gaugenet.viz.surfaces.surface import Patch
 
@@ -41,7 +42,7 @@ class LogChart:
             close = np.linalg.norm(corners, axis=-1).min(1) <= self.radius
         edges = self.vertices[self.faces]
         length = np.linalg.norm(edges - np.roll(edges, 1, 1), axis=-1)
-        return self.faces[close & np.isfinite(apart).all(1) & (apart <= 3 * length + 1e-12).all(1)]
+        return typed_array(self.faces[close & np.isfinite(apart).all(1) & (apart <= 3 * length + 1e-12).all(1)])
 
     def exp(self, v: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]:
         """The triangle in which each v lies, and the point of it; level -1 where there is none."""
@@ -86,4 +87,4 @@ def by_charts(
 
 
 def _cross(a: ndarray, b: ndarray) -> ndarray:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return typed_array(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])

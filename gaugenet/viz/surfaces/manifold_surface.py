@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import GStructure, Manifold, TriangleMesh
 from gaugenet.geometry.manifolds.manifold import has
 from gaugenet.viz.render.triangles import clipped, polar_grid
@@ -37,7 +38,7 @@ class ManifoldSurface(Drawable):
                 f"Expected finite points of {self.manifold!r}, of shape (N, {self.manifold.ambient_dim}), got shape "
                 f"{tuple(points.shape)}."
             )
-        return points
+        return typed_tensor(points)
 
     def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
         if frames is None:
@@ -84,10 +85,10 @@ class ManifoldSurface(Drawable):
         columns = [e.expand_as(vectors) for e in frame.unbind(-1)]
         flat = torch.stack([self.manifold.inner(point, vectors, e) for e in columns], -1)
         gram = torch.stack([self.manifold.inner(point, a, b)[0] for a in columns for b in columns]).reshape(2, 2)
-        return torch.linalg.solve(gram, flat.T).T.detach().numpy()
+        return typed_array(torch.linalg.solve(gram, flat.T).T.detach().numpy())
 
     def log(self, point: Tensor, frame: Tensor, other: Tensor) -> ndarray:
-        return self._coordinates(point[None], frame, self.manifold.log(point[None], other[None]))[0]
+        return typed_array(self._coordinates(point[None], frame, self.manifold.log(point[None], other[None]))[0])
 
     def transported(self, points: Tensor, frame: Tensor) -> Tensor:
         moved = [frame]

@@ -12,6 +12,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import CrossField, TriangleMesh
 from gaugenet.viz.render.triangles import band_in_space, refined
 from gaugenet.viz.surfaces.log_chart import LogChart, by_charts
@@ -53,7 +54,7 @@ class MeshSurface(Drawable):
             raise ValueError(
                 f"Vertex {int(points[int(lonely.argmax())])} belongs to no triangle: nothing lies around it."
             )
-        return points.long()
+        return typed_tensor(points.long())
 
     def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
         """Also names of frames (see `frame_field`), cross fields, and arrays over all vertices."""
@@ -72,7 +73,7 @@ class MeshSurface(Drawable):
         return checked_frames(frames, (len(points), 3, 2))
 
     def immersion(self, points: Tensor) -> ndarray:
-        return self.mesh.vertices[points.numpy()]
+        return typed_array(self.mesh.vertices[points.numpy()])
 
     def _logs(self, point: Tensor, frame: Tensor, radius: float) -> tuple[ndarray, ndarray, ndarray]:
         """Vertices around a point, their logarithms, and transporters from their reference frames to `frame`."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry import TriangleMesh
 
 
@@ -26,7 +27,8 @@ def farthest_point_sampling(
     """Rows chosen one after the other, each as far as may be from those before.
 
     Args:
-        positions: of which some are chosen, `count` or all.
+        positions: of which some are chosen.
+        count: how many; all if there are fewer.
         allowed: those that may be.
         start: which of these is the first; by default the one that is furthest from their mean.
     """
@@ -52,5 +54,5 @@ def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: i
     for share in (0.5, 0.3, 0.0):
         keep = distance >= share * apart
         if keep.sum() >= count:
-            return keep
+            return typed_array(keep)
     return np.ones(len(positions), dtype=bool)

@@ -96,59 +96,28 @@ def sheet_of(
             "see `SpacePicture` for dimension 3."
         )
     if chart is not None or (immersion is not None and manifold.ambient_dim == 2):
-        if domain is None:
-            name = "place" if chart is None else "chart"
-            raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
-        if immersion is None and manifold.ambient_dim not in (2, 3):
-            raise ValueError(
-                f"Expected `immersion` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3)."
-            )
-        return _chart(immersion or torch.clone, domain, chart)
+        return _in_chart(manifold, immersion, domain, chart)
     if immersion is not None:
         return replace(sheet_of(manifold, domain=domain), immersion=_in_space(immersion), camera=Camera())
-    if isinstance(manifold, Sphere):
-        grid = Icosphere(5)
-        return Sheet(manifold.radius * grid.pos, grid.face.T.numpy(), lambda p: p)
-    if isinstance(manifold, InCoordinates):
-        inner = sheet_of(manifold.manifold, domain=domain)
-        level = inner.level
-        return Sheet(
-            manifold.forward(inner.points),
-            inner.faces,
-            lambda p: inner.immersion(manifold.backward(p)),
-            None if level is None else lambda p: level(manifold.backward(p)),
-            inner.camera,
-        )
-    if isinstance(manifold, ProjectiveSpace):
-        return _projective_plane()
-    if isinstance(manifold, Hyperbolic):
-        return _poincare_disc(manifold)
-    if isinstance(manifold, MobiusStrip):
-        length, width = manifold.lengths[0], manifold.width
-        return _chart(twisted(length), domain or ((0.0, length), (-width / 2, width / 2)), up="z", front="-y")
-    if isinstance(manifold, Cylinder):
-        length, width = manifold.lengths
-        return _chart(rolled(length), domain or ((0.0, length), (0.0, width)))
-    if isinstance(manifold, KleinBottle):
-        length, width = manifold.lengths
-        return _chart(figure_eight(length, width), domain or ((0.0, length), (0.0, width)))
-    if isinstance(manifold, FlatTorus):
-        length, width = manifold.lengths
-        return _chart(ring(length, width), domain or ((0.0, length), (0.0, width)))
-    if isinstance(manifold, Embedded):
-        if domain is None and isinstance(manifold, SurfaceOfRevolution):
-            domain = ((0.0, 2 * math.pi), manifold.interval)
-        return _chart(manifold.immersion, _given(manifold, domain))
-    if isinstance(manifold, PuncturedPlane):
-        return _annulus(0.25, 2.2) if domain is None else _chart(flat, domain)
-    if isinstance(manifold, Euclidean):
-        return _chart(flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))
+    for kind, sheet in _KNOWN:
+        if isinstance(manifold, kind):
+            return sheet(manifold, domain)
     if manifold.ambient_dim != 2:
         raise ValueError(
             f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of "
             f"coordinates (N, 2) to points (N, {manifold.ambient_dim}); and `immersion`, points to (N, 3), if not."
         )
     return _chart(flat, _given(manifold, domain))
+
+
+def _in_chart(manifold: Manifold, immersion: Immersion | None, domain: Domain | None, chart: Chart | None) -> Sheet:
+    """What the user says: ranges of coordinates, the points that they stand for, and where these lie."""
+    if domain is None:
+        name = "place" if chart is None else "chart"
+        raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
+    if immersion is None and manifold.ambient_dim not in (2, 3):
+        raise ValueError(f"Expected `immersion` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
+    return _chart(immersion or torch.clone, domain, chart)
 
 
 def _given(manifold: Manifold, domain: Domain | None) -> Domain:
@@ -159,12 +128,77 @@ def _given(manifold: Manifold, domain: Domain | None) -> Domain:
     return domain
 
 
+# --- surfaces that are known ------------------------------------------------------------------------------------------
+
+
+def _sphere(manifold: Sphere, domain: Domain | None) -> Sheet:
+    grid = Icosphere(5)
+    return Sheet(manifold.radius * grid.pos, grid.face.T.numpy(), lambda p: p)
+
+
+def _in_coordinates(manifold: InCoordinates, domain: Domain | None) -> Sheet:
+    inner = sheet_of(manifold.manifold, domain=domain)
+    level = inner.level
+    return Sheet(
+        manifold.forward(inner.points),
+        inner.faces,
+        lambda p: inner.immersion(manifold.backward(p)),
+        None if level is None else lambda p: level(manifold.backward(p)),
+        inner.camera,
+    )
+
+
+def _mobius_strip(manifold: MobiusStrip, domain: Domain | None) -> Sheet:
+    length, width = manifold.lengths[0], manifold.width
+    return _chart(twisted(length), domain or ((0.0, length), (-width / 2, width / 2)), up="z", front="-y")
+
+
+def _cylinder(manifold: Cylinder, domain: Domain | None) -> Sheet:
+    length, width = manifold.lengths
+    return _chart(rolled(length), domain or ((0.0, length), (0.0, width)))
+
+
+def _klein_bottle(manifold: KleinBottle, domain: Domain | None) -> Sheet:
+    length, width = manifold.lengths
+    return _chart(figure_eight(length, width), domain or ((0.0, length), (0.0, width)))
+
+
+def _flat_torus(manifold: FlatTorus, domain: Domain | None) -> Sheet:
+    length, width = manifold.lengths
+    return _chart(ring(length, width), domain or ((0.0, length), (0.0, width)))
+
+
+def _embedded(manifold: Embedded, domain: Domain | None) -> Sheet:
+    if domain is None and isinstance(manifold, SurfaceOfRevolution):
+        domain = ((0.0, 2 * math.pi), manifold.interval)
+    return _chart(manifold.immersion, _given(manifold, domain))
+
+
+_KNOWN: tuple[tuple[type[Manifold], Callable[[Any, Domain | None], Sheet]], ...] = (
+    (Sphere, _sphere),
+    (InCoordinates, _in_coordinates),
+    (ProjectiveSpace, lambda manifold, domain: _projective_plane()),
+    (Hyperbolic, lambda manifold, domain: _poincare_disc(manifold)),
+    (MobiusStrip, _mobius_strip),
+    (Cylinder, _cylinder),
+    (KleinBottle, _klein_bottle),
+    (FlatTorus, _flat_torus),
+    (Embedded, _embedded),
+    (PuncturedPlane, lambda manifold, domain: _annulus(0.25, 2.2) if domain is None else _chart(flat, domain)),
+    (Euclidean, lambda manifold, domain: _chart(flat, domain or ((-1.2, 1.2), (-1.2, 1.2)))),
+)
+"""In this order: a punctured plane is Euclidean, too."""
+
+
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
 def _chart(immersion: Immersion, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
-    """A rectangle of coordinates. Where opposite edges lie on each other in space, the surface goes on; and whatever
-    is drawn goes on over an edge where points are no coordinates, so that it is not known on which side they lie."""
+    """Return a rectangle of coordinates.
+
+    Where opposite edges lie on each other in space, the surface goes on. Whatever is drawn goes on over an edge where
+    points are not coordinates, so that it is not known on which side they lie.
+    """
     (a, b), (c, d) = domain
     if not (a < b and c < d):
         raise ValueError(f"Expected `domain` ((a, b), (c, d)) with a < b and c < d, got {domain}.")
@@ -219,7 +253,8 @@ def _cells(immersion: Immersion, domain: Domain) -> tuple[int, int]:
         lengths.append(float(torch.linalg.vector_norm(at[:, 1:] - at[:, :-1], dim=-1).sum(1).mean()))
     ratio = math.sqrt(max(lengths[0], 1e-9) / max(lengths[1], 1e-9))
     side = math.sqrt(CELLS)
-    return tuple(int(min(max(round(side * r), 16), CELLS // 16)) for r in (ratio, 1 / ratio))  # type: ignore[return-value]
+    first, second = (int(min(max(round(side * r), 16), CELLS // 16)) for r in (ratio, 1 / ratio))
+    return first, second
 
 
 def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:

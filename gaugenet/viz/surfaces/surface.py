@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry import TriangleMesh
 from gaugenet.viz.render.triangles import clipped, ribbon
 from gaugenet.viz.surfaces.sheets import Camera
@@ -61,8 +62,10 @@ class Drawable(ABC):
     def exp(
         self, points: Tensor, frames: Float[Tensor, "points D 2"], v: Sequence[Float[ndarray, "n 2"]]
     ) -> list[tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]]:
-        """For every point the ends in space of geodesics with initial velocities `frame @ v`; and their level, negative
-        outside."""
+        """Return for every point the ends in space of geodesics with initial velocities `frame @ v`, and their level.
+
+        The level is negative outside.
+        """
 
     @abstractmethod
     def patches(self, points: Tensor, frames: Float[Tensor, "points D 2"], radius: float) -> list[Patch]:
@@ -130,7 +133,7 @@ class Drawable(ABC):
 
     def normals_near(self, positions: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """Normals of the drawn mesh at its nearest vertices."""
-        return self.mesh.vertex_normals[self._tree.query(positions)[1]]
+        return typed_array(self.mesh.vertex_normals[self._tree.query(positions)[1]])
 
 
 def one_sided(mesh: TriangleMesh) -> bool:
@@ -141,6 +144,7 @@ def one_sided(mesh: TriangleMesh) -> bool:
 
 
 def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
+    """Return frames for all points, or raise `ValueError` about their shape."""
     frames = torch.as_tensor(frames, dtype=torch.float64)
     if tuple(frames.shape) == shape[1:]:
         frames = frames.expand(shape)
@@ -148,4 +152,4 @@ def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
         raise ValueError(
             f"Expected finite `frames` of shape {shape}, columns tangent, got shape {tuple(frames.shape)}."
         )
-    return frames
+    return typed_tensor(frames)

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from gaugenet.data.climate.dataset import ClimateFiles, open_store
 from gaugenet.data.climate.happi import Happi20Files
 from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
+from gaugenet.data.climate.layout import FileLayout
 from gaugenet.data.climate.output import cell_file, grid_file
 from gaugenet.data.climate.sampling import GridLocations, PointLocations
 from gaugenet.data.climate.time_blocks import check_apart, split_by_blocks
@@ -23,7 +24,6 @@ from gaugenet.data.climate.units import canonical_unit, conversion
 from gaugenet.data.climate.vortices import SyntheticWeather
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
 from gaugenet.data.normalization import Normalization
-from gaugenet.tasks.climate.prediction import raw_times
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = LatLonGrid.regular(19, 36, poles=True)
@@ -121,10 +121,42 @@ def test_times_that_are_text_or_numbers(weather, tmp_path, times, known, dated):
     assert np.isfinite(files.hours).all() == known
     if known:
         assert np.ptp(files.hours) == 6
-    numbers, attributes = raw_times(files)
+    numbers, attributes = files.coded_times
     assert (attributes is not None) == dated
     assert len(numbers) == 2
     assert files.times[1] == ("2011-06-20T06:00" if dated else str(times[1]))
+
+
+def test_a_file_is_resolved_once(path, monkeypatch):
+    """Names, units, axes and times are found when files are opened, and never looked for again."""
+    layout = importlib.import_module("gaugenet.data.climate.layout")
+    resolved = []
+    for name in ("latitude_name", "longitude_name", "time_name", "conversion"):
+        original = getattr(layout, name)
+        monkeypatch.setattr(layout, name, lambda *a, f=original: resolved.append(f.__name__) or f(*a))
+    files = ClimateFiles(path)
+    assert {"latitude_name", "longitude_name", "time_name", "conversion"} == set(resolved), "control: they are counted"
+    resolved.clear()
+    assert len(list(files)) == len(files.times) == len(files.coded_times[0]) == 4
+    assert not resolved
+
+
+def test_a_layout_says_what_a_file_is(weather, tmp_path):
+    """A level of size one, another unit, latitudes from the south and longitudes from 180 degrees west."""
+    other = weather.isel(lat=slice(None, None, -1)).assign_coords(lon=(weather.lon + 180) % 360 - 180).sortby("lon")
+    other["u10"] = (other.u10 * 3.6).assign_attrs(weather.u10.attrs | {"units": "km/h"})
+    path = Path(written(other.expand_dims(level=[850.0]), tmp_path / "b.nc"))
+    files = ClimateFiles([written(weather, tmp_path / "a.nc")])
+    layout = FileLayout.of(open_store(path), path, files.variables, files.grid)
+    u = layout.variables["u10"]
+    assert (u.latitude, u.longitude, u.time, dict(u.levels)) == ("lat", "lon", "time", {"level": 0})
+    assert (u.factor, u.offset) == (pytest.approx(1 / 3.6), 0)
+    assert layout.flipped
+    assert layout.shift == GRID.shape[1] // 2
+    expected = files[2].vectors[0, 0]
+    values = layout.reordered(u.converted(u.at(open_store(path), 2)))
+    np.testing.assert_allclose(values, expected, atol=1e-4)
+    assert np.abs(u.at(open_store(path), 2) - expected).max() > 1, "control"
 
 
 def test_the_first_file_rules_the_order_of_all(weather, tmp_path):

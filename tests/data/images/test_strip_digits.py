@@ -8,7 +8,7 @@ import torch
 
 from gaugenet.data import Digits, StripDigits
 from gaugenet.models import MobiusCNN, OrdinaryStripCNN
-from gaugenet.tasks.images.train import to_images
+from gaugenet.tasks.images.module import to_images
 from tests.tolerances import TOL, relative
 
 

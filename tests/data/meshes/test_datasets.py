@@ -262,3 +262,21 @@ def test_human_bodies_fit_their_labels(real_data):
 def test_shrec_and_faust_as_published(real_data):
     assert len(ShrecClassification(real_data("shrec_16", "shrec_16"), "train", train_per_class=16)) == 480
     assert FaustRegistrations(real_data("faust", "faust"), "test")[0].mesh.num_vertices == 6890
+
+
+@pytest.mark.parametrize("form", ["text", "ply"])
+def test_labels_of_polygons_become_those_of_their_triangles(tmp_path, form):
+    """A quad and a triangle: two labels for three triangles; a byte order mark changes nothing."""
+    corners = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n2 2 0\n"
+    if form == "text":
+        (tmp_path / "one.off").write_text(f"OFF\n5 2 0\n{corners}4 0 1 2 3\n3 3 2 4\n")
+        (tmp_path / "one.txt").write_bytes(b"\xef\xbb\xbf7\n9\n")
+        (tmp_path / "classes.txt").write_bytes(b"\xef\xbb\xbf7 seven\n9 nine\n")
+    else:
+        head = "".join(f"property float {axis}\n" for axis in "xyz")
+        head += "element face 2\nproperty list uchar int vertex_indices\nproperty uchar label\nend_header\n"
+        text = f"ply\nformat ascii 1.0\nelement vertex 5\n{head}{corners}4 0 1 2 3 7\n3 3 2 4 9\n"
+        (tmp_path / "one.ply").write_text(text)
+    [sample] = LabelledMeshFolder(tmp_path, "train", fractions=(1.0, 0.0, 0.0))
+    assert sample.mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3], [3, 2, 4]]
+    assert sample.face_labels.tolist() == ([0, 0, 1] if form == "text" else [7, 7, 9])

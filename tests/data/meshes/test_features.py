@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from gaugenet.data import (
     VertexDegree,
     WaveKernelSignature,
 )
+from gaugenet.data.meshes.features import mesh_of
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, Trivial
 from tests.data.meshes.graphs import simple_graph
@@ -162,6 +164,29 @@ def test_features_leave_the_graph_alone(mesh):
         if isinstance(feature, InputFeatures):
             feature.prepare(graph)
     assert all(torch.equal(graph[key], value) for key, value in before.items())
+
+
+def test_all_features_look_at_the_one_mesh_that_they_are_given(mesh, monkeypatch):
+    module = importlib.import_module("gaugenet.data.meshes.features")
+    features = InputFeatures(
+        [HKS, Curvatures(), ShapeOperator(), TangentGradient(WaveKernelSignature(4)), VertexDegree()]
+    )
+    graph = simple_graph(mesh)
+    expected = features.prepare(graph)
+    built = []
+    monkeypatch.setattr(module, "mesh_of", lambda graph: built.append(graph) or mesh_of(graph))
+    found = features.prepare(graph, mesh)
+    assert not built
+    assert all(torch.equal(found[f.key], expected[f.key]) for f in features.features)
+    assert not torch.equal(found[Curvatures().key], features.prepare(graph, flattened(mesh))[Curvatures().key]), (
+        "control"
+    )
+    Curvatures()(graph)
+    assert len(built) == 1, "control: a feature alone makes its own mesh"
+
+
+def flattened(mesh: TriangleMesh) -> TriangleMesh:
+    return TriangleMesh(mesh.vertices * [1.0, 1.0, 0.5], mesh.faces)
 
 
 def test_every_parameter_shows_in_the_repr_and_the_key():

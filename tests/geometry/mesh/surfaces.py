@@ -185,7 +185,7 @@ def rough_terrain(n: int = 7, seed: int = 0) -> TriangleMesh:
     return TriangleMesh(flat.vertices + heights[:, None] * [0, 0, 1], flat.faces)
 
 
-def exact_distances(mesh: TriangleMesh, limit: float) -> ndarray:
+def exact_distances(mesh: TriangleMesh, limit: float) -> ndarray:  # noqa: C901  brute force, read from top to bottom
     """All shortest distances on the polyhedron up to `limit`, by unfolding every sequence of faces without any pruning
     but length: straight lines between vertices first, then shortest concatenations of them."""
     from scipy.sparse.csgraph import floyd_warshall

@@ -160,11 +160,11 @@ def test_symmetric_kernels_commute_with_rotations_and_reflections(group, shape):
     )
     errors = []
     for order, flips in hypercubic(d):
-        turned = field.with_links(moved_links(field.links, order, flips))
-        assert relative(turned.action(1.0), field.action(1.0)) < EXACT
+        rotated = field.with_links(moved_links(field.links, order, flips))
+        assert relative(rotated.action(1.0), field.action(1.0)) < EXACT
         for conv in (layer, free):
             y = moved_sites(conv(x, field), order, flips, 2)
-            errors.append(relative(conv(moved_sites(x, order, flips, 2), turned), y))
+            errors.append(relative(conv(moved_sites(x, order, flips, 2), rotated), y))
     assert max(errors[::2]) < EXACT
     assert max(errors[1::2]) > 0.01  # control: a weight for each displacement
     assert layer.kernels.num_weights < free.kernels.num_weights

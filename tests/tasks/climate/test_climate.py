@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from gaugenet.data.climate.sampling import GridLocations, PointLocations
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
+from gaugenet.tasks import OptimOptions, train_climate
 from gaugenet.tasks.climate.inference import ClimatePredictor, tta_poses
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
@@ -273,6 +276,23 @@ def test_thresholds_are_the_best_ones_where_the_labels_of_the_file_are(run, weat
     assert max(others) > 1e-3
 
 
+def test_a_training_from_python_is_that_of_the_command_line(weather, tmp_path):
+    assert train(weather, tmp_path / "a", epochs=1) == 0
+    torch.set_num_threads(1)
+    files = {"files": [str(weather / "train.nc")], "val": [str(weather / "val.nc")]}
+    train_climate(
+        tmp_path / "b",
+        data=ClimateData(**files, level=3, batch_size=3),
+        model={"group": "D_6", "growth": 1.5, "dropout": 0.1, "width": 2, "levels": 3},
+        optim=OptimOptions(lr=4e-3, ema=0.99),
+        trainer={"max_epochs": 1, "accelerator": "cpu"},
+    )
+    a, b = (load_file(tmp_path / name / "last.safetensors") for name in "ab")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    a, b = (json.loads((tmp_path / name / "run.json").read_text()) for name in "ab")
+    assert a == b
+
+
 def test_a_run_that_was_not_evaluated_has_no_pictures(run, tmp_path, capsys):
     assert main(["view", str(run), "--out", str(tmp_path / "page.html")]) == 1
     assert "was not evaluated yet" in capsys.readouterr().err
@@ -374,3 +394,19 @@ def test_unusable_options_are_refused(weather, tmp_path, monkeypatch, capsys, op
     message = capsys.readouterr().err
     assert words in message
     assert "Traceback" not in message
+
+
+def test_inference_loads_no_trainer():
+    """Labelling files needs the network, the run and the files, and neither the trainer nor Lightning."""
+
+    def loaded(module: str) -> set[str]:
+        program = f"import sys, gaugenet.tasks.climate.{module}; print(*sys.modules)"
+        return set(
+            subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+        )
+
+    trainer = {"gaugenet.tasks.climate.setup", "gaugenet.tasks.training.fit", "gaugenet.tasks.training.module"}
+    assert not loaded("prediction") & {*trainer, "lightning"}
+    assert loaded("setup") >= {"gaugenet.tasks.climate.setup", "gaugenet.tasks.climate.files", "lightning"}, (
+        "control: modules are seen"
+    )

@@ -14,6 +14,7 @@ from gaugenet.groups import Cyclic
 from gaugenet.models import Augmented, GroupAveraged
 from gaugenet.tasks import (
     ImageOptions,
+    RunDescription,
     TaskError,
     error_rate,
     fit_images,
@@ -22,6 +23,7 @@ from gaugenet.tasks import (
     rotation_errors,
     train_and_test,
 )
+from gaugenet.tasks.training.history import read_table
 
 OPTIONS = ImageOptions(epochs=4, batch_size=16, lr=1e-2)
 
@@ -128,10 +130,37 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
         fit_images(network(), train, tmp_path, ImageOptions(**{**vars(OPTIONS), "lr": 1e-4}))
     with pytest.raises(TaskError, match="with another model, images"):
         fit_images(network().module, digits(30), tmp_path, OPTIONS)
-    state = tmp_path / "state.pt"
-    state.write_bytes(state.read_bytes()[:1000])
+    for state in tmp_path.glob("*.ckpt"):
+        state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(TaskError, match="no state of a training"):
         fit_images(network(), train, tmp_path, OPTIONS)
+
+
+def test_a_training_of_an_earlier_version_is_read_if_it_was_finished(tmp_path):
+    train, model = digits(60), network()
+    rows = [{"epoch": float(k), "train_loss": 1.0, "train_error": 0.5, "cpu_seconds": 1.0 + k} for k in range(4)]
+    identity = {**vars(OPTIONS), "model": str(model), "images": 60}
+    state = {"identity": identity, "model": network(seed=3).state_dict(), "rows": rows, "cpu_seconds": 4.0}
+    torch.save(state, tmp_path / "state.pt")
+    assert fit_images(model, train, tmp_path, OPTIONS) == rows
+    assert same(model, network(seed=3))
+    torch.save(state | {"rows": rows[:2]}, tmp_path / "state.pt")
+    with pytest.raises(TaskError, match="2 of 4 epochs, by an earlier version"):
+        fit_images(model, train, tmp_path, OPTIONS)
+    with pytest.raises(TaskError, match="with another lr"):
+        fit_images(model, train, tmp_path, ImageOptions(**{**vars(OPTIONS), "lr": 1e-4}))
+    (tmp_path / "state.pt").write_bytes(b"PK")
+    with pytest.raises(TaskError, match="no state of a training"):
+        fit_images(model, train, tmp_path, OPTIONS)
+
+
+def test_a_training_of_images_is_a_run_like_others(tmp_path):
+    fit_images(network(), digits(60), tmp_path, OPTIONS, val=digits(30, seed=1))
+    description = RunDescription.load(tmp_path)
+    assert (description.task, description.items, description.finished) == ("images", "image", True)
+    rows = read_table(tmp_path)
+    assert description.metrics["best"]["val_error"] == min(row["val_error"] for row in rows)
+    assert description.metrics["last"]["val_error"] == rows[-1]["val_error"]
 
 
 def test_a_loss_that_is_not_finite_ends_it(tmp_path):
@@ -140,7 +169,7 @@ def test_a_loss_that_is_not_finite_ends_it(tmp_path):
         model.module[-1].bias.fill_(float("nan"))
     with pytest.raises(TaskError, match="no longer finite in epoch 0"):
         fit_images(model, digits(20), tmp_path, OPTIONS)
-    assert not (tmp_path / "state.pt").exists()
+    assert not list(tmp_path.glob("*.ckpt"))
 
 
 # --- results ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gaugenet.tasks.mesh.linear_cross_entropy as module
-from gaugenet.tasks import GaugeTask, OptimOptions, TaskError
+from gaugenet.tasks import MeshLabelModule, OptimOptions, TaskError
 from gaugenet.tasks.mesh.linear_cross_entropy import linear_cross_entropy
 from gaugenet.tasks.mesh.losses import IGNORE, smoothed_nll
 from tests.tasks.conftest import TinyNet
@@ -144,7 +144,7 @@ def steps(network, graphs, options):
     batch.y[3] = IGNORE
     torch.manual_seed(0)
     net = network()
-    task, logged = GaugeTask(net, items="vertex", options=options), {}
+    task, logged = MeshLabelModule(net, items="vertex", options=options), {}
     task.log = lambda name, value, **_: logged.__setitem__(name, value.detach())
     torch.manual_seed(1)
     task.training_step(batch, 0).backward()
@@ -165,4 +165,4 @@ def test_labels_of_other_items_are_refused(network, graphs):
     graph = graphs[0]
     graph.y = graph.y[:-2]
     with pytest.raises(TaskError, match=r"one label for each of 20 items \(vertex\), got 18"):
-        GaugeTask(network(), items="vertex").training_step(graph, 0)
+        MeshLabelModule(network(), items="vertex").training_step(graph, 0)

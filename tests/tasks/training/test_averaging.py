@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
-from gaugenet.tasks import GaugeTask, GraphDataModule, OptimOptions
+from gaugenet.tasks import GraphDataModule, MeshLabelModule, OptimOptions
 from gaugenet.tasks.training.averaging import WeightAverage
 from tests.tasks.conftest import TinyNet
 
@@ -14,7 +14,7 @@ from tests.tasks.conftest import TinyNet
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_average_follows_its_recursion_step_by_step(graphs, accumulate):
     seed_everything(0, verbose=False)
-    task = GaugeTask(TinyNet(), options=OptimOptions(lr=0.05))
+    task = MeshLabelModule(TinyNet(), options=OptimOptions(lr=0.05))
     average = WeightAverage(0.6)
     expected = [p.detach().clone() for p in task.parameters()]
     steps = []
@@ -47,7 +47,7 @@ def test_average_follows_its_recursion_step_by_step(graphs, accumulate):
 
 
 def test_validation_sees_the_average_and_training_goes_on_from_the_weights(graphs):
-    task, average = GaugeTask(TinyNet()), WeightAverage(0.5)
+    task, average = MeshLabelModule(TinyNet()), WeightAverage(0.5)
     average.average = {name: torch.full_like(p, 2.0) for name, p in task.named_parameters()}
     before = [p.detach().clone() for p in task.parameters()]
     with average.applied(task):

@@ -1,0 +1,237 @@
+"""FileLayout: names, units, axes, times and levels of one climate file, resolved once and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.latlon import LatLonGrid
+from gaugenet.data.climate.units import conversion
+from gaugenet.data.climate.variables import ClimateVariables
+from gaugenet.data.meshes.sample import DataError
+
+
+@dataclass(frozen=True)
+class VariableLayout:
+    """Where the values of a variable are, and how they become values in the wanted unit.
+
+    Attributes:
+        name: of the variable in the file.
+        latitude, longitude: its dimensions on the globe.
+        time: its dimension of time; `None` if it has none.
+        levels: index in each further dimension, such as a level: each has the size 1.
+        factor, offset: a value in the wanted unit is `factor` times that of the file, plus `offset`.
+    """
+
+    name: str
+    latitude: str
+    longitude: str
+    time: str | None
+    levels: Mapping[str, int]
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def at(self, store: Any, step: int) -> ndarray:
+        """Read one time step from the opened file, latitude by longitude, in the order and unit of the file."""
+        index = dict(self.levels) if self.time is None else {**self.levels, self.time: step}
+        return np.array(store[self.name].isel(index).transpose(self.latitude, self.longitude).values)
+
+    def converted(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
+        """Return values in the wanted unit, float64."""
+        return values.astype(np.float64) * self.factor + self.offset
+
+
+@dataclass(frozen=True, eq=False)
+class TimeAxis:
+    """The times of the steps of a file.
+
+    Attributes:
+        values: as they stand in the file; `None` in files without time.
+        dates: `datetime64` or `cftime` dates, or numbers without units; `None` if `values` are other text.
+        units, calendar: how the file codes dates.
+        count: number of steps.
+    """
+
+    values: ndarray | None
+    dates: ndarray | None
+    units: str
+    calendar: str
+    count: int
+
+    @property
+    def hours(self) -> list[float]:
+        """Hours since 1970 in the calendar of the file, numbers without units as they are, NaN without time."""
+        if self.dates is None:
+            return [float("nan")] * self.count
+        if self.dates.dtype.kind == "M":
+            return [float(hour) for hour in (self.dates - np.datetime64(0, "h")) / np.timedelta64(1, "h")]
+        if self.dates.dtype.kind == "O":
+            import cftime
+
+            return [float(cftime.date2num(t, "hours since 1970-01-01", calendar=t.calendar)) for t in self.dates]
+        return [float(number) for number in self.dates]
+
+    def date(self, step: int) -> Any:
+        """Return the date of a step, `None` if the file has no dates."""
+        return self.dates[step] if self.dates is not None and self.dates.dtype.kind in "MO" else None
+
+    def text(self, step: int) -> str:
+        """Return the ISO date of a step, or what stands in the file; empty without time."""
+        if self.values is None:
+            return ""
+        value = self.values[step]
+        return np.datetime_as_string(value, unit="m") if isinstance(value, np.datetime64) else str(value)
+
+
+@dataclass(frozen=True, eq=False)
+class FileLayout:
+    """Everything about a file that can be told without reading fields.
+
+    Attributes:
+        path: the file.
+        variables: the layout of each input, and of the label if the file has it.
+        time: the times of the steps.
+        flipped: whether latitudes run against those of the first file.
+        shift: columns by which longitudes are rolled back to those of the first file.
+    """
+
+    path: Path
+    variables: Mapping[str, VariableLayout]
+    time: TimeAxis
+    flipped: bool = False
+    shift: int = 0
+
+    @classmethod
+    def of(cls, store: Any, path: Path, variables: ClimateVariables, grid: LatLonGrid) -> FileLayout:
+        """Resolve an opened file against the variables and the grid of the first one.
+
+        Raises:
+            DataError: If a variable, its latitude or its longitude is missing, a level must be chosen, a unit cannot be
+                converted, or the grid is another one.
+        """
+        _require(store, path, variables)
+        label = variables.label
+        names = [*variables.names, *([label] if label is not None and label in store else [])]
+        axes = {name: _axes(store[name], name, path) for name in names}
+        units = {name: _conversion(store[name], name, variables.units.get(name), path) for name in variables.names}
+        found = {name: VariableLayout(name, *axes[name], *units.get(name, (1.0, 0.0))) for name in names}
+        flipped, shift = _reordering(grid_of(store, path, variables), grid, path)
+        return cls(path, found, _time_axis(store, variables.names[0]), flipped, shift)
+
+    def reordered(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
+        """Return values of this file in the order of the first one."""
+        return np.roll(values[::-1] if self.flipped else values, -self.shift, axis=1)
+
+
+def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
+    """Return the grid of an opened file, in its own order.
+
+    Raises:
+        DataError: If a variable or its coordinates are missing, or the grid is not a global one.
+    """
+    _require(store, path, variables)
+    lat, lon = _latitude_longitude(store[variables.names[0]], variables.names[0], path)
+    for name in (lat, lon):
+        if name not in store.coords:
+            raise DataError(f"{path} has no coordinate {name!r}: the dimension has a size but no degrees.")
+    try:
+        return LatLonGrid(np.asarray(store[lat].values), np.asarray(store[lon].values))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def coded_times(steps: Sequence[tuple[TimeAxis, int]]) -> tuple[list[float | None], dict[str, str] | None]:
+    """Return the numbers of steps of several files in the unit and calendar of the first, and these as attributes.
+
+    `None` for each step of files without dates.
+    """
+    import xarray as xr
+
+    dates = [axis.date(step) for axis, step in steps]
+    if any(date is None for date in dates):
+        return [None] * len(steps), None
+    first = steps[0][0]
+    coded = xr.coding.times.encode_cf_datetime(np.array(dates), first.units, first.calendar, dtype=np.dtype("f8"))
+    return [float(v) for v in coded[0]], {"units": coded[1], "calendar": coded[2]}
+
+
+def _require(store: Any, path: Path, variables: ClimateVariables) -> None:
+    for name in variables.names:
+        if name not in store.data_vars:
+            raise DataError(f"{path} has no variable {name!r}: it has {', '.join(map(str, store.data_vars))}.")
+
+
+def _latitude_longitude(variable: Any, name: str, path: Path) -> tuple[str, str]:
+    lat, lon = latitude_name(variable), longitude_name(variable)
+    if lat is None or lon is None:
+        raise DataError(f"{path}: {name!r} has no latitude and longitude (dimensions {variable.dims}).")
+    return lat, lon
+
+
+def _axes(variable: Any, name: str, path: Path) -> tuple[str, str, str | None, dict[str, int]]:
+    """Latitude, longitude, time and further dimensions of a variable."""
+    lat, lon = _latitude_longitude(variable, name, path)
+    time = time_name(variable)
+    others = [d for d in variable.dims if d not in (lat, lon, time)]
+    large = [d for d in others if variable.sizes[d] > 1]
+    if large:
+        raise DataError(
+            f"{path}: {name!r} has the further dimension {large[0]!r} of size {variable.sizes[large[0]]}: select "
+            "one, e.g. `dataset.isel(...)`, and write it as a variable of its own."
+        )
+    return lat, lon, time, dict.fromkeys(map(str, others), 0)
+
+
+def _conversion(variable: Any, name: str, wanted: str | None, path: Path) -> tuple[float, float]:
+    units = variable.attrs.get("units")
+    if wanted is None or units is None:
+        return 1.0, 0.0
+    found = conversion(units, wanted)
+    if found is None:
+        raise DataError(f"{path}: expected {name!r} in {wanted!r}, got {units!r}: convert it, or correct its `units`.")
+    return found
+
+
+def _reordering(own: LatLonGrid, grid: LatLonGrid, path: Path) -> tuple[bool, int]:
+    """Whether rows are reversed, and columns to roll back, that bring `own` to the order of `grid`."""
+    if own.shape != grid.shape:
+        raise DataError(f"{path}: expected the grid {grid.shape} of the first file, got {own.shape}: regrid it before.")
+    flipped = bool((own.lat[0] - own.lat[-1]) * (grid.lat[0] - grid.lat[-1]) < 0)
+    lat = own.lat[::-1] if flipped else own.lat
+    shift = int(np.abs((own.lon - grid.lon[0] + 180) % 360 - 180).argmin())
+    rolled = np.roll(own.lon, -shift)
+    if not np.allclose(lat, grid.lat, atol=1e-3) or np.abs((rolled - grid.lon + 180) % 360 - 180).max() > 1e-3:
+        raise DataError(f"{path}: its latitudes or longitudes differ from those of the first file: regrid it before.")
+    return flipped, shift
+
+
+def _time_axis(store: Any, name: str) -> TimeAxis:
+    variable = store[name]
+    time = time_name(variable)
+    coordinate = store.coords.get(time or "time")
+    count = variable.sizes[time] if time is not None else 1
+    if coordinate is None:
+        return TimeAxis(None, None, "", "", count)
+    values = np.atleast_1d(coordinate.values)
+    units, calendar = (coordinate.encoding.get(k, d) for k, d in _USUAL_CODING.items())
+    return TimeAxis(values, _dates(values), units, calendar, count)
+
+
+_USUAL_CODING = {"units": "hours since 1970-01-01", "calendar": "standard"}
+
+
+def _dates(values: ndarray) -> ndarray | None:
+    """Dates (`datetime64` or `cftime`), numbers where they have no units, `None` where they are other text."""
+    if not isinstance(values.flat[0], (str, bytes)):
+        return values
+    try:
+        return np.array([v.decode() if isinstance(v, bytes) else v for v in values], dtype="datetime64[ns]")
+    except ValueError:
+        return None

@@ -1,0 +1,55 @@
+"""OBJ files: the `v` and `f` lines, whatever else stands around them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.mesh import MeshError
+from gaugenet.geometry.mesh.polygons import Polygons
+
+_VERTEX = re.compile(r"^[ \t]*v[ \t]+(.*)$", flags=re.MULTILINE)
+_FACE = re.compile(r"^[ \t]*f[ \t]+(.*)$", flags=re.MULTILINE)
+
+
+def parse_obj(text: str) -> Polygons:
+    """Return the polygons of an OBJ file; texture, normals, materials and groups are left out and split no vertex.
+
+    Raises:
+        MeshError: If a vertex has fewer than three numbers, or a face a corner that is not a valid index.
+    """
+    text = re.sub(r"#.*", "", text.replace("\\\n", " "))
+    vertices, faces = list(_VERTEX.finditer(text)), list(_FACE.finditer(text))
+    rows = [match[1].split() for match in faces]
+    sizes = np.array([len(row) for row in rows], dtype=np.int64)
+    if (sizes < 3).any():
+        short = rows[int((sizes < 3).argmax())]
+        raise MeshError(f"a face has {len(short)} corners ({' '.join(short)}): expected at least 3.")
+    index = _integers([corner.split("/", 1)[0] for row in rows for corner in row])
+    if (index == 0).any():
+        raise MeshError("a face names the vertex 0: indices of OBJ files start at 1.")
+    if (index < 0).any():  # relative to the vertices above the line
+        above = np.searchsorted([match.start() for match in vertices], [match.start() for match in faces])
+        index = np.where(index < 0, index + np.repeat(above, sizes) + 1, index)
+        if (index < 1).any():
+            raise MeshError("a face counts back beyond the first vertex.")
+    return Polygons(_positions([match[1].split() for match in vertices]), index - 1, sizes)
+
+
+def _positions(rows: list[list[str]]) -> ndarray:
+    short = next((row for row in rows if len(row) < 3), None)
+    if short is not None:
+        raise MeshError(f"a vertex has {len(short)} coordinates ({' '.join(short)}): expected 3.")
+    try:
+        return np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
+    except ValueError as error:
+        raise MeshError(f"a vertex has a coordinate that is not a number ({error}).") from error
+
+
+def _integers(words: list[str]) -> ndarray:
+    try:
+        return np.array(words, dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise MeshError(f"a face has a corner that is not an index ({error}).") from error

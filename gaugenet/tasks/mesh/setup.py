@@ -1,0 +1,122 @@
+"""How a training of labels on meshes starts: its data, its network and its loss."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from torch_geometric.transforms import Compose
+
+from gaugenet.data import MeshDataset
+from gaugenet.groups import group_from_name
+from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
+from gaugenet.tasks.mesh.data_options import (
+    DataOptions,
+    GeometryOptions,
+    TaskName,
+    cache_folder,
+    has_validation,
+    open_dataset,
+)
+from gaugenet.tasks.mesh.module import MeshLabelModule
+from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
+from gaugenet.tasks.training.loading import GraphDataModule
+from gaugenet.tasks.training.options import OptimOptions
+from gaugenet.tasks.training.run import RunDescription, build_model
+from gaugenet.tasks.training.task import Training
+
+logger = logging.getLogger(__name__)
+
+
+def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
+    """Open the meshes of a task and build its network; preparing the meshes is left to `Training.load`."""
+    data, geometry, optim = options["data"], options["geometry"], options["optim"]
+    name = cast("TaskName", task)
+    train_set = open_dataset(name, data, "train")
+    val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
+    module, description = _module(task, train_set, data, geometry, options["model"], optim, seed)
+    build_augmentation(data, data.input_features())
+
+    def load(run: Path) -> GraphDataModule:
+        soft, cache = optim.loss_on == "vertices", cache_folder(data.cache, run)
+        how = Preparation(data.input_features(), geometry, data.repair, cache, data.n_jobs, soft_labels=soft)
+        prepared = prepare_all(train_set, how, description="preparing training meshes")
+        held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
+        _log_sizes(module, prepared, held_out)
+        return _data_module(prepared, held_out, data, seed)
+
+    return Training(module, description, load)
+
+
+def _module(
+    task: str,
+    dataset: MeshDataset,
+    data: DataOptions,
+    geometry: GeometryOptions,
+    model: dict[str, Any],
+    optim: OptimOptions,
+    seed: int,
+) -> tuple[MeshLabelModule, RunDescription]:
+    """The network with its first weights, and the description of the run."""
+    from lightning.pytorch import seed_everything
+
+    seed_everything(seed, verbose=False)
+    items = ITEMS[dataset.label_kind]
+    arguments = {
+        **model,
+        "in_type": str(data.input_features().in_type(group_from_name(geometry.group))),
+        "out_channels": dataset.num_classes,
+        "group": geometry.group,
+        "levels": geometry.levels,
+        "readout": "global" if items == "mesh" else "points",
+    }
+    network = build_model("MeshUNet", arguments)
+    description = RunDescription(
+        task=task,
+        model="MeshUNet",
+        arguments=network.config,  # type: ignore[arg-type]
+        data={**data.as_dict(), "geometry": asdict(geometry)},
+        classes=list(dataset.class_names),
+        items=items,
+        corners=optim.corners,
+        seed=seed,
+    )
+    return MeshLabelModule(network, items=items, options=optim, seed=seed), description
+
+
+def _data_module(
+    prepared: Sequence[Prepared], held_out: Sequence[Prepared], data: DataOptions, seed: int
+) -> GraphDataModule:
+    """Where no augmentation moves the meshes, features are assembled once, and not in every step."""
+    features = data.input_features()
+    moves, redraws = build_augmentation(data, features)
+    graphs = [p.graph for p in prepared]
+    if not moves:
+        graphs = [features(graph) for graph in graphs]
+    else:
+        moves = [*moves, features]
+    noise = [FeatureNoise(data.noise)] if data.noise > 0 else []
+    steps = [*moves, *redraws, *noise]
+    return GraphDataModule(
+        graphs,
+        [features(p.graph) for p in held_out],
+        augment=Compose(steps) if steps else None,
+        batch_size=data.batch_size,
+        seed=seed,
+        num_workers=data.num_workers,
+    )
+
+
+def _log_sizes(module: MeshLabelModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+    parameters = sum(p.numel() for p in module.model.parameters())
+    vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
+    logger.info(
+        "%d training meshes (%.0f vertices on average), %d for validation, %d parameters.",
+        len(prepared),
+        vertices,
+        len(held_out),
+        parameters,
+    )

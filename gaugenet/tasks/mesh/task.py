@@ -1,0 +1,206 @@
+"""The tasks that label meshes: their faces or vertices, places on a template, or whole shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from gaugenet.tasks.training.task import DEVICE, WEIGHTS, OptionGroup, Prediction, Task, Training, Usage, option
+
+if TYPE_CHECKING:
+    from gaugenet.tasks.mesh.data_options import Format, Repair, Split
+    from gaugenet.tasks.training.run import Which
+
+_TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
+_N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+
+_EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
+confusion.png into its folder. Accuracy is the plain mean over all faces of the split ("hard face" in the MeshCNN
+benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy stands beside
+it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
+_PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
+NAME.vertices.npy (class indices in the order of the file), NAME.ply (coloured) and a line in predictions.json.
+
+A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
+`gaugenet predict RUN --help`).
+
+Meshes that cannot be used are named, the others are labelled all the same; exit status 1 if there was one."""
+
+
+class MeshLabelTask(Task):
+    """Labels on meshes, by a `MeshUNet`: what the three tasks have in common."""
+
+    groups = (
+        OptionGroup("data", "gaugenet.tasks.mesh.data_options:DataOptions"),
+        OptionGroup("geometry", "gaugenet.tasks.mesh.data_options:GeometryOptions"),
+        OptionGroup(
+            "model",
+            "gaugenet.models.mesh_unet:MeshUNet",
+            skip=frozenset({"in_type", "out_channels", "group", "levels", "readout"}),
+            built=False,
+        ),
+        OptionGroup("optim", "gaugenet.tasks.training.options:OptimOptions"),
+    )
+    shortcuts: ClassVar[Mapping[str, str]] = {
+        "--data": "--data.root",
+        "--holdout": "--data.holdout",
+        "--cache": "--data.cache",
+        "--n_jobs": "--data.n_jobs",
+    }
+    headline = ("val_accuracy", "train_accuracy")
+    evaluation = Usage(
+        _EVALUATE,
+        (
+            option("--data", type=Path, required=True, metavar="DIR", help="folder of the data set"),
+            option("--split", type=Literal["train", "val", "test"], default="test", help="part of the data set"),
+            WEIGHTS,
+            _TTA,
+            option(
+                "--gauge-check", action="store_true", help="draw a random frame at every vertex and tell what moves"
+            ),
+            option(
+                "--one-to-one",
+                action="store_true",
+                help="correspondences: give each label to at most one vertex of a mesh",
+            ),
+            option(
+                "--repair",
+                type=Literal["never", "lossless", "always"] | None,
+                default=None,
+                help="how meshes may be repaired; as in training by default",
+            ),
+            option(
+                "--format",
+                type=Literal["auto", "meshcnn", "folder", "faust", "shrec"] | None,
+                default=None,
+                help="layout of the data; as in training by default",
+            ),
+            option("--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"),
+            _N_JOBS,
+            DEVICE,
+        ),
+    )
+    prediction = Usage(
+        _PREDICT,
+        (
+            option("meshes", nargs="+", type=Path, metavar="MESH", help="mesh files, or folders of them"),
+            option("--out", type=Path, required=True, metavar="DIR", help="folder for the results"),
+            option("--probabilities", action="store_true", help="also write the probabilities of all classes"),
+            option(
+                "--repair",
+                action="store_true",
+                help="repair meshes even where faces are lost; labels are transferred back to the mesh as given",
+            ),
+            WEIGHTS,
+            _TTA,
+            _N_JOBS,
+            DEVICE,
+        ),
+    )
+
+    def begin(self, options: Mapping[str, Any], *, seed: int) -> Training:
+        from gaugenet.tasks.mesh.setup import begin
+
+        return begin(self.name, options, seed=seed)
+
+    def evaluate(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        data: Path,
+        split: Split = "test",
+        weights: Which = "best",
+        tta: int = 0,
+        gauge_check: bool = False,
+        one_to_one: bool = False,
+        repair: Repair | None = None,
+        format: Format | None = None,
+        cache: Path | None = None,
+        n_jobs: int = -1,
+        device: str | None = None,
+    ) -> dict[str, Any]:
+        """Score a run on a labelled split, see `gaugenet.tasks.evaluate`."""
+        from gaugenet.tasks.mesh.evaluation import evaluate
+
+        return evaluate(
+            run,
+            data,
+            split=split,
+            weights=weights,
+            tta=tta,
+            gauge_check=gauge_check,
+            one_to_one=one_to_one,
+            repair=repair,
+            layout=format,
+            cache=cache,
+            n_jobs=n_jobs,
+            device=device,
+        )
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        from gaugenet.tasks.mesh.report import describe_scores
+
+        return describe_scores(result)
+
+    def predict(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        meshes: list[Path],
+        out: Path,
+        probabilities: bool = False,
+        repair: bool = False,
+        weights: Which = "best",
+        tta: int = 0,
+        n_jobs: int = -1,
+        device: str | None = None,
+    ) -> Prediction:
+        """Label meshes, see `gaugenet.tasks.predict`."""
+        from gaugenet.tasks.mesh.prediction import predict
+        from gaugenet.tasks.mesh.report import describe_mesh
+
+        entries = predict(
+            run,
+            meshes,
+            out,
+            weights=weights,
+            tta=tta,
+            probabilities=probabilities,
+            repair="always" if repair else None,
+            n_jobs=n_jobs,
+            device=device,
+        )
+        return Prediction(
+            lines=[describe_mesh(entry) for entry in entries if "error" not in entry],
+            problems=[entry["error"] for entry in entries if "error" in entry],
+        )
+
+    def draw(self, run: Path, file: Path, **look: Any) -> str:
+        from gaugenet.tasks.mesh.pictures import draw_meshes
+
+        return draw_meshes(run, file, **look)
+
+
+class SegmentationTask(MeshLabelTask):
+    """A class for every face or vertex."""
+
+    name = "segmentation"
+    summary = "a class for every face (or vertex): MeshCNN layout, or a folder of labelled meshes"
+    defaults: ClassVar[Mapping[str, Any]] = {"trainer.max_epochs": 100}
+
+
+class CorrespondenceTask(MeshLabelTask):
+    """The vertex of a template for every vertex."""
+
+    name = "correspondence"
+    summary = "every vertex finds its place on a template: FAUST registrations"
+    defaults: ClassVar[Mapping[str, Any]] = {"trainer.max_epochs": 100, "data.batch_size": 1}
+
+
+class ClassificationTask(MeshLabelTask):
+    """A class for every mesh."""
+
+    name = "classification"
+    summary = "a class for every mesh: one folder a class (SHREC-11)"
+    defaults: ClassVar[Mapping[str, Any]] = {"trainer.max_epochs": 60, "data.batch_size": 8}

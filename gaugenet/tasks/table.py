@@ -1,0 +1,45 @@
+"""The table of all tasks: what `gaugenet train` offers, and what the other commands do with a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gaugenet.tasks.climate.task import ClimateTask
+from gaugenet.tasks.mesh.task import ClassificationTask, CorrespondenceTask, SegmentationTask
+from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.task import Task
+
+TASKS: dict[str, Task] = {
+    task.name: task for task in (SegmentationTask(), CorrespondenceTask(), ClassificationTask(), ClimateTask())
+}
+"""Every task by its name. The first one is explained where a command is asked for help without a run."""
+
+
+def find_task(name: str) -> Task:
+    """Return the task of that name.
+
+    Raises:
+        TaskError: If there is none.
+    """
+    if name not in TASKS:
+        raise TaskError(f"Expected a task, one of {', '.join(TASKS)}; got {name!r}.")
+    return TASKS[name]
+
+
+def task_of_run(run: str | Path) -> Task | None:
+    """Return the task that a run was trained for; `None` if the folder does not hold a run.
+
+    Raises:
+        TaskError: If the task is not in the table.
+    """
+    try:
+        text = (Path(run) / "run.json").read_text(encoding="utf-8")
+        name = json.loads(text).get("task")
+    except (OSError, ValueError, AttributeError):
+        return None  # what reads the run next says what is wrong with it
+    if not isinstance(name, str):
+        return None
+    if name not in TASKS:
+        raise TaskError(f"{run} is a run of the task {name!r}, and the commands know {', '.join(TASKS)}.")
+    return TASKS[name]

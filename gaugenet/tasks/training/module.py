@@ -1,0 +1,92 @@
+"""The Lightning module of all tasks: optimizer, schedule, random numbers and a watch over the loss."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from gaugenet.tasks.training.options import OptimOptions, TaskError
+from gaugenet.tasks.training.schedule import learning_rate_factor
+
+
+class TrainingModule(LightningModule):
+    """Trains a network. A subclass says what the loss of a batch is and, perhaps, how a batch is validated.
+
+    A subclass implements `loss`, and `validation_step` where there is something to validate. It logs means with
+    `log_mean`. All random numbers of a step follow from the seed, the step and the process: a training that was killed
+    and resumed meets the same ones.
+
+    Args:
+        model: the network.
+        options: optimizer, schedule, averaging.
+        seed: seed of dropout; the seed of augmentation and order is the data module's.
+    """
+
+    monitor: ClassVar[str]
+    """Metric that decides which weights are best."""
+    mode: ClassVar[str] = "max"
+    """Whether the largest (`"max"`) or the smallest (`"min"`) value of `monitor` is best."""
+    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (("loss", "train_loss", "{:.3f}"),)
+    """What stands next to the progress bar: label, metric and format."""
+    remedy: ClassVar[str] = "lower --optim.lr, or clip with --optim.clip."
+    """What to do about a loss that is not finite."""
+
+    def __init__(self, model: nn.Module, *, options: OptimOptions | None = None, seed: int = 0) -> None:
+        super().__init__()
+        self.model = model
+        self.options = options or OptimOptions()
+        self.seed = seed
+        self._loss_of_epoch: Tensor | None = None
+
+    def loss(self, batch: Any) -> Tensor:
+        """Return the loss of a batch, whose gradient the optimizer follows, and log it."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss: implement `loss(batch)`.")
+
+    def on_train_epoch_start(self) -> None:
+        self._loss_of_epoch = None
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # In every step: data loaders draw from the global numbers too, and after a resume they are made again.
+        sequence = np.random.SeedSequence([self.seed, self.current_epoch, batch_idx, self.global_rank])
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        loss = self.loss(batch)
+        total = loss.detach()
+        self._loss_of_epoch = total if self._loss_of_epoch is None else self._loss_of_epoch + total
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        if self._loss_of_epoch is not None and not torch.isfinite(self._loss_of_epoch):
+            raise TaskError(f"The loss is no longer finite in epoch {self.current_epoch}: {self.remedy}")
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
+
+    def log_mean(self, name: str, value: Tensor, batch_size: int) -> None:
+        """Log the mean of a value over the epoch, each batch weighted by its size."""
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters for the optimizer: weight matrices decay, biases and scales do not."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.options.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Return the optimizer of these parameters at the largest learning rate."""
+        return torch.optim.AdamW(groups, lr=self.options.lr)
+
+    def configure_optimizers(self) -> Any:
+        options, total = self.options, int(self.trainer.estimated_stepping_batches)
+        optimizer = self.optimizer([g for g in self.parameter_groups() if g["params"]])
+
+        def factor(step: int) -> float:
+            return learning_rate_factor(step, total, schedule=options.schedule, warmup=options.warmup)
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

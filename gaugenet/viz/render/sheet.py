@@ -1,0 +1,91 @@
+"""A sheet of paper: pixels with words and swatches on them, written as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Theme = Literal["light", "dark"]
+PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
+INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
+"""Colours of strong and weak words."""
+DPI = 100
+
+
+def check_theme(theme: str) -> None:
+    """Raise `ValueError` for an unknown theme."""
+    if theme not in PAPER:
+        raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
+
+
+def blank(tall: int, wide: int, theme: Theme) -> Float[ndarray, "tall wide 3"]:
+    """Return empty paper, sRGB in [0, 1].
+
+    Raises:
+        ValueError: an unknown theme.
+    """
+    check_theme(theme)
+    return np.tile(np.array(PAPER[theme]) / 255, (tall, wide, 1))
+
+
+def lay(canvas: Float[ndarray, "tall wide 3"], picture: Float[ndarray, "height width 4"], left: int, top: int) -> None:
+    """Lay a picture with an alpha channel on the canvas, its upper left corner at `(left, top)`."""
+    height, width, _ = picture.shape
+    part = canvas[top : top + height, left : left + width]
+    part += picture[..., 3:] * (picture[..., :3] - part)
+
+
+def figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
+    """Return a figure that shows these pixels and nothing else."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    tall, wide, _ = canvas.shape
+    # The little extra keeps the product with the resolution from being rounded down to a pixel less.
+    figure = Figure(figsize=((wide + 0.01) / DPI, (tall + 0.01) / DPI), dpi=DPI)
+    FigureCanvasAgg(figure)
+    figure.figimage(np.round(canvas * 255).astype(np.uint8), resize=False)
+    return figure
+
+
+def write(figure: Figure, x: float, y: float, words: str, *, size: float, color: str, **style: Any) -> None:
+    """Write words at pixels from the upper left corner, `size` pixels tall."""
+    wide, tall = figure.get_size_inches() * DPI
+    figure.text(x / wide, 1 - y / tall, literal(words), fontsize=size * 72 / DPI, color=color, va="center", **style)
+
+
+def literal(words: str) -> str:
+    """Return words that matplotlib does not read as formulas: names of files may hold dollars."""
+    return words.replace("$", r"\$")
+
+
+def swatch(figure: Figure, x: float, y: float, color: str) -> None:
+    """Draw a rounded square of 16 pixels, its left side at `x` and its middle at height `y`."""
+    from matplotlib.patches import FancyBboxPatch
+
+    tall = figure.get_size_inches()[1] * DPI
+    patch = FancyBboxPatch(
+        (x + 3, tall - y - 5),
+        10,
+        10,
+        boxstyle="round,pad=3,rounding_size=4",
+        transform=None,
+        facecolor=color,
+        linewidth=0,
+    )
+    figure.add_artist(patch)
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
+    """Write a PNG, complete or not at all."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=dpi)
