@@ -55,7 +55,8 @@ def fit_exactly(
     """Return the best network of several starts; L-BFGS finds an exact solution from some of them.
 
     Args:
-        group, steps: see `LoopNetwork`.
+        group: of the links.
+        steps: of each block, see `LoopNetwork`.
         field: links of the training set.
         y: values at their sites.
         seconds: CPU time.
