@@ -1,6 +1,6 @@
 """Wilson loops from links: networks of gauge-equivariant layers against an ordinary convolutional network.
 
-    python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 60]
+    python examples/wilson_loops.py [--loops 1x1 1x2 2x2] [--seconds 150] [--ordinary 60]
 
 Setting of :cite:`favoni2022lattice`: SU(2) on 8 x 8, ten couplings from 0.1 to 6, the value of Re tr W / 2 of an
 r x t loop at every site. Loops are products of plaquettes that are transported to one site, so a network of
@@ -80,7 +80,7 @@ def train_ordinary(loop: str, field: LatticeGaugeField, seconds: float) -> Ordin
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--loops", nargs="+", default=["1x1", "1x2", "2x2", "4x4"], choices=list(STEPS))
+    parser.add_argument("--loops", nargs="+", default=["1x1", "1x2", "2x2"], choices=list(STEPS))
     parser.add_argument("--seconds", type=float, default=150.0, help="CPU time of each training")
     parser.add_argument("--ordinary", type=float, default=60.0, help="CPU time of training of the ordinary network")
     parser.add_argument("--configurations", type=int, default=2, help="of training, at each coupling")

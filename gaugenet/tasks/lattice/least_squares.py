@@ -22,11 +22,11 @@ def lbfgs(loss: Callable[[], Tensor], network: nn.Module, *, seconds: float, eno
     def closure() -> Tensor:
         optimizer.zero_grad()
         result = loss()
-        result.backward()  # type: ignore[no-untyped-call]
+        result.backward()
         return result
 
     while value > enough and time.process_time() - begin < seconds:
-        value = float(optimizer.step(closure).detach())  # type: ignore[no-untyped-call]
+        value = float(optimizer.step(closure).detach())
         if not math.isfinite(value):
             break
     return value
