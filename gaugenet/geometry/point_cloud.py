@@ -12,16 +12,16 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from gaugenet._validation import positive, positive_number
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.transport import neighborhood_weights
 from gaugenet.groups import StructureGroup
 from gaugenet.groups.group import is_orthogonal
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
+
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 AreaRule = Literal["uniform", "density"]
 _DENSITY_NEIGHBORS = 8
@@ -104,7 +104,11 @@ class PointCloud:
             _check_edges(self.pos[a:b], target, source, search_radius)
             volume = _volumes(tree, areas, target, search_radius) if isinstance(areas, str) else areas[a:b]
             graphs.append(_graph(self.pos[a:b], frame[a:b], volume, target, source, search_radius, group, dtype))
-        return graphs[0] if batch is None else Batch.from_data_list(graphs)
+        if batch is None:
+            return graphs[0]
+        from torch_geometric.data import Batch
+
+        return Batch.from_data_list(graphs)
 
     def _frames(self, group: StructureGroup, frames: str | Tensor | None, seed: int | None) -> Tensor:
         shape = (len(self), self.d, self.d)
@@ -232,6 +236,8 @@ def _graph(
     group: StructureGroup,
     dtype: torch.dtype,
 ) -> GaugeGraph:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     indptr = np.searchsorted(target, np.arange(len(pos) + 1))
     weight = neighborhood_weights(indptr, mass.numpy()[source], mass.numpy())
     inverse = frame.mT[target]

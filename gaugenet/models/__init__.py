@@ -1,14 +1,20 @@
 """Networks."""
 
-from gaugenet._deprecation import deprecated_names
-from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
-from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
-from gaugenet.models.icosahedral_cnn import IcosahedralCNN
-from gaugenet.models.icosahedral_unet import IcosahedralUNet
-from gaugenet.models.mesh_unet import MeshUNet
-from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
-from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
-from gaugenet.models.wide_resnet import WideResNet
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaugenet._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
+    from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
+    from gaugenet.models.icosahedral_cnn import IcosahedralCNN
+    from gaugenet.models.icosahedral_unet import IcosahedralUNet
+    from gaugenet.models.mesh_unet import MeshUNet
+    from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
+    from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
+    from gaugenet.models.wide_resnet import WideResNet
 
 __all__ = [
     "Augmented",
@@ -28,4 +34,4 @@ __all__ = [
     "matched_baseline",
 ]
 
-__getattr__ = deprecated_names(__name__)
+__getattr__, __dir__ = lazy_exports(__name__)
