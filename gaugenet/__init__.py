@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gaugenet.groups import O2, O3, SO2, SO3, FieldType
     from gaugenet.models import MeshUNet
     from gaugenet.nn import GaugeConv
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __version__ = "0.1.0"
 
@@ -43,5 +45,3 @@ __all__ = [
     "testing",
     "viz",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

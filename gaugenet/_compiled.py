@@ -43,7 +43,7 @@ class _Loop:
     def __call__(self, *args: Any) -> Any:
         if self.compiled is None:
             _hand_over()
-        return self.compiled(*args)  # type: ignore[misc]
+        return self.compiled(*args)
 
 
 def _hand_over() -> None:

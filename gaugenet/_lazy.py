@@ -4,9 +4,10 @@ A package lists its exports as imports for type checkers, which do not run::
 
     if TYPE_CHECKING:
         from gaugenet.geometry.mesh.mesh import TriangleMesh
+    else:
+        __getattr__, __dir__ = lazy_exports(__name__)
 
     __all__ = ["TriangleMesh"]
-    __getattr__, __dir__ = lazy_exports(__name__)
 
 So the imports are the one table of names, for checkers, editors and the running program alike.
 """

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
     from gaugenet.data.normalization import Normalization
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "IGNORE_LABEL",
@@ -107,5 +109,3 @@ __all__ = [
     "usable_mesh",
     "vertex_to_face",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.geometry.mesh.vector_heat import VectorHeat
     from gaugenet.geometry.point_cloud import PointCloud
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "SPD",
@@ -96,5 +98,3 @@ __all__ = [
     "inspect_mesh",
     "repair_mesh",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

@@ -108,7 +108,8 @@ class PointCloud:
             return graphs[0]
         from torch_geometric.data import Batch
 
-        return Batch.from_data_list(graphs)
+        batched: GaugeGraph = Batch.from_data_list(graphs)
+        return batched
 
     def _frames(self, group: StructureGroup, frames: str | Tensor | None, seed: int | None) -> Tensor:
         shape = (len(self), self.d, self.d)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
     from gaugenet.models.wide_resnet import WideResNet
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "Augmented",
@@ -33,5 +35,3 @@ __all__ = [
     "WideResNet",
     "matched_baseline",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
     from gaugenet.nn.restrict import Restrict, ToIrreps
     from gaugenet.nn.tensor_product import TensorProductNonlinearity
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "ChartBatchNorm",
@@ -85,5 +87,3 @@ __all__ = [
     "to_torch",
     "use_engine",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

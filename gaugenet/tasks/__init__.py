@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gaugenet.tasks.training.run import RunDescription, RunError, load_run
     from gaugenet.tasks.training.task import Task
     from gaugenet.tasks.training.train import train_task
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "ClimateData",
@@ -78,5 +80,3 @@ __all__ = [
     "train_climate",
     "train_task",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gaugenet.viz.space_picture import SpacePicture
     from gaugenet.viz.sphere_map import SpherePanel, draw_spheres, nearest_point
     from gaugenet.viz.surface_picture import SurfacePicture
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "MeshView",
@@ -36,5 +38,3 @@ __all__ = [
     "write_ply",
     "write_viewer",
 ]
-
-__getattr__, __dir__ = lazy_exports(__name__)
