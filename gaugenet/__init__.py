@@ -5,12 +5,35 @@ Subpackages are loaded when they are first used: `import gaugenet` itself is lig
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from gaugenet._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from gaugenet import data, geometry, groups, kernels, models, nn, operators, tasks, taxonomy, testing, viz
+    from gaugenet.geometry import GaugeGraph, Grid, Icosphere, PointCloud, TriangleMesh
+    from gaugenet.groups import O2, O3, SO2, SO3, FieldType
+    from gaugenet.models import MeshUNet
+    from gaugenet.nn import GaugeConv
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = (
+__all__ = [
+    "FieldType",
+    "GaugeConv",
+    "GaugeGraph",
+    "Grid",
+    "Icosphere",
+    "MeshUNet",
+    "O2",
+    "O3",
+    "PointCloud",
+    "SO2",
+    "SO3",
+    "TriangleMesh",
+    "__version__",
     "data",
     "geometry",
     "groups",
@@ -22,32 +45,4 @@ _SUBPACKAGES = (
     "taxonomy",
     "testing",
     "viz",
-)
-_NAMES = {
-    "FieldType": "groups",
-    "GaugeConv": "nn",
-    "GaugeGraph": "geometry",
-    "Grid": "geometry",
-    "Icosphere": "geometry",
-    "MeshUNet": "models",
-    "O2": "groups",
-    "O3": "groups",
-    "PointCloud": "geometry",
-    "SO2": "groups",
-    "SO3": "groups",
-    "TriangleMesh": "geometry",
-}
-
-__all__ = ["__version__", *_SUBPACKAGES, *_NAMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBPACKAGES:
-        return import_module(f"gaugenet.{name}")
-    if name in _NAMES:
-        return getattr(import_module(f"gaugenet.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'gaugenet' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+]

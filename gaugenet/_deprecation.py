@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -15,39 +14,11 @@ RENAMED: dict[str, dict[str, str]] = {
     "gaugenet.kernels": {"CovariantKernelSpace": "CovariantSpace"},
     "gaugenet.models": {"BestScore": "ScoreCanonicalizer", "Pose": "Canonicalizer", "plain_twin": "matched_baseline"},
     "gaugenet.nn": {"Disentangle": "ToIrreps", "Gated": "GatedNonlinearity", "prepare": "prepare_graph"},
-    "gaugenet.tasks": {"ScoreKeeper": "MetricAccumulator"},
+    "gaugenet.tasks": {"GaugeTask": "MeshLabelModule", "ScoreKeeper": "MetricAccumulator"},
     "gaugenet.taxonomy": {"Move": "Transformation"},
     "gaugenet.viz": {"GlobePanel": "SpherePanel", "draw_globes": "draw_spheres"},
 }
 """Exported names of version 0.1, by package: old to new. They go with the version after the next."""
-
-
-def deprecated_names(package: str) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a package, which finds exported names by what they were called before.
-
-    Example::
-
-        __getattr__ = deprecated_names(__name__)
-
-    Args:
-        package: full name of the package, a key of `RENAMED`.
-
-    Raises:
-        AttributeError: If a name is neither exported nor a former name.
-    """
-
-    def find(name: str) -> Any:
-        new = RENAMED[package].get(name)
-        if new is None:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        warnings.warn(
-            f"`{package}.{name}` is now called `{new}`: the old name goes with the next version.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return getattr(import_module(package), new)
-
-    return find
 
 
 def current_name(package: str, name: str) -> str:
@@ -100,4 +71,4 @@ def renamed_attribute(old: str, new: str) -> Any:
     return property(read, doc=f"Former name of `{new}`.")
 
 
-__all__ = ["RENAMED", "current_name", "deprecated_names", "renamed_arguments", "renamed_attribute"]
+__all__ = ["RENAMED", "current_name", "renamed_arguments", "renamed_attribute"]

@@ -1,9 +1,9 @@
-"""Types that libraries leave out: of results of numpy and torch that are `Any` to checkers, of numba's decorator."""
+"""Types that libraries leave out: of results of numpy and torch that are `Any` to checkers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from numpy import ndarray
@@ -24,18 +24,15 @@ def typed_tensor(value: Any) -> Tensor:
     return tensor
 
 
-def njit(**options: Any) -> Callable[[Function], Function]:
-    """`numba.njit`, which has no types: the compiled function has the signature of the function that is written."""
-    import numba
-
-    return cast("Callable[[Function], Function]", numba.njit(**options))
-
-
 def apply_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
     """`function.apply(*arguments)`, which torch leaves untyped."""
     return function.apply(*arguments)
 
 
 def constant_result(function: Function) -> Function:
-    """`torch.compiler.assume_constant_result`, which has no types: compilers call the function once, while tracing."""
-    return cast(Function, torch.compiler.assume_constant_result(function))
+    """`torch.compiler.assume_constant_result`, which has no types: compilers call the function once, while tracing.
+
+    The mark is set by hand, because torch's function imports its compiler first, which takes a second.
+    """
+    vars(function)["_dynamo_marked_constant"] = True
+    return function

@@ -1,53 +1,61 @@
 """Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
 
-from gaugenet._deprecation import deprecated_names
-from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
-from gaugenet.data.climate.happi import Happi20Files
-from gaugenet.data.climate.latlon import LatLonGrid
-from gaugenet.data.climate.regrid import SphereRegridder
-from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
-from gaugenet.data.climate.variables import ClimateVariables, find_variables
-from gaugenet.data.climate.vortices import SyntheticWeather
-from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
-from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
-from gaugenet.data.images.spherical_digits import SphericalDigits
-from gaugenet.data.images.strip_digits import StripDigits
-from gaugenet.data.lattice.files import LinkFile, read_links, write_links
-from gaugenet.data.lattice.heat_bath import HeatBath
-from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
-from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
-from gaugenet.data.lattice.sampler import LatticeSampler
-from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
-from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
-from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
-from gaugenet.data.meshes.cache import GraphCache
-from gaugenet.data.meshes.faust import FaustRegistrations
-from gaugenet.data.meshes.features import (
-    Curvatures,
-    InputFeature,
-    Normals,
-    Positions,
-    ShapeOperator,
-    TangentAxes,
-    TangentGradient,
-    VertexDegree,
-)
-from gaugenet.data.meshes.folder import LabelledMeshFolder
-from gaugenet.data.meshes.input_features import InputFeatures
-from gaugenet.data.meshes.labels import (
-    face_to_vertex_distribution,
-    hard_labels,
-    majority_of_edges,
-    meshcnn_edges,
-    one_hot,
-    vertex_to_face,
-)
-from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
-from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
-from gaugenet.data.meshes.shrec import ShrecClassification
-from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
-from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
-from gaugenet.data.normalization import Normalization
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaugenet._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
+    from gaugenet.data.climate.happi import Happi20Files
+    from gaugenet.data.climate.latlon import LatLonGrid
+    from gaugenet.data.climate.regrid import SphereRegridder
+    from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
+    from gaugenet.data.climate.variables import ClimateVariables, find_variables
+    from gaugenet.data.climate.vortices import SyntheticWeather
+    from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
+    from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
+    from gaugenet.data.images.spherical_digits import SphericalDigits
+    from gaugenet.data.images.strip_digits import StripDigits
+    from gaugenet.data.lattice.files import LinkFile, read_links, write_links
+    from gaugenet.data.lattice.heat_bath import HeatBath
+    from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+    from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
+    from gaugenet.data.lattice.sampler import LatticeSampler
+    from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
+    from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
+    from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
+    from gaugenet.data.meshes.cache import GraphCache
+    from gaugenet.data.meshes.faust import FaustRegistrations
+    from gaugenet.data.meshes.features import (
+        Curvatures,
+        InputFeature,
+        Normals,
+        Positions,
+        ShapeOperator,
+        TangentAxes,
+        TangentGradient,
+        VertexDegree,
+    )
+    from gaugenet.data.meshes.folder import LabelledMeshFolder
+    from gaugenet.data.meshes.input_features import InputFeatures
+    from gaugenet.data.meshes.labels import (
+        face_to_vertex_distribution,
+        hard_labels,
+        majority_of_edges,
+        meshcnn_edges,
+        one_hot,
+        vertex_to_face,
+    )
+    from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+    from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
+    from gaugenet.data.meshes.shrec import ShrecClassification
+    from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
+    from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
+    from gaugenet.data.normalization import Normalization
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "IGNORE_LABEL",
@@ -118,5 +126,3 @@ __all__ = [
     "write_links",
     "write_nersc",
 ]
-
-__getattr__ = deprecated_names(__name__)

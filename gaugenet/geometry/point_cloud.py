@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from gaugenet.geometry._neighbors import Edges, Search, check_not_repeated, given_edges
 from gaugenet.geometry._point_weights import AreaRule, areas, volumes, weights
 from gaugenet.geometry.cell import PeriodicCell
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import StructureGroup
 from gaugenet.groups.group import is_orthogonal
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 Cells = Float[Tensor, "d d"] | Float[Tensor, "clouds d d"] | PeriodicCell
 """A lattice for all clouds, one for each cloud, or a `PeriodicCell`."""
@@ -142,7 +143,12 @@ class PointCloud:
             own = mass_of if isinstance(mass_of, str) else mass_of[a:b]
             part = _Cloud(self.pos[a:b], cell, edges, isolated or edge_index is not None)
             graphs.append(part.graph(frame[a:b], own, weight, group, attribute, dtype))
-        return graphs[0] if batch is None else Batch.from_data_list(graphs)
+        if batch is None:
+            return graphs[0]
+        from torch_geometric.data import Batch
+
+        batched: GaugeGraph = Batch.from_data_list(graphs)
+        return batched
 
     def _given(
         self,
@@ -230,6 +236,8 @@ class _Cloud:
         search_radius = self._radius(vector)
         volume = volumes(mass, self.pos, self.cell, target, search_radius, weight) if isinstance(mass, str) else mass
         inverse = frame.mT[target]
+        from gaugenet.geometry.gauge_graph import GaugeGraph
+
         graph = GaugeGraph(
             edge_index=torch.stack([source, target]),
             log_map=(inverse @ vector[..., None])[..., 0].to(dtype),

@@ -1,6 +1,6 @@
 """Steerable kernels: which weights the kernel constraint allows."""
 
-from gaugenet._deprecation import deprecated_names
+from gaugenet._lazy import lazy_exports
 from gaugenet.kernels._band_limit import BandLimit, band_limit
 from gaugenet.kernels._covariants import Covariant, covariants
 from gaugenet.kernels.aligned import AlignedBasis
@@ -53,4 +53,4 @@ __all__ = [
     "kernel_space",
 ]
 
-__getattr__ = deprecated_names(__name__)
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -1,17 +1,25 @@
 """Networks."""
 
-from gaugenet._deprecation import deprecated_names
-from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
-from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
-from gaugenet.models.clifford_resnet import CliffordResNet
-from gaugenet.models.clifford_unet import CliffordUNet
-from gaugenet.models.gauge_transformer import GaugeTransformer
-from gaugenet.models.icosahedral_cnn import IcosahedralCNN
-from gaugenet.models.icosahedral_unet import IcosahedralUNet
-from gaugenet.models.mesh_unet import MeshUNet
-from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
-from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
-from gaugenet.models.wide_resnet import WideResNet
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaugenet._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
+    from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
+    from gaugenet.models.clifford_resnet import CliffordResNet
+    from gaugenet.models.clifford_unet import CliffordUNet
+    from gaugenet.models.gauge_transformer import GaugeTransformer
+    from gaugenet.models.icosahedral_cnn import IcosahedralCNN
+    from gaugenet.models.icosahedral_unet import IcosahedralUNet
+    from gaugenet.models.mesh_unet import MeshUNet
+    from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
+    from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
+    from gaugenet.models.wide_resnet import WideResNet
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "Augmented",
@@ -33,5 +41,3 @@ __all__ = [
     "WideResNet",
     "matched_baseline",
 ]
-
-__getattr__ = deprecated_names(__name__)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.nn.engines.factors import EdgeFactors
 from gaugenet.nn.engines.prepared import PreparedGraph
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 
 def prepare_graph(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:

@@ -5,67 +5,78 @@ Names are imported when they are asked for: reading a run needs neither Lightnin
 
 from __future__ import annotations
 
-import importlib
-import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
-from gaugenet._deprecation import deprecated_names
+from gaugenet._lazy import lazy_exports
 
-_HOME = {
-    "load_run": "training.run",
-    "RunDescription": "training.run",
-    "RunError": "training.run",
-    "TaskError": "training.options",
-    "OptimOptions": "training.options",
-    "Task": "training.task",
-    "TrainingModule": "training.module",
-    "TASKS": "table",
-    "find_task": "table",
-    "task_of_run": "table",
-    "train_task": "training.train",
-    "MeshLabelModule": "mesh.module",
-    "MeshLabelTask": "mesh.task",
-    "ClimateTask": "climate.task",
-    "ClimateData": "climate.options",
-    "ClimateLoss": "climate.options",
-    "train_climate": "climate.train",
-    "evaluate_climate": "climate.evaluation",
-    "predict_climate": "climate.prediction",
-    "GraphDataModule": "training.loading",
-    "fit": "training.fit",
-    "train": "mesh.train",
-    "evaluate": "mesh.evaluation",
-    "predict": "mesh.prediction",
-    "Predictor": "mesh.inference",
-    "DataOptions": "mesh.data_options",
-    "GeometryOptions": "mesh.data_options",
-    "Scores": "mesh.metrics",
-    "MetricAccumulator": "mesh.metrics",
-    "confusion_matrix": "mesh.metrics",
-    "face_log_probabilities": "mesh.losses",
-    "item_log_probabilities": "mesh.outputs",
-    "ImageOptions": "images.options",
-    "error_rate": "images.train",
-    "fit_images": "images.train",
-    "predict_images": "images.train",
-    "rotation_errors": "images.results",
-    "result_table": "images.results",
-    "train_and_test": "images.results",
-}
+if TYPE_CHECKING:
+    from gaugenet.tasks.climate.evaluation import evaluate_climate
+    from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
+    from gaugenet.tasks.climate.prediction import predict_climate
+    from gaugenet.tasks.climate.task import ClimateTask
+    from gaugenet.tasks.climate.train import train_climate
+    from gaugenet.tasks.images.options import ImageOptions
+    from gaugenet.tasks.images.results import result_table, rotation_errors, train_and_test
+    from gaugenet.tasks.images.train import error_rate, fit_images, predict_images
+    from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
+    from gaugenet.tasks.mesh.evaluation import evaluate
+    from gaugenet.tasks.mesh.inference import Predictor
+    from gaugenet.tasks.mesh.losses import face_log_probabilities
+    from gaugenet.tasks.mesh.metrics import MetricAccumulator, Scores, confusion_matrix
+    from gaugenet.tasks.mesh.module import MeshLabelModule
+    from gaugenet.tasks.mesh.outputs import item_log_probabilities
+    from gaugenet.tasks.mesh.prediction import predict
+    from gaugenet.tasks.mesh.task import MeshLabelTask
+    from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.table import TASKS, find_task, task_of_run
+    from gaugenet.tasks.training.fit import fit
+    from gaugenet.tasks.training.loading import GraphDataModule
+    from gaugenet.tasks.training.module import TrainingModule
+    from gaugenet.tasks.training.options import OptimOptions, TaskError
+    from gaugenet.tasks.training.run import RunDescription, RunError, load_run
+    from gaugenet.tasks.training.task import Task
+    from gaugenet.tasks.training.train import train_task
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
-_RENAMED = {"GaugeTask": "MeshLabelModule"}
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _RENAMED:
-        warnings.warn(f"{__name__}.{name} is now called {_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
-        name = _RENAMED[name]
-    if name not in _HOME:
-        return deprecated_names(__name__)(name)
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = [
+    "ClimateData",
+    "ClimateLoss",
+    "ClimateTask",
+    "DataOptions",
+    "GeometryOptions",
+    "GraphDataModule",
+    "ImageOptions",
+    "MeshLabelModule",
+    "MeshLabelTask",
+    "MetricAccumulator",
+    "OptimOptions",
+    "Predictor",
+    "RunDescription",
+    "RunError",
+    "Scores",
+    "TASKS",
+    "Task",
+    "TaskError",
+    "TrainingModule",
+    "confusion_matrix",
+    "error_rate",
+    "evaluate",
+    "evaluate_climate",
+    "face_log_probabilities",
+    "find_task",
+    "fit",
+    "fit_images",
+    "item_log_probabilities",
+    "load_run",
+    "predict",
+    "predict_climate",
+    "predict_images",
+    "result_table",
+    "rotation_errors",
+    "task_of_run",
+    "train",
+    "train_and_test",
+    "train_climate",
+    "train_task",
+]

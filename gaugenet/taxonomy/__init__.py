@@ -13,7 +13,7 @@ from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
 
 from __future__ import annotations
 
-from gaugenet._deprecation import deprecated_names
+from gaugenet._lazy import lazy_exports
 from gaugenet.taxonomy.curved import CURVED
 from gaugenet.taxonomy.entry import MissingRow, Row, ScalarNetwork, Transformation, markdown_table, symmetry_error
 from gaugenet.taxonomy.flat import FLAT
@@ -63,4 +63,4 @@ __all__ = [
     "table",
 ]
 
-__getattr__ = deprecated_names(__name__)
+__getattr__, __dir__ = lazy_exports(__name__)

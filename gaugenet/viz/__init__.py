@@ -3,16 +3,24 @@
 Surfaces are drawn with their frames, geodesic discs and transported kernels.
 """
 
-from gaugenet._deprecation import deprecated_names
-from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
-from gaugenet.viz.render.colors import label_colors, palette
-from gaugenet.viz.render.html import write_viewer
-from gaugenet.viz.render.mesh_view import MeshView
-from gaugenet.viz.render.ply import write_ply
-from gaugenet.viz.render.png import render_meshes
-from gaugenet.viz.space_picture import SpacePicture
-from gaugenet.viz.sphere_map import SpherePanel, draw_spheres, nearest_point
-from gaugenet.viz.surface_picture import SurfacePicture
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gaugenet._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
+    from gaugenet.viz.render.colors import label_colors, palette
+    from gaugenet.viz.render.html import write_viewer
+    from gaugenet.viz.render.mesh_view import MeshView
+    from gaugenet.viz.render.ply import write_ply
+    from gaugenet.viz.render.png import render_meshes
+    from gaugenet.viz.space_picture import SpacePicture
+    from gaugenet.viz.sphere_map import SpherePanel, draw_spheres, nearest_point
+    from gaugenet.viz.surface_picture import SurfacePicture
+else:
+    __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
     "MeshView",
@@ -30,5 +38,3 @@ __all__ = [
     "write_ply",
     "write_viewer",
 ]
-
-__getattr__ = deprecated_names(__name__)

@@ -13,6 +13,7 @@ from gaugenet.commands._common import nearest
 from gaugenet.tasks.table import TASKS
 
 HEAVY = {"torch", "numpy", "lightning", "torch_geometric", "numba", "scipy", "matplotlib", "xarray", "tensorboard"}
+COMES_ALONG = {"torch._dynamo", "sympy", "pandas", "trimesh", "networkx"}
 task_of = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
@@ -69,6 +70,18 @@ def test_help_and_mistyped_options_import_nothing_heavy(arguments):
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "heavy:"
+
+
+def test_inspecting_meshes_builds_no_graph(tmp_path):
+    """Numba runs the loops that orient faces; the rest of what is heavy stays away."""
+    mesh = tmp_path / "triangle.obj"
+    mesh.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", encoding="utf-8")
+    program = (
+        f"import sys; from gaugenet.cli import main; main(['inspect', {str(mesh)!r}]); "
+        f"print('heavy:', *sorted(set(sys.modules) & {HEAVY | COMES_ALONG!r}))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "heavy: numba numpy scipy torch"
 
 
 def test_control_the_trainer_itself_is_heavy(capsys):

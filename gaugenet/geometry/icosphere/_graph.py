@@ -11,7 +11,6 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.mesh.transport import neighborhood_weights
@@ -19,6 +18,7 @@ from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.group import StructureGroup
 
 if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
     from gaugenet.geometry.icosphere.icosphere import Icosphere
 
 RADIUS = 2.0
@@ -40,6 +40,8 @@ def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype
     The transporter between a corner and a neighbour is the mean over all six steps, as six edges of a sixth of the
     weight each: nothing else is independent of the side of the missing sector that one looks from.
     """
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     check_structure(group)
     edges = _hexagonal_edges(sphere.level, sphere.neighborhood)
     order = np.argsort(edges.target, kind="stable")
@@ -99,6 +101,8 @@ def geodesic_graph(
     dtype: torch.dtype,
 ) -> GaugeGraph:
     """Logarithmic maps and Levi-Civita transport along great circles, in the same frames."""
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     if group.d != 2 or group.order is not None:
         raise ValueError(
             f"Levi-Civita transport on the sphere rotates frames by any angle, which {group.name} does not contain: "

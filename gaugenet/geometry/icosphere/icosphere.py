@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -16,13 +16,15 @@ from torch import Tensor
 
 from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry.domain import single_sample
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere._graph import RADIUS, geodesic_graph, hexagonal_graph
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 VertexProjection = Literal["recursive", "planar"]
 IcosphereConnection = Literal["hexagonal", "levi_civita"]

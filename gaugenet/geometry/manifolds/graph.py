@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive_number
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 _EDGES_AT_ONCE = 1 << 15
 
@@ -77,6 +80,8 @@ def manifold_gauge_graph(
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     points = _checked_points(points)
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     radius = positive_number("radius", radius)
     frames = frames_of(manifold, points, structure.frames_at(manifold, points))
     edges = neighborhoods(manifold, points, frames, radius)

@@ -44,7 +44,7 @@ class Quotient(Manifold):
     ) -> None:
         self.manifold = manifold
         self.decks: tuple[Isometry, ...] = (lambda p: p, *deck_transformations)
-        self.reduce = reduce
+        self.reduce: Isometry | None = reduce
         self.dim = manifold.dim
         self.is_orientable = is_orientable
         self.euler_characteristic = euler_characteristic

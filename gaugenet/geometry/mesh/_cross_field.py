@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._validation import positive
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh._direction_field import (
     EdgeTransport,
     aligned_direction_field,
@@ -31,6 +30,9 @@ from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 logger = logging.getLogger(__name__)
 

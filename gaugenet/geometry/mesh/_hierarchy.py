@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.graph import (
     FramedSurface,
     check_structure,
@@ -24,6 +24,9 @@ from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
 from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
 from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 _POOL_RADIUS = 1.0  # times the spacing of the coarse points
 _UNPOOL_NEIGHBORS = 3
@@ -93,6 +96,8 @@ def mesh_hierarchy(
     mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
 ) -> GaugeGraph:
     """Build all levels of `options`, see `hierarchy`."""
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     options = options.sized()
     framed = framed_surface(mesh, group, options.frames, options.seed)
     search_radius = options.radius_on(mesh)

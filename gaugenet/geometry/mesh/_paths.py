@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from gaugenet._typing import njit
+from gaugenet._compiled import njit
 from gaugenet.geometry.mesh._windows import FULL_ANGLE, Search, emit, follow, new_search, next_source, with_room
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
 

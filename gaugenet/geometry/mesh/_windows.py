@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from gaugenet._typing import njit
+from gaugenet._compiled import njit
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
@@ -20,6 +20,9 @@ from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
 from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def mesh_gauge_graph(
     mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
 ) -> GaugeGraph:
     """Build the finest level of `options`, see `TriangleMesh.gauge_graph`."""
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
     framed = framed_surface(mesh, group, options.frames, options.seed)
     if options.neighborhood == "one_ring":
         if (options.radius, options.mean_neighbors, options.max_neighbors) != (None, None, None):

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from gaugenet._typing import njit
+from gaugenet._compiled import njit
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (

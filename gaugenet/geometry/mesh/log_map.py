@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
@@ -187,6 +186,8 @@ def chunked(targets: ndarray) -> list[ndarray]:
 def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:
     """Results in order. Threads, since compiled code releases the interpreter's lock and shares the tables."""
     if num_threads is None:
+        import numba
+
         num_threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if num_threads <= 1 or len(items) <= 1:
         yield from map(function, items)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet._typing import njit
+from gaugenet._compiled import njit
 from gaugenet.geometry.mesh.log_map import LocalLogMaps
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from gaugenet._typing import njit, typed_array
+from gaugenet._compiled import njit
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 _ZERO_AREA = 1e-10

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet._typing import njit, typed_array
+from gaugenet._compiled import njit
+from gaugenet._typing import typed_array
 
 
 @dataclass(frozen=True)

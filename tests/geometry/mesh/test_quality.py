@@ -334,7 +334,7 @@ def connected(edges: list[frozenset]) -> bool:
 
 
 @given(soups())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_inspection_never_fails_and_agrees_with_brute_force(mesh):
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         report = inspect_mesh(mesh)
@@ -346,7 +346,7 @@ def test_inspection_never_fails_and_agrees_with_brute_force(mesh):
 
 
 @given(soups())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_a_mesh_without_errors_is_exactly_one_that_is_not_refused(mesh):
     report = inspect_mesh(mesh)
     fine = all(p.severity != "error" or p.name == "empty" for p in report.problems)

@@ -178,7 +178,7 @@ def soups(draw) -> TriangleMesh:
 
 
 @given(soups(), st.sampled_from([0.0, None, 0.3]))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 def test_the_result_is_usable_and_repairing_twice_changes_nothing(mesh, tolerance):
     result = repair_mesh(mesh, merge_tolerance=tolerance)
     require_usable(result.mesh, oriented=result.non_orientable == 0)
@@ -190,13 +190,13 @@ def test_the_result_is_usable_and_repairing_twice_changes_nothing(mesh, toleranc
 
 
 @given(soups())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_nothing_repairable_is_left(mesh):
     assert [p.name for p in inspect_mesh(repair_mesh(mesh).mesh).problems if p.repairable] == []
 
 
 @given(soups(), st.sampled_from([0.0, None]))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_the_maps_lead_back_to_the_same_triangles(mesh, tolerance):
     result = repair_mesh(mesh, merge_tolerance=tolerance)
     assert np.array_equal(mesh.vertices[result.vertex_map], result.mesh.vertices)
@@ -210,7 +210,7 @@ def test_the_maps_lead_back_to_the_same_triangles(mesh, tolerance):
 
 
 @given(soups())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 def test_a_repaired_mesh_carries_a_gauge_graph(mesh):
     result = repair_mesh(mesh)
     if result.mesh.num_faces and not result.non_orientable:
