@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
-from gaugenet._validation import positive
+from gaugenet._validation import LARGEST_BLOCKS, level_widths, positive
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.nn import (
@@ -101,14 +101,15 @@ class MeshUNet(nn.Module):
         self.in_type = FieldType(structure, in_type)
         self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
         types = _level_types(structure, orders, width, growth, levels)
+        whole_blocks = positive("blocks", blocks, at_most=LARGEST_BLOCKS)
         options = {"rings": rings, "nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
         self.embed = EquivariantLinear(self.in_type, types[0])
-        self.down = nn.ModuleList([_Stage(t, blocks, options) for t in types])
+        self.down = nn.ModuleList([_Stage(t, whole_blocks, options) for t in types])
         self.pool = nn.ModuleList([Pool(t) for t in types[:-1]])
         self.widen = nn.ModuleList([EquivariantLinear(a, b) for a, b in pairwise(types)])
         self.unpool = nn.ModuleList([Unpool(t) for t in types[1:]])
         self.merge = nn.ModuleList([EquivariantLinear(a + b, a) for a, b in pairwise(types)])
-        self.up = nn.ModuleList([_Stage(t, blocks, options) for t in types[:-1]])
+        self.up = nn.ModuleList([_Stage(t, whole_blocks, options) for t in types[:-1]])
         self.norm = FieldLayerNorm(types[0])
         self.read = InvariantReadout(types[0])
         self.mean = GlobalPool(self.read.out_type) if readout == "global" else None
@@ -161,7 +162,7 @@ def _level_types(
     group: StructureGroup, orders: Sequence[int | str], width: int, growth: float, levels: int
 ) -> list[FieldType]:
     """The hidden features of every level."""
-    widths = [round(positive("width", width) * growth**level) for level in range(positive("levels", levels))]
+    widths = level_widths(width, growth, levels)
     if not orders or min(widths) < 1:
         raise ValueError(f"Expected at least one order and a `growth` that keeps fields, got {orders} and {growth}.")
     return [FieldType(group, [(order, w) for order in orders]) for w in widths]

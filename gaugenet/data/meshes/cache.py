@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 import gaugenet
+from gaugenet.files import reason_unread
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -71,7 +72,7 @@ class GraphCache:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, _first_line(error))
+            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, reason_unread(error))
             return None
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):
             logger.warning("%s is no prepared mesh of this key and will be computed again.", path)
@@ -123,7 +124,3 @@ def graph_values(graph: GaugeGraph) -> dict[str, Any]:
         else:
             raise TypeError(f"Expected tensors and plain values in a graph to be cached, got {type(value)} in {key!r}.")
     return values
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
