@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from gaugenet.files import atomic_path
+from gaugenet.files import atomic_path, check_outputs
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.topology import (
     Topology,
@@ -62,7 +62,8 @@ class RepairResult:
         again). Both files are complete or absent. Missing folders are made.
         """
         path = Path(path)
-        with atomic_path(path.with_suffix(".npz")) as temporary:
+        check_outputs([path, maps_file(path)], overwrite=True)
+        with atomic_path(maps_file(path)) as temporary:
             np.savez_compressed(temporary, vertex_map=self.vertex_map, face_map=self.face_map)
         with atomic_path(path) as temporary:
             temporary.write_bytes(_ply(self.mesh))
@@ -72,6 +73,11 @@ class RepairResult:
         if self.non_orientable:
             lines.append(f"left as they are, not orientable: {self.non_orientable} (use O(2), not SO(2))")
         return "\n".join(lines)
+
+
+def maps_file(path: Path) -> Path:
+    """Return the file beside a repaired mesh that holds `vertex_map` and `face_map`."""
+    return path.with_suffix(".npz")
 
 
 def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> RepairResult:
