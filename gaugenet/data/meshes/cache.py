@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 import gaugenet
-from gaugenet.files import reason_unread
+from gaugenet.files import disk_errors, reason_unread
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Goes into every key: raise it whenever the same mesh and parameters should give other numbers."""
 
 Values = dict[str, Any]
@@ -83,7 +83,8 @@ class GraphCache:
         """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
         temporary = self.folder / f".{key}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
         try:
-            torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
+            with disk_errors(self.folder):
+                torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
             os.replace(temporary, self.path(key))
         finally:
             temporary.unlink(missing_ok=True)

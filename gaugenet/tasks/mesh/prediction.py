@@ -15,6 +15,7 @@ from gaugenet.data import MeshSample
 from gaugenet.data.meshes.sample import mesh_files
 from gaugenet.files import atomic_path, check_outputs, files_in, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
 from gaugenet.tasks.mesh.inference import Predictor, Probabilities
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_each
@@ -135,7 +136,8 @@ def _write(
     colored = predictor.description.items == "face" or len(classes) <= 256
     if colored:
         _write_ply(out / f"{name}.{_COLORED}", one, faces, classes)
-    areas = np.nan_to_num(one.sample.mesh.face_areas)
+    mesh = one.sample.mesh
+    areas = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas)
     shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
         areas.sum(), 1e-300
     )
