@@ -21,6 +21,7 @@ from gaugenet.nn.channel_groups import GroupedLinear, part_of
 from gaugenet.nn.engines import engine_for
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels, sampled
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+from gaugenet.nn.precision import check_dtype
 
 
 class GaugeConv(nn.Module):
@@ -98,6 +99,7 @@ class GaugeConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:
         self.in_type.check(x)
+        check_dtype(x, self.weight)
         engine = engine_for(domain)
         engine.check(self.in_type, x, domain)
         return engine.convolve(self, x, domain)
