@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -69,6 +70,22 @@ def reason_unread(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it holds something other than tensors and plain values, which is never loaded"
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Call a full or failing disk by its name, where a library that writes weights reports something else.
+
+    Raises:
+        OSError: If the block could not write.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = ("inline_container", "PytorchStreamWriter", "os error 28", "No space left")
+        if isinstance(error, OSError) or not any(text in str(error) for text in known):
+            raise
+        raise OSError(errno.ENOSPC, "No space left on the disk, or it failed, while writing", str(path)) from error
 
 
 def read_npy(path: str | Path) -> Any:

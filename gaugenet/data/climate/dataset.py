@@ -178,7 +178,7 @@ class ClimateFiles(Sequence[ClimateFrame]):
             raise DataError(
                 f"{step.path}: {name!r} has {int(bad.sum())} values that are not finite in time step {step.index}, the "
                 f"first at {position} (numbers from 1e19 on count as missing): repair the file, or fill them with "
-                '`missing="mean"` (--data.missing mean of `gaugenet train`, --missing mean of `evaluate` and `predict`).'
+                '`missing="mean"` (--data.missing mean of `gaugenet train`, --missing mean of the others).'
             )
 
     def _label(self, store: Any, step: _Step) -> Int[ndarray, "height width"] | None:

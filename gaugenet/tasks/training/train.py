@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from gaugenet.files import check_outputs, files_in, write_text
 from gaugenet.tasks.training.checkpoint import LAST, PREVIOUS
 from gaugenet.tasks.training.fit import fit
 from gaugenet.tasks.training.history import METRICS
+from gaugenet.tasks.training.lock import run_lock
 from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
+from gaugenet.tasks.training.trainer import check_trainer
 
 _CONFIG = "config.yaml"
 _CURVES = "curves.png"
@@ -65,21 +68,25 @@ def train_task(
         _check_room(run, resume=resume, overwrite=overwrite)
         if init is not None and not resume:
             check_outputs(_present(run), inputs=files_in(init), overwrite=True)
+    if seed < 0:
+        raise TaskError(f"Expected `seed` of at least 0, got {seed}.")
+    check_trainer(trainer)
     training = task.begin(options, seed=seed)
     if init is not None:
         load_weights(init, training.module.model, "best")
     if resume:
         _check_same(training.description, run)
-    if _is_first_process() and config is not None and not (run / _CONFIG).exists():
-        write_text(run / _CONFIG, _WRITTEN + config)
-    data = training.load(run)
-    if _is_first_process():
-        _make_room(run, resume=resume)
-        if config is not None:
+    with run_lock(run) if _is_first_process() else nullcontext():
+        if _is_first_process() and config is not None and not (run / _CONFIG).exists():
             write_text(run / _CONFIG, _WRITTEN + config)
-    fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
-    if _is_first_process():
-        _draw_curves(run)
+        data = training.load(run)
+        if _is_first_process():
+            _make_room(run, resume=resume)
+            if config is not None:
+                write_text(run / _CONFIG, _WRITTEN + config)
+        fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
+        if _is_first_process():
+            _draw_curves(run)
     return training.description
 
 
