@@ -14,7 +14,7 @@ def positive(name: str, value: object, *, at_most: int | None = None) -> int:
     """`value` as a positive integer, or `ValueError` about the argument `name`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"Expected `{name}` to be a positive integer, got {value!r}.")
-    if at_most is not None and value > at_most:
+    if at_most is not None and int(value) > at_most:
         raise ValueError(f"Expected `{name}` of at most {at_most}, got {value}.")
     return int(value)
 

@@ -384,6 +384,27 @@ def test_no_command_writes_over_its_input_or_over_what_is_there(run, bodies, tmp
     assert main(["view", str(source), "--out", page, "--overwrite"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("--max_epochs=0", "max_epochs"), ("--devices=0", "devices"), ("--precision=16-true", "precision"),
+     ("--seed=-1", "seed"), ("--trainer.max_time=soon", "trainer")],
+)  # fmt: skip
+def test_options_that_cannot_work_are_refused_before_anything_is_prepared(wrong, words, bodies, tmp_path, capsys):
+    assert main(["train", "segmentation", "--data", str(bodies), "--out", str(tmp_path / "r"), *SMALL, wrong]) == 1
+    message = _message(capsys)
+    assert words in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_second_training_in_a_folder_is_refused(bodies, tmp_path, capsys):
+    from gaugenet.tasks.training.lock import run_lock
+
+    with run_lock(tmp_path / "r"):
+        assert main(["train", "segmentation", "--data", str(bodies), "--out", str(tmp_path / "r"), *SMALL]) == 1
+    assert f"process {os.getpid()}" in _message(capsys)
+
+
 def test_a_training_keeps_the_files_of_the_user(run, bodies, tmp_path, capsys):
     start = ["train", "segmentation", "--data", str(bodies), *SMALL]
     weights = (run / "model.safetensors").read_bytes()

@@ -167,16 +167,15 @@ class FileAxes:
         lat, lon = _latitude_longitude(variable, variables.names[0], path)
         time = time_name(variable)
         order = tuple(str(name) for name in variable.dims if name in (lat, lon, time))
-        degrees = [np.asarray(store[name].values, dtype=np.float64) for name in (lat, lon)]
-        columns = _rising(degrees[1])
-        columns = np.arange(len(degrees[1])) if columns is None else columns
-        return cls(time or "time", lat, lon, order if time else ("time", *order), *degrees, columns)
+        south_north, west_east = (np.asarray(store[name].values, dtype=np.float64) for name in (lat, lon))
+        columns = _rising(west_east)
+        columns = np.arange(len(west_east)) if columns is None else columns
+        return cls(time or "time", lat, lon, order if time else ("time", *order), south_north, west_east, columns)
 
     @classmethod
     def plain(cls, grid: LatLonGrid) -> FileAxes:
         """Return `time`, `lat` and `lon`, in this order."""
-        order = ("time", "lat", "lon")
-        return cls(*order, order, grid.lat, grid.lon, np.arange(len(grid.lon)))
+        return cls("time", "lat", "lon", ("time", "lat", "lon"), grid.lat, grid.lon, np.arange(len(grid.lon)))
 
     def as_in_file(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "one two"]:
         """Return values on the grid in the order of the file."""

@@ -30,14 +30,15 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
     from lightning.pytorch import Trainer
 
     arguments = dict(arguments or {})
-    for names, expected, valid in (
-        (_COUNTS, "positive, or -1 for no limit", lambda v: v == -1 or v >= 1),
-        (_POSITIVE, "at least 1", lambda v: v >= 1),
-        (_NOT_NEGATIVE, "at least 0", lambda v: v >= 0),
+    for names, expected, least in (
+        (_COUNTS, "positive, or -1 for no limit", 1),
+        (_POSITIVE, "at least 1", 1),
+        (_NOT_NEGATIVE, "at least 0", 0),
     ):
         for name in names:
             value = arguments.get(name)
-            check(value is None or valid(value), f"trainer.{name}", expected, value)
+            if value is not None:
+                check(value >= least or (names is _COUNTS and value == -1), f"trainer.{name}", expected, value)
     if arguments.get("precision") not in _PRECISIONS:
         raise TaskError(
             f"Expected `trainer.precision` of 32-true, bf16-mixed or 16-mixed, got {arguments['precision']}: weights "
