@@ -10,7 +10,19 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("data", "geometry", "groups", "kernels", "models", "nn", "tasks", "taxonomy", "testing", "viz")
+_SUBPACKAGES = (
+    "data",
+    "geometry",
+    "groups",
+    "kernels",
+    "models",
+    "nn",
+    "operators",
+    "tasks",
+    "taxonomy",
+    "testing",
+    "viz",
+)
 _NAMES = {
     "FieldType": "groups",
     "GaugeConv": "nn",

@@ -3,6 +3,9 @@
 from gaugenet._deprecation import deprecated_names
 from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
 from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
+from gaugenet.models.clifford_resnet import CliffordResNet
+from gaugenet.models.clifford_unet import CliffordUNet
+from gaugenet.models.gauge_transformer import GaugeTransformer
 from gaugenet.models.icosahedral_cnn import IcosahedralCNN
 from gaugenet.models.icosahedral_unet import IcosahedralUNet
 from gaugenet.models.mesh_unet import MeshUNet
@@ -14,6 +17,9 @@ __all__ = [
     "Augmented",
     "Canonicalized",
     "Canonicalizer",
+    "CliffordResNet",
+    "CliffordUNet",
+    "GaugeTransformer",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",
