@@ -88,6 +88,25 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         raise OSError(errno.ENOSPC, "No space left on the disk, or it failed, while writing", str(path)) from error
 
 
+def refuse_pickled_store(store: str | Path) -> None:
+    """Refuse a Zarr store with an array that is coded as Python objects: decoding one runs what is in the file.
+
+    Raises:
+        ValueError: If there is such an array.
+    """
+    names = (".zmetadata", "zarr.json", "*/.zarray", "*/zarr.json")
+    for file in (file for name in names for file in Path(store).glob(name)):
+        if _names_pickle(json.loads(file.read_text(encoding="utf-8"))):
+            raise ValueError(f"{file.name} codes an array as Python objects (pickle), which are never loaded")
+
+
+def _names_pickle(value: Any) -> bool:
+    if isinstance(value, dict):
+        codec = str(value.get("id", value.get("name", ""))).rpartition(".")[2]
+        return codec == "pickle" or any(map(_names_pickle, value.values()))
+    return isinstance(value, list) and any(map(_names_pickle, value))
+
+
 def read_npy(path: str | Path) -> Any:
     """Read an array of numbers from a `.npy` file that is as long as its header says.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from gaugenet.data.climate.layout import FileAxes, FileLayout, coded_times, grid
 from gaugenet.data.climate.sampling import GridLocations
 from gaugenet.data.climate.variables import ClimateVariables, find_variables
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
+from gaugenet.files import refuse_pickled_store
 
 logger = logging.getLogger(__name__)
 
@@ -284,32 +284,13 @@ def open_store(path: Path) -> Any:
     return _opened(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
-def _refuse_pickled(store: Path) -> None:
-    """Refuse a Zarr store whose arrays are coded as Python objects: decoding those runs what is in the file.
-
-    Raises:
-        DataError: If there is such an array.
-    """
-    names = (".zmetadata", "zarr.json", "*/.zarray", "*/zarr.json")
-    for file in (file for name in names for file in store.glob(name)):
-        if _names_pickle(json.loads(file.read_text(encoding="utf-8"))):
-            raise DataError(f"{file} codes an array as Python objects (pickle), which are never loaded.")
-
-
-def _names_pickle(value: Any) -> bool:
-    if isinstance(value, dict):
-        codec = str(value.get("id", value.get("name", ""))).rpartition(".")[2]
-        return codec == "pickle" or any(map(_names_pickle, value.values()))
-    return isinstance(value, list) and any(map(_names_pickle, value))
-
-
 @lru_cache(maxsize=64)
 def _opened(path: Path, changed: int) -> Any:
     import xarray as xr
 
     try:
         if _is_zarr(path):
-            _refuse_pickled(path)
+            refuse_pickled_store(path)
             return xr.open_zarr(path, chunks=None)
         return xr.open_dataset(path, cache=False)
     except (OSError, ValueError, KeyError) as error:
