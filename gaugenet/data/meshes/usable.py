@@ -40,7 +40,7 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
     """The mesh as it is if geometry is defined on it, else what a permitted repair makes of it.
 
     Meshes whose size or place single precision cannot hold are scaled by a power of two and moved to the origin. Closed
-    parts whose normals point inside are turned, unless they bound a cavity.
+    parts whose normals point inside are rotated, unless they bound a cavity.
 
     Args:
         mesh: as it was read.

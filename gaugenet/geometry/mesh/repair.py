@@ -189,7 +189,7 @@ def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:
 
 
 def outward(mesh: TriangleMesh) -> tuple[TriangleMesh, int]:
-    """Turn the faces of closed parts whose normals point inside; return the mesh and the number of faces turned.
+    """Rotate the faces of closed parts whose normals point inside; return the mesh and the number of faces rotated.
 
     A part inside another one bounds a cavity of it, and keeps normals that point into the cavity. Parts are told apart
     by their signed volume, parts inside others by their bounding boxes. Vertices and faces keep their order.
@@ -201,9 +201,9 @@ def outward(mesh: TriangleMesh) -> tuple[TriangleMesh, int]:
     volume = topology.signed_volumes
     if not (volume < 0).any():
         return mesh, 0
-    turned = np.zeros(len(volume), dtype=bool)
+    flipped = np.zeros(len(volume), dtype=bool)
     if volume.sum() < 0:  # as a whole inside out, cavities included
-        turned, volume = volume != 0, -volume
+        flipped, volume = volume != 0, -volume
     piece = topology.orientation.piece
     corners = mesh.vertices[mesh.faces]
     low, high = np.full((len(volume), 3), np.inf), np.full((len(volume), 3), -np.inf)
@@ -211,8 +211,8 @@ def outward(mesh: TriangleMesh) -> tuple[TriangleMesh, int]:
     np.maximum.at(high, piece, corners.max(axis=1))
     solid = np.flatnonzero(volume > 0)
     for part in np.flatnonzero(volume < 0):
-        turned[part] ^= not ((low[solid] < low[part]) & (high[solid] > high[part])).all(axis=1).any()
-    flip = turned[piece]
+        flipped[part] ^= not ((low[solid] < low[part]) & (high[solid] > high[part])).all(axis=1).any()
+    flip = flipped[piece]
     faces = np.where(flip[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
     return TriangleMesh(mesh.vertices, faces), int(flip.sum())
 

@@ -87,9 +87,9 @@ APART = TriangleMesh(0.4 * MESH.vertices + 9, MESH.faces)
     ],
     ids=["outward", "inside out", "cavity", "inside out with a cavity", "one of two", "both of two"],
 )
-def test_closed_parts_are_turned_outward_and_cavities_stay(mesh, turned, volumes):
+def test_closed_parts_are_turned_outward_and_cavities_stay(mesh, rotated, volumes):
     found, count = outward(mesh)
-    assert count == turned * MESH.num_faces
+    assert count == rotated * MESH.num_faces
     assert np.array_equal(np.sign(Topology(found).signed_volumes), volumes)
     assert np.array_equal(np.sort(found.faces, axis=1), np.sort(mesh.faces, axis=1))
     assert outward(found)[1] == 0
@@ -101,5 +101,5 @@ def test_networks_see_an_inside_out_mesh_like_its_outward_twin(group):
     assert np.array_equal(np.sort(usable.mesh.faces), np.sort(MESH.faces))
     assert "inside-out" in usable.repairs[0]
     np.testing.assert_allclose(usable.mesh.vertex_normals, MESH.vertex_normals, atol=1e-12)
-    kept = usable_mesh(_inside_out(MESH), group, "never")
-    assert np.abs(kept.mesh.vertex_normals - MESH.vertex_normals).max() > 1, "control: refused repairs change nothing"
+    keep = usable_mesh(_inside_out(MESH), group, "never")
+    assert np.abs(keep.mesh.vertex_normals - MESH.vertex_normals).max() > 1, "control: refused repairs change nothing"
