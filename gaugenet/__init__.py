@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gaugenet._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from gaugenet import data, geometry, groups, kernels, models, nn, tasks, taxonomy, testing, viz
+    from gaugenet import data, geometry, groups, kernels, models, nn, operators, tasks, taxonomy, testing, viz
     from gaugenet.geometry import GaugeGraph, Grid, Icosphere, PointCloud, TriangleMesh
     from gaugenet.groups import O2, O3, SO2, SO3, FieldType
     from gaugenet.models import MeshUNet
@@ -40,6 +40,7 @@ __all__ = [
     "kernels",
     "models",
     "nn",
+    "operators",
     "tasks",
     "taxonomy",
     "testing",

@@ -78,7 +78,8 @@ def _run(command: str, arguments: list[str]) -> int:
         return _complain(
             f"`{PROGRAM} {command}` needs the package {error.name}: pip install 'gaugenet[train]'.", BAD_INPUT
         )
-    return module.run(arguments)
+    status: int = module.run(arguments)
+    return status
 
 
 def _message(error: Exception) -> str:

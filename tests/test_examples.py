@@ -31,7 +31,10 @@ def test_every_example_is_tested():
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
+        "leray_projection.py",
+        "lattice_preconditioner.py",
         "mobius_mnist.py",
+        "nbody_springs.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
@@ -39,6 +42,7 @@ def test_every_example_is_tested():
         "spherical_mnist.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
+        "wilson_loops.py",
     }
 
 
@@ -47,6 +51,32 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     first, second = (float(line.split()[3]) for line in text.splitlines() if line.startswith("epoch"))
     assert second < first, "one epoch of training lowers the loss"
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
+
+
+def test_wilson_loops_are_exact_and_transfer(tmp_path):
+    text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
+    for line in text.splitlines():
+        exact, large = (float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32 x 32 "))
+        ordinary = float(line.split("ordinary network ")[1].split()[0])
+        assert exact < 1e-12
+        assert large < 1e-12
+        assert ordinary > 1e-6
+    assert (tmp_path / "wilson_loops.png").read_bytes().startswith(PNG)
+
+
+def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
+    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
+    lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
+    counts = {
+        (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]
+        for line in lines
+        if line.startswith(("8 x 8", "another"))
+    }
+    for place in ("8 x 8", "another gauge"):
+        assert max(counts[place, "learned"]) < min(counts[place, "no preconditioner"])
+        assert max(counts[place, "learned"]) < min(counts[place, "learned, links one"])
+    error = next(line for line in lines if line.startswith("gauge error"))
+    assert float(error.split()[-1]) < 1e-12
 
 
 def test_synthetic_weather_is_written_and_drawn(tmp_path):
@@ -172,3 +202,21 @@ def test_panoramas_are_written_read_and_segmented(tmp_path):
     assert float(text.split("right")[1].split()[0]) > 30, "of 13 classes"
     assert (tmp_path / "runs" / "panoramas" / "panorama.png").read_bytes().startswith(PNG)
     assert len(list((tmp_path / "runs" / "panoramas" / "rooms").glob("area_*/pano/*/*.png"))) == 3 * 36
+
+
+def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
+    """A smaller window: 13 pixels, waves between 4 and 6.5."""
+    text = run("leray_projection.py", tmp_path, "--dims", "2", "--window", "13", "--out", "run")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    errors = {row[2]: float(row[4]) for row in rows}
+    assert errors["complete"] < 0.05
+    assert 0.6 < errors["published span"] < 0.75
+    assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
+    assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
+
+
+def test_nbody_springs_trains_three_networks(tmp_path):
+    text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+        assert name in text
+    assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)

@@ -17,37 +17,45 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
-        data geometry groups kernels models nn tasks taxonomy testing viz
+        data geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
-        GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LensSpace LogMap Manifold
-        ManifoldError MeshError Minkowski MobiusStrip NeighborhoodOptions PointCloud Product ProjectiveSpace
-        PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat
-        cross_field frames_along from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation
-        icosahedral_rotations inspect_mesh repair_mesh
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
+        GaugeGraph GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
+        LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip
+        NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along
+        from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations
+        inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
-        Axial Block Cyclic Decomposition Dihedral DirectSum FieldType FiniteGroup GeneralLinear Lorentz MatrixGroup O2
-        O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3 Scaling SpecialLinear StructureGroup
-        TensorGroup TensorProduct Trivial clebsch_gordan group_from_name intertwiners spherical_harmonics
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
+        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted
+        SO2 SO3 SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup
+        axial_to_bivector bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday
+        group_from_name intertwiners multivector real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
-        AlignedBasis BandLimit Covariant CovariantSpace FrequencyBasis GaussianRings Harmonic HarmonicBasis
-        HarmonicSpace KernelBasis KernelFamily KernelSpace Neighborhood RadialBasis Rings band_limit covariants
-        kernel_space
+        AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
+        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial
+        ImplicitSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis
+        Rings ShiftSpace Shifts band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
-        ChartBatchNorm ToIrreps EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeConv GlobalPool GridConv GridConvTranspose GridPool
-        GroupPool HarmonicEmbedding InvariantBias InvariantReadout LorentzActivation LorentzBatchNorm LorentzConv
-        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType NormNonlinearity NormPool PointwiseNonlinearity
-        Pool PreparedGraph ResidualBlock Restrict TensorProductNonlinearity Unpool VectorFieldNonlinearity prepare_graph
-        to_torch use_engine
+        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout
+        FieldInstanceNorm FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv
+        GaugeMessagePassing GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool
+        GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock
+        LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv
+        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout
+        NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict
+        SequentialModule TensorProduct TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout
+        Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
-        Augmented ScoreCanonicalizer Canonicalized GroupAveraged IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN
-        OrdinaryStripCNN PlainCNN PlanarCNN Canonicalizer PrincipalAxes WideResNet matched_baseline
+        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
+        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
+        ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
         ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations GaugeDataset
@@ -71,6 +79,10 @@ PUBLIC = {
         predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
         train_climate train_task
     """,
+    "gaugenet.operators": """
+        OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
+        laplacian
+    """,
     "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
@@ -79,6 +91,7 @@ ALLOWED = {
     "groups": "",
     "geometry": "groups",
     "kernels": "groups",
+    "operators": "groups geometry kernels",
     "nn": "groups geometry kernels",
     "models": "groups geometry kernels nn",
     "testing": "groups geometry kernels nn models",

@@ -10,6 +10,7 @@ import torch
 
 from gaugenet.taxonomy import MISSING, ROWS, ScalarNetwork, Transformation, page, row, symmetry_error, table
 from gaugenet.taxonomy.entry import images
+from gaugenet.taxonomy.operators import operators_of, operators_text, with_operators
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "taxonomy.md"
 EXACT = 1e-11
@@ -25,6 +26,23 @@ every_row = pytest.mark.parametrize("entry", ROWS, ids=lambda r: r.name)
 def test_the_symmetry_holds_and_the_control_fails(entry):
     assert symmetry_error(entry, entry.example_symmetry) < EXACT
     assert symmetry_error(entry, entry.counterexample) > BROKEN
+
+
+@every_row
+def test_differential_operators_have_the_same_symmetry(entry):
+    """Jets on the graphs, Gaussians on the pixels, in the place of the kernels."""
+    row = with_operators(entry, max_order=1)
+    assert symmetry_error(row, entry.example_symmetry) < EXACT
+    assert symmetry_error(row, entry.counterexample) > BROKEN
+
+
+def test_rows_say_which_operators_they_have():
+    assert operators_of(row("sphere_zonal")) == (16, 0, 16)  # scalars: identity and Laplacian, 4 x 4 channels
+    assert {entry.name for entry in ROWS if "pointwise maps" in operators_text(entry)} == {
+        "line_scaling",
+        "plane_scaling",
+        "plane_similarities",
+    }
 
 
 @every_row

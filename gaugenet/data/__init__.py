@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
     from gaugenet.data.images.spherical_digits import SphericalDigits
     from gaugenet.data.images.strip_digits import StripDigits
+    from gaugenet.data.lattice.files import LinkFile, read_links, write_links
+    from gaugenet.data.lattice.heat_bath import HeatBath
+    from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+    from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
+    from gaugenet.data.lattice.sampler import LatticeSampler
+    from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
     from gaugenet.data.meshes._prepare import GaugeDataset, add_targets, prepare_meshes
     from gaugenet.data.meshes.augment import RandomGauge, RandomJitter, RandomMirror, RandomRotation, RandomScale
     from gaugenet.data.meshes.cache import GraphCache
@@ -53,6 +59,7 @@ else:
 
 __all__ = [
     "IGNORE_LABEL",
+    "BinnedMean",
     "ClimateFiles",
     "ClimateFrame",
     "ClimateVariables",
@@ -63,14 +70,19 @@ __all__ = [
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
+    "HeatBath",
     "HeatKernelSignature",
+    "HybridMonteCarlo",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
     "LatLonGrid",
+    "LatticeSampler",
+    "LinkFile",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "NerscFile",
     "Normalization",
     "Normals",
     "Panorama",
@@ -95,6 +107,7 @@ __all__ = [
     "VertexDegree",
     "WaveKernelSignature",
     "add_targets",
+    "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
     "hard_labels",
@@ -102,10 +115,14 @@ __all__ = [
     "meshcnn_edges",
     "one_hot",
     "prepare_meshes",
+    "read_links",
     "read_mnist",
+    "read_nersc",
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
     "usable_mesh",
     "vertex_to_face",
+    "write_links",
+    "write_nersc",
 ]

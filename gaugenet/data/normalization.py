@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.meshes.sample import DataError
@@ -80,11 +81,11 @@ class Normalization:
         """Zero mean, unit deviation."""
         shape = (-1, *[1] * (values.ndim - 1))
         mean, std = (np.array(v, dtype=values.dtype).reshape(shape) for v in (self.mean, self.std))
-        return (values - mean) / std
+        return typed_array((values - mean) / std)
 
     def vectors(self, values: Float[ndarray, "pairs k *shape"]) -> Float[ndarray, "pairs k *shape"]:
         """Components of unit root mean square."""
-        return values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+        return typed_array(values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1)))
 
     def as_dict(self) -> dict[str, Any]:
         return {"mean": list(self.mean), "std": list(self.std), "scale": list(self.scale)}

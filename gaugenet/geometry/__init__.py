@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from gaugenet._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from gaugenet.geometry.cell import PeriodicCell
     from gaugenet.geometry.domain import Domain, GraphDomain
     from gaugenet.geometry.gauge_graph import GaugeGraph
     from gaugenet.geometry.grids.action import FieldAction
     from gaugenet.geometry.grids.grid import Grid
     from gaugenet.geometry.icosphere.icosphere import Icosphere
     from gaugenet.geometry.icosphere.rotations import IcosahedralRotation, icosahedral_rotation, icosahedral_rotations
+    from gaugenet.geometry.lattice.field import LatticeGaugeField
+    from gaugenet.geometry.lattice.graph import LatticeGraph
     from gaugenet.geometry.manifolds._frames_along import frames_along
     from gaugenet.geometry.manifolds.adapters import from_object
     from gaugenet.geometry.manifolds.atlas import from_charts
@@ -67,6 +70,8 @@ __all__ = [
     "Icosphere",
     "InCoordinates",
     "KleinBottle",
+    "LatticeGaugeField",
+    "LatticeGraph",
     "LensSpace",
     "LogMap",
     "Manifold",
@@ -75,6 +80,7 @@ __all__ = [
     "Minkowski",
     "MobiusStrip",
     "NeighborhoodOptions",
+    "PeriodicCell",
     "PointCloud",
     "Product",
     "ProjectiveSpace",

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet._validation import positive, positive_number
-from gaugenet.geometry.mesh.transport import neighborhood_weights
+from gaugenet.geometry._neighbors import Edges, Search, check_not_repeated, given_edges
+from gaugenet.geometry._point_weights import AreaRule, areas, volumes, weights
+from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.groups import StructureGroup
 from gaugenet.groups.group import is_orthogonal
 
 if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
-
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
-AreaRule = Literal["uniform", "density"]
-_DENSITY_NEIGHBORS = 8
+Cells = Float[Tensor, "d d"] | Float[Tensor, "clouds d d"] | PeriodicCell
+"""A lattice for all clouds, one for each cloud, or a `PeriodicCell`."""
 
 
 class PointCloud:
-    """Points of flat space: neighbours lie where they lie, and features are transported along unchanged.
+    """Points of flat space: features are transported unchanged, since axes of space are parallel everywhere.
+
+    Everything in the gauge graph is differentiable in `pos` and `cell`: forces are `-grad(energy, pos)`.
+
+    Example::
+
+        pos = torch.rand(100, 3, requires_grad=True)
+        graph = PointCloud(pos).gauge_graph(O3(), radius=0.3, weight="smooth", mass=0.01)
+        energy = network(x, graph).sum()
+        (gradient,) = torch.autograd.grad(energy, pos, create_graph=True)
 
     Args:
         pos: `(N, d)`, in any unit of length.
+        cell: `(d, d)`, one lattice vector a row, for space that repeats; `(B, d, d)`, one for each cloud of a batch.
+            Angles are free; points may lie outside.
+        periodic: along which lattice vectors space repeats.
 
     Raises:
-        ValueError: another shape, no point, coordinates that are not finite, or two points in one place (the direction
-            from one to the other does not exist).
+        ValueError: If the shape is another one, there is no point, a coordinate is not finite, or a cell has no volume.
     """
 
-    def __init__(self, pos: Float[Tensor, "points d"] | ndarray | Sequence[Sequence[float]]) -> None:
-        self.pos = torch.as_tensor(pos).detach().to("cpu", torch.float64)
+    def __init__(
+        self,
+        pos: Float[Tensor, "points d"] | ndarray | Sequence[Sequence[float]],
+        *,
+        cell: Cells | None = None,
+        periodic: bool | Sequence[bool] = True,
+    ) -> None:
+        self.pos = torch.as_tensor(pos).to("cpu", torch.float64)
         if self.pos.dim() != 2 or not self.pos.numel():
             raise ValueError(
                 f"Expected `pos` of shape (N, d) with at least one point and one axis, got {tuple(self.pos.shape)}."
@@ -47,6 +62,7 @@ class PointCloud:
         bad = int((~self.pos.isfinite()).any(1).sum())
         if bad:
             raise ValueError(f"Expected finite coordinates, got NaN or infinity at {bad} points: remove these points.")
+        self.cells = _cells(cell, self.d, periodic)
 
     def __len__(self) -> int:
         return len(self.pos)
@@ -62,24 +78,40 @@ class PointCloud:
         radius: float | None = None,
         mean_neighbors: float | None = None,
         neighbors: int | None = None,
-        mass: AreaRule | Float[Tensor, "points"] = "uniform",
+        edge_index: Int[Tensor, "2 edges"] | None = None,
+        edge_shift: Int[Tensor, "edges d"] | None = None,
+        edge_attr: Float[Tensor, "edges size"] | None = None,
+        isolated: bool = False,
+        mass: AreaRule | float | Float[Tensor, "points"] = "uniform",
+        weight: Literal["quadrature", "smooth"] = "quadrature",
         frames: Literal["random"] | Float[Tensor, "points d d"] | None = None,
         batch: Int[Tensor, "points"] | None = None,
         seed: int | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
-        r"""The graph of neighbours, with the trivial connection.
+        r"""Return the graph of neighbours, with the trivial connection.
 
-        Each neighbour weighs its area over the area of the neighbourhood, so that the result depends little on how
-        densely space was sampled.
+        With a cell, all images of a point within the radius are neighbours, also several of one point and those of
+        the point itself. The graph then holds the lattice steps of every edge as `edge_shift`.
 
         Args:
-            group: structure group acting on R^d, e.g. `SO3()`; features transform by it when the cloud is rotated.
-            radius: of the neighbourhoods, a length in the unit of `pos`.
+            group: structure group acting on R^d, e.g. `SO3()`.
+            radius: of the neighbourhoods, a length in the unit of `pos`. Together with `edge_index`: what distances
+                are divided by.
             mean_neighbors: instead: the radius at which points have that many neighbours on average.
             neighbors: instead: the k nearest points of every point; the graph's radius is the longest edge.
-            mass: volume that a point stands for: the same for all (`"uniform"`), from the distance of its eighth
-                neighbour (`"density"`, for uneven clouds; it scatters by a third), or given `(N,)`.
+            edge_index: instead: `(2, E)`, edges of your own, sources and targets, in any order and of any length. The
+                graph sorts them by target. Without `radius`, the graph's radius is the longest edge.
+            edge_shift: `(E, d)`, lattice steps to the image of the source, of each edge in `edge_index`. Default: the
+                nearest image.
+            edge_attr: `(E, size)`, attributes of each edge in `edge_index`; the graph holds them in its own order.
+            isolated: allow points without neighbours (always allowed with `edge_index`).
+            mass: volume that a point stands for. `"uniform"`: the same for all; `"density"`: from the distance of its
+                eighth neighbour (for uneven clouds; it scatters by a third); a number; or `(N,)`.
+            weight: `"quadrature"`: mass over the mass of the neighbourhood, so that the result depends little on how
+                densely space was sampled. `"smooth"`: mass over the volume of a ball of that radius, times a cutoff
+                u(|v| / radius) with two derivatives. Then nothing jumps when a point crosses the radius, as energies of
+                molecules need. Pass the mass as a number (mean volume of a point), or a cell.
             frames: axes of every point as columns, `(N, d, d)`, orthonormal and related by elements of the group;
                 `"random"` draws them from the group. Default: the axes of space.
             batch: `(N,)`, number of the cloud that each point belongs to, ascending: clouds do not see each other.
@@ -87,29 +119,74 @@ class PointCloud:
             dtype: of the result; computed in float64.
 
         Raises:
-            ValueError: not exactly one of `radius`, `mean_neighbors` and `neighbors`; a group or frames that do not
-                fit; two points in one place; points without neighbours.
+            ValueError: If not exactly one of `radius`, `mean_neighbors`, `neighbors` and `edge_index` is given; a group
+                or frames do not fit; two neighbours are in one place; an edge is repeated, out of range, or joins two
+                clouds; a point has no neighbour and `isolated` is false.
         """
-        from scipy.spatial import cKDTree
-
         if group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {group.name} on R^{group.d}.")
         frame = self._frames(group, frames, seed)
-        areas = mass if isinstance(mass, str) else _areas(mass, len(self))
-        starts = [0, *_starts(batch, len(self)), len(self)]
+        mass_of = mass if isinstance(mass, str) else areas(mass, len(self))
+        bounds = [0, *_starts(batch, len(self)), len(self)]
+        cells = self._cells_of(len(bounds) - 1)
+        if edge_index is None:
+            _need_own_edges(edge_attr=edge_attr, edge_shift=edge_shift)
+            search = Search(radius, mean_neighbors, neighbors)
+            clouds = [search.edges(self.pos[a:b], c) for (a, b), c in zip(pairwise(bounds), cells, strict=True)]
+        elif mean_neighbors is None and neighbors is None:
+            clouds = _split(self._given(edge_index, edge_shift, bounds, cells, radius), bounds)
+        else:
+            raise ValueError("Expected `edge_index` without `mean_neighbors` and `neighbors`.")
+        attributes = _attributes(edge_attr, clouds)
         graphs = []
-        for a, b in pairwise(starts):
-            tree = cKDTree(self.pos[a:b].numpy())
-            target, source, search_radius = _edges(tree, radius, mean_neighbors, neighbors)
-            _check_edges(self.pos[a:b], target, source, search_radius)
-            volume = _volumes(tree, areas, target, search_radius) if isinstance(areas, str) else areas[a:b]
-            graphs.append(_graph(self.pos[a:b], frame[a:b], volume, target, source, search_radius, group, dtype))
+        for (a, b), cell, edges, attribute in zip(pairwise(bounds), cells, clouds, attributes, strict=True):
+            own = mass_of if isinstance(mass_of, str) else mass_of[a:b]
+            part = _Cloud(self.pos[a:b], cell, edges, isolated or edge_index is not None)
+            graphs.append(part.graph(frame[a:b], own, weight, group, attribute, dtype))
         if batch is None:
             return graphs[0]
         from torch_geometric.data import Batch
 
         batched: GaugeGraph = Batch.from_data_list(graphs)
         return batched
+
+    def _given(
+        self,
+        edge_index: Tensor,
+        edge_shift: Tensor | None,
+        bounds: list[int],
+        cells: list[PeriodicCell | None],
+        radius: float | None,
+    ) -> Edges:
+        edges = given_edges(edge_index, len(self), self.d, edge_shift)
+        cloud = torch.bucketize(torch.arange(len(self)), torch.tensor(bounds[1:]), right=True)
+        between = cloud[edges.source] != cloud[edges.target]
+        if bool(between.any()):
+            first = int(between.nonzero()[0])
+            raise ValueError(
+                f"Expected edges inside the clouds of `batch`, got {int(between.sum())} between two clouds, e.g. "
+                f"{int(edges.source[first])} -> {int(edges.target[first])}."
+            )
+        shift = edges.shift
+        if shift is not None and all(cell is None for cell in cells):
+            raise ValueError("Expected `edge_shift` only with a cell: pass `PointCloud(pos, cell=...)`.")
+        if shift is None and any(cell is not None for cell in cells):
+            shift = torch.zeros(len(edges.source), self.d, dtype=torch.int64)
+            straight = (self.pos[edges.source] - self.pos[edges.target]).detach()
+            for number, cell in enumerate(cells):
+                if cell is not None:
+                    own = cloud[edges.target] == number
+                    shift[own] = cell.minimum_image(straight[own])
+        edges = Edges(edges.source, edges.target, shift, radius, edges.order)
+        check_not_repeated(edges)
+        return edges
+
+    def _cells_of(self, clouds: int) -> list[PeriodicCell | None]:
+        if len(self.cells) == 1:
+            return self.cells * clouds
+        if len(self.cells) != clouds:
+            raise ValueError(f"Expected one `cell`, or one for each of {clouds} clouds, got {len(self.cells)}.")
+        return self.cells
 
     def _frames(self, group: StructureGroup, frames: str | Tensor | None, seed: int | None) -> Tensor:
         shape = (len(self), self.d, self.d)
@@ -127,95 +204,106 @@ class PointCloud:
         if not bool((is_orthogonal(frame, 1e-5) & group.contains(relative, 1e-5)).all()):
             raise ValueError(
                 f"Expected orthonormal `frames` that differ by elements of {group.name}: frame_p^T frame_q must lie in "
-                "the structure group, since features are transported by it. Use a larger group."
+                "the structure group, since it transports features. Use a larger group."
             )
         return frame
 
     def __repr__(self) -> str:
-        return f"PointCloud({len(self)} points, d={self.d})"
+        return f"PointCloud({len(self)} points, d={self.d}{', periodic' if self.cells[0] is not None else ''})"
 
 
-def _edges(
-    tree: cKDTree, radius: float | None, mean_neighbors: float | None, neighbors: int | None
-) -> tuple[ndarray, ndarray, float]:
-    """Targets in ascending order, their sources, and the radius."""
-    if (radius, mean_neighbors, neighbors).count(None) != 2:
-        raise ValueError(
-            "Expected exactly one of `radius`, `mean_neighbors` and `neighbors`, got "
-            f"radius={radius}, mean_neighbors={mean_neighbors}, neighbors={neighbors}."
+@dataclass(frozen=True)
+class _Cloud:
+    """One cloud with its edges."""
+
+    pos: Tensor
+    cell: PeriodicCell | None
+    edges: Edges
+    isolated: bool
+
+    def graph(
+        self,
+        frame: Tensor,
+        mass: str | Tensor,
+        weight: str,
+        group: StructureGroup,
+        attribute: Tensor | None,
+        dtype: torch.dtype,
+    ) -> GaugeGraph:
+        from gaugenet.geometry.gauge_graph import GaugeGraph
+
+        source, target = self.edges.source, self.edges.target
+        vector = self.edges.vectors(self.pos, self.cell)
+        self._check(vector)
+        search_radius = self._radius(vector)
+        volume = volumes(mass, self.pos, self.cell, target, search_radius, weight) if isinstance(mass, str) else mass
+        inverse = frame.mT[target]
+        graph = GaugeGraph(
+            edge_index=torch.stack([source, target]),
+            log_map=(inverse @ vector[..., None])[..., 0].to(dtype),
+            transporter=(inverse @ frame[source]).to(dtype),
+            weight=weights(weight, vector, volume, source, target, search_radius).to(dtype),
+            frame=frame.to(dtype),
+            pos=self.pos.to(dtype),
+            mass=volume.to(dtype),
+            radius=search_radius.reshape(1).to(dtype),
+            structure=group.name,
         )
-    if neighbors is not None:
-        return _nearest(tree, positive("neighbors", neighbors))
-    if mean_neighbors is not None:
-        radius = _radius_for(tree, positive_number("mean_neighbors", mean_neighbors))
-    search_radius = positive_number("radius", cast("float", radius))
-    pairs = tree.query_pairs(search_radius, output_type="ndarray")
-    target, source = np.concatenate([pairs, pairs[:, ::-1]]).T
-    order = np.lexsort((source, target))
-    return target[order], source[order], search_radius
+        if self.edges.shift is not None:
+            graph.edge_shift = self.edges.shift
+        if attribute is not None:
+            graph.edge_attr = attribute.to(dtype)
+        return graph
 
+    def _radius(self, vector: Tensor) -> Float[Tensor, ""]:
+        """The given one, or the longest edge: a function of the positions, so that gradients are complete."""
+        if self.edges.radius is not None:
+            return torch.tensor(self.edges.radius, dtype=torch.float64)
+        if not len(vector):
+            return torch.ones((), dtype=torch.float64)
+        longest: Tensor = torch.linalg.vector_norm(vector, dim=1).max()
+        return longest
 
-def _nearest(tree: cKDTree, k: int) -> tuple[ndarray, ndarray, float]:
-    if k >= tree.n:
-        raise ValueError(f"Expected `neighbors` below the number of points, got {k} for {tree.n} points.")
-    distance, index = tree.query(tree.data, k + 1)
-    target = np.arange(tree.n)[:, None]
-    other = index != target
-    other[other.all(1), -1] = False  # the point itself was crowded out by others in the same place
-    return np.broadcast_to(target, index.shape)[other], index[other], float(distance[:, -1].max())
+    def _check(self, vector: Tensor) -> None:
+        resolution = 8 * torch.finfo(torch.float64).eps * float(self.pos.detach().abs().max())
+        same = torch.linalg.vector_norm(vector.detach(), dim=1) <= resolution
+        if bool(same.any()):
+            raise ValueError(self._coincident(same))
+        alone = len(self.pos) - len(torch.unique(self.edges.target))
+        if alone and not self.isolated:
+            within = "" if self.edges.radius is None else f" within {self.edges.radius:.3g}"
+            raise ValueError(
+                f"{alone} of {len(self.pos)} points have no neighbour{within}: use a larger "
+                "radius, `neighbors=...` (nearest points, however far), pass `isolated=True`, or remove these points."
+            )
 
-
-def _radius_for(tree: cKDTree, mean: float) -> float:
-    """The distance that `mean` points lie within on average: that one of all distances, in ascending order."""
-    wanted = round(mean * tree.n)
-    if not 0 < wanted <= tree.n * (tree.n - 1):
-        raise ValueError(f"Expected `mean_neighbors` below the number of points, got {mean} for {tree.n} points.")
-    k = min(tree.n, 2 + math.ceil(2 * mean))
-    while True:
-        distance = tree.query(tree.data, k)[0][:, 1:]
-        ordered = np.sort(distance, axis=None)
-        search_radius = ordered[min(wanted, ordered.size) - 1]
-        if k == tree.n or search_radius <= distance[:, -1].min():
-            return float(search_radius * (1 + 1e-12))  # that point included
-        k = min(tree.n, 2 * k)
-
-
-def _check_edges(pos: Tensor, target: ndarray, source: ndarray, search_radius: float) -> None:
-    same = (pos[target] == pos[source]).all(1).numpy()
-    if same.any():
-        raise ValueError(
-            f"Expected points in different places, got {len(np.unique(target[same]))} points that share theirs: the "
-            "direction from one to the other does not exist. Merge them, e.g. with `numpy.unique(pos, axis=0)`."
-        )
-    alone = len(pos) - len(np.unique(target))
-    if alone:
-        raise ValueError(
-            f"{alone} of {len(pos)} points have no neighbour within {search_radius:.3g}: use a larger "
-            "radius, `neighbors=...` (nearest points, however far), or remove these points."
+    def _coincident(self, same: Tensor) -> str:
+        loops = int((same & (self.edges.source == self.edges.target)).sum())
+        if loops:
+            return (
+                f"Expected edges between different points, got {loops} self-loops: the direction from a point to "
+                "itself does not exist. Layers have their own weight for the point itself (`self_interaction`)."
+            )
+        count = len(torch.unique(self.edges.target[same]))
+        return (
+            f"Expected neighbours in different places, got {count} points that share theirs: the direction from one to "
+            "the other does not exist. Merge them, e.g. with `numpy.unique(pos, axis=0)`."
         )
 
 
-def _volumes(tree: cKDTree, mass: str, target: ndarray, search_radius: float) -> Tensor:
-    d = tree.m
-    if mass == "uniform":
-        return torch.full((tree.n,), _ball_volume(d, search_radius) / (1 + len(target) / tree.n), dtype=torch.float64)
-    if mass != "density":
-        raise ValueError(f"Expected `mass` 'uniform', 'density' or a tensor, got {mass!r}.")
-    k = min(_DENSITY_NEIGHBORS, tree.n - 1)
-    distance = tree.query(tree.data, k + 1)[0][:, -1]
-    return torch.from_numpy(_ball_volume(d, 1.0) * distance**d / k)
-
-
-def _ball_volume(d: int, radius: float) -> float:
-    """Volume of a ball in R^d."""
-    return float(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d)
-
-
-def _areas(mass: Tensor, count: int) -> Tensor:
-    mass = torch.as_tensor(mass).detach().to("cpu", torch.float64)
-    if tuple(mass.shape) != (count,) or not bool((mass.isfinite() & (mass > 0)).all()):
-        raise ValueError(f"Expected `mass` of shape ({count},), positive, got {tuple(mass.shape)}.")
-    return mass
+def _cells(cell: Cells | None, d: int, periodic: bool | Sequence[bool]) -> list[PeriodicCell | None]:
+    if cell is None:
+        return [None]
+    if isinstance(cell, PeriodicCell):
+        found = [cell]
+    else:
+        vectors = torch.as_tensor(cell)
+        found = [PeriodicCell(v, periodic=periodic) for v in (vectors if vectors.dim() == 3 else vectors[None])]
+    if not found or found[0].d != d:
+        raise ValueError(
+            f"Expected `cell` of shape ({d}, {d}) or (B, {d}, {d}), got {tuple(torch.as_tensor(cell).shape)}."
+        )
+    return [c if bool(c.periodic.any()) else None for c in found]
 
 
 def _starts(batch: Tensor | None, count: int) -> list[int]:
@@ -227,29 +315,31 @@ def _starts(batch: Tensor | None, count: int) -> list[int]:
     return (batch.diff().nonzero().flatten() + 1).tolist()
 
 
-def _graph(
-    pos: Tensor,
-    frame: Tensor,
-    mass: Tensor,
-    target: ndarray,
-    source: ndarray,
-    search_radius: float,
-    group: StructureGroup,
-    dtype: torch.dtype,
-) -> GaugeGraph:
-    from gaugenet.geometry.gauge_graph import GaugeGraph
+def _split(edges: Edges, bounds: list[int]) -> list[Edges]:
+    """The edges of each cloud, numbered inside it."""
+    at = torch.searchsorted(edges.target.contiguous(), torch.tensor(bounds)).tolist()
+    parts = []
+    for (first, last), start in zip(pairwise(at), bounds, strict=False):
+        here = slice(first, last)
+        shift = None if edges.shift is None else edges.shift[here]
+        order = None if edges.order is None else edges.order[here]
+        parts.append(Edges(edges.source[here] - start, edges.target[here] - start, shift, edges.radius, order))
+    return parts
 
-    indptr = np.searchsorted(target, np.arange(len(pos) + 1))
-    weight = neighborhood_weights(indptr, mass.numpy()[source], mass.numpy())
-    inverse = frame.mT[target]
-    return GaugeGraph(
-        edge_index=torch.from_numpy(np.stack([source, target])).long(),
-        log_map=(inverse @ (pos[source] - pos[target])[..., None])[..., 0].to(dtype),
-        transporter=(inverse @ frame[source]).to(dtype),
-        weight=torch.from_numpy(weight).to(dtype),
-        frame=frame.to(dtype),
-        pos=pos.to(dtype),
-        mass=mass.to(dtype),
-        radius=torch.tensor([search_radius], dtype=dtype),
-        structure=group.name,
-    )
+
+def _attributes(edge_attr: Tensor | None, clouds: list[Edges]) -> list[Tensor | None]:
+    """The attributes of each cloud's edges, in the order of the graph."""
+    if edge_attr is None:
+        return [None for _ in clouds]
+    count = sum(len(c.source) for c in clouds)
+    if edge_attr.dim() != 2 or edge_attr.shape[0] != count:
+        raise ValueError(
+            f"Expected `edge_attr` with one row for each of the {count} edges, got shape {tuple(edge_attr.shape)}."
+        )
+    return [edge_attr.cpu()[c.order] for c in clouds]
+
+
+def _need_own_edges(**given: Tensor | None) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"Expected `{name}` together with `edge_index`, whose edges it belongs to.")

@@ -16,7 +16,7 @@ from gaugenet.groups.representations.base import Representation, standard, trivi
 from gaugenet.groups.representations.composite import DirectSum
 from gaugenet.groups.representations.induced import induced
 
-CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4}
+CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4, torch.complex128: 1e-8, torch.complex64: 1e-4}
 
 
 class StructureGroup(ABC):
@@ -51,9 +51,9 @@ class StructureGroup(ABC):
         """Haar-distributed elements; of groups that are not compact, from a bounded set (see the class)."""
         return self._draw((size,) if isinstance(size, int) else tuple(size), generator).to(dtype)
 
-    @abstractmethod
     def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Float[Tensor, "*size d d"]:
-        """Random elements, float64."""
+        """Random elements, float64. A group implements this, or `random_element` itself."""
+        raise NotImplementedError(f"{type(self).__name__} implements neither `_draw` nor `random_element`.")
 
     @abstractmethod
     def generators(self) -> Float[Tensor, "count d d"]:
@@ -107,6 +107,18 @@ class StructureGroup(ABC):
             )
         return induced(self, trivial_group(self.d), None, "regular")
 
+    def exterior(self, grade: int) -> Representation:
+        """Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
+
+        Raises:
+            ValueError: If the grade is not between 0 and d.
+        """
+        from gaugenet.groups.representations.exterior import exterior_power
+
+        if isinstance(grade, bool) or not isinstance(grade, int) or not 0 <= grade <= self.d:
+            raise ValueError(f"Expected a grade between 0 and {self.d} for {self.name}, got {grade!r}.")
+        return exterior_power(self, grade)
+
     def harmonic(self, order: int) -> Representation:
         """How the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
 
@@ -155,7 +167,8 @@ class StructureGroup(ABC):
         """A representation by its short name.
 
         An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such short forms.
+        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `exterior(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such
+        short forms.
 
         Raises:
             ValueError: a name, or a `Representation`, that is not of this group.
@@ -178,7 +191,7 @@ class StructureGroup(ABC):
             from gaugenet.groups.representations.field_type import FieldType
 
             return FieldType(self, arguments[0]).representation()
-        if head in ("sphere", "harmonic", "fourier"):
+        if head in ("sphere", "harmonic", "fourier", "exterior"):
             if not arguments[0].isdigit():
                 raise ValueError(f"Expected `{head}(L)` with an order L, got {head}({arguments[0]}).")
             of_order: Representation = getattr(self, head)(int(arguments[0]))
@@ -286,6 +299,13 @@ def tolerance(g: Tensor) -> float:
     return CONTAINS_TOL.get(g.dtype, 1e-2)
 
 
+def cast_elements(g: Tensor, x: Tensor) -> Tensor:
+    """Return g on the device and in the precision of the real tensor x; complex matrices remain complex."""
+    if not g.is_complex():
+        return g.to(x)
+    return g.to(x.device, torch.complex128 if x.dtype == torch.float64 else torch.complex64)
+
+
 def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
     """Whether g^T g = 1."""
     eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
@@ -309,4 +329,4 @@ def _is_subgroup(small: StructureGroup, large: StructureGroup) -> bool:
     return bool(large.contains(samples).all())
 
 
-__all__ = ["FiniteGroup", "StructureGroup", "is_orthogonal", "tolerance"]
+__all__ = ["FiniteGroup", "StructureGroup", "cast_elements", "is_orthogonal", "tolerance"]

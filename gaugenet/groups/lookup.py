@@ -11,7 +11,7 @@ from gaugenet.groups.names import split_name
 
 KNOWN = (
     "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det), O(1,3), "
-    "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0]"
+    "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0], U(1), U(2), SU(2), SU(3)"
 )
 
 
@@ -53,7 +53,7 @@ def _from_name(name: str, d: int) -> StructureGroup:
     families = {"C": groups.Cyclic, "D": groups.Dihedral}
     if family in families and n.isdigit() and int(n) > 0:
         return families[family](int(n))
-    found = _not_compact(name, d)
+    found = _unitary(name) or _not_compact(name, d)
     if found is not None:
         return found
     head, arguments = split_name(name)
@@ -62,6 +62,17 @@ def _from_name(name: str, d: int) -> StructureGroup:
     raise ValueError(
         f"Unknown structure group {name!r}: expected one of {KNOWN} or a `MatrixGroup` that has been made before."
     )
+
+
+def _unitary(name: str) -> StructureGroup | None:
+    from gaugenet import groups
+
+    match = re.fullmatch(r"(U|SU)\(([1-9]\d*)\)", name)
+    if match is None or name == "SU(1)":
+        return None
+    if name == "U(1)":
+        return groups.U1()
+    return (groups.U if match[1] == "U" else groups.SU)(int(match[2]))
 
 
 def _not_compact(name: str, d: int) -> StructureGroup | None:

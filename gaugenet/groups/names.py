@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FUNCTIONS = ("quotient", "induced", "restricted", "fibre", "sphere", "harmonic", "fourier", "Axial")
+FUNCTIONS = ("quotient", "induced", "restricted", "fibre", "sphere", "harmonic", "fourier", "exterior", "Axial")
 OPERATORS = ("⊗", "⊕")
 
 

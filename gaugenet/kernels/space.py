@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet.groups import Block, FieldType, StructureGroup
+from gaugenet.kernels.attributes import Attributes
 
 if TYPE_CHECKING:
     from gaugenet.kernels.contraction import Contraction
@@ -27,6 +28,7 @@ class Neighborhood:
         source: the neighbour.
         indptr: the rows of point p are `indptr[p] ... indptr[p + 1] - 1`.
         radius: geodesic radius of each row's neighbourhood, a length.
+        attributes: what conditional kernels depend on, in the frame of the point that sees the neighbour.
     """
 
     log_map: Float[Tensor, "rows d"]
@@ -34,6 +36,7 @@ class Neighborhood:
     source: Int[Tensor, "rows"]
     indptr: Int[Tensor, "points_1"]
     radius: Float[Tensor, "rows"]
+    attributes: Float[Tensor, "rows attributes"] | None = None
 
     @property
     def target(self) -> Int[Tensor, "rows"]:
@@ -93,10 +96,11 @@ class KernelSpace(ABC):
     by g, so that log maps v become g v, then `K_pq` becomes `rho_out(g) K_pq rho_in(g)^-1` (steerability). It must be
     linear in w. A *kernel* has `K_pq = w_pq K(log_pq / radius)`, with quadrature weights w_pq: it depends on one row
     alone. A *differential operator* depends on all rows of a neighbourhood, the point itself included
-    (`includes_center`).
+    (`includes_center`). A *conditional* kernel also depends on attributes, and not linearly on w: another `form`.
 
-    Engines compute the factorised form: `K_pq = sum over columns t of c_t(row) M_t(w)`. The coefficients c depend on
-    geometry alone, so they are cached on the graph and shared by all layers with equal `factor_keys`; the matrices M
+    Engines compute the form of a space. The default is the factorised form: `K_pq = sum over columns t of
+    c_t(row) M_t(w)`. The coefficients c depend on geometry alone, so they are cached on the graph and shared by all
+    layers with equal `factor_keys`; the matrices M
     hold the weights. If `edge_frames` returns rotations, features are transported into the frame of the edge first.
 
     Subclasses: `HarmonicSpace` (compact G), `CovariantSpace` (O(p, q), GL(d), SL(d), scalings). A new kind of kernels
@@ -105,6 +109,9 @@ class KernelSpace(ABC):
 
     in_type: FieldType
     out_type: FieldType
+
+    form: str = "factorized"
+    """How engines compute the sum over neighbours, see `gaugenet.nn.engines.forms`."""
 
     includes_center: bool = False
     """Whether a point is a row of its own neighbourhood, the first one: `v = 0`, weight 0, identity transporter."""
@@ -129,6 +136,24 @@ class KernelSpace(ABC):
     def initialize(self, weight: Float[Tensor, "weights"], *, generator: torch.Generator | None = None) -> None:
         """Fill `weight` in place so that smooth features of unit variance give outputs of about unit variance."""
 
+    def check_attributes(self, attributes: Attributes) -> None:
+        """Check the attributes that a layer was called with.
+
+        Raises:
+            ValueError: If the kernels do not take them, or they do not have the right types.
+        """
+        if attributes:
+            raise ValueError(
+                f"{type(self).__name__} takes no attributes of edges or points: use a family that does, such as "
+                "kernel=Implicit(edge_type=...)."
+            )
+
+    def row_attributes(
+        self, attributes: Attributes, neighborhood: Neighborhood, transporter: Float[Tensor, "rows d d"]
+    ) -> Float[Tensor, "rows size"] | None:
+        """What the kernel of each row depends on besides the log map; `None` if nothing."""
+        return None
+
     # --- the factorised form --------------------------------------------------------------------------------------
 
     @property
@@ -140,9 +165,9 @@ class KernelSpace(ABC):
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
         """c_t of every row, quadrature weights included. Differentiable in the log maps."""
 
-    @abstractmethod
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
         """For every output block the matrix from its (column, input channel) pairs to its channels."""
+        raise NotImplementedError(f"{type(self).__name__} has no factorised form: its form is {self.form!r}.")
 
     def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
         """The matrices that take the place of `mixing` after the `contraction`."""

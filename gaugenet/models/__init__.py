@@ -9,6 +9,9 @@ from gaugenet._lazy import lazy_exports
 if TYPE_CHECKING:
     from gaugenet.models.baselines import Augmented, Canonicalized, GroupAveraged
     from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
+    from gaugenet.models.clifford_resnet import CliffordResNet
+    from gaugenet.models.clifford_unet import CliffordUNet
+    from gaugenet.models.gauge_transformer import GaugeTransformer
     from gaugenet.models.icosahedral_cnn import IcosahedralCNN
     from gaugenet.models.icosahedral_unet import IcosahedralUNet
     from gaugenet.models.mesh_unet import MeshUNet
@@ -22,6 +25,9 @@ __all__ = [
     "Augmented",
     "Canonicalized",
     "Canonicalizer",
+    "CliffordResNet",
+    "CliffordUNet",
+    "GaugeTransformer",
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",

@@ -15,6 +15,7 @@ from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
+from gaugenet.kernels import Harmonic, kernel_from_text
 from gaugenet.nn import FieldDropout, FieldLayerNorm, GaugeConv, PointwiseNonlinearity, Pool
 from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.engines import charts, engine_for
@@ -33,6 +34,7 @@ class Options(TypedDict, total=False):
     blocks: int
     rings: int
     max_frequency: int | None
+    kernel: str | None
     norm: str
     activation: str
     downsample: str
@@ -51,6 +53,8 @@ class Trunk:
         blocks: residual convolutions a level, going down and coming up.
         rings: radial functions of the kernels; the six neighbours are all on one ring.
         max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings` and
+            `max_frequency`.
         norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
         activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
@@ -67,12 +71,15 @@ class Trunk:
     blocks: int = 1
     rings: int = 1
     max_frequency: int | None = None
+    kernel: str | None = None
     norm: str = "batch"
     activation: str = "relu"
     downsample: str = "stride"
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.kernel is not None:
+            kernel_from_text(self.kernel)
         _check_name("norm", self.norm, tuple(NORMS))
         _check_name("downsample", self.downsample, ("stride", "pool"))
         self.structure.check_subgroup(Cyclic(6))
@@ -97,7 +104,8 @@ class Trunk:
 
     def conv(self, in_type: FieldType, out_type: FieldType) -> GaugeConv:
         """A convolution."""
-        return GaugeConv(in_type, out_type, rings=self.rings, max_frequency=self.max_frequency)
+        family = Harmonic(self.rings, self.max_frequency) if self.kernel is None else kernel_from_text(self.kernel)
+        return GaugeConv(in_type, out_type, kernel=family)
 
     def stages(self, types: Sequence[FieldType]) -> nn.ModuleList:
         """A stage for each of the types."""

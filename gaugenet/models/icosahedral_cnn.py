@@ -34,7 +34,7 @@ class IcosahedralCNN(nn.Module):
         stem_stride: 2 for a first convolution that goes to the next coarser level, where the `levels` begin: a quarter
             of the time and memory, for signals that are smooth on the finest level.
         options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
-            `blocks`, `rings`, `max_frequency`, `norm`, `activation`, `downsample`, `dropout`.
+            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
     Raises:
         ValueError: unknown names, sizes below one; in `forward`, features of another type or too coarse an icosphere.

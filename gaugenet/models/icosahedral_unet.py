@@ -38,7 +38,7 @@ class IcosahedralUNet(nn.Module):
         in_type: field type of the input, e.g. `"3x0 + 2x1"`: three scalars and two tangent vectors.
         out_type: number of classes (scalars), or a field type, e.g. `"1x1"`.
         options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
-            `blocks`, `rings`, `max_frequency`, `norm`, `activation`, `downsample`, `dropout`.
+            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
     The arguments are stored as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
     network.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from gaugenet._validation import positive
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.nn import (
+    AttentionBlock,
     EquivariantLinear,
     FieldLayerNorm,
     GlobalPool,
@@ -24,6 +26,8 @@ from gaugenet.nn import (
     Unpool,
 )
 from gaugenet.nn.conv import check_domain
+
+_Block = Callable[..., nn.Module]
 
 
 class MeshUNet(nn.Module):
@@ -46,10 +50,12 @@ class MeshUNet(nn.Module):
         growth: factor of the width from level to level.
         blocks: residual blocks a level, going down and coming up.
         rings: radial functions of the kernels.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings`.
         nonlinearity: `gated` (exact) or `fourier`.
         samples: angles of the Fourier nonlinearity.
         dropout: probability to drop a field inside the blocks.
         readout: `points` or `global`.
+        attention: attention over neighbourhoods in the place of convolutions, see `AttentionBlock`.
         head_width: hidden width of the two dense layers that make the logits; default: twice the invariants.
 
     The arguments are stored as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same
@@ -76,7 +82,9 @@ class MeshUNet(nn.Module):
         samples: int = 21,
         dropout: float = 0.1,
         readout: str = "points",
+        attention: bool = False,
         head_width: int | None = None,
+        kernel: str | None = None,
     ) -> None:
         super().__init__()
         if readout not in ("points", "global"):
@@ -95,20 +103,24 @@ class MeshUNet(nn.Module):
             "samples": samples,
             "dropout": dropout,
             "readout": readout,
+            "attention": attention,
             "head_width": head_width,
+            "kernel": None if kernel is None else str(kernel),
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
         self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
         types = _level_types(structure, orders, width, growth, levels)
-        options = {"rings": rings, "nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
+        options = {"nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
+        convolution = partial(ResidualBlock, rings=rings, kernel=self.config["kernel"])
+        block: _Block = AttentionBlock if attention else convolution
         self.embed = EquivariantLinear(self.in_type, types[0])
-        self.down = nn.ModuleList([_Stage(t, blocks, options) for t in types])
+        self.down = nn.ModuleList([_Stage(t, blocks, block, options) for t in types])
         self.pool = nn.ModuleList([Pool(t) for t in types[:-1]])
         self.widen = nn.ModuleList([EquivariantLinear(a, b) for a, b in pairwise(types)])
         self.unpool = nn.ModuleList([Unpool(t) for t in types[1:]])
         self.merge = nn.ModuleList([EquivariantLinear(a + b, a) for a, b in pairwise(types)])
-        self.up = nn.ModuleList([_Stage(t, blocks, options) for t in types[:-1]])
+        self.up = nn.ModuleList([_Stage(t, blocks, block, options) for t in types[:-1]])
         self.norm = FieldLayerNorm(types[0])
         self.read = InvariantReadout(types[0])
         self.mean = GlobalPool(self.read.out_type) if readout == "global" else None
@@ -170,9 +182,9 @@ def _level_types(
 class _Stage(nn.Module):
     """The residual blocks of one level."""
 
-    def __init__(self, field_type: FieldType, blocks: int, options: dict[str, Any]) -> None:
+    def __init__(self, field_type: FieldType, blocks: int, block: _Block, options: dict[str, Any]) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList([ResidualBlock(field_type, **options) for _ in range(blocks)])
+        self.blocks = nn.ModuleList([block(field_type, **options) for _ in range(blocks)])
 
     def forward(self, x: Tensor, graph: GraphDomain) -> Tensor:
         for block in self.blocks:

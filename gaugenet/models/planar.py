@@ -11,6 +11,7 @@ from torch import nn
 
 from gaugenet._validation import positive
 from gaugenet.groups import FieldType, StructureGroup, Trivial, group_from_name
+from gaugenet.kernels.named import as_kernel
 from gaugenet.nn import (
     FieldBatchNorm,
     FourierNonlinearity,
@@ -56,6 +57,7 @@ class PlanarCNN(nn.Sequential):
         nonlinearity: `pointwise` (permuted fields: regular, quotient), `gated` or `fourier`.
         hidden: units of the hidden layer.
         dropout: probability, before each linear layer of the classifier.
+        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`. Default: see `GridConv`.
         options: of `GridConv`, e.g. `rings` or `max_frequency`.
 
     The arguments are stored as `config`: `PlanarCNN(**model.config)` is the same network.
@@ -79,9 +81,12 @@ class PlanarCNN(nn.Sequential):
         nonlinearity: str = "pointwise",
         hidden: int = 64,
         dropout: float = 0.3,
+        kernel: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
+        if kernel is not None:
+            options["kernel"] = str(kernel)
         self.config = {
             "out_channels": out_channels,
             "group": str(group),
@@ -215,6 +220,7 @@ class SteerableLayer(nn.Sequential):
     ) -> None:
         super().__init__()
         act = activation(out_type, nonlinearity)
+        options["kernel"] = as_kernel(options.get("kernel"))
         self.in_type, self.out_type = in_type, out_type
         self.conv = GridConv(in_type, act.in_type, kernel_size, padding=padding, bias=False, **options)
         self.norm = FieldBatchNorm(act.in_type)

@@ -8,13 +8,22 @@ from gaugenet._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from gaugenet.nn._prepare import prepare_graph
+    from gaugenet.nn.attention import GaugeAttention
+    from gaugenet.nn.attention_block import AttentionBlock
     from gaugenet.nn.block import ResidualBlock
     from gaugenet.nn.chart_norm import ChartBatchNorm
+    from gaugenet.nn.clifford.gate import InvariantGate
+    from gaugenet.nn.clifford.geometric_product import GeometricProduct
+    from gaugenet.nn.clifford.grade_dropout import GradeDropout
+    from gaugenet.nn.clifford.norm import MultivectorNorm
+    from gaugenet.nn.clifford.profile import RadialNetwork, with_radial_network
+    from gaugenet.nn.clifford.readout import MultivectorReadout
     from gaugenet.nn.conv import GaugeConv
     from gaugenet.nn.dropout import FieldDropout
     from gaugenet.nn.embedding import HarmonicEmbedding
     from gaugenet.nn.engines import PreparedGraph, use_engine
     from gaugenet.nn.export import to_torch
+    from gaugenet.nn.field_product import TensorProduct
     from gaugenet.nn.fourier import FourierNonlinearity
     from gaugenet.nn.global_pooling import GlobalPool
     from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
@@ -29,7 +38,14 @@ if TYPE_CHECKING:
         LorentzLog,
         LorentzMLR,
     )
+    from gaugenet.nn.lattice.bilinear import LatticeBilinear, LatticeBlock
+    from gaugenet.nn.lattice.blocking import LatticePool, LatticeUnpool, blocked
+    from gaugenet.nn.lattice.fields import matrix_type
+    from gaugenet.nn.lattice.link_update import LinkUpdate
+    from gaugenet.nn.lattice.loop_features import LoopFeatures
+    from gaugenet.nn.lattice.traces import TraceActivation, TraceNorm, TraceReadout
     from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+    from gaugenet.nn.message_passing import GaugeMessagePassing
     from gaugenet.nn.mlp import EquivariantMLP
     from gaugenet.nn.nonlinearity import (
         GatedNonlinearity,
@@ -41,11 +57,13 @@ if TYPE_CHECKING:
     from gaugenet.nn.pooling import Pool, Unpool
     from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
     from gaugenet.nn.restrict import Restrict, ToIrreps
+    from gaugenet.nn.sequential import SequentialModule
     from gaugenet.nn.tensor_product import TensorProductNonlinearity
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
+    "AttentionBlock",
     "ChartBatchNorm",
     "EquivariantLinear",
     "EquivariantMLP",
@@ -55,15 +73,26 @@ __all__ = [
     "FieldLayerNorm",
     "FourierNonlinearity",
     "GatedNonlinearity",
+    "GaugeAttention",
     "GaugeConv",
+    "GeometricProduct",
+    "GaugeMessagePassing",
     "GlobalPool",
+    "GradeDropout",
     "GridConv",
     "GridConvTranspose",
     "GridPool",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",
+    "InvariantGate",
     "InvariantReadout",
+    "LatticeBilinear",
+    "LatticeBlock",
+    "LatticePool",
+    "LatticeUnpool",
+    "LinkUpdate",
+    "LoopFeatures",
     "LorentzActivation",
     "LorentzBatchNorm",
     "LorentzConv",
@@ -72,18 +101,29 @@ __all__ = [
     "LorentzLog",
     "LorentzMLR",
     "LorentzType",
+    "MultivectorNorm",
+    "MultivectorReadout",
     "NormNonlinearity",
     "NormPool",
     "PointwiseNonlinearity",
     "Pool",
     "PreparedGraph",
+    "RadialNetwork",
     "ResidualBlock",
     "Restrict",
+    "SequentialModule",
+    "TensorProduct",
     "TensorProductNonlinearity",
     "ToIrreps",
+    "TraceActivation",
+    "TraceNorm",
+    "TraceReadout",
     "Unpool",
     "VectorFieldNonlinearity",
+    "blocked",
+    "matrix_type",
     "prepare_graph",
     "to_torch",
     "use_engine",
+    "with_radial_network",
 ]

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
+from gaugenet.kernels import Harmonic, KernelFamily
+from gaugenet.kernels.named import as_kernel
 from gaugenet.nn.activations import make_nonlinearity
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.dropout import FieldDropout
@@ -26,6 +28,7 @@ class ResidualBlock(nn.Module):
     Args:
         field_type: type of the features.
         rings: radial functions of the convolution.
+        kernel: family of its kernels, or the text of one, instead of `rings` and `max_frequency`.
         expansion: width of the perceptron relative to the features.
         nonlinearity: `gated`, `norm`, `fourier`, `pointwise` or `tensor_product`.
         samples: of the Fourier nonlinearity, see there.
@@ -43,13 +46,15 @@ class ResidualBlock(nn.Module):
         samples: int | None = None,
         dropout: float = 0.0,
         max_frequency: int | None = None,
+        kernel: KernelFamily | str | None = None,
     ) -> None:
         super().__init__()
         self.in_type = self.out_type = field_type
         hidden = field_type * expansion
         options = {"samples": samples} if nonlinearity == "fourier" else {}
         self.act = make_nonlinearity(nonlinearity, hidden, **options)
-        self.conv = GaugeConv(field_type, field_type, rings=rings, max_frequency=max_frequency)
+        family = Harmonic(rings, max_frequency) if kernel is None else as_kernel(kernel)
+        self.conv = GaugeConv(field_type, field_type, kernel=family)
         self.norm = FieldLayerNorm(field_type)
         self.expand = EquivariantLinear(field_type, self.act.in_type)
         self.drop = FieldDropout(hidden, dropout)

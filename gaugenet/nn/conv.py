@@ -14,6 +14,7 @@ from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels import KernelFamily
+from gaugenet.kernels.attributes import Attributes
 from gaugenet.kernels.family import kernel_family
 from gaugenet.kernels.radial import RadialBasis
 from gaugenet.kernels.space import PixelStencil
@@ -96,11 +97,21 @@ class GaugeConv(nn.Module):
             if module is not None:
                 module.reset_parameters()
 
-    def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:
+    def forward(
+        self,
+        x: Float[Tensor, "points in *spatial"],
+        domain: Domain,
+        *,
+        edge_attr: Float[Tensor, "edges edge_size"] | None = None,
+        node_attr: Float[Tensor, "points node_size"] | None = None,
+    ) -> Float[Tensor, "points out *spatial"]:
+        """Attributes are for kernels that depend on them, see `gaugenet.kernels.Implicit`."""
         self.in_type.check(x)
+        attributes = Attributes(edge_attr, node_attr)
+        self.kernels.check_attributes(attributes)
         engine = engine_for(domain)
         engine.check(self.in_type, x, domain)
-        return engine.convolve(self, x, domain)
+        return engine.convolve(self, x, domain, attributes)
 
     def sampled(self, stencil: PixelStencil) -> Sampled:
         """Weight and bias of an ordinary convolution that is this layer on a lattice: `(out, in, *window)`, `(out,)`.

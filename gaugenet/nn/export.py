@@ -118,7 +118,7 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
     from torch.fx import GraphModule
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    sizes = _distinct(x.dim() - 1, above=max(x.shape[1], 16) * 2)
+    sizes = _distinct(x.dim() - 1, above=16, but=x.shape[1])
     example = x.new_zeros(sizes[0], x.shape[1], *sizes[1:]) + 0.5
     try:
         traced = make_fx(module, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example)
@@ -132,13 +132,13 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
     return GraphModule(traced, traced.graph, type(module).__name__).requires_grad_(False)
 
 
-def _distinct(count: int, *, above: int) -> list[int]:
-    """Primes: the tracer takes equal sizes for the same size."""
+def _distinct(count: int, *, above: int, but: int) -> list[int]:
+    """Small primes: the tracer takes equal sizes for the same size, that of the channels among them."""
     found: list[int] = []
     n = above
     while len(found) < count:
         n += 1
-        if all(n % k for k in range(2, int(n**0.5) + 1)):
+        if n != but and all(n % k for k in range(2, int(n**0.5) + 1)):
             found.append(n)
     return found
 

@@ -101,7 +101,7 @@ class GridConv(GaugeConv):
         )
         grid_engine.check_mirrors(in_type, boundary)
 
-    def forward(
+    def forward(  # type: ignore[override]  # pixels have no attributes
         self, x: Float[Tensor, "batch in *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "batch out *out"]:
         if domain is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from gaugenet.taxonomy.entry import MissingRow, Row, markdown_table
+from gaugenet.taxonomy.operators import operators_text
 
 HEAD = """\
 # The taxonomy of coordinate independent CNNs
@@ -61,6 +62,7 @@ def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str
     parts = [HEAD, markdown_table(rows, missing), USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
+        parts.append(f"{operators_text(entry)}\n")
         parts.append(f"\n![{entry.manifold}, G = {entry.group}](images/taxonomy/{entry.name}.png)\n")
         parts.append(f"\n<!-- not run -->\n```python\n{inspect.getsource(entry.configure)}```\n")
     return "".join(parts)

@@ -13,8 +13,24 @@ import sys
 import pytest
 import torch
 
-from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType, MatrixGroup, Polyhedral, Reflection
-from gaugenet.kernels import HarmonicSpace
+from gaugenet.groups import (
+    O2,
+    O3,
+    SO2,
+    SO3,
+    Axial,
+    Cyclic,
+    Dihedral,
+    FieldType,
+    GeneralLinear,
+    Lorentz,
+    MatrixGroup,
+    Polyhedral,
+    Reflection,
+    Scaling,
+    SpecialLinear,
+)
+from gaugenet.kernels import DifferentialSpace, HarmonicSpace
 from gaugenet.nn import GridConv
 
 I = [[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]]
@@ -42,6 +58,19 @@ KERNELS = [
     (MatrixGroup([I, J], name="Q_8"), "1x1 + 1x2.1", 98, -1.950075227551),
     (MatrixGroup([], lie_algebra=[I, J], name="SU_2"), "1x1 + 1x2", 98, -3.854432082543),
 ]
+OPERATORS = [
+    (SO2(), "1x0 + 1x1 + 1x2", 36, 4.886433329),
+    (O2(), "1x0 + 1x0- + 1x1", 15, 1.362522313),
+    (Cyclic(5), "1xregular + 1x1", 98, 2.777375466),
+    (Dihedral(4), "1xregular + 1x1", 124, -15.530776621),
+    (SO3(), "1x0 + 1x1 + 1x2", 27, 8.824210282),
+    (O3(), "1x0 + 1x1o", 9, -1.739947596),
+    (Polyhedral("O"), "1x0 + 1xstandard + 1xE", 32, -5.822946275),
+    (GeneralLinear(2), "1x0 + 1xdual + 1x(dual⊗dual)", 8, -2.018845307),
+    (SpecialLinear(2), "1x0 + 1x1", 5, -0.293030739),
+    (Lorentz(3), "1x0 + 1x1 + 1x2", 27, -6.386467029),
+    (Scaling(2, rotations=SO2()), "1x0 + 1xstandard", 5, -0.036401177),
+]
 LAYERS = [
     (Cyclic(8), "1xregular + 1x1", 0.050954893984),
     (SO2(), "1x0 + 1x1 + 1x2", -0.591058878707),
@@ -64,6 +93,13 @@ def of_kernels(group, spec: str) -> tuple[int, float]:
     return space.num_weights, checksum(space.evaluate(waves(space.num_weights, 1.7), v))
 
 
+def of_operators(group, spec: str) -> tuple[int, float]:
+    fields = FieldType(group, spec)
+    space = DifferentialSpace(fields, fields, max_order=3)
+    xi = torch.stack([torch.cos(torch.arange(group.d, dtype=torch.float64) + s) for s in range(3)])
+    return space.num_weights, checksum(space.symbol(waves(space.num_weights, 1.7), xi))
+
+
 @torch.no_grad()
 def of_layer(group, spec: str) -> float:
     """Of the whole convolution: kernels, self-interaction, bias."""
@@ -80,6 +116,11 @@ def test_kernels_are_what_they_were(group, spec, count, expected):
     assert of_kernels(group, spec) == (count, pytest.approx(expected, abs=1e-9))
 
 
+@pytest.mark.parametrize(("group", "spec", "count", "expected"), OPERATORS, ids=str)
+def test_operators_are_what_they_were(group, spec, count, expected):
+    assert of_operators(group, spec) == (count, pytest.approx(expected, abs=1e-8))
+
+
 @pytest.mark.parametrize(("group", "spec", "expected"), LAYERS, ids=str)
 def test_layers_are_what_they_were(group, spec, expected):
     assert of_layer(group, spec) == pytest.approx(expected, abs=1e-9)
@@ -87,9 +128,12 @@ def test_layers_are_what_they_were(group, spec, expected):
 
 def test_on_an_older_processor():
     """Without AVX, in another process, in the opposite order."""
-    program = "from tests.kernels.test_stable import *; print([of_kernels(g, s) for g, s, *_ in KERNELS[::-1]])"
+    program = (
+        "from tests.kernels.test_stable import *; print([of_kernels(g, s) for g, s, *_ in KERNELS[::-1]] + "
+        "[of_operators(g, s) for g, s, *_ in OPERATORS[::-1]])"
+    )
     older = os.environ | {"ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "OMP_NUM_THREADS": "1"}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=older)
     found = eval(run.stdout)[::-1]
-    for (*_, count, expected), there in zip(KERNELS, found, strict=True):
-        assert there == (count, pytest.approx(expected, abs=1e-9))
+    for (*_, count, expected), there in zip([*OPERATORS, *KERNELS], found, strict=True):
+        assert there == (count, pytest.approx(expected, abs=1e-8))

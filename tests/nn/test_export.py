@@ -256,3 +256,22 @@ def test_what_cannot_be_converted_says_so():
     Different.__module__ = "gaugenet.nn.different"
     with pytest.raises(RuntimeError, match=r"differs from the original by 5\.0e-01"):
         to_torch(nn.Sequential(Different()), x)
+
+
+def test_memory_does_not_grow_with_the_fourth_power_of_the_channels():
+    """The example that layers are traced on has few pixels, whatever the number of channels."""
+    fields = FieldType(Cyclic(4), "64xregular")
+    network = nn.Sequential(PointwiseNonlinearity(fields), FieldBatchNorm(fields)).eval()
+    largest = 0
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            if type(out) is torch.Tensor:
+                largest = max(largest, out.numel())
+            return out
+
+    with Watch():
+        to_torch(network, torch.randn(2, fields.size, 9, 9))
+    assert largest <= 17 * 19 * 23 * fields.size

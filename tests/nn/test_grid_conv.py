@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -450,3 +451,23 @@ def test_wrong_arguments():
         with pytest.raises(ValueError, match=message):
             layer(*arguments)
     assert GridConv(image, hidden, 3, boundary="reflect")(x).shape == (2, 8, 8, 8)  # scalars have mirror images
+
+
+@pytest.mark.parametrize("size", [32, 33])
+def test_strided_layers_say_where_they_lose_the_symmetry(size):
+    """On even sides stride 2 leaves out the last pixels: a rotated image gives another result, with a warning."""
+    fields = FieldType(Cyclic(4), "2xregular")
+    layer = with_random_weights(GridConv(fields, fields, 3, stride=2).double())
+    x = torch.randn(1, fields.size, size, size, dtype=torch.float64)
+    g = Cyclic(4).elements()[1]
+
+    def rotated(x):
+        return fields.transform(g, torch.rot90(x, 1, (-2, -1)))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        error = relative(layer(rotated(x)), rotated(layer(x)))
+    messages = [str(w.message) for w in caught if "leaves out pixels" in str(w.message)]
+    assert bool(messages) == (size == 32)
+    assert (error > 0.1) == (size == 32)
+    assert (error < TOL[torch.float64]) == (size == 33)

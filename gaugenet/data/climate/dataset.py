@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -52,7 +53,29 @@ class _Step:
         return self.layout.path
 
 
-class ClimateFiles(Sequence[ClimateFrame]):
+class FrameSequence(Sequence[ClimateFrame]):
+    """Frames that are read when they are asked for."""
+
+    @abstractmethod
+    def read(self, index: int) -> ClimateFrame:
+        """Read one frame."""
+
+    @overload
+    def __getitem__(self, index: int) -> ClimateFrame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[ClimateFrame]: ...
+
+    def __getitem__(self, index: int | slice) -> ClimateFrame | list[ClimateFrame]:
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[ClimateFrame]:
+        return (self.read(i) for i in range(len(self)))
+
+
+class ClimateFiles(FrameSequence):
     """The time steps of one or more files with the same grid and variables, in the order of time.
 
     Nothing but coordinates is read before a frame is asked for, and then only that frame: files may be larger than
@@ -120,14 +143,6 @@ class ClimateFiles(Sequence[ClimateFrame]):
 
     def __len__(self) -> int:
         return len(self.steps)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
-        if isinstance(index, slice):
-            return [self.read(i) for i in range(*index.indices(len(self)))]
-        return self.read(range(len(self))[index])
-
-    def __iter__(self) -> Iterator[ClimateFrame]:
-        return (self.read(i) for i in range(len(self)))
 
     def __repr__(self) -> str:
         height, width = self.grid.shape

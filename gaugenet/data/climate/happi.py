@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet._typing import typed_array
+from gaugenet.data.climate.dataset import ClimateFrame, FrameSequence
 from gaugenet.data.climate.sampling import PointLocations
 from gaugenet.data.climate.variables import CLIMATENET_CLASSES, ClimateVariables
 from gaugenet.data.meshes.sample import DataError
@@ -28,7 +29,7 @@ _PAIRS = (("U850", "V850"), ("UBOT", "VBOT"))
 _NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})-(\d{2})(?:-(\d+))?")
 
 
-class Happi20Files(Sequence[ClimateFrame]):
+class Happi20Files(FrameSequence):
     """Frames `data-YYYY-MM-DD-SS-R.npz` (SS: the 3-hour step of the day, R: the run), in the order of time.
 
     Each holds `data` of shape (16, V) (see Jiang et al. 2019, *Spherical CNNs on unstructured grids*, and Mudigonda et
@@ -76,14 +77,6 @@ class Happi20Files(Sequence[ClimateFrame]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
-        if isinstance(index, slice):
-            return [self.read(i) for i in range(*index.indices(len(self)))]
-        return self.read(range(len(self))[index])
-
-    def __iter__(self) -> Iterator[ClimateFrame]:
-        return (self.read(i) for i in range(len(self)))
-
     def read(self, index: int) -> ClimateFrame:
         """Frame `index`."""
         path = self.steps[index]
@@ -123,7 +116,7 @@ def _vertices(root: Path, given: str | Path | None) -> Float[ndarray, "vertices 
     points = np.asarray(loaded["V"] if path.suffix == ".npz" else loaded, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-3):
         raise DataError(f"{path}: expected unit vectors of shape (V, 3), got shape {points.shape}.")
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
+    return typed_array(points / np.linalg.norm(points, axis=1, keepdims=True))
 
 
 def _hour(path: Path) -> float:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.sparse import coo_array, csr_array
 
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.latlon import LatLonGrid
 
 _CHUNK = 2_000_000
@@ -52,7 +53,7 @@ def delaunay(points: Float[ndarray, "vertices 3"]) -> Int[ndarray, "faces 3"]:
     a, b, c = (points[faces[:, k]] for k in range(3))
     inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a + b + c) < 0
     faces[inward] = faces[inward][:, [0, 2, 1]]
-    return faces
+    return typed_array(faces)
 
 
 def overlap_areas(
@@ -195,13 +196,13 @@ def _integral_of_min(a: ndarray, u: ndarray, v: ndarray, c: ndarray) -> ndarray:
         above = q > p
         p, q = np.where(above, p, 0.0), np.where(above, q, 0.0)
         whole = whole - (_primitive(a, q) - _primitive(a, p)) + c * (q - p)
-    return whole
+    return typed_array(whole)
 
 
 def _primitive(a: ndarray, u: ndarray) -> ndarray:
     """An integral of z = a cos u / sqrt(1 + a^2 cos^2 u) that is continuous in u."""
     sine, cosine = np.sin(u), np.cos(u)
-    return np.arctan2(a * sine, np.hypot(1.0, a * cosine))
+    return typed_array(np.arctan2(a * sine, np.hypot(1.0, a * cosine)))
 
 
 def _polar(

@@ -13,6 +13,7 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor
 
 from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
 from gaugenet.data.climate.overlap import delaunay, overlap_areas, voronoi_cells
 
@@ -145,7 +146,7 @@ class SphereRegridder:
         """Relative error (area-weighted root mean square) of a grid field sent to the points and back."""
         back = self.to_grid(self.to_sphere(values, method=method), method=method)
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
-        return error / np.maximum(size, np.finfo(np.float64).tiny)
+        return typed_array(error / np.maximum(size, np.finfo(np.float64).tiny))
 
     @property
     def _cells(self) -> Float[ndarray, "cells 3"]:
@@ -163,7 +164,7 @@ class SphereRegridder:
     def _nearest_point(self) -> Int[ndarray, "cells"]:
         from scipy.spatial import cKDTree
 
-        return cKDTree(self.points).query(self._cells)[1]
+        return typed_array(cKDTree(self.points).query(self._cells)[1])
 
 
 def vectors_on_grid(
@@ -171,13 +172,13 @@ def vectors_on_grid(
 ) -> Float[ndarray, "*b 3 height width"]:
     """3D vectors of eastward and northward components."""
     east, north = np.moveaxis(grid.frames, (-1, -2), (0, 1))
-    return np.asarray(u)[..., None, :, :] * east + np.asarray(v)[..., None, :, :] * north
+    return typed_array(np.asarray(u)[..., None, :, :] * east + np.asarray(v)[..., None, :, :] * north)
 
 
 def tangential(vectors: Float[ndarray, "*b 3 n"], points: Float[ndarray, "n 3"]) -> Float[ndarray, "*b 3 n"]:
     """The part of 3D vectors that is tangent to the sphere."""
     radial = np.einsum("...kn,nk->...n", vectors, points)
-    return vectors - radial[..., None, :] * points.T
+    return typed_array(vectors - radial[..., None, :] * points.T)
 
 
 def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
@@ -210,7 +211,7 @@ def bilinear_interpolation(
 
     def at(row: ndarray, column: ndarray) -> ndarray:
         inside = order[np.clip(row - 1, 0, height - 1)] * width + column
-        return np.where(row == 0, south, np.where(row == height + 1, north, inside))
+        return typed_array(np.where(row == 0, south, np.where(row == height + 1, north, inside)))
 
     columns = left, (left + 1) % width
     index = np.stack([at(row, column) for row in (band, band + 1) for column in columns], axis=1)
@@ -260,7 +261,7 @@ def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarra
     middle = (grid.lat[order][1:] + grid.lat[order][:-1]) / 2
     width = len(grid.lon)
     column = np.round((lon - grid.lon[0]) * (width / 360.0)).astype(np.int64) % width
-    return order[np.searchsorted(middle, lat)] * width + column
+    return typed_array(order[np.searchsorted(middle, lat)] * width + column)
 
 
 def to_torch(matrix: csr_array, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -278,7 +279,7 @@ def _majority(areas: csr_array, labels: ndarray) -> ndarray:
     """The label with the largest area in each row; the smallest of those that tie."""
     classes, index = np.unique(labels, return_inverse=True)
     shares = areas @ np.eye(len(classes))[index.reshape(-1)]
-    return classes[np.round(shares, 14).argmax(axis=1)]
+    return typed_array(classes[np.round(shares, 14).argmax(axis=1)])
 
 
 def _row_means(areas: csr_array) -> csr_array:

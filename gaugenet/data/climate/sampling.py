@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
 from gaugenet.data.climate.overlap import delaunay
 from gaugenet.data.climate.regrid import (
@@ -44,7 +45,7 @@ class Interpolation:
         total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)
         for k in range(1, self.index.shape[1]):
             total += values[..., self.index[:, k]] * self.weight[:, k].astype(values.dtype)
-        return total
+        return typed_array(total)
 
 
 class Locations(Protocol):
@@ -120,7 +121,7 @@ class PointLocations:
 
     def vectors(self, values: Float[ndarray, "*b 2 vertices"]) -> Float[ndarray, "*b 3 vertices"]:
         """3D vectors of eastward and northward components."""
-        return np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points)))
+        return typed_array(np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points))))
 
     def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
         """See `Interpolation`."""

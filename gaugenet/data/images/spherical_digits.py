@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from gaugenet._deprecation import renamed_attribute
+from gaugenet._typing import typed_array
 from gaugenet.data.images.digits import Digits
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 
@@ -82,4 +83,4 @@ def random_rotations(count: int, seed: int) -> Float[ndarray, "count 3 3"]:
 
     if not count:
         return np.empty((0, 3, 3))
-    return Rotation.random(count, random_state=np.random.RandomState(seed)).as_matrix()
+    return typed_array(Rotation.random(count, random_state=np.random.RandomState(seed)).as_matrix())

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -76,7 +76,8 @@ class GraphCache:
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):
             logger.warning("%s is no prepared mesh of this key and will be computed again.", path)
             return None
-        return content["values"]
+        values: dict[str, Any] = content["values"]
+        return values
 
     def put(self, key: str, values: Values) -> None:
         """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
@@ -94,7 +95,7 @@ class GraphCache:
             graph = build()
             self.put(key, graph_values(graph))
             return graph
-        return GaugeGraph.from_dict(values)
+        return cast(GaugeGraph, GaugeGraph.from_dict(values))
 
     def _sweep(self) -> None:
         for path in self.folder.glob(".*.tmp"):

@@ -14,6 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
+from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.data.meshes.laplacian import angle_defects, shape_operator, vertex_gradient
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -96,7 +97,7 @@ def mesh_of(graph: GaugeGraph) -> TriangleMesh:
 def _squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
     """`asinh` of the length of each vector, direction kept: tames the heavy tails of curvatures, equivariantly."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x
+    return typed_array(np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x)
 
 
 def _sphere_radius(mesh: TriangleMesh) -> float:
@@ -120,10 +121,10 @@ class Positions(InputFeature):
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
         if not self.normalize:
-            return graph.pos.clone()
+            return typed_tensor(graph.pos.clone())
         area = graph.mass.sum().clamp_min(torch.finfo(graph.pos.dtype).tiny)
         centre = (graph.mass[:, None] * graph.pos).sum(0) / area
-        return (graph.pos - centre) / area.sqrt()
+        return typed_tensor((graph.pos - centre) / area.sqrt())
 
     def __repr__(self) -> str:
         return f"Positions(normalize={self.normalize})"
@@ -136,7 +137,7 @@ class Normals(InputFeature):
     intrinsic = False
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 3"]:
-        return torch.linalg.cross(graph.frame[..., 0], graph.frame[..., 1])
+        return typed_tensor(torch.linalg.cross(graph.frame[..., 0], graph.frame[..., 1]))
 
 
 class TangentAxes(InputFeature):
@@ -146,7 +147,7 @@ class TangentAxes(InputFeature):
     intrinsic = False
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices 6"]:
-        return graph.frame.mT.flatten(1)
+        return typed_tensor(graph.frame.mT.flatten(1))
 
 
 class Curvatures(SurfaceFeature):
@@ -170,7 +171,7 @@ class Curvatures(SurfaceFeature):
         gauss = np.divide(angle_defects(mesh), area, out=np.zeros_like(area), where=area > 0) * radius**2
         mean = 0.5 * np.trace(_shape_operator(graph, mesh), axis1=-2, axis2=-1) * radius
         both = np.stack([gauss, mean], axis=-1)
-        return _as_tensor(np.arcsinh(both) if self.squash else both, graph)
+        return typed_tensor(_as_tensor(np.arcsinh(both) if self.squash else both, graph))
 
     def __repr__(self) -> str:
         return f"Curvatures(squash={self.squash})"
@@ -199,7 +200,7 @@ class ShapeOperator(SurfaceFeature):
         field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
         if self.squash:
             mean, field = np.arcsinh(mean), _squashed(field)
-        return _as_tensor(np.concatenate([mean, field], axis=-1), graph)
+        return typed_tensor(_as_tensor(np.concatenate([mean, field], axis=-1), graph))
 
     def __repr__(self) -> str:
         return f"ShapeOperator(squash={self.squash})"
@@ -253,7 +254,7 @@ class TangentGradient(SurfaceFeature):
         tangent = np.einsum("vda,vcd->vca", _as_array(graph.frame), gradient)
         if self.squash:
             tangent = _squashed(tangent)
-        return _as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph)
+        return typed_tensor(_as_tensor(tangent.swapaxes(1, 2).reshape(mesh.num_vertices, -1), graph))
 
     def __repr__(self) -> str:
         return f"TangentGradient(of={self.of!r}, squash={self.squash})"

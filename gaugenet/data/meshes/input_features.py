@@ -62,7 +62,7 @@ class InputFeatures(BaseTransform):
             graph: the graph of one mesh.
             mesh: its surface, where there is one already; all features share it.
         """
-        out = graph.clone()
+        out: GaugeGraph = graph.clone()
         intrinsic = [feature for feature in self.features if feature.intrinsic]
         if mesh is None and any(isinstance(feature, SurfaceFeature) for feature in intrinsic):
             mesh = mesh_of(out)

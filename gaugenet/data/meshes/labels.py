@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
 from gaugenet.geometry.mesh._ply import ply_columns
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
@@ -82,7 +83,7 @@ def majority_of_edges(edge_labels: Int[ndarray, "edges"], face_edges: Int[ndarra
     """
     a, b, c = np.sort(edge_labels[face_edges], axis=1).T
     smallest = np.where(a != IGNORE_LABEL, a, np.where(b != IGNORE_LABEL, b, c))
-    return np.where(b == c, b, smallest)
+    return typed_array(np.where(b == c, b, smallest))
 
 
 def face_to_vertex_distribution(
@@ -104,7 +105,7 @@ def face_to_vertex_distribution(
     )
     total = flat.reshape(-1, num_classes)
     mass = total.sum(axis=1, keepdims=True)
-    return np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
+    return typed_array(np.divide(total, mass, out=np.zeros_like(total), where=mass > 0))
 
 
 def one_hot(labels: Int[ndarray, "n"], num_classes: int) -> Float[ndarray, "n classes"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
@@ -42,7 +43,7 @@ def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
     opposite = np.roll(corners, 1, axis=1) - np.roll(corners, -1, axis=1)
     twice_area = 2 * mesh.face_areas[:, None, None]
     rotated = np.cross(mesh.face_normals[:, None], opposite)
-    return np.divide(rotated, twice_area, out=np.zeros_like(rotated), where=twice_area > 0)
+    return typed_array(np.divide(rotated, twice_area, out=np.zeros_like(rotated), where=twice_area > 0))
 
 
 def _vertex_average(mesh: TriangleMesh) -> Any:
@@ -92,14 +93,14 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
     signed.data = signed.data * _entries(average, mesh, side)
     ambient = (signed @ per_face.reshape(mesh.num_faces, 9)).reshape(-1, 3, 3)
     operator = np.einsum("vna,vnd,vdb->vab", frame, ambient, frame)
-    return 0.5 * (operator + operator.swapaxes(-1, -2))
+    return typed_array(0.5 * (operator + operator.swapaxes(-1, -2)))
 
 
 def _entries(average: Any, mesh: TriangleMesh, per_corner: Float[ndarray, "faces 3"]) -> Float[ndarray, "entries"]:
     """The corner values in the order of the stored entries of the vertex-face matrix."""
     vertex = np.repeat(np.arange(mesh.num_vertices), np.diff(average.indptr))
     corner = (mesh.faces[average.indices] == vertex[:, None]).argmax(axis=1)
-    return per_corner[average.indices, corner]
+    return typed_array(per_corner[average.indices, corner])
 
 
 def angle_defects(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from jaxtyping import Int
 from numpy import ndarray
@@ -88,7 +88,13 @@ class MeshDataset(ABC, Sequence[MeshSample]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+    @overload
+    def __getitem__(self, index: int) -> MeshSample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[MeshSample]: ...
+
+    def __getitem__(self, index: int | slice) -> MeshSample | list[MeshSample]:
         if isinstance(index, slice):
             return [self.read(path) for path in self.paths[index]]
         return self.read(self.paths[index])

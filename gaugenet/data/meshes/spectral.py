@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._typing import typed_array
 from gaugenet.data.meshes.features import SurfaceFeature
 from gaugenet.data.meshes.laplacian import cotan_laplacian
 from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -57,7 +59,7 @@ def laplacian_spectrum(mesh: TriangleMesh, count: int, *, laplacian: str = "cota
     return Spectrum(values[whole], functions)
 
 
-def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple:
+def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple[Any, ...]:
     """Stiffness matrix and lumped masses."""
     if laplacian == "cotan":
         return cotan_laplacian(mesh), mesh.vertex_areas
@@ -69,7 +71,9 @@ def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple:
     return stiffness.tocsr(), vertex_area.diagonal()
 
 
-def _smallest(stiffness, vertex_area: Float[ndarray, "n"], count: int) -> tuple[ndarray, ndarray]:
+def _smallest(
+    stiffness: Any, vertex_area: Float[ndarray, "n"], count: int
+) -> tuple[Float[ndarray, "count"], Float[ndarray, "n count"]]:
     """Smallest eigenpairs of `L phi = lambda M phi` for a diagonal M, through the symmetric `M^-1/2 L M^-1/2`."""
     from scipy.linalg import eigh
     from scipy.sparse import diags_array
@@ -113,7 +117,7 @@ class _SpectralFeature(SurfaceFeature):
         density = np.square(spectrum.functions) @ weights.T
         seen = density.min(axis=1, keepdims=True, initial=np.inf) > 0
         ratio = np.divide(density, mean, out=np.ones_like(density), where=seen & (mean > 0))
-        return np.log(ratio)
+        return typed_array(np.log(ratio))
 
     def weights(self, values: Float[ndarray, "k"]) -> Float[ndarray, "scales k"]:
         """How much each eigenfunction counts at each scale."""
@@ -145,7 +149,7 @@ class HeatKernelSignature(_SpectralFeature):
 
     def weights(self, values: Float[ndarray, "k"]) -> Float[ndarray, "scales k"]:
         times = np.geomspace(5e-3, 0.3, self.num_scales)
-        return np.exp(-times[:, None] * values)
+        return typed_array(np.exp(-times[:, None] * values))
 
 
 class WaveKernelSignature(_SpectralFeature):
@@ -167,4 +171,4 @@ class WaveKernelSignature(_SpectralFeature):
         energies = np.linspace(np.log(10.0), np.log(1200.0), self.num_scales)
         width = 7 * (energies[-1] - energies[0]) / max(len(energies), 2)
         distance = energies[:, None] - np.log(np.maximum(values, 1e-6))
-        return np.exp(-0.5 * np.square(distance / width))
+        return typed_array(np.exp(-0.5 * np.square(distance / width)))

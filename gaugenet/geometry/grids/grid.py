@@ -60,9 +60,15 @@ class Grid:
             reach further. Default: as far as they like, so that there is an output at every pixel.
         transposed: the other way: the input lives on the coarser grid that the output of a convolution would live on,
             the output on this grid.
+        signature: (p, q): the metric has +1 on the first p frame axes and -1 on the other q, in units of length that
+            `spacing` gives each array axis. Frame axes run as above: with (2, 1), x and y are positive and time, the
+            third frame axis, is the *first* array axis, `(time, rows, columns)`; with (1, 2) time, the first frame
+            axis, is the *last* array axis. Fields must be of a group that preserves the metric. The window is the
+            Euclidean ball all the same. Default: no metric is checked.
 
     Raises:
-        ValueError: an even kernel size, a radius below the spacing, a shape that is too small to be reflected ...
+        ValueError: an even kernel size, a radius below the spacing, a shape that is too small to be reflected, a
+            signature that does not fit the number of axes ...
     """
 
     shape: tuple[int, ...]
@@ -75,6 +81,7 @@ class Grid:
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     transposed: bool
+    signature: tuple[int, int] | None
     sliding: Sliding = dataclasses.field(repr=False, compare=False)
     """How the window moves over the array."""
 
@@ -91,6 +98,7 @@ class Grid:
         stride: Counts = 1,
         padding: Counts | None = None,
         transposed: bool = False,
+        signature: tuple[int, int] | None = None,
     ) -> None:
         shape = tuple(int(n) for n in shape)
         d = len(shape)
@@ -111,6 +119,7 @@ class Grid:
             "stride": counts("stride", stride, d),
             "padding": half_widths(sizes, dilation) if padding is None else counts("padding", padding, d, least=0),
             "transposed": bool(transposed),
+            "signature": None if signature is None else checked_signature(signature, d),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -120,6 +129,7 @@ class Grid:
     def _check(self) -> None:
         if self.group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {self.group.name} on R^{self.group.d}.")
+        self.check_metric(self.group)
         if self.transposed and self.boundary != "zeros":
             raise ValueError(f"A transposed convolution has boundary='zeros', got {self.boundary!r}.")
         check_padding(self.shape, self.padding, self.boundary)
@@ -127,6 +137,20 @@ class Grid:
             raise ValueError(
                 f"A window of {self.kernel_size} pixels (dilation {self.dilation}) does not fit into {self.shape} "
                 f"pixels with padding {self.padding}: use a smaller kernel or more padding."
+            )
+
+    def check_metric(self, group: StructureGroup) -> None:
+        """Check that a group preserves the metric of the grid, if it has a `signature`.
+
+        Raises:
+            ValueError: If an element of the group changes the metric.
+        """
+        if self.signature is not None and not _preserves(group, self.signature):
+            p, q = self.signature
+            raise ValueError(
+                f"Expected fields of a group that preserves the metric of the grid, signature {self.signature}, got "
+                f"{group.name}: use {f'`PseudoOrthogonal({p}, {q})`' if p and q else f'a subgroup of O({self.d})'}, or "
+                "a grid of another signature."
             )
 
     # --- neighbourhoods -----------------------------------------------------------------------------------------
@@ -282,6 +306,28 @@ def _neighbourhood(
 def half_widths(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """How many pixels a window reaches beyond its middle."""
     return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
+
+
+def checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
+    """(p, q) with p + q = d."""
+    found = tuple(signature) if isinstance(signature, Sequence) else ()
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in found)
+    if len(found) != 2 or not whole or sum(found) != d:
+        raise ValueError(
+            f"Expected `signature` (p, q) of non-negative numbers with p + q = {d}, the number of axes, got "
+            f"{signature!r}."
+        )
+    return int(found[0]), int(found[1])
+
+
+@lru_cache(maxsize=1024)
+def _preserves(group: StructureGroup, signature: tuple[int, int]) -> bool:
+    """Whether g^T eta g = eta for the generators of a group and a few random elements."""
+    eta = torch.diag(torch.tensor([1.0] * signature[0] + [-1.0] * signature[1], dtype=torch.float64))
+    draws = group.random_element(8, generator=torch.Generator().manual_seed(0))
+    g = torch.cat([group.generators(), draws])
+    scale = g.abs().amax((-2, -1)).square().clamp(min=1)
+    return bool(((g.mT @ eta @ g - eta).abs().amax((-2, -1)) <= 1e-8 * scale).all())
 
 
 def check_boundary(boundary: str) -> None:

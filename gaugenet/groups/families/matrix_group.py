@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
-from gaugenet.groups.group import StructureGroup, is_orthogonal, tolerance
+from gaugenet.groups.families.tensor_powers import TensorPowerGroup
+from gaugenet.groups.group import is_orthogonal, tolerance
 from gaugenet.groups.intertwiners.closure import closure
-from gaugenet.groups.intertwiners.peter_weyl import constituents, renamed, subrepresentation
-from gaugenet.groups.representations.base import Representation, standard
 
 MADE: dict[str, MatrixGroup] = {}
 """All of them by name, so that names of representations can be read back."""
@@ -25,7 +23,7 @@ WORD = 16
 """Factors of a random element; the distance from the Haar measure falls exponentially with their number."""
 
 
-class MatrixGroup(StructureGroup):
+class MatrixGroup(TensorPowerGroup):
     """The compact group of orthogonal d x d matrices that generators and a Lie algebra generate.
 
     Irreps are found by decomposing tensor powers of R^d (all of them occur there, by Peter and Weyl). They are named by
@@ -67,7 +65,6 @@ class MatrixGroup(StructureGroup):
         self.name = f"{name}#{_digest(self._generators, self._algebra)}"
         self.orientation_preserving = bool((torch.linalg.det(self._generators) > 0).all())
         self._given_name = name
-        self._levels: list[list[Representation]] = [[self.trivial()]]
         if not len(self._algebra):
             _ = self._elements  # fail here, not later
         MADE.setdefault(self.name, self)
@@ -159,58 +156,6 @@ class MatrixGroup(StructureGroup):
             slope = torch.einsum("nsji,njk,bik->nsb", h, g, basis)
             h = h @ torch.linalg.matrix_exp(torch.einsum("nsb,bij->nsij", slope, basis))
         return h
-
-    # --- irreps --------------------------------------------------------------------------------------------------
-
-    def irrep(self, label: int | str) -> Representation:
-        text = str(label).strip()
-        level, _, _ = text.partition(".")
-        found = self._level(int(level)) if level.isdigit() else []
-        for rho in found:
-            if rho.name == text:
-                return rho
-        known = ", ".join(f"`{rho.name}`" for rho in self.irreps(None if self.order else 2))
-        raise ValueError(
-            f"Unknown representation {label!r} of {self.name}: expected {known}{'' if self.order else ', ...'}."
-        )
-
-    def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """All that occur in the tensor powers of R^d up to the power `max_order`."""
-        if max_order is None and self.order is None:
-            raise ValueError(f"{self.name} has infinitely many irreps: pass `max_order`.")
-        return [rho for level in self._all_levels(max_order) for rho in level]
-
-    def candidates(self, rho: Representation) -> Iterator[Representation]:
-        for level in self._all_levels(None):
-            yield from level
-
-    def standard(self) -> Representation:
-        first = self._level(1)
-        return first[0] if len(first) == 1 and first[0].dim == self.d else super().standard()
-
-    def _all_levels(self, max_order: int | None) -> Iterator[list[Representation]]:
-        k = 0
-        while (max_order is None or k <= max_order) and (level := self._level(k)):
-            yield level
-            k += 1
-
-    def _level(self, k: int) -> list[Representation]:
-        """The irreps that occur in the k-th tensor power of R^d and in no lower one; none once a power adds none."""
-        while len(self._levels) <= k and self._levels[-1]:
-            self._levels.append(self._next_level())
-        return self._levels[k] if k < len(self._levels) else []
-
-    def _next_level(self) -> list[Representation]:
-        known = [rho for level in self._levels for rho in level]
-        if self.order is not None and sum(rho.dim**2 // len(rho.endomorphisms) for rho in known) == self.order:
-            return []
-        k = len(self._levels)
-        products = [a.tensor(b) for a in self._levels[-1] for b in self._levels[1]] if k > 1 else [standard(self)]
-        found: list[Representation] = []
-        for product in products:
-            for basis in constituents(product, known + found):
-                found.append(subrepresentation(product, basis, f"{k}.{len(found) + 1}", k))
-        return found if len(found) > 1 else [renamed(rho, str(k)) for rho in found]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self._generators, self._algebra, self._given_name, self.max_order)

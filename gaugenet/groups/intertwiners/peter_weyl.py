@@ -45,8 +45,9 @@ def subrepresentation(rho: Representation, basis: Float[Tensor, "n dim"], name: 
     """The irrep g -> B^T rho(g) B on the space spanned by the orthonormal columns of B."""
 
     def matrix(g: Tensor) -> Tensor:
-        b = basis.to(g)
-        return b.T @ rho(g) @ b
+        inner = rho(g)
+        b = basis.to(inner)
+        return b.T @ inner @ b
 
     return Representation(rho.group, name, basis.shape[1], matrix, order=order)
 

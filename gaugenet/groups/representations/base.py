@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Representation:
     """A real representation of a structure group: `rho(g)` of shape `(..., n, n)` for `g` of shape `(..., d, d)`.
 
+    The matrix of an element may be complex (`U1`, `SU`), that of the representation is real.
+
     Representations are immutable and compare equal if group and name agree. They are copied by reference and pickled
     by name: a name is a short form that `StructureGroup.representation` reads.
 
@@ -64,7 +66,7 @@ class Representation:
         """d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
         # by two reverse passes: the first use of torch's forward mode loads its compiler, for more than a second
         with torch.enable_grad():
-            t = torch.zeros((), dtype=algebra.dtype, requires_grad=True)
+            t = torch.zeros((), dtype=algebra.real.dtype, requires_grad=True)
             rho = self(torch.eye(self.group.d, dtype=algebra.dtype) + t * algebra)
             if not rho.requires_grad:
                 return torch.zeros_like(rho)
@@ -158,7 +160,7 @@ def trivial(group: StructureGroup) -> Representation:
     """The trivial representation of any group; named `0` as the irrep of order 0."""
 
     def matrix(g: Tensor) -> Tensor:
-        return torch.ones(*g.shape[:-2], 1, 1, dtype=g.dtype, device=g.device)
+        return torch.ones(*g.shape[:-2], 1, 1, dtype=g.real.dtype, device=g.device)
 
     return Representation(group, "0", 1, matrix, order=0, permutation=True)
 

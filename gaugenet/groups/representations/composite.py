@@ -84,7 +84,7 @@ def _same_matrices(rho: Representation, irrep: Representation) -> bool:
 def block_diagonal(parts: list[Representation], g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
     """rho_1(g), rho_2(g), ... down the diagonal."""
     dim = sum(p.dim for p in parts)
-    out = g.new_zeros(*g.shape[:-2], dim, dim)
+    out = g.real.new_zeros(*g.shape[:-2], dim, dim)
     start = 0
     for part in parts:
         out[..., start : start + part.dim, start : start + part.dim] = part(g)

@@ -30,8 +30,9 @@ class Decomposition:
 
     def __call__(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
         """The representation put together again: `Q (+)_i rho_i(g) Q^T`."""
-        basis = self.basis.to(g)
-        return basis @ block_diagonal(self.irreps, g) @ basis.T
+        blocks = block_diagonal(self.irreps, g)
+        basis = self.basis.to(blocks)
+        return basis @ blocks @ basis.T
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.group import StructureGroup, cast_elements
 from gaugenet.groups.names import split_at
 from gaugenet.groups.representations.base import Representation
 
@@ -95,8 +95,8 @@ class FieldType:
         pixel `(B, *spatial, d, d)`, where dimensions of size 1 are broadcast.
         """
         self.check(x)
-        g = g.to(x)
-        parts = [_apply(b.representation(g), b.split(x)).flatten(1, 2) for b in self.blocks]
+        g = cast_elements(g, x)
+        parts = [_apply(b.representation(g).to(x.dtype), b.split(x)).flatten(1, 2) for b in self.blocks]
         return torch.cat(parts, 1) if parts else x
 
     def check(self, x: Tensor, name: str = "x") -> None:
@@ -112,9 +112,9 @@ class FieldType:
         """Return rho of one fibre as a matrix `(size, size)` in the layout of the features."""
 
         def matrix(g: Tensor) -> Tensor:
-            out = g.new_zeros(*g.shape[:-2], self.size, self.size)
+            out = g.real.new_zeros(*g.shape[:-2], self.size, self.size)
             for b in self.blocks:
-                eye = torch.eye(b.multiplicity, dtype=g.dtype, device=g.device)
+                eye = torch.eye(b.multiplicity, dtype=out.dtype, device=g.device)
                 out[..., b.slice, b.slice] = torch.einsum("...ij,uv->...iujv", b.representation(g), eye).reshape(
                     *g.shape[:-2], b.size, b.size
                 )

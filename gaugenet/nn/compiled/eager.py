@@ -40,6 +40,8 @@ def plain_gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
 ) -> list[Tensor | None]:
     """Gradients that have gradients themselves, by PyTorch's operations: for derivatives of higher order."""
+    # views, so that where one input was computed from another the derivatives are partial ones all the same
+    inputs = [None if t is None else t.view_as(t) for t in inputs]
     wanted = [t for t in inputs if t is not None and t.requires_grad]
     found = iter(torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True, allow_unused=True))
     return [next(found) if t is not None and t.requires_grad else None for t in inputs]

@@ -10,28 +10,31 @@ from typing import Any
 import torch
 
 from gaugenet.geometry.domain import Domain
+from gaugenet.nn.engines import depthwise, full
 from gaugenet.nn.engines.charts import ChartsEngine
 from gaugenet.nn.engines.graph import GraphEngine, PreparedEngine
 from gaugenet.nn.engines.grid import GridEngine
+from gaugenet.nn.engines.lattice import LatticeEngine
 from gaugenet.nn.engines.prepared import PreparedGraph
 from gaugenet.nn.engines.protocol import Convolution, Engine
 from gaugenet.nn.engines.reference import ReferenceEngine
 
-_ENGINES: dict[str, Engine] = {
+_ENGINES: dict[str, Engine[Any]] = {
     "gaugenet.geometry.gauge_graph.GaugeGraph": GraphEngine(),
     "gaugenet.geometry.grids.grid.Grid": GridEngine(),
     "gaugenet.geometry.icosphere.icosphere.Icosphere": ChartsEngine(),
+    "gaugenet.geometry.lattice.field.LatticeGaugeField": LatticeEngine(),
     "gaugenet.nn.engines.prepared.PreparedGraph": PreparedEngine(),
 }
 """The engine of each type of domain, by its full name, so that no domain is imported here. Every other `Domain` is
 computed on its gauge graph."""
 
-_ON_GRAPHS: dict[str, Engine] = {"graph": GraphEngine(), "reference": ReferenceEngine()}
+_ON_GRAPHS: dict[str, Engine[Any]] = {"graph": GraphEngine(), "reference": ReferenceEngine()}
 
 _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
-def engine_for(domain: Any) -> Engine:
+def engine_for(domain: object) -> Engine[Any]:
     """Return the engine that computes on a domain: that of its type, or the one that `use_engine` forces.
 
     Raises:
@@ -42,7 +45,7 @@ def engine_for(domain: Any) -> Engine:
     return engine if name is None else engine.on_edges(_ON_GRAPHS[name])
 
 
-def _engine_of(domain: Any) -> Engine:
+def _engine_of(domain: object) -> Engine[Any]:
     for kind in type(domain).__mro__:
         engine = _ENGINES.get(f"{kind.__module__}.{kind.__qualname__}")
         if engine is not None:
@@ -78,4 +81,4 @@ def use_engine(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-__all__ = ["Convolution", "Engine", "PreparedGraph", "engine_for", "forced", "use_engine"]
+__all__ = ["Convolution", "Engine", "PreparedGraph", "depthwise", "engine_for", "forced", "full", "use_engine"]

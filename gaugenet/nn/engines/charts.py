@@ -14,17 +14,19 @@ from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
 from gaugenet._typing import constant_result, typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.engines._chart_conv import chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
-from gaugenet.nn.engines.protocol import Convolution, Engine
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes
 from gaugenet.nn.engines.sampled import all_at_once
 from gaugenet.nn.precision import widened
 
 
-class ChartsEngine(Engine):
+class ChartsEngine(Engine[Icosphere]):
     """Icospheres; features in vertex order or in the chart layout."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Icosphere) -> None:
@@ -38,7 +40,14 @@ class ChartsEngine(Engine):
             )
         _check_group(field_type.group)
 
-    def convolve(self, convolution: Convolution, x: Float[Tensor, "..."], domain: Icosphere) -> Float[Tensor, "..."]:
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Float[Tensor, "..."],
+        domain: Icosphere,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Float[Tensor, "..."]:
+        need_no_attributes(attributes, domain)
         if convolution.groups > 1:
             raise ValueError(
                 f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."
@@ -50,7 +59,7 @@ class ChartsEngine(Engine):
         charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
         raise ValueError("Engines of graphs compute on graphs: pass the `gauge_graph(...)` of the Icosphere.")
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:

@@ -13,8 +13,10 @@ from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
+from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
 from gaugenet.nn.engines.prepared import PreparedGraph
 from gaugenet.nn.engines.protocol import Convolution, Engine
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
 
-class GraphEngine(Engine):
+class GraphEngine(Engine[Domain]):
     """Gauge graphs, and every space that gives one: what any `Domain` falls back on."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Domain) -> None:
@@ -37,22 +39,26 @@ class GraphEngine(Engine):
             if name != field_type.group.name:
                 field_type.group.check_subgroup(group_from_name(name, field_type.group.d))
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Domain) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Domain, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
         graph, middle = domain.gauge_graph(), convolution.self_interaction
 
         def convolve(part: int, x: Tensor) -> Tensor:
-            out = self.aggregate(convolution.kernels, convolution.group_weights[part], x, graph)
+            out = self.aggregate(convolution.kernels, convolution.group_weights[part], x, graph, attributes)
             own = middle[part] if isinstance(middle, GroupedLinear) else middle
             return out if own is None else own(x, onto=out)
 
         out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
         return out if convolution.bias is None else convolution.bias(out)
 
-    def aggregate(self, space: KernelSpace, weight: Tensor, x: Tensor, graph: GraphDomain) -> Tensor:
-        """The sum over neighbours."""
-        return convolve(space, weight, x, graph)
+    def aggregate(
+        self, space: KernelSpace, weight: Tensor, x: Tensor, graph: GraphDomain, attributes: Attributes
+    ) -> Tensor:
+        """The sum over neighbours, in the form of the kernels."""
+        return FORMS[space.form](space, weight, x, graph, attributes)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
         return engine
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Domain, level: int) -> Tensor:
@@ -65,12 +71,16 @@ class GraphEngine(Engine):
 class PreparedEngine(GraphEngine):
     """Prepared graphs, which hold factors alone: no other engine can read them."""
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
         return self
 
 
 def convolve(
-    space: KernelSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "vertices in"], domain: GraphDomain
+    space: KernelSpace,
+    weight: Float[Tensor, "weights"],
+    x: Float[Tensor, "vertices in"],
+    domain: GraphDomain,
+    attributes: Attributes = NO_ATTRIBUTES,
 ) -> Float[Tensor, "vertices out"]:
     """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`.
 
@@ -166,3 +176,6 @@ def _transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"
         return g.new_zeros(len(g), 0)
     parts = [b.representation(g).flatten(1) for b in space.in_type.blocks if not b.representation.is_trivial]
     return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
+
+
+FORMS["factorized"] = convolve

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid, has_mirrors
 from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import grouped_order
-from gaugenet.nn.engines.protocol import Convolution, Engine, no_levels
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
 from gaugenet.nn.tables import along_channels
 
@@ -22,7 +26,7 @@ _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-class GridEngine(Engine):
+class GridEngine(Engine[Grid]):
     """Grids: the whole convolution, K_self and bias included, as one convolution of PyTorch's."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Grid) -> None:
@@ -34,12 +38,16 @@ class GridEngine(Engine):
         if torch.compiler.is_compiling():
             return  # Dynamo cannot look into groups
         field_type.group.check_subgroup(domain.group)
+        domain.check_metric(field_type.group)
         check_mirrors(field_type, domain.boundary)
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         return slide(convolution, x, domain.sliding)
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[Grid]:
         return GridOnEdges(engine)
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Grid, level: int) -> Tensor:
@@ -52,10 +60,13 @@ class GridEngine(Engine):
 class GridOnEdges(GridEngine):
     """The same on the gauge graph of the grid, image by image, by an engine of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Grid) -> Tensor:
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: Grid, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
         if max(domain.stride) > 1 or domain.transposed or domain.sliding.coarse(domain.shape) != domain.shape:
             raise ValueError(
                 "Expected a grid without strides and with the default padding for an engine of graphs, whose points "
@@ -70,6 +81,7 @@ def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
+    _warn_of_lost_symmetry(layer.in_type, sliding, x.shape[2:])
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
@@ -87,6 +99,19 @@ def slide(
         layer.groups,
     )
     return y[:, order.argsort()]
+
+
+def _warn_of_lost_symmetry(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> None:
+    """Say once that a strided layer on a box of this shape does not commute with its rotations and reflections."""
+    if torch.compiler.is_compiling() or sliding.output_padding is not None or sliding.boundary == "periodic":
+        return
+    if max(sliding.stride) > 1 and field_type.group.order != 1 and not sliding.is_symmetric(shape):
+        warnings.warn(
+            f"A convolution with stride {sliding.stride} on {tuple(shape)} pixels leaves out pixels at one end, so it "
+            f"is not equivariant under {field_type.group.name}: use odd sizes (2 n + 1 pixels for stride 2), another "
+            "`padding`, or stride 1 and then `GridPool`, which is exact for even sizes.",
+            stacklevel=2,
+        )
 
 
 def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:

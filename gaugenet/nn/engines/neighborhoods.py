@@ -40,8 +40,8 @@ def _rows(graph: GaugeGraph, includes_center: bool) -> Rows:
     identity = torch.eye(log_map.shape[1]).to(graph.transporter).expand(len(points), -1, -1)
     return Rows(
         Neighborhood(
-            torch.cat([torch.zeros_like(log_map[:1]).expand(len(points), -1), log_map])[order],
-            torch.cat([torch.zeros_like(graph.weight[:1]).expand(len(points)), graph.weight])[order],
+            torch.cat([log_map.new_zeros(len(points), log_map.shape[1]), log_map])[order],
+            torch.cat([graph.weight.new_zeros(len(points)), graph.weight])[order],
             torch.cat([points, source])[order],
             indptr + torch.arange(len(indptr), device=indptr.device),
             torch.cat([own_radius.reshape(-1).expand(len(points)), radius])[order],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,10 +10,13 @@ from torch import Tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.kernels import KernelSpace
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.kernels.space import PixelStencil
 from gaugenet.nn.channel_groups import GroupedLinear
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+
+D = TypeVar("D", bound=Domain, contravariant=True)
 
 
 class Convolution(Protocol):
@@ -50,7 +53,7 @@ class Convolution(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Protocol[D]):
     """One way to compute a `Convolution` on the domains of one type. All ways give the same result.
 
     Every engine agrees with `reference` to 1e-12 in float64; a test states it. An engine knows the types `Convolution`,
@@ -58,7 +61,7 @@ class Engine(Protocol):
     engines.
     """
 
-    def check(self, field_type: FieldType, x: Tensor, domain: Any) -> None:
+    def check(self, field_type: FieldType, x: Tensor, domain: D) -> None:
         """Check that `x` is a field of this type on the domain.
 
         Raises:
@@ -66,11 +69,17 @@ class Engine(Protocol):
         """
         ...
 
-    def convolve(self, convolution: Convolution, x: Tensor, domain: Any) -> Tensor:
-        """The whole convolution, K_self and bias included."""
+    def convolve(
+        self, convolution: Convolution, x: Tensor, domain: D, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Tensor:
+        """The whole convolution, K_self and bias included.
+
+        Raises:
+            ValueError: If there are attributes, and the domain has no edges that they could belong to.
+        """
         ...
 
-    def on_edges(self, engine: Engine) -> Engine:
+    def on_edges(self, engine: Engine[Domain]) -> Engine[D]:
         """This engine's domains as gauge graphs, computed by `engine`: what `use_engine` asks for.
 
         Raises:
@@ -78,11 +87,11 @@ class Engine(Protocol):
         """
         ...
 
-    def pool(self, field_type: FieldType, x: Tensor, domain: Any, level: int) -> Tensor:
+    def pool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
         """Features on `level - 1` of the domain -> transported means on `level`."""
         ...
 
-    def unpool(self, field_type: FieldType, x: Tensor, domain: Any, level: int) -> Tensor:
+    def unpool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
         """Features on `level` of the domain -> transported interpolation on `level - 1`."""
         ...
 
@@ -95,4 +104,13 @@ def no_levels(domain: Domain) -> ValueError:
     )
 
 
-__all__ = ["Convolution", "Engine", "no_levels"]
+def need_no_attributes(attributes: Attributes, domain: object) -> None:
+    """Raise `ValueError` if a lattice, whose points all have one kernel, is asked for kernels that differ by edge."""
+    if attributes:
+        raise ValueError(
+            f"{type(domain).__name__} has one kernel for all points, which attributes would change from edge to edge: "
+            "pass its `gauge_graph(...)`."
+        )
+
+
+__all__ = ["Convolution", "Engine", "need_no_attributes", "no_levels"]

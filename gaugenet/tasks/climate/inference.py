@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.climate.variables import ClimateVariables
@@ -106,7 +107,7 @@ class ClimatePredictor:
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
         """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""
-        return self._on_spheres([fields], pose)[0]
+        return typed_array(self._on_spheres([fields], pose)[0])
 
     @torch.inference_mode()
     def _on_spheres(self, spheres: Sequence[SphereFields], pose: Pose) -> Float[ndarray, "spheres classes vertices"]:
@@ -122,7 +123,7 @@ class ClimatePredictor:
 
     def __call__(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
         """Probabilities at the locations of the file, averaged over poses, of the globe rotated by `pose` before."""
-        return self.together([fields], pose)[0]
+        return typed_array(self.together([fields], pose)[0])
 
     def together(self, spheres: Sequence[SphereFields], pose: Pose = None) -> Float[ndarray, "spheres classes cells"]:
         """The same of several globes, which is faster; `at_once` says of how many."""
@@ -130,7 +131,7 @@ class ClimatePredictor:
         for own in self.poses:
             both = own if pose is None else pose if own is None else pose @ own
             total = total + self.at_locations(self._on_spheres(spheres, both), both)
-        return total / len(self.poses)
+        return typed_array(total / len(self.poses))
 
 
 def tta_poses(count: int) -> list[Pose]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.regrid import triangle_interpolation
 from gaugenet.data.climate.sampling import Interpolation, Locations
@@ -132,7 +133,7 @@ class SphereInputs:
         """Of the globe that the network sees: its axis of rotation is rotated with it, and reversed by a mirror."""
         if pose is None:
             return self.points[:, 2]
-        return np.linalg.det(pose) * (self.points @ pose[2])
+        return typed_array(np.linalg.det(pose) * (self.points @ pose[2]))
 
 
 def random_pose(draw: np.random.Generator, *, rotate: bool, mirror: bool) -> Float[ndarray, "3 3"] | None:

@@ -18,7 +18,7 @@ from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.training.loading import EpochBatches, Key
 
 
-class SphereDataset(Dataset):
+class SphereDataset(Dataset[Any]):
     """Inputs and labels addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
 
     Args:
@@ -91,13 +91,13 @@ class SphereDataModule(LightningDataModule):
         self.train, self.val = train, val
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.train, seed=self.seed)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.val, seed=None)
 
-    def _loader(self, spheres: Any, *, seed: int | None) -> DataLoader:
+    def _loader(self, spheres: Any, *, seed: int | None) -> DataLoader[Any]:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = EpochBatches(len(spheres), self.batch_size, seed=seed, rank=rank, world=world)
         workers = self.num_workers if seed is not None else 0

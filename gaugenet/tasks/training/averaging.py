@@ -46,7 +46,7 @@ class WeightAverage(Callback):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         current = [p.detach() for p in pl_module.parameters()]
-        get_ema_multi_avg_fn(decay)(list(self.average.values()), current, self.updates)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(decay)(list(self.average.values()), current, self.updates)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.average and not trainer.sanity_checking:

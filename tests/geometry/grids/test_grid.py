@@ -10,7 +10,7 @@ import torch
 
 from gaugenet.geometry import Grid
 from gaugenet.geometry.grids.stencil import mirror
-from gaugenet.groups import O3, SO2, Dihedral, Reflection, Trivial
+from gaugenet.groups import O3, SO2, Dihedral, PseudoOrthogonal, Reflection, Trivial
 
 R = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
 """Counter-clockwise by 90 degrees."""
@@ -183,3 +183,34 @@ def test_wrong_shapes():
         Grid((5, 5), boundary="reflect", group=SO2()).gauge_graph()
     with pytest.raises(ValueError, match=r"acting on R\^1"):
         Grid((5,), group=Reflection())
+
+
+def test_signature_is_a_metric_that_fits():
+    grid = Grid((6, 5, 4), signature=(2, 1), spacing=(0.1, 1.0, 1.0), radius=1.0)
+    assert grid.signature == (2, 1)
+    assert grid.replace(radius=2.0).signature == (2, 1)
+    assert grid.strided(2).signature == (2, 1)
+    assert pickle.loads(pickle.dumps(grid)) == grid != grid.replace(signature=None)
+    assert grid.pos[:, 2].unique().numel() == 6, "time, the third frame axis, is the first array axis"
+    for wrong in [(2, 2), (3,), (1, 1, 1), (-1, 4), (1.5, 1.5), (4, 0), 3.0, (True, 2)]:
+        with pytest.raises(ValueError, match="p \\+ q = 3"):
+            Grid((6, 5, 4), signature=wrong)
+
+
+def test_groups_preserve_the_metric():
+    plane, space_time = Grid((4, 4), signature=(0, 2)), Grid((4, 4, 4), signature=(1, 2))
+    for group in (SO2(), Dihedral(4), Trivial(2)):
+        plane.check_metric(group)
+    for group in (PseudoOrthogonal(1, 2), PseudoOrthogonal(1, 2, part="SO+"), Trivial(3)):
+        space_time.check_metric(group)
+    for grid, group in [
+        (plane, PseudoOrthogonal(1, 1)),
+        (space_time, O3()),
+        (space_time, PseudoOrthogonal(2, 1)),
+        (Grid((3, 3), signature=(1, 1)), SO2()),
+    ]:
+        with pytest.raises(ValueError, match="preserves the metric"):
+            grid.check_metric(group)
+    with pytest.raises(ValueError, match="preserves the metric"):
+        Grid((4, 4, 4), signature=(1, 2), group=O3())
+    Grid((4, 4, 4)).check_metric(PseudoOrthogonal(1, 2))  # no signature, no check

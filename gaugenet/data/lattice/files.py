@@ -1,0 +1,116 @@
+"""Ensembles of lattice gauge fields in NetCDF files and Zarr stores."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Complex
+from torch import Tensor
+
+import gaugenet
+from gaugenet.files import atomic_path
+from gaugenet.geometry import LatticeGaugeField
+from gaugenet.groups import UnitaryGroup, group_from_name
+
+FORMAT = "gaugenet lattice links 1"
+
+
+@dataclass(frozen=True)
+class LinkFile:
+    """Links `(B, d, *shape, N, N)`, their group, and the further attributes of a file."""
+
+    links: Complex[Tensor, "batch d *shape n n"]
+    group: UnitaryGroup
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def field(self) -> LatticeGaugeField:
+        """The links as a domain."""
+        return LatticeGaugeField(self.links, self.group, check=False)
+
+
+def write_links(
+    path: str | Path,
+    links: Complex[Tensor, "batch d *shape n n"],
+    group: UnitaryGroup,
+    *,
+    attributes: Mapping[str, str | int | float] | None = None,
+) -> None:
+    """Write links to a NetCDF file (`.nc`) or a Zarr store (`.zarr`), whole or not at all.
+
+    The variable `links` has the dimensions (configuration, direction, x0, x1, ..., row, column, part), where part 0 is
+    real and part 1 imaginary; the group is an attribute.
+
+    Raises:
+        ValueError: If the links do not belong to the group, or the ending is another one.
+    """
+    import xarray as xr
+
+    links = LatticeGaugeField(links.detach().cpu(), group).links
+    extents = [f"x{mu}" for mu in range(links.shape[1])]
+    dims = ["configuration", "direction", *extents, "row", "column", "part"]
+    values = torch.view_as_real(links.resolve_conj()).numpy()
+    names = {"format": FORMAT, "group": group.name, "source": f"gaugenet {gaugenet.__version__}"}
+    dataset = xr.Dataset({"links": (dims, values)}, attrs={**(attributes or {}), **names})
+    path = Path(path)
+    if path.suffix == ".nc":
+        with atomic_path(path) as temporary:
+            dataset.to_netcdf(temporary, engine="netcdf4", encoding={"links": {"zlib": True, "complevel": 1}})
+    elif path.suffix == ".zarr":
+        with _atomic_folder(path) as temporary:
+            dataset.to_zarr(temporary, mode="w")
+    else:
+        raise ValueError(f"Expected `path` to end with .nc or .zarr, got {path}.")
+
+
+def read_links(path: str | Path) -> LinkFile:
+    """Read what `write_links` wrote; links are checked to lie in their group.
+
+    Raises:
+        ValueError: If the file is missing, truncated, or another one.
+    """
+    import xarray as xr
+
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"Expected a file of links at {path}: it does not exist.")
+    try:
+        opened = xr.open_zarr(path, chunks=None) if path.suffix == ".zarr" else xr.open_dataset(path, engine="netcdf4")
+        with opened as dataset:
+            attributes = dict(dataset.attrs)
+            values = np.array(dataset["links"].values) if "links" in dataset else None
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ValueError(f"Expected a NetCDF file or a Zarr store of links at {path}: {error}") from error
+    if attributes.pop("format", None) != FORMAT or values is None:
+        raise ValueError(f"Expected links written by `write_links` in {path}, got a file of another kind.")
+    group = group_from_name(attributes.pop("group"))
+    attributes.pop("source", None)
+    links = torch.view_as_complex(torch.from_numpy(np.ascontiguousarray(values)))
+    if not isinstance(group, UnitaryGroup):
+        raise ValueError(f"Expected links of a unitary group in {path}, got {group}.")
+    return LinkFile(LatticeGaugeField(links, group).links, group, attributes)
+
+
+@contextmanager
+def _atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder next to `path` that takes its name when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", dir=path.parent))
+    try:
+        yield temporary / path.name
+        if path.exists():
+            path.rename(temporary / "old")
+        (temporary / path.name).rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+__all__ = ["LinkFile", "read_links", "write_links"]

@@ -1,0 +1,138 @@
+"""SU(3) configurations in the format of the NERSC Gauge Connection archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Complex
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet.files import atomic_path
+from gaugenet.geometry import LatticeGaugeField
+from gaugenet.groups import SU
+
+FLOATS = {"IEEE32BIG": ">f4", "IEEE64BIG": ">f8", "IEEE32LITTLE": "<f4", "IEEE64LITTLE": "<f8", "IEEE32": ">f4"}
+ROWS = {"4D_SU3_GAUGE": 2, "4D_SU3_GAUGE_3x3": 3, "4D_SU3_GAUGE_3X3": 3}
+SINGLE, DOUBLE = 1e-5, 1e-10
+"""How far the mean plaquette and the mean trace may be from those of the header, which has about ten digits."""
+
+
+@dataclass(frozen=True)
+class NerscFile:
+    """One configuration: links `(1, 4, X, Y, Z, T, 3, 3)` and the fields of the header."""
+
+    links: Complex[Tensor, "1 4 x y z t 3 3"]
+    header: dict[str, str]
+
+    @property
+    def field(self) -> LatticeGaugeField:
+        """The links as a domain; axes are x, y, z, t."""
+        return LatticeGaugeField(self.links, SU(3), check=False)
+
+
+def read_nersc(path: str | Path) -> NerscFile:
+    """Read a configuration; its checksum, mean trace, mean plaquette and unitarity are verified.
+
+    The header is text; in the data x runs fastest, then y, z, t, and each site has its links in the directions x, y, z,
+    t, of which the first two rows (or all three) are stored. The checksum is the sum of all 32-bit words.
+
+    Raises:
+        ValueError: If the file is truncated, of another kind, or differs from what its header promises.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"Expected a NERSC configuration at {path}: {error}") from error
+    header, data = _split(content, path)
+    links = _links(header, data, path)
+    field = LatticeGaugeField(links, SU(3))
+    tolerance = SINGLE if "32" in header["FLOATING_POINT"] else DOUBLE
+    trace = float(links.diagonal(dim1=-2, dim2=-1).sum(-1).real.mean()) / 3
+    for key, value in (("LINK_TRACE", trace), ("PLAQUETTE", float(field.mean_plaquette()))):
+        if key in header and abs(float(header[key]) - value) > tolerance:
+            raise ValueError(f"Expected {key} = {header[key]} in {path}, as its header says, got {value:.10f}.")
+    return NerscFile(links, header)
+
+
+def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, title: str = "gaugenet") -> None:
+    """Write one SU(3) configuration: all three rows, in double precision.
+
+    Raises:
+        ValueError: If the links are not one SU(3) configuration in four dimensions.
+    """
+    field = LatticeGaugeField(links.detach().cpu().to(torch.complex128), SU(3))
+    if field.d != 4 or field.batch_size != 1:
+        raise ValueError(f"Expected `links` of shape (1, 4, X, Y, Z, T, 3, 3), got {tuple(links.shape)}.")
+    matrices = field.links[0].permute(4, 3, 2, 1, 0, 5, 6).resolve_conj().contiguous()  # t z y x mu row column
+    data = torch.view_as_real(matrices).numpy().astype(">f8").tobytes()
+    lines = {
+        "HDR_VERSION": "1.0",
+        "DATATYPE": "4D_SU3_GAUGE_3x3",
+        **{f"DIMENSION_{mu + 1}": str(extent) for mu, extent in enumerate(field.shape)},
+        **{f"BOUNDARY_{mu + 1}": "PERIODIC" for mu in range(4)},
+        "CHECKSUM": f"{_checksum(data, '>u4'):08x}",
+        "LINK_TRACE": f"{float(field.links.diagonal(dim1=-2, dim2=-1).sum(-1).real.mean()) / 3:.12f}",
+        "PLAQUETTE": f"{float(field.mean_plaquette()):.12f}",
+        "ENSEMBLE_ID": title,
+        "FLOATING_POINT": "IEEE64BIG",
+    }
+    text = "\n".join(["BEGIN_HEADER", *(f"{key} = {value}" for key, value in lines.items()), "END_HEADER", ""])
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode("ascii") + data)
+
+
+def _split(content: bytes, path: Path) -> tuple[dict[str, str], bytes]:
+    end = content.find(b"END_HEADER\n")
+    if not content.startswith(b"BEGIN_HEADER") or end < 0:
+        raise ValueError(f"Expected a NERSC configuration in {path}: it does not begin with a header.")
+    lines = content[:end].decode("ascii", "replace").splitlines()[1:]
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    header = {key.strip(): value.strip() for key, _, value in pairs}
+    needed = ("DATATYPE", "FLOATING_POINT", "CHECKSUM", *(f"DIMENSION_{k}" for k in range(1, 5)))
+    missing = [key for key in needed if key not in header]
+    if missing:
+        raise ValueError(f"Expected {', '.join(missing)} in the header of {path}.")
+    return header, content[end + len(b"END_HEADER\n") :]
+
+
+def _links(header: dict[str, str], data: bytes, path: Path) -> Complex[Tensor, "1 4 x y z t 3 3"]:
+    kind, precision = header["DATATYPE"], header["FLOATING_POINT"]
+    if kind not in ROWS or precision not in FLOATS:
+        raise ValueError(
+            f"Expected DATATYPE {' or '.join(list(ROWS)[:2])} and FLOATING_POINT {', '.join(FLOATS)} in {path}, got "
+            f"{kind} and {precision}."
+        )
+    extents = [int(header[f"DIMENSION_{k}"]) for k in range(1, 5)]
+    shape = (*reversed(extents), 4, ROWS[kind], 3, 2)
+    dtype = np.dtype(FLOATS[precision])
+    expected = int(np.prod(shape)) * dtype.itemsize
+    if len(data) != expected:
+        raise ValueError(f"Expected {expected} bytes of links in {path} for {extents} sites, got {len(data)}.")
+    words = ">u4" if dtype.str.startswith(">") else "<u4"
+    if (found := _checksum(data, words)) != int(header["CHECKSUM"], 16):
+        raise ValueError(f"Expected the checksum {header['CHECKSUM']} of {path}, got {found:08x}: the file is damaged.")
+    values = np.frombuffer(data, dtype).astype(np.float64).reshape(shape)
+    matrices = _three_rows(values[..., 0] + 1j * values[..., 1])
+    if dtype.itemsize == 4:  # rounded to seven digits
+        matrices = SU(3).project(torch.from_numpy(matrices)).numpy()
+    return torch.from_numpy(np.ascontiguousarray(matrices.transpose(4, 3, 2, 1, 0, 5, 6)))[None]
+
+
+def _three_rows(rows: Complex[ndarray, "*sites rows 3"]) -> Complex[ndarray, "*sites 3 3"]:
+    """The third row is the conjugate of the cross product of the others."""
+    if rows.shape[-2] == 3:
+        return rows
+    third = np.cross(rows[..., 0, :], rows[..., 1, :]).conj()
+    return np.concatenate([rows, third[..., None, :]], -2)
+
+
+def _checksum(data: bytes, words: str) -> int:
+    return int(np.frombuffer(data, words).sum(dtype=np.uint64)) & 0xFFFFFFFF
+
+
+__all__ = ["NerscFile", "read_nersc", "write_nersc"]

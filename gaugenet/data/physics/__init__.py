@@ -1,0 +1,1 @@
+"""Physical fields in closed form."""

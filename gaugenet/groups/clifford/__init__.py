@@ -1,0 +1,1 @@
+"""Clifford algebras: products of multivectors, their representations, and what they mean in physics."""

@@ -1,0 +1,47 @@
+"""Real features of complex fields, and back: the layout of real forms."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+
+def complex_fields(
+    x: Float[Tensor, "points size *spatial"], shape: tuple[int, ...]
+) -> Complex[Tensor, "points fields *spatial *shape"]:
+    """Return one block of real forms as complex numbers, `shape` = `(N,)` for `fundamental`, `(N, N)` for `matrix`.
+
+    The channels of a block are (real or imaginary, component, field), see `Block`; so `2 * prod(shape)` divides `size`.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    components = 2 * int(torch.tensor(shape).prod())
+    if x.shape[1] % components:
+        raise ValueError(
+            f"Expected channels in dimension 1 to be a multiple of {components}, real and imaginary parts of fields of "
+            f"shape {shape}, got {x.shape[1]}."
+        )
+    parts = torch.unflatten(x, 1, (2, *shape, x.shape[1] // components))
+    real, imaginary = parts.unbind(1)
+    z = torch.complex(real, imaginary)  # (points, *shape, fields, *spatial)
+    k = len(shape)
+    rest = range(k + 2, z.dim())
+    return z.permute(0, k + 1, *rest, *range(1, k + 1))
+
+
+def real_fields(
+    z: Complex[Tensor, "points fields *spatial *shape"], rank: int
+) -> Float[Tensor, "points size *spatial"]:
+    """Return the real features of one block of complex fields whose last `rank` dimensions are components.
+
+    The inverse of `complex_fields`: rank 1 for `fundamental`, 2 for `matrix`.
+    """
+    spatial = z.dim() - 2 - rank
+    components = range(2 + spatial, z.dim())
+    z = z.permute(0, *components, 1, *range(2, 2 + spatial))
+    return torch.stack([z.real, z.imag], 1).flatten(1, 2 + rank)
+
+
+__all__ = ["complex_fields", "real_fields"]

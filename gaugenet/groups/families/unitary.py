@@ -1,0 +1,284 @@
+"""U(1), U(N) and SU(N): groups of complex matrices, which act on an internal fibre."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Complex, Float
+from torch import Tensor
+
+from gaugenet._validation import positive
+from gaugenet.groups.families import unitary_algebra as algebra
+from gaugenet.groups.families.tensor_powers import TensorPowerGroup
+from gaugenet.groups.group import tolerance
+from gaugenet.groups.representations.base import Representation
+
+COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
+"""Precision of the elements that belong to real features."""
+
+
+class UnitaryGroup(TensorPowerGroup):
+    r"""Unitary N x N matrices: elements are complex, representations are real.
+
+    Features of the library are real tensors. A complex representation on C^n is given by its *real form* on R^2n,
+    real parts first, then imaginary parts: `rho(g) = [[Re g, -Im g], [Im g, Re g]]`. So every layer, kernel and engine
+    works for these fields without a second, complex code path; real forms of unitary matrices are orthogonal, as all
+    representations of compact groups are here; and complex weights a + i b need no special case, since they *are* the
+    intertwiners between real forms (`rho.type` is `complex`; for the fundamental of SU(2), `quaternionic`: there are
+    more of them). `complex_fields` and `real_fields` change between both forms.
+
+    Representations by name:
+
+    - `fundamental`: g itself on C^N.
+    - `conjugate`: its complex conjugate. As real forms both are equivalent; the name tells what the components mean.
+    - `adjoint`: X -> g X g^+ on traceless anti-Hermitian X, by coefficients in `lie_algebra()`; real, N^2 - 1.
+    - `matrix`: W -> g W g^+ on all complex N x N matrices, row-major: what lattice networks use. 2 N^2 real numbers.
+    - `det`: the determinant, a phase.
+    - `2.1`, ...: further irreps, by the lowest tensor power in which they occur; `(fundamental⊗adjoint)`: products.
+
+    The group acts on an internal fibre, not on tangent vectors, so that there is no action on directions.
+    """
+
+    special: bool
+    orientation_preserving = True
+    known_orders = 1
+
+    def __init__(self, n: int) -> None:
+        self.d = positive("n", n)
+
+    # --- elements -----------------------------------------------------------------------------------------------
+
+    def contains(self, g: Complex[Tensor, "*batch n n"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
+        return self.distance(g) <= (tolerance(g) if atol is None else atol)
+
+    def distance(self, g: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch"]:
+        """Return how far each matrix is from the group.
+
+        The largest entry of |g^+ g - 1|, of SU(N) also |det g - 1|; infinite for what is not finite.
+        """
+        eye = torch.eye(self.d, dtype=g.dtype, device=g.device)
+        error = (g.mH @ g - eye).abs().amax((-2, -1))
+        if self.special:
+            error = torch.maximum(error, (torch.linalg.det(g) - 1).abs())
+        return torch.where(error.isfinite(), error, torch.full_like(error, torch.inf))
+
+    def random_element(
+        self,
+        size: tuple[int, ...] | int = (),
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> Complex[Tensor, "*size n n"]:
+        """Return Haar-distributed elements, complex, in the precision of `dtype`.
+
+        The unitary factor of a complex normal matrix :cite:`mezzadri2007how`. Dividing a fixed root of the determinant
+        out of it commutes with the multiplication by elements of SU(N), so it gives the Haar measure of SU(N).
+        """
+        size = (size,) if isinstance(size, int) else size
+        parts = torch.randn(*size, self.d, self.d, 2, generator=generator, dtype=torch.float64)
+        q, r = torch.linalg.qr(torch.view_as_complex(parts))
+        diagonal = r.diagonal(dim1=-2, dim2=-1)
+        g = q * (diagonal / diagonal.abs())[..., None, :]
+        return (_divide_phase(g) if self.special else g).to(COMPLEX.get(dtype, dtype))
+
+    def project(self, m: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
+        """Return elements near `m`, in the group; elements of the group stay as they are.
+
+        The unitary polar factor, which is the nearest unitary matrix; for SU(N) over the N-th root of its determinant
+        that is nearest to one.
+
+        Raises:
+            ValueError: If a matrix is singular: it has no nearest unitary matrix.
+        """
+        left, values, right = torch.linalg.svd(m)
+        if bool((values[..., -1] <= 1e-12 * values[..., 0]).any()) or not bool(values.isfinite().all()):
+            raise ValueError(f"Expected invertible, finite matrices to project on {self.name}, got a singular one.")
+        g = left @ right
+        return _divide_phase(g) if self.special else g
+
+    def exp(self, x: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
+        """Return the exponential of anti-Hermitian matrices."""
+        result: Tensor = torch.linalg.matrix_exp(x.contiguous())  # it does not take every stride
+        return result
+
+    def log(self, g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
+        """Return x in the Lie algebra with exp(x) = g and eigenvalues i t, |t| <= pi.
+
+        For SU(N) their sum is zero, which lets the largest of them exceed pi. Not differentiable where eigenvalues
+        coincide.
+        """
+        return algebra.logarithm(g, traceless=self.special)
+
+    def identity(self, dtype: torch.dtype = torch.float64) -> Complex[Tensor, "n n"]:
+        return torch.eye(self.d, dtype=COMPLEX.get(dtype, dtype))
+
+    def generators(self) -> Complex[Tensor, "count n n"]:
+        return torch.zeros(0, self.d, self.d, dtype=torch.complex128)
+
+    def lie_algebra(self) -> Complex[Tensor, "dim n n"]:
+        """Return a basis T_a of the anti-Hermitian (SU: traceless) matrices with -2 tr(T_a T_b) = delta_ab.
+
+        T_a = i lambda_a / 2 with the generalised Gell-Mann matrices; Pauli matrices for N = 2.
+        """
+        return algebra.basis(self.d, traceless=self.special)
+
+    def algebra_part(self, m: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
+        """Return the orthogonal projection of matrices on the Lie algebra: (m - m^+) / 2, of SU(N) without trace."""
+        return algebra.anti_hermitian(m, traceless=self.special)
+
+    # --- representations ----------------------------------------------------------------------------------------
+
+    def irrep(self, label: int | str) -> Representation:
+        make = self._makers().get(str(label).strip())
+        return make() if make else super().irrep(label)
+
+    def _makers(self) -> dict[str, Callable[[], Representation]]:
+        return {
+            "0": self.trivial,
+            "1": self._faithful,
+            "fundamental": self._faithful,
+            "conjugate": lambda: real_form(self, "conjugate", self.d, torch.conj),
+            "matrix": lambda: real_form(self, "matrix", self.d**2, _conjugation),
+            "adjoint": lambda: Representation(self, "adjoint", self.d**2 - 1, self._adjoint, order=2),
+            "det": self.trivial if self.special else lambda: real_form(self, "det", 1, _determinant, order=self.d),
+        }
+
+    def _faithful(self) -> Representation:
+        return real_form(self, "fundamental", self.d, lambda g: g, order=1)
+
+    def _named(self, k: int) -> list[Representation]:
+        names = {1: ["fundamental"], 2: ["adjoint"]}.get(k, [])
+        return [self.irrep(name) for name in names + ["det"] * (k == self.d and not self.special)]
+
+    def _adjoint(self, g: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch dim dim"]:
+        """-2 tr(T_a g T_b g^+)."""
+        t = algebra.basis(self.d, traceless=True).to(g)
+        moved = g[..., None, :, :] @ t @ g.mH[..., None, :, :]
+        return -2 * torch.einsum("aij,...bji->...ab", t, moved).real
+
+    def harmonic(self, order: int) -> Representation:
+        raise ValueError(self._no_directions())
+
+    def sphere(self, max_order: int) -> Representation:
+        raise ValueError(self._no_directions())
+
+    def _no_directions(self) -> str:
+        return (
+            f"{self.name} acts on an internal fibre, not on directions: kernels of its fields are those of a "
+            "`LatticeGaugeField` (`kernel=Shifts(...)`)."
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[int, ...]]:
+        return type(self), (self.d,)
+
+
+class SU(UnitaryGroup):
+    """SU(N): unitary matrices of determinant one; see `UnitaryGroup` for its representations.
+
+    Args:
+        n: N, at least 2.
+
+    Raises:
+        ValueError: If N is smaller.
+    """
+
+    special = True
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        if n < 2:
+            raise ValueError(f"Expected `n` of at least 2 for SU(n), got {n}: SU(1) is trivial.")
+        self.name = f"SU({n})"
+
+
+class U(UnitaryGroup):
+    """U(N): all unitary matrices; see `UnitaryGroup` for its representations. `U1` has more names.
+
+    Args:
+        n: N, at least 2.
+
+    Raises:
+        ValueError: If N is smaller.
+    """
+
+    special = False
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        if n < 2:
+            raise ValueError(f"Expected `n` of at least 2 for U(n), got {n}: U(1) is `U1()`.")
+        self.name = f"U({n})"
+
+
+class U1(UnitaryGroup):
+    """U(1): phases, as complex 1 x 1 matrices.
+
+    Irreps: the charges `0`, `1`, `2`, ...: the real form of g^k. `fundamental` and `det` are the charge 1, `adjoint` is
+    trivial; `conjugate` has the charge -1, which is equivalent to 1 as a real form.
+    """
+
+    special = False
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.name = "U(1)"
+
+    def irrep(self, label: int | str) -> Representation:
+        text = str(label).strip()
+        text = {"fundamental": "1", "det": "1", "adjoint": "0"}.get(text, text)
+        if text in ("conjugate", "matrix"):
+            return super().irrep(text)
+        if not text.isdigit():
+            raise ValueError(
+                f"Unknown representation {label!r} of {self.name}: expected a charge `0`, `1`, `2`, ..., "
+                "`fundamental`, `conjugate`, `det`, `adjoint` or `matrix`."
+            )
+        charge = int(text)
+        return real_form(self, text, 1, lambda g: g**charge, order=charge) if charge else self.trivial()
+
+    def irreps(self, max_order: int | None = None) -> list[Representation]:
+        if max_order is None:
+            raise ValueError("U(1) has infinitely many irreps: pass `max_order`.")
+        return [self.irrep(charge) for charge in range(max_order + 1)]
+
+    def standard(self) -> Representation:
+        return self.irrep(1)
+
+    def _level(self, k: int) -> list[Representation]:
+        return [self.irrep(k)]
+
+    def __reduce__(self) -> tuple[type, tuple[int, ...]]:
+        return type(self), ()
+
+
+def real_form(
+    group: UnitaryGroup, name: str, n: int, matrix: Callable[[Tensor], Tensor], *, order: int | None = None
+) -> Representation:
+    """Return the real form of a complex representation on C^n: real parts first, then imaginary parts."""
+    return Representation(group, name, 2 * n, lambda g: realified(matrix(g)), order=order)
+
+
+def realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]:
+    """Return [[Re m, -Im m], [Im m, Re m]], a homomorphism of matrix algebras."""
+    a, b = m.real, m.imag  # not conjugated lazily: `imag` of a conjugated view is negated correctly by torch
+    return torch.cat([torch.cat([a, -b], -1), torch.cat([b, a], -1)], -2)
+
+
+def _conjugation(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch nn nn"]:
+    """G W g^+ on row-major W."""
+    return torch.einsum("...ij,...kl->...ikjl", g, g.conj()).flatten(-2).flatten(-3, -2)
+
+
+def _determinant(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch 1 1"]:
+    determinant: Tensor = torch.linalg.det(g)
+    return determinant[..., None, None]
+
+
+def _divide_phase(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
+    """G / det(g)^(1/N), by the principal root."""
+    angle = torch.linalg.det(g).angle() / g.shape[-1]
+    return g * torch.polar(torch.ones_like(angle), -angle)[..., None, None]
+
+
+__all__ = ["SU", "U", "U1", "UnitaryGroup", "real_form", "realified"]

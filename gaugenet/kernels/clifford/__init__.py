@@ -1,0 +1,1 @@
+"""Kernels between multivector fields: the complete steerable basis in closed form."""

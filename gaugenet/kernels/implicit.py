@@ -1,0 +1,95 @@
+"""Implicit: the family of kernels that a network makes, from the place of a neighbour and from attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gaugenet.groups import FieldType
+from gaugenet.kernels.family import KernelFamily
+from gaugenet.kernels.implicit_space import ImplicitSpace
+from gaugenet.kernels.polynomial_space import PolynomialSpace
+
+
+@dataclass(frozen=True)
+class Implicit(KernelFamily):
+    """Kernels K(v, z) made by a perceptron, see `ImplicitSpace`; they may depend on attributes z of edges and points.
+
+    The kernels of :cite:`zhdanov2023implicit`, factorised into tensor-product paths with learned weights. Without
+    attributes this is the convolution with a learned radial function of NequIP and its successors.
+
+    Args:
+        hidden: units of the perceptron's layers.
+        edge_type: type of attributes of edges, in the frame at the target: pass `conv(x, domain, edge_attr=...)`.
+        node_type: type of attributes of points: pass `conv(x, domain, node_attr=...)`. The kernel of an edge sees those
+            of both its ends.
+        depth: number of hidden layers.
+        rings: Gaussian functions of the distance that the perceptron sees.
+        max_frequency: angular band limit, see `ImplicitSpace`.
+
+    Example:
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.kernels import Implicit
+        >>> group = O3()
+        >>> family = Implicit(hidden=16, edge_type=FieldType(group, "1x1o"))
+        >>> family.space(FieldType(group, "8x0e"), FieldType(group, "8x0e + 4x1o")).attribute_type
+        FieldType(O(3), '1x1o')
+    """
+
+    hidden: int = 32
+    edge_type: FieldType | None = None
+    node_type: FieldType | None = None
+    depth: int = 1
+    rings: int = 8
+    max_frequency: int | None = None
+
+    def space(self, in_type: FieldType, out_type: FieldType) -> ImplicitSpace:
+        return ImplicitSpace(
+            in_type,
+            out_type,
+            hidden=self.hidden,
+            depth=self.depth,
+            edge_type=self.edge_type,
+            node_type=self.node_type,
+            rings=self.rings,
+            max_frequency=self.max_frequency,
+        )
+
+
+@dataclass(frozen=True)
+class ImplicitPolynomial(KernelFamily):
+    """Kernels K(v, z) made by an equivariant network, a full matrix for each edge: see `PolynomialSpace`.
+
+    For small field types: memory is O(E C_out C_in). `Implicit` factorises the same kernels.
+
+    Args:
+        channels: hidden fields of each irrep.
+        edge_type, node_type: types of attributes of edges and points, as for `Implicit`.
+        depth: number of tensor products: the degree in place and attributes is `depth` + 1.
+        rings: Gaussian functions of the distance.
+        max_frequency: angular band limit of the inputs.
+        hidden_order: highest order of hidden irreps.
+    """
+
+    channels: int = 4
+    edge_type: FieldType | None = None
+    node_type: FieldType | None = None
+    depth: int = 2
+    rings: int = 4
+    max_frequency: int | None = None
+    hidden_order: int | None = None
+
+    def space(self, in_type: FieldType, out_type: FieldType) -> PolynomialSpace:
+        return PolynomialSpace(
+            in_type,
+            out_type,
+            channels=self.channels,
+            depth=self.depth,
+            edge_type=self.edge_type,
+            node_type=self.node_type,
+            rings=self.rings,
+            max_frequency=self.max_frequency,
+            hidden_order=self.hidden_order,
+        )
+
+
+__all__ = ["Implicit", "ImplicitPolynomial"]

@@ -1,0 +1,148 @@
+"""CliffordUNet: a U-Net of convolutions between multivector fields, on grids."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet._validation import positive
+from gaugenet.geometry import Grid
+from gaugenet.groups import FieldType, StructureGroup, multivector
+from gaugenet.kernels import Clifford
+from gaugenet.models.clifford_resnet import CliffordBlock, field_types
+from gaugenet.nn import EquivariantLinear, GaugeConv, GridPool, InvariantGate, MultivectorNorm
+
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+class CliffordUNet(nn.Module):
+    """A U-Net for multivector fields on grids: blocks on every level, Gaussian means down, interpolation up.
+
+    All axes are halved from level to level, time as well, so that the metric stays what it is in units of pixels.
+
+    Shapes:
+        x: `(B, in_type.size, *spatial)`, grid: a `Grid` of this shape -> `(B, out_type.size, *spatial)`.
+
+    Equivariance: exact under the rotations and reflections of the pixels that preserve the metric. Shifts by a pixel
+    hold up to interpolation; with periodic boundaries shifts by 2^(levels - 1) pixels are exact.
+
+    Args:
+        in_type, out_type, group: see `CliffordResNet`.
+        channels: number of hidden multivectors on the finest level; twice as many on each coarser one.
+        levels: number of levels, the finest included.
+        blocks: residual blocks a level, going down and coming up.
+        rings, complete, product: see `CliffordResNet`.
+        boundary: of the grid, for pooling and interpolation: `zeros`, `reflect` or `periodic`.
+
+    The arguments are stored as `config`: `CliffordUNet(**model.config)` is the same network.
+
+    Raises:
+        ValueError: If types or sizes do not fit, the grid has another boundary, or its axes cannot be halved.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType | str,
+        out_type: FieldType | str,
+        *,
+        group: StructureGroup | str | None = None,
+        channels: int = 16,
+        levels: int = 3,
+        blocks: int = 1,
+        rings: int = 3,
+        complete: bool = True,
+        product: bool = False,
+        boundary: str = "zeros",
+    ) -> None:
+        super().__init__()
+        self.in_type, self.out_type = field_types(in_type, out_type, group)
+        self.config: dict[str, Any] = {
+            "in_type": str(self.in_type),
+            "out_type": str(self.out_type),
+            "group": self.in_type.group.name,
+            "channels": channels,
+            "levels": levels,
+            "blocks": blocks,
+            "rings": rings,
+            "complete": complete,
+            "product": product,
+            "boundary": boundary,
+        }
+        width, self.boundary, kernel = positive("channels", channels), boundary, Clifford(rings, complete)
+        structure = self.in_type.group
+        types = [multivector(structure, multiplicity=width * 2**k) for k in range(positive("levels", levels))]
+
+        def stage(kind: FieldType) -> nn.ModuleList:
+            return nn.ModuleList(
+                CliffordBlock(kind, kernel, product=product) for _ in range(positive("blocks", blocks))
+            )
+
+        self.embed = GaugeConv(self.in_type, types[0], kernel=kernel)
+        self.down = nn.ModuleList(stage(t) for t in types)
+        self.pool = nn.ModuleList(GridPool(t, boundary=boundary) for t in types[:-1])  # type: ignore[arg-type]
+        self.widen = nn.ModuleList(EquivariantLinear(a, b) for a, b in pairwise(types))
+        self.merge = nn.ModuleList(EquivariantLinear(b + a, a) for a, b in pairwise(types))
+        self.up = nn.ModuleList(stage(t) for t in types[:-1])
+        self.norm, self.gate = MultivectorNorm(types[0]), InvariantGate(types[0])
+        self.read = EquivariantLinear(types[0], self.out_type)
+
+    def forward(self, x: Float[Tensor, "batch in *spatial"], grid: Grid) -> Float[Tensor, "batch out *spatial"]:
+        grids = self._grids(grid)
+        x, skips = self.embed(x, grid), []
+        for level, stage in enumerate(self.down):
+            x = _through(stage, x, grids[level])
+            if level < len(self.pool):
+                skips.append(x)
+                x = self.widen[level](self.pool[level](x))
+        for level in reversed(range(len(self.pool))):
+            x = self.merge[level](torch.cat([enlarged(x, grids[level].shape, self.boundary), skips[level]], 1))
+            x = _through(self.up[level], x, grids[level])
+        out: Tensor = self.read(self.gate(self.norm(x)))
+        return out
+
+    def _grids(self, grid: Grid) -> list[Grid]:
+        """The grid of each level, each with windows of the same number of pixels."""
+        if grid.boundary != self.boundary:
+            raise ValueError(
+                f"Expected a grid with boundary={self.boundary!r}, as the network was made for, got {grid.boundary!r}."
+            )
+        found = [grid]
+        for _ in self.pool:
+            fine = found[-1]
+            if min(fine.shape) < 2 or (self.boundary == "periodic" and any(n % 2 for n in fine.shape)):
+                raise ValueError(
+                    f"Expected axes of at least 2 pixels on every level, even ones if periodic, got {fine.shape}: use "
+                    "fewer `levels`, or another grid."
+                )
+            shape = tuple(_half(n) for n in fine.shape)
+            found.append(fine.replace(shape=shape, spacing=tuple(2 * h for h in fine.spacing)))
+        return found
+
+
+def _half(n: int) -> int:
+    """Return n / 2, rounded up."""
+    return (n + 1) // 2
+
+
+def enlarged(x: Float[Tensor, "batch size *coarse"], shape: tuple[int, ...], boundary: str) -> Tensor:
+    """Linear interpolation at the pixels of a grid of twice as many pixels; symmetric about the middle."""
+    d = x.dim() - 2
+    if boundary != "periodic":
+        return F.interpolate(x, shape, mode=MODES[d], align_corners=False)
+    padded = F.pad(x, [1, 1] * d, mode="circular")
+    fine = F.interpolate(padded, tuple(n + 4 for n in shape), mode=MODES[d], align_corners=False)
+    return fine[(slice(None), slice(None), *[slice(2, -2)] * d)]
+
+
+def _through(stage: Any, x: Tensor, grid: Grid) -> Tensor:
+    for block in stage:
+        x = block(x, grid)
+    return x
+
+
+__all__ = ["CliffordUNet"]

@@ -1,0 +1,1 @@
+"""Layers for multivector fields, whose squares may have either sign."""

@@ -1,0 +1,128 @@
+"""The `lattice` engine: shift whole fields, transport them by links, mix; or the same sums by compiled loops."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.domain import Domain
+from gaugenet.geometry.lattice.field import LatticeGaugeField
+from gaugenet.geometry.lattice.paths import displacement
+from gaugenet.geometry.lattice.transport import transported
+from gaugenet.groups import FieldType
+from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
+from gaugenet.kernels.shifts import ShiftSpace
+from gaugenet.nn.channel_groups import GroupedLinear, by_group
+from gaugenet.nn.engines.graph import GraphEngine
+from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
+
+LARGEST_TABLE = 2**25
+"""Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
+
+
+class LatticeEngine(Engine[LatticeGaugeField]):
+    """Lattice gauge fields: features are `(B, size, *shape)`.
+
+    On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time; all
+    layers share their transport matrices. They are used if these fit into memory.
+    """
+
+    def check(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField) -> None:
+        expected = (domain.batch_size, field_type.size, *domain.shape)
+        if tuple(x.shape) != expected:
+            raise ValueError(
+                f"Expected `x` of shape {expected} on {domain!r}, one configuration of links for each entry of the "
+                f"batch, got {tuple(x.shape)}."
+            )
+        if not torch.compiler.is_compiling() and field_type.group != domain.group:
+            raise ValueError(
+                f"Expected fields of {domain.group.name}, the group of the links, got {field_type} of "
+                f"{field_type.group.name}."
+            )
+
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
+        space = convolution.kernels
+        if not isinstance(space, ShiftSpace):
+            raise ValueError(
+                f"Expected kernels of `Shifts` on a lattice gauge field, got {space}: pass "
+                f"`kernel=Shifts({domain.d}, steps=...)`."
+            )
+        if _few_constant_links(space, x, domain):
+            return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
+        return self.shift(convolution, x, domain)
+
+    def shift(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+        """The convolution by shifts of whole fields, differentiable in the links."""
+        space, middle = cast(ShiftSpace, convolution.kernels), convolution.self_interaction
+
+        def convolve(part: int, x: Tensor) -> Tensor:
+            out = aggregate(space, convolution.group_weights[part], x, domain)
+            own = middle[part] if isinstance(middle, GroupedLinear) else middle
+            return out if own is None else own(x, onto=out)
+
+        out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
+        return out if convolution.bias is None else convolution.bias(out)
+
+    def on_edges(self, engine: Engine[Domain]) -> Engine[LatticeGaugeField]:
+        return LatticeOnEdges(engine)
+
+    def pool(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField, level: int) -> Tensor:
+        raise no_levels(domain)
+
+    def unpool(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField, level: int) -> Tensor:
+        raise no_levels(domain)
+
+
+class LatticeOnEdges(LatticeEngine):
+    """The same on the gauge graph of the lattice, by an engine of graphs."""
+
+    def __init__(self, engine: Engine[Domain]) -> None:
+        self.engine = engine
+
+    def convolve(
+        self,
+        convolution: Convolution,
+        x: Tensor,
+        domain: LatticeGaugeField,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> Tensor:
+        need_no_attributes(attributes, domain)
+        rows = x.flatten(2).mT.flatten(0, 1)
+        out = self.engine.convolve(convolution, rows, domain.gauge_graph())
+        return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
+
+
+def _few_constant_links(space: ShiftSpace, x: Tensor, domain: LatticeGaugeField) -> bool:
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or domain.links.requires_grad:
+        return False
+    entries = sum(b.representation.dim**2 for b in space.in_type.blocks if not b.representation.is_trivial)
+    return entries * len(domain.paths) * domain.batch_size * domain.num_nodes <= LARGEST_TABLE
+
+
+def aggregate(
+    space: ShiftSpace, weight: Float[Tensor, "weights"], x: Float[Tensor, "batch in *shape"], domain: LatticeGaugeField
+) -> Float[Tensor, "batch out *shape"]:
+    """Return the sum over paths of K_v rho_in(U_path) x(end of the path)."""
+    offsets = [displacement(path, domain.d) for path in domain.paths]
+    classes = space.radial.index(torch.tensor(offsets, dtype=x.dtype))
+    gathered: list[Tensor | None] = [None] * space.radial.count
+    for path, kind in zip(domain.paths, classes.tolist(), strict=True):
+        there = domain.neighbor_values(x, path, first=2)
+        part = transported(space.in_type, there, domain.transporter(path))
+        gathered[kind] = part if gathered[kind] is None else gathered[kind] + part
+    outputs = []
+    for block, matrix in zip(space.out_type.blocks, space.mixing(weight), strict=True):
+        by_class = matrix.view(space.radial.count, x.shape[1], block.size) if space.num_weights else matrix
+        terms = [m.mT @ g.flatten(2) for m, g in zip(by_class, gathered) if g is not None]
+        outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(len(x), block.size, x[0, 0].numel()))
+    return torch.unflatten(torch.cat(outputs, 1), 2, domain.shape)

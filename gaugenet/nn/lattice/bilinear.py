@@ -1,0 +1,129 @@
+"""LatticeBilinear: products of matrix fields at each site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor, nn
+
+from gaugenet.geometry import LatticeGaugeField
+from gaugenet.groups import FieldType, real_fields
+from gaugenet.groups.representations.field_type import need_one_group
+from gaugenet.kernels import Shifts
+from gaugenet.nn.conv import GaugeConv
+from gaugenet.nn.lattice.fields import channels_of, matrices, need_matrices
+
+
+class LatticeBilinear(nn.Module):
+    r"""W''_i(x) = sum alpha_{ijk} W_j(x) W'_k(x), where W and W' are extended by W^+, W'^+ and the unit matrix.
+
+    The unit matrix makes linear terms and a bias of it (:cite:`favoni2022lattice`, Eq. 10). alpha is complex.
+
+    Shapes:
+        x: `(B, first_type.size, *shape)`, y: `(B, second_type.size, *shape)` -> `(B, out_type.size, *shape)`.
+
+    Equivariance: exact; 1e-15 relative in float64.
+
+    Args:
+        first_type, second_type, out_type: `matrix` fields of one group.
+
+    Raises:
+        ValueError: If a type is another one.
+    """
+
+    def __init__(
+        self,
+        first_type: FieldType,
+        second_type: FieldType,
+        out_type: FieldType,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in (("first_type", first_type), ("second_type", second_type), ("out_type", out_type)):
+            need_matrices(name, value)
+            need_one_group(first_type, value)
+        self.in_type, self.second_type, self.out_type = first_type, second_type, out_type
+        shape = (channels_of(out_type), 2 * channels_of(first_type) + 1, 2 * channels_of(second_type) + 1, 2)
+        self.alpha = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Outputs of about unit variance from unitary matrices."""
+        _, first, second, _ = self.alpha.shape
+        nn.init.normal_(self.alpha, std=(2 * first * second) ** -0.5)
+
+    def forward(
+        self, x: Float[Tensor, "batch first *shape"], y: Float[Tensor, "batch second *shape"]
+    ) -> Float[Tensor, "batch out *shape"]:
+        first = _extended(matrices(self.in_type, x)).movedim(1, -3)  # (B, *shape, channels, N, N)
+        second = _extended(matrices(self.second_type, y)).movedim(1, -3)
+        alpha = torch.complex(*self.alpha.unbind(-1))
+        n = first.shape[-1]
+        mixed = alpha.flatten(0, 1) @ second.flatten(-2)
+        mixed = mixed.reshape(*mixed.shape[:-2], *alpha.shape[:2], n, n)
+        # sum_j W_j T_ij as one product of an (N, channels N) and a (channels N, N) matrix
+        rows = first.transpose(-3, -2).flatten(-2)
+        columns = mixed.flatten(-3, -2)
+        out = rows.unsqueeze(-3) @ columns
+        return real_fields(out.movedim(-3, 1), 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, {self.second_type} -> {self.out_type}, group={self.out_type.group.name}"
+
+
+class LatticeBlock(nn.Module):
+    """W'' = bilinear(W, conv(W)): a convolution and the products of its result with its input.
+
+    After one block with K steps a network of plaquettes holds loops of two plaquettes that are up to K steps apart;
+    each further block doubles the area again.
+
+    Shapes:
+        x: `(B, in_type.size, *shape)`; domain: a `LatticeGaugeField` -> `(B, out_type.size, *shape)`.
+
+    Equivariance: exact; 1e-15 relative in float64.
+
+    Args:
+        in_type, out_type: `matrix` fields of one group.
+        d: dimension of the lattice.
+        hidden: number of fields of the result of the convolution; by default as many as the output has.
+        steps: see `Shifts`.
+        symmetric: see `Shifts`.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        *,
+        d: int,
+        hidden: int | None = None,
+        steps: int = 1,
+        symmetric: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.in_type, self.out_type = in_type, out_type
+        middle = FieldType(in_type.group, {"matrix": channels_of(out_type) if hidden is None else hidden})
+        kernel = Shifts(d, steps=steps, symmetric=symmetric)
+        self.conv = GaugeConv(in_type, middle, kernel=kernel, bias=False, **factory)
+        self.bilinear = LatticeBilinear(in_type, middle, out_type, **factory)
+
+    def forward(
+        self, x: Float[Tensor, "batch in *shape"], domain: LatticeGaugeField
+    ) -> Float[Tensor, "batch out *shape"]:
+        y: Tensor = self.bilinear(x, self.conv(x, domain))
+        return y
+
+
+def _extended(w: Complex[Tensor, "batch channels *shape n n"]) -> Complex[Tensor, "batch extended *shape n n"]:
+    unit = torch.eye(w.shape[-1], dtype=w.dtype, device=w.device).expand_as(w[:, :1])
+    return torch.cat([w, w.mH, unit], 1)
+
+
+__all__ = ["LatticeBilinear", "LatticeBlock"]

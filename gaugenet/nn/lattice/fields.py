@@ -1,0 +1,45 @@
+"""Types of `matrix` fields: what the layers for lattice gauge fields ask of their inputs."""
+
+from __future__ import annotations
+
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from gaugenet.groups import FieldType, UnitaryGroup, complex_fields
+
+
+def matrix_type(group: UnitaryGroup, channels: int) -> FieldType:
+    """Return `channels` fields W -> Omega W Omega^+ of complex N x N matrices."""
+    return FieldType(group, {"matrix": channels})
+
+
+def need_matrices(name: str, field_type: FieldType) -> UnitaryGroup:
+    """Return the group of a type of `matrix` fields alone.
+
+    Raises:
+        ValueError: If the type is another one.
+    """
+    group = field_type.group
+    names = [b.representation.name for b in field_type.blocks]
+    if not isinstance(group, UnitaryGroup) or names != ["matrix"]:
+        raise ValueError(
+            f"Expected `{name}` as one block of matrix fields, FieldType(SU(N), 'Cxmatrix'), got {field_type!r}."
+        )
+    return group
+
+
+def channels_of(field_type: FieldType) -> int:
+    """Return the number of matrix fields."""
+    return field_type.num_fields
+
+
+def matrices(
+    field_type: FieldType, x: Float[Tensor, "batch size *shape"]
+) -> Complex[Tensor, "batch channels *shape n n"]:
+    """Return features as complex matrices."""
+    field_type.check(x)
+    n = field_type.group.d
+    return complex_fields(x, (n, n))
+
+
+__all__ = ["channels_of", "matrices", "matrix_type", "need_matrices"]

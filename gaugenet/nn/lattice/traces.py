@@ -1,0 +1,115 @@
+"""Layers made of traces: activation, normalization, readout."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet._validation import positive_number
+from gaugenet.groups import FieldType, real_fields
+from gaugenet.nn.lattice.fields import channels_of, matrices, need_matrices
+from gaugenet.nn.nonlinearity import activation_function
+
+
+class TraceActivation(nn.Module):
+    """W_i(x) -> act(a_i Re tr W_i(x) / N + b_i) W_i(x), with learned a and b (:cite:`favoni2022lattice`, Eq. 11).
+
+    Shapes:
+        x: `(B, in_type.size, *shape)` -> the same.
+
+    Equivariance: exact; 1e-15 relative in float64.
+
+    Args:
+        in_type: `matrix` fields.
+        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        *,
+        activation: str = "gelu",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        need_matrices("in_type", in_type)
+        self.in_type = self.out_type = in_type
+        self.activation, self._function = activation, activation_function(activation)
+        self.slope = nn.Parameter(torch.empty(channels_of(in_type), device=device, dtype=dtype))
+        self.shift = nn.Parameter(torch.empty(channels_of(in_type), device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.ones_(self.slope)
+        nn.init.zeros_(self.shift)
+
+    def forward(self, x: Float[Tensor, "batch size *shape"]) -> Float[Tensor, "batch size *shape"]:
+        w = matrices(self.in_type, x)
+        trace = w.diagonal(dim1=-2, dim2=-1).mean(-1).real.movedim(1, -1)
+        gate = self._function(self.slope * trace + self.shift).movedim(-1, 1)
+        return real_fields(gate[..., None, None] * w, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, activation={self.activation}"
+
+
+class TraceNorm(nn.Module):
+    """W -> W / sqrt(mean of tr(W W^+) / N + eps), with the mean over the fields and sites of each configuration.
+
+    Products of matrices make deep networks explode or vanish; this makes the size of fields one after every block.
+
+    Shapes:
+        x: `(B, in_type.size, *shape)` -> the same.
+
+    Equivariance: exact; 1e-15 relative in float64. Not local: a configuration's sites share one number.
+
+    Args:
+        in_type: `matrix` fields.
+        eps: added under the root.
+    """
+
+    def __init__(self, in_type: FieldType, *, eps: float = 1e-12) -> None:
+        super().__init__()
+        need_matrices("in_type", in_type)
+        self.in_type = self.out_type = in_type
+        self.eps = positive_number("eps", eps)
+
+    def forward(self, x: Float[Tensor, "batch size *shape"]) -> Float[Tensor, "batch size *shape"]:
+        self.in_type.check(x)
+        entries = 2 * self.in_type.group.d  # tr(W W^+) / N is the sum of squares over N, which is 2 N times their mean
+        square = entries * x.flatten(1).square().mean(1)
+        return x / (square + self.eps).sqrt().view(-1, *[1] * (x.dim() - 1))
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, eps={self.eps}"
+
+
+class TraceReadout(nn.Module):
+    """W_i -> (Re tr W_i / N, Im tr W_i / N): invariant numbers at each site.
+
+    Shapes:
+        x: `(B, in_type.size, *shape)` -> `(B, 2 C, *shape)`: first all real parts, then all imaginary parts.
+
+    Equivariance: exact, the output is invariant.
+
+    Args:
+        in_type: C `matrix` fields.
+    """
+
+    def __init__(self, in_type: FieldType) -> None:
+        super().__init__()
+        group = need_matrices("in_type", in_type)
+        self.in_type = in_type
+        self.out_type = FieldType(group, {"0": 2 * channels_of(in_type)})
+
+    def forward(self, x: Float[Tensor, "batch size *shape"]) -> Float[Tensor, "batch traces *shape"]:
+        trace = matrices(self.in_type, x).diagonal(dim1=-2, dim2=-1).mean(-1)
+        return torch.cat([trace.real, trace.imag], 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}"
+
+
+__all__ = ["TraceActivation", "TraceNorm", "TraceReadout"]

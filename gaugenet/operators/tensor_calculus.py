@@ -1,0 +1,223 @@
+"""grad, div, curl, the Laplacian and their relatives, on graphs and grids, in the frames of the domain."""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet.geometry.domain import Domain
+from gaugenet.geometry.grids.grid import Grid
+from gaugenet.groups import FieldType, Representation, TensorProduct
+from gaugenet.operators.symbolic import Symbol, check_structure, differentiate, dimension, gauge_graph_of
+
+Scalars = Float[Tensor, "points channels *spatial"]
+Vectors = Float[Tensor, "points d_channels *spatial"]
+
+
+def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
+    """Return grad f, tangent vectors in the frames of the domain.
+
+    On a graph the field around each point is fitted by a polynomial in normal coordinates (see
+    `gaugenet.kernels.jets`); on a grid derivatives are finite differences. Where a domain ends, both are one-sided.
+    Relative error (root mean square) of a sum of harmonics of degree 1 and 2 on jittered spheres of 642 / 2,562 /
+    10,242 vertices with 20 neighbours: 8.7e-3 / 4.4e-3 / 2.2e-3.
+
+    Shapes:
+        f: `(N, C)` on a graph, `(B, C, *spatial)` on a `Grid` -> `(N, d C)`, `(B, d C, *spatial)`. Components are the
+        outer index and channels the inner one, as in a `FieldType`.
+
+    Args:
+        f: scalars.
+        domain: a `GaugeGraph` with orthonormal frames, or a `Grid`.
+        degree: of the polynomials on a graph. Default: 3 for scalars, 2 for vectors and tensors, because the
+            transporters of meshes limit what more would bring.
+        accuracy: order of the error on a grid, 2 (default), 4 or 6.
+
+    Raises:
+        ValueError: If features or options do not fit the domain, or most neighbourhoods do not determine the
+            derivatives.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.operators import gradient
+        >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> gradient(x, Grid((5, 5)))[0, :, 2, 2]
+        tensor([1., 0.])
+    """
+    return differentiate(gradient_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
+
+
+def divergence(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+    """Return div u = sum_i d_i u_i of tangent vectors, with covariant derivatives.
+
+    Shapes:
+        u: `(N, d C)` or `(B, d C, *spatial)` -> `(N, C)`, `(B, C, *spatial)`.
+
+    Args, Raises: see `gradient`.
+    """
+    return differentiate(divergence_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
+
+
+def curl(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+    """Return curl u: d_1 u_2 - d_2 u_1 on surfaces, the vector field of all three such terms in space.
+
+    It changes its sign with the orientation of the frames, as a pseudo-scalar (pseudo-vector) field does.
+
+    Shapes:
+        u: `(N, 2 C)` -> `(N, C)` in two dimensions; `(N, 3 C)` -> `(N, 3 C)` in three; on grids likewise.
+
+    Args, Raises: see `gradient`; `ValueError` in other dimensions.
+    """
+    return differentiate(curl_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
+
+
+def laplacian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+    """Return div grad f, negative at maxima: the Laplace-Beltrami operator.
+
+    Relative error, measured as for `gradient`: 2.1e-2 / 5.4e-3 / 1.4e-3.
+
+    Shapes:
+        f: `(N, C)` or `(B, C, *spatial)` -> the same.
+
+    Args, Raises: see `gradient`.
+    """
+    return differentiate(laplacian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
+
+
+def hessian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+    """Return the covariant second derivatives of scalars, a symmetric tensor field.
+
+    Shapes:
+        f: `(N, C)` or `(B, C, *spatial)` -> `(N, d d C)`, `(B, d d C, *spatial)`; the indices (i, j) are outer.
+
+    Args, Raises: see `gradient`.
+    """
+    return differentiate(hessian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
+
+
+def covariant_derivative(
+    f: Float[Tensor, "points in *spatial"],
+    domain: Domain,
+    field_type: FieldType,
+    *,
+    degree: int | None = None,
+    accuracy: int | None = None,
+) -> Tensor:
+    """Return nabla f of a field of any type, a field of the type `derivative_type(field_type)`.
+
+    Each block `m x rho` becomes `m x (vectors⊗rho)`: the direction of the derivative is the outer index.
+
+    Shapes:
+        f: `(N, size)` or `(B, size, *spatial)` -> `(N, d size)`, `(B, d size, *spatial)`.
+
+    Args:
+        f: the field.
+        domain: see `gradient`.
+        field_type: of `f`; transporters of the domain must lie in its group.
+        degree: see `gradient`.
+        accuracy: see `gradient`.
+
+    Raises:
+        ValueError: If the type is not on the domain's dimension or group; see also `gradient`.
+    """
+    field_type.check(f, "f")
+    d = dimension(domain)
+    if field_type.group.d != d:
+        raise ValueError(f"Expected a field type on R^{d}, got {field_type} of {field_type.group.name}.")
+    if not isinstance(domain, Grid):
+        check_structure(field_type, gauge_graph_of(domain))
+    parts = [
+        differentiate(covariant_symbol(b.representation), f[:, b.slice], domain, degree=degree, accuracy=accuracy)
+        for b in field_type.blocks
+    ]
+    return torch.cat(parts, 1) if parts else f
+
+
+def derivative_type(field_type: FieldType) -> FieldType:
+    """The type of the covariant derivative of a field of an orthogonal group."""
+    vectors = field_type.group.standard()
+    return FieldType(
+        field_type.group, [(TensorProduct(vectors, b.representation), b.multiplicity) for b in field_type.blocks]
+    )
+
+
+# --- their symbols ----------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def gradient_symbol(d: int) -> Symbol:
+    """Scalars -> vectors."""
+    return Symbol("gradient", d, 1, {_unit(d, i): _matrix(d, 1, (i, 0)) for i in range(d)})
+
+
+@lru_cache
+def divergence_symbol(d: int) -> Symbol:
+    """Vectors -> scalars."""
+    return Symbol("divergence", d, 1, {_unit(d, i): _matrix(1, d, (0, i)) for i in range(d)}, _identity)
+
+
+@lru_cache
+def curl_symbol(d: int) -> Symbol:
+    """Vectors -> pseudo-scalars for d = 2, pseudo-vectors for d = 3."""
+    terms: dict[tuple[int, ...], Tensor]
+    if d == 2:
+        terms = {(1, 0): _matrix(1, 2, (0, 1)), (0, 1): -_matrix(1, 2, (0, 0))}
+    elif d == 3:  # (curl u)_k = d_i u_j - d_j u_i for (i, j, k) in cyclic order
+        terms = {
+            _unit(3, i): _matrix(3, 3, ((i - 1) % 3, (i + 1) % 3)) - _matrix(3, 3, ((i + 1) % 3, (i - 1) % 3))
+            for i in range(3)
+        }
+    else:
+        raise ValueError(f"Expected a domain of dimension 2 or 3 for the curl, got {d}.")
+    return Symbol("curl", d, 1, terms, _identity)
+
+
+@lru_cache
+def laplacian_symbol(d: int) -> Symbol:
+    """Scalars -> scalars."""
+    return Symbol("laplacian", d, 2, {_unit(d, i, 2): torch.ones(1, 1, dtype=torch.float64) for i in range(d)})
+
+
+@lru_cache
+def hessian_symbol(d: int) -> Symbol:
+    """Scalars -> symmetric tensors."""
+    terms: dict[tuple[int, ...], Tensor] = {}
+    for i, j in itertools.product(range(d), repeat=2):
+        index = tuple(a + b for a, b in zip(_unit(d, i), _unit(d, j), strict=True))
+        terms[index] = terms.get(index, 0) + _matrix(d * d, 1, (i * d + j, 0))
+    return Symbol("hessian", d, 2, terms)
+
+
+@lru_cache
+def covariant_symbol(rho: Representation) -> Symbol:
+    """Fields of a type -> covectors of that type."""
+    d, n, terms = rho.group.d, rho.dim, {}
+    for i in range(d):
+        full = torch.zeros(d, n, n, dtype=torch.float64)
+        full[i] = torch.eye(n, dtype=torch.float64)
+        terms[_unit(d, i)] = full.flatten(0, 1)
+    return Symbol(f"covariant {rho!r}", d, 1, terms, None if rho.is_trivial else rho)
+
+
+def _identity(g: Tensor) -> Tensor:
+    """Vectors are transported by the transporter itself."""
+    return g
+
+
+def _unit(d: int, axis: int, order: int = 1) -> tuple[int, ...]:
+    return tuple(order * (k == axis) for k in range(d))
+
+
+def _matrix(outputs: int, inputs: int, one: tuple[int, int]) -> Float[Tensor, "out in"]:
+    """Zeros with a single one."""
+    full = torch.zeros(outputs, inputs, dtype=torch.float64)
+    full[one] = 1
+    return full
+
+
+__all__ = ["covariant_derivative", "curl", "derivative_type", "divergence", "gradient", "hessian", "laplacian"]
