@@ -49,6 +49,7 @@ def least(run, repeats: int) -> float:
 
 
 def layer_times(kernel: KernelFamily, spec: str, graph: GaugeGraph, repeats: int) -> tuple[int, float, float]:
+    """Return columns, and milliseconds forward and forward + backward, of one layer."""
     fields = FieldType(SO2(), spec)
     layer = GaugeConv(fields, fields, kernel=kernel, self_interaction=False)
     x = torch.randn(graph.num_nodes, fields.size, requires_grad=True)
@@ -60,6 +61,7 @@ def layer_times(kernel: KernelFamily, spec: str, graph: GaugeGraph, repeats: int
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=9)

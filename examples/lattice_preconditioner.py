@@ -11,86 +11,34 @@ transformation. The control is the same network on links that are all one: it is
 from __future__ import annotations
 
 import argparse
-import itertools
 import time
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gaugenet import FieldType, GaugeConv
 from gaugenet.data import HeatBath
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.dirac import wilson_dirac
-from gaugenet.groups import U1, complex_fields, real_fields
-from gaugenet.kernels import Shifts
+from gaugenet.groups import U1
+from gaugenet.tasks.lattice.gmres import gmres
+from gaugenet.tasks.lattice.preconditioner import Preconditioner
 
-GROUP, BETA, TOLERANCE = U1(), 3.0, 1e-4
-
-
-class Preconditioner(nn.Module):
-    """Linear layers between spinor fields: complex weights, since these are the intertwiners of charge one."""
-
-    def __init__(self, layers: int, channels: int) -> None:
-        super().__init__()
-        spinor, hidden = FieldType(GROUP, "2x1"), FieldType(GROUP, {1: 2 * channels})
-        types = [spinor, *[hidden] * (layers - 1), spinor]
-        kernel = Shifts(2)
-        self.layers = nn.ModuleList(
-            GaugeConv(a, b, kernel=kernel, bias=False, dtype=torch.float64) for a, b in itertools.pairwise(types)
-        )
-
-    def forward(self, psi: Tensor, field: LatticeGaugeField) -> Tensor:
-        x = real_fields(psi, 1)
-        for layer in self.layers:
-            x = layer(x, field)
-        return complex_fields(x, (1,))
-
-    def count(self) -> int:
-        return sum(p.numel() for p in self.parameters()) // 2
+GROUP, BETA = U1(), 3.0
 
 
 def configurations(count: int, extent: int, seed: int) -> LatticeGaugeField:
     sampler = HeatBath(GROUP, (extent, extent), BETA, chains=count, seed=seed, overrelaxation=3)
     sampler.update(100)
-    links = sampler.links
-    return LatticeGaugeField(links, GROUP, antiperiodic=[0])
-
-
-def part(field: LatticeGaugeField, k: int) -> LatticeGaugeField:
-    return field.with_links(field.links[k : k + 1])
+    return LatticeGaugeField(sampler.links, GROUP, antiperiodic=[0])
 
 
 def noise(field: LatticeGaugeField, generator: torch.Generator) -> Tensor:
-    shape = (field.batch_size, 2, *field.shape, 1)
-    return torch.randn(shape, dtype=torch.complex128, generator=generator)
+    return torch.randn(field.batch_size, 2, *field.shape, 1, dtype=torch.complex128, generator=generator)
 
 
-@torch.no_grad()
-def iterations(field: LatticeGaugeField, b: Tensor, precondition, mass: float, most: int = 400) -> int:
-    """Steps of right-preconditioned GMRES until the residual is below the tolerance, without restarts."""
-    basis, columns = [b.flatten() / b.norm()], []
-    for step in range(1, most + 1):
-        w = wilson_dirac(field, precondition(basis[-1].view_as(b), field), mass).flatten()
-        stacked = torch.stack(basis)
-        h = stacked.conj() @ w
-        w = w - h @ stacked
-        again = stacked.conj() @ w  # orthogonal to rounding
-        w, h = w - again @ stacked, h + again
-        columns.append(torch.cat([h, w.norm()[None].to(h)]))
-        matrix = torch.zeros(step + 1, step, dtype=b.dtype)
-        for k, column in enumerate(columns):
-            matrix[: k + 2, k] = column
-        target = torch.zeros(step + 1, 1, dtype=b.dtype)
-        target[0] = 1
-        y = torch.linalg.lstsq(matrix, target).solution
-        if (matrix @ y - target).norm() < TOLERANCE:
-            return step
-        basis.append(w / w.norm())
-    return most
-
-
-def train(network: Preconditioner, field: LatticeGaugeField, mass: float, seconds: float, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
+def train(network: Preconditioner, field: LatticeGaugeField, mass: float, seconds: float) -> None:
+    generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     begin, step = time.process_time(), 0
     while (used := (time.process_time() - begin) / seconds) < 1:
@@ -104,14 +52,23 @@ def train(network: Preconditioner, field: LatticeGaugeField, mass: float, second
         step += 1
         if step % 200 == 1:
             print(f"step {step:5d}  loss {loss.item():.5f}", flush=True)
-    print(f"step {step:5d}  loss {loss.item():.5f}  {network.count()} complex weights", flush=True)
+    print(
+        f"step {step:5d}  loss {loss.item():.5f}  {sum(p.numel() for p in network.parameters()) // 2} complex weights",
+        flush=True,
+    )
 
 
 def report(name: str, field: LatticeGaugeField, preconditions: dict, mass: float) -> None:
-    generator = torch.Generator().manual_seed(7)
-    b = noise(field, generator)
-    for label, precondition in preconditions.items():
-        counts = [iterations(part(field, k), b[k : k + 1], precondition, mass) for k in range(field.batch_size)]
+    """Iterations of GMRES for each configuration, with each preconditioner."""
+    b = noise(field, torch.Generator().manual_seed(7))
+    for label, apply in preconditions.items():
+        counts = []
+        for k in range(field.batch_size):
+            one = field.with_links(field.links[k : k + 1])
+            solution = gmres(
+                partial(wilson_dirac, one, mass=mass), b[k : k + 1], precondition=partial(apply, field=one)
+            )
+            counts.append(solution.iterations)
         print(f"{name:28s} {label:24s} {min(counts)}-{max(counts)}", flush=True)
 
 
@@ -123,14 +80,11 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=8, help="spinor fields of the hidden layers")
     parser.add_argument("--configurations", type=int, default=4)
     parser.add_argument("--extents", type=int, nargs="+", default=[16, 32, 64])
-    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    torch.manual_seed(arguments.seed)
+    torch.manual_seed(0)
 
-    network = Preconditioner(arguments.layers, arguments.channels)
-    train(
-        network, configurations(arguments.configurations, 16, seed=1), arguments.mass, arguments.seconds, arguments.seed
-    )
+    network = Preconditioner(GROUP, layers=arguments.layers, channels=arguments.channels)
+    train(network, configurations(arguments.configurations, 16, seed=1), arguments.mass, arguments.seconds)
 
     def without_links(psi: Tensor, field: LatticeGaugeField) -> Tensor:
         return network(psi, field.with_links(torch.ones_like(field.links)))
@@ -146,8 +100,7 @@ def main() -> None:
         if extent == arguments.extents[0]:
             omega = field.random_gauge(generator=torch.Generator().manual_seed(9))
             transformed = field.gauge_transform(omega)
-            generator = torch.Generator().manual_seed(7)
-            psi = noise(field, generator)
+            psi = noise(field, torch.Generator().manual_seed(7))
             rotated = (omega[:, None] @ psi[..., None])[..., 0]
             difference = network(rotated, transformed) - (omega[:, None] @ network(psi, field)[..., None])[..., 0]
             print(f"gauge error of the network    {(difference.abs().max() / psi.abs().max()).item():.1e}")

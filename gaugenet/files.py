@@ -1,14 +1,136 @@
-"""Writing files so that a reader never meets half of one: to a temporary name, flushed, then renamed."""
+"""Writing files: never half of one, never over an input, and never over what is there unless that is asked for."""
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
+import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+class OutputError(ValueError):
+    """An output that would replace an input, another output, or a file that is there already."""
+
+
+def check_outputs(outputs: Iterable[str | Path], *, inputs: Iterable[str | Path] = (), overwrite: bool = False) -> None:
+    """Refuse outputs that would destroy something; commands call this before they read or compute anything.
+
+    Two names of one file (links, `..`, another case on a disk that ignores it) count as one file. An input that is a
+    folder, such as a Zarr store, covers everything in it.
+
+    Args:
+        outputs: all files that will be written.
+        inputs: all files and stores that will be read.
+        overwrite: allow outputs that exist. Inputs are never replaced.
+
+    Raises:
+        OutputError: If an output is an input or lies in one, two outputs are one file, or an output exists.
+    """
+    read = {_identity(Path(path)): Path(path) for path in inputs}
+    written: dict[object, Path] = {}
+    for path in map(Path, outputs):
+        source = next((read[i] for i in map(_identity, (path, *path.absolute().parents)) if i in read), None)
+        if source is not None:
+            raise OutputError(f"The output {path} would overwrite the input {source}: choose another name for it.")
+        other = written.setdefault(_identity(path), path)
+        if other is not path:
+            raise OutputError(f"Two outputs have one name, {path}: choose another name for one of them.")
+        if path.is_dir():
+            raise OutputError(f"Expected a file to write, got the folder {path}.")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} already exists: replace it with --overwrite, or choose another output.")
+
+
+def _identity(path: Path) -> object:
+    """What two names of one file share: its place on the disk, or the resolved name where there is no file yet."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.resolve()
+    return found.st_dev, found.st_ino
+
+
+def files_in(folder: str | Path) -> list[Path]:
+    """Return the files directly in a folder; none if there is no such folder."""
+    folder = Path(folder)
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def reason_unread(error: Exception) -> str:
+    """Return in one line why a file of tensors was not read.
+
+    The advice of torch, to read a file that holds code all the same, is not passed on.
+    """
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds something other than tensors and plain values, which is never loaded"
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Call a full or failing disk by its name, where a library that writes weights reports something else.
+
+    Raises:
+        OSError: If the block could not write.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = ("inline_container", "PytorchStreamWriter", "os error 28", "No space left")
+        if isinstance(error, OSError) or not any(text in str(error) for text in known):
+            raise
+        raise OSError(errno.ENOSPC, "No space left on the disk, or it failed, while writing", str(path)) from error
+
+
+def refuse_pickled_store(store: str | Path) -> None:
+    """Refuse a Zarr store with an array that is coded as Python objects: decoding one runs what is in the file.
+
+    Raises:
+        ValueError: If there is such an array.
+    """
+    names = (".zmetadata", "zarr.json", "*/.zarray", "*/zarr.json")
+    for file in (file for name in names for file in Path(store).glob(name)):
+        if _names_pickle(json.loads(file.read_text(encoding="utf-8"))):
+            raise ValueError(f"{file.name} codes an array as Python objects (pickle), which are never loaded")
+
+
+def _names_pickle(value: Any) -> bool:
+    if isinstance(value, dict):
+        codec = str(value.get("id", value.get("name", ""))).rpartition(".")[2]
+        return codec == "pickle" or any(map(_names_pickle, value.values()))
+    return isinstance(value, list) and any(map(_names_pickle, value))
+
+
+def read_npy(path: str | Path) -> Any:
+    """Read an array of numbers from a `.npy` file that is as long as its header says.
+
+    Raises:
+        ValueError: If the file is truncated, is not an array, or holds objects.
+        OSError: If it cannot be read.
+    """
+    import numpy as np
+
+    with open(path, "rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError("it is not a .npy file")
+        file.seek(0)
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, which are never loaded")
+        expected = math.prod(shape) * dtype.itemsize
+        found = os.fstat(file.fileno()).st_size - file.tell()
+        if min(shape, default=0) < 0 or found < expected:
+            raise ValueError(f"its header announces {expected:,} bytes of shape {shape}, and {found:,} follow")
+        file.seek(0)
+        return np.load(file, allow_pickle=False)
 
 
 @contextmanager

@@ -352,6 +352,75 @@ def test_predict_labels_faces_and_vertices(run, bodies, tmp_path, capsys):
     assert "high" in (tmp_path / "page.html").read_text()
 
 
+def test_no_command_writes_over_its_input_or_over_what_is_there(run, bodies, tmp_path, capsys):
+    folder = tmp_path / "src"
+    folder.mkdir()
+    vertices, faces, _ = ellipsoid(9)
+    source = folder / "bear.ply"
+    trimesh.Trimesh(vertices, faces, process=False).export(source)
+    before = source.read_bytes()
+    predict = ["predict", str(run), str(source), "--out", str(folder)]
+    assert main(predict) == 0
+    assert source.read_bytes() == before
+    assert (folder / "bear.labels.ply").is_file()
+    assert main(predict) == 1
+    assert "--overwrite" in _message(capsys)
+    assert main(["predict", str(run), str(folder), "--out", str(folder), "--overwrite"]) == 0
+    summary = json.loads((folder / "predictions.json").read_text())
+    assert [entry["name"] for entry in summary["meshes"]] == ["bear"], "its own labels are not labelled again"
+    (tmp_path / "fixed").mkdir()
+    (tmp_path / "fixed" / "bear.npz").write_bytes(b"mine")
+    inspect = ["inspect", str(source), "--repair", str(tmp_path / "fixed")]
+    assert main(inspect) == 1
+    assert "bear.npz already exists" in _message(capsys)
+    assert (tmp_path / "fixed" / "bear.npz").read_bytes() == b"mine"
+    assert main([*inspect, "--overwrite"]) == 0
+    page = str(tmp_path / "page.html")
+    assert main(["view", str(source), "--out", page, "--png", page]) == 1
+    assert "Two outputs" in _message(capsys)
+    assert main(["view", str(source), "--out", page]) == 0
+    assert main(["view", str(source), "--out", page]) == 1
+    assert "--overwrite" in _message(capsys)
+    assert main(["view", str(source), "--out", page, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("--max_epochs=0", "max_epochs"), ("--devices=0", "devices"), ("--precision=16-true", "precision"),
+     ("--seed=-1", "seed"), ("--trainer.max_time=soon", "trainer")],
+)  # fmt: skip
+def test_options_that_cannot_work_are_refused_before_anything_is_prepared(wrong, words, bodies, tmp_path, capsys):
+    assert main(["train", "segmentation", "--data", str(bodies), "--out", str(tmp_path / "r"), *SMALL, wrong]) == 1
+    message = _message(capsys)
+    assert words in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_second_training_in_a_folder_is_refused(bodies, tmp_path, capsys):
+    from gaugenet.tasks.training.lock import run_lock
+
+    with run_lock(tmp_path / "r"):
+        assert main(["train", "segmentation", "--data", str(bodies), "--out", str(tmp_path / "r"), *SMALL]) == 1
+    assert f"process {os.getpid()}" in _message(capsys)
+
+
+def test_a_training_keeps_the_files_of_the_user(run, bodies, tmp_path, capsys):
+    start = ["train", "segmentation", "--data", str(bodies), *SMALL]
+    weights = (run / "model.safetensors").read_bytes()
+    assert main([*start, "--out", str(run), "--init", str(run), "--overwrite"]) == 1
+    assert "overwrite the input" in _message(capsys)
+    assert (run / "model.safetensors").read_bytes() == weights
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "config.yaml").write_text("seed: 5\n", encoding="utf-8")
+    assert main([*start, "--out", str(mine)]) == 1
+    assert "already holds" in _message(capsys)
+    assert main([*start, "--config", str(mine / "config.yaml"), "--out", str(mine), "--overwrite"]) == 1
+    assert "overwrite the input" in _message(capsys)
+    assert (mine / "config.yaml").read_text(encoding="utf-8") == "seed: 5\n"
+
+
 def test_a_bad_mesh_does_not_keep_the_others_from_being_labelled(run, bodies, tmp_path, capsys):
     vertices, faces, _ = ellipsoid(9)
     vertices[3] = np.nan

@@ -27,6 +27,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_tested():
     """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "charged_balls.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
@@ -35,11 +36,13 @@ def test_every_example_is_tested():
         "lattice_preconditioner.py",
         "mobius_mnist.py",
         "nbody_springs.py",
+        "moving_charges.py",
         "own_layer.py",
         "rotated_mnist.py",
         "segment_bodies.py",
         "segment_panoramas.py",
         "spherical_mnist.py",
+        "surface_pde.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
         "wilson_loops.py",
@@ -53,6 +56,14 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
 
 
+def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
+    text = run("surface_pde.py", tmp_path, "--rollout", "40", "--out", "pde.png")
+    assert float(text.split("steps ")[1].split()[0]) < 0.5, "relative L2 error after the roll-out, in per cent"
+    assert abs(float(text.split("diffusion ")[1].split(",")[0]) - 0.05) < 0.0025
+    assert (tmp_path / "pde.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
 def test_wilson_loops_are_exact_and_transfer(tmp_path):
     text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
     for line in text.splitlines():
@@ -61,9 +72,9 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
         assert exact < 1e-12
         assert large < 1e-12
         assert ordinary > 1e-6
-    assert (tmp_path / "wilson_loops.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
     options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
@@ -215,8 +226,24 @@ def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
     assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
 
 
-def test_nbody_springs_trains_three_networks(tmp_path):
+def test_charged_balls_conserve_their_energy(tmp_path):
+    moved, energy = run("charged_balls.py", tmp_path).splitlines()
+    assert float(moved.split()[1]) > 0.1
+    assert float(energy.split()[3]) < 1e-3 * float(energy.split()[5])
+
+
+def test_nbody_springs_trains_four_networks(tmp_path):
     text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
-    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, none"):
+    for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, features", "cylinder, blind"):
         assert name in text
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
+
+
+def test_moving_charges_are_written_once(tmp_path):
+    options = ["--samples", "2", "--shape", "3", "6", "6", "--speeds", "0", "0.3", "--out", "run"]
+    first = run("moving_charges.py", tmp_path, *options).splitlines()
+    again = run("moving_charges.py", tmp_path, *options).splitlines()
+    assert [line.replace("made", "found") for line in first] == again != first
+    assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
+    other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other), "files of other options are made again"

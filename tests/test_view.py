@@ -75,7 +75,7 @@ def test_of_a_climate_run_the_page_and_the_map_of_its_evaluation(tmp_path, capsy
     (run / "map.png").write_bytes(b"map")
     assert main(["view", str(run), "--out", str(picture)]) == 0
     assert (picture.read_bytes(), page.exists()) == (b"map", False)
-    assert main(["view", str(run), "--out", str(page), "--png", str(picture)]) == 0
+    assert main(["view", str(run), "--out", str(page), "--png", str(picture), "--overwrite"]) == 0
     assert page.read_text(encoding="utf-8") == "globe"
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
+from gaugenet.commands import _yaml
 from gaugenet.tasks.table import TASKS, task_of_run
 from gaugenet.tasks.training.task import Option, Task, Usage
 
@@ -88,7 +89,8 @@ def _unknown_names(message: str) -> list[str]:
 
 def make_parser(command: str, description: str, **settings: Any) -> Parser:
     """Return a parser of one sub-command."""
-    return Parser(prog=f"gaugenet {command}", description=description, formatter_class=_Help, **settings)
+    settings = {"formatter_class": _Help, "parser_mode": _yaml.register(), **settings}
+    return Parser(prog=f"gaugenet {command}", description=description, **settings)
 
 
 def task_for(arguments: list[str]) -> Task:

@@ -17,12 +17,13 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH", help="mesh files")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--repair", type=Path, metavar="OUT", help="write repaired meshes into this folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace repaired meshes that exist")
     options = parser.parse_args(arguments)
 
     from gaugenet.geometry.mesh.quality import inspect_files
     from gaugenet.geometry.mesh.report import describe
 
-    entries = inspect_files(options.meshes, repair_to=options.repair)
+    entries = inspect_files(options.meshes, repair_to=options.repair, overwrite=options.overwrite)
     if options.json:
         write_json_line(entries)
     else:

@@ -13,6 +13,8 @@ from jsonargparse import Namespace
 
 from gaugenet.commands._common import Parser, make_parser, write_line
 from gaugenet.commands._declared import argument_names, declared
+from gaugenet.commands._yaml import check_file
+from gaugenet.files import check_outputs
 from gaugenet.tasks.table import TASKS
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS
 from gaugenet.tasks.training.task import THREADS, Task
@@ -49,6 +51,8 @@ def run(arguments: list[str]) -> int:
         write_line(_trainer_parser(task).format_help())
         return 0
     rest = _with_saved_config(_join_lists(_expand(rest, task), task))
+    for file in _config_files(rest):
+        check_file(file)
     _check_names(task, rest)
     parser = _full_parser(task)
     return _train(task, parser, parser.parse_args(rest))
@@ -69,12 +73,12 @@ def _outline(task: Task) -> Parser:
 
 def _full_parser(task: Task) -> Parser:
     """The parser of a task with all options."""
-    from lightning.pytorch import Trainer
+    from gaugenet.commands._trainer import plain_trainer
 
     parser = _general(task)
     for group in task.groups:
         parser.add_class_arguments(group.load(), group.name, skip=set(group.skip))
-    parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
+    parser.add_class_arguments(plain_trainer(), "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
     parser.set_defaults(dict(task.defaults))
     parser.extra_options = list(_shortcuts(task))
     return parser
@@ -82,10 +86,10 @@ def _full_parser(task: Task) -> Parser:
 
 def _trainer_parser(task: Task) -> Parser:
     """A parser of the options of Lightning's trainer alone, for their help."""
-    from lightning.pytorch import Trainer
+    from gaugenet.commands._trainer import plain_trainer
 
     parser = make_parser(f"train {task.name}", "Options of Lightning's trainer.", usage=_usage(task))
-    parser.add_class_arguments(Trainer, "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
+    parser.add_class_arguments(plain_trainer(), "trainer", skip=set(OWN_TRAINER_ARGUMENTS))
     parser.set_defaults({k: v for k, v in task.defaults.items() if k.startswith("trainer.")})
     return parser
 
@@ -174,6 +178,12 @@ def _with_saved_config(arguments: list[str]) -> list[str]:
     return arguments
 
 
+def _config_files(arguments: list[str]) -> list[Path]:
+    """The option files that the arguments name."""
+    pairs = [(*argument.partition("=")[::2], after) for argument, after in zip(arguments, [*arguments[1:], ""])]
+    return [Path(value or after) for name, value, after in pairs if name == "--config" and (value or after)]
+
+
 # --- training -------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +194,9 @@ def _train(task: Task, parser: Parser, options: Namespace) -> int:
     for group in task.groups:
         arguments = options[group.name].as_dict()
         values[group.name] = group.load()(**arguments) if group.built else arguments
+    if not options.resume:
+        given = [Path(os.fspath(path)) for path in options.config or () if path is not None]
+        check_outputs([options.out / _CONFIG], inputs=given, overwrite=True)
     description = train_task(
         task,
         options.out,

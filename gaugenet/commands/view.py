@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gaugenet.commands._common import make_parser, write_line
+from gaugenet.files import check_outputs, files_in
 from gaugenet.tasks.table import task_of_run
 
 if TYPE_CHECKING:
@@ -28,11 +29,18 @@ def run(arguments: list[str]) -> int:
     for file in files:
         if file.suffix.lower() not in (".html", ".png"):
             raise ValueError(f"Expected a file that ends in .html or .png, got {file}.")
+    check_outputs(files, inputs=_read_by(options), overwrite=options.overwrite)
     if options.transport or any(options[name] is not None for name in _ON_THE_SURFACE):
         return _draw_on_surface(options, files)
     for file in files:
         write_line(_draw(file, options))
     return 0
+
+
+def _read_by(options: Namespace) -> list[Path]:
+    """What a page is made of: meshes, runs and what predictions left."""
+    given = [path for path in (options.path, options.run) if path is not None]
+    return [file for path in given for file in (files_in(path) if path.is_dir() else [path])]
 
 
 def _draw(file: Path, options: Namespace) -> str:
@@ -50,6 +58,7 @@ def _draw(file: Path, options: Namespace) -> str:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="MESH|DIR", help="what to look at")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="PAGE.html or PICTURE.png to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace pages and pictures that exist")
     parser.add_argument("--png", type=Path | None, default=None, metavar="FILE", help="also draw a picture")
     parser.add_argument(
         "--split",

@@ -78,7 +78,7 @@ def attribute_parts(attributes: FieldType) -> list[Part]:
 
 
 class Invariants:
-    """Invariant functions of (v, z): polynomials of degree one and two, besides functions of the distance.
+    """Invariant functions of (v, z): polynomials of degree one and two, in addition to functions of the distance.
 
     Linear: the invariant parts of harmonics and attributes. Quadratic: all pairings of a harmonic with an attribute and
     of two attributes. For vectors under O(d), smooth functions of these are all invariant functions.

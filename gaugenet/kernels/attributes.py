@@ -1,4 +1,4 @@
-"""Attributes: what kernels may depend on besides the place of a neighbour."""
+"""Attributes: what kernels may depend on in addition to the place of a neighbour."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
-from gaugenet._validation import positive
+from gaugenet._validation import LARGEST_BLOCKS, level_widths, positive
 from gaugenet.geometry.icosphere.icosphere import Icosphere, icosphere
 from gaugenet.groups import Cyclic, FieldType, StructureGroup, group_from_name
 from gaugenet.kernels import Harmonic, kernel_from_text
@@ -83,6 +83,7 @@ class Trunk:
         _check_name("norm", self.norm, tuple(NORMS))
         _check_name("downsample", self.downsample, ("stride", "pool"))
         self.structure.check_subgroup(Cyclic(6))
+        positive("blocks", self.blocks, at_most=LARGEST_BLOCKS)
         if min(self.widths) < 1:
             raise ValueError(f"Expected a `growth` that keeps at least one field on every level, got {self.growth}.")
 
@@ -94,8 +95,7 @@ class Trunk:
     @property
     def widths(self) -> list[int]:
         """Regular fields on each level, the finest first."""
-        width = positive("width", self.width)
-        return [round(width * self.growth**k) for k in range(positive("levels", self.levels))]
+        return level_widths(self.width, self.growth, self.levels)
 
     @cached_property
     def types(self) -> list[FieldType]:

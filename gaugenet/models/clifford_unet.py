@@ -17,8 +17,6 @@ from gaugenet.kernels import Clifford
 from gaugenet.models.clifford_resnet import CliffordBlock, field_types
 from gaugenet.nn import EquivariantLinear, GaugeConv, GridPool, InvariantGate, MultivectorNorm
 
-MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
-
 
 class CliffordUNet(nn.Module):
     """A U-Net for multivector fields on grids: blocks on every level, Gaussian means down, interpolation up.
@@ -130,13 +128,17 @@ def _half(n: int) -> int:
 
 
 def enlarged(x: Float[Tensor, "batch size *coarse"], shape: tuple[int, ...], boundary: str) -> Tensor:
-    """Linear interpolation at the pixels of a grid of twice as many pixels; symmetric about the middle."""
-    d = x.dim() - 2
-    if boundary != "periodic":
-        return F.interpolate(x, shape, mode=MODES[d], align_corners=False)
-    padded = F.pad(x, [1, 1] * d, mode="circular")
-    fine = F.interpolate(padded, tuple(n + 4 for n in shape), mode=MODES[d], align_corners=False)
-    return fine[(slice(None), slice(None), *[slice(2, -2)] * d)]
+    """Interpolate linearly at the pixels of a grid of twice as many pixels, axis by axis; symmetric."""
+    for axis, n in enumerate(shape):
+        dim = axis + 2
+        if boundary == "periodic":
+            x = torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)
+        lines = x.movedim(dim, -1)
+        count = n + 4 if boundary == "periodic" else n
+        fine = F.interpolate(lines.flatten(1, -2), count, mode="linear", align_corners=False)
+        fine = fine.unflatten(1, lines.shape[1:-1])
+        x = (fine[..., 2:-2] if boundary == "periodic" else fine).movedim(-1, dim)
+    return x
 
 
 def _through(stage: Any, x: Tensor, grid: Grid) -> Tensor:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
-from gaugenet._validation import positive
+from gaugenet._validation import LARGEST_BLOCKS, level_widths, positive
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.nn import (
@@ -111,6 +111,7 @@ class MeshUNet(nn.Module):
         self.in_type = FieldType(structure, in_type)
         self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
         types = _level_types(structure, orders, width, growth, levels)
+        positive("blocks", blocks, at_most=LARGEST_BLOCKS)
         options = {"nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
         convolution = partial(ResidualBlock, rings=rings, kernel=self.config["kernel"])
         block: _Block = AttentionBlock if attention else convolution
@@ -173,7 +174,7 @@ def _level_types(
     group: StructureGroup, orders: Sequence[int | str], width: int, growth: float, levels: int
 ) -> list[FieldType]:
     """The hidden features of every level."""
-    widths = [round(positive("width", width) * growth**level) for level in range(positive("levels", levels))]
+    widths = level_widths(width, growth, levels)
     if not orders or min(widths) < 1:
         raise ValueError(f"Expected at least one order and a `growth` that keeps fields, got {orders} and {growth}.")
     return [FieldType(group, [(order, w) for order in orders]) for w in widths]

@@ -22,6 +22,7 @@ from gaugenet.nn.channel_groups import GroupedLinear, part_of
 from gaugenet.nn.engines import engine_for
 from gaugenet.nn.engines.sampled import Sampled, SampledKernels, sampled
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
+from gaugenet.nn.precision import check_dtype
 
 
 class GaugeConv(nn.Module):
@@ -107,6 +108,7 @@ class GaugeConv(nn.Module):
     ) -> Float[Tensor, "points out *spatial"]:
         """Attributes are for kernels that depend on them, see `gaugenet.kernels.Implicit`."""
         self.in_type.check(x)
+        check_dtype(x, self.weight)
         attributes = Attributes(edge_attr, node_attr)
         self.kernels.check_attributes(attributes)
         engine = engine_for(domain)

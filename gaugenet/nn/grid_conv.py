@@ -21,6 +21,7 @@ from gaugenet.nn.channel_groups import dense
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.engines import forced
 from gaugenet.nn.engines import grid as grid_engine
+from gaugenet.nn.precision import check_dtype
 
 Counts = int | Sequence[int]
 PADDING_MODES = {"zeros": "zeros", "periodic": "circular", "reflect": "reflect"}
@@ -112,6 +113,7 @@ class GridConv(GaugeConv):
                 f"dimensions, got {tuple(x.shape)}."
             )
         self.in_type.check(x)
+        check_dtype(x, self.weight)
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
         if forced():

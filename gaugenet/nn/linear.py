@@ -13,6 +13,7 @@ from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType, intertwiners
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.nn.compiled.eager import has_loops, plain_gradients
+from gaugenet.nn.precision import check_dtype
 from gaugenet.nn.tables import TableModule, along_channels
 
 
@@ -78,6 +79,7 @@ class EquivariantLinear(TableModule):
     ) -> Float[Tensor, "points out *spatial"]:
         """`onto` is added to the result."""
         self.in_type.check(x)
+        check_dtype(x, self.weight)
         if x.dim() == 2 and self._pairs and has_loops(x, self.weight, onto):
             with torch.autocast("cpu", enabled=False):
                 return typed_tensor(apply_function(_Linear, self, x, self.weight, self._vector(), onto))

@@ -16,4 +16,19 @@ def widened(x: Tensor) -> Tensor:
     return x.to(widest(x))
 
 
-__all__ = ["widened", "widest"]
+def check_dtype(x: Tensor, weight: Tensor) -> None:
+    """Refuse features that do not fit the precision of a layer; the precisions of autocast do.
+
+    Raises:
+        ValueError: If one of them is float64 and the other is not, or the features are not floating-point numbers.
+    """
+    if x.is_floating_point() and (x.dtype == torch.float64) != (weight.dtype == torch.float64):
+        raise ValueError(
+            f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: pass `x.to({weight.dtype})`, or "
+            f"convert the network with `.to({x.dtype})`."
+        )
+    if not (x.is_floating_point() or x.is_complex()):
+        raise ValueError(f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: convert it before.")
+
+
+__all__ = ["check_dtype", "widened", "widest"]

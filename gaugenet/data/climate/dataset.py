@@ -14,14 +14,19 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet.data.climate.layout import FileLayout, coded_times, grid_of
+from gaugenet.data.climate.layout import FileAxes, FileLayout, coded_times, grid_of
 from gaugenet.data.climate.sampling import GridLocations
 from gaugenet.data.climate.variables import ClimateVariables, find_variables
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
+from gaugenet.files import refuse_pickled_store
 
 logger = logging.getLogger(__name__)
 
 Missing = Literal["refuse", "mean"]
+_FILL = 1e19
+"""Values of at least this size are fill values, such as 1e20, whether or not the file says so."""
+_CLASSES = 255
+"""Labels are written as bytes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class ClimateFiles(FrameSequence):
     """The time steps of one or more files with the same grid and variables, in the order of time.
 
     Nothing but coordinates is read before a frame is asked for, and then only that frame: files may be larger than
-    memory. Latitudes may fall or rise, longitudes start anywhere; every file is brought to the order of the first.
+    memory. Latitudes may fall or rise, longitudes start anywhere, wrap or fall: they are sorted. Every file is brought
+    to the order of the first.
 
     Args:
         paths: NetCDF files, Zarr stores (folders), or folders of NetCDF files.
@@ -105,7 +111,7 @@ class ClimateFiles(FrameSequence):
     ) -> None:
         if missing not in ("refuse", "mean"):
             raise DataError(f"Expected `missing` to be 'refuse' or 'mean', got {missing!r}.")
-        self.paths = _climate_paths(paths)
+        self.paths = climate_paths(paths)
         self.missing = missing
         first = open_store(self.paths[0])
         if variables is None:
@@ -113,6 +119,7 @@ class ClimateFiles(FrameSequence):
             variables = find_variables(first, **options, where=str(self.paths[0]))
         self.variables = variables
         self.grid = grid_of(first, self.paths[0], variables)
+        self.axes = FileAxes.of(first, self.paths[0], variables)
         self.steps = self._all_steps()
         if variables.label is not None and not variables.classes:
             self.variables = replace(variables, **self._classes_of_labels())
@@ -173,7 +180,7 @@ class ClimateFiles(FrameSequence):
     def _field(self, store: Any, name: str, step: _Step, *, fill_mean: bool) -> Float[ndarray, "h w"]:
         variable = step.layout.variables[name]
         values = variable.converted(step.layout.reordered(variable.at(store, step.index)))
-        bad = ~np.isfinite(values)
+        bad = ~(np.abs(values) < _FILL)  # NaN, infinite, or a fill value that the file does not declare
         if bad.any():
             self._missing(bad, name, step)
             values[bad] = values[~bad].mean() if fill_mean and not bad.all() else 0.0
@@ -185,7 +192,8 @@ class ClimateFiles(FrameSequence):
             position = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
             raise DataError(
                 f"{step.path}: {name!r} has {int(bad.sum())} values that are not finite in time step {step.index}, the "
-                f'first at {position}: repair the file, or fill them with `missing="mean"` (--data.missing mean).'
+                f"first at {position} (numbers from 1e19 on count as missing): repair the file, or fill them with "
+                '`missing="mean"` (--data.missing mean of `gaugenet train`, --missing mean of the others).'
             )
 
     def _label(self, store: Any, step: _Step) -> Int[ndarray, "height width"] | None:
@@ -193,7 +201,10 @@ class ClimateFiles(FrameSequence):
         if variable is None:
             return None
         raw = step.layout.reordered(variable.at(store, step.index))
-        ignored = ~np.isfinite(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, dtype=bool)
+        if raw.dtype.kind not in "iufb" or np.isinf(raw).any():
+            what = "infinite values" if raw.dtype.kind == "f" else f"values of type {raw.dtype}"
+            raise DataError(f"{step.path}: expected whole numbers in {self.variables.label!r}, got {what}.")
+        ignored = np.isnan(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, dtype=bool)
         numbers = np.where(ignored, 0, raw)
         if not np.array_equal(numbers, np.round(numbers)):
             raise DataError(f"{step.path}: {self.variables.label!r} holds numbers that are no whole numbers.")
@@ -224,12 +235,19 @@ class ClimateFiles(FrameSequence):
             variable = step.layout.variables.get(self.variables.label or "")
             if variable is not None:
                 raw = variable.at(open_store(step.path), step.index)
+                if raw.dtype.kind not in "iufb":
+                    raise DataError(f"{step.path}: expected numbers in {self.variables.label!r}, got {raw.dtype}.")
                 found |= {int(v) for v in np.unique(raw[np.isfinite(raw)])}
+                if len(found) > _CLASSES:
+                    raise DataError(
+                        f"{step.path}: {self.variables.label!r} holds more than {_CLASSES} different numbers, which "
+                        "are no classes: name the label variable with --data.label."
+                    )
         values = tuple(sorted(v for v in found if v >= 0 and v not in self.variables.ignored))
         return {"classes": tuple("background" if v == 0 else f"class_{v}" for v in values), "values": values}
 
 
-def _climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+def climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     """NetCDF files and Zarr stores; a folder that is no Zarr store stands for the NetCDF files in it.
 
     Raises:
@@ -272,6 +290,7 @@ def _opened(path: Path, changed: int) -> Any:
 
     try:
         if _is_zarr(path):
+            refuse_pickled_store(path)
             return xr.open_zarr(path, chunks=None)
         return xr.open_dataset(path, cache=False)
     except (OSError, ValueError, KeyError) as error:

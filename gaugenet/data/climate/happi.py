@@ -16,6 +16,7 @@ from gaugenet.data.climate.dataset import ClimateFrame, FrameSequence
 from gaugenet.data.climate.sampling import PointLocations
 from gaugenet.data.climate.variables import CLIMATENET_CLASSES, ClimateVariables
 from gaugenet.data.meshes.sample import DataError
+from gaugenet.files import read_npy
 
 # fmt: off
 _UNITS: dict[str, str | None] = {
@@ -83,7 +84,7 @@ class Happi20Files(FrameSequence):
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 data, labels = arrays["data"], arrays["labels"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
             raise DataError(f"{path} holds no `data` and `labels` ({error}).") from error
         count = self.locations.shape[0]
         expected = (len(_CHANNELS), count), (len(CLIMATENET_CLASSES), count)
@@ -112,8 +113,11 @@ def _vertices(root: Path, given: str | Path | None) -> Float[ndarray, "vertices 
             "vertices of the mesh that they were made on there, e.g. "
             ' `np.save("vertices.npy", pickle.load(open("icosphere_5.pkl", "rb"))["V"])`.'
         )
-    loaded = np.load(path, allow_pickle=False)
-    points = np.asarray(loaded["V"] if path.suffix == ".npz" else loaded, dtype=np.float64)
+    try:
+        points = np.asarray(np.load(path, allow_pickle=False)["V"] if path.suffix == ".npz" else read_npy(path))
+        points = points.astype(np.float64)
+    except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
+        raise DataError(f"{path} holds no vertices ({error}).") from error
     if points.ndim != 2 or points.shape[1] != 3 or not np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-3):
         raise DataError(f"{path}: expected unit vectors of shape (V, 3), got shape {points.shape}.")
     return typed_array(points / np.linalg.norm(points, axis=1, keepdims=True))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.units import conversion
-from gaugenet.data.climate.variables import ClimateVariables
+from gaugenet.data.climate.variables import ClimateVariables, check_same_classes
 from gaugenet.data.meshes.sample import DataError
 
 
@@ -100,6 +100,7 @@ class FileLayout:
         time: the times of the steps.
         flipped: whether latitudes run against those of the first file.
         shift: columns by which longitudes are rolled back to those of the first file.
+        columns: places of the longitudes in rising order, before they are rolled; `None` if the file has them so.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class FileLayout:
     time: TimeAxis
     flipped: bool = False
     shift: int = 0
+    columns: Int[ndarray, "width"] | None = None
 
     @classmethod
     def of(cls, store: Any, path: Path, variables: ClimateVariables, grid: LatLonGrid) -> FileLayout:
@@ -123,15 +125,67 @@ class FileLayout:
         units = {name: _conversion(store[name], name, variables.units.get(name), path) for name in variables.names}
         found = {name: VariableLayout(name, *axes[name], *units.get(name, (1.0, 0.0))) for name in names}
         flipped, shift = _reordering(grid_of(store, path, variables), grid, path)
-        return cls(path, found, _time_axis(store, variables.names[0]), flipped, shift)
+        if label in found:
+            check_same_classes(store[label].attrs, variables, path)
+        lon = np.asarray(store[axes[names[0]][1]].values)
+        time = _time_axis(store, variables.names[0], path)
+        return cls(path, found, time, flipped, shift, _rising(lon))
 
     def reordered(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
         """Return values of this file in the order of the first one."""
+        values = values if self.columns is None else values[:, self.columns]
         return np.roll(values[::-1] if self.flipped else values, -self.shift, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class FileAxes:
+    """How a file lays its fields out; files on its grid are written in the same way.
+
+    Attributes:
+        time, latitude, longitude: names of the dimensions.
+        order: these names, in the order of the dimensions.
+        lat, lon: degrees, in the order of the file.
+        columns: place in the file of each longitude of the grid, which are in rising order.
+    """
+
+    time: str
+    latitude: str
+    longitude: str
+    order: tuple[str, ...]
+    lat: Float[ndarray, "height"]
+    lon: Float[ndarray, "width"]
+    columns: Int[ndarray, "width"]
+
+    @classmethod
+    def of(cls, store: Any, path: Path, variables: ClimateVariables) -> FileAxes:
+        """Return the axes of the first input of an opened file; `time` comes first where the file has no time.
+
+        Raises:
+            DataError: If that variable has no latitude and longitude.
+        """
+        variable = store[variables.names[0]]
+        lat, lon = _latitude_longitude(variable, variables.names[0], path)
+        time = time_name(variable)
+        order = tuple(str(name) for name in variable.dims if name in (lat, lon, time))
+        south_north, west_east = (np.asarray(store[name].values, dtype=np.float64) for name in (lat, lon))
+        columns = _rising(west_east)
+        columns = np.arange(len(west_east)) if columns is None else columns
+        return cls(time or "time", lat, lon, order if time else ("time", *order), south_north, west_east, columns)
+
+    @classmethod
+    def plain(cls, grid: LatLonGrid) -> FileAxes:
+        """Return `time`, `lat` and `lon`, in this order."""
+        return cls("time", "lat", "lon", ("time", "lat", "lon"), grid.lat, grid.lon, np.arange(len(grid.lon)))
+
+    def as_in_file(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "one two"]:
+        """Return values on the grid in the order of the file."""
+        out = np.empty_like(values)
+        out[:, self.columns] = values
+        return out if self.order.index(self.latitude) < self.order.index(self.longitude) else out.T
+
+
 def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
-    """Return the grid of an opened file, in its own order.
+    """Return the grid of an opened file, its latitudes in the order of the file, its longitudes rising.
 
     Raises:
         DataError: If a variable or its coordinates are missing, or the grid is not a global one.
@@ -142,9 +196,18 @@ def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
         if name not in store.coords:
             raise DataError(f"{path} has no coordinate {name!r}: the dimension has a size but no degrees.")
     try:
-        return LatLonGrid(np.asarray(store[lat].values), np.asarray(store[lon].values))
+        degrees = np.asarray(store[lon].values)
+        order = _rising(degrees)
+        return LatLonGrid(np.asarray(store[lat].values), degrees if order is None else degrees[order])
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _rising(lon: ndarray) -> Int[ndarray, "width"] | None:
+    """Places of the longitudes in rising order; `None` where they rise, or are not numbers to be sorted."""
+    if lon.ndim != 1 or lon.dtype.kind not in "iuf" or not np.isfinite(lon).all() or (np.diff(lon) > 0).all():
+        return None
+    return np.argsort(lon, kind="stable")
 
 
 def coded_times(steps: Sequence[tuple[TimeAxis, int]]) -> tuple[list[float | None], dict[str, str] | None]:
@@ -212,7 +275,7 @@ def _reordering(own: LatLonGrid, grid: LatLonGrid, path: Path) -> tuple[bool, in
     return flipped, shift
 
 
-def _time_axis(store: Any, name: str) -> TimeAxis:
+def _time_axis(store: Any, name: str, path: Path) -> TimeAxis:
     variable = store[name]
     time = time_name(variable)
     coordinate = store.coords.get(time or "time")
@@ -220,6 +283,9 @@ def _time_axis(store: Any, name: str) -> TimeAxis:
     if coordinate is None:
         return TimeAxis(None, None, "", "", count)
     values = np.atleast_1d(coordinate.values)
+    if values.dtype.kind == "M" and np.isnat(values).any():
+        step = int(np.flatnonzero(np.isnat(values))[0])
+        raise DataError(f"{path}: time step {step} has no time (NaT): correct the time of the file.")
     units, calendar = (coordinate.encoding.get(k, d) for k, d in _USUAL_CODING.items())
     return TimeAxis(values, _dates(values), units, calendar, count)
 

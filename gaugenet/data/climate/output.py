@@ -15,17 +15,20 @@ from numpy import ndarray
 
 import gaugenet
 from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
+from gaugenet.data.climate.layout import FileAxes
 from gaugenet.files import atomic_path
 
 
 class ClassMapFile:
     """An open NetCDF file that takes one time step after the other; see `grid_file` and `cell_file`."""
 
-    def __init__(self, dataset: Any, classes: Sequence[str], dims: tuple[str, ...]) -> None:
-        self._dataset = dataset
+    def __init__(
+        self, dataset: Any, classes: Sequence[str], shape: tuple[str, ...], *, time: str = "time", axes: FileAxes | None
+    ) -> None:
+        self._dataset, self._time, self._axes = dataset, time, axes
+        self._place = shape.index(time)
         self._names = [f"probability_{_safe_name(c)}" for c in classes]
-        shape = ("time", *dims)
-        stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, dims)}
+        stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, shape, time)}
         for name, text in zip(self._names, classes):
             variable = dataset.createVariable(name, "f4", shape, **stored)
             variable.setncatts({"long_name": f"probability of {text}", "units": "1"})
@@ -38,23 +41,31 @@ class ClassMapFile:
                 "flag_meanings": " ".join(_safe_name(c) for c in classes),
             }
         )
-        if dims == ("cell",):
+        if axes is None:
             for variable in [*self._names, "label"]:
                 dataset[variable].coordinates = "lat lon"
 
     def write(self, step: int, time: Any, probability: Float[ndarray, "classes *n"], label: Int[ndarray, "*n"]) -> None:
         """Write step `step`; `time` is the number that the input has there, or `None`."""
-        self._dataset["time"][step] = step if time is None else time
+        self._dataset[self._time][step] = step if time is None else time
         for name, values in zip(self._names, probability):
-            self._dataset[name][step] = np.clip(
-                values, 0, 1, dtype=np.float32
-            )  # readers mask what rounding puts outside
-        self._dataset["label"][step] = np.asarray(label, dtype=np.uint8)
+            self._put(name, step, np.clip(values, 0, 1, dtype=np.float32))  # readers mask what rounding puts outside
+        self._put("label", step, np.asarray(label, dtype=np.uint8))
+
+    def _put(self, name: str, step: int, values: ndarray) -> None:
+        index = (slice(None),) * self._place + (step,)
+        self._dataset[name][index] = values if self._axes is None else self._axes.as_in_file(values)
 
 
 @contextmanager
 def grid_file(
-    path: str | Path, grid: LatLonGrid, classes: Sequence[str], *, time: Any = None, source: str = ""
+    path: str | Path,
+    grid: LatLonGrid,
+    classes: Sequence[str],
+    *,
+    time: Any = None,
+    source: str = "",
+    axes: FileAxes | None = None,
 ) -> Iterator[ClassMapFile]:
     """A file on a latitude-longitude grid in its own order; at `path` when the block ends without an error.
 
@@ -64,15 +75,19 @@ def grid_file(
         classes: names of the classes.
         time: the raw time variable of the input (`units`, `calendar`), whose attributes are kept.
         source: what made the labels.
+        axes: names and order of the dimensions of the input; by default `time`, `lat`, `lon`.
     """
-    with _new(path, time, source) as dataset:
-        for name, values, units in (("lat", grid.lat, "degrees_north"), ("lon", grid.lon, "degrees_east")):
+    axes = axes or FileAxes.plain(grid)
+    with _new(path, time, source, name=axes.time) as dataset:
+        for name, values, units, long, axis in (
+            (axes.latitude, axes.lat, "degrees_north", "latitude", "Y"),
+            (axes.longitude, axes.lon, "degrees_east", "longitude", "X"),
+        ):
             dataset.createDimension(name, len(values))
             variable = dataset.createVariable(name, "f8", (name,))
-            long = {"lat": "latitude", "lon": "longitude"}[name]
-            variable.setncatts({"units": units, "standard_name": long, "axis": {"lat": "Y", "lon": "X"}[name]})
+            variable.setncatts({"units": units, "standard_name": long, "axis": axis})
             variable[:] = values
-        yield ClassMapFile(dataset, classes, ("lat", "lon"))
+        yield ClassMapFile(dataset, classes, axes.order, time=axes.time, axes=axes)
 
 
 @contextmanager
@@ -97,11 +112,11 @@ def cell_file(
             variable = dataset.createVariable(name, "f8", ("cell",))
             variable.setncatts(attributes)
             variable[:] = values
-        yield ClassMapFile(dataset, classes, ("cell",))
+        yield ClassMapFile(dataset, classes, ("time", "cell"), axes=None)
 
 
 @contextmanager
-def _new(path: str | Path, time: Any, source: str) -> Iterator[Any]:
+def _new(path: str | Path, time: Any, source: str, *, name: str = "time") -> Iterator[Any]:
     import netCDF4
 
     with atomic_path(path) as temporary:
@@ -116,8 +131,8 @@ def _new(path: str | Path, time: Any, source: str) -> Iterator[Any]:
                     "history": f"{now} gaugenet {gaugenet.__version__} predict",
                 }
             )
-            dataset.createDimension("time", None)
-            variable = dataset.createVariable("time", "f8", ("time",))
+            dataset.createDimension(name, None)
+            variable = dataset.createVariable(name, "f8", (name,))
             attributes = (
                 {"standard_name": "time", "axis": "T"}
                 if time is not None
@@ -134,5 +149,5 @@ def _safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", text.strip()) or "class"
 
 
-def _chunks(dataset: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
-    return (1, *(len(dataset.dimensions[d]) for d in dims))
+def _chunks(dataset: Any, shape: tuple[str, ...], time: str) -> tuple[int, ...]:
+    return tuple(1 if name == time else len(dataset.dimensions[name]) for name in shape)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gaugenet.data.climate.axes import latitude_name, longitude_name
-from gaugenet.data.climate.units import canonical_unit
+from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.units import canonical_unit, conversion
 from gaugenet.data.meshes.sample import DataError
 
-_LABEL_NAMES = ("label", "labels", "LABELS", "LABEL", "mask", "class")
+_LABEL_NAMES = ("label", "labels", "LABELS", "LABEL", "class")
+_WEAK_NAMES = ("mask",)
+_NO_LABEL = re.compile(r"(?i)quality|status[_ ]flag|(^|[_ ])qc($|[_ ])|land|sea[_ ]mask|area_type")
+_EASTWARD = r"(?i)u(a|as|bot|geo)?[_-]?\d*(m|hpa)?(_component.*)?|u.*wind.*"
+_NORTHWARD = _EASTWARD.replace("u(a", "v(a").replace("|u.", "|v.")
 CLIMATENET_CLASSES = ("background", "tropical_cyclone", "atmospheric_river")
 _IGNORE_IN_FILES = 255
 """Label of files that counts neither in the loss nor in a metric; so do negative labels and a `_FillValue`."""
@@ -64,10 +69,12 @@ def find_variables(
 
     Args:
         dataset: an `xarray.Dataset`.
-        scalars: names separated by commas, `""` for none; `auto` takes every floating-point field that is no wind.
+        scalars: names separated by commas, `""` for none; `auto` takes every floating-point field that is no wind;
+            a single component of a wind is refused.
         vectors: pairs `U850:V850` separated by commas, `""` for none; `auto` pairs what CF standard names call
             `eastward_*` and `northward_*` and, without standard names, names that differ by u and v alone.
-        label: name of the label variable, `""` for none; `auto` takes the one with `flag_meanings`, or a usual name.
+        label: name of the label variable, `""` for none; `auto` takes `label`, or the one field that may be a label:
+            with `flag_meanings` or called `mask`, changing in time where the inputs do, and not a quality flag.
         where: what error messages call the file.
 
     Raises:
@@ -88,7 +95,10 @@ def find_variables(
             )
     if not plain and not pairs:
         raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
+    if scalars == "auto":
+        _refuse_half_winds(dataset, plain, where)
     units = {n: canonical_unit(dataset[n].attrs.get("units")) for n in [*plain, *sorted(in_pairs)]}
+    units |= {v: _unit_of_pair(units, u, v, where) for u, v in pairs}
     classes, values, ignored = _classes(dataset, found)
     return ClimateVariables(tuple(plain), tuple(pairs), found, units, classes, values, ignored)
 
@@ -102,9 +112,24 @@ def _find_label(dataset: Any, label: str, where: str) -> str | None:
                 f"{where} has no label variable {label!r}: it has {', '.join(map(str, dataset.data_vars))}."
             )
         return label
-    flagged = [str(n) for n in dataset.data_vars if "flag_meanings" in dataset[n].attrs and _is_field(dataset[n])]
-    usual = [n for n in _LABEL_NAMES if n in dataset.data_vars and _is_field(dataset[n])]
-    return next(iter([*flagged, *usual]), None)
+    fields = [str(n) for n in dataset.data_vars if _is_field(dataset[n])]
+    candidates = [n for n in _LABEL_NAMES if n in fields] or [n for n in fields if _may_be_label(dataset, n)]
+    if len(candidates) > 1:
+        raise DataError(
+            f"{where} has several variables that may be the labels, {' and '.join(map(repr, candidates))}: name one "
+            "(--data.label of `gaugenet train`, `label=` in Python)."
+        )
+    return next(iter(candidates), None)
+
+
+def _may_be_label(dataset: Any, name: str) -> bool:
+    """Whether a field without the name of a label looks like one: not a static mask, and not a quality flag."""
+    variable = dataset[name]
+    if "flag_meanings" not in variable.attrs and name not in _WEAK_NAMES:
+        return False
+    text = " ".join([name, *(str(variable.attrs.get(key, "")) for key in ("standard_name", "long_name"))])
+    moving = any(time_name(dataset[n]) for n in dataset.data_vars if _is_field(dataset[n]))
+    return not _NO_LABEL.search(text) and not (moving and time_name(variable) is None)
 
 
 def _is_field(variable: Any) -> bool:
@@ -121,11 +146,60 @@ def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:
         by_name = [v for v in partners if v != u and v in names]
         twins = [v for v in names if standard[u].startswith("eastward") and standard[v] == _northward(standard[u])]
         both = [v for v in by_name if v in twins] or (twins if len(twins) == 1 else [])
-        if not standard[u] and re.fullmatch(r"(?i)u(a|as|bot|geo)?[_-]?\d*(m|hpa)?(_component.*)?|u.*wind.*", u):
+        if not standard[u] and re.fullmatch(_EASTWARD, u):
             both = both or by_name
         if both:
             pairs.append((u, both[0]))
     return pairs
+
+
+def _refuse_half_winds(dataset: Any, scalars: list[str], where: str) -> None:
+    """Refuse a component of a wind as a scalar, which it is not: it changes when the globe is rotated.
+
+    Raises:
+        DataError: If there is one.
+    """
+    for name in scalars:
+        standard = str(dataset[name].attrs.get("standard_name", ""))
+        named = re.fullmatch(_EASTWARD, name) or re.fullmatch(_NORTHWARD, name)
+        if standard.startswith(("eastward_", "northward_")) or (not standard and named):
+            raise DataError(
+                f"{where}: {name!r} is one component of a vector, and the other is not found: name the pair "
+                "(--data.vectors U:V), or list the scalars without it (--data.scalars). In Python these are `vectors=` "
+                "and `scalars=`."
+            )
+
+
+def _unit_of_pair(units: dict[str, str | None], u: str, v: str, where: str) -> str | None:
+    """The unit that both components of a vector are read in: that of the first.
+
+    Raises:
+        DataError: If the second cannot be converted to it.
+    """
+    one, other = units[u], units[v]
+    if one != other and (one is None or other is None or conversion(other, one) is None):
+        raise DataError(f"{where}: {u!r} is in {one!r} and {v!r} in {other!r}: correct the `units` of the file.")
+    return one
+
+
+def check_same_classes(attributes: Any, variables: ClimateVariables, path: Path) -> None:
+    """Refuse a file whose `flag_meanings` contradict the classes of the first file.
+
+    Raises:
+        DataError: If a number means another class.
+    """
+    if "flag_meanings" not in attributes or "flag_values" not in attributes:
+        return
+    known = dict(zip(variables.values, variables.classes))
+    numbered = all(name == "background" or name == f"class_{value}" for value, name in known.items())
+    names, values = str(attributes["flag_meanings"]).split(), np.atleast_1d(attributes["flag_values"]).tolist()
+    own = {int(v): n for v, n in zip(values, names) if int(v) not in variables.ignored and int(v) >= 0}
+    for value, name in ({} if numbered else own).items():
+        if known.get(value, name) != name or (name in known.values() and value not in known):
+            raise DataError(
+                f"{path}: in {variables.label!r} {value} means {name!r}, but the classes are {known}: give both files "
+                "the same `flag_values` and `flag_meanings`."
+            )
 
 
 def _northward(standard: str) -> str:

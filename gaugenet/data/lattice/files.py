@@ -16,7 +16,7 @@ from jaxtyping import Complex
 from torch import Tensor
 
 import gaugenet
-from gaugenet.files import atomic_path
+from gaugenet.files import atomic_path, refuse_pickled_store
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import UnitaryGroup, group_from_name
 
@@ -83,6 +83,8 @@ def read_links(path: str | Path) -> LinkFile:
     if not path.exists():
         raise ValueError(f"Expected a file of links at {path}: it does not exist.")
     try:
+        if path.suffix == ".zarr":
+            refuse_pickled_store(path)
         opened = xr.open_zarr(path, chunks=None) if path.suffix == ".zarr" else xr.open_dataset(path, engine="netcdf4")
         with opened as dataset:
             attributes = dict(dataset.attrs)

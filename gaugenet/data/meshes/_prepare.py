@@ -165,10 +165,17 @@ def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
     except ValueError as error:
         raise MeshError(f"{name}: {error}") from error
     graph = recipe.features.prepare(graph, usable.mesh).astype(recipe.dtype)
+    _require_finite(graph, name)
     graph.vertex_map = torch.from_numpy(usable.vertex_map)
     graph.face_map = torch.from_numpy(usable.face_map)
     graph.repairs = "; ".join(usable.repairs)
     return graph
+
+
+def _require_finite(graph: GaugeGraph, name: object) -> None:
+    bad = [k for k, v in graph.to_dict().items() if isinstance(v, torch.Tensor) and not bool(v.isfinite().all())]
+    if bad:
+        raise MeshError(f"{name}: {', '.join(bad)} of the graph hold values that are not finite in its precision.")
 
 
 def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions) -> GaugeGraph:

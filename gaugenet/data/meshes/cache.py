@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 import gaugenet
+from gaugenet.files import disk_errors, reason_unread
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Goes into every key: raise it whenever the same mesh and parameters should give other numbers."""
 
 Values = dict[str, Any]
@@ -71,7 +72,7 @@ class GraphCache:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, _first_line(error))
+            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, reason_unread(error))
             return None
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):
             logger.warning("%s is no prepared mesh of this key and will be computed again.", path)
@@ -83,7 +84,8 @@ class GraphCache:
         """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
         temporary = self.folder / f".{key}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
         try:
-            torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
+            with disk_errors(self.folder):
+                torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
             os.replace(temporary, self.path(key))
         finally:
             temporary.unlink(missing_ok=True)
@@ -124,7 +126,3 @@ def graph_values(graph: GaugeGraph) -> dict[str, Any]:
         else:
             raise TypeError(f"Expected tensors and plain values in a graph to be cached, got {type(value)} in {key!r}.")
     return values
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -12,6 +12,9 @@ from numpy import ndarray
 
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
 
+_UNNAMED = 10_000
+"""Labels at least as large as this are taken for a mistake unless classes are listed."""
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -56,6 +59,11 @@ class ClassTable:
         top = max((int(a.max()) for a in labels if a.size), default=-1)
         if top < 0:
             raise DataError(f"{source}: no labels to take the classes from; add a classes.txt.")
+        if top >= _UNNAMED:
+            raise DataError(
+                f"{source}: the label {top} would make {top + 1:,} classes: number them from 0, or list the numbers "
+                "that occur in a classes.txt."
+            )
         return cls(tuple(str(i) for i in range(top + 1)), tuple(range(top + 1)), source)
 
     def shifted(self, offset: int) -> ClassTable:

@@ -76,6 +76,9 @@ class InputFeatures(BaseTransform):
             for label, block in _blocks(feature, feature.value(graph)):
                 parts[label].append(block)
         graph.x = torch.cat([torch.cat(blocks, dim=-1).flatten(1) for blocks in parts.values()], dim=-1)
+        if not bool(graph.x.isfinite().all()):
+            bad = sorted(set((~graph.x.isfinite()).nonzero()[:, 1].tolist()))
+            raise ValueError(f"Input features are not finite, in the channels {bad[:10]} of {self!r}: check the mesh.")
         for feature in self.features:
             if feature.key in graph:
                 del graph[feature.key]

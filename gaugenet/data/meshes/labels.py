@@ -12,8 +12,12 @@ from torch import Tensor
 
 from gaugenet._typing import typed_array
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
+from gaugenet.files import read_npy
 from gaugenet.geometry.mesh._ply import ply_columns
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
+
+_LARGEST = 2.0**53
+"""Numbers from here on are not told apart in text files and float arrays."""
 
 
 def read_labels(path: Path) -> Int[ndarray, "n"]:
@@ -24,7 +28,7 @@ def read_labels(path: Path) -> Int[ndarray, "n"]:
     """
     try:
         if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
+            array = read_npy(path)
         else:
             array = np.array(path.read_text(encoding="utf-8-sig").split(), dtype=np.float64)
     except (ValueError, OSError, EOFError) as error:
@@ -37,8 +41,12 @@ def _whole_numbers(array: ndarray, path: Path | str) -> Int[ndarray, "n"]:
         array = array.reshape(-1)
     if array.ndim != 1 or array.size == 0:
         raise DataError(f"{path}: expected labels of shape (n,), got {array.shape}.")
-    if not np.issubdtype(array.dtype, np.number) or not np.array_equal(array, np.round(array)):
-        first = int(np.flatnonzero(array != np.round(array))[0]) if array.dtype.kind == "f" else 0
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"{path}: expected labels that are whole numbers, got values of type {array.dtype}.")
+    with np.errstate(invalid="ignore"):
+        whole = (array == np.round(array)) & (np.abs(array.astype(np.float64)) < _LARGEST)  # not NaN, not infinite
+    if not whole.all():
+        first = int(np.flatnonzero(~whole)[0])
         raise DataError(f"{path}: label {array[first]} at position {first} is not a whole number.")
     return array.astype(np.int64)
 

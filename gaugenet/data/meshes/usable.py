@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from numpy import ndarray
 
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.groups import StructureGroup
+
+logger = logging.getLogger(__name__)
 
 Repair = Literal["never", "lossless", "always"]
 
@@ -36,6 +39,9 @@ class UsableMesh:
 def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "lossless") -> UsableMesh:
     """The mesh as it is if geometry is defined on it, else what a permitted repair makes of it.
 
+    Meshes whose size or place single precision cannot hold are scaled by a power of two and moved to the origin. Closed
+    parts whose normals point inside are rotated, unless they bound a cavity.
+
     Args:
         mesh: as it was read.
         group: its elements say whether the surface must be oriented.
@@ -48,12 +54,19 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
     if repair not in ("never", "lossless", "always"):
         raise ValueError(f"Expected `repair` 'never', 'lossless' or 'always', got {repair!r}.")
     from gaugenet.geometry.mesh.defects import require_usable
-    from gaugenet.geometry.mesh.repair import repair_mesh
+    from gaugenet.geometry.mesh.repair import outward, repair_mesh
+    from gaugenet.geometry.mesh.units import placed
 
     oriented = group.orientation_preserving
+    mesh, done = placed(mesh)
     try:
         require_usable(mesh, oriented=oriented)
-        return UsableMesh(mesh, np.arange(mesh.num_vertices), np.arange(mesh.num_faces))
+        turned, count = outward(mesh)
+        if count and repair == "never":
+            logger.warning("%d faces of closed parts point inside: networks are trained on outward ones.", count)
+        elif count:
+            mesh, done = turned, (*done, f"inside-out faces turned: {count}")
+        return UsableMesh(mesh, np.arange(mesh.num_vertices), np.arange(mesh.num_faces), done)
     except MeshError:
         if repair == "never":
             raise
@@ -61,4 +74,4 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
         if repair == "lossless" and len(result.face_map) < mesh.num_faces:
             raise
         require_usable(result.mesh, oriented=oriented)
-        return UsableMesh(result.mesh, result.vertex_map, result.face_map, tuple(map(str, result.actions)))
+        return UsableMesh(result.mesh, result.vertex_map, result.face_map, (*done, *map(str, result.actions)))

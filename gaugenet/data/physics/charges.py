@@ -63,13 +63,21 @@ class MovingCharges:
 
     @classmethod
     def random(
-        cls, count: int, *, spread: float = 1.0, speed: float = 0.3, planar: bool = False, seed: int | None = None
+        cls,
+        count: int,
+        *,
+        spread: float = 1.0,
+        inner: float = 0.0,
+        speed: float = 0.3,
+        planar: bool = False,
+        seed: int | None = None,
     ) -> MovingCharges:
         """Random charges of both signs in a ball, oscillating, in the plane z = 0 if `planar`.
 
         Args:
             count: number of charges.
             spread: radius of the ball that they are in at time 0 on average.
+            inner: radius of a ball inside of it that has none.
             speed: bound of their drift, and of their oscillation; below one half.
             planar: keep them in the plane z = 0.
             seed: of the draws.
@@ -94,7 +102,7 @@ class MovingCharges:
         frequency = (0.5 + uniform()) * 2 / positive_number("spread", spread)
         return cls(
             charge=normal(count).sign() * (0.5 + uniform()),
-            position=bounded(spread * uniform() ** (1 / 2 if planar else 1 / 3)),
+            position=bounded(inner + (spread - inner) * uniform()),
             velocity=bounded(speed * uniform()),
             amplitude=bounded(speed * uniform() / frequency),
             frequency=frequency,
@@ -199,7 +207,7 @@ def random_charges(
     boosts: Sequence[Float[Tensor, "n n"]] = (),
     seed: int = 0,
 ) -> list[MovingCharges]:
-    """Random charges in the plane for a grid of space-time in 2 + 1 dimensions.
+    """Random charges in the plane around a grid of space-time in 2 + 1 dimensions, which is a vacuum itself.
 
     Args:
         count: number of samples.
@@ -215,11 +223,13 @@ def random_charges(
     algebra, own = _planar_algebra(grid), grid.pos
     events = [own, *(own @ torch.linalg.inv(g).T for g in boosts)]
     space = own[:, 1:] if time_axis(algebra) == 0 else own[:, :2]
-    spread = 1.5 * float(space.abs().max())
+    half = float(torch.linalg.vector_norm(space, dim=1).max())
     least = max(grid.spacing) if clearance is None else clearance
     found: list[MovingCharges] = []
     for attempt in range(TRIES * positive("count", count)):
-        drawn = MovingCharges.random(charges, spread=spread, planar=True, seed=seed * 1_000_003 + attempt)
+        drawn = MovingCharges.random(
+            charges, spread=2 * half, inner=1.2 * half, planar=True, seed=seed * 1_000_003 + attempt
+        )
         if all(float(drawn.distances(time_first(e, algebra)).min()) >= least for e in events):
             found.append(drawn)
         if len(found) == count:

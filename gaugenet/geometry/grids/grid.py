@@ -27,7 +27,7 @@ Counts = int | Sequence[int]
 
 @dataclass(frozen=True)
 class Grid:
-    r"""A flat box of pixels with parallel frames, in 1, 2 or 3 dimensions.
+    r"""A flat box of pixels with parallel frames, in 1 to 4 dimensions.
 
     Features are `(B, size, *shape)`. Frame axes: **x along the last array axis, y against the second last** (up, where
     rows count downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` rotates space counter-clockwise
@@ -102,8 +102,8 @@ class Grid:
     ) -> None:
         shape = tuple(int(n) for n in shape)
         d = len(shape)
-        if d not in (1, 2, 3) or min(shape) < 1:
-            raise ValueError(f"Expected `shape` of 1, 2 or 3 positive sizes, got {shape}.")
+        if d not in (1, 2, 3, 4) or min(shape) < 1:
+            raise ValueError(f"Expected `shape` of 1 to 4 positive sizes, got {shape}.")
         check_boundary(boundary)
         step = axis_lengths("spacing", spacing, d)
         dilation = counts("dilation", dilation, d)
@@ -130,6 +130,8 @@ class Grid:
         if self.group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {self.group.name} on R^{self.group.d}.")
         self.check_metric(self.group)
+        if self.transposed and self.d > 3:
+            raise ValueError("Transposed convolutions exist on grids of up to 3 dimensions, got 4.")
         if self.transposed and self.boundary != "zeros":
             raise ValueError(f"A transposed convolution has boundary='zeros', got {self.boundary!r}.")
         check_padding(self.shape, self.padding, self.boundary)

@@ -23,6 +23,7 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
+from gaugenet.geometry.mesh.units import positions, require_range
 from gaugenet.groups.group import StructureGroup
 
 if TYPE_CHECKING:
@@ -105,9 +106,10 @@ def mesh_hierarchy(
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
+    pos = positions(mesh, dtype)
     along_edges = options.neighborhood == "one_ring"
     finest = (one_ring(framed.surface), longest_edge(mesh)) if along_edges else (maps, search_radius)
-    _store(graph, "", _level_tensors(framed, finer, *finest, options.lengths, dtype))
+    _store(graph, "", _level_tensors(framed, pos, finer, *finest, options.lengths, dtype))
     if options.levels > 1:
         samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / options.ratio)))
         components = int(np.isinf(samples.cover).sum())
@@ -115,7 +117,8 @@ def mesh_hierarchy(
             count = max(int(np.ceil(mesh.num_vertices / options.ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
-            finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, dtype)
+            finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, pos)
+    require_range(graph.to_dict(), mesh)
     return graph
 
 
@@ -136,9 +139,13 @@ def _add_level(
     chosen: ndarray,
     cover: float,
     options: NeighborhoodOptions,
-    dtype: torch.dtype,
+    pos: Tensor,
 ) -> _Points:
-    """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers."""
+    """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers.
+
+    `pos` holds all vertices in the precision of the graph.
+    """
+    dtype = pos.dtype
     prefix = f"l{level}_"
     num = len(chosen)
     with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
@@ -159,7 +166,7 @@ def _add_level(
 
     among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(options.max_neighbors)
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
-    _store(graph, prefix, _level_tensors(framed, points, among, search_radius, options.lengths, dtype))
+    _store(graph, prefix, _level_tensors(framed, pos, points, among, search_radius, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = _POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))
@@ -171,13 +178,19 @@ def _add_level(
 
 
 def _level_tensors(
-    framed: FramedSurface, points: _Points, maps: LocalLogMaps, radius: float, lengths: LengthUnit, dtype: torch.dtype
+    framed: FramedSurface,
+    pos: Tensor,
+    points: _Points,
+    maps: LocalLogMaps,
+    radius: float,
+    lengths: LengthUnit,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     edges = in_frames(framed, maps, dtype, row=points.row, mass=points.mass)
     edges["log_map"], radius = in_lengths(lengths, edges["log_map"], edges["edge_index"][1], radius)
     check_structure(framed.group, edges["transporter"])
     return {
-        "pos": torch.from_numpy(framed.mesh.vertices[points.vertex]).to(dtype),
+        "pos": pos[torch.from_numpy(points.vertex)],
         "frame": torch.from_numpy(framed.frame[points.vertex]).to(dtype),
         "mass": torch.from_numpy(points.mass).to(dtype),
         "radius": torch.tensor([radius], dtype=dtype),

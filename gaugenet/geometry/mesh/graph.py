@@ -19,6 +19,7 @@ from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
+from gaugenet.geometry.mesh.units import positions, require_range
 from gaugenet.groups.group import StructureGroup
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ def mesh_gauge_graph(
     edges["log_map"], search_radius = in_lengths(
         options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
     )
+    pos, mass = positions(mesh, dtype), torch.from_numpy(mesh.vertex_areas).to(dtype)
+    require_range({"pos": pos, "mass": mass, "log_map": edges["log_map"]}, mesh)
     return GaugeGraph(
-        pos=torch.from_numpy(mesh.vertices).to(dtype),
+        pos=pos,
         frame=torch.from_numpy(framed.frame).to(dtype),
-        mass=torch.from_numpy(mesh.vertex_areas).to(dtype),
+        mass=mass,
         face=torch.from_numpy(mesh.faces.T.copy()),
         radius=torch.tensor([search_radius], dtype=dtype),
         structure=group.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
+from gaugenet.files import check_outputs
 from gaugenet.geometry.mesh.defects import (
     PROBLEMS,
     Problem,
@@ -21,7 +22,7 @@ from gaugenet.geometry.mesh.defects import (
     require_usable,
 )
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
-from gaugenet.geometry.mesh.repair import RepairAction, RepairResult, repair_mesh
+from gaugenet.geometry.mesh.repair import RepairAction, RepairResult, maps_file, repair_mesh
 from gaugenet.geometry.mesh.report import QualityReport, describe
 from gaugenet.geometry.mesh.topology import (
     Topology,
@@ -217,13 +218,16 @@ def _quantiles(values: ndarray) -> dict[str, float] | None:
     return dict(zip(names, np.quantile(values, list(names.values())).tolist(), strict=True))
 
 
-def inspect_files(paths: Iterable[str | Path], *, repair_to: str | Path | None = None) -> list[dict[str, Any]]:
+def inspect_files(
+    paths: Iterable[str | Path], *, repair_to: str | Path | None = None, overwrite: bool = False
+) -> list[dict[str, Any]]:
     """Inspect mesh files, and write repaired ones on request. One dictionary a file, ready for JSON.
 
     Args:
         paths: mesh files.
         repair_to: folder for the repaired meshes, `NAME.ply` with `vertex_map` and `face_map` in `NAME.npz`; names
             that are taken by another input get a number. Files elsewhere are never touched.
+        overwrite: replace repaired meshes that exist. Inputs are never replaced.
 
     Returns:
         For each file `file` and the contents of `QualityReport.to_dict`, plus `repaired` (`file`, `actions`,
@@ -231,12 +235,13 @@ def inspect_files(paths: Iterable[str | Path], *, repair_to: str | Path | None =
         cannot be read. Each can be shown by `describe`.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written. OutputError: an output that exists.
     """
     files = [Path(path) for path in paths]
-    taken = {path.resolve() for path in files}
+    targets = [] if repair_to is None else _free_names(Path(repair_to), files)
+    check_outputs([t for path in targets for t in (path, maps_file(path))], inputs=files, overwrite=overwrite)
     entries = []
-    for path in files:
+    for k, path in enumerate(files):
         entry: dict[str, Any] = {"file": str(path)}
         try:
             mesh = TriangleMesh.load(path)
@@ -245,16 +250,21 @@ def inspect_files(paths: Iterable[str | Path], *, repair_to: str | Path | None =
             continue
         entry |= inspect_mesh(mesh).to_dict()
         if repair_to is not None:
-            target = _free_name(Path(repair_to), path.stem, taken)
-            taken.add(target.resolve())
-            entry["repaired"] = _repair_to(target, mesh)
+            entry["repaired"] = _repair_to(targets[k], mesh)
         entries.append(entry)
     return entries
 
 
-def _free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
-    candidates = (folder / f"{stem}{suffix}.ply" for suffix in ["", *(f"-{k}" for k in range(2, len(taken) + 3))])
-    return next(path for path in candidates if path.resolve() not in taken)
+def _free_names(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """A name for each repaired mesh that no input and no other repaired mesh has."""
+    taken = {path.resolve() for path in files}
+    names = []
+    for path in files:
+        numbers = ["", *(f"-{k}" for k in range(2, len(taken) + 3))]
+        candidates = (folder / f"{path.stem}{number}.ply" for number in numbers)
+        names.append(next(c for c in candidates if c.resolve() not in taken))
+        taken.add(names[-1].resolve())
+    return names
 
 
 def _repair_to(target: Path, mesh: TriangleMesh) -> dict[str, Any]:

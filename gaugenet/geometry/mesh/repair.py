@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from gaugenet.files import atomic_path
+from gaugenet.files import atomic_path, check_outputs
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.topology import (
     Topology,
@@ -62,7 +62,8 @@ class RepairResult:
         again). Both files are complete or absent. Missing folders are made.
         """
         path = Path(path)
-        with atomic_path(path.with_suffix(".npz")) as temporary:
+        check_outputs([path, maps_file(path)], overwrite=True)
+        with atomic_path(maps_file(path)) as temporary:
             np.savez_compressed(temporary, vertex_map=self.vertex_map, face_map=self.face_map)
         with atomic_path(path) as temporary:
             temporary.write_bytes(_ply(self.mesh))
@@ -72,6 +73,11 @@ class RepairResult:
         if self.non_orientable:
             lines.append(f"left as they are, not orientable: {self.non_orientable} (use O(2), not SO(2))")
         return "\n".join(lines)
+
+
+def maps_file(path: Path) -> Path:
+    """Return the file beside a repaired mesh that holds `vertex_map` and `face_map`."""
+    return path.with_suffix(".npz")
 
 
 def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> RepairResult:
@@ -180,6 +186,35 @@ def _orient(mesh: TriangleMesh) -> tuple[TriangleMesh, int, int]:
         return mesh, 0, int((~orientation.orientable).sum())
     faces = np.where(flip[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
     return TriangleMesh(mesh.vertices, faces), int(flip.sum()), int((~orientation.orientable).sum())
+
+
+def outward(mesh: TriangleMesh) -> tuple[TriangleMesh, int]:
+    """Rotate the faces of closed parts whose normals point inside; return the mesh and the number of faces rotated.
+
+    A part inside another one bounds a cavity of it, and keeps normals that point into the cavity. Parts are told apart
+    by their signed volume, parts inside others by their bounding boxes. Vertices and faces keep their order.
+
+    Args:
+        mesh: a surface on which neighbours agree on their orientation.
+    """
+    topology = Topology(mesh)
+    volume = topology.signed_volumes
+    if not (volume < 0).any():
+        return mesh, 0
+    flipped = np.zeros(len(volume), dtype=bool)
+    if volume.sum() < 0:  # as a whole inside out, cavities included
+        flipped, volume = volume != 0, -volume
+    piece = topology.orientation.piece
+    corners = mesh.vertices[mesh.faces]
+    low, high = np.full((len(volume), 3), np.inf), np.full((len(volume), 3), -np.inf)
+    np.minimum.at(low, piece, corners.min(axis=1))
+    np.maximum.at(high, piece, corners.max(axis=1))
+    solid = np.flatnonzero(volume > 0)
+    for part in np.flatnonzero(volume < 0):
+        flipped[part] ^= not ((low[solid] < low[part]) & (high[solid] > high[part])).all(axis=1).any()
+    flip = flipped[piece]
+    faces = np.where(flip[:, None], mesh.faces[:, [0, 2, 1]], mesh.faces)
+    return TriangleMesh(mesh.vertices, faces), int(flip.sum())
 
 
 def _ply(mesh: TriangleMesh) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +18,12 @@ from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import grouped_order
+from gaugenet.nn.engines.conv4d import conv4d, wrapped
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
 from gaugenet.nn.tables import along_channels
 
-_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d, 4: conv4d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
@@ -153,6 +154,8 @@ def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
 def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:
     """Continue a field beyond the border of its box, `reflect` or `periodic`."""
     if boundary == "periodic":
+        if len(padding) > 3:
+            return wrapped(x, padding)
         return F.pad(x, [n for p in reversed(padding) for n in (p, p)], mode="circular")
     for axis, n in enumerate(padding):
         x = _reflect(x, field_type, axis, n)

@@ -17,7 +17,7 @@ from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rot
 from gaugenet.tasks.climate.inference import ClimatePredictor, Pose, Precision
 from gaugenet.tasks.climate.pictures import draw_run
 from gaugenet.tasks.climate.scores import ClimateScores
-from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.options import TaskError, check
 from gaugenet.tasks.training.progress import progress
 from gaugenet.tasks.training.run import Which
 
@@ -58,6 +58,8 @@ def evaluate_climate(
     Raises:
         RunError, TaskError, DataError: no run of this task, or unusable files.
     """
+    check(rotations >= 0, "rotations", "at least 0", rotations)
+    check(within_km > 0, "within_km", "positive", within_km)
     predictor = ClimatePredictor(
         run, data, weights=weights, tta=tta, missing=missing, device=device, precision=precision
     )

@@ -59,6 +59,8 @@ class ClimateData:
         check(1 <= self.level <= 10, "data.level", "from 1 to 10", self.level)
         check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
         check(0 <= self.val_fraction < 1, "data.val_fraction", "in [0, 1)", self.val_fraction)
+        check(self.block_hours > 0, "data.block_hours", "positive", self.block_hours)
+        check(self.gap_hours >= 0, "data.gap_hours", "at least 0", self.gap_hours)
         check(self.gain >= 1, "data.gain", "at least 1", self.gain)
         check(self.memory >= 0, "data.memory", "at least 0", self.memory)
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)

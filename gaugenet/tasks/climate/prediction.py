@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gaugenet.data.climate.dataset import ClimateFiles
+from gaugenet.data.climate.dataset import ClimateFiles, climate_paths
 from gaugenet.data.climate.output import ClassMapFile, cell_file, grid_file
+from gaugenet.files import check_outputs, files_in
 from gaugenet.tasks.climate.inference import ClimatePredictor, Precision
 from gaugenet.tasks.climate.scores import labels_at
 from gaugenet.tasks.training.options import TaskError
@@ -23,6 +24,7 @@ def predict_climate(
     out: str | Path,
     *,
     sphere: str | Path | None = None,
+    overwrite: bool = False,
     weights: Which = "best",
     tta: int = 0,
     missing: str | None = None,
@@ -36,6 +38,7 @@ def predict_climate(
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
         sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
+        overwrite: replace outputs that exist. Inputs and the run are never replaced.
         weights: as in `ClimatePredictor`.
         tta: as in `ClimatePredictor`.
         missing: as in `ClimatePredictor`.
@@ -47,23 +50,23 @@ def predict_climate(
 
     Raises:
         RunError, TaskError, DataError: no run of this task, or unusable files.
+        OutputError: an output that is an input, or exists.
     """
     out = Path(out)
     sphere = Path(sphere) if sphere is not None else out.with_name(f"{out.stem}.icosphere{out.suffix}")
+    check_outputs([out, sphere], inputs=[*climate_paths(paths), *files_in(run)], overwrite=overwrite)
     predictor = ClimatePredictor(
         run, paths, weights=weights, tta=tta, missing=missing, device=device, precision=precision
     )
     files = predictor.files
     if not isinstance(files, ClimateFiles):
         raise TaskError("HAPPI20 npz files have no grid to write to: predict on NetCDF files.")
-    if out.resolve() in {p.resolve() for p in files.paths}:
-        raise TaskError(f"{out} is an input: choose another file.")
     times, attributes = files.coded_times
     area = np.zeros(len(predictor.classes))
     options: dict[str, Any] = {"time": attributes, "source": f"gaugenet run {Path(run).name}"}
     cells = predictor.inputs.sphere
     with ExitStack() as stack:
-        on_grid = stack.enter_context(grid_file(out, files.grid, predictor.classes, **options))
+        on_grid = stack.enter_context(grid_file(out, files.grid, predictor.classes, axes=files.axes, **options))
         on_cells = stack.enter_context(
             cell_file(sphere, predictor.inputs.points, cells.mass.numpy(), predictor.classes, **options)
         )

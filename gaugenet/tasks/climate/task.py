@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
+    OVERWRITE,
     THREADS,
     WEIGHTS,
     OptionGroup,
@@ -92,6 +93,7 @@ class ClimateTask(Task):
                 metavar="FILE",
                 help="and on the icosahedron; by OUT's name",
             ),
+            OVERWRITE,
             *_COMMON,
         ),
     )
@@ -145,6 +147,7 @@ class ClimateTask(Task):
         files: list[str],
         out: Path,
         icosphere: Path | None = None,
+        overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
         missing: str | None = None,
@@ -161,6 +164,7 @@ class ClimateTask(Task):
             files,
             out,
             sphere=icosphere,
+            overwrite=overwrite,
             weights=weights,
             tta=tta,
             missing=missing,

@@ -18,6 +18,7 @@ from gaugenet.tasks.images.options import ImageOptions
 from gaugenet.tasks.training.checkpoint import LAST
 from gaugenet.tasks.training.fit import fit
 from gaugenet.tasks.training.history import read_table
+from gaugenet.tasks.training.lock import run_lock
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import DESCRIPTION, RunDescription, RunError
 
@@ -55,7 +56,7 @@ def fit_images(
     data = ImageDataModule(len(train), 0 if val is None else len(val), options)
     again = f"call `fit_images` for {run} once more"
     try:
-        with torch.random.fork_rng():
+        with run_lock(run), torch.random.fork_rng():
             fit(
                 module,
                 data,

@@ -101,6 +101,10 @@ class DataOptions:
     def __post_init__(self) -> None:
         check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
         check(self.noise >= 0, "data.noise", "at least 0", self.noise)
+        check(self.n_jobs != 0, "data.n_jobs", "positive, or -1 for all cores", self.n_jobs)
+        for name in ("val_people", "val_per_class", "split_seed"):
+            check(getattr(self, name) >= 0, f"data.{name}", "at least 0", getattr(self, name))
+        check(self.train_per_class >= 1, "data.train_per_class", "at least 1", self.train_per_class)
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
     def as_dict(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gaugenet.tasks.mesh.assignment import one_to_one
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, Repair
 from gaugenet.tasks.mesh.outputs import Items, log_probabilities
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
+from gaugenet.tasks.training.options import check
 from gaugenet.tasks.training.run import Which, load_run
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Predictor:
     """
 
     def __init__(self, run: str | Path, *, weights: Which = "best", tta: int = 0, device: str | None = None) -> None:
+        check(tta >= 0, "tta", "at least 0", tta)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         model, self.description = load_run(run, weights=weights)
         self.model = model.to(self.device)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet.data import MeshSample
-from gaugenet.data.meshes.sample import MESH_SUFFIXES
-from gaugenet.files import atomic_path, write_json
+from gaugenet.data.meshes.sample import mesh_files
+from gaugenet.files import atomic_path, check_outputs, files_in, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
 from gaugenet.tasks.mesh.inference import Predictor, Probabilities
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_each
@@ -24,6 +25,9 @@ from gaugenet.tasks.training.run import Which
 logger = logging.getLogger(__name__)
 
 SUMMARY = "predictions.json"
+_COLORED = "labels.ply"
+_ARRAYS = ("faces.npy", "vertices.npy", "face_probabilities.npy", "vertex_probabilities.npy")
+_ENDINGS = (_COLORED, *_ARRAYS)
 
 
 def predict(
@@ -35,15 +39,16 @@ def predict(
     tta: int = 0,
     probabilities: bool = False,
     repair: Repair | None = None,
+    overwrite: bool = False,
     n_jobs: int = -1,
     device: str | None = None,
 ) -> list[dict[str, Any]]:
     """Label meshes; a mesh that cannot be labelled does not keep the others from it.
 
     For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 class indices of the mesh
-    as it was given (-1 where a face or vertex has no finite place), `NAME.ply`, coloured, with the property `label` on
-    its faces, and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`. A run
-    on whole meshes writes nothing but the summary `predictions.json`.
+    as it was given (-1 where a face or vertex has no finite place), `NAME.labels.ply`, coloured, with the property
+    `label` on its faces, and with `probabilities` also `NAME.face_probabilities.npy` and
+    `NAME.vertex_probabilities.npy`. A run on whole meshes writes nothing but the summary `predictions.json`.
 
     Args:
         run: folder of the run.
@@ -54,6 +59,7 @@ def predict(
         device: as in `Predictor`.
         probabilities: also write probabilities.
         repair: as in `DataOptions`; what the training used by default.
+        overwrite: replace outputs that exist. Meshes and the run are never replaced.
         n_jobs: threads that prepare meshes.
 
     Returns:
@@ -61,13 +67,15 @@ def predict(
 
     Raises:
         RunError: not a complete run. TaskError: no meshes.
+        OutputError: an output that is an input, or exists.
     """
-    files = _files(meshes)
+    files, out = _files(meshes), Path(out)
+    names = _unique_names(files)
+    outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
+    check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
-    names = _unique_names(files)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
-    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for path, name, one in zip(files, names, prepared):
@@ -92,7 +100,8 @@ def _files(meshes: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for path in map(Path, meshes):
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in MESH_SUFFIXES)
+            ours = f".{_COLORED}" if (path / SUMMARY).is_file() else None  # what an earlier prediction wrote here
+            inside = [p for p in mesh_files(path) if ours is None or not p.name.endswith(ours)]
             if not inside:
                 raise TaskError(f"No meshes in the folder {path}.")
             files += inside
@@ -120,23 +129,22 @@ def _write(
         best = int(found.mesh.argmax())
         return {"label": classes[best], "probability": float(found.mesh[best])}
     faces, vertices = found.labels("face"), found.labels("vertex")
-    arrays = {"faces": faces.astype(np.int64), "vertices": vertices.astype(np.int64)}
-    if probabilities:
-        arrays |= {"face_probabilities": found.face, "vertex_probabilities": found.vertex}
-    for kind, array in arrays.items():
-        with atomic_path(out / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as file:
+    values = [faces.astype(np.int64), vertices.astype(np.int64), *([found.face, found.vertex] if probabilities else [])]
+    for ending, array in zip(_ARRAYS, values):
+        with atomic_path(out / f"{name}.{ending}") as temporary, temporary.open("wb") as file:
             np.save(file, array)
     colored = predictor.description.items == "face" or len(classes) <= 256
     if colored:
-        _write_ply(out / f"{name}.ply", one, faces, classes)
-    areas = np.nan_to_num(one.sample.mesh.face_areas)
+        _write_ply(out / f"{name}.{_COLORED}", one, faces, classes)
+    mesh = one.sample.mesh
+    areas = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas)
     shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
         areas.sum(), 1e-300
     )
     entry: dict[str, Any] = {"faces": len(faces), "vertices": len(vertices)}
     if len(classes) <= 256:
         entry["area"] = {classes[k]: round(float(shares[k]), 6) for k in np.flatnonzero(shares)}
-    return entry | ({"ply": f"{name}.ply"} if colored else {})
+    return entry | ({"ply": f"{name}.{_COLORED}"} if colored else {})
 
 
 def _write_ply(path: Path, one: Prepared, faces: ndarray, classes: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from torch_geometric.transforms import Compose
 
-from gaugenet.data import MeshDataset
+from gaugenet.data import IGNORE_LABEL, MeshDataset
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
 from gaugenet.tasks.mesh.data_options import (
@@ -24,7 +24,7 @@ from gaugenet.tasks.mesh.data_options import (
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
 from gaugenet.tasks.training.loading import GraphDataModule
-from gaugenet.tasks.training.options import OptimOptions
+from gaugenet.tasks.training.options import OptimOptions, TaskError
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
 
@@ -45,6 +45,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         how = Preparation(data.input_features(), geometry, data.repair, cache, data.n_jobs, soft_labels=soft)
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
+        _check_labels(prepared, held_out, train_set.class_names)
         _log_sizes(module, prepared, held_out)
         return _data_module(prepared, held_out, data, seed)
 
@@ -108,6 +109,28 @@ def _data_module(
         seed=seed,
         num_workers=data.num_workers,
     )
+
+
+def _check_labels(prepared: Sequence[Prepared], held_out: Sequence[Prepared], classes: Sequence[str]) -> None:
+    """Refuse data without a label to learn from, and tell which classes are validated but not learned.
+
+    Raises:
+        TaskError: If no item of the training meshes, or of the validation meshes, has a label.
+    """
+    learned, validated = _present(prepared), _present(held_out)
+    for name, part, found in (("training", prepared, learned), ("validation", held_out, validated)):
+        if part and not found:
+            raise TaskError(f"No label in the {name} meshes: all of them are {IGNORE_LABEL}, which means unknown.")
+    if missing := sorted(validated - learned):
+        names = ", ".join(classes[k] for k in missing)
+        logger.warning(
+            "Classes of the validation meshes that no training mesh has, and no network can learn: %s.", names
+        )
+
+
+def _present(prepared: Sequence[Prepared]) -> set[int]:
+    labels = [one.graph.y for one in prepared if "y" in one.graph]
+    return {int(k) for y in labels for k in y.unique().tolist() if k != IGNORE_LABEL}
 
 
 def _log_sizes(module: MeshLabelModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:

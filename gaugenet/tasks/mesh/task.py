@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from gaugenet.tasks.training.task import DEVICE, WEIGHTS, OptionGroup, Prediction, Task, Training, Usage, option
+from gaugenet.tasks.training.task import (
+    DEVICE,
+    OVERWRITE,
+    WEIGHTS,
+    OptionGroup,
+    Prediction,
+    Task,
+    Training,
+    Usage,
+    option,
+)
 
 if TYPE_CHECKING:
     from gaugenet.tasks.mesh.data_options import Format, Repair, Split
@@ -20,7 +30,7 @@ confusion.png into its folder. Accuracy is the plain mean over all faces of the 
 benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy stands beside
 it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
-NAME.vertices.npy (class indices in the order of the file), NAME.ply (coloured) and a line in predictions.json.
+NAME.vertices.npy (class indices in the order of the file), NAME.labels.ply (coloured) and a line in predictions.json.
 
 A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
 `gaugenet predict RUN --help`).
@@ -92,6 +102,7 @@ class MeshLabelTask(Task):
                 action="store_true",
                 help="repair meshes even where faces are lost; labels are transferred back to the mesh as given",
             ),
+            OVERWRITE,
             WEIGHTS,
             _TTA,
             _N_JOBS,
@@ -151,6 +162,7 @@ class MeshLabelTask(Task):
         out: Path,
         probabilities: bool = False,
         repair: bool = False,
+        overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
         n_jobs: int = -1,
@@ -168,6 +180,7 @@ class MeshLabelTask(Task):
             tta=tta,
             probabilities=probabilities,
             repair="always" if repair else None,
+            overwrite=overwrite,
             n_jobs=n_jobs,
             device=device,
         )

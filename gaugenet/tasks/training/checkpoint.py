@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from gaugenet.files import disk_errors, reason_unread
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.run import RunDescription, RunError, Which, save_weights
@@ -51,7 +52,7 @@ def _problem(path: Path) -> str | None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        return str(error).splitlines()[0] or type(error).__name__
+        return reason_unread(error)
     return None if isinstance(state, dict) and "state_dict" in state else "not a training checkpoint"
 
 
@@ -111,7 +112,8 @@ class RunCheckpoint(Checkpoint):
 
     def _save_state(self, trainer: Trainer) -> None:
         temporary = self.run / f".{LAST}.tmp"
-        trainer.save_checkpoint(temporary)  # every process takes part
+        with disk_errors(self.run):
+            trainer.save_checkpoint(temporary)  # every process takes part
         if trainer.is_global_zero:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())

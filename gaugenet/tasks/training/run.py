@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 import gaugenet
-from gaugenet.files import atomic_path, write_json
+from gaugenet.files import atomic_path, disk_errors, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     from safetensors.torch import save_file
 
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with atomic_path(Path(run) / WEIGHTS[which]) as temporary:
+    with atomic_path(Path(run) / WEIGHTS[which]) as temporary, disk_errors(run):
         save_file(state, temporary, metadata={"gaugenet": gaugenet.__version__})
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from gaugenet.files import write_text
+from gaugenet.files import check_outputs, files_in, write_text
 from gaugenet.tasks.training.checkpoint import LAST, PREVIOUS
 from gaugenet.tasks.training.fit import fit
 from gaugenet.tasks.training.history import METRICS
+from gaugenet.tasks.training.lock import run_lock
 from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
+from gaugenet.tasks.training.trainer import check_trainer
 
 _CONFIG = "config.yaml"
 _CURVES = "curves.png"
@@ -22,6 +25,7 @@ _OWN_FILES = (
     *(LAST, PREVIOUS, DESCRIPTION, METRICS, _CONFIG, _CURVES, *WEIGHTS.values()),
     *("evaluation_*.json", "predictions_*.npz", "confusion.png"),
 )
+_WRITTEN = "# The options of a training, written by gaugenet.\n"
 
 
 def train_task(
@@ -62,21 +66,27 @@ def train_task(
     use_threads(threads)
     if _is_first_process():
         _check_room(run, resume=resume, overwrite=overwrite)
+        if init is not None and not resume:
+            check_outputs(_present(run), inputs=files_in(init), overwrite=True)
+    if seed < 0:
+        raise TaskError(f"Expected `seed` of at least 0, got {seed}.")
+    check_trainer(trainer)
     training = task.begin(options, seed=seed)
     if init is not None:
         load_weights(init, training.module.model, "best")
     if resume:
         _check_same(training.description, run)
-    if _is_first_process() and config is not None and not (run / _CONFIG).exists():
-        write_text(run / _CONFIG, config)
-    data = training.load(run)
-    if _is_first_process():
-        _make_room(run, resume=resume)
-        if config is not None:
-            write_text(run / _CONFIG, config)
-    fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
-    if _is_first_process():
-        _draw_curves(run)
+    with run_lock(run) if _is_first_process() else nullcontext():
+        if _is_first_process() and config is not None and not (run / _CONFIG).exists():
+            write_text(run / _CONFIG, _WRITTEN + config)
+        data = training.load(run)
+        if _is_first_process():
+            _make_room(run, resume=resume)
+            if config is not None:
+                write_text(run / _CONFIG, _WRITTEN + config)
+        fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
+        if _is_first_process():
+            _draw_curves(run)
     return training.description
 
 
@@ -89,11 +99,16 @@ def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
     """Raise `TaskError` if the folder cannot take the run."""
     if run.exists() and not run.is_dir():
         raise TaskError(f"{run} is a file: choose a folder for the run.")
-    if not resume and not overwrite and any(path.name != _CONFIG for path in _present(run)):
+    if not resume and not overwrite and any(not _left_by_start(path) for path in _present(run)):
         raise TaskError(
             f"{run} already holds a training: go on with --resume, replace it with --overwrite, "
             "or choose another --out."
         )
+
+
+def _left_by_start(path: Path) -> bool:
+    """Whether a file is what a training that never began leaves, and not a file of the user by the same name."""
+    return path.name == _CONFIG and path.read_text(encoding="utf-8", errors="replace").startswith(_WRITTEN)
 
 
 def _make_room(run: Path, *, resume: bool) -> None:

@@ -174,8 +174,8 @@ def test_wrong_arguments(options, message):
 
 
 def test_wrong_shapes():
-    for shape in ((), (3, 0), (2, 2, 2, 2)):
-        with pytest.raises(ValueError, match="1, 2 or 3 positive sizes"):
+    for shape in ((), (3, 0), (2, 2, 2, 2, 2)):
+        with pytest.raises(ValueError, match="1 to 4 positive sizes"):
             Grid(shape)
     with pytest.raises(ValueError, match="mirrors of the axes do not lie in Trivial"):
         Grid((5, 5, 5), boundary="reflect").gauge_graph()

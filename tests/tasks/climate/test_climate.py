@@ -293,6 +293,23 @@ def test_a_training_from_python_is_that_of_the_command_line(weather, tmp_path):
     assert a == b
 
 
+def test_predictions_overwrite_neither_the_input_nor_each_other(run, weather, tmp_path, capsys):
+    source = Path(shutil.copy(weather / "val.nc", tmp_path / "in.nc"))
+    before, out = source.read_bytes(), tmp_path / "out.nc"
+    predict = ["predict", str(run), str(source), "--out"]
+    for outputs in ([source], [out, "--icosphere", source], [out, "--icosphere", tmp_path / "." / "out.nc"]):
+        assert main([*predict, *map(str, outputs), "--overwrite"]) == 1
+        assert "choose another name" in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert not out.exists()
+    out.write_bytes(b"mine")
+    assert main([*predict, str(out)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert out.read_bytes() == b"mine"
+    assert main([*predict, str(out), "--overwrite"]) == 0
+    assert xr.open_dataset(out).label.shape[1:] == GRID.shape
+
+
 def test_a_run_that_was_not_evaluated_has_no_pictures(run, tmp_path, capsys):
     assert main(["view", str(run), "--out", str(tmp_path / "page.html")]) == 1
     assert "was not evaluated yet" in capsys.readouterr().err

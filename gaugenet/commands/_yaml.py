@@ -1,0 +1,51 @@
+"""Option files read with bounds: plain values of moderate size, whoever wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import get_loader, set_loader
+
+MODE = "bounded_yaml"
+"""Name of the parser mode that `register` defines."""
+_CHARACTERS = 2_000_000
+_NODES = 200_000
+_DEPTH = 32
+
+
+def register() -> str:
+    """Define the parser mode and return its name."""
+    set_loader(MODE, load_bounded, exceptions=(yaml.YAMLError,))
+    return MODE
+
+
+def load_bounded(text: str) -> Any:
+    """Return the plain values that a YAML text describes.
+
+    Aliases are refused: a few lines of them stand for more values than a memory holds.
+
+    Raises:
+        yaml.YAMLError: If the text is not YAML, too large or too deep, or has aliases.
+    """
+    _check_size(text)
+    return get_loader("yaml")(text)
+
+
+def check_file(path: Path) -> None:
+    """Raise `ValueError` if an option file is so large that reading it is a mistake."""
+    if path.is_file() and path.stat().st_size > 4 * _CHARACTERS:
+        raise ValueError(f"{path} is not a file of options: it has {path.stat().st_size:,} bytes.")
+
+
+def _check_size(text: str) -> None:
+    if len(text) > _CHARACTERS:
+        raise yaml.YAMLError(f"Expected at most {_CHARACTERS:,} characters of options, got {len(text):,}.")
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"Options may not have aliases, got *{event.anchor}: write the value out.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if count > _NODES or depth > _DEPTH:
+            raise yaml.YAMLError(f"Expected at most {_NODES:,} values in at most {_DEPTH} levels of options.")

@@ -1,0 +1,79 @@
+"""One training a folder: a lock that the operating system releases, however a process ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gaugenet.tasks.training.options import TaskError
+
+logger = logging.getLogger(__name__)
+
+LOCK = ".lock"
+
+
+@contextmanager
+def run_lock(run: str | Path) -> Iterator[None]:
+    """Hold the folder of a run, which is made when missing, and remove what killed trainings left half written.
+
+    On systems without `flock` (Windows, some network disks) nothing is locked.
+
+    Raises:
+        TaskError: If another process trains in the folder; the message names its number.
+    """
+    run = Path(run)
+    run.mkdir(parents=True, exist_ok=True)
+    handle = _acquire(run / LOCK)
+    try:
+        if handle is not None:
+            _sweep(run)
+        yield
+    finally:
+        if handle is not None:
+            (run / LOCK).unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _acquire(path: Path) -> int | None:
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(handle)
+            raise TaskError(
+                f"Another training (process {owner}) runs in {path.parent}: wait for it, stop it, or choose another "
+                "folder."
+            ) from None
+        except OSError as error:
+            os.close(handle)
+            logger.debug("%s cannot be locked (%s).", path, error)
+            return None
+        if _is_file(handle, path):
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode("ascii"))
+            return handle
+        os.close(handle)  # its last owner removed it in the meantime
+
+
+def _is_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _sweep(run: Path) -> None:
+    """Remove hidden files of `atomic_path` and of checkpoints that no process writes any more."""
+    for pattern in (".last.ckpt.tmp", ".*-????????.safetensors", ".*-????????.json", ".*-????????.csv"):
+        for path in run.glob(pattern):
+            logger.debug("Removing %s, left by a training that was killed.", path)
+            path.unlink(missing_ok=True)
