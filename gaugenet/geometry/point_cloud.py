@@ -230,6 +230,8 @@ class _Cloud:
         attribute: Tensor | None,
         dtype: torch.dtype,
     ) -> GaugeGraph:
+        from gaugenet.geometry.gauge_graph import GaugeGraph
+
         source, target = self.edges.source, self.edges.target
         vector = self.edges.vectors(self.pos, self.cell)
         self._check(vector)

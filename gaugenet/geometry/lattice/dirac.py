@@ -9,7 +9,6 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from gaugenet.geometry.lattice.field import LatticeGaugeField
-from gaugenet.geometry.lattice.graph import site_positions
 
 PAULI = [[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]
 
@@ -104,6 +103,8 @@ def staggered_dirac(
 
 def staggered_signs(field: LatticeGaugeField) -> Float[Tensor, "d *shape"]:
     """Return eta_mu(x)."""
+    from gaugenet.geometry.lattice.graph import site_positions
+
     sites = site_positions(field.shape).to(field.links.device)
     before = sites.cumsum(1) - sites
     return (1 - 2 * (before % 2)).T.reshape(field.d, *field.shape).to(field.links.real.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -14,10 +14,12 @@ from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, single_sample
 from gaugenet.geometry.lattice import action, loops, topology
 from gaugenet.geometry.lattice.gauge_fixing import axial_transformation
-from gaugenet.geometry.lattice.graph import LatticeGraph, lattice_graph
 from gaugenet.geometry.lattice.paths import Path, along, boundary_sign, displacement, shifted, straight_paths
 from gaugenet.groups import StructureGroup, UnitaryGroup
 from gaugenet.groups.group import tolerance
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.lattice.graph import LatticeGraph
 
 LEAST_EXTENT = 3
 """On shorter axes the neighbours x + mu and x - mu are the same site, and plaquettes share links with themselves."""
@@ -248,6 +250,8 @@ class LatticeGaugeField(Domain):
         Its points are the sites of all configurations, so `x.flatten(2).mT.flatten(0, 1)` are its features.
         """
         if self._graph is None or self.links.requires_grad:
+            from gaugenet.geometry.lattice.graph import lattice_graph
+
             self._graph = lattice_graph(self, self.paths)
         return self._graph
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from functools import cache
 
-import torch
+from gaugenet._typing import constant_result
 
 MAX_DIM = 5
 """Largest p + q: an algebra of 32 blades."""
@@ -19,7 +19,7 @@ def blade_masks(n: int) -> tuple[int, ...]:
     return tuple(sum(1 << e for e in s) for s in subsets)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_result
 @cache
 def partner_positions(n: int) -> tuple[tuple[int, ...], ...]:
     """Return the position of the blade i xor k for every pair of blades (i, k) of n generators."""
@@ -63,7 +63,7 @@ PRODUCTS: dict[str, Selection] = {
 }
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_result
 @cache
 def product_table(p: int, q: int, product: str) -> tuple[tuple[int, ...], ...]:
     """Return signs c with (a b)_k = sum_i c[k][i] a_i b_(i xor k), in the order of `blade_masks`; 0, 1 or -1."""
@@ -76,7 +76,7 @@ def product_table(p: int, q: int, product: str) -> tuple[tuple[int, ...], ...]:
     )
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_result
 @cache
 def blade_signs(p: int, q: int, which: str) -> tuple[int, ...]:
     """Return a sign for each blade: `reversion`, `involution`, `conjugation`, `metric` (<e_I, e_I>) or `hodge`."""
