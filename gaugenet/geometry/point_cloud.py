@@ -238,7 +238,6 @@ class _Cloud:
         search_radius = self._radius(vector)
         volume = volumes(mass, self.pos, self.cell, target, search_radius, weight) if isinstance(mass, str) else mass
         inverse = frame.mT[target]
-        from gaugenet.geometry.gauge_graph import GaugeGraph
 
         graph = GaugeGraph(
             edge_index=torch.stack([source, target]),
