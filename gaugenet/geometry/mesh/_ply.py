@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,11 +94,11 @@ def _strips(lists: list[ndarray]) -> list[tuple[int, int, int]]:
 
 
 def _header(content: bytes) -> tuple[list[_Element], str, bytes]:
-    head, mark, rest = content.partition(b"end_header")
+    end = re.search(rb"[\r\n]end_header[ \t]*(\r\n|\r|\n|$)", content)  # a line of its own: comments may name it
+    head, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
     lines = [line.split() for line in head.decode("latin-1").replace("\r", "\n").split("\n") if line.strip()]
-    if not mark or not lines or lines[0] != ["ply"]:
+    if not end or not lines or lines[0] != ["ply"]:
         raise MeshError("it has no PLY header.")
-    body = rest[2:] if rest[:2] == b"\r\n" else rest[1:]
     elements: list[_Element] = []
     order = None
     for words in lines[1:]:
