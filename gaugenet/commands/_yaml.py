@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader, set_loader
 
-MODE = "bounded_yaml"
+_MODE = "bounded_yaml"
 """Name of the parser mode that `register` defines."""
 _CHARACTERS = 2_000_000
 _NODES = 200_000
@@ -17,8 +17,8 @@ _DEPTH = 32
 
 def register() -> str:
     """Define the parser mode and return its name."""
-    set_loader(MODE, load_bounded, exceptions=(yaml.YAMLError,))
-    return MODE
+    set_loader(_MODE, load_bounded, exceptions=(yaml.YAMLError,))
+    return _MODE
 
 
 def load_bounded(text: str) -> Any:

@@ -12,8 +12,8 @@ from torch import Tensor
 from gaugenet.geometry.cell import PeriodicCell
 
 AreaRule = Literal["uniform", "density"]
-DENSITY_NEIGHBORS = 8
-CUTOFF_POWER = 6
+_DENSITY_NEIGHBORS = 8
+_CUTOFF_POWER = 6
 
 
 def areas(mass: float | Tensor, count: int) -> Float[Tensor, "points"]:
@@ -44,7 +44,7 @@ def volumes(
             "is counted from neighbours jumps when one crosses the radius."
         )
     if mass == "uniform":
-        each = ball_volume(d, radius) / (1 + len(target) / count) if volume is None else volume / count
+        each = _ball_volume(d, radius) / (1 + len(target) / count) if volume is None else volume / count
         return each.expand(count)
     return _density(pos, cell)
 
@@ -54,12 +54,12 @@ def _density(pos: Tensor, cell: PeriodicCell | None) -> Float[Tensor, "points"]:
     from gaugenet.geometry._neighbors import Search
 
     count, d = pos.shape
-    k = DENSITY_NEIGHBORS if cell is not None else min(DENSITY_NEIGHBORS, count - 1)
+    k = _DENSITY_NEIGHBORS if cell is not None else min(_DENSITY_NEIGHBORS, count - 1)
     if k < 1:
         return torch.ones(count, dtype=torch.float64)
     nearest = Search(neighbors=k).edges(pos, cell).vectors(pos, cell)
     distance = torch.linalg.vector_norm(nearest, dim=1).view(count, k).amax(1)
-    return ball_volume(d, distance) / k
+    return _ball_volume(d, distance) / k
 
 
 def weights(
@@ -77,7 +77,7 @@ def weights(
     if kind != "smooth":
         raise ValueError(f"Expected `weight` 'quadrature' or 'smooth', got {kind!r}.")
     length = torch.linalg.vector_norm(vector, dim=1)
-    return mass[source] / ball_volume(vector.shape[1], radius) * cutoff(length / radius)
+    return mass[source] / _ball_volume(vector.shape[1], radius) * cutoff(length / radius)
 
 
 def cutoff(r: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges"]:
@@ -85,15 +85,15 @@ def cutoff(r: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges"]:
 
     The polynomial envelope of :cite:`gasteiger2020directional`, Eq. 8 with p = 6.
     """
-    p = CUTOFF_POWER
+    p = _CUTOFF_POWER
     r = r.clamp(max=1.0)
     return 1 - r**p * ((p + 1) * (p + 2) / 2 - p * (p + 2) * r + p * (p + 1) / 2 * r**2)
 
 
-def ball_volume(d: int, radius: Float[Tensor, "*count"]) -> Float[Tensor, "*count"]:
+def _ball_volume(d: int, radius: Float[Tensor, "*count"]) -> Float[Tensor, "*count"]:
     """Return the volume of balls in R^d."""
     volume: Tensor = math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
     return volume
 
 
-__all__ = ["AreaRule", "areas", "ball_volume", "cutoff", "volumes", "weights"]
+__all__ = ["AreaRule", "areas", "cutoff", "volumes", "weights"]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-SMALLEST_VOLUME = 1e-9
+_SMALLEST_VOLUME = 1e-9
 """Volume of a cell over the product of its edge lengths, below which it counts as flat."""
 
 
@@ -124,7 +124,7 @@ def _with_volume(vectors: Tensor, periodic: Tensor) -> Tensor:
     own = vectors[periodic]
     lengths = torch.linalg.vector_norm(own.detach(), dim=1)
     volume = torch.linalg.svdvals(own.detach()).prod() if len(own) else torch.ones(())
-    if not bool(volume > SMALLEST_VOLUME * lengths.prod()) or not bool((lengths > 0).all()):
+    if not bool(volume > _SMALLEST_VOLUME * lengths.prod()) or not bool((lengths > 0).all()):
         raise ValueError(
             f"Expected a `cell` with a volume, got lattice vectors {own.tolist()} that are linearly dependent: "
             "the vectors stand in rows; pass `periodic=` where space does not repeat along all axes."

@@ -16,7 +16,7 @@ from gaugenet.groups.representations.base import Representation, standard, trivi
 from gaugenet.groups.representations.composite import DirectSum
 from gaugenet.groups.representations.induced import induced
 
-CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4, torch.complex128: 1e-8, torch.complex64: 1e-4}
+_CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4, torch.complex128: 1e-8, torch.complex64: 1e-4}
 
 
 class StructureGroup(ABC):
@@ -105,7 +105,7 @@ class StructureGroup(ABC):
                 f"The regular representation of {self.name} is infinite-dimensional: use irreps up to an order, "
                 "or a finite subgroup."
             )
-        return induced(self, trivial_group(self.d), None, "regular")
+        return induced(self, _trivial_group(self.d), None, "regular")
 
     def exterior(self, grade: int) -> Representation:
         """Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
@@ -296,7 +296,7 @@ class FiniteGroup(StructureGroup):
 
 def tolerance(g: Tensor) -> float:
     """How far a matrix of this precision may be from the group that it should lie in."""
-    return CONTAINS_TOL.get(g.dtype, 1e-2)
+    return _CONTAINS_TOL.get(g.dtype, 1e-2)
 
 
 def cast_elements(g: Tensor, x: Tensor) -> Tensor:
@@ -313,7 +313,7 @@ def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> 
 
 
 @cache
-def trivial_group(d: int) -> StructureGroup:
+def _trivial_group(d: int) -> StructureGroup:
     """{e} <= GL(d)."""
     from gaugenet.groups.families.trivial import Trivial
 

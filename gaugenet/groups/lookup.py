@@ -9,7 +9,7 @@ from functools import cache
 from gaugenet.groups.group import StructureGroup
 from gaugenet.groups.names import split_name
 
-KNOWN = (
+_KNOWN = (
     "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det), O(1,3), "
     "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0], U(1), U(2), SU(2), SU(3)"
 )
@@ -60,7 +60,7 @@ def _from_name(name: str, d: int) -> StructureGroup:
     if head == "Axial" and len(arguments) == 2:
         return groups.Axial(_from_name(arguments[0], 2), third=arguments[1])
     raise ValueError(
-        f"Unknown structure group {name!r}: expected one of {KNOWN} or a `MatrixGroup` that has been made before."
+        f"Unknown structure group {name!r}: expected one of {_KNOWN} or a `MatrixGroup` that has been made before."
     )
 
 

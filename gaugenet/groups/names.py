@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FUNCTIONS = ("quotient", "induced", "restricted", "fibre", "sphere", "harmonic", "fourier", "exterior", "Axial")
+_FUNCTIONS = ("quotient", "induced", "restricted", "fibre", "sphere", "harmonic", "fourier", "exterior", "Axial")
 OPERATORS = ("⊗", "⊕")
 
 
@@ -11,7 +11,7 @@ def split_name(text: str) -> tuple[str, list[str]]:
     text = text.strip()
     if text.endswith(")"):
         head, _, inside = text[:-1].partition("(")
-        if head in FUNCTIONS:
+        if head in _FUNCTIONS:
             return head, split_at(inside, ",")
         for operator in OPERATORS:
             if not head and len(parts := split_at(inside, operator)) > 1:

@@ -15,7 +15,7 @@ from gaugenet.groups import FieldType, Representation, StructureGroup, intertwin
 from gaugenet.kernels.basis import CachedTensor, unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 
-CORE = 0.25
+_CORE = 0.25
 """Harmonics fade towards the centre, where a direction does not exist, within this part of the radius."""
 
 GAUSSIANS_SQUARED = 1.77
@@ -33,7 +33,7 @@ def directions(v: Float[Tensor, "rows d"], max_frequency: int) -> Float[Tensor, 
     frequencies = [j for j in range(1, max_frequency + 1) if harmonic_dim(v.shape[-1], j)]
     if not frequencies:
         return v[..., :0]
-    fade = -torch.expm1(-v.square().sum(-1, keepdim=True) / CORE**2)
+    fade = -torch.expm1(-v.square().sum(-1, keepdim=True) / _CORE**2)
     return torch.cat([fade * y for y in harmonics_of(unit(v), frequencies)], -1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gaugenet._validation import positive
 from gaugenet.kernels.radial import GaussianRings
 
-SIGMA = 0.6
+_SIGMA = 0.6
 """Width of a ring in pixels: neighbouring rings overlap by a half, so that no pixel falls between two."""
 
 
@@ -51,4 +51,4 @@ def band_limit(kernel_size: int) -> BandLimit:
     pixels = range(1, size // 2 + 1)
     limits = tuple(2 * r if r < size // 2 else 2 for r in pixels)
     radius = size / 2
-    return BandLimit(radius, GaussianRings([r / radius for r in pixels], SIGMA / radius), limits)
+    return BandLimit(radius, GaussianRings([r / radius for r in pixels], _SIGMA / radius), limits)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-SUMS = {"reassoc", "contract"}
+_SUMS = {"reassoc", "contract"}
 """Sums may be taken in any order, so that they are vectorised."""
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS, inline="always")
+@njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _fill(a, log_map, root, begin, m, parent, axis, scale):
     """a[k, row] = root of the row's weight times a monomial; monomials are made from those of one degree less."""
     for i in range(m):
@@ -23,7 +23,7 @@ def _fill(a, log_map, root, begin, m, parent, axis, scale):
             a[k, i] *= scale[k]
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS, inline="always")
+@njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _orthogonalise(a, r, m, k):
     """Gram-Schmidt of column k against those before it, twice, which gives full precision; returns its length."""
     for _ in range(2):
@@ -40,7 +40,7 @@ def _orthogonalise(a, r, m, k):
     return np.sqrt(square)
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS, inline="always")
+@njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _spread_of_inverse(r, inverse, low, high):
     """Squared Frobenius norm of the inverse of the diagonal block low ... high of r; `inverse` is overwritten."""
     total = 0.0
@@ -54,7 +54,7 @@ def _spread_of_inverse(r, inverse, low, high):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS, inline="always")
+@njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _factorise(a, r, inverse, m, first, limit):
     """QR of the columns, degree by degree, as long as a degree is determined; returns the highest one.
 
@@ -87,7 +87,7 @@ def _factorise(a, r, inverse, m, first, limit):
     return degree
 
 
-@njit(nogil=True, cache=True, fastmath=SUMS)
+@njit(nogil=True, cache=True, fastmath=_SUMS)
 def fit(log_map, root, indptr, parent, axis, scale, unscale, first, limit, out, degrees):
     """out[rows of a point] = the columns that give the derivatives of the fitted polynomial at the point.
 

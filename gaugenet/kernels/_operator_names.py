@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Symbol = Float[Tensor, "points out in"]
 Candidate = Callable[[Float[Tensor, "points d"]], Symbol]
 
-LARGEST = 64
+_LARGEST = 64
 """Entries of a symbol beyond which no names are looked for: regular fields have none."""
 CLOSE = 1e-9
 
 
 def operator_names(rho_in: Representation, rho_out: Representation, key: Key, basis: CoupledBasis) -> list[str]:
     """A readable name for each basis element, up to a positive factor."""
-    if rho_in.dim * rho_out.dim > LARGEST:
+    if rho_in.dim * rho_out.dim > _LARGEST:
         return [_plain_name(key, b) for b in range(basis.dim)]
     xi = _covectors(rho_in.group.d)
     h = symbol_functions(rho_in.group, key)(xi)

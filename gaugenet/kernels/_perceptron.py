@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-SILU_SCALE = 1.6768
+_SILU_SCALE = 1.6768
 """One over the root mean square of silu at a normal variable, so that hidden units keep unit size."""
 
 
@@ -60,8 +60,10 @@ class Perceptron:
     ) -> Float[Tensor, "rows units"]:
         """Return the units of the last layer."""
         for matrix in self.layers(weight):
-            x = SILU_SCALE * F.silu(torch.addmm(matrix[-1], x, matrix[:-1]))
+            x = _SILU_SCALE * F.silu(torch.addmm(matrix[-1], x, matrix[:-1]))
         return x
 
 
-__all__ = ["Perceptron", "SILU_SCALE"]
+__all__ = [
+    "Perceptron",
+]

@@ -15,7 +15,7 @@ from gaugenet.kernels.pairs import Pair
 if TYPE_CHECKING:
     from gaugenet.kernels.factorized import FactorizedSpace
 
-SPARSE_COST = 4
+_SPARSE_COST = 4
 """Time of a multiply-add in a loop over few channels, relative to one of a matrix product."""
 
 
@@ -52,7 +52,7 @@ def contraction(space: FactorizedSpace) -> Contraction | None:
     if mixing >= direct:
         return None
     found = _contraction(space)
-    return found if mixing + SPARSE_COST * int(found.entries[:, 3].sum()) < direct else None
+    return found if mixing + _SPARSE_COST * int(found.entries[:, 3].sum()) < direct else None
 
 
 def _contraction(space: FactorizedSpace) -> Contraction:

@@ -27,7 +27,7 @@ from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.pixel_derivatives import Discretization, check_options, stencil_derivatives
 from gaugenet.kernels.space import Neighborhood, PixelStencil
 
-LEAST_DEGREE = 2
+_LEAST_DEGREE = 2
 """Degree of the polynomials that fields are fitted by, for operators of a lower order."""
 
 
@@ -162,7 +162,7 @@ class DifferentialSpace(FactorizedSpace):
         if not isinstance(max_order, Integral) or isinstance(max_order, bool) or max_order < 0:
             raise ValueError(f"Expected `max_order` to be a whole number of at least 0, got {max_order!r}.")
         self.max_order = int(max_order)
-        self.degree = max(LEAST_DEGREE, self.max_order) if degree is None else positive("degree", degree)
+        self.degree = max(_LEAST_DEGREE, self.max_order) if degree is None else positive("degree", degree)
         if self.degree < self.max_order:
             raise ValueError(f"Expected `degree` of at least `max_order` = {self.max_order}, got {self.degree}.")
         check_options(discretization, accuracy, width)
@@ -303,7 +303,7 @@ class DifferentialSpace(FactorizedSpace):
 
     def extra_repr(self) -> str:
         options = {"degree": self.degree, **self.on_pixels}
-        usual = {"degree": max(LEAST_DEGREE, self.max_order), "discretization": "gaussian"}
+        usual = {"degree": max(_LEAST_DEGREE, self.max_order), "discretization": "gaussian"}
         shown = [f", {name}={value}" for name, value in options.items() if value != usual.get(name)]
         return f"max_order={self.max_order}" + "".join(shown)
 

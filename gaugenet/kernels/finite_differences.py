@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ACCURACIES = (2, 4, 6)
+_ACCURACIES = (2, 4, 6)
 """Orders of the error of central differences that are offered."""
 
 
@@ -32,8 +32,8 @@ def central_width(order: int, accuracy: int) -> int:
 
 def check_accuracy(accuracy: int) -> None:
     """Raise `ValueError` unless the accuracy is one of those offered."""
-    if accuracy not in ACCURACIES:
+    if accuracy not in _ACCURACIES:
         raise ValueError(f"Expected `accuracy` 2, 4 or 6 (order of the error in the spacing), got {accuracy!r}.")
 
 
-__all__ = ["ACCURACIES", "central_width", "check_accuracy", "difference_weights"]
+__all__ = ["central_width", "check_accuracy", "difference_weights"]

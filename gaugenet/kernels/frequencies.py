@@ -9,7 +9,7 @@ import torch
 from gaugenet.groups import O2, O3, SO2, SO3, FieldType, Representation, StructureGroup
 from gaugenet.kernels.harmonics import harmonic_dim
 
-MOST_3D = 4
+_MOST_3D = 4
 """Highest default frequency in space, where frequencies up to j mean (j + 1)^2 harmonics."""
 
 
@@ -73,7 +73,7 @@ def default_frequency(in_type: FieldType, out_type: FieldType) -> int:
     group = in_type.group
     if group.order is None:
         highest = [max((highest_order(b.representation) for b in t.blocks), default=0) for t in (in_type, out_type)]
-        return min(max(2, sum(highest)), MOST_3D)
+        return min(max(2, sum(highest)), _MOST_3D)
     return 1 if group.d == 1 else _resolving_frequency(group)
 
 
@@ -84,8 +84,8 @@ def _resolving_frequency(group: StructureGroup) -> int:
     if group.d == 2:
         return max(2, len(rotations) // 2)
     functions = torch.zeros(len(rotations), 0, dtype=torch.float64)
-    for j in range(MOST_3D + 1):
+    for j in range(_MOST_3D + 1):
         functions = torch.cat([functions, group.harmonic(j)(rotations).flatten(1)], 1)
         if torch.linalg.matrix_rank(functions, rtol=1e-9) == len(rotations):
             return max(2, j)
-    return MOST_3D
+    return _MOST_3D

@@ -32,7 +32,7 @@ from gaugenet.kernels.frequencies import (
 )
 from gaugenet.kernels.space import KernelSpace, Neighborhood, PixelStencil
 
-MOST_WITH_ATTRIBUTES = 2
+_MOST_WITH_ATTRIBUTES = 2
 """Default frequencies go beyond those that features need up to here: each adds a path for every attribute."""
 
 
@@ -295,7 +295,7 @@ def highest_frequency(in_type: FieldType, out_type: FieldType, attributes: Field
     pairs = [(a.representation, b.representation) for a in in_type.blocks for b in out_type.blocks]
     complete = max((complete_frequency(a, b) or 0 for a, b in pairs), default=0)
     order = max((highest_order(b.representation) for b in attributes.blocks), default=0)
-    return max(complete, min(complete + order, MOST_WITH_ATTRIBUTES))
+    return max(complete, min(complete + order, _MOST_WITH_ATTRIBUTES))
 
 
 __all__ = ["ConditionalSpace", "ImplicitSpace", "highest_frequency"]

@@ -24,9 +24,9 @@ SELF_WEIGHT = 4.0
 """Weight of the point itself, relative to a neighbour at distance 0."""
 DECAY = 4.0
 """Neighbours at distance |v| have the weight exp(-4 |v|^2), with v in units of the radius."""
-WORST_CONDITION = 100.0
+_WORST_CONDITION = 100.0
 """Fits of a larger condition count as rank deficient."""
-WORST_UNIFORM_CONDITION = 1e8
+_WORST_UNIFORM_CONDITION = 1e8
 """The same where frames are not orthonormal: then the condition depends on the frame, and only rank counts."""
 
 
@@ -110,7 +110,7 @@ def local_jets(
     rows, degrees = np.zeros((len(v), len(table.scale))), np.empty(len(pointers) - 1, dtype=np.int64)
     from gaugenet.kernels._jet_fit import fit
 
-    limit = WORST_UNIFORM_CONDITION if uniform else WORST_CONDITION
+    limit = _WORST_UNIFORM_CONDITION if uniform else _WORST_CONDITION
     fit(v, np.sqrt(weight), pointers, *table.arrays, limit, rows, degrees)  # type: ignore[call-arg]
     return Jets(torch.from_numpy(rows), torch.from_numpy(degrees), indices_up_to(v.shape[1], degree))
 

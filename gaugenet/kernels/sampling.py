@@ -23,7 +23,7 @@ LARGEST_TABLE = 2**24
 """Numbers in a table of kernels that is worth its memory."""
 
 _CACHE: dict[Hashable, Tensor] = {}
-CACHE_SIZE = 1024
+_CACHE_SIZE = 1024
 
 
 def sample(
@@ -117,7 +117,7 @@ def _aligned_rows(
     parts = []
     for p in space.pairs:
         if p.target is target:
-            table = basis_table(space, p, stencil, weight)
+            table = _basis_table(space, p, stencil, weight)
             values = torch.einsum("tsoi,tuv->ouivs", table, p.weight(weight).flatten(0, 1))
             parts.append(values.flatten(2, 3).flatten(0, 1))
     return torch.cat(parts, 1)
@@ -130,7 +130,7 @@ def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tenso
     return _cached((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
 
 
-def basis_table(
+def _basis_table(
     space: FactorizedSpace, p: Pair, stencil: PixelStencil, like: Tensor
 ) -> Float[Tensor, "elements cells out in"]:
     """weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
@@ -160,7 +160,7 @@ def _cached(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
     with outside_transforms():
         table = make().to(like.device, like.dtype)
     if type(table) is Tensor:  # not one that stands for a tensor while code is being traced
-        while len(_CACHE) >= CACHE_SIZE:
+        while len(_CACHE) >= _CACHE_SIZE:
             _CACHE.pop(next(iter(_CACHE)))
         _CACHE[key] = table
     return table

@@ -21,7 +21,7 @@ from gaugenet.nn.chart_norm import ChartBatchNorm
 from gaugenet.nn.engines import charts, engine_for
 from gaugenet.nn.engines._chart_transfer import project_corners
 
-NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
+_NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
 
 
 class Options(TypedDict, total=False):
@@ -80,7 +80,7 @@ class Trunk:
     def __post_init__(self) -> None:
         if self.kernel is not None:
             kernel_from_text(self.kernel)
-        _check_name("norm", self.norm, tuple(NORMS))
+        _check_name("norm", self.norm, tuple(_NORMS))
         _check_name("downsample", self.downsample, ("stride", "pool"))
         self.structure.check_subgroup(Cyclic(6))
         positive("blocks", self.blocks, at_most=LARGEST_BLOCKS)
@@ -117,7 +117,7 @@ class Trunk:
 
     def activated(self, field_type: FieldType) -> tuple[nn.Module, PointwiseNonlinearity]:
         """Normalization and nonlinearity."""
-        return NORMS[self.norm](field_type), PointwiseNonlinearity(field_type, activation=self.activation)
+        return _NORMS[self.norm](field_type), PointwiseNonlinearity(field_type, activation=self.activation)
 
 
 class Stage(nn.Module):
@@ -125,7 +125,7 @@ class Stage(nn.Module):
 
     def __init__(self, field_type: FieldType, trunk: Trunk) -> None:
         super().__init__()
-        self.norms = nn.ModuleList([NORMS[trunk.norm](field_type) for _ in range(trunk.blocks)])
+        self.norms = nn.ModuleList([_NORMS[trunk.norm](field_type) for _ in range(trunk.blocks)])
         self.act = PointwiseNonlinearity(field_type, activation=trunk.activation)
         self.drop = FieldDropout(field_type, trunk.dropout, whole=True)
         self.convs = nn.ModuleList([trunk.conv(field_type, field_type) for _ in range(trunk.blocks)])

@@ -24,8 +24,8 @@ FIELDS: dict[str, tuple[int, int, int]] = {
 }
 """Multiplicities of trivial, sign and regular fields in the first layer, before they are multiplied by four."""
 
-GROWTH = (4, 8, 16, 32, 64)
-INVARIANTS = 64
+_GROWTH = (4, 8, 16, 32, 64)
+_INVARIANTS = 64
 
 
 def mobius_type(fields: str, times: int) -> FieldType:
@@ -60,13 +60,13 @@ class MobiusCNN(nn.Module):
             raise ValueError(f"Expected `fields` to be one of {', '.join(FIELDS)}, got {fields!r}.")
         self.config = {"fields": fields, "num_classes": num_classes, "phase": phase, "dropout": dropout}
         self.in_type = FieldType(Reflection(), "1x0")
-        types = [self.in_type, *(mobius_type(fields, times) for times in GROWTH)]
+        types = [self.in_type, *(mobius_type(fields, times) for times in _GROWTH)]
         layers: list[nn.Module] = []
         for k, (a, b) in enumerate(pairwise(types)):
             layers += [StripConv(a, b), StripNonlinearity(b)]
             if k in (1, 3):
-                layers.insert(pooled_at(b, len(layers)), StripPool(b, phase=phase))
-        invariants = FieldType(Reflection(), [("trivial", INVARIANTS)])
+                layers.insert(_pooled_at(b, len(layers)), StripPool(b, phase=phase))
+        invariants = FieldType(Reflection(), [("trivial", _INVARIANTS)])
         self.features = nn.Sequential(*layers, StripConv(types[-1], invariants))
         self.head = classifier(num_classes, dropout)
 
@@ -88,7 +88,7 @@ class OrdinaryStripCNN(nn.Module):
             raise ValueError(f"Expected `equal` 'channels' or 'parameters', got {equal!r}.")
         self.config = {"equal": equal, "num_classes": num_classes, "dropout": dropout}
         divisor = 1.0 if equal == "channels" else math.sqrt(2)
-        widths = [1, *(int(4 * times / divisor) for times in GROWTH), INVARIANTS]
+        widths = [1, *(int(4 * times / divisor) for times in _GROWTH), _INVARIANTS]
         convolutions = [nn.Conv2d(a, b, 5) for a, b in pairwise(widths)]
         for conv in convolutions:
             nn.init.normal_(conv.weight, std=2 / math.sqrt(25 * (conv.in_channels + conv.out_channels)))
@@ -108,7 +108,7 @@ class OrdinaryStripCNN(nn.Module):
         return typed_tensor(self.head(x.amax((-2, -1))))
 
 
-def pooled_at(field_type: FieldType, end: int) -> int:
+def _pooled_at(field_type: FieldType, end: int) -> int:
     """Where pooling stands among `end` layers: ahead of a final ELU, which keeps the order and has less to do then."""
     return end - all(b.representation.permutation for b in field_type.blocks)
 
@@ -119,7 +119,7 @@ def classifier(num_classes: int, dropout: float) -> nn.Sequential:
     def layer(a: int, b: int) -> list[nn.Module]:
         return [nn.BatchNorm1d(a), nn.ELU(), nn.Dropout(dropout), nn.Linear(a, b)]
 
-    return nn.Sequential(*layer(INVARIANTS, 32), *layer(32, num_classes))
+    return nn.Sequential(*layer(_INVARIANTS, 32), *layer(32, num_classes))
 
 
 __all__ = ["MobiusCNN", "OrdinaryStripCNN"]

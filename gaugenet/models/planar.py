@@ -23,9 +23,9 @@ from gaugenet.nn import (
     Restrict,
 )
 
-MULTIPLICITIES = (16, 24, 32, 32, 48, 64)
-KERNEL_SIZES = (7, 5, 5, 5, 5, 5)
-POOL_AFTER = (2, 4)
+_MULTIPLICITIES = (16, 24, 32, 32, 48, 64)
+_KERNEL_SIZES = (7, 5, 5, 5, 5, 5)
+_POOL_AFTER = (2, 4)
 
 
 class PlanarCNN(nn.Sequential):
@@ -73,10 +73,10 @@ class PlanarCNN(nn.Sequential):
         group: str | StructureGroup = "C_16",
         in_type: str = "1x0",
         fields: str | Sequence[int | str] = "regular",
-        multiplicities: Sequence[int] = MULTIPLICITIES,
+        multiplicities: Sequence[int] = _MULTIPLICITIES,
         width: float = 1.0,
-        kernel_sizes: Sequence[int] = KERNEL_SIZES,
-        pool_after: Sequence[int] = POOL_AFTER,
+        kernel_sizes: Sequence[int] = _KERNEL_SIZES,
+        pool_after: Sequence[int] = _POOL_AFTER,
         restrict: Mapping[int | str, str | StructureGroup] | None = None,
         nonlinearity: str = "pointwise",
         hidden: int = 64,
@@ -105,11 +105,11 @@ class PlanarCNN(nn.Sequential):
         _check_layers(multiplicities, kernel_sizes, pool_after)
         smaller = {int(k): str(name) for k, name in (restrict or {}).items()}  # JSON makes text of the numbers
         current = group_from_name(str(group))
-        first = one_field(current, fields).size
+        first = _one_field(current, fields).size
         self.in_type = previous = FieldType(current, in_type)
         layers: list[nn.Module] = []
         for k, (count, size) in enumerate(zip(multiplicities, kernel_sizes), start=1):
-            field = one_field(current, fields)
+            field = _one_field(current, fields)
             target = field * max(1, round(count * width * first / field.size))
             padding = 0 if k == len(kernel_sizes) else size // 2
             layers.append(SteerableLayer(previous, target, size, padding=padding, nonlinearity=nonlinearity, **options))
@@ -121,7 +121,7 @@ class PlanarCNN(nn.Sequential):
                 previous = target.restrict(current)
         self.layers = nn.Sequential(*layers)
         self.read = InvariantReadout(previous)
-        self.mean = global_mean()
+        self.mean = _global_mean()
         self.head = classifier(previous.num_fields, out_channels, hidden=hidden, dropout=dropout)
 
 
@@ -144,10 +144,10 @@ class PlainCNN(nn.Sequential):
         out_channels: int = 10,
         *,
         in_channels: int = 1,
-        channels: Sequence[int] = MULTIPLICITIES,
+        channels: Sequence[int] = _MULTIPLICITIES,
         width: float = 1.0,
-        kernel_sizes: Sequence[int] = KERNEL_SIZES,
-        pool_after: Sequence[int] = POOL_AFTER,
+        kernel_sizes: Sequence[int] = _KERNEL_SIZES,
+        pool_after: Sequence[int] = _POOL_AFTER,
         hidden: int = 64,
         dropout: float = 0.3,
     ) -> None:
@@ -171,7 +171,7 @@ class PlainCNN(nn.Sequential):
             layers += [GridPool(FieldType(Trivial(), {"0": target}))] if k in pool_after else []
             previous = target
         self.layers = nn.Sequential(*layers)
-        self.mean = global_mean()
+        self.mean = _global_mean()
         self.head = classifier(previous, out_channels, hidden=hidden, dropout=dropout)
 
 
@@ -227,7 +227,7 @@ class SteerableLayer(nn.Sequential):
         self.act = act
 
 
-def one_field(group: StructureGroup, fields: str | Sequence[int | str]) -> FieldType:
+def _one_field(group: StructureGroup, fields: str | Sequence[int | str]) -> FieldType:
     """The type of one field: a representation, or a sum of irreps once each."""
     return FieldType(group, [(label, 1) for label in ([fields] if isinstance(fields, str) else fields)])
 
@@ -243,7 +243,7 @@ def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | GatedN
     raise ValueError(f"Unknown nonlinearity {name!r}: expected `pointwise`, `gated` or `fourier`.")
 
 
-def global_mean() -> nn.Sequential:
+def _global_mean() -> nn.Sequential:
     """The mean over the image, as one vector."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 

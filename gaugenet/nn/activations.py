@@ -9,7 +9,7 @@ from gaugenet.nn.fourier import FourierNonlinearity
 from gaugenet.nn.nonlinearity import GatedNonlinearity, NormNonlinearity, PointwiseNonlinearity
 from gaugenet.nn.tensor_product import TensorProductNonlinearity
 
-NONLINEARITIES: dict[str, Any] = {
+_NONLINEARITIES: dict[str, Any] = {
     "gated": GatedNonlinearity,
     "norm": NormNonlinearity,
     "fourier": FourierNonlinearity,
@@ -24,6 +24,6 @@ def make_nonlinearity(name: str, field_type: FieldType, **options: Any) -> Any:
     Raises:
         ValueError: a name that is none of `gated`, `norm`, `fourier`, `pointwise`, `tensor_product`.
     """
-    if name not in NONLINEARITIES:
-        raise ValueError(f"Unknown nonlinearity {name!r}: expected one of {', '.join(NONLINEARITIES)}.")
-    return NONLINEARITIES[name](field_type, **options)
+    if name not in _NONLINEARITIES:
+        raise ValueError(f"Unknown nonlinearity {name!r}: expected one of {', '.join(_NONLINEARITIES)}.")
+    return _NONLINEARITIES[name](field_type, **options)

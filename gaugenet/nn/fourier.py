@@ -15,10 +15,10 @@ from gaugenet.groups.representations.spherical import harmonics_up_to, wigner
 from gaugenet.nn.nonlinearity import activation_function
 from gaugenet.nn.tables import TableModule
 
-SAMPLES = {"circle": 21, "sphere": 18, "rotations": 8}
+_SAMPLES = {"circle": 21, "sphere": 18, "rotations": 8}
 """Points along a great circle unless the user says otherwise."""
 
-LEBEDEV = (
+_LEBEDEV = (
     3,
     5,
     7,
@@ -113,7 +113,7 @@ class FourierNonlinearity(TableModule):
     ) -> None:
         super().__init__()
         self.space = _space(field_type)
-        self.samples = SAMPLES[self.space] if samples is None else samples
+        self.samples = _SAMPLES[self.space] if samples is None else samples
         needed = 2 * len(field_type.blocks) - 1
         if self.samples < needed:
             raise ValueError(f"Expected at least {needed} samples for {field_type}, got {samples}.")
@@ -176,9 +176,9 @@ def _lebedev(degree: int) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "poi
     """Points on the sphere and weights of sum one that integrate polynomials of the degree."""
     from scipy.integrate import lebedev_rule
 
-    enough = [d for d in LEBEDEV if d >= degree]
+    enough = [d for d in _LEBEDEV if d >= degree]
     if not enough:
-        raise ValueError(f"Expected at most {LEBEDEV[-1] + 1} samples, got {degree + 1}.")
+        raise ValueError(f"Expected at most {_LEBEDEV[-1] + 1} samples, got {degree + 1}.")
     points, weight = lebedev_rule(enough[0])
     return torch.from_numpy(points.T.copy()), torch.from_numpy(weight / weight.sum())
 

@@ -24,7 +24,7 @@ from gaugenet.nn.engines import grid as grid_engine
 from gaugenet.nn.precision import check_dtype
 
 Counts = int | Sequence[int]
-PADDING_MODES = {"zeros": "zeros", "periodic": "circular", "reflect": "reflect"}
+_PADDING_MODES = {"zeros": "zeros", "periodic": "circular", "reflect": "reflect"}
 """As `torch.nn.Conv2d` calls the boundaries."""
 
 
@@ -146,7 +146,7 @@ class GridConv(GaugeConv):
         transposed = s.output_padding is not None
         name = f"ConvTranspose{s.d}d" if transposed else f"Conv{s.d}d"
         options: dict[str, Any] = {"stride": s.stride, "padding": s.padding, "dilation": s.dilation}
-        options |= {"output_padding": s.output_padding} if transposed else {"padding_mode": PADDING_MODES[s.boundary]}
+        options |= {"output_padding": s.output_padding} if transposed else {"padding_mode": _PADDING_MODES[s.boundary]}
         options |= {"bias": bias is not None, "device": "meta"}
         plain: nn.Module = getattr(nn, name)(self.in_type.size, self.out_type.size, s.stencil.window, **options)
         weight = grid_engine.transposed_kernel(kernel, s, 1) if transposed else kernel

@@ -31,7 +31,7 @@ def activation_function(name: str) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[name]
 
 
-def is_pointwise(block: Block) -> bool:
+def _is_pointwise(block: Block) -> bool:
     """Whether a pointwise function of the components commutes with the representation (it permutes them)."""
     return block.representation.permutation
 
@@ -55,8 +55,8 @@ class GatedNonlinearity(nn.Module):
         self.out_type = out_type
         self.activation = activation
         self._function = activation_function(activation)
-        self._pointwise = [b for b in out_type.blocks if is_pointwise(b)]
-        gated = [b for b in out_type.blocks if not is_pointwise(b)]
+        self._pointwise = [b for b in out_type.blocks if _is_pointwise(b)]
+        gated = [b for b in out_type.blocks if not _is_pointwise(b)]
         self._gated = field_table(gated)
         self.in_type = out_type + FieldType(out_type.group, [("trivial", sum(b.multiplicity for b in gated))])
 
@@ -68,12 +68,12 @@ class GatedNonlinearity(nn.Module):
 
     def _plain(self, x: Tensor) -> Tensor:
         blocks = self.out_type.blocks
-        gated = [b.multiplicity for b in blocks if not is_pointwise(b)]
+        gated = [b.multiplicity for b in blocks if not _is_pointwise(b)]
         *fields, gates = x.split([*(b.size for b in blocks), sum(gated)], 1)  # one pass in the backward direction
         gate_of = iter(torch.sigmoid(gates).split(gated, 1)) if gated else iter(())
         parts = [
             self._function(v)
-            if is_pointwise(b)
+            if _is_pointwise(b)
             else (v.unflatten(1, (b.representation.dim, b.multiplicity)) * next(gate_of).unsqueeze(1)).flatten(1, 2)
             for b, v in zip(blocks, fields, strict=True)
         ]
@@ -173,7 +173,7 @@ class PointwiseNonlinearity(nn.Module):
     def __init__(self, field_type: FieldType, *, activation: str = "gelu") -> None:
         super().__init__()
         for b in field_type.blocks:
-            if not is_pointwise(b):
+            if not _is_pointwise(b):
                 raise ValueError(
                     f"A pointwise function does not commute with {b.representation!r}: "
                     "use `GatedNonlinearity` or `FourierNonlinearity`."

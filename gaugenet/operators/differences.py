@@ -66,7 +66,7 @@ def _along(f: Tensor, grid: Grid, axis: int, order: int, accuracy: int, action: 
     """The derivative of some order along one axis of the frames."""
     array_axis = grid.d - 1 - axis
     step = -grid.spacing[array_axis] if axis == 1 else grid.spacing[array_axis]  # y runs against the rows
-    found = axis_derivative(grid.shape[array_axis], order, accuracy, grid.boundary)
+    found = _axis_derivative(grid.shape[array_axis], order, accuracy, grid.boundary)
     moved = f.movedim(3 + array_axis, -1)
     out = moved @ (found.inside.T / step**order).to(f)
     if found.mirrored is not None:
@@ -80,7 +80,7 @@ def _in_mirror(f: Tensor, action: Action, array_axis: int, d: int) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-def axis_derivative(n: int, order: int, accuracy: int, boundary: str) -> AxisDerivative:
+def _axis_derivative(n: int, order: int, accuracy: int, boundary: str) -> AxisDerivative:
     """The derivative along an axis of n pixels of spacing 1."""
     half = central_width(order, accuracy) // 2
     needed = {"zeros": order + accuracy, "periodic": half, "reflect": half + 1}[boundary]
@@ -104,4 +104,4 @@ def axis_derivative(n: int, order: int, accuracy: int, boundary: str) -> AxisDer
     return AxisDerivative(inside, mirrored if boundary == "reflect" else None)
 
 
-__all__ = ["AxisDerivative", "axis_derivative", "on_grid"]
+__all__ = ["AxisDerivative", "on_grid"]

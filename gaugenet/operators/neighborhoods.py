@@ -47,7 +47,7 @@ def graph_jets(graph: GaugeGraph, degree: int) -> GraphJets:
 
 def _fit(graph: GaugeGraph, degree: int) -> GraphJets:
     _check(graph)
-    source, target, order = with_centers(graph)
+    source, target, order = _with_centers(graph)
     d = graph.log_map.shape[1]
     radius = torch.cat([_point_radius(graph), graph.edge_radius()])[order].double()
     log_map = torch.cat([graph.log_map.new_zeros(graph.num_nodes, d), graph.log_map])[order].double()
@@ -60,7 +60,7 @@ def _fit(graph: GaugeGraph, degree: int) -> GraphJets:
     return GraphJets(rows, source, target, torch.cat([eye, graph.transporter])[order], jets)
 
 
-def with_centers(graph: GaugeGraph) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"], Int[Tensor, "rows"]]:
+def _with_centers(graph: GaugeGraph) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"], Int[Tensor, "rows"]]:
     """Source and target of the edges and of one row a point for itself, sorted by target, the point itself first.
 
     The third tensor is the order in which rows of points, then edges, come.
@@ -90,4 +90,7 @@ def _check(graph: GaugeGraph) -> None:
             )
 
 
-__all__ = ["GraphJets", "graph_jets", "with_centers"]
+__all__ = [
+    "GraphJets",
+    "graph_jets",
+]

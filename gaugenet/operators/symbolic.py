@@ -18,11 +18,11 @@ from gaugenet.kernels._symbols import indices_up_to
 from gaugenet.operators.differences import on_grid
 from gaugenet.operators.matrix import Action, OperatorMatrix, operator_matrix
 
-FIELD_DEGREE = 2
+_FIELD_DEGREE = 2
 """Degree of the polynomials that vectors and tensors are fitted by: transporters of meshes limit higher ones."""
-SCALAR_DEGREE = 3
+_SCALAR_DEGREE = 3
 """Degree for scalars."""
-ACCURACY = 2
+_ACCURACY = 2
 """Order of the error of finite differences."""
 
 
@@ -54,7 +54,7 @@ class Symbol:
 def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> OperatorMatrix:
     """The sparse matrix of an operator on a graph, computed once per graph."""
     graph = gauge_graph_of(domain)
-    default = SCALAR_DEGREE if symbol.action is None else FIELD_DEGREE
+    default = _SCALAR_DEGREE if symbol.action is None else _FIELD_DEGREE
     chosen = max(default, symbol.order) if degree is None else degree
 
     def build() -> OperatorMatrix:
@@ -70,7 +70,7 @@ def differentiate(
     if isinstance(domain, Grid):
         if degree is not None:
             raise ValueError("Expected `accuracy` for a Grid, got `degree`, which is for graphs.")
-        chosen = ACCURACY if accuracy is None else accuracy
+        chosen = _ACCURACY if accuracy is None else accuracy
         return on_grid(f, domain, symbol.terms, accuracy=chosen, action=symbol.action)
     if accuracy is not None:
         raise ValueError("Expected `degree` for a graph, got `accuracy`, which is for finite differences on a Grid.")
@@ -126,7 +126,7 @@ def apply_operator(
     space.in_type.check(f, "f")
     check_structure(space.in_type, graph)
     order = space.max_order
-    chosen = max(FIELD_DEGREE, order) if degree is None else degree
+    chosen = max(_FIELD_DEGREE, order) if degree is None else degree
     table, rho = space.coefficient_matrices(weight.double()), space.in_type.representation()
     return operator_matrix(graph, table, order=order, degree=chosen, action=rho)(f)
 

@@ -132,13 +132,13 @@ def covariant_derivative(
     if not isinstance(domain, Grid):
         check_structure(field_type, gauge_graph_of(domain))
     parts = [
-        differentiate(covariant_symbol(b.representation), f[:, b.slice], domain, degree=degree, accuracy=accuracy)
+        differentiate(_covariant_symbol(b.representation), f[:, b.slice], domain, degree=degree, accuracy=accuracy)
         for b in field_type.blocks
     ]
     return torch.cat(parts, 1) if parts else f
 
 
-def derivative_type(field_type: FieldType) -> FieldType:
+def _derivative_type(field_type: FieldType) -> FieldType:
     """The type of the covariant derivative of a field of an orthogonal group."""
     vectors = field_type.group.standard()
     return FieldType(
@@ -194,7 +194,7 @@ def hessian_symbol(d: int) -> Symbol:
 
 
 @lru_cache
-def covariant_symbol(rho: Representation) -> Symbol:
+def _covariant_symbol(rho: Representation) -> Symbol:
     """Fields of a type -> covectors of that type."""
     d, n, terms = rho.group.d, rho.dim, {}
     for i in range(d):
@@ -220,4 +220,4 @@ def _matrix(outputs: int, inputs: int, one: tuple[int, int]) -> Float[Tensor, "o
     return full
 
 
-__all__ = ["covariant_derivative", "curl", "derivative_type", "divergence", "gradient", "hessian", "laplacian"]
+__all__ = ["covariant_derivative", "curl", "divergence", "gradient", "hessian", "laplacian"]

@@ -131,9 +131,9 @@ def uneven_ball(level: int = 2) -> Tensor:
 SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
 STRETCH = torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64))
 ROTATION = affine("rotation", SOME_ROTATION)
-ABOUT_AXIS = affine("rotation by 70° about the axis", rotation(70, d=3))
+_ABOUT_AXIS = affine("rotation by 70° about the axis", rotation(70, d=3))
 MIRROR = affine("reflection of x", mirror(0, 3))
-AROUND = torch.tensor([1.0, 0.0], dtype=torch.float64)
+_AROUND = torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 CURVED = (
     Row(
@@ -145,7 +145,7 @@ CURVED = (
         Transformation("stretching one axis", lambda p: torch.nn.functional.normalize(p @ STRETCH, dim=-1)),
     ),
     Row(
-        "sphere_polar", "S^2 ∖ poles", "{e}", "SO(2)", "trivial", sphere_polar, draw(SPHERE, 80), ABOUT_AXIS, ROTATION,
+        "sphere_polar", "S^2 ∖ poles", "{e}", "SO(2)", "trivial", sphere_polar, draw(SPHERE, 80), _ABOUT_AXIS, ROTATION,
     ),
     Row(
         "icosahedron_hexagonal", "icosahedron", "C_6", "I (60 rotations)", "regular", icosahedron_hexagonal,
@@ -171,7 +171,7 @@ CURVED = (
     ),
     Row(
         "mobius_strip", "Möbius strip", "R", "SO(2)", "trivial, sign, regular", mobius_strip, draw(STRIP, 80),
-        Transformation("shift along the strip", lambda p: STRIP.reduce(p + 1.3 * AROUND)),
+        Transformation("shift along the strip", lambda p: STRIP.reduce(p + 1.3 * _AROUND)),
         Transformation("backwards", lambda p: STRIP.reduce(p * torch.tensor([-1.0, 1.0], dtype=torch.float64))),
     ),
     Row(

@@ -126,13 +126,13 @@ ROTATION = affine("rotation by 40° and shift", rotation(40), 0.3)
 QUARTER = affine("rotation by 90° and shift", rotation(90), 0.3)
 MIRROR = affine("reflection of x", mirror(0, 2))
 SOME_ROTATION = rotation(40, d=3, plane=(0, 2)) @ rotation(70, d=3)
-ROTATION_3D = affine("rotation and shift", SOME_ROTATION, 0.3)
-MIRROR_3D = affine("reflection of x", mirror(0, 3))
+_ROTATION_3D = affine("rotation and shift", SOME_ROTATION, 0.3)
+_MIRROR_3D = affine("reflection of x", mirror(0, 3))
 STRETCH = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.3], dtype=torch.float64)))
-STRETCH_3D = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64)))
-ABOUT_Z = affine("rotation by 90° about z and shift", rotation(90, d=3), 0.3)
-ABOUT_X = affine("rotation by 90° about x", rotation(90, d=3, plane=(1, 2)))
-OVER = affine("rotation by 180° about x and shift", rotation(180, d=3, plane=(1, 2)), 0.3)
+_STRETCH_3D = affine("stretching one axis", torch.diag(torch.tensor([1.0, 1.0, 1.3], dtype=torch.float64)))
+_ABOUT_Z = affine("rotation by 90° about z and shift", rotation(90, d=3), 0.3)
+_ABOUT_X = affine("rotation by 90° about x", rotation(90, d=3, plane=(1, 2)))
+_OVER = affine("rotation by 180° about x and shift", rotation(180, d=3, plane=(1, 2)), 0.3)
 
 FLAT = (
     Row(
@@ -141,7 +141,7 @@ FLAT = (
     ),
     Row(
         "volume", "E_3", "{e}", "T_3", "trivial", volume, lambda: Grid((5, 5, 5)).pos,
-        wrapped_shift(5, 1, 2, 3), ABOUT_X, lattice=True,
+        wrapped_shift(5, 1, 2, 3), _ABOUT_X, lattice=True,
     ),
     Row(
         "plane_reflection", "E_2", "R", "T_2 ⋊ R", "trivial, sign, regular", plane_reflection, draw(PLANE, 60),
@@ -163,22 +163,23 @@ FLAT = (
         affine("reflection, rotation by 90° and shift", rotation(90) @ mirror(0, 2), 0.3), ROTATION,
     ),
     Row(
-        "space_rotations", "E_3", "SO(3)", "SE(3)", "irreps", space_rotations, draw(SPACE, 60), ROTATION_3D, MIRROR_3D,
+        "space_rotations", "E_3", "SO(3)", "SE(3)", "irreps", space_rotations, draw(SPACE, 60),
+        _ROTATION_3D, _MIRROR_3D,
     ),
     Row(
         "space_cube", "E_3", "O (rotations of the cube)", "T_3 ⋊ O", "regular", space_cube, draw(SPACE, 50),
-        affine("rotation by 90° about x and shift", rotation(90, d=3, plane=(1, 2)), 0.3), ROTATION_3D,
+        affine("rotation by 90° about x and shift", rotation(90, d=3, plane=(1, 2)), 0.3), _ROTATION_3D,
     ),
     Row(
         "space_rotations_reflections", "E_3", "O(3)", "E(3)", "irreps", space_rotations_reflections, draw(SPACE, 60),
-        affine("inversion, rotation and shift", -rotation(40, d=3, plane=(0, 2)), 0.3), STRETCH_3D,
+        affine("inversion, rotation and shift", -rotation(40, d=3, plane=(0, 2)), 0.3), _STRETCH_3D,
     ),
     Row(
         "space_quarter_turns", "E_3", "C_4", "T_3 ⋊ C_4", "regular, irreps", space_quarter_turns, draw(SPACE, 50),
-        ABOUT_Z, OVER,
+        _ABOUT_Z, _OVER,
     ),
     Row(
-        "space_square", "E_3", "D_4", "T_3 ⋊ D_4", "regular, irreps", space_square, draw(SPACE, 50), OVER, ABOUT_X,
+        "space_square", "E_3", "D_4", "T_3 ⋊ D_4", "regular, irreps", space_square, draw(SPACE, 50), _OVER, _ABOUT_X,
     ),
     Row(
         "plane_polar", "E_2 ∖ {0}", "{e}", "SO(2)", "trivial", plane_polar, draw(PuncturedPlane(), 80),
@@ -191,7 +192,7 @@ FLAT = (
     ),
     Row(
         "shells", "E_3 ∖ {0}", "SO(2)", "SO(3) × S", "irreps", shells, draw(SPACE, 80),
-        affine("rotation and dilation", 1.5 * SOME_ROTATION), MIRROR_3D,
+        affine("rotation and dilation", 1.5 * SOME_ROTATION), _MIRROR_3D,
     ),
 )  # fmt: skip
 

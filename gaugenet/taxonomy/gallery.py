@@ -21,7 +21,7 @@ kind commutes with (to rounding, 1e-14 in float64), and one that it does not com
 
 """
 
-USE = """
+_USE = """
 ## Running a row
 
 ```python
@@ -59,7 +59,7 @@ same function of log coordinates everywhere. [Pictures](pictures.md) tells how t
 
 def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
     """The table, how to run a row, and the source of every configuration."""
-    parts = [HEAD, markdown_table(rows, missing), USE]
+    parts = [HEAD, markdown_table(rows, missing), _USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
         parts.append(f"{operators_text(entry)}\n")

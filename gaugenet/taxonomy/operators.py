@@ -10,10 +10,10 @@ from gaugenet.kernels import Differential, DifferentialSpace
 from gaugenet.nn import GaugeConv
 from gaugenet.taxonomy.entry import Configuration, Row
 
-MAX_ORDER = 2
+_MAX_ORDER = 2
 
 
-def with_operators(entry: Row, max_order: int = MAX_ORDER) -> Row:
+def with_operators(entry: Row, max_order: int = _MAX_ORDER) -> Row:
     """Return the row whose layer consists of equivariant differential operators, between the same field types."""
 
     def configure(points: Tensor) -> Configuration:
@@ -23,7 +23,7 @@ def with_operators(entry: Row, max_order: int = MAX_ORDER) -> Row:
     return dataclasses.replace(entry, configure=configure)
 
 
-def operators_of(entry: Row, max_order: int = MAX_ORDER) -> tuple[int, ...]:
+def operators_of(entry: Row, max_order: int = _MAX_ORDER) -> tuple[int, ...]:
     """Return the number of operators of each order between the field types of a row."""
     _, layer = entry.configure(entry.points())
     return DifferentialSpace(layer.in_type, layer.out_type, max_order=max_order).dim_by_order
@@ -36,7 +36,7 @@ def operators_text(entry: Row) -> str:
         return "Between these fields the only differential operators are pointwise maps: derivatives scale."
     listed = " and ".join(f"{count} of order {n}" for n, count in enumerate(counts) if n and count)
     return (
-        f"Works with [differential operators](operators.md) (`kernel=Differential(max_order={MAX_ORDER})`): {listed}."
+        f"Works with [differential operators](operators.md) (`kernel=Differential(max_order={_MAX_ORDER})`): {listed}."
     )
 
 

@@ -16,7 +16,7 @@ from gaugenet.groups import FieldType, StructureGroup
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest relative error of an exactly equivariant layer, by the precision of its features."""
 
-CONTROL = 1e-3
+_CONTROL = 1e-3
 """Smallest relative error that the negative control must show."""
 
 
@@ -116,7 +116,7 @@ def assert_gauge_equivariant(
             f"{error:.1e} relative to its largest entry (allowed: {tolerance:.0e}), most at point {point} in {field}. "
             "Look for biases or pointwise functions on nontrivial components, and for types that the weights ignore."
         )
-    if outside is not None and not outside > CONTROL:
+    if outside is not None and not outside > _CONTROL:
         raise AssertionError(
             f"The negative control found nothing: under elements outside of {group.name} the output of "
             f"{type(module).__name__} moves by {outside:.1e} only. Either it is equivariant under a larger group "

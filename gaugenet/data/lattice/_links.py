@@ -9,7 +9,7 @@ from jaxtyping import Complex, Int
 from numba import njit
 from numpy import ndarray
 
-TAYLOR = 14
+_TAYLOR = 14
 """Terms of the exponential of a matrix with entries below 1 / 4: the rest is below 1e-17 for N <= 4."""
 
 
@@ -33,7 +33,7 @@ def multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
+def _multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
     """Out = a b^+."""
     n = a.shape[0]
     for i in range(n):
@@ -45,7 +45,7 @@ def multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
+def _dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
     """Out = a^+ b."""
     n = a.shape[0]
     for i in range(n):
@@ -66,11 +66,11 @@ def staple_sum(u: ndarray, table: ndarray, x: int, mu: int, out: ndarray, work: 
         if nu == mu:
             continue
         multiply(u[x, nu], u[table[0, x, nu], mu], first)
-        multiply_dagger(u[ahead, nu], first, second)
+        _multiply_dagger(u[ahead, nu], first, second)
         out += second
         below = table[1, x, nu]
         multiply(u[below, mu], u[table[0, below, mu], nu], first)
-        dagger_multiply(first, u[below, nu], second)
+        _dagger_multiply(first, u[below, nu], second)
         out += second
 
 
@@ -128,7 +128,7 @@ def exponential(x: ndarray, out: ndarray, work: ndarray) -> None:
     for i in range(n):
         out[i, i] = 1
         term[i, i] = 1
-    for k in range(1, TAYLOR + 1):
+    for k in range(1, _TAYLOR + 1):
         multiply(term, x, product)
         for i in range(n):
             for j in range(n):

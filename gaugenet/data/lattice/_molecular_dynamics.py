@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from gaugenet.data.lattice._links import action_of, algebra_part, exponential, multiply, staple_sum
 
-OMELYAN = 0.1931833275037836
+_OMELYAN = 0.1931833275037836
 """The parameter of the minimum norm integrator of second order (:cite:`omelyan2003symplectic`)."""
 
 
@@ -18,22 +18,22 @@ def trajectory(
 ) -> None:
     """Integrate dU/dt = P U, dP/dt = -F in place: `steps` steps of length `size`, symmetric in time."""
     if omelyan:
-        first = OMELYAN * size
-        kick(u, p, table, beta, special, first)
+        first = _OMELYAN * size
+        _kick(u, p, table, beta, special, first)
         for step in range(steps):
             drift(u, p, size / 2)
-            kick(u, p, table, beta, special, size - 2 * first)
+            _kick(u, p, table, beta, special, size - 2 * first)
             drift(u, p, size / 2)
-            kick(u, p, table, beta, special, 2 * first if step < steps - 1 else first)
+            _kick(u, p, table, beta, special, 2 * first if step < steps - 1 else first)
         return
-    kick(u, p, table, beta, special, size / 2)
+    _kick(u, p, table, beta, special, size / 2)
     for step in range(steps):
         drift(u, p, size)
-        kick(u, p, table, beta, special, size if step < steps - 1 else size / 2)
+        _kick(u, p, table, beta, special, size if step < steps - 1 else size / 2)
 
 
 @njit(cache=True, nogil=True)
-def kick(u: ndarray, p: ndarray, table: ndarray, beta: float, special: bool, size: float) -> None:
+def _kick(u: ndarray, p: ndarray, table: ndarray, beta: float, special: bool, size: float) -> None:
     """P <- P - size F with F = beta / (2 N) times the algebra part of U A."""
     sites, d, n, _ = u.shape
     staple = np.empty((n, n), np.complex128)

@@ -15,7 +15,7 @@ from gaugenet.files import atomic_path
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import SU
 
-FLOATS = {"IEEE32BIG": ">f4", "IEEE64BIG": ">f8", "IEEE32LITTLE": "<f4", "IEEE64LITTLE": "<f8", "IEEE32": ">f4"}
+_FLOATS = {"IEEE32BIG": ">f4", "IEEE64BIG": ">f8", "IEEE32LITTLE": "<f4", "IEEE64LITTLE": "<f8", "IEEE32": ">f4"}
 ROWS = {"4D_SU3_GAUGE": 2, "4D_SU3_GAUGE_3x3": 3, "4D_SU3_GAUGE_3X3": 3}
 SINGLE, DOUBLE = 1e-5, 1e-10
 """How far the mean plaquette and the mean trace may be from those of the header, which has about ten digits."""
@@ -102,14 +102,14 @@ def _split(content: bytes, path: Path) -> tuple[dict[str, str], bytes]:
 
 def _links(header: dict[str, str], data: bytes, path: Path) -> Complex[Tensor, "1 4 x y z t 3 3"]:
     kind, precision = header["DATATYPE"], header["FLOATING_POINT"]
-    if kind not in ROWS or precision not in FLOATS:
+    if kind not in ROWS or precision not in _FLOATS:
         raise ValueError(
-            f"Expected DATATYPE {' or '.join(list(ROWS)[:2])} and FLOATING_POINT {', '.join(FLOATS)} in {path}, got "
+            f"Expected DATATYPE {' or '.join(list(ROWS)[:2])} and FLOATING_POINT {', '.join(_FLOATS)} in {path}, got "
             f"{kind} and {precision}."
         )
     extents = [int(header[f"DIMENSION_{k}"]) for k in range(1, 5)]
     shape = (*reversed(extents), 4, ROWS[kind], 3, 2)
-    dtype = np.dtype(FLOATS[precision])
+    dtype = np.dtype(_FLOATS[precision])
     expected = int(np.prod(shape)) * dtype.itemsize
     if len(data) != expected:
         raise ValueError(f"Expected {expected} bytes of links in {path} for {extents} sites, got {len(data)}.")

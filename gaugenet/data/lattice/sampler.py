@@ -19,7 +19,7 @@ from gaugenet.data.lattice._links import direction_major, neighbors, site_major
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import UnitaryGroup, group_from_name
 
-REUNITARIZE = 64
+_REUNITARIZE = 64
 """Updates after which rounding errors are projected away."""
 
 
@@ -89,7 +89,7 @@ class LatticeSampler(ABC):
             for chain in range(self.chains):
                 self._update(chain)
             self.updates += 1
-            if self.updates % REUNITARIZE == 0:
+            if self.updates % _REUNITARIZE == 0:
                 self._links = self.group.project(torch.from_numpy(self._links)).numpy()
 
     def measure(

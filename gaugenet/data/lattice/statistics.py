@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-FEWEST_BINS = 32
+_FEWEST_BINS = 32
 """The error of an error from so many bins is about one eighth of it."""
 
 
@@ -36,15 +36,15 @@ def binned_mean(series: Float[ndarray, "measurements *chains"]) -> BinnedMean:
         ValueError: If there are fewer than 32 measurements, or one is not finite.
     """
     values = np.asarray(series, dtype=np.float64)
-    if values.ndim not in (1, 2) or values.size < FEWEST_BINS or not np.isfinite(values).all():
+    if values.ndim not in (1, 2) or values.size < _FEWEST_BINS or not np.isfinite(values).all():
         raise ValueError(
-            f"Expected `series` of shape (measurements,) or (measurements, chains) with at least {FEWEST_BINS} finite "
+            f"Expected `series` of shape (measurements,) or (measurements, chains) with at least {_FEWEST_BINS} finite "
             f"numbers, got shape {values.shape}: measure more often."
         )
     columns = values.reshape(len(values), -1)
     best, best_size, size = _error(columns, 1), 1, 2
     naive = best
-    while len(columns) // size * columns.shape[1] >= FEWEST_BINS and size <= len(columns):
+    while len(columns) // size * columns.shape[1] >= _FEWEST_BINS and size <= len(columns):
         error = _error(columns, size)
         if error > best:
             best, best_size = error, size

@@ -15,7 +15,7 @@ from gaugenet.groups import CliffordAlgebra, PseudoOrthogonal, faraday
 from gaugenet.groups.clifford.physics import time_axis
 
 NEWTON, DAMPED = 8, 40
-TRIES = 200
+_TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class MovingCharges:
             if not bool(group.contains(boost)):
                 raise ValueError(f"Expected `boost` to be an element of {group.name}.")
             events = events @ torch.linalg.inv(boost).T
-        ordered = time_first(events, algebra)
+        ordered = _time_first(events, algebra)
         electric, magnetic = self.fields(ordered)
         if algebra.n == 3:
             electric, magnetic = electric[..., :2], magnetic[..., 2:]
@@ -191,7 +191,7 @@ class MovingCharges:
         return found if boost is None else found @ group.exterior(2)(boost).T
 
 
-def time_first(events: Float[Tensor, "*events n"], algebra: CliffordAlgebra) -> Float[Tensor, "*events 4"]:
+def _time_first(events: Float[Tensor, "*events n"], algebra: CliffordAlgebra) -> Float[Tensor, "*events 4"]:
     """Coordinates `(t, x, y, z)` of events of a space-time algebra; z = 0 in two dimensions of space."""
     if time_axis(algebra):
         events = events.roll(1, -1)
@@ -226,11 +226,11 @@ def random_charges(
     half = float(torch.linalg.vector_norm(space, dim=1).max())
     least = max(grid.spacing) if clearance is None else clearance
     found: list[MovingCharges] = []
-    for attempt in range(TRIES * positive("count", count)):
+    for attempt in range(_TRIES * positive("count", count)):
         drawn = MovingCharges.random(
             charges, spread=2 * half, inner=1.2 * half, planar=True, seed=seed * 1_000_003 + attempt
         )
-        if all(float(drawn.distances(time_first(e, algebra)).min()) >= least for e in events):
+        if all(float(drawn.distances(_time_first(e, algebra)).min()) >= least for e in events):
             found.append(drawn)
         if len(found) == count:
             return found
@@ -260,4 +260,8 @@ def _planar_algebra(grid: Grid) -> CliffordAlgebra:
     return CliffordAlgebra(*grid.signature)
 
 
-__all__ = ["MovingCharges", "faraday_fields", "random_charges", "time_first"]
+__all__ = [
+    "MovingCharges",
+    "faraday_fields",
+    "random_charges",
+]

@@ -105,7 +105,7 @@ class Grid:
         if d not in (1, 2, 3, 4) or min(shape) < 1:
             raise ValueError(f"Expected `shape` of 1 to 4 positive sizes, got {shape}.")
         check_boundary(boundary)
-        step = axis_lengths("spacing", spacing, d)
+        step = _axis_lengths("spacing", spacing, d)
         dilation = counts("dilation", dilation, d)
         sizes, support_radius = _neighbourhood(kernel_size, radius, tuple(h * n for h, n in zip(step, dilation)))
         values = {
@@ -119,7 +119,7 @@ class Grid:
             "stride": counts("stride", stride, d),
             "padding": half_widths(sizes, dilation) if padding is None else counts("padding", padding, d, least=0),
             "transposed": bool(transposed),
-            "signature": None if signature is None else checked_signature(signature, d),
+            "signature": None if signature is None else _checked_signature(signature, d),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -310,7 +310,7 @@ def half_widths(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tupl
     return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
 
 
-def checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
+def _checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
     """(p, q) with p + q = d."""
     found = tuple(signature) if isinstance(signature, Sequence) else ()
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in found)
@@ -371,7 +371,7 @@ def odd(name: str, value: Counts, d: int) -> tuple[int, ...]:
     return values
 
 
-def axis_lengths(name: str, value: AxisLengths, d: int) -> tuple[float, ...]:
+def _axis_lengths(name: str, value: AxisLengths, d: int) -> tuple[float, ...]:
     """One positive length for each of d axes."""
     values = [float(value)] * d if isinstance(value, (int, float)) else [float(v) for v in value]
     if len(values) != d or not all(math.isfinite(v) and v > 0 for v in values):

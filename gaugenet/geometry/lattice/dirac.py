@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaugenet.geometry.lattice.field import LatticeGaugeField
 
-PAULI = [[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]
+_PAULI = [[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]
 
 
 @cache
@@ -19,7 +19,7 @@ def gamma_matrices(d: int) -> Complex[Tensor, "d spins spins"]:
 
     d = 2, 3: Pauli matrices. d = 4: gamma_k = sigma_2 x sigma_k, gamma_3 = sigma_1 x 1 (chiral).
     """
-    sigma = torch.tensor(PAULI, dtype=torch.complex128)
+    sigma = torch.tensor(_PAULI, dtype=torch.complex128)
     if d < 4:
         return sigma[:d]
     first = [torch.kron(sigma[1], s) for s in sigma]
@@ -96,12 +96,12 @@ def staggered_dirac(
     if any(n % 2 for n in field.shape):
         raise ValueError(f"Expected even extents for staggered fermions, got {field.shape}.")
     out = mass * psi
-    for mu, eta in enumerate(staggered_signs(field)):
+    for mu, eta in enumerate(_staggered_signs(field)):
         out = out + eta[..., None] * covariant_derivative(field, psi, mu)
     return out
 
 
-def staggered_signs(field: LatticeGaugeField) -> Float[Tensor, "d *shape"]:
+def _staggered_signs(field: LatticeGaugeField) -> Float[Tensor, "d *shape"]:
     """Return eta_mu(x)."""
     from gaugenet.geometry.lattice.graph import site_positions
 
@@ -117,6 +117,5 @@ __all__ = [
     "gamma_matrices",
     "hop",
     "staggered_dirac",
-    "staggered_signs",
     "wilson_dirac",
 ]

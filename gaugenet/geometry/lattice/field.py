@@ -21,7 +21,7 @@ from gaugenet.groups.group import tolerance
 if TYPE_CHECKING:
     from gaugenet.geometry.lattice.graph import LatticeGraph
 
-LEAST_EXTENT = 3
+_LEAST_EXTENT = 3
 """On shorter axes the neighbours x + mu and x - mu are the same site, and plaquettes share links with themselves."""
 
 
@@ -70,7 +70,7 @@ class LatticeGaugeField(Domain):
             )
         _check_shape(links, group)
         if check:
-            check_in_group(links, group)
+            _check_in_group(links, group)
         self.links = links
         self.group: UnitaryGroup = group
         axes = [_axis(mu, self.d) for mu in antiperiodic]
@@ -272,7 +272,7 @@ class LatticeGaugeField(Domain):
         return f"LatticeGaugeField({self.group.name}, {'x'.join(map(str, self.shape))}, batch={self.batch_size})"
 
 
-def check_in_group(links: Complex[Tensor, "batch d *shape n n"], group: UnitaryGroup) -> None:
+def _check_in_group(links: Complex[Tensor, "batch d *shape n n"], group: UnitaryGroup) -> None:
     """Raise `ValueError` with the largest distance, and where it is, unless all links lie in the group."""
     distance = group.distance(links.detach())
     worst = distance.max().item() if distance.numel() else 0.0
@@ -309,9 +309,9 @@ def _check_shape(links: Tensor, group: UnitaryGroup) -> None:
             f"Expected complex `links` of {group.name}, got {links.dtype}: pass `torch.polar(one, angle)` or "
             "`links.to(torch.complex128)`."
         )
-    if min(shape) < LEAST_EXTENT:
+    if min(shape) < _LEAST_EXTENT:
         raise ValueError(
-            f"Expected extents of at least {LEAST_EXTENT}, got {shape}: on shorter axes both neighbours of a site are "
+            f"Expected extents of at least {_LEAST_EXTENT}, got {shape}: on shorter axes both neighbours of a site are "
             "the same one."
         )
 
@@ -328,4 +328,6 @@ def _plane(mu: int, nu: int, d: int) -> tuple[int, int]:
     return _axis(mu, d), _axis(nu, d)
 
 
-__all__ = ["LatticeGaugeField", "check_in_group"]
+__all__ = [
+    "LatticeGaugeField",
+]

@@ -50,7 +50,7 @@ def placed(mesh: TriangleMesh) -> tuple[TriangleMesh, tuple[str, ...]]:
     mesh = in_units(mesh, factor)
     if factor != 1:
         done.append(f"unit of length: coordinates times {factor:g}")
-    center = far_center(mesh, float(np.finfo(np.float32).eps))
+    center = _far_center(mesh, float(np.finfo(np.float32).eps))
     if center is not None:
         mesh = TriangleMesh(mesh.vertices - center, mesh.faces)
         done.append("origin: moved into the mesh")
@@ -62,14 +62,14 @@ def positions(mesh: TriangleMesh, dtype: torch.dtype) -> Float[Tensor, "vertices
 
     Far from the origin single precision moves vertices by more than the edges are long. The translation is logged.
     """
-    center = far_center(mesh, torch.finfo(dtype).eps)
+    center = _far_center(mesh, torch.finfo(dtype).eps)
     if center is None:
         return torch.from_numpy(mesh.vertices).to(dtype)
     logger.warning("`pos` is relative to the point %s: so far away %s cannot tell vertices apart.", center, dtype)
     return torch.from_numpy(mesh.vertices - center).to(dtype)
 
 
-def far_center(mesh: TriangleMesh, eps: float) -> Float[ndarray, "3"] | None:
+def _far_center(mesh: TriangleMesh, eps: float) -> Float[ndarray, "3"] | None:
     """Return the centre of a mesh so far from the origin that rounding to `eps` blurs it; `None` for others."""
     vertices = mesh.vertices
     if not mesh.num_faces or not np.isfinite(vertices).all():

@@ -19,7 +19,7 @@ from gaugenet.groups.clifford.blades import (
 )
 from gaugenet.groups.clifford.xor_product import xor_product
 
-VERSOR_TOL = {torch.float64: 1e-9, torch.float32: 1e-4}
+_VERSOR_TOL = {torch.float64: 1e-9, torch.float32: 1e-4}
 """How far a ~a may be from a scalar, relative to the largest square of a component of a."""
 
 
@@ -235,7 +235,7 @@ class CliffordAlgebra:
         square = self.geometric_product(a, self.reversion(a))
         scalar = square[..., :1]
         if not torch.compiler.is_compiling():
-            tol = VERSOR_TOL.get(a.dtype, 5e-2)
+            tol = _VERSOR_TOL.get(a.dtype, 5e-2)
             size = a.detach().square().amax(-1, keepdim=True)
             if bool((square[..., 1:].detach().abs() > tol * size).any()):
                 raise ValueError(

@@ -27,12 +27,12 @@ def partner_positions(n: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(masks.index(i ^ k) for k in masks) for i in masks)
 
 
-def mask_grade(mask: int) -> int:
+def _mask_grade(mask: int) -> int:
     """Return the number of generators in a blade."""
     return mask.bit_count()
 
 
-def reordering_sign(first: int, second: int) -> int:
+def _reordering_sign(first: int, second: int) -> int:
     """Return (-1)^(number of exchanges that sort the generators of e_I e_J), equal generators side by side."""
     exchanges, rest = 0, first >> 1
     while rest:
@@ -41,20 +41,20 @@ def reordering_sign(first: int, second: int) -> int:
     return -1 if exchanges & 1 else 1
 
 
-def square_sign(mask: int, p: int) -> int:
+def _square_sign(mask: int, p: int) -> int:
     """Return the product of the squares of the generators of a blade: +1 for the first p, -1 for the others."""
     return -1 if (mask >> p).bit_count() & 1 else 1
 
 
 def product_sign(first: int, second: int, p: int) -> int:
     """Return s with e_I e_J = s e_(I xor J)."""
-    return reordering_sign(first, second) * square_sign(first & second, p)
+    return _reordering_sign(first, second) * _square_sign(first & second, p)
 
 
 Selection = Callable[[int, int, int], bool]
 """Which terms of the geometric product belong to a product: by the grades of both factors and of the result."""
 
-PRODUCTS: dict[str, Selection] = {
+_PRODUCTS: dict[str, Selection] = {
     "geometric": lambda r, s, t: True,
     "wedge": lambda r, s, t: t == r + s,
     "left": lambda r, s, t: t == s - r,
@@ -67,10 +67,11 @@ PRODUCTS: dict[str, Selection] = {
 @cache
 def product_table(p: int, q: int, product: str) -> tuple[tuple[int, ...], ...]:
     """Return signs c with (a b)_k = sum_i c[k][i] a_i b_(i xor k), in the order of `blade_masks`; 0, 1 or -1."""
-    masks, selected = blade_masks(p + q), PRODUCTS[product]
+    masks, selected = blade_masks(p + q), _PRODUCTS[product]
     return tuple(
         tuple(
-            product_sign(i, i ^ k, p) if selected(mask_grade(i), mask_grade(i ^ k), mask_grade(k)) else 0 for i in masks
+            product_sign(i, i ^ k, p) if selected(_mask_grade(i), _mask_grade(i ^ k), _mask_grade(k)) else 0
+            for i in masks
         )
         for k in masks
     )
@@ -84,28 +85,24 @@ def blade_signs(p: int, q: int, which: str) -> tuple[int, ...]:
 
 
 def _blade_sign(mask: int, p: int, q: int, which: str) -> int:
-    k, full = mask_grade(mask), (1 << (p + q)) - 1
+    k, full = _mask_grade(mask), (1 << (p + q)) - 1
     reverse = -1 if k * (k - 1) // 2 % 2 else 1
     involution = -1 if k % 2 else 1
     return {
         "reversion": reverse,
         "involution": involution,
         "conjugation": reverse * involution,
-        "metric": square_sign(mask, p),
+        "metric": _square_sign(mask, p),
         # e_I ^ *e_I = <e_I, e_I> I; the dual of blade number i is blade number -1 - i, up to this sign
-        "hodge": square_sign(mask, p) * reordering_sign(mask, full ^ mask),
+        "hodge": _square_sign(mask, p) * _reordering_sign(mask, full ^ mask),
     }[which]
 
 
 __all__ = [
     "MAX_DIM",
-    "PRODUCTS",
     "blade_masks",
     "blade_signs",
-    "mask_grade",
     "partner_positions",
     "product_sign",
     "product_table",
-    "reordering_sign",
-    "square_sign",
 ]

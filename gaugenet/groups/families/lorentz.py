@@ -14,7 +14,7 @@ from gaugenet._validation import positive
 from gaugenet.groups.families.tensor_group import TensorGroup
 from gaugenet.groups.group import tolerance
 
-PARTS = ("O", "SO", "SO+")
+_PARTS = ("O", "SO", "SO+")
 
 
 class PseudoOrthogonal(TensorGroup):
@@ -34,8 +34,8 @@ class PseudoOrthogonal(TensorGroup):
 
     def __init__(self, positive_dims: int, negative_dims: int, *, part: str = "O") -> None:
         self.p, self.q = positive("positive_dims", positive_dims), positive("negative_dims", negative_dims)
-        if part not in PARTS:
-            raise ValueError(f"Expected `part` to be one of {PARTS}, got {part!r}.")
+        if part not in _PARTS:
+            raise ValueError(f"Expected `part` to be one of {_PARTS}, got {part!r}.")
         self.d, self.part = self.p + self.q, part
         self.name = f"{part}({self.p},{self.q})"
         self.orientation_preserving = part != "O"

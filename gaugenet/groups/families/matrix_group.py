@@ -19,7 +19,7 @@ from gaugenet.groups.intertwiners.closure import closure
 MADE: dict[str, MatrixGroup] = {}
 """All of them by name, so that names of representations can be read back."""
 
-WORD = 16
+_WORD = 16
 """Factors of a random element; the distance from the Haar measure falls exponentially with their number."""
 
 
@@ -121,7 +121,7 @@ class MatrixGroup(TensorPowerGroup):
             return self._elements[torch.randint(self.order, size, generator=generator)]
         g = self.identity().expand(*size, self.d, self.d)
         steps = torch.cat([self.identity()[None], self._generators])
-        for _ in range(WORD):
+        for _ in range(_WORD):
             flow = torch.randn(*size, len(self._bracket_closed), generator=generator, dtype=torch.float64) * 3
             rotation = torch.linalg.matrix_exp(torch.einsum("...k,kij->...ij", flow, self._bracket_closed))
             g = g @ rotation @ steps[torch.randint(len(steps), size, generator=generator)]

@@ -21,11 +21,11 @@ SYMBOLS = ("T", "O", "I", "T_d", "T_h", "O_h", "I_h")
 PHI = (1 + math.sqrt(5)) / 2
 
 # the irrep of O(3) in which each irrep first occurs, and its dimension where that is not all of it
-TETRAHEDRAL = {"A": ("0", 1), "T": ("1", 3), "E": ("2", 2)}
-OCTAHEDRAL = {"A1": ("0", 1), "T1": ("1", 3), "E": ("2", 2), "T2": ("2", 3), "A2": ("3", 1)}
-ICOSAHEDRAL = {"A": ("0", 1), "T1": ("1", 3), "H": ("2", 5), "T2": ("3", 3), "G": ("3", 4)}
-REFLECTED = {"A1": ("0e", 1), "A2": ("0o", 1), "T2": ("1o", 3), "T1": ("1e", 3), "E": ("2e", 2)}
-ROTATIONS = {"T": TETRAHEDRAL, "O": OCTAHEDRAL, "I": ICOSAHEDRAL}
+_TETRAHEDRAL = {"A": ("0", 1), "T": ("1", 3), "E": ("2", 2)}
+_OCTAHEDRAL = {"A1": ("0", 1), "T1": ("1", 3), "E": ("2", 2), "T2": ("2", 3), "A2": ("3", 1)}
+_ICOSAHEDRAL = {"A": ("0", 1), "T1": ("1", 3), "H": ("2", 5), "T2": ("3", 3), "G": ("3", 4)}
+_REFLECTED = {"A1": ("0e", 1), "A2": ("0o", 1), "T2": ("1o", 3), "T1": ("1e", 3), "E": ("2e", 2)}
+ROTATIONS = {"T": _TETRAHEDRAL, "O": _OCTAHEDRAL, "I": _ICOSAHEDRAL}
 
 
 class Polyhedral(FiniteGroup):
@@ -70,7 +70,7 @@ class Polyhedral(FiniteGroup):
     def _table(self) -> dict[str, tuple[str, int]]:
         """Label -> (irrep of O(3), dimension)."""
         if self.name == "T_d":
-            return REFLECTED
+            return _REFLECTED
         rotations = ROTATIONS[self.name[0]]
         natural = {label: (f"{l}{'eo'[int(l) % 2]}", dim) for label, (l, dim) in rotations.items()}
         if self.orientation_preserving:

@@ -14,7 +14,7 @@ from gaugenet.groups.families.tensor_powers import TensorPowerGroup
 from gaugenet.groups.group import tolerance
 from gaugenet.groups.representations.base import Representation
 
-COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
+_COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
 """Precision of the elements that belong to real features."""
 
 
@@ -80,7 +80,7 @@ class UnitaryGroup(TensorPowerGroup):
         q, r = torch.linalg.qr(torch.view_as_complex(parts))
         diagonal = r.diagonal(dim1=-2, dim2=-1)
         g = q * (diagonal / diagonal.abs())[..., None, :]
-        return (_divide_phase(g) if self.special else g).to(COMPLEX.get(dtype, dtype))
+        return (_divide_phase(g) if self.special else g).to(_COMPLEX.get(dtype, dtype))
 
     def project(self, m: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return elements near `m`, in the group; elements of the group stay as they are.
@@ -111,7 +111,7 @@ class UnitaryGroup(TensorPowerGroup):
         return algebra.logarithm(g, traceless=self.special)
 
     def identity(self, dtype: torch.dtype = torch.float64) -> Complex[Tensor, "n n"]:
-        return torch.eye(self.d, dtype=COMPLEX.get(dtype, dtype))
+        return torch.eye(self.d, dtype=_COMPLEX.get(dtype, dtype))
 
     def generators(self) -> Complex[Tensor, "count n n"]:
         return torch.zeros(0, self.d, self.d, dtype=torch.complex128)
@@ -138,14 +138,14 @@ class UnitaryGroup(TensorPowerGroup):
             "0": self.trivial,
             "1": self._faithful,
             "fundamental": self._faithful,
-            "conjugate": lambda: real_form(self, "conjugate", self.d, torch.conj),
-            "matrix": lambda: real_form(self, "matrix", self.d**2, _conjugation),
+            "conjugate": lambda: _real_form(self, "conjugate", self.d, torch.conj),
+            "matrix": lambda: _real_form(self, "matrix", self.d**2, _conjugation),
             "adjoint": lambda: Representation(self, "adjoint", self.d**2 - 1, self._adjoint, order=2),
-            "det": self.trivial if self.special else lambda: real_form(self, "det", 1, _determinant, order=self.d),
+            "det": self.trivial if self.special else lambda: _real_form(self, "det", 1, _determinant, order=self.d),
         }
 
     def _faithful(self) -> Representation:
-        return real_form(self, "fundamental", self.d, lambda g: g, order=1)
+        return _real_form(self, "fundamental", self.d, lambda g: g, order=1)
 
     def _named(self, k: int) -> list[Representation]:
         names = {1: ["fundamental"], 2: ["adjoint"]}.get(k, [])
@@ -235,7 +235,7 @@ class U1(UnitaryGroup):
                 "`fundamental`, `conjugate`, `det`, `adjoint` or `matrix`."
             )
         charge = int(text)
-        return real_form(self, text, 1, lambda g: g**charge, order=charge) if charge else self.trivial()
+        return _real_form(self, text, 1, lambda g: g**charge, order=charge) if charge else self.trivial()
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:
         if max_order is None:
@@ -252,14 +252,14 @@ class U1(UnitaryGroup):
         return type(self), ()
 
 
-def real_form(
+def _real_form(
     group: UnitaryGroup, name: str, n: int, matrix: Callable[[Tensor], Tensor], *, order: int | None = None
 ) -> Representation:
     """Return the real form of a complex representation on C^n: real parts first, then imaginary parts."""
-    return Representation(group, name, 2 * n, lambda g: realified(matrix(g)), order=order)
+    return Representation(group, name, 2 * n, lambda g: _realified(matrix(g)), order=order)
 
 
-def realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]:
+def _realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]:
     """Return [[Re m, -Im m], [Im m, Re m]], a homomorphism of matrix algebras."""
     a, b = m.real, m.imag  # not conjugated lazily: `imag` of a conjugated view is negated correctly by torch
     return torch.cat([torch.cat([a, -b], -1), torch.cat([b, a], -1)], -2)
@@ -281,4 +281,9 @@ def _divide_phase(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n
     return g * torch.polar(torch.ones_like(angle), -angle)[..., None, None]
 
 
-__all__ = ["SU", "U", "U1", "UnitaryGroup", "real_form", "realified"]
+__all__ = [
+    "SU",
+    "U",
+    "U1",
+    "UnitaryGroup",
+]

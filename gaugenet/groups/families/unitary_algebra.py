@@ -44,7 +44,7 @@ def coefficients(x: Complex[Tensor, "*batch n n"], *, traceless: bool) -> Float[
     return -2 * torch.einsum("aij,...ji->...a", t, x).real
 
 
-def combination(c: Float[Tensor, "*batch dim"], n: int, *, traceless: bool) -> Complex[Tensor, "*batch n n"]:
+def _combination(c: Float[Tensor, "*batch dim"], n: int, *, traceless: bool) -> Complex[Tensor, "*batch n n"]:
     """Return sum_a c_a T_a."""
     t = basis(n, traceless=traceless).to(c.device, torch.complex128 if c.dtype == torch.float64 else torch.complex64)
     return torch.einsum("...a,aij->...ij", c.to(t.dtype), t)
@@ -90,4 +90,4 @@ def _entries(n: int, values: Mapping[tuple[int, int], complex]) -> Complex[Tenso
     return m
 
 
-__all__ = ["anti_hermitian", "basis", "coefficients", "combination", "logarithm"]
+__all__ = ["anti_hermitian", "basis", "coefficients", "logarithm"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gaugenet.groups.representations.base import Representation
 
 
-MANY_UNKNOWNS = 500
+_MANY_UNKNOWNS = 500
 """From here on averages over the group are cheaper than the null space of its equations."""
 
 
@@ -35,7 +35,7 @@ def _intertwiners(source: Representation, target: Representation) -> Float[Tenso
 
     found = by_structure(source, target)
     if found is None:
-        large = source.dim * target.dim > MANY_UNKNOWNS and source.group.compact
+        large = source.dim * target.dim > _MANY_UNKNOWNS and source.group.compact
         large = large and source.is_orthogonal and target.is_orthogonal
         found = (averaged_intertwiners if large else solve_intertwiners)(source, target)
     return found

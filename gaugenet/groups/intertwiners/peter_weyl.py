@@ -22,7 +22,7 @@ from gaugenet.groups.representations.decomposition import independent_embeddings
 if TYPE_CHECKING:
     from gaugenet.groups.group import StructureGroup
 
-GAP = 1e-6
+_GAP = 1e-6
 """Eigenvalues closer than this, in units of the largest, belong to one space."""
 
 
@@ -89,7 +89,7 @@ def _split(rho: Representation, space: Tensor) -> list[Tensor]:
     probe = torch.cos(1 + i[:, None] * i + i[:, None] + i) + torch.diag(i / rho.dim)
     mean = average(rho, rho, projection @ probe @ projection)
     values, vectors = torch.linalg.eigh(space.T @ mean @ space)
-    cuts = ((values.diff() > GAP * values.abs().max()).nonzero().flatten() + 1).tolist()
+    cuts = ((values.diff() > _GAP * values.abs().max()).nonzero().flatten() + 1).tolist()
     return list((space @ vectors).tensor_split(cuts, dim=1))
 
 

@@ -17,7 +17,7 @@ from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.composite import DirectSum, TensorProduct
 from gaugenet.groups.representations.induced import Induced
 
-FEW_UNKNOWNS = 64
+_FEW_UNKNOWNS = 64
 """Up to here the equations are solved directly; beyond, it pays to decompose what is reducible first."""
 
 
@@ -94,7 +94,7 @@ def _from_product(source: TensorProduct, target: Representation) -> Tensor | Non
     """Decompose factors until they are irreps; those of SO(3) couple in closed form."""
     a, b = source.factors
     for position, factor in enumerate(source.factors):
-        if not factor.is_irreducible and factor.is_orthogonal and target.dim * source.dim > FEW_UNKNOWNS:
+        if not factor.is_irreducible and factor.is_orthogonal and target.dim * source.dim > _FEW_UNKNOWNS:
             return _through_factor(source, target, position)
     if not target.is_irreducible and target.is_orthogonal:
         return _by_irreps(source, target)
@@ -122,7 +122,7 @@ def _through_factor(source: TensorProduct, target: Representation, position: int
 
 def _by_irreps(source: Representation, target: Representation) -> Tensor | None:
     """Schur's lemma in the irreps of both sides, if there are many unknowns."""
-    if source.dim * target.dim <= FEW_UNKNOWNS or source.is_irreducible or target.is_irreducible:
+    if source.dim * target.dim <= _FEW_UNKNOWNS or source.is_irreducible or target.is_irreducible:
         return None
     if not (source.is_orthogonal and target.is_orthogonal):
         return None

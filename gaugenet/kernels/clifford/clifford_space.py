@@ -48,7 +48,7 @@ class CliffordBasis(CoupledBasis):
     def __init__(self, rho_in: Representation, rho_out: Representation, degree: int, complete: bool) -> None:
         self.rho_in, self.rho_out, self.degree, self.complete = rho_in, rho_out, degree, complete
         self.algebra = algebra_of(rho_in.group)
-        self.functions = monomial_representation(rho_in.group, degree)
+        self.functions = _monomial_representation(rho_in.group, degree)
         oriented = rho_in.group.orientation_preserving
         found = generators(self.algebra.n, _grade(rho_in), _grade(rho_out), oriented=oriented, complete=complete)
         self.generators = tuple(g for g in found if g.degree == degree)
@@ -70,7 +70,7 @@ class CliffordBasis(CoupledBasis):
         return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return clifford_basis, (self.rho_in, self.rho_out, self.degree, self.complete)
+        return _clifford_basis, (self.rho_in, self.rho_out, self.degree, self.complete)
 
 
 class CliffordSpace(PointwiseSpace):
@@ -126,7 +126,7 @@ class CliffordSpace(PointwiseSpace):
         for target in self.out_type.blocks:
             for source in self.in_type.blocks:
                 for degree in range(3):
-                    basis = clifford_basis(source.representation, target.representation, degree, self.complete)
+                    basis = _clifford_basis(source.representation, target.representation, degree, self.complete)
                     if basis.dim:
                         pair = Pair(source, target, basis, degree, rings, start)
                         start = pair.stop
@@ -175,13 +175,13 @@ class Clifford(KernelFamily):
 
 
 @lru_cache(maxsize=4096)
-def clifford_basis(rho_in: Representation, rho_out: Representation, degree: int, complete: bool) -> CliffordBasis:
+def _clifford_basis(rho_in: Representation, rho_out: Representation, degree: int, complete: bool) -> CliffordBasis:
     """`CliffordBasis`, made once."""
     return CliffordBasis(rho_in, rho_out, degree, complete)
 
 
 @lru_cache(maxsize=256)
-def monomial_representation(group: StructureGroup, degree: int) -> Representation:
+def _monomial_representation(group: StructureGroup, degree: int) -> Representation:
     """How the `monomials` of a degree transform."""
     if degree < 2:
         return group.standard() if degree else group.trivial()
@@ -201,4 +201,8 @@ def _grade(rho: Representation) -> int:
     return k
 
 
-__all__ = ["Clifford", "CliffordBasis", "CliffordSpace", "clifford_basis", "monomial_representation"]
+__all__ = [
+    "Clifford",
+    "CliffordBasis",
+    "CliffordSpace",
+]

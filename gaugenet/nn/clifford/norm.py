@@ -10,7 +10,7 @@ from gaugenet.groups import FieldType
 from gaugenet.nn.clifford.squares import MultivectorModule
 from gaugenet.nn.tables import along_channels
 
-EPS = 1e-6
+_EPS = 1e-6
 
 
 class MultivectorNorm(MultivectorModule):
@@ -56,7 +56,7 @@ class MultivectorNorm(MultivectorModule):
         for i, (b, square) in enumerate(zip(self.in_type.blocks, self.squares(x), strict=True)):
             gain = along_channels(self.gain[start : start + b.multiplicity].to(x.dtype), x)
             start += b.multiplicity
-            size = (square.square() + EPS**2).sqrt().mean(1, keepdim=True) / b.representation.dim
+            size = (square.square() + _EPS**2).sqrt().mean(1, keepdim=True) / b.representation.dim
             share = torch.sigmoid(self.share[i]).to(x.dtype)
             factor = gain * (1 - share + share * size).rsqrt()
             parts.append((b.split(x) * factor.unsqueeze(1)).flatten(1, 2))

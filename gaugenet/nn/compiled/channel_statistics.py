@@ -1,6 +1,6 @@
 """Moments of channels, and x -> scale x + shift: few passes over the features, forward and backward.
 
-Features stay in their own precision; sums over bfloat16 and float16 run in float32, see `wide_dtype`.
+Features stay in their own precision; sums over bfloat16 and float16 run in float32, see `_wide_dtype`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def wide_dtype(x: Tensor) -> torch.dtype:
+def _wide_dtype(x: Tensor) -> torch.dtype:
     """The precision of sums over `x`, and of numbers that multiply it."""
     return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
 
 
 @torch.library.custom_op("gaugenet::channel_moments", mutates_args=())
 def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `wide_dtype`.
+    """Mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `_wide_dtype`.
 
     Args:
         x: features, of at least one sample.
         unused: number of cells, the last of the last row, that do not count.
     """
-    running = torch.zeros(2, x.shape[1], dtype=wide_dtype(x), device=x.device)
+    running = torch.zeros(2, x.shape[1], dtype=_wide_dtype(x), device=x.device)
     mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 1.0)
     if not unused:
         return mean, variance
@@ -38,7 +38,7 @@ def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.library.custom_op("gaugenet::channel_moments_backward", mutates_args=())
-def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
+def _channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     """Return the gradient of `channel_moments` with respect to `x`."""
     slope = 2 * of_variance / _count(x, unused)
     grad = _affine(x, slope, of_mean / _count(x, unused) - slope * mean)
@@ -48,12 +48,12 @@ def channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, me
 
 @torch.library.custom_op("gaugenet::channel_affine", mutates_args=())
 def channel_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Return scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `wide_dtype`."""
+    """Return scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `_wide_dtype`."""
     return _affine(x, scale, shift)
 
 
 @torch.library.custom_op("gaugenet::channel_affine_backward", mutates_args=())
-def channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of `channel_affine` with respect to `x`, `scale` and `shift`."""
     zero, one = torch.zeros_like(scale), torch.ones_like(scale)
     layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
@@ -77,10 +77,10 @@ def _count(x: Tensor, unused: int) -> int:
 
 @channel_moments.register_fake
 def _(x: Tensor, unused: int) -> tuple[Tensor, ...]:
-    return tuple(x.new_empty(x.shape[1], dtype=wide_dtype(x)) for _ in range(2))
+    return tuple(x.new_empty(x.shape[1], dtype=_wide_dtype(x)) for _ in range(2))
 
 
-@channel_moments_backward.register_fake
+@_channel_moments_backward.register_fake
 def _(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     return torch.empty_like(x)
 
@@ -90,7 +90,7 @@ def _(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-@channel_affine_backward.register_fake
+@_channel_affine_backward.register_fake
 def _(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
 
@@ -101,7 +101,7 @@ def _keep_moments(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def _from_moments(ctx: Any, of_mean: Tensor, of_variance: Tensor) -> tuple[Tensor | None, ...]:
-    return channel_moments_backward(of_mean, of_variance, *ctx.saved_tensors, ctx.unused), None
+    return _channel_moments_backward(of_mean, of_variance, *ctx.saved_tensors, ctx.unused), None
 
 
 def _keep_affine(ctx: Any, inputs: Any, output: Any) -> None:
@@ -109,7 +109,7 @@ def _keep_affine(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def _from_affine(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    gradients: tuple[Tensor, Tensor, Tensor] = channel_affine_backward(grad, *ctx.saved_tensors)
+    gradients: tuple[Tensor, Tensor, Tensor] = _channel_affine_backward(grad, *ctx.saved_tensors)
     return gradients
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
 """Sums in any order; but what is not finite stays so, and stays in its row."""
 
 
@@ -20,7 +20,7 @@ def _block(blocks, b):
     return uint64(blocks[b, 0]), uint64(blocks[b, 1]), uint64(blocks[b, 2]), uint64(blocks[b, 3])
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
 def _statistics(x, p, start, mult, size, centred, eps, s):
     """Mean and 1 / root of the mean square plus eps of a block, in the precision of `s`."""
     total, square = eps - eps, eps - eps
@@ -37,7 +37,7 @@ def _statistics(x, p, start, mult, size, centred, eps, s):
     s[1] = 1 / np.sqrt(s[1] + eps)
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
     """Write (x - mean) / root(mean square + eps) * weight + bias; `shifts`: a block's first bias, -1 without mean."""
     s = np.empty(2, x.dtype)
@@ -57,7 +57,7 @@ def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
                     out[p, start + c] += bias[shift + c]
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gweight, gbias):
     """`gx` is overwritten, `gweight` and `gbias` (float64) grow."""
     s = np.empty(2, x.dtype)
@@ -99,7 +99,7 @@ def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gwe
                 some_bias[c] = 0
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def scale_fields(x, factor, blocks, begin, end, out):
     """Write factor x, one factor a field and point."""
     for n in range(begin, end):
@@ -112,7 +112,7 @@ def scale_fields(x, factor, blocks, begin, end, out):
                     out[p, row + c] = x[p, row + c] * factor[p, field + c]
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def gate_adjoint(grad, x, gate, blocks, first, begin, end, gx):
     """Of v -> gate v with gate = sigmoid(x[first + field]): the gradients of the fields and of the gates' inputs."""
     for n in range(begin, end):

@@ -5,7 +5,7 @@ Indices are unsigned: numba's wrap-around of negative indices stops LLVM from ve
 `transport` (-1 where the representation is trivial).
 
 Compiled, because in array operations the transported features of all edges would have to be stored. Sources are taken
-`TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
+`_TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, uint64
 
 ONE, TWO, THREE, FOUR, FIVE = (uint64(k) for k in (1, 2, 3, 4, 5))
-TILE = 6
+_TILE = 6
 
 
 @njit(nogil=True, fastmath=True, inline="always")
@@ -81,7 +81,7 @@ def _transport_back(h, transport, blocks, q, e, gx):
 def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out):
     """out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for targets begin <= p < end."""
     size, columns = uint64(x.shape[1]), uint64(coefficient.shape[1])
-    h = np.empty((TILE, size), x.dtype)
+    h = np.empty((_TILE, size), x.dtype)
     for target in range(begin, end):
         p = uint64(target - begin)
         for t in range(columns):
@@ -89,11 +89,11 @@ def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out
                 out[p, t, c] = 0
         edge, last = indptr[target], indptr[target + 1]
         while edge < last:
-            count = min(TILE, last - edge)
+            count = min(_TILE, last - edge)
             e = uint64(edge)
             for k in range(uint64(count)):
                 _transport(x, transport, blocks, uint64(source[e + k]), e + k, h, k)
-            if count == TILE:
+            if count == _TILE:
                 for t in range(columns):
                     c0, c1, c2 = coefficient[e, t], coefficient[e + ONE, t], coefficient[e + TWO, t]
                     c3, c4, c5 = coefficient[e + THREE, t], coefficient[e + FOUR, t], coefficient[e + FIVE, t]
@@ -112,7 +112,7 @@ def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out
                         weight = coefficient[e + k, t]
                         for c in range(size):
                             out[p, t, c] += weight * h[k, c]
-            edge += TILE
+            edge += _TILE
 
 
 @njit(nogil=True, fastmath=True, cache=True)

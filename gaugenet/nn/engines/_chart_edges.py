@@ -34,7 +34,7 @@ Run = tuple[int, int, tuple[int, ...]]
 """Left, right, and the cell k of each of the groups that have these two."""
 
 
-SMALL_GROUP = 12
+_SMALL_GROUP = 12
 """Groups of so many edges at most (those of corners and poles, at every level) are computed all at once."""
 
 
@@ -69,7 +69,7 @@ def side_edges(level: int, rings: int, stride: int, device: torch.device) -> Sid
         kind, source, target = kind[keep], source[keep], coarse[target[keep]]
     kinds, group, counts = np.unique(kind, axis=0, return_inverse=True, return_counts=True)
     at_corners = kinds[:, 0] == CORNER
-    small = at_corners | (counts <= SMALL_GROUP)
+    small = at_corners | (counts <= _SMALL_GROUP)
     rank = np.lexsort((*kinds.T[::-1], at_corners, small))
     edges = np.stack([source, target])[:, np.lexsort((target, rank.argsort()[group.ravel()]))]
     large, small = counts[rank][~small[rank]], counts[rank][small[rank]]

@@ -47,7 +47,7 @@ def aggregate_mix(
 
 
 @torch.library.custom_op("gaugenet::aggregate_mix_backward", mutates_args=(), device_types="cpu")
-def aggregate_mix_backward(
+def _aggregate_mix_backward(
     grad: Tensor,
     x: Tensor,
     coefficient: Tensor,
@@ -101,7 +101,7 @@ def _(
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
-@aggregate_mix_backward.register_fake
+@_aggregate_mix_backward.register_fake
 def _(
     grad: Tensor,
     x: Tensor,
@@ -125,7 +125,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, *fixed, mixing = ctx.saved_tensors
-    grad_x, grad_mixing = aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout)
+    grad_x, grad_mixing = _aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout)
     return grad_x, *[None] * len(fixed), grad_mixing, None
 
 
@@ -135,16 +135,16 @@ def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | No
     to_grad = to_x = to_mixing = None
     if along_x is not None:
         to_grad = aggregate_mix(along_x, *fixed, mixing, ctx.layout)
-        _, to_mixing = aggregate_mix_backward(grad, along_x, *fixed, mixing, ctx.layout)
+        _, to_mixing = _aggregate_mix_backward(grad, along_x, *fixed, mixing, ctx.layout)
     if along_mixing is not None:
         other = aggregate_mix(x, *fixed, along_mixing, ctx.layout)
         to_grad = other if to_grad is None else to_grad + other
-        to_x, _ = aggregate_mix_backward(grad, x, *fixed, along_mixing, ctx.layout)
+        to_x, _ = _aggregate_mix_backward(grad, x, *fixed, along_mixing, ctx.layout)
     return to_grad, to_x, *[None] * len(fixed), to_mixing, None
 
 
 aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
-aggregate_mix_backward.register_autograd(_second_backward, setup_context=_setup_context)
+_aggregate_mix_backward.register_autograd(_second_backward, setup_context=_setup_context)
 
 
 class _Loops:

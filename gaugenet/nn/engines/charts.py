@@ -53,7 +53,7 @@ class ChartsEngine(Engine[Icosphere]):
                 f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."
             )
         edges = _edges(domain.level, domain.neighborhood, domain.stride, x.device)
-        kernel, sides, bias = sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
+        kernel, sides, bias = _sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
         dtype = _dtype_of_products(x)
         tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, domain), kernel, bias, sides))
         charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
@@ -108,7 +108,7 @@ def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdg
         return side_edges(level, rings, stride, device)
 
 
-def sampled_with_sides(
+def _sampled_with_sides(
     layer: Convolution, stencil: HexagonalStencil, runs: tuple[Run, ...]
 ) -> tuple[Float[Tensor, "out in window window"], Float[Tensor, "groups out in"], Float[Tensor, "out"] | None]:
     """Kernel, matrices of the groups of edges, bias."""
@@ -119,7 +119,7 @@ def sampled_with_sides(
         if found is None:
             kernel, bias = layer.sampled(stencil)
             with torch.autocast(kernel.device.type, enabled=False):
-                return kernel, side_matrices(kernel, layer.in_type, layer.out_type, runs), bias
+                return kernel, _side_matrices(kernel, layer.in_type, layer.out_type, runs), bias
         kernel, sides = found[0].split([math.prod(stencil.window), sum(len(chosen) for *_, chosen in runs)], 2)
         kernel = kernel.unflatten(2, stencil.window).contiguous()
         return kernel, sides.permute(2, 0, 1), found[1]
@@ -140,18 +140,18 @@ class WithSides:
         in_type, out_type = (FieldType(self.group, [(b.representation, 1)]) for b in (source, target))
         window = (math.isqrt(values.shape[1]),) * 2
         kernels = values.permute(0, 2, 3, 1).unflatten(3, window)
-        sides = [side_matrices(kernel, in_type, out_type, self.runs) for kernel in kernels]
+        sides = [_side_matrices(kernel, in_type, out_type, self.runs) for kernel in kernels]
         return torch.cat([values, torch.stack(sides)], 1)
 
 
-def side_matrices(
+def _side_matrices(
     kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, runs: tuple[Run, ...]
 ) -> Float[Tensor, "groups out in"]:
     """The matrix of each group of edges, see `_chart_edges`."""
     rings = kernel.shape[-1] // 2
     positions = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
     taps = kernel[:, :, positions[:, 0], positions[:, 1]].permute(2, 0, 1)
-    factors = FACTORS | {CORNER: CORNER_SHARE[rings]}
+    factors = FACTORS | {CORNER: _CORNER_SHARE[rings]}
     parts = []
     for left, right, chosen in runs:
         matrices = taps[list(chosen)]
@@ -165,7 +165,7 @@ def side_matrices(
 
 FACTORS = {SUBTRACT: -1.0, PLAIN: 1.0, HALF: 0.5}
 
-CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
+_CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
 """Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
 
 

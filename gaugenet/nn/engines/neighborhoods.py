@@ -29,7 +29,7 @@ def rows_of(graph: GaugeGraph, *, includes_center: bool) -> Rows:
 
 
 def _rows(graph: GaugeGraph, includes_center: bool) -> Rows:
-    indptr, source = compressed_rows(graph)
+    indptr, source = _compressed_rows(graph)
     radius = graph.edge_radius()
     log_map = graph.log_map / radius[:, None]
     if not includes_center:
@@ -50,7 +50,7 @@ def _rows(graph: GaugeGraph, includes_center: bool) -> Rows:
     )
 
 
-def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
+def _compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
     """Row pointers over targets, and the sources.
 
     Raises:
@@ -74,4 +74,4 @@ def compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Te
     return indptr, source.contiguous()
 
 
-__all__ = ["Rows", "compressed_rows", "rows_of"]
+__all__ = ["Rows", "rows_of"]

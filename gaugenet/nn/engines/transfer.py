@@ -42,10 +42,10 @@ def transfer(
         wide = widened(x)
         factors = graph.derived(
             f"{_key(field_type, direction, level)} {wide.dtype}",
-            lambda graph: transfer_factors(field_type, edges(graph), targets, wide.dtype),
+            lambda graph: _transfer_factors(field_type, edges(graph), targets, wide.dtype),
             lambda graph: list(edges(graph).values()),
         )
-        return transport_features(field_type, wide, factors).to(x.dtype)
+        return _transport_features(field_type, wide, factors).to(x.dtype)
 
 
 @constant_result
@@ -54,7 +54,7 @@ def _key(field_type: FieldType, direction: str, level: int) -> str:
     return f"{direction} {field_type.group} {field_type} {level}"
 
 
-def transfer_factors(
+def _transfer_factors(
     field_type: FieldType, edges: dict[str, Tensor], num_targets: int, dtype: torch.dtype
 ) -> EdgeFactors:
     """The factors of edges with `index` (sources, targets), `transporter` and `weight`, in the order of targets."""
@@ -73,7 +73,7 @@ def transfer_factors(
     )
 
 
-def transport_features(
+def _transport_features(
     field_type: FieldType, x: Float[Tensor, "sources size"], factors: EdgeFactors
 ) -> Float[Tensor, "targets size"]:
     """By compiled loops on the CPU, by PyTorch's operations elsewhere and where the geometry has gradients."""

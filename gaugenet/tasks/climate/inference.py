@@ -27,10 +27,10 @@ from gaugenet.tasks.training.run import RunError, Which, load_run
 Pose = Float[ndarray, "3 3"] | None
 Precision = Literal["float32", "bfloat16"]
 
-INTERPOLATION_BYTES = 1e9
+_INTERPOLATION_BYTES = 1e9
 """Interpolations of poses are cached in so much memory."""
 
-VERTICES_AT_ONCE = 330_000
+_VERTICES_AT_ONCE = 330_000
 """The network is given so many vertices at most, and always one globe: eight of level 6."""
 
 
@@ -77,7 +77,7 @@ class ClimatePredictor:
         self.inputs: SphereInputs = inputs_of(self.files, self.data)
         self.poses = tta_poses(tta)
         # every step asks for all poses: what is held must stay
-        self._backs: BoundedCache[Interpolation] = BoundedCache(max_bytes=INTERPOLATION_BYTES, replace=False)
+        self._backs: BoundedCache[Interpolation] = BoundedCache(max_bytes=_INTERPOLATION_BYTES, replace=False)
 
     @property
     def classes(self) -> list[str]:
@@ -103,7 +103,7 @@ class ClimatePredictor:
     @property
     def at_once(self) -> int:
         """How many globes `together` takes best."""
-        return max(1, VERTICES_AT_ONCE // self.inputs.sphere.num_vertices)
+        return max(1, _VERTICES_AT_ONCE // self.inputs.sphere.num_vertices)
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
         """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""

@@ -18,7 +18,7 @@ Format = Literal["auto", "meshcnn", "folder", "faust", "shrec"]
 Repair = Literal["never", "lossless", "always"]
 Split = Literal["train", "val", "test"]
 
-DEFAULT_FORMAT: dict[str, Format] = {"correspondence": "faust", "classification": "shrec"}
+_DEFAULT_FORMAT: dict[str, Format] = {"correspondence": "faust", "classification": "shrec"}
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ def has_validation(task: TaskName, options: DataOptions) -> bool:
 def _format(task: TaskName, options: DataOptions) -> Format:
     if options.format != "auto":
         return options.format
-    if task in DEFAULT_FORMAT:
-        return DEFAULT_FORMAT[task]
+    if task in _DEFAULT_FORMAT:
+        return _DEFAULT_FORMAT[task]
     return "meshcnn" if options.root is not None and (options.root / "seg").is_dir() else "folder"
 
 

@@ -21,7 +21,7 @@ from gaugenet.viz import MeshView
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("test", "val", "train")
+_SPLITS = ("test", "val", "train")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def draw_meshes(
 
 
 def _of_run(run: Path, split: str | None, limit: int) -> LabelledViews:
-    found = [s for s in ([split] if split else SPLITS) if (run / f"evaluation_{s}.json").is_file()]
+    found = [s for s in ([split] if split else _SPLITS) if (run / f"evaluation_{s}.json").is_file()]
     if not found:
         raise TaskError(f"{run} was not evaluated on {split or 'any split'} yet: `gaugenet evaluate {run} --data DIR`.")
     result = json.loads((run / f"evaluation_{found[0]}.json").read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def _of_predictions(folder: Path, limit: int) -> LabelledViews:
 
 
 def _of_folder(folder: Path, split: str | None, limit: int) -> LabelledViews:
-    parts = [s for s in ([split] if split else SPLITS) if (folder / s).is_dir()]
+    parts = [s for s in ([split] if split else _SPLITS) if (folder / s).is_dir()]
     if (folder / "seg").is_dir() and parts:
         from gaugenet.data import MeshCNNSegmentation
 

@@ -17,27 +17,27 @@ from gaugenet.taxonomy.pictures.flat import boosted, line, pixels, plane, punctu
 from gaugenet.taxonomy.pictures.space import boosted_space, hyperbolic_space, shells, space
 from gaugenet.viz.render.picture import Picture
 
-SIZE = (420, 300)
+_SIZE = (420, 300)
 
 
-def draw_row(row: Row) -> Picture:
+def _draw_row(row: Row) -> Picture:
     """The picture of a row.
 
     Raises:
         ValueError: a row that has none.
     """
-    if row.name not in PICTURES:
-        raise ValueError(f"Expected a row with a picture, one of {', '.join(PICTURES)}, got {row.name!r}.")
-    return PICTURES[row.name](row)
+    if row.name not in _PICTURES:
+        raise ValueError(f"Expected a row with a picture, one of {', '.join(_PICTURES)}, got {row.name!r}.")
+    return _PICTURES[row.name](row)
 
 
 def write_pictures(rows: tuple[Row, ...], folder: str | Path) -> None:
     """Write `NAME.png` into a folder for every row."""
     for row in rows:
-        draw_row(row).save(Path(folder) / f"{row.name}.png", size=SIZE, palette=True)
+        _draw_row(row).save(Path(folder) / f"{row.name}.png", size=_SIZE, palette=True)
 
 
-PICTURES: dict[str, Callable[[Row], Picture]] = {
+_PICTURES: dict[str, Callable[[Row], Picture]] = {
     "pixels": pixels(1),
     "volume": space(1),
     "plane_reflection": plane(2),
@@ -72,4 +72,4 @@ PICTURES: dict[str, Callable[[Row], Picture]] = {
     "horocycles": horocyclic,
 }
 
-__all__ = ["draw_row", "write_pictures"]
+__all__ = ["write_pictures"]

@@ -18,9 +18,9 @@ from gaugenet.viz.kernel_entry import kernel_function
 from gaugenet.viz.render.palette import FIRST, INK, SECOND, THIRD
 from gaugenet.viz.render.picture import Picture
 
-DOMAIN = ((-1.75, 1.75), (-1.25, 1.25))
-CENTRES = torch.tensor([[x, y] for y in (-0.66, 0.66) for x in (-1.16, 0.0, 1.16)], dtype=torch.float64)
-BETWEEN = torch.tensor(
+_DOMAIN = ((-1.75, 1.75), (-1.25, 1.25))
+_CENTRES = torch.tensor([[x, y] for y in (-0.66, 0.66) for x in (-1.16, 0.0, 1.16)], dtype=torch.float64)
+_BETWEEN = torch.tensor(
     [[x, y] for x in (-0.58, 0.58) for y in (-1.0, -0.33, 0.33, 1.0)] + [[x, 0.0] for x in (-1.16, 0.0, 1.16)],
     dtype=torch.float64,
 )
@@ -30,9 +30,9 @@ def plane(seed: int = 0) -> Callable[[Row], Picture]:
     """A row of the plane, or of its noncompact groups, whose frames are larger and smaller."""
 
     def draw(row: Row) -> Picture:
-        picture = SurfacePicture(Euclidean(2), domain=DOMAIN)
+        picture = SurfacePicture(Euclidean(2), domain=_DOMAIN)
         return collected(
-            picture, layer_of(row, seed), CENTRES, BETWEEN, lambda p: frames_of(row, p), 0.43, length=0.21, seed=seed
+            picture, layer_of(row, seed), _CENTRES, _BETWEEN, lambda p: frames_of(row, p), 0.43, length=0.21, seed=seed
         )
 
     return draw
@@ -72,20 +72,20 @@ def scaled_frames(rotate: bool) -> Callable[[Row], Picture]:
     """Frames of three sizes; kernels grow with them."""
 
     def draw(row: Row) -> Picture:
-        picture, layer = SurfacePicture(Euclidean(2), domain=DOMAIN), layer_of(row, 0)
+        picture, layer = SurfacePicture(Euclidean(2), domain=_DOMAIN), layer_of(row, 0)
         size = torch.tensor([0.7, 1.3, 0.9, 1.15, 0.75, 1.0] + [0.7, 1.4, 1.0, 1.2, 1.5, 0.8, 1.2, 0.7, 1.0, 1.3, 0.8])
         angle = torch.rand(17, generator=torch.Generator().manual_seed(0)) * (2 * math.pi if rotate else 0.0)
         c, s = angle.cos(), angle.sin()
         frames = (size[:, None, None] * torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)).double()
-        picture.kernel(CENTRES, layer, 0.38, frames[:6])
-        return picture.frames(BETWEEN, frames[6:], length=0.18, width=0.1)
+        picture.kernel(_CENTRES, layer, 0.38, frames[:6])
+        return picture.frames(_BETWEEN, frames[6:], length=0.18, width=0.1)
 
     return draw
 
 
 def boosted(row: Row) -> Picture:
     """Time upwards, light along the diagonals; frames boosted along the way."""
-    picture, layer = SurfacePicture(Euclidean(2), domain=DOMAIN), layer_of(row, 0)
+    picture, layer = SurfacePicture(Euclidean(2), domain=_DOMAIN), layer_of(row, 0)
     swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)  # coordinates (t, x) are drawn as (x, t)
     rapidity = [-0.5, 0.0, 0.5, 0.3, -0.3, 0.0, -0.6, 0.6, 0.6, -0.6, 0.3, 0.0, -0.3]
     frames = torch.stack([swap @ Lorentz(2).boost(r) for r in rapidity])
@@ -94,13 +94,13 @@ def boosted(row: Row) -> Picture:
             height = [y for y in np.linspace(-1.25, 1.25, 101) if abs(x + way * y) <= 1.75]
             picture.curve([[x + way * y, y] for y in (height[0], height[-1])], width=0.01, color=LINES)
     others = torch.tensor([[x, y] for x in (-0.58, 0.58) for y in (-0.95, 0.95)] + [[x, 0.0] for x in (-0.8, 0.0, 0.8)])
-    picture.kernel(CENTRES, layer, 0.32, frames[:6])
+    picture.kernel(_CENTRES, layer, 0.32, frames[:6])
     return picture.frames(others.double(), frames[6:], length=0.17, width=0.11)
 
 
 def line(row: Row) -> Picture:
     """The line, with the graph of a kernel over it, from frames of three sizes; near zero it has no end of waves."""
-    picture, kernel = SurfacePicture(Euclidean(2), domain=DOMAIN), kernel_function(layer_of(row, 0), (2, 0))
+    picture, kernel = SurfacePicture(Euclidean(2), domain=_DOMAIN), kernel_function(layer_of(row, 0), (2, 0))
     picture.curve([[-1.75, -0.85], [1.75, -0.85]], width=0.025, color=INK)
     steps = np.geomspace(0.03, 1, 160)
     sides = [kernel(side * steps[:, None]) for side in (1, -1)]

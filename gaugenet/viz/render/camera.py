@@ -26,7 +26,7 @@ def base_orientation(
     Args:
         mesh: the mesh to look at.
         up: `"x"`, `"y"`, `"z"` (or `"-x"` ...), three numbers, `"pca"` for the longest extent, `"standing"`
-            for `standing_direction`, or `"auto"` for y, or z where y is the thin direction.
+            for `_standing_direction`, or `"auto"` for y, or z where y is the thin direction.
         front: the side that the viewer sees, an axis or three numbers; what of it is along `up` is left out.
 
     Raises:
@@ -56,7 +56,7 @@ def rotated(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Fl
     return typed_array(pitch @ yaw @ base)
 
 
-def standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
+def _standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
     """The direction that points up when the mesh stands on the ground: a guess, which serves bodies with legs.
 
     Every face of the convex hull is tried as the ground. A direction is good when the centre of the surface lies high
@@ -115,7 +115,7 @@ def _surface_center(mesh: TriangleMesh) -> Float[ndarray, "3"]:
 
 def _vertical(mesh: TriangleMesh, up: Direction, thin: ndarray) -> Float[ndarray, "3"]:
     if isinstance(up, str) and up == "standing":
-        return standing_direction(mesh)
+        return _standing_direction(mesh)
     if isinstance(up, str) and up == "auto":
         return typed_array(np.eye(3)[1 if abs(thin[1]) < 0.6 else 2])
     return _direction("up", up)

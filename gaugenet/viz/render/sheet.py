@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Theme = Literal["light", "dark"]
-PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
+_PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
 INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
 """Colours of strong and weak words."""
-DPI = 100
+_DPI = 100
 
 
 def check_theme(theme: str) -> None:
     """Raise `ValueError` for an unknown theme."""
-    if theme not in PAPER:
+    if theme not in _PAPER:
         raise ValueError(f'Expected `theme` "light" or "dark", got {theme!r}.')
 
 
@@ -34,7 +34,7 @@ def blank(tall: int, wide: int, theme: Theme) -> Float[ndarray, "tall wide 3"]:
         ValueError: an unknown theme.
     """
     check_theme(theme)
-    return np.tile(np.array(PAPER[theme]) / 255, (tall, wide, 1))
+    return np.tile(np.array(_PAPER[theme]) / 255, (tall, wide, 1))
 
 
 def lay(canvas: Float[ndarray, "tall wide 3"], picture: Float[ndarray, "height width 4"], left: int, top: int) -> None:
@@ -51,7 +51,7 @@ def figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
 
     tall, wide, _ = canvas.shape
     # The little extra keeps the product with the resolution from being rounded down to a pixel less.
-    figure = Figure(figsize=((wide + 0.01) / DPI, (tall + 0.01) / DPI), dpi=DPI)
+    figure = Figure(figsize=((wide + 0.01) / _DPI, (tall + 0.01) / _DPI), dpi=_DPI)
     FigureCanvasAgg(figure)
     figure.figimage(np.round(canvas * 255).astype(np.uint8), resize=False)
     return figure
@@ -59,8 +59,8 @@ def figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
 
 def write(figure: Figure, x: float, y: float, words: str, *, size: float, color: str, **style: Any) -> None:
     """Write words at pixels from the upper left corner, `size` pixels tall."""
-    wide, tall = figure.get_size_inches() * DPI
-    figure.text(x / wide, 1 - y / tall, literal(words), fontsize=size * 72 / DPI, color=color, va="center", **style)
+    wide, tall = figure.get_size_inches() * _DPI
+    figure.text(x / wide, 1 - y / tall, literal(words), fontsize=size * 72 / _DPI, color=color, va="center", **style)
 
 
 def literal(words: str) -> str:
@@ -72,7 +72,7 @@ def swatch(figure: Figure, x: float, y: float, color: str) -> None:
     """Draw a rounded square of 16 pixels, its left side at `x` and its middle at height `y`."""
     from matplotlib.patches import FancyBboxPatch
 
-    tall = figure.get_size_inches()[1] * DPI
+    tall = figure.get_size_inches()[1] * _DPI
     patch = FancyBboxPatch(
         (x + 3, tall - y - 5),
         10,
@@ -85,7 +85,7 @@ def swatch(figure: Figure, x: float, y: float, color: str) -> None:
     figure.add_artist(patch)
 
 
-def save(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
+def save(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> None:
     """Write a PNG, complete or not at all."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi)

@@ -54,7 +54,7 @@ class Camera:
     exposure: float = 0.76
 
 
-FACE_ON = Camera(up="y", front="z", azimuth=0.0, elevation=0.0, exposure=0.97)
+_FACE_ON = Camera(up="y", front="z", azimuth=0.0, elevation=0.0, exposure=0.97)
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _chart(immersion: Immersion, domain: Domain, chart: Chart | None = None, **c
         return torch.stack(edges).amin(0)
 
     is_flat = bool((positions[..., 2].max() - positions[..., 2].min()).abs() < 1e-9)
-    view = FACE_ON if is_flat else Camera(**camera)
+    view = _FACE_ON if is_flat else Camera(**camera)
     return Sheet(points, faces, in_space, level if (open_x or open_y) and chart is None else None, view)
 
 
@@ -277,7 +277,7 @@ def _poincare_disc(plane: Hyperbolic) -> Sheet:
         grid.faces,
         lambda p: flat(plane.to_ball(p)),
         lambda p: edge - torch.linalg.vector_norm(plane.to_ball(p), dim=-1),
-        FACE_ON,
+        _FACE_ON,
     )
 
 
@@ -304,4 +304,4 @@ def _annulus(inner: float, outer: float) -> Sheet:
         length = torch.linalg.vector_norm(p, dim=-1)
         return torch.minimum(length - inner, outer - length)
 
-    return Sheet(points, faces, flat, level, FACE_ON)
+    return Sheet(points, faces, flat, level, _FACE_ON)
