@@ -152,7 +152,7 @@ def test_each_defect_is_found_alone_with_its_number_and_places(name):
     report = inspect_mesh(build())
     assert worrying(report) == {name}
     assert report[name].count == count
-    assert report[name].positions == positions
+    assert report[name].places == positions
     assert report.ok == (PROBLEMS[name].severity != "error")
     assert inspect_mesh(of(SPHERE))[name].count == 0
 
@@ -166,8 +166,8 @@ def test_touching_surfaces_are_no_seam():
 def test_zero_area_stars_are_vertices_with_degenerate_faces_only():
     report = inspect_mesh(with_flat_corner())
     assert worrying(report) == {"degenerate_faces", "zero_area_stars"}
-    assert report["zero_area_stars"].positions == (4,)
-    assert report["degenerate_faces"].positions == (2,)
+    assert report["zero_area_stars"].places == (4,)
+    assert report["degenerate_faces"].places == (2,)
 
 
 def test_degeneracy_does_not_depend_on_the_unit():
@@ -185,7 +185,7 @@ def test_runaway_neighborhoods_are_those_counted_by_brute_force():
         crowded = np.flatnonzero((distance < radius).sum(axis=1) - 1 > most)
         found = inspect_mesh(mesh, radius=radius, max_neighbors=most)["runaway_neighborhoods"]
         assert found.count == len(crowded)
-        assert found.positions == tuple(crowded[:5].tolist())
+        assert found.places == tuple(crowded[:5].tolist())
     assert len(crowded) == mesh.num_vertices  # the last case: everybody sees everybody
 
 
@@ -340,7 +340,7 @@ def test_inspection_never_fails_and_agrees_with_brute_force(mesh):
         report = inspect_mesh(mesh)
     json.dumps(report.to_dict(), allow_nan=False)
     assert str(report)
-    assert all(0 < len(p.positions) <= min(p.count, 5) for p in report.problems if p.name != "empty")
+    assert all(0 < len(p.places) <= min(p.count, 5) for p in report.problems if p.name != "empty")
     for name, count in brute_force(mesh).items():
         assert report[name].count == count
 
