@@ -108,11 +108,11 @@ class GaugeConv(nn.Module):
     ) -> Float[Tensor, "points out *spatial"]:
         """Attributes are for kernels that depend on them, see `gaugenet.kernels.Implicit`."""
         self.in_type.check(x)
-        check_dtype(x, self.weight)
         attributes = Attributes(edge_attr, node_attr)
         self.kernels.check_attributes(attributes)
         engine = engine_for(domain)
         engine.check(self.in_type, x, domain)
+        check_dtype(x, self.weight)
         return engine.convolve(self, x, domain, attributes)
 
     def sampled(self, stencil: PixelStencil) -> Sampled:

@@ -284,8 +284,9 @@ def test_prepared_graphs_change_nothing(group):
     prepared = prepare_graph(net, x, graph)
     assert torch.equal(net(x, prepared), net(x, graph))
     assert (prepared.num_levels, prepared.num_nodes) == (3, graph.num_nodes)
+    block.float()
     with pytest.raises(ValueError, match="was not prepared for"):
-        net.float()(x.float(), prepared)
+        net(x.float(), prepared)
 
 
 def test_prepared_batches():

@@ -229,7 +229,7 @@ def test_arguments():
         (lambda: Shifts(2, offsets=((1, 0), (1, 0))), "different"),
         (lambda: Shifts(2, offsets=((1, 0, 0),)), "2 steps each"),
         (lambda: GaugeConv(fields, FieldType(SU(2), "1xfundamental"), kernel=Shifts(2)), "no SU"),
-        (lambda: GaugeConv(fields, fields, kernel=Shifts(3))(x, field), "3 dimensions"),
+        (lambda: GaugeConv(fields, fields, kernel=Shifts(3), dtype=torch.float64)(x, field), "3 dimensions"),
         (lambda: LatticeGaugeField(field.links, SU(2), steps=-1), "steps"),
     ]:
         with pytest.raises(ValueError, match=message):
