@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,9 @@ from gaugenet.cli import main
 from gaugenet.commands import _declared, train
 from gaugenet.commands._common import nearest
 from gaugenet.tasks.table import TASKS
+
+ROOT = Path(__file__).resolve().parents[2]
+MESH = str(ROOT / "meshes" / "bodies" / "test" / "deer_0.ply")
 
 HEAVY = {"torch", "numpy", "lightning", "torch_geometric", "numba", "scipy", "matplotlib", "xarray", "tensorboard"}
 COMES_ALONG = {"torch._dynamo", "sympy", "pandas", "trimesh", "networkx"}
@@ -82,6 +86,27 @@ def test_inspecting_meshes_builds_no_graph(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "heavy: numba numpy scipy torch"
+
+
+TRAINERS = {"lightning", "tensorboard", "torchmetrics", "xarray"}
+"""What no command needs that applies or draws what was trained on meshes."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", str(ROOT / "pretrained" / "human_seg"), MESH, "--out", "predicted"],
+        ["view", MESH, "--frames", "--out", "page.html"],
+    ],
+    ids=["predict", "view"],
+)
+def test_applying_and_drawing_load_no_trainer(arguments, tmp_path):
+    program = (
+        f"import sys; from gaugenet.cli import main; assert main({arguments!r}) == 0; "
+        f"print('heavy:', *sorted(set(sys.modules) & {TRAINERS!r}))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert run.stdout.splitlines()[-1] == "heavy:"
 
 
 def test_control_the_trainer_itself_is_heavy(capsys):
