@@ -76,7 +76,7 @@ APART = TriangleMesh(0.4 * MESH.vertices + 9, MESH.faces)
 
 
 @pytest.mark.parametrize(
-    ("mesh", "turned", "volumes"),
+    ("mesh", "turned_parts", "volumes"),
     [
         (MESH, 0, [1]),
         (_inside_out(MESH), 1, [1]),
@@ -87,9 +87,9 @@ APART = TriangleMesh(0.4 * MESH.vertices + 9, MESH.faces)
     ],
     ids=["outward", "inside out", "cavity", "inside out with a cavity", "one of two", "both of two"],
 )
-def test_closed_parts_are_turned_outward_and_cavities_stay(mesh, rotated, volumes):
+def test_closed_parts_are_turned_outward_and_cavities_stay(mesh, turned_parts, volumes):
     found, count = outward(mesh)
-    assert count == rotated * MESH.num_faces
+    assert count == turned_parts * MESH.num_faces
     assert np.array_equal(np.sign(Topology(found).signed_volumes), volumes)
     assert np.array_equal(np.sort(found.faces, axis=1), np.sort(mesh.faces, axis=1))
     assert outward(found)[1] == 0
