@@ -59,7 +59,13 @@ def _message(capsys) -> str:
 
 def _subprocess(*arguments: str, **options) -> subprocess.Popen:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.Popen([sys.executable, "-m", "gaugenet", *arguments], env=environment, **options)
+
+    def interruptible() -> None:
+        """A shell starts jobs in the background with Ctrl-C ignored, and children inherit that."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    command = [sys.executable, "-m", "gaugenet", *arguments]
+    return subprocess.Popen(command, env=environment, preexec_fn=interruptible, **options)
 
 
 # --- the frame ----------------------------------------------------------------------------------------------------
