@@ -86,7 +86,7 @@ def render_meshes(
         height=height,
         title=title,
         num_keys=_num_keys(panels, names),
-        key_width=56 + 9 * min(max([len(name) for name in names] + [8]), 20),
+        key_width=56 + 9 * min(max([len(name) for name in names] + [16 if "scalar" in panels else 8]), 20),
     )
     canvas = sheet.blank(layout.canvas_height, layout.canvas_width, theme)
     limits = _common_limits(views)
