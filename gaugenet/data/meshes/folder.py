@@ -55,7 +55,7 @@ class LabelledMeshFolder(MeshDataset):
         self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
         self.split = split
         self._asked = labels
-        everything = _all_splits(self.root, fractions, seed)
+        everything = all_splits(self.root, fractions, seed)
         self.paths = everything.get(split, ())
         if not self.paths:
             counts = {name: len(paths) for name, paths in everything.items()}
@@ -132,7 +132,12 @@ def _raw_labels(path: Path) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
     return path, inside
 
 
-def _all_splits(root: Path, fractions: tuple[float, float, float], seed: int) -> dict[str, tuple[Path, ...]]:
+def all_splits(root: Path, fractions: tuple[float, float, float], seed: int) -> dict[str, tuple[Path, ...]]:
+    """The mesh files of each split: those of the subfolders, or of the folder itself, split at random.
+
+    Raises:
+        ValueError: shares that do not sum to 1.
+    """
     folders = {name: root / name for name in _SPLITS if (root / name).is_dir()}
     if folders:
         return {name: mesh_files(folder) for name, folder in folders.items()}

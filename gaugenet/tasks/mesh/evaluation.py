@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def evaluate(
     cache: str | Path | None = None,
     n_jobs: int = -1,
     device: str | None = None,
+    feature: Sequence[str] = (),
+    unit: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png` into it.
 
@@ -61,12 +64,14 @@ def evaluate(
         cache: as in `DataOptions`.
         n_jobs: as in `DataOptions`.
         device: where the network runs.
+        feature: as in `Predictor`.
+        unit: as in `Predictor`.
 
     Raises:
         RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
             `one_to_one` for a network that does not label vertices, or with more vertices than classes.
     """
-    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     options = replace(options, repair=repair or options.repair, format=layout or options.format)

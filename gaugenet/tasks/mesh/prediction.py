@@ -42,6 +42,8 @@ def predict(
     overwrite: bool = False,
     n_jobs: int = -1,
     device: str | None = None,
+    feature: Sequence[str] = (),
+    unit: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Label meshes; a mesh that cannot be labelled does not keep the others from it.
 
@@ -57,6 +59,8 @@ def predict(
         weights: as in `Predictor`.
         tta: as in `Predictor`.
         device: as in `Predictor`.
+        feature: as in `Predictor`.
+        unit: as in `Predictor`.
         probabilities: also write probabilities.
         repair: as in `DataOptions`; what the training used by default.
         overwrite: replace outputs that exist. Meshes and the run are never replaced.
@@ -73,7 +77,7 @@ def predict(
     names = _unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
-    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
     out.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from gaugenet.tasks.mesh.data_options import (
     has_validation,
     open_dataset,
 )
+from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
 from gaugenet.tasks.training.loading import GraphDataModule
@@ -37,6 +38,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     name = cast("TaskName", task)
     train_set = open_dataset(name, data, "train")
     val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
+    data = fit_inputs(data, train_set)
     module, description = _module(task, train_set, data, geometry, options["model"], optim, seed)
     build_augmentation(data, data.input_features())
 

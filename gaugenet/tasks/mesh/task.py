@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from gaugenet.tasks.training.run import Which
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
+FEATURE = option(
+    "--feature",
+    action="append",
+    default=[],
+    metavar="MODULE:CLASS",
+    help="a feature class of your own that the run was trained with; a run cannot name code",
+)
+UNIT = option(
+    "--unit",
+    action="append",
+    default=[],
+    metavar="NAME=UNIT",
+    help="unit of a field in these files, where it differs from training and the files do not tell",
+)
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
@@ -87,6 +101,8 @@ class MeshLabelTask(Task):
                 help="layout of the data; as in training by default",
             ),
             option("--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"),
+            FEATURE,
+            UNIT,
             _N_JOBS,
             DEVICE,
         ),
@@ -105,6 +121,8 @@ class MeshLabelTask(Task):
             OVERWRITE,
             WEIGHTS,
             _TTA,
+            FEATURE,
+            UNIT,
             _N_JOBS,
             DEVICE,
         ),
@@ -130,6 +148,8 @@ class MeshLabelTask(Task):
         cache: Path | None = None,
         n_jobs: int = -1,
         device: str | None = None,
+        feature: Sequence[str] = (),
+        unit: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Score a run on a labelled split, see `gaugenet.tasks.evaluate`."""
         from gaugenet.tasks.mesh.evaluation import evaluate
@@ -147,6 +167,8 @@ class MeshLabelTask(Task):
             cache=cache,
             n_jobs=n_jobs,
             device=device,
+            feature=feature,
+            unit=unit,
         )
 
     def describe(self, result: Mapping[str, Any]) -> str:
@@ -167,6 +189,8 @@ class MeshLabelTask(Task):
         tta: int = 0,
         n_jobs: int = -1,
         device: str | None = None,
+        feature: Sequence[str] = (),
+        unit: Sequence[str] = (),
     ) -> Prediction:
         """Label meshes, see `gaugenet.tasks.predict`."""
         from gaugenet.tasks.mesh.prediction import predict
@@ -183,6 +207,8 @@ class MeshLabelTask(Task):
             overwrite=overwrite,
             n_jobs=n_jobs,
             device=device,
+            feature=feature,
+            unit=unit,
         )
         return Prediction(
             lines=[describe_mesh(entry) for entry in entries if "error" not in entry],
