@@ -61,7 +61,7 @@ class MeshLabelTask(Task):
         OptionGroup(
             "model",
             "gaugenet.models.mesh_unet:MeshUNet",
-            skip=frozenset({"in_type", "out_channels", "group", "levels", "readout"}),
+            skip=frozenset({"in_type", "out_type", "out_channels", "group", "levels", "readout"}),
             built=False,
         ),
         OptionGroup("optim", "gaugenet.tasks.training.options:OptimOptions"),

@@ -175,7 +175,7 @@ def test_archives_and_stores_that_are_broken_are_named(tmp_path):
             read(path, "f", "scalar")
         (tmp_path / name).unlink()
     (tmp_path / "m.vtp").write_text("<VTKFile type='PolyData'><Pol")
-    with pytest.raises(MeshError, match="m.vtp"):
+    with pytest.raises(MeshError, match=r"m\.vtp"):
         TriangleMesh.load(tmp_path / "m.vtp")
 
 
