@@ -117,7 +117,7 @@ class MeshUNet(nn.Module):
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
-        self.out_type = FieldType(structure, [("trivial", scalars)] if fields is None else fields)
+        self.out_type = FieldType(structure, [("trivial", scalars or 0)] if fields is None else fields)
         if not self.out_type.size:
             raise ValueError(f"Expected an `out_type` with at least one channel, got {fields!r}.")
         if readout == "global" and not self.out_type.is_invariant:
@@ -198,9 +198,7 @@ def _outputs(out_type: str | FieldType | int | None, out_channels: int | None) -
         ValueError: neither or both of them.
     """
     if (out_type is None) == (out_channels is None):
-        raise ValueError(
-            f"Expected `out_type`, or `out_channels` in its place, got {out_type!r} and {out_channels!r}."
-        )
+        raise ValueError(f"Expected `out_type`, or `out_channels` in its place, got {out_type!r} and {out_channels!r}.")
     if out_type is None or isinstance(out_type, Integral):
         return positive("out_channels", out_channels if out_type is None else out_type), None
     return None, str(out_type)

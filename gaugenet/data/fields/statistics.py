@@ -52,7 +52,7 @@ class Moments:
         """Return the sums over one mesh; masked values do not count."""
         known = field.known
         counts = known if field.weight is None else known & (field.weight > 0)
-        values, tangential = field.values[counts], _tangential(field, mesh)[counts]
+        values, tangential = field.values[counts], tangential_part(field, mesh)[counts]
         first = float(values.sum()) if values.ndim == 1 else 0.0
         return cls(int(counts.sum()), int((~known).sum()), first, _squared(values), _squared(tangential), field.on)
 
@@ -71,8 +71,8 @@ def _squared(values: ndarray) -> float:
     return float((values**2).sum())
 
 
-def _tangential(field: FieldValues, mesh: TriangleMesh) -> ndarray:
-    """The part of vectors and tensors along the surface; scalars as they are."""
+def tangential_part(field: FieldValues, mesh: TriangleMesh) -> ndarray:
+    """Return the part of vectors and tensors along the surface; scalars, and values of whole meshes, as they are."""
     values = field.values
     if values.ndim == 1 or field.on == "mesh":
         return values

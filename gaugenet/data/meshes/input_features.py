@@ -62,7 +62,7 @@ class InputFeatures(BaseTransform):
         """
         pairs: list[tuple[str, int, int]] = []
         for label, multiplicity in self.fields.items():
-            for name, dim in _irreps_under(group, label):
+            for name, dim in irreps_under(group, label):
                 if pairs and pairs[-1][0] == name and dim == 1:
                     name, multiplicity_before, _ = pairs.pop()
                     pairs.append((name, multiplicity_before + multiplicity, dim))
@@ -113,7 +113,7 @@ def _code_of(cls: type) -> str:
         return f" {cls.__module__}"
 
 
-def _irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
+def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
     """Names and dimensions of the irreps of a subgroup of O(2) that an irrep of O(2) consists of, column by column.
 
     `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections: the numbers stay the same.

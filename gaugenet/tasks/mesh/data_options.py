@@ -14,6 +14,8 @@ from gaugenet.tasks.training.own_classes import import_classes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typing_extensions import Self
+
     from gaugenet.data import InputFeatures, MeshDataset
 
 TaskName = Literal["segmentation", "correspondence", "classification"]
@@ -119,7 +121,7 @@ class DataOptions:
         return {k: v for k, v in asdict(self).items() if k not in ("root", "cache", "n_jobs", "num_workers")}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], **changes: Any) -> DataOptions:
+    def from_dict(cls, values: dict[str, Any], **changes: Any) -> Self:
         """Back from `as_dict`, with changes."""
         known = {f.name for f in fields(cls)}
         return replace(cls(**{k: v for k, v in values.items() if k in known}), **changes)

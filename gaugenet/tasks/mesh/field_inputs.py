@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gaugenet.tasks.training.options import TaskError
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from gaugenet.data import MeshSample
     from gaugenet.tasks.mesh.data_options import DataOptions
 
+Options = TypeVar("Options", bound="DataOptions")
 
-def fit_inputs(options: DataOptions, samples: Sequence[MeshSample]) -> DataOptions:
+
+def fit_inputs(options: Options, samples: Sequence[MeshSample]) -> Options:
     """Return the options with the normalization of `data.inputs`, fitted on the training meshes.
 
     Raises:

@@ -73,8 +73,8 @@ def predict(
         RunError: not a complete run. TaskError: no meshes.
         OutputError: an output that is an input, or exists.
     """
-    files, out = _files(meshes), Path(out)
-    names = _unique_names(files)
+    files, out = mesh_inputs(meshes, (f".{_COLORED}",)), Path(out)
+    names = unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
@@ -100,12 +100,21 @@ def _read(path: Path, name: str) -> MeshSample:
     return MeshSample(name, TriangleMesh.load(path), path=path)
 
 
-def _files(meshes: Sequence[str | Path]) -> list[Path]:
+def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Path]:
+    """Return mesh files, and those of folders, without what an earlier prediction wrote there.
+
+    Args:
+        meshes: files and folders.
+        ours: how the names of written meshes end.
+
+    Raises:
+        TaskError: no meshes at all, or a folder without one.
+    """
     files: list[Path] = []
     for path in map(Path, meshes):
         if path.is_dir():
-            ours = f".{_COLORED}" if (path / SUMMARY).is_file() else None  # what an earlier prediction wrote here
-            inside = [p for p in mesh_files(path) if ours is None or not p.name.endswith(ours)]
+            written = (path / SUMMARY).is_file()
+            inside = [p for p in mesh_files(path) if not (written and p.name.endswith(ours))]
             if not inside:
                 raise TaskError(f"No meshes in the folder {path}.")
             files += inside
@@ -116,7 +125,7 @@ def _files(meshes: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _unique_names(files: Sequence[Path]) -> list[str]:
+def unique_names(files: Sequence[Path]) -> list[str]:
     """The stems; where several files share one, the later ones get a number."""
     names: list[str] = []
     for path in files:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from torch_geometric.transforms import Compose
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset
+from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
 from gaugenet.tasks.mesh.data_options import (
@@ -25,6 +26,7 @@ from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
 from gaugenet.tasks.training.loading import GraphDataModule
+from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OptimOptions, TaskError
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
@@ -48,8 +50,8 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)
-        _log_sizes(module, prepared, held_out)
-        return _data_module(prepared, held_out, data, seed)
+        log_sizes(module, prepared, held_out)
+        return data_module(prepared, held_out, data, seed)
 
     return Training(module, description, load)
 
@@ -90,12 +92,19 @@ def _module(
     return MeshLabelModule(network, items=items, options=optim, seed=seed), description
 
 
-def _data_module(
-    prepared: Sequence[Prepared], held_out: Sequence[Prepared], data: DataOptions, seed: int
+def data_module(
+    prepared: Sequence[Prepared],
+    held_out: Sequence[Prepared],
+    data: DataOptions,
+    seed: int,
+    targets: Sequence[FieldSpec] = (),
 ) -> GraphDataModule:
-    """Where no augmentation moves the meshes, features are assembled once, and not in every step."""
+    """Return the batches of a training, augmented as the options say, with the fields that are targets.
+
+    Where no augmentation moves the meshes, features are assembled once, and not in every step.
+    """
     features = data.input_features()
-    moves, redraws = build_augmentation(data, features)
+    moves, redraws = build_augmentation(data, features, targets)
     graphs = [p.graph for p in prepared]
     if not moves:
         graphs = [features(graph) for graph in graphs]
@@ -135,7 +144,8 @@ def _present(prepared: Sequence[Prepared]) -> set[int]:
     return {int(k) for y in labels for k in y.unique().tolist() if k != IGNORE_LABEL}
 
 
-def _log_sizes(module: MeshLabelModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+def log_sizes(module: TrainingModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+    """Tell how many meshes and parameters a training has."""
     parameters = sum(p.numel() for p in module.model.parameters())
     vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
     logger.info(
