@@ -25,6 +25,7 @@ _INK, _WEAK = sheet.INK["light"]
 _COLOR = "#2f6fb3"
 _DPI = 150
 _MOST_POINTS = 20_000
+_ACROSS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +112,14 @@ def _panels(quantities: Sequence[Parity], title: str | None) -> tuple[Figure, li
 
     if not quantities or not all(len(one.truth) for one in quantities):
         raise ValueError("Expected at least one quantity with values to draw, got none.")
-    figure = Figure(figsize=(4.8 * len(quantities), 4.4), layout="constrained", facecolor="white")
+    across = min(len(quantities), _ACROSS)
+    down = -(-len(quantities) // across)
+    figure = Figure(figsize=(4.8 * across, 4.4 * down), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = list(np.atleast_1d(figure.subplots(1, len(quantities))))
+    axes = list(figure.subplots(down, across, squeeze=False).ravel())
+    for spare in axes[len(quantities) :]:
+        spare.set_axis_off()
+    axes = axes[: len(quantities)]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=_WEAK)

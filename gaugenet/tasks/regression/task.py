@@ -61,6 +61,7 @@ class RegressionTask(Task):
         OptionGroup(
             "optim",
             "gaugenet.tasks.training.options:OptimOptions",
+            skip=frozenset({"smoothing", "loss_on", "corners"}),
         ),
     )
     shortcuts: ClassVar[Mapping[str, str]] = {k: v for k, v in MeshLabelTask.shortcuts.items() if k != "--holdout"}
