@@ -1,0 +1,57 @@
+"""Write arteries with their wall shear stress as PLY files, to train `gaugenet train regression` on.
+
+    python examples/arteries.py --out arteries                  writes train/, val/, test/ and remeshed/
+    gaugenet train regression --config examples/arteries.yaml --data arteries --out run
+
+Shapes are random, in millimetres; the stress, in pascals, is the reduced model of `gaugenet.data.physics.wall_shear`:
+lubrication theory on the wall with corrections for curved vessels, not a simulation of blood. Parts are different
+arteries. `remeshed/test` holds the arteries of `test` with other vertices.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gaugenet.data.fields.export import write_ply_fields
+from gaugenet.data.physics.random_arteries import random_artery
+from gaugenet.data.physics.wall_shear import inflow_distance, murray_flows, wall_flow
+
+SHARES = {"train": 0.72, "val": 0.12, "test": 0.16}
+INLET_SHEAR = 1.0  # Pa
+
+
+def write(file: Path, seed: int, *, edge: float, mesh_seed: int) -> int:
+    """Write one artery, and return the number of its vertices."""
+    artery = random_artery(seed)
+    mesh = artery.mesh(edge, seed=mesh_seed)
+    flow = wall_flow(artery, mesh, murray_flows(artery, INLET_SHEAR))
+    fields = {"wss": flow.shear, "pressure": flow.pressure, "inflow_distance": inflow_distance(artery, mesh)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_ply_fields(file, mesh, {"vertex": fields})
+    return mesh.num_vertices
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("arteries"), help="folder for the files")
+    parser.add_argument("--count", type=int, default=50, help="number of arteries")
+    parser.add_argument("--edge", type=float, default=0.5, help="edge length of the meshes, mm")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first artery")
+    options = parser.parse_args()
+    seed = options.seed
+    for split, share in SHARES.items():
+        count = max(1, round(share * options.count))
+        vertices = 0
+        for k in range(count):
+            vertices += write(options.out / split / f"artery_{seed:03d}.ply", seed, edge=options.edge, mesh_seed=0)
+            if split == "test":
+                other = options.out / "remeshed" / split / f"artery_{seed:03d}.ply"
+                write(other, seed, edge=options.edge, mesh_seed=1)
+            seed += 1
+        print(f"{options.out / split}: {count} arteries, {vertices // count} vertices on average")
+
+
+if __name__ == "__main__":
+    main()
