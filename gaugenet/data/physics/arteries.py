@@ -54,7 +54,7 @@ class Branch:
         return cKDTree(self.path)
 
     def nearest(self, points: Float[ndarray, "p 3"]) -> tuple[Float[ndarray, "p"], Float[ndarray, "p"]]:
-        """Return the signed distance from the wall, mm, and where on the centerline (a fractional index) it is taken."""
+        """Return the signed distance from the wall, mm, and the index, with fractions, of the centerline point next to it."""
         i = self._tree.query(points)[1]
         offset, t = points - self.path[i], self.tangent[i]
         along = np.clip((offset * t).sum(axis=1), -self.step, self.step)
@@ -108,7 +108,7 @@ class Artery:
         return total
 
     def on_wall(self, points: Float[ndarray, "p 3"]) -> tuple[Float[ndarray, "p"], Float[ndarray, "p 3"]]:
-        """Return radius (mm) and curvature of the centerline (1/mm) at points of the wall, blended where branches meet."""
+        """Return radius (mm) and curvature of the centerline (1/mm) at points of the wall, blended at junctions."""
         found = [branch.nearest(points) for branch in self.branches]
         distances = np.stack([distance for distance, _ in found])
         weight = np.exp(-(distances - distances.min(axis=0)) / (self.blend / 4))

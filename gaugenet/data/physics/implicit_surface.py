@@ -39,6 +39,8 @@ def marching_tetrahedra(
         ValueError: If the function has one sign in the whole box.
     """
     cells = _cells_near(distance, low, high, spacing)
+    if not len(cells):
+        raise ValueError("Expected a function with both signs in the box, got one sign near all of its points.")
     corners = cells[:, None] + _CORNERS
     shape = tuple(corners.reshape(-1, 3).max(axis=0) + 1)
     keys, corner = np.unique(np.ravel_multi_index(tuple(corners.reshape(-1, 3).T), shape), return_inverse=True)
@@ -62,7 +64,7 @@ def _cells_near(distance: Distance, low: ndarray, high: ndarray, spacing: float)
         centre = low + spacing * (cells + size / 2)
         cells = cells[np.abs(distance(centre)) < 1.2 * 3**0.5 / 2 * size * spacing]
         if size == 1:
-            return cells
+            return typed_array(cells)
         size //= 2
         cells = (cells[:, None] + size * _CORNERS).reshape(-1, 3)
 
@@ -93,8 +95,8 @@ def cluster_mesh(mesh: TriangleMesh, count: int, *, seed: int) -> TriangleMesh:
     """Return a mesh with nearly equilateral triangles of a surface given by a much finer mesh.
 
     The vertices of the fine mesh are grouped by Lloyd's algorithm. A cluster becomes a vertex, and a fine triangle with
-    corners in three clusters becomes a triangle (Valette & Chassery 2004). Another seed gives another mesh of the same
-    surface.
+    corners in three clusters becomes a triangle (:cite:`valette2004approximated`). Another seed gives other
+    vertices on the same surface.
 
     Args:
         mesh: at least about twelve vertices for each of the new ones.

@@ -72,7 +72,9 @@ def _draw(rng: np.random.Generator) -> Artery:
         along = np.arange(0, rng.uniform(9, 12), _STEP)
         start = path[i] + 0.4 * at * side
         children.append(
-            tube(_curve(start, heading, along, rng, start_straight=3.0), child * _narrowing(along, rng), open_start=False)
+            tube(
+                _curve(start, heading, along, rng, start_straight=3.0), child * _narrowing(along, rng), open_start=False
+            )
         )
     main, openings = tube(path, radius * _narrowing(s, rng))
     return Artery([main, *[b for b, _ in children]], [*openings, *[o for _, found in children for o in found]])

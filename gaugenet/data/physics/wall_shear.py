@@ -7,7 +7,7 @@ pi R^4 G / (8 mu), which is R^3 G / (16 mu) for each unit of circumference. The 
 
 by linear finite elements, which keep the flow through each cross-section; junctions need no special treatment. The
 shear stress is tau = -(R / 2) grad p, which is 4 mu Q / (pi R^3) in a straight tube. To first order in the curvature k
-of the centerline (:cite:`berger1983flow`, Eqs. 16-20, after Dean), with n the outward normal of the wall:
+of the centerline (Dean; see :cite:`berger1983flow`), with n the outward normal of the wall:
 
 - the axial stress is multiplied by 1 - R k.n / 4, because the flow of Stokes has 1 - (3/4) R / R_c cos(theta) where
   the pressure alone has 1 - R / R_c cos(theta);
@@ -64,8 +64,9 @@ class WallFlow:
 
 
 def murray_flows(artery: Artery, inlet_shear: float, blood: Blood | None = None) -> Float[ndarray, "openings"]:
-    """Return the flow out of each opening, mm^3/s: so that Poiseuille's stress at the inlet is as given, and the outlets
-    share the flow in proportion to the cube of their radii (Murray's law).
+    """Return the flow out of each opening, mm^3/s, by Murray's law.
+
+    The stress of Poiseuille at the inlet is as given. Outlets share the flow in proportion to the cube of their radii.
 
     Args:
         artery: with its openings.
@@ -160,4 +161,4 @@ def inflow_distance(artery: Artery, mesh: TriangleMesh) -> Float[ndarray, "verti
 
     inlet = np.flatnonzero(mesh.boundary_vertices & (artery.opening_of(mesh) == 0))
     solver = pp3d.MeshHeatMethodDistanceSolver(mesh.vertices, mesh.faces)
-    return np.maximum(solver.compute_distance_multisource(inlet), 0.0)
+    return typed_array(np.maximum(solver.compute_distance_multisource(inlet), 0.0))
