@@ -17,6 +17,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from gaugenet.data.fields.export import write_ply_fields
 from gaugenet.data.physics.random_arteries import random_artery
@@ -48,7 +49,7 @@ def draw(run: Path, count: int = 2) -> None:
             mesh = TriangleMesh.load(entry["file"])
             truth, prediction = (arrays[f"{entry['name']}/wss/{part}"] for part in ("truth", "prediction"))
             view = MeshView(name=entry["name"], vertices=mesh.vertices, faces=mesh.faces)
-            maps.append(ArrowMap(view, "wall shear stress [Pa]", truth, prediction))
+            maps.append(ArrowMap(view, "wall shear stress", "Pa", truth, prediction))
     scores = result["fields"]["wss"]
     title = f"Wall shear stress on arteries not seen before: NMAE {100 * scores['nmae']:.2f} %"
     render_arrow_maps(run / "arrows.png", maps, title=title)
@@ -62,22 +63,22 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50, help="number of arteries")
     parser.add_argument("--edge", type=float, default=0.5, help="edge length of the meshes, mm")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first artery")
+    parser.add_argument("--jobs", type=int, default=-1, help="processes; -1 uses all cores")
     parser.add_argument("--draw", type=Path, metavar="RUN", help="draw a run that was evaluated, and write no data")
     options = parser.parse_args()
     if options.draw:
         draw(options.draw)
         return
-    seed = options.seed
+    seed, jobs = options.seed, []
     for split, share in SHARES.items():
-        count = max(1, round(share * options.count))
-        vertices = 0
-        for _ in range(count):
-            vertices += write(options.out / split / f"artery_{seed:03d}.ply", seed, edge=options.edge, mesh_seed=0)
+        for _ in range(max(1, round(share * options.count))):
+            name = f"{split}/artery_{seed:03d}.ply"
+            jobs.append((options.out / name, seed, 0))
             if split == "test":
-                other = options.out / "remeshed" / split / f"artery_{seed:03d}.ply"
-                write(other, seed, edge=options.edge, mesh_seed=1)
+                jobs.append((options.out / "remeshed" / name, seed, 1))
             seed += 1
-        print(f"{options.out / split}: {count} arteries, {vertices // count} vertices on average")
+    found = Parallel(n_jobs=options.jobs)(delayed(write)(f, s, edge=options.edge, mesh_seed=m) for f, s, m in jobs)
+    print(f"{options.out}: {len(found)} meshes of arteries, {sum(found) // len(found)} vertices on average")
 
 
 if __name__ == "__main__":

@@ -35,13 +35,15 @@ class ArrowMap:
 
     Attributes:
         view: the mesh.
-        label: name and unit of the vectors.
+        label: name of the vectors.
+        unit: of the vectors.
         truth: in space.
         prediction: in space.
     """
 
     view: MeshView
     label: str
+    unit: str
     truth: Float[ndarray, "vertices 3"]
     prediction: Float[ndarray, "vertices 3"]
 
@@ -104,7 +106,7 @@ def render_arrow_maps(
         maps: at least one.
         title: heading.
         tile: pixels of each picture.
-        spacing: distance between arrows, a length; by default 1/24 of the diagonal of the mesh.
+        spacing: distance between arrows, a length; by default 1/18 of the diagonal of the mesh.
         azimuth: degrees that the viewer stands to the right of the front.
         elevation: degrees above the horizon.
 
@@ -133,7 +135,7 @@ def _draw_row(
     figure: Figure, row: Sequence[Axes], one: ArrowMap, tile: int, spacing: float | None, rotation: ndarray
 ) -> None:
     mesh = one.view.mesh
-    gap = spacing or float(np.linalg.norm(np.ptp(mesh.vertices, axis=0))) / 24
+    gap = spacing or float(np.linalg.norm(np.ptp(mesh.vertices, axis=0))) / 18
     at, error = spread_vertices(mesh, gap), one.prediction - one.truth
     sizes = [np.linalg.norm(vectors, axis=1) for vectors in (one.truth, one.prediction, error)]
     high, largest = scalar_limits(sizes[0])[1], scalar_limits(sizes[2])[1]
@@ -146,8 +148,8 @@ def _draw_row(
         )
         axis.set_axis_off()
     row[0].text(0, 0.5, sheet.literal(one.view.name), transform=row[0].transAxes, rotation=90, va="center", color=_WEAK)
-    _bar(figure, row[:2], high, f"|{one.label}|")
-    _bar(figure, row[2:], limits[2], f"error of {one.label}")
+    _bar(figure, row[:2], high, f"|{one.label}| [{one.unit}]")
+    _bar(figure, row[2:], limits[2], f"error of {one.label} [{one.unit}]")
 
 
 def _picture(

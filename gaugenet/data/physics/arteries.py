@@ -54,7 +54,7 @@ class Branch:
         return cKDTree(self.path)
 
     def nearest(self, points: Float[ndarray, "p 3"]) -> tuple[Float[ndarray, "p"], Float[ndarray, "p"]]:
-        """Return the signed distance from the wall, mm, and the index, with fractions, of the centerline point next to it."""
+        """Return the signed distance from the wall, mm, and the fractional index of the closest centerline point."""
         i = self._tree.query(points)[1]
         offset, t = points - self.path[i], self.tangent[i]
         along = np.clip((offset * t).sum(axis=1), -self.step, self.step)
