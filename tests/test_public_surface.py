@@ -64,8 +64,10 @@ PUBLIC = {
         NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation
         RandomScale RotatedDigits ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
         StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree WaveKernelSignature
-        add_targets binned_mean face_to_vertex_distribution find_variables hard_labels majority_of_edges meshcnn_edges
-        one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks usable_mesh
+        add_targets binned_mean face_to_vertex_distribution find_variables group_names hard_labels
+        majority_of_edges meshcnn_edges
+        one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks split_folds
+        split_fractions usable_mesh
         vertex_to_face write_links write_nersc
     """,
     "gaugenet.viz": """
@@ -73,9 +75,10 @@ PUBLIC = {
         plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
     "gaugenet.tasks": """
-        ClimateData ClimateLoss ClimateTask DataOptions GeometryOptions GraphDataModule ImageOptions
+        ClimateData ClimateLoss ClimateTask CrossValidation DataOptions GeometryOptions GraphDataModule
+        ImageOptions LossOptions
         MeshLabelModule MeshLabelTask OptimOptions Predictor RunDescription RunError MetricAccumulator Scores TASKS
-        Task TaskError TrainingModule confusion_matrix error_rate evaluate evaluate_climate
+        Task TaskError TrainingModule confusion_matrix cross_validate error_rate evaluate evaluate_climate
         face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict
         predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
         train_climate train_task
@@ -197,6 +200,7 @@ APPLIES_NETWORKS = [
 ]
 TRAINS_NETWORKS = {
     *("train", "setup", "module", "training.fit", "training.checkpoint", "training.averaging", "training.history"),
+    "training.cross_validation",
 }
 
 
