@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         VertexDegree,
     )
     from gaugenet.data.meshes.folder import LabelledMeshFolder
+    from gaugenet.data.meshes.folds import group_names, split_folds, split_fractions
     from gaugenet.data.meshes.input_features import InputFeatures
     from gaugenet.data.meshes.labels import (
         face_to_vertex_distribution,
@@ -112,6 +113,7 @@ __all__ = [
     "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
+    "group_names",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
@@ -124,6 +126,8 @@ __all__ = [
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
+    "split_folds",
+    "split_fractions",
     "usable_mesh",
     "vertex_to_face",
     "write_links",

@@ -54,6 +54,12 @@ class ClassTable:
         return cls(tuple(names[i] for i in order), tuple(values[i] for i in order), str(path))
 
     @classmethod
+    def read_in(cls, folder: Path, trained: ClassTable | None = None) -> ClassTable | None:
+        """Read `classes.txt` of a data set; where there is none, return the classes of a trained network, if given."""
+        listing = folder / "classes.txt"
+        return cls.read(listing) if listing.is_file() else trained
+
+    @classmethod
     def from_labels(cls, labels: list[ndarray], source: str) -> ClassTable:
         """The classes 0 .. max that occur in `labels`, named by their numbers."""
         top = max((int(a.max()) for a in labels if a.size), default=-1)
@@ -69,6 +75,11 @@ class ClassTable:
     def shifted(self, offset: int) -> ClassTable:
         """The same classes, whose numbers in the files are larger by `offset`."""
         return ClassTable(self.names, tuple(v + offset for v in self.values), self.source)
+
+    def decode(self, index: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
+        """Class indices 0 .. C-1 -> numbers as in the files; negative ones become `IGNORE_LABEL`."""
+        values = np.asarray(self.values, dtype=np.int64)
+        return np.where(index < 0, IGNORE_LABEL, values[np.maximum(index, 0)])
 
     def encode(self, labels: Int[ndarray, "n"], where: Path | str) -> Int[ndarray, "n"]:
         """Numbers of a file -> class indices 0 .. C-1; `IGNORE_LABEL` stays.

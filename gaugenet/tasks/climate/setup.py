@@ -14,11 +14,11 @@ from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.files import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.climate.inputs import SphereInputs
-from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.module import ClimateModule, Readout
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.task import ClimateTask
+from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
 
@@ -34,17 +34,19 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
     logger.info(split)
     inputs = inputs_of(train_files, data)
     normalization = Normalization.of(train_files, inputs.locations.area)
-    share = memory_shares(train_files, val_files, data.memory)
-    training = SphereDataset(train_files, inputs, normalization, augment=data, seed=seed, memory=share[0])
+    memory = memory_shares(train_files, val_files, data.memory)
+    training = SphereDataset(train_files, inputs, normalization, augment=data, seed=seed, memory=memory[0])
     validation: SphereDataset | list[Any] = []
     validated = None
     if val_files is not None:
         val_inputs = inputs_of(val_files, data)
         validation, validated = (
-            SphereDataset(val_files, val_inputs, normalization, memory=share[1]),
+            SphereDataset(val_files, val_inputs, normalization, memory=memory[1]),
             Readout.of(val_inputs),
         )
-    weight = class_weights(class_shares(training, len(train_files.class_names)), loss.balance)
+    loss.check_classes(train_files.class_names)
+    share = class_shares(training, len(train_files.class_names))
+    weight = class_weights(loss, share, share * len(training) * inputs.sphere.num_vertices)
     network, description = _network(train_files, inputs, data, options["model"], seed)
     module = ClimateModule(
         network,
@@ -56,6 +58,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
         seed=seed,
     )
     lost = inputs.round_trip(training.fields(0))
+    description.loss = loss.describe(train_files.class_names, weight.tolist())
     description.data |= {"normalization": normalization.as_dict(), "split": split, "round_trip_error": lost}
     count = sum(p.numel() for p in network.parameters())
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from gaugenet.tasks.training.options import use_threads
+from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
@@ -178,4 +178,6 @@ class ClimateTask(Task):
         """Copy the page or the map that the last evaluation made."""
         from gaugenet.tasks.climate.pictures import copy_picture
 
+        if "worst" in look:
+            raise TaskError("--worst is for meshes: a climate run has one map and one globe.")
         return copy_picture(run, file)

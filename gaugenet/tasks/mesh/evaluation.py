@@ -16,6 +16,7 @@ from gaugenet.files import atomic_path, write_json
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
+from gaugenet.tasks.mesh.outputs import classes_of
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -44,6 +45,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png` into it.
 
+    Labels in the files are numbers as in training, which `run.json` keeps; `predictions_<split>.npz` has the same.
     Labels are compared on the faces (or vertices) of the meshes as they were given, whatever was repaired before the
     network saw them. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
 
@@ -70,7 +72,9 @@ def evaluate(
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     options = replace(options, repair=repair or options.repair, format=layout or options.format)
-    dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
+    classes = classes_of(description)
+    trained = classes if description.label_values else None
+    dataset = open_dataset(description.task, options, split, trained=trained)  # type: ignore[arg-type]
     _check_items(dataset, description.items)
     if one_to_one and description.items != "vertex":
         raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
@@ -93,7 +97,8 @@ def evaluate(
                 prediction = found.labels(description.items, different=True)
             missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
             accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
-            labels[f"{name}/truth"], labels[f"{name}/prediction"] = truth.astype(np.int32), prediction.astype(np.int32)
+            for kind, array in (("truth", truth), ("prediction", prediction)):
+                labels[f"{name}/{kind}"] = classes.decode(array).astype(np.int32)
             if gauge_check:
                 checks[name] = predictor.gauge_check(one)
             bar.advance()
@@ -101,7 +106,7 @@ def evaluate(
     scores = accumulator.scores()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
-    result |= scores.as_dict(description.classes)
+    result |= scores.as_dict(description.classes) | {"label_values": list(classes.values)}
     _add_files(result, prepared)
     if one_to_one:
         result["independent_accuracy"] = float(np.concatenate(independent).mean())

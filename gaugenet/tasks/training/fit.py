@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.checkpoint import RunCheckpoint, find_checkpoint
 from gaugenet.tasks.training.history import History
+from gaugenet.tasks.training.loggers import open_loggers
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS, TaskError
 from gaugenet.tasks.training.run import RunDescription
@@ -44,7 +44,8 @@ def fit(
         run: folder of the run; made when missing.
         description: what becomes `run.json`.
         resume: go on from the newest whole checkpoint in `run`; from the start where there is none.
-        trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`.
+        trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`; `logger` by name,
+            see `gaugenet.tasks.training.loggers`, or an object.
         again: what to do to go on after an interruption; by default the command that resumes the run.
 
     Raises:
@@ -57,6 +58,7 @@ def fit(
         raise TaskError(f"The trainer arguments {sorted(taken)} are set by the training itself: leave them out.")
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
+    loggers = open_loggers(arguments.pop("logger", None), run)
     checkpoint = find_checkpoint(run) if resume else None
     if resume and checkpoint is None:
         logger.info("No checkpoint in %s yet: starting from the beginning.", run)
@@ -67,7 +69,7 @@ def fit(
             arguments["limit_val_batches"] = 0
         loop = Trainer(
             **arguments,
-            logger=TensorBoardLogger(save_dir=str(run), name="tensorboard", version=""),
+            logger=loggers or False,
             callbacks=_callbacks(run, description, module, validated=len(data.val) > 0),
             default_root_dir=str(run),
             enable_progress_bar=False,
@@ -82,7 +84,7 @@ def fit(
             if not loop.interrupted:
                 raise
             again = again or f"`gaugenet train {description.task} --out {run} --resume`"
-            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch}; go on with {again}.") from None
+            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch + 1}; go on with {again}.") from None
     return description
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from gaugenet.tasks.training.loggers import parse_loggers
 from gaugenet.tasks.training.options import TaskError, check
 
 _PRECISIONS = (None, "32-true", "32", 32, "16-mixed", "16", 16, "bf16-mixed", "bf16")
@@ -30,6 +31,8 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
     from lightning.pytorch import Trainer
 
     arguments = dict(arguments or {})
+    if isinstance(arguments.get("logger"), str):
+        parse_loggers(arguments["logger"])
     for names, expected, least in (
         (_COUNTS, "positive, or -1 for no limit", 1),
         (_POSITIVE, "at least 1", 1),
