@@ -50,7 +50,8 @@ PUBLIC = {
         LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout
         NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict
         SequentialModule TensorProduct TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout
-        Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch use_engine with_radial_network
+        Unpool VectorFieldNonlinearity blocked export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine
+        with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         VectorFieldNonlinearity,
     )
     from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
+    from gaugenet.nn.onnx_export import export_onnx, onnx_inputs
     from gaugenet.nn.pooling import Pool, Unpool
     from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
     from gaugenet.nn.restrict import Restrict, ToIrreps
@@ -121,7 +122,9 @@ __all__ = [
     "Unpool",
     "VectorFieldNonlinearity",
     "blocked",
+    "export_onnx",
     "matrix_type",
+    "onnx_inputs",
     "prepare_graph",
     "to_torch",
     "use_engine",

@@ -16,6 +16,7 @@ from gaugenet._validation import positive
 from gaugenet.geometry.grids.grid import Counts, check_boundary, counts
 from gaugenet.geometry.grids.stencil import Boundary
 from gaugenet.groups import FieldType
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 MATRIX_PIXELS = 64
@@ -80,7 +81,7 @@ class GridPool(TableModule):
                 self.add_table(f"_taps_{axis}_{shift}", _gaussian(width, shift), device=device, dtype=dtype)
 
     def forward(self, x: Float[Tensor, "batch size *fine"]) -> Float[Tensor, "batch size *coarse"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if x.dim() != len(self.stride) + 2:
             raise ValueError(f"Expected `x` with {len(self.stride)} spatial dimensions, got shape {tuple(x.shape)}.")
         return self.blur(x if self.maximum is None else self.maximum(x))
