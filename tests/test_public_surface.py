@@ -45,7 +45,7 @@ PUBLIC = {
         AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout
         FieldInstanceNorm FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv
         GaugeMessagePassing GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool
-        GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock
+        GridUpsample GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock
         LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv
         LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout
         NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict
@@ -55,8 +55,8 @@ PUBLIC = {
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
-        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
-        ScoreCanonicalizer WideResNet matched_baseline
+        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PlanarUNet
+        PrincipalAxes ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
         BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gaugenet.nn.global_pooling import GlobalPool
     from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
     from gaugenet.nn.grid_pooling import GridPool
+    from gaugenet.nn.grid_upsample import GridUpsample
     from gaugenet.nn.hyperbolic.features import LorentzType
     from gaugenet.nn.hyperbolic.layers import (
         LorentzActivation,
@@ -83,6 +84,7 @@ __all__ = [
     "GridConv",
     "GridConvTranspose",
     "GridPool",
+    "GridUpsample",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",
