@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._transforms import is_wrapped
 from gaugenet._validation import positive
 from gaugenet.geometry.grids.grid import Counts, check_boundary, counts
 from gaugenet.geometry.grids.stencil import Boundary
@@ -104,7 +105,8 @@ class GridPool(TableModule):
         )
 
     def _product(self, x: Tensor) -> Tensor:
-        last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        plain = x.dim() == 4 and not is_wrapped(x)  # `vmap` cannot say how its tensors lie in memory
+        last = plain and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         y, first = (x.movedim(1, -1), 1) if last else (x, 2)
         for axis, n in enumerate(x.shape[2:]):
             matrix, dim = self._matrix(axis, n).to(x.dtype), first + axis
