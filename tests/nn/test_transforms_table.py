@@ -44,6 +44,7 @@ SMALL, FOUR = FieldType(SO2(), "1x0 + 1x1"), FieldType(SO2(), "2x0 + 2x1")
 PIXELS, VECTORS = FieldType(Cyclic(4), "1xregular"), multivector(O2(), multiplicity=2)
 MATRICES = FieldType(SU(2), {"matrix": 2})
 SPHERE = Icosphere(0)
+FIRST = "Differential(max_order=1)"
 
 
 def _graph():
@@ -59,7 +60,7 @@ SPECIAL = {
     "messages": (lambda: GaugeMessagePassing(SMALL, SMALL), _rows(3), "graph"),
     "implicit conv": (lambda: GaugeConv(SMALL, SMALL, kernel=_family("Implicit(hidden=4)")), _rows(3), "graph"),
     "differential conv": (
-        lambda: GaugeConv(SMALL, SMALL, kernel=_family("Differential(max_order=1)")),
+        lambda: GaugeConv(SMALL, SMALL, kernel=_family(FIRST)),
         _rows(3),
         "graph",
     ),
