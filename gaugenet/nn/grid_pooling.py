@@ -105,7 +105,9 @@ class GridPool(TableModule):
         )
 
     def _product(self, x: Tensor) -> Tensor:
-        plain = x.dim() == 4 and not is_wrapped(x)  # `vmap` cannot say how its tensors lie in memory
+        plain = x.dim() == 4 and (
+            torch.compiler.is_compiling() or not is_wrapped(x)
+        )  # `vmap` cannot say how its tensors lie in memory
         last = plain and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         y, first = (x.movedim(1, -1), 1) if last else (x, 2)
         for axis, n in enumerate(x.shape[2:]):

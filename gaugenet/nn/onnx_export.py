@@ -90,7 +90,8 @@ def _tensors(*arguments: Any) -> dict[str, Tensor]:
 
 
 def _name(arguments: tuple[Any, ...], path: tuple[Any, ...]) -> str:
-    words, value = ["graph"], arguments[1] if path[0].idx == 1 else None
+    words: list[str] = ["graph"]
+    value: Any = arguments[path[0].idx]
     for key in path[1:]:
         if isinstance(key, pytree.MappingKey):  # factors, whose keys are long: by number
             words.append(str(list(value).index(key.key)))

@@ -368,7 +368,7 @@ def test_training_under_autocast_is_training(group, in_spec, out_spec, options):
 def test_few_results_are_a_matrix_product():
     """A wide layer with a handful of results, beside `conv2d`."""
     layer = layer_on(GridConv, Cyclic(8), "32xregular", "32xregular", 5, padding=0, stride=2)
-    x = fields(layer, 7, 8, batch=1).requires_grad_()
+    x = fields(layer, 7, 9, batch=1).requires_grad_()
     kernel, bias = layer.sampled(layer.sliding.stencil)
     y, expected = layer(x), F.conv2d(x, kernel, bias, 2)
     assert "Conv" not in type(y.grad_fn).__name__, "or this test tests nothing"

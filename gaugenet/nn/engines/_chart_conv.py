@@ -7,6 +7,7 @@ One operator, so that neither a padded copy of the features nor a second gradien
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.nn.compiled.eager import plain_gradients
 
 
@@ -139,7 +141,7 @@ def plain_chart_conv(
     small = (rows[:, source] * used.unsqueeze(-1).to(x.dtype)) @ sides[len(counts) :].mT
     written = torch.cat([large_groups[1], target.flatten()])
     total = cells(out).index_add(1, written, torch.cat([*added, small.flatten(1, 2)], 1))
-    return total.transpose(1, 2).unflatten(2, out.shape[2:])
+    return typed_tensor(total.transpose(1, 2).unflatten(2, out.shape[2:]))
 
 
 @chart_conv.register_fake
@@ -181,11 +183,15 @@ def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(*tensors)
 
 
+def _plain(fixed: tuple[Any, ...], *tensors: Any) -> Tensor:
+    return plain_chart_conv(*tensors, *fixed)
+
+
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, kernel, bias, sides, large_groups, small_groups = ctx.saved_tensors
     fixed, of_tables = (large_groups, small_groups, ctx.counts, ctx.stride), [None] * 4
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # for derivatives of higher order
-        return *plain_gradients(lambda *t: plain_chart_conv(*t, *fixed), [x, kernel, bias, sides], grad), *of_tables
+        return *plain_gradients(partial(_plain, fixed), [x, kernel, bias, sides], grad), *of_tables
     needs = ctx.needs_input_grad
     wanted = (needs[0], needs[1], bias is not None and needs[2], needs[3])
     grads = chart_conv_backward(grad, x, kernel, sides, *fixed, [needs[0], any(wanted[1:])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,8 +58,8 @@ class ChartsEngine(Engine[Icosphere]):
         dtype = _dtype_of_products(x)
         tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, domain), kernel, bias, sides))
         plain = is_exported_to_onnx() or (is_transformed() and not torch.compiler.is_compiling())
-        convolution_of = plain_chart_conv if plain else chart_conv
-        charts = convolution_of(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
+        convolution_of: Any = plain_chart_conv if plain else chart_conv
+        charts: Tensor = convolution_of(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
