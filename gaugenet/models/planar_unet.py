@@ -25,7 +25,8 @@ class PlanarUNet(nn.Module):
         x: `(B, in_type.size, H, W)`, of any even or odd size -> `(B, out_type.size, H, W)`.
 
     Equivariance: exact under the rotations by 90 degrees and the reflections of the pixels that lie in the group, for
-    even and odd sizes; below 1e-5 relative in float32. Other rotations, and the nonlinearity `fourier`, hold up to sampling.
+    even and odd sizes; below 1e-5 relative in float32. Other rotations, and the nonlinearity `fourier`, hold up to
+    sampling.
 
     Args:
         in_type: number of channels (scalars) of the image, or its field type, e.g. `"1x0 + 1x1"`.

@@ -29,7 +29,8 @@ class GridUpsample(nn.Module):
     Shapes:
         x: `(B, field_type.size, *coarse)` -> `(B, field_type.size, *size)`.
 
-    Equivariance: exact under the rotations and reflections of the pixels, for every size; below 1e-6 relative in float32.
+    Equivariance: exact under the rotations and reflections of the pixels, for every size;
+    below 1e-6 relative in float32.
 
     Args:
         field_type: of a group acting on R^1, R^2 or R^3.
