@@ -60,14 +60,14 @@ PUBLIC = {
     """,
     "gaugenet.data": """
         BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations
-        GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo IGNORE_LABEL InputFeature
+        GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo IGNORE_LABEL IldgFile InputFeature
         InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample
         NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation
         RandomScale RotatedDigits ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
         StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree WaveKernelSignature
         add_targets binned_mean face_to_vertex_distribution find_variables hard_labels majority_of_edges meshcnn_edges
-        one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks usable_mesh
-        vertex_to_face write_links write_nersc
+        one_hot prepare_meshes read_ildg read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks usable_mesh
+        vertex_to_face write_ildg write_links write_nersc
     """,
     "gaugenet.viz": """
         SpherePanel MeshView SpacePicture SurfacePicture draw_spheres label_colors nearest_point palette plot_comparison

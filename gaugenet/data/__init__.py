@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gaugenet.data.lattice.files import LinkFile, read_links, write_links
     from gaugenet.data.lattice.heat_bath import HeatBath
     from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+    from gaugenet.data.lattice.ildg import IldgFile, read_ildg, write_ildg
     from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
     from gaugenet.data.lattice.sampler import LatticeSampler
     from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
@@ -73,6 +74,7 @@ __all__ = [
     "HeatBath",
     "HeatKernelSignature",
     "HybridMonteCarlo",
+    "IldgFile",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
@@ -117,6 +119,7 @@ __all__ = [
     "prepare_meshes",
     "read_links",
     "read_mnist",
+    "read_ildg",
     "read_nersc",
     "rotated_mnist",
     "source_of",
@@ -124,5 +127,6 @@ __all__ = [
     "usable_mesh",
     "vertex_to_face",
     "write_links",
+    "write_ildg",
     "write_nersc",
 ]
