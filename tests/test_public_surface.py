@@ -43,18 +43,18 @@ PUBLIC = {
     "gaugenet.nn": """
         AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
         FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv GaugeMessagePassing
-        GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool GroupPool HarmonicEmbedding
-        InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock LatticePool LatticeUnpool LinkUpdate
-        LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR
-        LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool
-        PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct TensorProductNonlinearity
-        ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph
-        to_torch use_engine with_radial_network
+        GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool GridUpsample GroupPool
+        HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock LatticePool
+        LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
+        LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool
+        PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct
+        TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
+        export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged IcosahedralCNN
-        IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes ScoreCanonicalizer
-        WideResNet matched_baseline
+        IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PlanarUNet PrincipalAxes
+        ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
         BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations
