@@ -38,7 +38,7 @@ def load_views(path: str | Path, *, split: str | None = None, limit: int = 12) -
 
     Args:
         path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; what `gaugenet predict`
-            wrote; or a run that was evaluated.
+            wrote; a run that was evaluated, or the results of `gaugenet evaluate --out`.
         split: which part of a run or of a data set; by default the first there is of test, val and train.
         limit: load this many, spread evenly over all.
 
@@ -50,7 +50,7 @@ def load_views(path: str | Path, *, split: str | None = None, limit: int = 12) -
         return LabelledViews([_plain_or_labelled(path)], _classes_near(path.parent), path.name)
     if not path.is_dir():
         raise TaskError(f"No file or folder {path}.")
-    if (path / DESCRIPTION).is_file():
+    if (path / DESCRIPTION).is_file() or any(path.glob("evaluation_*.json")):
         return _of_run(path, split, limit)
     if (path / SUMMARY).is_file():
         return _of_predictions(path, limit)
@@ -103,7 +103,8 @@ def _of_run(run: Path, split: str | None, limit: int) -> LabelledViews:
             arrays = {"prediction": labels[f"{name}/prediction"], "truth": labels[f"{name}/truth"]}
             views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
     classes = list(result["classes"]) or None
-    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
+    name = Path(result["run"]).name
+    title = f"{name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
     return LabelledViews(views, classes, title)
 
 

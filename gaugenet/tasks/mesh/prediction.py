@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from gaugenet.data import MeshSample
 from gaugenet.data.meshes.sample import mesh_files
-from gaugenet.files import atomic_path, check_outputs, files_in, write_json
+from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
@@ -73,6 +73,7 @@ def predict(
     names = _unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
+    sweep_temporaries(out)
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
