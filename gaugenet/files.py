@@ -108,7 +108,7 @@ def reason_unread(error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 @contextmanager
@@ -153,26 +153,54 @@ def read_npy(path: str | Path) -> Any:
         ValueError: If the file is truncated, is not an array, or holds objects.
         OSError: If it cannot be read.
     """
+    with open(path, "rb") as file:
+        return _read_array(file, os.fstat(file.fileno()).st_size)
+
+
+def read_npz(path: str | Path, *names: str) -> list[Any]:
+    """Read arrays of numbers from a `.npz` file, with the checks of `read_npy`.
+
+    Raises:
+        ValueError: If the file is damaged, or lacks an array.
+        OSError: If it cannot be read.
+    """
+    import zipfile
+    import zlib
+
+    arrays = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                member = archive.getinfo(f"{name}.npy")
+                with archive.open(member) as file:
+                    arrays.append(_read_array(file, member.file_size))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError) as error:
+        raise ValueError(_first_line(error)) from error
+    return arrays
+
+
+def _read_array(file: Any, size: int) -> Any:
     import numpy as np
 
-    with open(path, "rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError("it is not a .npy file")
-        file.seek(0)
-        try:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-        except Exception as error:  # numpy evaluates the header as a literal, which may fail in many ways
-            raise ValueError(f"its header is not that of a .npy file: {_first_line(error)}") from error
-        if dtype.hasobject:
-            raise ValueError("it holds Python objects, which are never loaded")
-        expected = math.prod(shape) * dtype.itemsize
-        found = os.fstat(file.fileno()).st_size - file.tell()
-        if min(shape, default=0) < 0 or found < expected:
-            raise ValueError(f"its header announces {expected:,} bytes of shape {shape}, and {found:,} follow")
-        file.seek(0)
-        return np.load(file, allow_pickle=False)
+    start = file.read(12)
+    if start[:6] != b"\x93NUMPY" or start[6:8] not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError("it is not a .npy file of version 1 to 3")
+    if int.from_bytes(start[8 : 10 if start[6] == 1 else 12], "little") > size:
+        raise ValueError("it ends in its header")
+    file.seek(0)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except Exception as error:  # numpy evaluates the header as a literal, which may fail in many ways
+        raise ValueError(f"its header is not that of a .npy file: {_first_line(error)}") from error
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded")
+    expected, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or found < expected:
+        raise ValueError(f"its header announces {expected:,} bytes of shape {shape}, and {found:,} follow")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 @contextmanager

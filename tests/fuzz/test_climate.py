@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gaugenet.data.climate.dataset import ClimateFiles
@@ -79,16 +79,17 @@ def test_control_the_files_are_whole(tmp_path, netcdf):
         assert _frames(tmp_path / "whole.nc") == "read"
 
 
-@fuzz
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damaged_netcdf(tmp_path, netcdf, data):
-    _check(tmp_path, netcdf, data, 1)
+    _check(tmp_path, netcdf, data, 20)
 
 
-@longer
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_many_damaged_netcdf(tmp_path, netcdf, data):
-    _check(tmp_path, netcdf, data, 10)
+    _check(tmp_path, netcdf, data, 100)
 
 
 @pytest.fixture(scope="module")
