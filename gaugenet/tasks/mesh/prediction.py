@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 SUMMARY = "predictions.json"
 _COLORED = "labels.ply"
 _ARRAYS = ("faces.npy", "vertices.npy", "face_probabilities.npy", "vertex_probabilities.npy")
-_ENDINGS = (_COLORED, *_ARRAYS)
+_POLYGONS = "polygons.npy"
+_ENDINGS = (_COLORED, *_ARRAYS, _POLYGONS)
 
 
 def predict(
@@ -48,7 +49,8 @@ def predict(
     For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 class indices of the mesh
     as it was given (-1 where a face or vertex has no finite place), `NAME.labels.ply`, coloured, with the property
     `label` on its faces, and with `probabilities` also `NAME.face_probabilities.npy` and
-    `NAME.vertex_probabilities.npy`. A run on whole meshes writes nothing but the summary `predictions.json`.
+    `NAME.vertex_probabilities.npy`. Where the file has polygons of more than three corners, `NAME.polygons.npy` has the
+    class of each polygon, in its order. A run on whole meshes writes nothing but the summary `predictions.json`.
 
     Args:
         run: folder of the run.
@@ -134,10 +136,12 @@ def _write(
     for ending, array in zip(_ARRAYS, values):
         with atomic_path(out / f"{name}.{ending}") as temporary, temporary.open("wb") as file:
             np.save(file, array)
+    if (polygons := _of_polygons(mesh := one.sample.mesh, found.face)) is not None:
+        with atomic_path(out / f"{name}.{_POLYGONS}") as temporary, temporary.open("wb") as file:
+            np.save(file, polygons)
     colored = predictor.description.items == "face" or len(classes) <= 256
     if colored:
         _write_ply(out / f"{name}.{_COLORED}", one, faces, classes)
-    mesh = one.sample.mesh
     areas = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas)
     shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
         areas.sum(), 1e-300
@@ -146,6 +150,17 @@ def _write(
     if len(classes) <= 256:
         entry["area"] = {classes[k]: round(float(shares[k]), 6) for k in np.flatnonzero(shares)}
     return entry | ({"ply": f"{name}.{_COLORED}"} if colored else {})
+
+
+def _of_polygons(mesh: TriangleMesh, probabilities: ndarray | None) -> ndarray | None:
+    """The class of each polygon of the file, by the mean over its area; `None` if all are triangles."""
+    polygon = mesh.polygon_of_face
+    if probabilities is None or polygon[-1] + 1 == len(polygon):
+        return None
+    weight = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas) + np.finfo(np.float64).tiny
+    total = np.zeros((polygon[-1] + 1, probabilities.shape[1]))
+    np.add.at(total, polygon, np.nan_to_num(probabilities) * weight[:, None])
+    return np.where(total.any(axis=1), total.argmax(axis=1), -1).astype(np.int64)
 
 
 def _write_ply(path: Path, one: Prepared, faces: ndarray, classes: list[str]) -> None:

@@ -39,7 +39,8 @@ def test_every_mesh_has_an_outcome(folder, capsys):
     assert main(["inspect", str(folder), "--json", "--jobs", "2"]) == 1
     found = {Path(e["file"]).name: e for e in json.loads(capsys.readouterr().out)}
     assert {name: e["outcome"] for name, e in found.items()} == {
-        "box.stl": "usable", "cut.off": "refused", "inside.obj": "usable", "twice.obj": "unusable", "ball.ply": "usable",
+        "box.stl": "usable", "cut.off": "refused", "inside.obj": "usable", "twice.obj": "unusable",
+        "ball.ply": "usable",
     }  # fmt: skip
     ball, twice = found["ball.ply"], found["twice.obj"]
     assert (ball["vertices"], ball["faces"], ball["components"], ball["boundary_loops"]) == (42, 80, 1, 0)
