@@ -1,4 +1,4 @@
-"""Data that no network can learn from are refused before a training; evaluations of files of one name are told apart."""
+"""Data that no network can learn from are refused early; evaluations of files of one name are told apart."""
 
 from __future__ import annotations
 
