@@ -37,9 +37,13 @@ class ClassTable:
         With names alone the classes are numbered from 0 in the order of the lines.
 
         Raises:
-            DataError: the file is empty or lists a class twice.
+            DataError: the file is empty or lists a class twice, or the number of places without a label.
         """
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not text in UTF-8 ({error}).") from error
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:
             raise DataError(f"{path} is empty: write one class a line.")
         numbered = [re.fullmatch(r"(-?\d+)(?:[\s,:]+(.+))?", line) for line in lines]
@@ -50,6 +54,8 @@ class ClassTable:
             values, names = tuple(range(len(lines))), tuple(lines)
         if len(set(values)) < len(values) or len(set(names)) < len(names):
             raise DataError(f"{path} lists a class twice: {lines}.")
+        if IGNORE_LABEL in values:
+            raise DataError(f"{path} lists the class {IGNORE_LABEL}, which marks places without a label: renumber it.")
         order = np.argsort(values)
         return cls(tuple(names[i] for i in order), tuple(values[i] for i in order), str(path))
 

@@ -43,7 +43,7 @@ def load_views(
 
     Args:
         path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; what `gaugenet predict`
-            wrote; or a run that was evaluated.
+            wrote; a run that was evaluated, or the results of `gaugenet evaluate --out`.
         split: which part of a run or of a data set; by default the first there is of test, val and train.
         limit: load this many, spread evenly over all.
         worst: of a run: load this many, those with the lowest accuracy, the lowest first.
@@ -59,10 +59,10 @@ def load_views(
         return LabelledViews([_plain_or_labelled(path, classes)], _names(classes), path.name)
     if not path.is_dir():
         raise TaskError(f"No file or folder {path}.")
-    if worst is not None and not (path / DESCRIPTION).is_file():
-        raise TaskError(f"--worst shows meshes of a run that was evaluated, and {path} is not a run.")
-    if (path / DESCRIPTION).is_file():
+    if (path / DESCRIPTION).is_file() or any(path.glob("evaluation_*.json")):
         return _of_run(path, split, limit, worst)
+    if worst is not None:
+        raise TaskError(f"--worst shows meshes of a run that was evaluated, and {path} is not a run.")
     if (path / SUMMARY).is_file():
         return _of_predictions(path, limit)
     return _of_folder(path, split, limit)
@@ -117,7 +117,8 @@ def _of_run(run: Path, split: str | None, limit: int, worst: int | None) -> Labe
             mesh = TriangleMesh.load(file)
             arrays = {kind: _indices(labels[f"{name}/{kind}"], classes, file) for kind in ("prediction", "truth")}
             views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
-    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
+    name, share = Path(result["run"]).name, 100 * result["accuracy"]
+    title = f"{name}, {found[0]}: {share:.1f} % of the {PLURAL[result['items']]} right"
     if result["classes"]:
         title += f", mean IoU {100 * (result['mean_iou'] or 0):.1f} %"
     if (lowest := lowest_class(result["classes"])) is not None:

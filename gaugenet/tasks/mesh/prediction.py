@@ -14,7 +14,7 @@ from numpy import ndarray
 from gaugenet.data import MeshSample
 from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.data.meshes.sample import mesh_files
-from gaugenet.files import atomic_path, check_outputs, files_in, write_json
+from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 SUMMARY = "predictions.json"
 _COLORED = "labels.ply"
 _ARRAYS = ("faces.npy", "vertices.npy", "face_probabilities.npy", "vertex_probabilities.npy")
-_ENDINGS = (_COLORED, *_ARRAYS)
+_POLYGONS = "polygons.npy"
+_ENDINGS = (_COLORED, *_ARRAYS, _POLYGONS)
 
 
 def predict(
@@ -51,7 +52,9 @@ def predict(
     was given, in the numbers of the files that the run was trained on (-1 where a face or vertex has no finite place),
     `NAME.labels.ply`, coloured, with the property `label` on its faces (on its vertices, too, if those were labelled in
     training), and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose
-    columns are in the order of the classes. A run on whole meshes writes nothing but the summary `predictions.json`.
+    columns are in the order of the classes. Where the file has polygons of more than three corners,
+    `NAME.polygons.npy` has the label of each polygon, in its order. A run on whole meshes writes nothing but the
+    summary `predictions.json`.
 
     Args:
         run: folder of the run.
@@ -76,6 +79,7 @@ def predict(
     names = _unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
+    sweep_temporaries(out)
     predictor = Predictor(run, weights=weights, tta=tta, device=device)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
@@ -142,11 +146,13 @@ def _write(
     for ending, array in zip(_ARRAYS, values):
         with atomic_path(out / f"{name}.{ending}") as temporary, temporary.open("wb") as file:
             np.save(file, array)
+    if (polygons := _of_polygons(mesh := one.sample.mesh, found.face)) is not None:
+        with atomic_path(out / f"{name}.{_POLYGONS}") as temporary, temporary.open("wb") as file:
+            np.save(file, table.decode(polygons))
     colored = predictor.description.items == "face" or len(classes) <= 256
     if colored:
         on_vertices = vertices if predictor.description.items == "vertex" else None
         _write_ply(out / f"{name}.{_COLORED}", one, faces, on_vertices, table)
-    mesh = one.sample.mesh
     areas = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas)
     shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
         areas.sum(), 1e-300
@@ -155,6 +161,17 @@ def _write(
     if len(classes) <= 256:
         entry["area"] = {classes[k]: round(float(shares[k]), 6) for k in np.flatnonzero(shares)}
     return entry | ({"ply": f"{name}.{_COLORED}"} if colored else {})
+
+
+def _of_polygons(mesh: TriangleMesh, probabilities: ndarray | None) -> ndarray | None:
+    """The class of each polygon of the file, by the mean over its area; `None` if all are triangles."""
+    polygon = mesh.polygon_of_face
+    if probabilities is None or polygon[-1] + 1 == len(polygon):
+        return None
+    weight = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas) + np.finfo(np.float64).tiny
+    total = np.zeros((polygon[-1] + 1, probabilities.shape[1]))
+    np.add.at(total, polygon, np.nan_to_num(probabilities) * weight[:, None])
+    return np.where(total.any(axis=1), total.argmax(axis=1), -1).astype(np.int64)
 
 
 def _write_ply(path: Path, one: Prepared, faces: ndarray, vertices: ndarray | None, classes: ClassTable) -> None:

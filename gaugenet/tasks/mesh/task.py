@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
+    RESULTS,
     WEIGHTS,
     Fold,
     FoldScores,
@@ -29,9 +30,9 @@ _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N ra
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
-confusion.png into its folder. Accuracy is the plain mean over all faces of the split ("hard face" in the MeshCNN
-benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy stands beside
-it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
+confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
+the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy
+stands beside it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
 NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (coloured) and
 a line in predictions.json.
@@ -69,6 +70,8 @@ class MeshLabelTask(Task):
         (
             option("--data", type=Path, required=True, metavar="DIR", help="folder of the data set"),
             option("--split", type=Literal["train", "val", "test"], default="test", help="part of the data set"),
+            RESULTS,
+            OVERWRITE,
             WEIGHTS,
             _TTA,
             option(
@@ -91,7 +94,12 @@ class MeshLabelTask(Task):
                 default=None,
                 help="layout of the data; as in training by default",
             ),
-            option("--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"),
+            option(
+                "--cache",
+                type=Path | None,
+                default=None,
+                help="folder of prepared meshes; by default cache/ next to the results",
+            ),
             _N_JOBS,
             DEVICE,
         ),
@@ -145,6 +153,8 @@ class MeshLabelTask(Task):
         *,
         data: Path,
         split: Split = "test",
+        out: Path | None = None,
+        overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
         gauge_check: bool = False,
@@ -162,6 +172,8 @@ class MeshLabelTask(Task):
             run,
             data,
             split=split,
+            out=out,
+            overwrite=overwrite,
             weights=weights,
             tta=tta,
             gauge_check=gauge_check,

@@ -19,6 +19,7 @@ from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS, TaskError
 from gaugenet.tasks.training.run import RunDescription
 from gaugenet.tasks.training.task import TrainingData
+from gaugenet.tasks.training.trainer import silence_lightning
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def fit(
     if resume and checkpoint is None:
         logger.info("No checkpoint in %s yet: starting from the beginning.", run)
     with warnings.catch_warnings():
-        _silence_lightning()
+        silence_lightning()
         arguments.setdefault("deterministic", "warn" if torch.cuda.is_available() else False)
         if not len(data.val):
             arguments["limit_val_batches"] = 0
@@ -102,19 +103,3 @@ def _callbacks(run: Path, description: RunDescription, module: TrainingModule, *
     monitor = module.monitor if validated else None
     callbacks.append(RunCheckpoint(run, description, monitor=monitor, mode=module.mode, average=average))
     return callbacks
-
-
-def _silence_lightning() -> None:
-    """Advice of Lightning that does not apply here, such as workers for data that are in memory."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for text in (
-        ".*does not have many workers.*",
-        ".*is smaller than the logging interval.*",
-        ".*The `srun` command.*",
-        ".*Checkpoint directory.*",
-        ".*Experiment logs directory.*",
-        ".*GPU available but not used.*",
-        ".*isinstance.treespec, LeafSpec.*",
-    ):
-        warnings.filterwarnings("ignore", text)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 import gaugenet
-from gaugenet.files import atomic_path, disk_errors, write_json
+from gaugenet.files import atomic_path, disk_errors, reason_unread, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class RunDescription:
             )
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RunError(f"{path} is not a run description ({error}): train again or restore the file.") from error
         return cls._from_json(path, values)
 
@@ -106,6 +106,9 @@ class RunDescription:
         if missing or set(values) - names:
             wrong = f"lacks {sorted(missing)}" if missing else f"has unknown entries {sorted(set(values) - names)}"
             raise RunError(f"{path} {wrong}: train again or restore the file.")
+        for name, kind in {"arguments": dict, "data": dict, "classes": list, "metrics": dict, "model": str}.items():
+            if name in values and not isinstance(values[name], kind):
+                raise RunError(f"{path}: expected {name!r} to be a {kind.__name__}, got {values[name]!r:.80}.")
         return cls(**values)
 
 
@@ -173,6 +176,11 @@ def load_run(run: str | Path, *, weights: Which = "best") -> tuple[nn.Module, Ru
         RunError: the folder does not hold a complete run.
     """
     description = RunDescription.load(run)
-    model = build_model(description.model, description.arguments)
+    try:
+        model = build_model(description.model, description.arguments)
+    except MemoryError:
+        raise
+    except Exception as error:  # a file that was changed can name any value for any argument
+        raise RunError(f"{Path(run) / DESCRIPTION} does not describe a network: {reason_unread(error)}") from error
     load_weights(run, model, weights)
     return model.eval(), description

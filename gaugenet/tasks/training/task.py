@@ -65,6 +65,7 @@ def option(name: str, **settings: Any) -> Option:
 WEIGHTS = option("--weights", type=Literal["best", "last"], default="best", help="which weights of the run")
 DEVICE = option("--device", type=str | None, default=None, help="cpu, cuda, ...; a GPU if there is one by default")
 OVERWRITE = option("--overwrite", action="store_true", help="replace outputs that exist; inputs are never replaced")
+RESULTS = option("--out", type=Path | None, default=None, metavar="DIR", help="folder of the results; RUN by default")
 THREADS = option("--threads", type=int | None, default=None, help="CPU threads; torch decides by default")
 
 

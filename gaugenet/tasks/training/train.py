@@ -14,7 +14,7 @@ from gaugenet.tasks.training.checkpoint import LAST, PREVIOUS
 from gaugenet.tasks.training.fit import fit
 from gaugenet.tasks.training.history import METRICS
 from gaugenet.tasks.training.lock import run_lock
-from gaugenet.tasks.training.options import TaskError, use_threads
+from gaugenet.tasks.training.options import TaskError, check, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
 from gaugenet.tasks.training.trainer import check_trainer
@@ -23,7 +23,7 @@ CONFIG = "config.yaml"
 _CURVES = "curves.png"
 _OWN_FILES = (
     *(LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, _CURVES, *WEIGHTS.values()),
-    *("evaluation_*.json", "predictions_*.npz", "confusion.png"),
+    *("evaluation_*.json", "predictions_*.npz", "confusion.png", "map.png", "globe.html"),
 )
 WRITTEN = "# The options of a training, written by gaugenet.\n"
 
@@ -70,8 +70,7 @@ def train_task(
         _check_room(run, resume=resume, overwrite=overwrite)
         if init is not None and not resume:
             check_outputs(_present(run), inputs=files_in(init), overwrite=True)
-    if seed < 0:
-        raise TaskError(f"Expected `seed` of at least 0, got {seed}.")
+    check(0 <= seed < 2**32, "seed", "from 0 to 2^32 - 1", seed)
     check_trainer(trainer)
     training = task.begin(options, seed=seed)
     if init is not None:
