@@ -28,9 +28,17 @@ if TYPE_CHECKING:
     from gaugenet.tasks.mesh.prediction import predict
     from gaugenet.tasks.mesh.task import MeshLabelTask
     from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.regression.evaluation import evaluate_fields
+    from gaugenet.tasks.regression.inference import FieldPredictor
+    from gaugenet.tasks.regression.module import RegressionModule
+    from gaugenet.tasks.regression.options import RegressionData, RegressionLoss
+    from gaugenet.tasks.regression.prediction import predict_fields
+    from gaugenet.tasks.regression.task import RegressionTask
     from gaugenet.tasks.table import TASKS, find_task, task_of_run
+    from gaugenet.tasks.training.cross_validation import CrossValidation, cross_validate
     from gaugenet.tasks.training.fit import fit
     from gaugenet.tasks.training.loading import GraphDataModule
+    from gaugenet.tasks.training.loss_options import LossOptions
     from gaugenet.tasks.training.module import TrainingModule
     from gaugenet.tasks.training.options import OptimOptions, TaskError
     from gaugenet.tasks.training.run import RunDescription, RunError, load_run
@@ -43,15 +51,22 @@ __all__ = [
     "ClimateData",
     "ClimateLoss",
     "ClimateTask",
+    "CrossValidation",
     "DataOptions",
+    "FieldPredictor",
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
+    "LossOptions",
     "MeshLabelModule",
     "MeshLabelTask",
     "MetricAccumulator",
     "OptimOptions",
     "Predictor",
+    "RegressionData",
+    "RegressionLoss",
+    "RegressionModule",
+    "RegressionTask",
     "RunDescription",
     "RunError",
     "Scores",
@@ -60,9 +75,11 @@ __all__ = [
     "TaskError",
     "TrainingModule",
     "confusion_matrix",
+    "cross_validate",
     "error_rate",
     "evaluate",
     "evaluate_climate",
+    "evaluate_fields",
     "face_log_probabilities",
     "find_task",
     "fit",
@@ -71,6 +88,7 @@ __all__ = [
     "load_run",
     "predict",
     "predict_climate",
+    "predict_fields",
     "predict_images",
     "result_table",
     "rotation_errors",
