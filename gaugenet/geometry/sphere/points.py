@@ -117,9 +117,10 @@ class SpherePoints(SphereDomain):
     @cached_property
     def _faces(self) -> Int[ndarray, "faces 3"]:
         faces = delaunay(self._points)
-        a, b, c = (self._points[faces[:, k]] for k in range(3))
-        height = np.einsum("ij,ij->i", np.cross(b - a, c - a), a)
-        if height.min() <= 1e-12 * np.abs(height).max():
+        a, b, c = (torch.from_numpy(self._points[faces[:, k]]) for k in range(3))
+        sides = 1 + (a * b).sum(1) + (b * c).sum(1) + (c * a).sum(1)
+        covered = 2 * torch.atan2(torch.linalg.det(torch.stack([a, b, c], 1)), sides).sum()
+        if abs(float(covered) - 4 * torch.pi) > 1e-6:
             raise ValueError(
                 "Expected points all around the sphere, got points of one half: pass `area=...` and `regional=True`."
             )
