@@ -20,12 +20,13 @@ PUBLIC = {
         geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
-        GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LatticeGaugeField
-        LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip NeighborhoodOptions
-        PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
-        SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric
-        from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
+        GaugeGraph GraphDomain Grid HEALPix Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
+        LatLonSphere LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski
+        MobiusStrip NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient ReducedGaussian Regridder Rotations SPD Sphere SphereDomain SpherePoints SurfaceOfRevolution
+        TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric from_object hierarchy
+        icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
@@ -57,7 +58,8 @@ PUBLIC = {
         ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
-        BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
+        BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError
+        Digits FaustRegistrations FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
         GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo IGNORE_LABEL IldgFile
         InputFeature InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MeshCNNSegmentation MeshDataset
         MeshSample NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror
