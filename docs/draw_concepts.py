@@ -6,6 +6,7 @@ python docs/draw_concepts.py       writes frame.png, gauge.png, cube.png and ste
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import cos, degrees, pi, sin
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def around_corner() -> tuple[Tensor, Tensor, float]:
     path = [int((graph.pos - torch.tensor(c, dtype=torch.float64)).norm(dim=1).argmin()) for c in corners]
     edges = {(int(q), int(p)): e for e, (q, p) in enumerate(graph.edge_index.T)}
     numbers = [torch.tensor([1.0, 0.0], dtype=torch.float64)]
-    for q, p in zip(path, path[1:], strict=False):
+    for q, p in pairwise(path):
         numbers.append(graph.transporter[edges[q, p]] @ numbers[-1])
     (a, b), (c, d) = numbers[0], numbers[-1]
     turned = float(torch.atan2(a * d - b * c, a * c + b * d))
@@ -139,20 +140,21 @@ def pattern(kernel: Callable[[Tensor], Tensor], g: Tensor) -> tuple[Tensor, Tens
 
 
 def draw_steerable() -> None:
-    """A kernel that rotates into itself, and one that does not: the kernel, and on it the kernel rotated by 90 degrees."""
+    """A kernel that is steerable, and one that is not: in grey the kernel, in red the kernel rotated by 90 degrees."""
     space = HarmonicSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x1"), rings=2)
     weight = torch.tensor([0.9, 0.9, -0.4, 0.7], dtype=torch.float64)
     assert space.num_weights == len(weight)
-    kernels = [("Steerable: the same when rotated", lambda v: space.evaluate(weight, v)[:, 0]),
-               ("Not steerable: another when rotated", lambda v: torch.stack([1.2 * v[0] + 0.4, 0.8 * v[0] * v[1]]))]  # fmt: skip
+    kernels = [
+        ("Steerable: the same when rotated", lambda v: space.evaluate(weight, v)[:, 0]),
+        ("Not steerable: another when rotated", lambda v: torch.stack([1.2 * v[0] + 0.4, 0.8 * v[0] * v[1]])),
+    ]
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.7), layout="constrained")
     for axis, (title, kernel) in zip(axes, kernels, strict=True):
         plane(axis, title, 1.25)
         for g, color, width in ((rotation(0), "silver", 0.013), (rotation(pi / 2), ARROW, 0.005)):
             points, arrows = pattern(kernel, g)
-            look = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": width, "headwidth": 0.03 / width}
-            axis.quiver(*points.T, *(0.25 * arrows.T), color=color, headlength=0.03 / width, headaxislength=0.03 / width,
-                        **look)  # fmt: skip
+            head = dict.fromkeys(("headwidth", "headlength", "headaxislength"), 0.03 / width)
+            arrow(axis, points.T, 0.25 * arrows.T, color, width=width, **head)
     save(figure, "steerable")
 
 

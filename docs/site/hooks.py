@@ -39,8 +39,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Insert the code that a tutorial names, and point links to examples at their pages here."""
-    inside = "../" * page.file.src_uri.count("/")
-    return scripts.linked(scripts.with_code(markdown), inside)
+    if page.parent is None:  # a tab with one page has no navigation of its own
+        page.meta["hide"] = ["navigation"]
+    if page.file.src_uri.startswith("tutorials/"):
+        notebook = f"{page.file.name}.ipynb"
+        markdown = re.sub(
+            r"(?m)(^# .*$)", rf"\1\n\n<small>[This page as a notebook]({notebook})</small>", markdown, count=1
+        )
+    return scripts.linked(scripts.with_code(markdown), "../" * page.file.src_uri.count("/"))
 
 
 def generated() -> list[tuple[str, str]]:
