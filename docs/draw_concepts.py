@@ -127,7 +127,7 @@ def draw_cube() -> None:
         axis.quiver(*p, *v, length=0.42, color=color, lw=2)
     axis.view_init(30, 40)
     axis.set_box_aspect((1, 1, 1), zoom=1.25)
-    axis.set_title(f"Back from the way around: rotated by {abs(degrees(turned)):.0f} degrees", fontsize=10, y=1)
+    axis.set_title(f"Back from the way around: rotated by {abs(degrees(turned)):.0f} degrees", fontsize=10, y=1.05)
     axis.axis("off")
     save(figure, "cube")
 

@@ -42,10 +42,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.parent is None:  # a tab with one page has no navigation of its own
         page.meta["hide"] = ["navigation"]
     if page.file.src_uri.startswith("tutorials/"):
-        notebook = f"{page.file.name}.ipynb"
-        markdown = re.sub(
-            r"(?m)(^# .*$)", rf"\1\n\n<small>[This page as a notebook]({notebook})</small>", markdown, count=1
-        )
+        notebook = f"<small>[This page as a notebook]({page.file.name}.ipynb)</small>"
+        markdown = re.sub(r"(?m)(^# .*$)", rf"\1\n\n{notebook}", markdown, count=1)
     return scripts.linked(scripts.with_code(markdown), "../" * page.file.src_uri.count("/"))
 
 
@@ -113,8 +111,9 @@ def _source(name: public.PublicName) -> list[str]:
     if name.target is None or name.target.is_attribute or name.target.is_module:
         return []
     target = name.target
-    lines = [f'??? quote "Source: {target.relative_package_filepath}, line {target.lineno}"', ""]
-    return [*lines, *(f"    {line}" for line in ["~~~~~~python", *target.source.splitlines(), "~~~~~~"])]
+    title = f'??? quote "Source: {target.relative_package_filepath}, line {target.lineno}"'
+    code = [f"    {line}" for line in ["~~~~~~python", *target.source.splitlines(), "~~~~~~"]]
+    return ['<div markdown="1" data-search-exclude>', "", title, "", *code, "", "</div>"]
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
