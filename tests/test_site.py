@@ -8,9 +8,12 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import math
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("mkdocs")
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,3 +126,19 @@ def test_notebooks_hold_the_inserted_code(hooks):
         notebook = json.loads(content)
         assert "<!-- code:" not in content
         assert any(cell["cell_type"] == "code" for cell in notebook["cells"])
+
+
+def test_the_arrow_on_the_cube_turns_by_the_curvature_of_the_corner(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    pos, vectors, turned = importlib.import_module("draw_concepts").around_corner()
+    assert abs(turned) == pytest.approx(math.pi / 2, abs=1e-10)
+    assert torch.equal(pos[0], pos[-1])
+    assert (vectors.norm(dim=1) - 1).abs().max() < 1e-10
+
+
+def test_every_page_is_in_the_navigation_once():
+    """MkDocs warns of pages that the navigation leaves out; a page that is listed twice it does not see."""
+    listed = re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert len(listed) == len(set(listed))
+    pages = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+    assert pages <= set(listed)
