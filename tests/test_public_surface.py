@@ -20,12 +20,13 @@ PUBLIC = {
         geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
-        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
-        GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle LatticeGaugeField
-        LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip NeighborhoodOptions
-        PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane Quotient Rotations SPD Sphere
-        SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric
-        from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
+        ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
+        GaugeGraph GraphDomain Grid HEALPix Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
+        LatLonSphere LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski
+        MobiusStrip NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient ReducedGaussian Regridder Rotations SPD Sphere SphereDomain SpherePoints SurfaceOfRevolution
+        TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric from_object hierarchy
+        icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup

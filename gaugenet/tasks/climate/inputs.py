@@ -13,10 +13,10 @@ from torch import Tensor
 from gaugenet._caching import BoundedCache
 from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
-from gaugenet.data.climate.regrid import triangle_interpolation
 from gaugenet.data.climate.sampling import Interpolation, Locations
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry import Icosphere
+from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
 _FADE = np.sin(np.radians(10.0))
 """Within ten degrees of the equator the rotated wind fades and changes sides."""
