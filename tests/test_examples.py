@@ -34,6 +34,7 @@ def test_every_example_is_tested():
         "hyperbolic_signals.py",
         "leray_projection.py",
         "lattice_preconditioner.py",
+        "lattice_topology.py",
         "mobius_mnist.py",
         "nbody_springs.py",
         "moving_charges.py",
@@ -84,15 +85,27 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_path):
+    text = run("lattice_topology.py", tmp_path, "--seconds", "15", "--configurations", "100", "--picture", "charge.png")
+    rows = [line for line in text.splitlines() if "right" in line]
+    equivariant, ordinary = ([row for row in rows if name in row] for name in ("equivariant", "ordinary"))
+    assert len(equivariant) == len(ordinary) == 3
+    assert float(equivariant[0].split("% right")[0].split()[-1]) > 80
+    assert max(float(row.split()[-1]) for row in equivariant) < 1e-10
+    assert min(float(row.split()[-1]) for row in ordinary) > 0.1
+    assert (tmp_path / "charge.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
-    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
+    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--lattices", "8x8", "--configurations", "2")
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
     counts = {
         (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]
         for line in lines
-        if line.startswith(("8 x 8", "another"))
+        if line.startswith(("8x8", "another"))
     }
-    for place in ("8 x 8", "another gauge"):
+    for place in ("8x8", "another gauge"):
         assert max(counts[place, "learned"]) < min(counts[place, "no preconditioner"])
         assert max(counts[place, "learned"]) < min(counts[place, "learned, links one"])
     error = next(line for line in lines if line.startswith("gauge error"))
