@@ -54,31 +54,32 @@ PUBLIC = {
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
-        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
+        IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
         ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
-        BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations
-        GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo IGNORE_LABEL InputFeature
-        InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample
-        NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation
-        RandomScale RotatedDigits ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
-        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree WaveKernelSignature
-        add_targets binned_mean face_to_vertex_distribution find_variables hard_labels majority_of_edges meshcnn_edges
-        one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks usable_mesh
-        vertex_to_face write_links write_nersc
+        BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits
+        FaustRegistrations GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo
+        IGNORE_LABEL InputFeature InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile
+        MeshCNNSegmentation MeshDataset MeshSample NerscFile Normalization Normals Panorama Positions
+        RandomGauge RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShallowWater
+        ShallowWaterWeather ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
+        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
+        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables hard_labels
+        majority_of_edges meshcnn_edges one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist
+        source_of split_by_blocks usable_mesh vertex_to_face write_links write_nersc
     """,
     "gaugenet.viz": """
         SpherePanel MeshView SpacePicture SurfacePicture draw_spheres label_colors nearest_point palette plot_comparison
         plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
     "gaugenet.tasks": """
-        ClimateData ClimateLoss ClimateTask DataOptions GeometryOptions GraphDataModule ImageOptions
-        MeshLabelModule MeshLabelTask OptimOptions Predictor RunDescription RunError MetricAccumulator Scores TASKS
-        Task TaskError TrainingModule confusion_matrix error_rate evaluate evaluate_climate
-        face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict
-        predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
-        train_climate train_task
+        ClimateData ClimateLoss ClimateTask DataOptions ForecastData ForecastLoss ForecastTask GeometryOptions
+        GraphDataModule ImageOptions MeshLabelModule MeshLabelTask OptimOptions Predictor RunDescription
+        RunError MetricAccumulator Scores TASKS Task TaskError TrainingModule confusion_matrix error_rate
+        evaluate evaluate_climate evaluate_forecast face_log_probabilities find_task fit fit_images
+        item_log_probabilities load_run predict predict_climate predict_forecast predict_images result_table
+        rotation_errors task_of_run train train_and_test train_climate train_forecast train_task
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
@@ -193,6 +194,7 @@ def test_the_ground_under_all_storeys_imports_none_of_them():
 
 APPLIES_NETWORKS = [
     *("tasks/mesh/inference.py", "tasks/mesh/evaluation.py", "tasks/mesh/prediction.py", "tasks/mesh/pictures.py"),
+    *("tasks/forecast/inference.py", "tasks/forecast/evaluation.py", "tasks/forecast/prediction.py"),
     *("tasks/climate/inference.py", "tasks/climate/evaluation.py", "tasks/climate/prediction.py"),
 ]
 TRAINS_NETWORKS = {
