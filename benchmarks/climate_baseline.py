@@ -28,12 +28,12 @@ from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rot
 from gaugenet.models import LatLonUNet
 from gaugenet.tasks.climate.files import open_split
 from gaugenet.tasks.climate.inputs import SphereInputs, grid_vertices
-from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.module import ClimateModule
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.scores import ClimateScores
 from gaugenet.tasks.training.averaging import WeightAverage
+from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.options import OptimOptions
 
 
@@ -79,7 +79,8 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
     normalization = Normalization.of(files, locations.area)
     training = SphereDataset(files, inputs, normalization, augment=data, seed=seed)
     classes = list(files.class_names)
-    weight = class_weights(class_shares(training, len(classes)), 0.5)
+    share = class_shares(training, len(classes))
+    weight = class_weights(ClimateLoss(), share, share)
     seed_everything(seed, verbose=False)
     channels = len(training[0, 0]["x"])
     model = LatLonUNet(grid.shape, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)

@@ -109,7 +109,7 @@ def main() -> None:
     last = [f"{curve[-1]:.3f}" for curve in scores["fields"]["u, v"]["rotated_rmse"]]
     print(f"\nplanet rotated by the 60 rotations of the icosahedron: {scores['rotation_error']:.0e} of the change")
     print(f"planet rotated at random: wind after 5 days {', '.join(last)} m/s")
-    rows = {n: [{"step": k} | {w: c[w][k] for w in c} for k in range(STEPS)] for n, c in found.items()}
+    rows = {n: [{"step": k + 1} | {w: c[w][k] for w in c} for k in range(STEPS)] for n, c in found.items()}
     plot_comparison(chosen.out / "forecast.png", rows, ["height", "wind", "polar"], counted="step")
     print(chosen.out / "forecast.png")
 

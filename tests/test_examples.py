@@ -43,6 +43,7 @@ def test_every_example_is_tested():
         "segment_bodies.py",
         "segment_panoramas.py",
         "spherical_mnist.py",
+        "sphere_grids.py",
         "surface_pde.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
@@ -62,6 +63,14 @@ def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
     assert float(text.split("steps ")[1].split()[0]) < 0.5, "relative L2 error after the roll-out, in per cent"
     assert abs(float(text.split("diffusion ")[1].split(",")[0]) - 0.05) < 0.0025
     assert (tmp_path / "pde.png").read_bytes().startswith(PNG)
+
+
+def test_sphere_grids_agree(tmp_path):
+    text = run("sphere_grids.py", tmp_path, "--size", "8", "--out", "grids.png")
+    rows = [line.split()[-3:] for line in text.splitlines()[1:5]]
+    assert len(rows) == 4
+    assert max(float(value) for row in rows for value in row) < 0.1
+    assert (tmp_path / "grids.png").read_bytes().startswith(PNG)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gaugenet.data.lattice.files import LinkFile, read_links, write_links
     from gaugenet.data.lattice.heat_bath import HeatBath
     from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+    from gaugenet.data.lattice.ildg import IldgFile, read_ildg, write_ildg
     from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
     from gaugenet.data.lattice.sampler import LatticeSampler
     from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         VertexDegree,
     )
     from gaugenet.data.meshes.folder import LabelledMeshFolder
+    from gaugenet.data.meshes.folds import group_names, split_folds, split_fractions
     from gaugenet.data.meshes.input_features import InputFeatures
     from gaugenet.data.meshes.labels import (
         face_to_vertex_distribution,
@@ -76,6 +78,7 @@ __all__ = [
     "HeatBath",
     "HeatKernelSignature",
     "HybridMonteCarlo",
+    "IldgFile",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
@@ -115,6 +118,7 @@ __all__ = [
     "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
+    "group_names",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
@@ -122,12 +126,16 @@ __all__ = [
     "prepare_meshes",
     "read_links",
     "read_mnist",
+    "read_ildg",
     "read_nersc",
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
+    "split_folds",
+    "split_fractions",
     "usable_mesh",
     "vertex_to_face",
     "write_links",
+    "write_ildg",
     "write_nersc",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gaugenet.models.mesh_unet import MeshUNet
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
+    from gaugenet.models.planar_unet import PlanarUNet
     from gaugenet.models.wide_resnet import WideResNet
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -38,6 +39,7 @@ __all__ = [
     "OrdinaryStripCNN",
     "PlainCNN",
     "PlanarCNN",
+    "PlanarUNet",
     "PrincipalAxes",
     "ScoreCanonicalizer",
     "WideResNet",

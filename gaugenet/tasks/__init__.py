@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from gaugenet.tasks.mesh.task import MeshLabelTask
     from gaugenet.tasks.mesh.train import train
     from gaugenet.tasks.table import TASKS, find_task, task_of_run
+    from gaugenet.tasks.training.cross_validation import CrossValidation, cross_validate
     from gaugenet.tasks.training.fit import fit
     from gaugenet.tasks.training.loading import GraphDataModule
+    from gaugenet.tasks.training.loss_options import LossOptions
     from gaugenet.tasks.training.module import TrainingModule
     from gaugenet.tasks.training.options import OptimOptions, TaskError
     from gaugenet.tasks.training.run import RunDescription, RunError, load_run
@@ -48,6 +50,7 @@ __all__ = [
     "ClimateData",
     "ClimateLoss",
     "ClimateTask",
+    "CrossValidation",
     "DataOptions",
     "ForecastData",
     "ForecastLoss",
@@ -55,6 +58,7 @@ __all__ = [
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
+    "LossOptions",
     "MeshLabelModule",
     "MeshLabelTask",
     "MetricAccumulator",
@@ -68,6 +72,7 @@ __all__ = [
     "TaskError",
     "TrainingModule",
     "confusion_matrix",
+    "cross_validate",
     "error_rate",
     "evaluate",
     "evaluate_climate",

@@ -72,7 +72,7 @@ def plot_comparison(
 
     Args:
         path: the PNG to write; complete or absent.
-        runs: rows by name; each row holds `epoch` (or `counted`), counted from 0, and the columns.
+        runs: rows by name; each row holds `epoch` (or `counted`) and the columns.
         columns: what to draw, on logarithmic axes; those called `..._error` in percent.
         counted: what the rows count, such as the step of a forecast.
         title: heading.
@@ -85,7 +85,7 @@ def plot_comparison(
     for axis, column in zip(axes, columns):
         drawn = 0
         for color, (name, rows) in zip(colors, runs.items()):
-            points = [(_number(row.get(counted)) + 1, _number(row.get(column))) for row in rows]
+            points = [(_number(row.get(counted)), _number(row.get(column))) for row in rows]
             points = [(epoch, value) for epoch, value in points if not math.isnan(value)]
             factor = 100 if column.endswith("_error") else 1
             axis.plot([e for e, _ in points], [factor * v for _, v in points], color=color, lw=1.8, label=name)

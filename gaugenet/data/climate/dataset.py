@@ -122,6 +122,8 @@ class ClimateFiles(FrameSequence):
         self.grid = grid_of(first, self.paths[0], variables)
         self.axes = FileAxes.of(first, self.paths[0], variables)
         self.steps = self._all_steps()
+        if not self.steps:
+            raise DataError(f"{', '.join(map(str, self.paths))}: no time steps.")
         if variables.label is not None and not variables.classes:
             self.variables = replace(variables, **self._classes_of_labels())
 

@@ -14,9 +14,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 import gaugenet
-from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.layout import FileAxes
 from gaugenet.files import atomic_path
+from gaugenet.geometry.sphere.coordinates import lat_lon
 
 _TITLE = "Segmentation of weather patterns"
 

@@ -16,9 +16,9 @@ from gaugenet._caching import BoundedCache
 from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.latlon import LatLonGrid
-from gaugenet.data.climate.regrid import triangle_interpolation
 from gaugenet.data.climate.sampling import Interpolation, Locations
 from gaugenet.data.normalization import Normalization
+from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
 FADE = np.sin(np.radians(10.0))
 """Within ten degrees of the equator the rotated wind fades and changes sides."""

@@ -25,7 +25,7 @@ def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
     names = list(result["fields"])
     curves = {
         source: [
-            {"step": lead} | {name: result["fields"][name]["rmse"][source][lead] for name in names}
+            {"step": lead + 1} | {name: result["fields"][name]["rmse"][source][lead] for name in names}
             for lead in range(result["steps"])
         ]
         for source in SOURCES

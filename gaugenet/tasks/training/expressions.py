@@ -7,14 +7,14 @@ named classes of `gaugenet.data` and literal arguments are understood; nothing i
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugenet._deprecation import current_name
 from gaugenet.tasks.training.options import TaskError
 
 
-def build(text: str, allowed: dict[str, type]) -> Any:
+def build(text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
     """The object that a constructor call describes; a bare name is a call without arguments.
 
     Args:
@@ -33,14 +33,14 @@ def build(text: str, allowed: dict[str, type]) -> Any:
     return _build(tree, text, allowed)
 
 
-def build_all(texts: Sequence[str] | str, allowed: dict[str, type]) -> list[Any]:
+def build_all(texts: Sequence[str] | str, allowed: Mapping[str, Callable[..., Any]]) -> list[Any]:
     """Several objects, from a list of texts or from one text with commas between the calls."""
     if isinstance(texts, str):
         texts = _split(texts, allowed)
     return [build(text, allowed) for text in texts]
 
 
-def _split(text: str, allowed: dict[str, type]) -> list[str]:
+def _split(text: str, allowed: Mapping[str, Callable[..., Any]]) -> list[str]:
     if not text.strip():
         return []
     try:
@@ -52,7 +52,7 @@ def _split(text: str, allowed: dict[str, type]) -> list[str]:
     return [ast.unparse(node) for node in tree.elts]  # type: ignore[attr-defined]
 
 
-def _build(node: ast.expr, text: str, allowed: dict[str, type]) -> Any:
+def _build(node: ast.expr, text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
     if isinstance(node, ast.Name) and current_name("gaugenet.data", node.id) in allowed:
         return _call(allowed[current_name("gaugenet.data", node.id)], [], {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -70,12 +70,12 @@ def _build(node: ast.expr, text: str, allowed: dict[str, type]) -> Any:
         raise TaskError(f"Expected plain values as arguments in {text!r}, got {ast.unparse(node)!r}.") from error
 
 
-def _call(cls: type, positional: list[Any], named: dict[str, Any], text: str) -> Any:
+def _call(cls: Callable[..., Any], positional: list[Any], named: dict[str, Any], text: str) -> Any:
     try:
         return cls(*positional, **named)
     except (TypeError, ValueError) as error:
         raise TaskError(f"Could not make {text!r}: {error}") from error
 
 
-def _example(allowed: dict[str, type]) -> str:
+def _example(allowed: Mapping[str, Callable[..., Any]]) -> str:
     return f"{sorted(allowed)[0]}()" if allowed else "Name()"
