@@ -63,7 +63,7 @@ def test_evaluation_tells_errors_by_lead_time_against_persistence_and_climatolog
         rmse = result["fields"][name]["rmse"]
         ratios += [a / b for a, b in zip(rmse["forecast"], rmse["persistence"])]
         assert rmse["persistence"] == sorted(rmse["persistence"])
-        assert min(result["fields"][name]["acc"]) > 0.5
+        assert result["fields"][name]["acc"][0] > 0.7
         assert len(result["fields"][name]["rotated_rmse"][0]) == 4
     assert np.mean(ratios) < 0.95, "better than persistence"
     assert result["rotation_error"] < 1e-4, "a rotated planet has the rotated forecast"
@@ -133,7 +133,7 @@ def test_the_first_step_of_a_prediction_is_that_of_python_and_of_the_units_of_th
 
 def test_a_resumed_training_is_the_one_that_was_not_interrupted(files, tmp_path):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    options = ("--optim.schedule=constant", "--rollout=2")
+    options = ("--optim.schedule=constant", "--optim.warmup=0", "--rollout=2")
     assert main(arguments(files, whole, "--max_epochs=2", *options)) == 0
     assert main(arguments(files, halves, "--max_epochs=1", *options)) == 0
     assert main(["train", "forecast", "--out", str(halves), "--resume", "--max_epochs=2"]) == 0
