@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from gaugenet.tasks.climate.prediction import predict_climate
     from gaugenet.tasks.climate.task import ClimateTask
     from gaugenet.tasks.climate.train import train_climate
+    from gaugenet.tasks.forecast.evaluation import evaluate_forecast
+    from gaugenet.tasks.forecast.options import ForecastData, ForecastLoss
+    from gaugenet.tasks.forecast.prediction import predict_forecast
+    from gaugenet.tasks.forecast.task import ForecastTask
+    from gaugenet.tasks.forecast.train import train_forecast
     from gaugenet.tasks.images.options import ImageOptions
     from gaugenet.tasks.images.results import result_table, rotation_errors, train_and_test
     from gaugenet.tasks.images.train import error_rate, fit_images, predict_images
@@ -47,6 +52,9 @@ __all__ = [
     "ClimateTask",
     "CrossValidation",
     "DataOptions",
+    "ForecastData",
+    "ForecastLoss",
+    "ForecastTask",
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
@@ -68,6 +76,7 @@ __all__ = [
     "error_rate",
     "evaluate",
     "evaluate_climate",
+    "evaluate_forecast",
     "face_log_probabilities",
     "find_task",
     "fit",
@@ -76,6 +85,7 @@ __all__ = [
     "load_run",
     "predict",
     "predict_climate",
+    "predict_forecast",
     "predict_images",
     "result_table",
     "rotation_errors",
@@ -83,5 +93,6 @@ __all__ = [
     "train",
     "train_and_test",
     "train_climate",
+    "train_forecast",
     "train_task",
 ]
