@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gaugenet.data.climate.happi import Happi20Files
     from gaugenet.data.climate.latlon import LatLonGrid
     from gaugenet.data.climate.regrid import SphereRegridder
+    from gaugenet.data.climate.shallow_water import BarotropicVorticity, ShallowWater
+    from gaugenet.data.climate.shallow_weather import ShallowWaterWeather
     from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
     from gaugenet.data.climate.variables import ClimateVariables, find_variables
     from gaugenet.data.climate.vortices import SyntheticWeather
@@ -65,6 +67,7 @@ else:
 
 __all__ = [
     "IGNORE_LABEL",
+    "BarotropicVorticity",
     "BinnedMean",
     "ClimateFiles",
     "ClimateFrame",
@@ -104,6 +107,8 @@ __all__ = [
     "RandomRotation",
     "RandomScale",
     "RotatedDigits",
+    "ShallowWater",
+    "ShallowWaterWeather",
     "ShapeOperator",
     "ShrecClassification",
     "SphereRegridder",

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from gaugenet.tasks.climate.prediction import predict_climate
     from gaugenet.tasks.climate.task import ClimateTask
     from gaugenet.tasks.climate.train import train_climate
+    from gaugenet.tasks.forecast.evaluation import evaluate_forecast
+    from gaugenet.tasks.forecast.options import ForecastData, ForecastLoss
+    from gaugenet.tasks.forecast.prediction import predict_forecast
+    from gaugenet.tasks.forecast.task import ForecastTask
+    from gaugenet.tasks.forecast.train import train_forecast
     from gaugenet.tasks.images.options import ImageOptions
     from gaugenet.tasks.images.results import result_table, rotation_errors, train_and_test
     from gaugenet.tasks.images.train import error_rate, fit_images, predict_images
@@ -54,6 +59,9 @@ __all__ = [
     "CrossValidation",
     "DataOptions",
     "FieldPredictor",
+    "ForecastData",
+    "ForecastLoss",
+    "ForecastTask",
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
@@ -80,6 +88,7 @@ __all__ = [
     "evaluate",
     "evaluate_climate",
     "evaluate_fields",
+    "evaluate_forecast",
     "face_log_probabilities",
     "find_task",
     "fit",
@@ -89,6 +98,7 @@ __all__ = [
     "predict",
     "predict_climate",
     "predict_fields",
+    "predict_forecast",
     "predict_images",
     "result_table",
     "rotation_errors",
@@ -96,5 +106,6 @@ __all__ = [
     "train",
     "train_and_test",
     "train_climate",
+    "train_forecast",
     "train_task",
 ]

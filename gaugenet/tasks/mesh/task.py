@@ -163,7 +163,7 @@ class MeshLabelTask(Task):
 
         data = fold.options["data"]
         found = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
-        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", **found)))
+        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", overwrite=True, **found)))
 
     def evaluate(  # type: ignore[override]
         self,
