@@ -2,6 +2,7 @@
 # make demo-fields   the same for wall shear stress, predicted as arrows on the walls of arteries
 # make demo-climate   the same for cyclones of synthetic weather on the globe
 # make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
+# make docs   build the documentation into build/site, strictly; open build/site/index.html
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -15,7 +16,7 @@ SHEAR    := runs/shear
 WEATHER := runs/weather
 STORMS  := runs/storms
 
-.PHONY: demo demo-fields demo-climate test check install clean
+.PHONY: demo demo-fields demo-climate test docs check install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -72,10 +73,15 @@ demo-climate: $(VENV)/.installed-climate
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not slow"
 
+# Fails at a broken link, an unresolved reference, a public name without a docstring, a citation without a paper.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python -m pytest
 
 clean:

@@ -1,9 +1,10 @@
-"""A learned preconditioner of the Wilson-Dirac operator: U(1) gauge fields in two dimensions.
+"""A learned preconditioner of the Wilson-Dirac operator, for U(1) in two dimensions or SU(3) in four.
 
     python examples/lattice_preconditioner.py [--seconds 150] [--mass 0.2] [--layers 6] [--channels 8]
+    python examples/lattice_preconditioner.py --group SU3 --mass -0.5 --lattices 4x4x4x4 8x4x4x4 --layers 4 --channels 2
 
 GMRES solves D psi = b; the smaller the mass, the more iterations it takes. A linear network of `GaugeConv`s
-learns M with M D = 1 from random vectors on a few configurations of 16 x 16 (after :cite:`lehner2023gauge`). It then
+learns M with M D = 1 from random vectors on a few configurations (after :cite:`lehner2023gauge`). It then
 preconditions D on configurations that it has not seen, also on larger lattices, and after a random gauge
 transformation. The control is the same network on links that are all one: it is not equivariant, and does not help.
 """
@@ -20,21 +21,23 @@ from torch import Tensor
 from gaugenet.data import HeatBath
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.dirac import wilson_dirac
-from gaugenet.groups import U1
+from gaugenet.groups import SU, U1
 from gaugenet.tasks.lattice.gmres import gmres
 from gaugenet.tasks.lattice.preconditioner import Preconditioner
 
-GROUP, BETA = U1(), 3.0
+COUPLINGS = {"U1": (U1(), 3.0), "SU3": (SU(3), 6.0)}
 
 
-def configurations(count: int, extent: int, seed: int) -> LatticeGaugeField:
-    sampler = HeatBath(GROUP, (extent, extent), BETA, chains=count, seed=seed, overrelaxation=3)
+def configurations(group: str, count: int, lattice: str, seed: int) -> LatticeGaugeField:
+    h, beta = COUPLINGS[group]
+    sampler = HeatBath(h, tuple(map(int, lattice.split("x"))), beta, chains=count, seed=seed, overrelaxation=3)
     sampler.update(100)
-    return LatticeGaugeField(sampler.links, GROUP, antiperiodic=[0])
+    return LatticeGaugeField(sampler.links, h, antiperiodic=[0])
 
 
 def noise(field: LatticeGaugeField, generator: torch.Generator) -> Tensor:
-    return torch.randn(field.batch_size, 2, *field.shape, 1, dtype=torch.complex128, generator=generator)
+    shape = field.batch_size, 4 if field.d == 4 else 2, *field.shape, field.group.d
+    return torch.randn(shape, dtype=torch.complex128, generator=generator)
 
 
 def train(network: Preconditioner, field: LatticeGaugeField, mass: float, seconds: float) -> None:
@@ -79,12 +82,17 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--channels", type=int, default=8, help="spinor fields of the hidden layers")
     parser.add_argument("--configurations", type=int, default=4)
-    parser.add_argument("--extents", type=int, nargs="+", default=[16, 32, 64])
+    parser.add_argument("--group", choices=list(COUPLINGS), default="U1")
+    parser.add_argument(
+        "--lattices", nargs="+", default=["16x16", "32x32", "64x64"], help="the first one is trained on"
+    )
     arguments = parser.parse_args()
     torch.manual_seed(0)
 
-    network = Preconditioner(GROUP, layers=arguments.layers, channels=arguments.channels)
-    train(network, configurations(arguments.configurations, 16, seed=1), arguments.mass, arguments.seconds)
+    field = configurations(arguments.group, arguments.configurations, arguments.lattices[0], seed=1)
+    size = {"layers": arguments.layers, "channels": arguments.channels}
+    network = Preconditioner(field.group, d=field.d, spins=4 if field.d == 4 else 2, **size)
+    train(network, field, arguments.mass, arguments.seconds)
 
     def without_links(psi: Tensor, field: LatticeGaugeField) -> Tensor:
         return network(psi, field.with_links(torch.ones_like(field.links)))
@@ -94,10 +102,10 @@ def main() -> None:
         "learned": network,
         "learned, links one": without_links,
     }
-    for extent in arguments.extents:
-        field = configurations(4, extent, seed=100 + extent)
-        report(f"{extent} x {extent}", field, preconditions, arguments.mass)
-        if extent == arguments.extents[0]:
+    for seed, lattice in enumerate(arguments.lattices, 100):
+        field = configurations(arguments.group, 4, lattice, seed)
+        report(lattice, field, preconditions, arguments.mass)
+        if lattice == arguments.lattices[0]:
             omega = field.random_gauge(generator=torch.Generator().manual_seed(9))
             transformed = field.gauge_transform(omega)
             psi = noise(field, torch.Generator().manual_seed(7))

@@ -36,7 +36,7 @@ def cached(function: Function) -> Function:
         with outside_transforms():
             value = function(*arguments)
         parts = value if isinstance(value, tuple) else (value,)
-        if all(type(part) is Tensor for part in parts) and not torch.compiler.is_compiling():
+        if all(type(part) is Tensor for part in parts) and not torch.compiler.is_dynamo_compiling():
             found[arguments] = value
         return value
 

@@ -6,6 +6,7 @@ import math
 from numbers import Integral
 
 LARGEST_BLOCKS = 1000
+LARGEST_RINGS = 1000
 _LARGEST_WIDTH = 2**20
 _LARGEST_LEVELS = 32
 

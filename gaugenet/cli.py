@@ -27,7 +27,7 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 (bad input), 2 (bad usage) or 130 (Ctrl-C)."""
+    """Run the command line; the exit status: 0, 1 (bad input), 2 (bad usage), 128 + a signal (130 for Ctrl-C)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -43,19 +43,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Waiting threads sleep instead of spinning: with other programs on the same cores a training step on two threads
     # took thirty times as long while they spun. Read by OpenMP when torch is imported; the user's own setting stays.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        return _run(arguments[0], arguments[1:])
-    except KeyboardInterrupt as error:
-        return _complain(str(error) or "interrupted.", INTERRUPTED)
-    except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else BAD_USAGE if exit_.code else 0
-    except BrokenPipeError:
+    from gaugenet.commands._stop import stop_signals
+
+    with stop_signals() as signals:
+        try:
+            return _run(arguments[0], arguments[1:])
+        except KeyboardInterrupt as error:
+            return _complain(str(error) or "interrupted.", signals.status or INTERRUPTED)
+        except Exception as error:
+            return _failed(error, debug)
+        except SystemExit as exit_:
+            return exit_.code if isinstance(exit_.code, int) else BAD_USAGE if exit_.code else 0
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """The exit status of a command that raised, after one message; the error itself with `--debug`."""
+    if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # the reader of a pipe went away: nobody is left to be told
         return BAD_INPUT
-    except Exception as error:
-        if debug:
-            raise
-        return _complain(_message(error), BAD_INPUT)
+    if debug:
+        raise error
+    return _complain(_message(error), BAD_INPUT)
 
 
 def overview() -> str:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import math
 import os
 import pickle
+import platform
+import re
 import tempfile
+import time
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 class OutputError(ValueError):
@@ -47,6 +54,34 @@ def check_outputs(outputs: Iterable[str | Path], *, inputs: Iterable[str | Path]
             raise OutputError(f"{path} already exists: replace it with --overwrite, or choose another output.")
 
 
+def check_results(
+    folder: str | Path,
+    names: Iterable[str],
+    *,
+    last: Iterable[str] = (),
+    inputs: Iterable[str | Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Refuse an evaluation that would replace an earlier one, or files of another origin.
+
+    Args:
+        folder: where the results go.
+        names: files that will be written there.
+        last: those of `names` that always belong to the last evaluation, pictures for example. They are replaced where
+            the folder holds an evaluation, `evaluation_*.json`, and so the earlier ones are known to be results.
+        inputs: as in `check_outputs`; an input that is one of `names` is an earlier result in the folder of a run.
+        overwrite: as in `check_outputs`.
+
+    Raises:
+        OutputError: As in `check_outputs`.
+    """
+    folder = Path(folder)
+    replaced = set(last) if any(folder.glob("evaluation_*.json")) else set()
+    written = [folder / name for name in names]
+    read = [path for path in map(Path, inputs) if path not in written]
+    check_outputs((path for path in written if path.name not in replaced), inputs=read, overwrite=overwrite)
+
+
 def _identity(path: Path) -> object:
     """What two names of one file share: its place on the disk, or the resolved name where there is no file yet."""
     try:
@@ -69,7 +104,11 @@ def reason_unread(error: Exception) -> str:
     """
     if isinstance(error, pickle.UnpicklingError):
         return "it holds something other than tensors and plain values, which is never loaded"
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 @contextmanager
@@ -114,45 +153,126 @@ def read_npy(path: str | Path) -> Any:
         ValueError: If the file is truncated, is not an array, or holds objects.
         OSError: If it cannot be read.
     """
+    with open(path, "rb") as file:
+        return _read_array(file, os.fstat(file.fileno()).st_size)
+
+
+def read_npz(path: str | Path, *names: str) -> list[Any]:
+    """Read arrays of numbers from a `.npz` file, with the checks of `read_npy`.
+
+    Raises:
+        ValueError: If the file is damaged, or lacks an array.
+        OSError: If it cannot be read.
+    """
+    import zipfile
+    import zlib
+
+    arrays = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                member = archive.getinfo(f"{name}.npy")
+                with archive.open(member) as file:
+                    arrays.append(_read_array(file, member.file_size))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError) as error:
+        raise ValueError(_first_line(error)) from error
+    return arrays
+
+
+def _read_array(file: Any, size: int) -> Any:
     import numpy as np
 
-    with open(path, "rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError("it is not a .npy file")
-        file.seek(0)
+    start = file.read(12)
+    if start[:6] != b"\x93NUMPY" or start[6:8] not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError("it is not a .npy file of version 1 to 3")
+    if int.from_bytes(start[8 : 10 if start[6] == 1 else 12], "little") > size:
+        raise ValueError("it ends in its header")
+    file.seek(0)
+    try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
-        if dtype.hasobject:
-            raise ValueError("it holds Python objects, which are never loaded")
-        expected = math.prod(shape) * dtype.itemsize
-        found = os.fstat(file.fileno()).st_size - file.tell()
-        if min(shape, default=0) < 0 or found < expected:
-            raise ValueError(f"its header announces {expected:,} bytes of shape {shape}, and {found:,} follow")
-        file.seek(0)
-        return np.load(file, allow_pickle=False)
+    except Exception as error:  # numpy evaluates the header as a literal, which may fail in many ways
+        raise ValueError(f"its header is not that of a .npy file: {_first_line(error)}") from error
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded")
+    expected, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or found < expected:
+        raise ValueError(f"its header announces {expected:,} bytes of shape {shape}, and {found:,} follow")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, *, synchronize: bool = True) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` when the block ends without an error.
 
     The folder of `path` is made when it is missing. After an error the temporary file is removed and an older file at
-    `path` stays as it was. The name keeps its ending, since many writers choose their format by it.
+    `path` stays as it was. The name keeps its ending, since many writers choose their format by it. It also holds the
+    number of this process, so that `sweep_temporaries` knows what a killed process left.
+
+    Args:
+        path: the file.
+        synchronize: wait until the disk has the contents, so that not even a power failure leaves half of them.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+    prefix = f".{path.stem[:40]}-{_host()}.{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
+    _TEMPORARIES.add(temporary)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        if synchronize:
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        _TEMPORARIES.discard(temporary)
+
+
+def remove_temporaries() -> None:
+    """Remove the temporary files of this process, which is about to end."""
+    for path in list(_TEMPORARIES):
+        path.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: str | Path) -> None:
+    """Remove the temporary files directly in a folder that killed processes left.
+
+    Those of processes that run are kept. Of other machines, whose processes cannot be seen, files older than an hour
+    are removed.
+    """
+    for path in Path(folder).glob(".*-????????.*-*"):
+        name = _TEMPORARY.search(path.name)
+        with suppress(OSError):  # another process was faster
+            if name and _is_left(path, host=name[1], process=int(name[2])):
+                logger.debug("Removing %s, left by a process that was killed.", path)
+                path.unlink()
+
+
+def _is_left(path: Path, *, host: str, process: int) -> bool:
+    if host != _host():
+        return time.time() - path.stat().st_mtime > _STALE_SECONDS
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # a process of another user
+        return False
+    return False
+
+
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+_TEMPORARIES: set[Path] = set()
+_TEMPORARY = re.compile(r"-([0-9a-f]{8})\.(\d+)-\w{8}(\.\w+)?$")
+_STALE_SECONDS = 3600.0
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -297,6 +297,26 @@ def test_evaluate_scores_a_split(run, bodies, cache, capsys):
     assert "mean over all faces" in capsys.readouterr().out
 
 
+def test_an_evaluation_replaces_none_and_may_go_elsewhere(run, bodies, cache, tmp_path, capsys):
+    """A second split is an evaluation of its own, whose picture takes the place of the first one."""
+    data = ["--data", str(bodies), "--cache", str(cache)]
+    assert main(["evaluate", str(run), *data]) == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert main(["evaluate", str(run), *data, "--tta", "2"]) == 1
+    assert "evaluation_test.json already exists: replace it with --overwrite" in _message(capsys)
+    out = tmp_path / "scores" / "of_run"
+    assert main(["evaluate", str(run), "--data", str(bodies), "--out", str(out)]) == 0
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert {"evaluation_test.json", "predictions_test.npz", "confusion.png", "cache"} == {p.name for p in out.iterdir()}
+    assert main(["view", str(out), "--out", str(tmp_path / "page.html")]) == 0
+    assert main(["evaluate", str(run), *data, "--split", "val"]) == 0
+    assert main(["evaluate", str(run), *data, "--overwrite"]) == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "confusion.png").write_text("of the user")
+    assert main(["evaluate", str(run), *data, "--out", str(tmp_path / "mine")]) == 1
+    assert (tmp_path / "mine" / "confusion.png").read_text() == "of the user"
+
+
 def test_evaluate_a_set_in_meshcnn_layout_never_seen_before(run, bodies, tmp_path, capsys):
     data = write_meshcnn(tmp_path / "official")
     assert main(["evaluate", str(run), "--data", str(data)]) == 1
@@ -320,7 +340,7 @@ def test_scores_do_not_depend_on_a_lossless_repair(run, tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert "repairs" in result["meshes"][0]
     assert result["meshes"][0]["items"] == 640
-    assert main(["evaluate", str(run), "--data", str(tmp_path / "data"), "--repair", "never"]) == 1
+    assert main(["evaluate", str(run), "--data", str(tmp_path / "data"), "--repair", "never", "--overwrite"]) == 1
     assert "non-manifold vertices" in _message(capsys)
 
 
@@ -501,7 +521,7 @@ def test_correspondence_of_registrations(cache, tmp_path, capsys):
     assert main(["evaluate", str(run), *data, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["items"], result["meshes_scored"]) == ("vertex", 20)
-    assert main(["evaluate", str(run), *data, "--json", "--one-to-one"]) == 0
+    assert main(["evaluate", str(run), *data, "--json", "--one-to-one", "--overwrite"]) == 0
     matched = json.loads(capsys.readouterr().out)
     assert matched["independent_accuracy"] == pytest.approx(result["accuracy"])
     predicted = np.load(run / "predictions_test.npz")

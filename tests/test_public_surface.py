@@ -16,69 +16,74 @@ ROOT = Path(gaugenet.__file__).parent
 
 PUBLIC = {
     "gaugenet": """
-        FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__
-        data geometry groups kernels models nn operators tasks taxonomy testing viz
+        FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__ data
+        geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
-        GaugeGraph GraphDomain Grid Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
-        LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski MobiusStrip
-        NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
-        Quotient Rotations SPD Sphere SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along
-        from_charts from_embedding from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations
-        inspect_mesh repair_mesh
+        GaugeGraph GraphDomain Grid HEALPix Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
+        LatLonSphere LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski
+        MobiusStrip NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
+        Quotient ReducedGaussian Regridder Rotations SPD Sphere SphereDomain SpherePoints SurfaceOfRevolution
+        TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric from_object hierarchy
+        icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
         Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
-        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted
-        SO2 SO3 SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup
-        axial_to_bivector bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday
-        group_from_name intertwiners multivector real_fields spherical_harmonics
+        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
+        SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup axial_to_bivector
+        bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday group_from_name intertwiners
+        multivector real_fields spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
-        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial
-        ImplicitSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis
-        Rings ShiftSpace Shifts band_limit covariants kernel_from_text kernel_space
+        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial ImplicitSpace
+        KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis Rings ShiftSpace Shifts
+        band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
-        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout
-        FieldInstanceNorm FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv
-        GaugeMessagePassing GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool
-        GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock
-        LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv
-        LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout
-        NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict
-        SequentialModule TensorProduct TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout
-        Unpool VectorFieldNonlinearity blocked matrix_type prepare_graph to_torch use_engine with_radial_network
+        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
+        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv GaugeMessagePassing
+        GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool GridUpsample GroupPool
+        HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock LatticePool
+        LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
+        LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool
+        PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct
+        TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
+        export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
-        IcosahedralCNN IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PrincipalAxes
-        ScoreCanonicalizer WideResNet matched_baseline
+        IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
+        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet matched_baseline
     """,
     "gaugenet.data": """
-        BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations
-        GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo IGNORE_LABEL InputFeature
-        InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample
-        NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation
-        RandomScale RotatedDigits ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
-        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree WaveKernelSignature
-        add_targets binned_mean face_to_vertex_distribution find_variables hard_labels majority_of_edges meshcnn_edges
-        one_hot prepare_meshes read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks usable_mesh
-        vertex_to_face write_links write_nersc
+        BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits
+        FaustRegistrations GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo
+        IGNORE_LABEL IldgFile InputFeature InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile
+        MeshCNNSegmentation MeshDataset MeshSample NerscFile Normalization Normals Panorama Positions
+        RandomGauge RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShallowWater
+        ShallowWaterWeather ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
+        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
+        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names
+        hard_labels majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links read_mnist
+        read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
+        vertex_to_face write_ildg write_links write_nersc
+        FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
     """,
     "gaugenet.viz": """
         SpherePanel MeshView SpacePicture SurfacePicture draw_spheres label_colors nearest_point palette plot_comparison
         plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
     """,
     "gaugenet.tasks": """
-        ClimateData ClimateLoss ClimateTask DataOptions GeometryOptions GraphDataModule ImageOptions
-        MeshLabelModule MeshLabelTask OptimOptions Predictor RunDescription RunError MetricAccumulator Scores TASKS
-        Task TaskError TrainingModule confusion_matrix error_rate evaluate evaluate_climate
-        face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict
-        predict_climate predict_images result_table rotation_errors task_of_run train train_and_test
-        train_climate train_task
+        ClimateData ClimateLoss ClimateTask CrossValidation DataOptions ForecastData ForecastLoss ForecastTask
+        GeometryOptions GraphDataModule ImageOptions LossOptions MeshLabelModule MeshLabelTask MetricAccumulator
+        OptimOptions Predictor RunDescription RunError Scores TASKS Task TaskError TrainingModule
+        confusion_matrix cross_validate error_rate evaluate evaluate_climate evaluate_forecast
+        FieldPredictor RegressionData RegressionLoss RegressionModule RegressionTask evaluate_fields predict_fields
+        face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict predict_climate
+        predict_forecast predict_images result_table rotation_errors task_of_run train train_and_test
+        train_climate train_forecast train_task
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
@@ -192,7 +197,9 @@ def test_the_ground_under_all_storeys_imports_none_of_them():
 
 
 APPLIES_NETWORKS = [
+    *("tasks/regression/inference.py", "tasks/regression/evaluation.py", "tasks/regression/prediction.py"),
     *("tasks/mesh/inference.py", "tasks/mesh/evaluation.py", "tasks/mesh/prediction.py", "tasks/mesh/pictures.py"),
+    *("tasks/forecast/inference.py", "tasks/forecast/evaluation.py", "tasks/forecast/prediction.py"),
     *("tasks/climate/inference.py", "tasks/climate/evaluation.py", "tasks/climate/prediction.py"),
 ]
 TRAINS_NETWORKS = {

@@ -12,6 +12,7 @@ _PLAIN: dict[str, Any] = {
     "strategy": str,
     "profiler": str | None,
     "plugins": str | None,  # there are none by name: Lightning refuses any
+    "logger": str | bool | None,
     "max_time": str | dict[str, int] | None,
 }
 """Types of the arguments that Lightning would also take as an object, and a parser as `class_path`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
@@ -16,9 +17,15 @@ from gaugenet.commands._declared import argument_names, declared
 from gaugenet.commands._yaml import check_file, load_bounded
 from gaugenet.files import check_outputs
 from gaugenet.tasks.table import TASKS
+from gaugenet.tasks.training.class_report import class_table, lowest_class
 from gaugenet.tasks.training.expressions import own_classes
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS
 from gaugenet.tasks.training.task import THREADS, Task
+
+if TYPE_CHECKING:
+    from gaugenet.tasks.training.run import RunDescription
+
+logger = logging.getLogger(__name__)
 
 _TRAINER = "lightning.pytorch.trainer.trainer:Trainer"
 _SHORTCUTS = {
@@ -212,26 +219,47 @@ def _train(task: Task, parser: Parser, options: Namespace) -> int:
     if not options.resume:
         given = [Path(os.fspath(path)) for path in options.config or () if path is not None]
         check_outputs([options.out / _CONFIG], inputs=given, overwrite=True)
-    description = train_task(
-        task,
-        options.out,
-        values,
-        trainer=options.trainer.as_dict(),
-        seed=options.seed,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        init=options.init,
-        threads=options.threads,
-        config=_as_yaml(parser, options),
-    )
+    common = {
+        "trainer": options.trainer.as_dict(),
+        "config": _as_yaml(parser, options),
+        **{name: options[name] for name in ("seed", "resume", "overwrite", "init", "threads")},
+    }
+    if task.is_cross_validation(values):
+        return _cross_validate(task, parser, options, values, common)
+    description = train_task(task, options.out, values, **common)
     if int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0:
-        write_line(f"{options.out}: {_figures(task, description.metrics.get('best', {}))}")
+        write_line(f"{options.out}: {_figures(task, description)}")
     return 0
 
 
-def _figures(task: Task, best: Mapping[str, float]) -> str:
-    figures = "  ".join(f"{name} {best[name]:.4f}" for name in task.headline if name in best)
-    return f"best epoch {best.get('epoch', 0):.0f}  {figures}"
+def _cross_validate(
+    task: Task, parser: Parser, options: Namespace, values: Mapping[str, Any], common: dict[str, Any]
+) -> int:
+    """Train the folds one after another, and print the table of their scores."""
+    from gaugenet.tasks.training.cross_validation import cross_validate
+
+    def config_of_fold(k: int) -> str:
+        one = options.clone()
+        one["data.fold"] = k
+        return _as_yaml(parser, one)
+
+    result = cross_validate(task, options.out, values, config_of_fold=config_of_fold, **common)
+    write_line(result.table())
+    return 0
+
+
+def _figures(task: Task, description: RunDescription) -> str:
+    """The best epoch, and the class that was found worst in it; the table of all classes goes to the log."""
+    best = description.metrics.get("best", {})
+    last = description.metrics.get("last", best)
+    figures = [f"best epoch {best.get('epoch', 0):.0f} of {last.get('epoch', 0):.0f}"]
+    figures += [f"{name} {best[name]:.4f}" for name in task.headline if name in best]
+    classes = description.class_scores.get("best", {})
+    if (lowest := lowest_class(classes)) is not None:
+        figures.append(lowest)
+    if table := class_table(classes):
+        logger.info("classes on the validation part, best epoch:\n%s", "\n".join(table))
+    return "  ".join(figures)
 
 
 def _as_yaml(parser: Parser, options: Namespace) -> str:

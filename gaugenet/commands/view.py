@@ -46,6 +46,8 @@ def _read_by(options: Namespace) -> list[Path]:
 def _draw(file: Path, options: Namespace) -> str:
     """Write a page or a picture: of a run as its task does, of anything else as meshes."""
     look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme", "split", "title")}
+    if options.worst is not None:
+        look["worst"] = options.worst
     look["limit"] = options.limit if file.suffix.lower() == ".html" else options.png_limit
     task = task_of_run(options.path)
     if task is not None:
@@ -68,6 +70,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, default=24, help="show at most so many meshes on a page")
     parser.add_argument("--png-limit", type=int, default=6, help="and so many in a picture")
+    parser.add_argument(
+        "--worst", type=int | None, default=None, metavar="N", help="of a run: show the N least accurate meshes"
+    )
     parser.add_argument("--title", type=str | None, default=None, help="heading")
     parser.add_argument("--theme", type=Literal["light", "dark"], default="light", help="background")
     parser.add_argument("--azimuth", type=float, default=25.0, help="degrees that the viewer stands to the right")

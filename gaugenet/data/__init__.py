@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from gaugenet.data.climate.happi import Happi20Files
     from gaugenet.data.climate.latlon import LatLonGrid
     from gaugenet.data.climate.regrid import SphereRegridder
+    from gaugenet.data.climate.shallow_water import BarotropicVorticity, ShallowWater
+    from gaugenet.data.climate.shallow_weather import ShallowWaterWeather
     from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
     from gaugenet.data.climate.variables import ClimateVariables, find_variables
     from gaugenet.data.climate.vortices import SyntheticWeather
+    from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data.fields.spec import FieldSpec
+    from gaugenet.data.fields.statistics import fit_fields
+    from gaugenet.data.fields.values import FieldReader, FieldValues
     from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
     from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
     from gaugenet.data.images.spherical_digits import SphericalDigits
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from gaugenet.data.lattice.files import LinkFile, read_links, write_links
     from gaugenet.data.lattice.heat_bath import HeatBath
     from gaugenet.data.lattice.hybrid_monte_carlo import HybridMonteCarlo
+    from gaugenet.data.lattice.ildg import IldgFile, read_ildg, write_ildg
     from gaugenet.data.lattice.nersc import NerscFile, read_nersc, write_nersc
     from gaugenet.data.lattice.sampler import LatticeSampler
     from gaugenet.data.lattice.statistics import BinnedMean, binned_mean
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
         VertexDegree,
     )
     from gaugenet.data.meshes.folder import LabelledMeshFolder
+    from gaugenet.data.meshes.folds import group_names, split_folds, split_fractions
     from gaugenet.data.meshes.input_features import InputFeatures
     from gaugenet.data.meshes.labels import (
         face_to_vertex_distribution,
@@ -59,6 +67,7 @@ else:
 
 __all__ = [
     "IGNORE_LABEL",
+    "BarotropicVorticity",
     "BinnedMean",
     "ClimateFiles",
     "ClimateFrame",
@@ -67,12 +76,17 @@ __all__ = [
     "DataError",
     "Digits",
     "FaustRegistrations",
+    "FieldMeshFolder",
+    "FieldReader",
+    "FieldSpec",
+    "FieldValues",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
     "HeatBath",
     "HeatKernelSignature",
     "HybridMonteCarlo",
+    "IldgFile",
     "InputFeature",
     "InputFeatures",
     "LabelledMeshFolder",
@@ -93,6 +107,8 @@ __all__ = [
     "RandomRotation",
     "RandomScale",
     "RotatedDigits",
+    "ShallowWater",
+    "ShallowWaterWeather",
     "ShapeOperator",
     "ShrecClassification",
     "SphereRegridder",
@@ -110,6 +126,8 @@ __all__ = [
     "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
+    "fit_fields",
+    "group_names",
     "hard_labels",
     "majority_of_edges",
     "meshcnn_edges",
@@ -117,12 +135,16 @@ __all__ = [
     "prepare_meshes",
     "read_links",
     "read_mnist",
+    "read_ildg",
     "read_nersc",
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
+    "split_folds",
+    "split_fractions",
     "usable_mesh",
     "vertex_to_face",
     "write_links",
+    "write_ildg",
     "write_nersc",
 ]

@@ -43,6 +43,9 @@ class GaugeGraph(Data):
 
     Under a gauge transformation `g_p` (Weiler et al., *Coordinate Independent Convolutional Networks*, Sec. 2-4):
     `frame -> frame g_p^-1`, `log_map -> g_p log_map`, `transporter -> g_p transporter g_q^-1`; see `gauge_transform`.
+
+    A graph of `torch.save(graph, path)` is read by `torch.load(path, weights_only=True)`, which runs no code, once this
+    class has been imported.
     """
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -210,10 +213,9 @@ class GaugeGraph(Data):
         """The tensors that everything derived from the geometry depends on: the `sources` of `cached`."""
         return [self[name] for name in _GEOMETRY if name in self and self[name] is not None]
 
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        state.pop("_geometry_cache", None)
-        return state
+    def __reduce__(self) -> tuple[Callable[..., GaugeGraph], tuple[type[GaugeGraph], dict[str, Any]]]:
+        """By names and values alone, so that files need no other class; the cache is made again."""
+        return _from_values, (type(self), self.to_dict())
 
     def __copy__(self) -> GaugeGraph:
         out: GaugeGraph = super().__copy__()
@@ -264,3 +266,13 @@ def is_sorted_by_target(edge_index: Int[Tensor, "2 edges"]) -> bool:
     """Whether targets never decrease, as every engine expects."""
     target = edge_index[1]
     return bool((target[1:] >= target[:-1]).all())
+
+
+def _from_values(kind: type[GaugeGraph], values: dict[str, Any]) -> GaugeGraph:
+    """Return the graph that was stored."""
+    graph: GaugeGraph = kind.from_dict(values)
+    return graph
+
+
+torch.serialization.add_safe_globals([GaugeGraph, _from_values])
+"""`torch.load(..., weights_only=True)` reads graphs: tensors and plain values, no code."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._validation import positive
+from gaugenet._validation import LARGEST_RINGS, positive
 
 
 class RadialBasis(ABC):
@@ -44,7 +44,7 @@ class Rings(RadialBasis):
     """
 
     def __init__(self, count: int) -> None:
-        self.count = positive("rings", count)
+        self.count = positive("rings", count, at_most=LARGEST_RINGS)
 
     def __call__(self, r: Float[Tensor, "*points"]) -> Float[Tensor, "*points rings"]:
         peaks = torch.arange(self.count, dtype=r.dtype, device=r.device) + 0.5

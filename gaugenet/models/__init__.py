@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from gaugenet.models.gauge_transformer import GaugeTransformer
     from gaugenet.models.icosahedral_cnn import IcosahedralCNN
     from gaugenet.models.icosahedral_unet import IcosahedralUNet
+    from gaugenet.models.latlon_unet import LatLonUNet
     from gaugenet.models.mesh_unet import MeshUNet
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
+    from gaugenet.models.planar_unet import PlanarUNet
     from gaugenet.models.wide_resnet import WideResNet
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -31,11 +33,13 @@ __all__ = [
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",
+    "LatLonUNet",
     "MeshUNet",
     "MobiusCNN",
     "OrdinaryStripCNN",
     "PlainCNN",
     "PlanarCNN",
+    "PlanarUNet",
     "PrincipalAxes",
     "ScoreCanonicalizer",
     "WideResNet",

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from gaugenet.groups import FieldType, StructureGroup, multivector
 from gaugenet.kernels import Clifford
 from gaugenet.models.clifford_resnet import CliffordBlock, field_types
 from gaugenet.nn import EquivariantLinear, GaugeConv, GridPool, InvariantGate, MultivectorNorm
+from gaugenet.nn.grid_upsample import interpolated
 
 
 class CliffordUNet(nn.Module):
@@ -98,7 +98,7 @@ class CliffordUNet(nn.Module):
                 skips.append(x)
                 x = self.widen[level](self.pool[level](x))
         for level in reversed(range(len(self.pool))):
-            x = self.merge[level](torch.cat([enlarged(x, grids[level].shape, self.boundary), skips[level]], 1))
+            x = self.merge[level](torch.cat([interpolated(x, grids[level].shape, self.boundary), skips[level]], 1))
             x = _through(self.up[level], x, grids[level])
         out: Tensor = self.read(self.gate(self.norm(x)))
         return out
@@ -125,20 +125,6 @@ class CliffordUNet(nn.Module):
 def _half(n: int) -> int:
     """Return n / 2, rounded up."""
     return (n + 1) // 2
-
-
-def enlarged(x: Float[Tensor, "batch size *coarse"], shape: tuple[int, ...], boundary: str) -> Tensor:
-    """Interpolate linearly at the pixels of a grid of twice as many pixels, axis by axis; symmetric."""
-    for axis, n in enumerate(shape):
-        dim = axis + 2
-        if boundary == "periodic":
-            x = torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)
-        lines = x.movedim(dim, -1)
-        count = n + 4 if boundary == "periodic" else n
-        fine = F.interpolate(lines.flatten(1, -2), count, mode="linear", align_corners=False)
-        fine = fine.unflatten(1, lines.shape[1:-1])
-        x = (fine[..., 2:-2] if boundary == "periodic" else fine).movedim(-1, dim)
-    return x
 
 
 def _through(stage: Any, x: Tensor, grid: Grid) -> Tensor:

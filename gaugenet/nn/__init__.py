@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gaugenet.nn.global_pooling import GlobalPool
     from gaugenet.nn.grid_conv import GridConv, GridConvTranspose
     from gaugenet.nn.grid_pooling import GridPool
+    from gaugenet.nn.grid_upsample import GridUpsample
     from gaugenet.nn.hyperbolic.features import LorentzType
     from gaugenet.nn.hyperbolic.layers import (
         LorentzActivation,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         VectorFieldNonlinearity,
     )
     from gaugenet.nn.normalization import FieldBatchNorm, FieldInstanceNorm, FieldLayerNorm
+    from gaugenet.nn.onnx_export import export_onnx, onnx_inputs
     from gaugenet.nn.pooling import Pool, Unpool
     from gaugenet.nn.readout import GroupPool, InvariantReadout, NormPool
     from gaugenet.nn.restrict import Restrict, ToIrreps
@@ -82,6 +84,7 @@ __all__ = [
     "GridConv",
     "GridConvTranspose",
     "GridPool",
+    "GridUpsample",
     "GroupPool",
     "HarmonicEmbedding",
     "InvariantBias",
@@ -121,7 +124,9 @@ __all__ = [
     "Unpool",
     "VectorFieldNonlinearity",
     "blocked",
+    "export_onnx",
     "matrix_type",
+    "onnx_inputs",
     "prepare_graph",
     "to_torch",
     "use_engine",

@@ -14,11 +14,11 @@ from gaugenet.geometry.domain import Domain
 from gaugenet.groups import Block, FieldType
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels import ImplicitSpace
-from gaugenet.nn.engines.depthwise import DepthwiseInputs, depthwise_sum, targets, transports
-from gaugenet.nn.engines.factors import transported
+from gaugenet.nn.engines.depthwise import DepthwiseInputs, depthwise_sum, transports
+from gaugenet.nn.engines.factors import targets, transported
 from gaugenet.nn.engines.graph import GraphEngine, edge_factors
 from gaugenet.nn.linear import EquivariantLinear, InvariantBias
-from gaugenet.nn.precision import widened
+from gaugenet.nn.precision import check_features, widened
 from gaugenet.nn.tables import need_orthogonal
 
 
@@ -100,7 +100,7 @@ class GaugeAttention(nn.Module):
             nn.init.normal_(matrix, std=1 / math.sqrt(max(len(matrix), 1)))
 
     def forward(self, x: Float[Tensor, "points in"], domain: Domain) -> Float[Tensor, "points out"]:
-        self.in_type.check(x)
+        check_features(self, x)
         GraphEngine().check(self.in_type, x, domain)
         graph = domain.gauge_graph()
         with torch.autocast(x.device.type, enabled=False):
@@ -137,7 +137,7 @@ class GaugeAttention(nn.Module):
         dim = self.key_type.size / self.heads
         logits = sum((p.sum((1, 3)) for p in products), c.new_zeros(())) / math.sqrt(max(dim, 1))
         logits = logits + c[:, 1 : 1 + self.rings] @ self.distance.to(c.dtype)
-        return softmax(logits, c[:, :1], target, len(x))
+        return softmax(logits, c[:, :1], target, x.shape[0])
 
     def _by_head(self, block: Block, x: Tensor) -> Float[Tensor, "edges dim heads keys"]:
         return cast(Tensor, block.split(x).unflatten(2, (self.heads, -1)))

@@ -13,6 +13,7 @@ from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.channel_statistics import channel_affine, channel_moments
 from gaugenet.nn.normalization import FieldBatchNorm
+from gaugenet.nn.precision import check_features
 
 
 class ChartBatchNorm(FieldBatchNorm):
@@ -45,10 +46,10 @@ class ChartBatchNorm(FieldBatchNorm):
     def forward(self, x: Float[Tensor, "batch size rows columns"], domain: Domain | None = None) -> Tensor:
         if not self.training:
             return super().forward(x)
-        self.in_type.check(x)
+        check_features(self, x)
         unused = x.shape[3] - 2
         mean, variance = channel_moments(x, unused)
-        scale, shift = self._affine_of(mean, variance, len(x) * (x.shape[2] * x.shape[3] - unused))
+        scale, shift = self._affine_of(mean, variance, x.shape[0] * (x.shape[2] * x.shape[3] - unused))
         return typed_tensor(channel_affine(x, scale.to(mean.dtype), shift.to(mean.dtype)))
 
     def _affine_of(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:

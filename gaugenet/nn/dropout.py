@@ -13,6 +13,7 @@ from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import Samples, need_samples
 
 
@@ -44,7 +45,7 @@ class FieldDropout(nn.Module):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if not self.training or self.p == 0:
             return x
         flat = x.flatten(2) if x.dim() > 2 else x

@@ -13,7 +13,7 @@ from gaugenet.groups.representations.spherical import coupling, harmonics_up_to
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 from gaugenet.kernels.radial import RadialBasis, Rings
-from gaugenet.nn.precision import widest
+from gaugenet.nn.precision import check_features, widest
 from gaugenet.nn.tables import TableModule
 
 
@@ -66,7 +66,7 @@ class HarmonicEmbedding(TableModule):
                 self.add_table(f"_coupling_{order}", coupling(order))
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         v = self.in_type.blocks[0].split(x.to(widest(x)) / self.radius).movedim(1, -1)
         phi = self.radial(torch.linalg.vector_norm(v, dim=-1))
         # (points, vectors, *spatial, dim, radial) -> (points, dim, vectors, radial, *spatial)

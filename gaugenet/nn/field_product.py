@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gaugenet.groups import Block, FieldType
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels.tensor_operators import tensor_operators
+from gaugenet.nn.precision import check_dtype
 from gaugenet.nn.tables import TableModule
 
 Mode = Literal["full", "channels"]
@@ -170,6 +171,8 @@ class TensorProduct(TableModule):
     def _check(self, x: Tensor, y: Tensor, weight: Tensor | None) -> None:
         self.type_1.check(x, "x")
         self.type_2.check(y, "y")
+        for features in (x, y):
+            check_dtype(features, self.weight)
         if x.shape[0] != y.shape[0] or x.shape[2:] != y.shape[2:]:
             raise ValueError(
                 f"Expected `x` and `y` at the same points, got shapes {tuple(x.shape)} and {tuple(y.shape)}."

@@ -13,6 +13,7 @@ from gaugenet.groups import FieldType, Representation
 from gaugenet.groups.families.so3 import determinant
 from gaugenet.groups.representations.spherical import harmonics_up_to, wigner
 from gaugenet.nn.nonlinearity import activation_function
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 _SAMPLES = {"circle": 21, "sphere": 18, "rotations": 8}
@@ -127,7 +128,7 @@ class FourierNonlinearity(TableModule):
         self.add_table("_analysis", analysis, device=device, dtype=dtype)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         coefficients = x.unflatten(1, (self._synthesis.shape[1], -1)).flatten(2)
         values = self._function(self._synthesis @ coefficients)
         return (self._analysis @ values).reshape(x.shape)

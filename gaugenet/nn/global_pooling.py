@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import need_samples
 
 
@@ -31,7 +32,7 @@ class GlobalPool(nn.Module):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "samples size"]:
-        self.in_type.check(x)
+        check_features(self, x)
         flat = x.flatten(2) if x.dim() > 2 else x
         return need_samples(x, domain).means(flat).to(x.dtype).flatten(1)
 

@@ -43,9 +43,13 @@ class GridConv(GaugeConv):
     Shapes:
         x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of `torch.nn.Conv2d`.
 
-    Equivariance: exact under translations and under the rotations and reflections of the pixels that lie in the group,
-    if the output's pixels lie symmetrically (with stride 2 and the default padding: odd sizes). Other rotations hold up
-    to sampling.
+    Equivariance: exact under translations (by the stride) and under the rotations and reflections of the pixels that
+    lie in the group, for even and odd sizes. Other rotations hold up to sampling.
+
+    With a stride the results lie symmetrically about the middle of each axis. Where the stride does not divide the way
+    of the window, the pixels that are left over are shared between both ends. With stride 2 and an even size that is
+    one pixel: results lie half way between two pixels, of which the layer sees the mean. The trivial group has no
+    symmetry to keep, so its layers leave out the last pixels, as `torch.nn.Conv2d` does.
 
     Args:
         in_type, out_type: field types of one group acting on R^1, R^2 or R^3.
@@ -143,12 +147,15 @@ class GridConv(GaugeConv):
             raise NotImplementedError("No layer of torch.nn does this.")
         kernel, bias = self.sampled(s.stencil)
         kernel = dense(kernel, self.in_type, self.out_type, self.groups)
+        left_out = grid_engine.pixels_left_out(self.in_type, s, x.shape[2:])
+        if any(left_out):
+            kernel, s = grid_engine.of_centred(kernel, s, left_out)
         transposed = s.output_padding is not None
         name = f"ConvTranspose{s.d}d" if transposed else f"Conv{s.d}d"
         options: dict[str, Any] = {"stride": s.stride, "padding": s.padding, "dilation": s.dilation}
         options |= {"output_padding": s.output_padding} if transposed else {"padding_mode": _PADDING_MODES[s.boundary]}
         options |= {"bias": bias is not None, "device": "meta"}
-        plain: nn.Module = getattr(nn, name)(self.in_type.size, self.out_type.size, s.stencil.window, **options)
+        plain: nn.Module = getattr(nn, name)(self.in_type.size, self.out_type.size, kernel.shape[2:], **options)
         weight = grid_engine.transposed_kernel(kernel, s, 1) if transposed else kernel
         plain.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:

@@ -12,10 +12,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gaugenet._transforms import is_wrapped
 from gaugenet._validation import positive
 from gaugenet.geometry.grids.grid import Counts, check_boundary, counts
 from gaugenet.geometry.grids.stencil import Boundary
 from gaugenet.groups import FieldType
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 MATRIX_PIXELS = 64
@@ -80,7 +82,7 @@ class GridPool(TableModule):
                 self.add_table(f"_taps_{axis}_{shift}", _gaussian(width, shift), device=device, dtype=dtype)
 
     def forward(self, x: Float[Tensor, "batch size *fine"]) -> Float[Tensor, "batch size *coarse"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if x.dim() != len(self.stride) + 2:
             raise ValueError(f"Expected `x` with {len(self.stride)} spatial dimensions, got shape {tuple(x.shape)}.")
         return self.blur(x if self.maximum is None else self.maximum(x))
@@ -103,7 +105,10 @@ class GridPool(TableModule):
         )
 
     def _product(self, x: Tensor) -> Tensor:
-        last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        plain = x.dim() == 4 and (
+            torch.compiler.is_compiling() or not is_wrapped(x)
+        )  # `vmap` cannot say how its tensors lie in memory
+        last = plain and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         y, first = (x.movedim(1, -1), 1) if last else (x, 2)
         for axis, n in enumerate(x.shape[2:]):
             matrix, dim = self._matrix(axis, n).to(x.dtype), first + axis

@@ -13,7 +13,7 @@ from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType, intertwiners
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.nn.compiled.eager import has_loops, plain_gradients
-from gaugenet.nn.precision import check_dtype
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, along_channels
 
 
@@ -78,8 +78,7 @@ class EquivariantLinear(TableModule):
         self, x: Float[Tensor, "points in *spatial"], *, onto: Float[Tensor, "points out *spatial"] | None = None
     ) -> Float[Tensor, "points out *spatial"]:
         """`onto` is added to the result."""
-        self.in_type.check(x)
-        check_dtype(x, self.weight)
+        check_features(self, x)
         if x.dim() == 2 and self._pairs and has_loops(x, self.weight, onto):
             with torch.autocast("cpu", enabled=False):
                 return typed_tensor(apply_function(_Linear, self, x, self.weight, self._vector(), onto))
@@ -243,7 +242,7 @@ class InvariantBias(TableModule):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return x + along_channels(self.vector(), x)
 
     def vector(self) -> Float[Tensor, "size"]:

@@ -13,10 +13,10 @@ from gaugenet.groups import FieldType
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels import ImplicitSpace
 from gaugenet.kernels.attributes import check_attribute, check_rows
-from gaugenet.nn.engines.depthwise import targets
-from gaugenet.nn.engines.factors import transported
+from gaugenet.nn.engines.factors import targets, transported
 from gaugenet.nn.engines.graph import GraphEngine, edge_factors
 from gaugenet.nn.mlp import EquivariantMLP
+from gaugenet.nn.precision import check_features
 
 
 class GaugeMessagePassing(nn.Module):
@@ -87,7 +87,7 @@ class GaugeMessagePassing(nn.Module):
     def forward(
         self, x: Float[Tensor, "points in"], domain: Domain, *, edge_attr: Float[Tensor, "edges size"] | None = None
     ) -> Float[Tensor, "points out"]:
-        self.in_type.check(x)
+        check_features(self, x)
         check_attribute("edge_attr", edge_attr, self.edge_type, "edge_type")
         GraphEngine().check(self.in_type, x, domain)
         factors = edge_factors(self.space, domain.gauge_graph(), x.dtype)
@@ -97,7 +97,7 @@ class GaugeMessagePassing(nn.Module):
             check_rows("edge_attr", edge_attr, len(c), "edges")
             parts.append(edge_attr.to(x))
         messages = c[:, :1] * self.message(torch.cat(parts, 1))
-        total = messages.new_zeros(len(x), messages.shape[1]).index_add(0, target, messages)
+        total = messages.new_zeros(x.shape[0], messages.shape[1]).index_add(0, target, messages)
         return cast(Tensor, self.update(torch.cat([x, total], 1)))
 
     def extra_repr(self) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -61,7 +62,7 @@ class GatedNonlinearity(nn.Module):
         self.in_type = out_type + FieldType(out_type.group, [("trivial", sum(b.multiplicity for b in gated))])
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if x.dim() == 2 and len(self._gated) and has_loops(x):
             return typed_tensor(apply_function(_GatedNonlinearity, self, x))
         return self._plain(x)
@@ -144,7 +145,7 @@ class NormNonlinearity(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts, start = [], 0
         for b in self.in_type.blocks:
             bias = along_channels(self.bias[start : start + b.multiplicity], x)
@@ -183,7 +184,7 @@ class PointwiseNonlinearity(nn.Module):
         self._function = activation_function(activation)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return self._function(x)
 
     def to_torch(self, x: Tensor) -> nn.Module:
@@ -235,7 +236,7 @@ class VectorFieldNonlinearity(TableModule):
         self.add_table("_directions", in_type.group.elements()[:, :, 0].contiguous(), device=device, dtype=dtype)
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if not self.in_type.blocks:
             return x
         largest, where = torch.cat([b.split(x) for b in self.in_type.blocks], 2).max(1)

@@ -18,6 +18,7 @@ from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled import by_channel
 from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import Samples, need_samples, samples_of
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
@@ -143,7 +144,7 @@ class FieldLayerNorm(_FieldNorm):
         super().__init__(field_type, eps=eps, **factory)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if x.dim() == 2 and self._is_simple() and has_loops(x, self.weight, self.bias):
             return typed_tensor(apply_function(_LayerNorm, self, x, self.weight, self.bias))
         return self._applied(x, None)
@@ -223,7 +224,7 @@ class FieldInstanceNorm(_FieldNorm):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return self._applied(x, need_samples(x, domain))
 
     def _normalized(self, part: _Part, v: Tensor, samples: Samples) -> Tensor:
@@ -272,7 +273,7 @@ class FieldBatchNorm(_FieldNorm):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if self.training:
             samples = samples_of(x, domain)
             return self._by_channel(x) if samples.uniform and by_channel.serves(x) else self._applied(x, samples)

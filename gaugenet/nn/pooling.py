@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.nn.engines import engine_for
+from gaugenet.nn.precision import check_features
 
 
 class _Transfer(nn.Module):
@@ -36,7 +37,7 @@ class Pool(_Transfer):
 
     def forward(self, x: Float[Tensor, "fine size"], domain: Domain, *, level: int = 1) -> Float[Tensor, "coarse size"]:
         """`domain` is the whole hierarchy."""
-        self.in_type.check(x)
+        check_features(self, x)
         return engine_for(domain).pool(self.in_type, x, domain, level)
 
 
@@ -55,5 +56,5 @@ class Unpool(_Transfer):
 
     def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int = 1) -> Float[Tensor, "fine size"]:
         """`domain` is the whole hierarchy."""
-        self.in_type.check(x)
+        check_features(self, x)
         return engine_for(domain).unpool(self.in_type, x, domain, level)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def widest(v: Tensor) -> torch.dtype:
@@ -16,19 +18,34 @@ def widened(x: Tensor) -> Tensor:
     return x.to(widest(x))
 
 
-def check_dtype(x: Tensor, weight: Tensor) -> None:
+def check_features(layer: nn.Module, x: Tensor) -> None:
+    """Refuse features that a layer is not made for: of another type than its `in_type`, or of another precision.
+
+    Raises:
+        ValueError: As the field type's `check` and `check_dtype`. A layer without weights takes any floating-point
+            features; one with fixed tables those of the precision of its tables.
+    """
+    layer.in_type.check(x)  # type: ignore[operator, union-attr]
+    if torch.compiler.is_compiling():
+        return
+    numbers = (t for t in chain(layer.parameters(), layer.buffers()) if t.is_floating_point())
+    check_dtype(x, next(numbers, None))
+
+
+def check_dtype(x: Tensor, weight: Tensor | None) -> None:
     """Refuse features that do not fit the precision of a layer; the precisions of autocast do.
 
     Raises:
         ValueError: If one of them is float64 and the other is not, or the features are not floating-point numbers.
     """
-    if x.is_floating_point() and (x.dtype == torch.float64) != (weight.dtype == torch.float64):
-        raise ValueError(
-            f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: pass `x.to({weight.dtype})`, or "
-            f"convert the network with `.to({x.dtype})`."
-        )
     if not (x.is_floating_point() or x.is_complex()):
-        raise ValueError(f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: convert it before.")
+        wanted = f"{torch.get_default_dtype()}" if weight is None else f"{weight.dtype} like the weights"
+        raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it before.")
+    if weight is not None and x.is_floating_point() and (x.dtype == torch.float64) != (weight.dtype == torch.float64):
+        raise ValueError(
+            f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: pass "
+            f"`x.to({weight.dtype})`, or convert the network with `.to({x.dtype})`."
+        )
 
 
-__all__ = ["check_dtype", "widened", "widest"]
+__all__ = ["check_dtype", "check_features", "widened", "widest"]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.nonlinearity import safe_norm
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import need_orthogonal
 
 
@@ -27,7 +28,7 @@ class _Invariants(nn.Module):
         self.out_type = FieldType(in_type.group, [("trivial", in_type.num_fields)])
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points fields *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts = [self._invariant(b, b.split(x)) for b in self.in_type.blocks]
         return torch.cat(parts, 1) if parts else x
 

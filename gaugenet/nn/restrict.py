@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.groups import Block, FieldType, StructureGroup
+from gaugenet.nn.precision import check_dtype, check_features
 from gaugenet.nn.tables import TableModule, equal_irreps_together
 
 
@@ -31,7 +32,7 @@ class Restrict(nn.Module):
         self.in_type, self.out_type = in_type, in_type.restrict(subgroup)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return x
 
     def to_torch(self, x: Tensor) -> nn.Module:
@@ -73,13 +74,14 @@ class ToIrreps(TableModule):
         self.in_type, self.out_type = in_type, FieldType(in_type.group, pairs)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts = [self._irreps(k, b, x) for k, b in enumerate(self.in_type.blocks)]
         return torch.cat(parts, 1) if parts else x
 
     def inverse(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
         """Back to `in_type`."""
         self.out_type.check(x)
+        check_dtype(x, next(self.buffers(), None))
         parts = [self._irreps(k, b, x, back=True) for k, b in enumerate(self.in_type.blocks)]
         return torch.cat(parts, 1) if parts else x
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 from gaugenet.groups import FieldType, Representation, clebsch_gordan, intertwiners
 from gaugenet.nn.linear import EquivariantLinear
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, equal_irreps_together
 
 
@@ -67,7 +68,7 @@ class TensorProductNonlinearity(TableModule):
             module.reset_parameters()
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         blocks = self.left.out_type.blocks
         left, right = ([b.split(y) for b in blocks] for y in (self.left(x), self.right(x)))
         parts = []

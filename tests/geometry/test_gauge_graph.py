@@ -94,8 +94,9 @@ def test_each_edge_knows_the_radius_of_its_own_graph(graphs):
         lambda g: g.to("cpu"),
         lambda g: pickle.loads(pickle.dumps(g)),
         lambda g: torch.load(_saved(g), weights_only=False),
+        lambda g: torch.load(_saved(g), weights_only=True),
     ],
-    ids=["copy", "deepcopy", "clone", "to", "pickle", "torch"],
+    ids=["copy", "deepcopy", "clone", "to", "pickle", "torch", "tensors only"],
 )
 def test_copies_are_equal_and_carry_no_cache(graphs, copied):
     graph = graphs[1]
@@ -111,6 +112,23 @@ def _saved(graph):
     torch.save(graph, file)
     file.seek(0)
     return file
+
+
+class Foreign:
+    """What a file may hold besides a graph; loading it would run code."""
+
+    def __reduce__(self):
+        return print, ("code that runs",)
+
+
+def test_files_with_other_contents_are_refused(graphs, capsys):
+    graph = graphs[0].clone()
+    graph.note = Foreign()
+    with pytest.raises(pickle.UnpicklingError, match="print"):
+        torch.load(_saved(graph), weights_only=True)
+    assert "code that runs" not in capsys.readouterr().out
+    torch.load(_saved(graph), weights_only=False)  # control: otherwise it runs
+    assert "code that runs" in capsys.readouterr().out
 
 
 def test_a_changed_copy_does_not_see_the_old_level(graphs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import pytest
 import torch
@@ -11,10 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from gaugenet.geometry import Grid, Icosphere, TriangleMesh
+from gaugenet.geometry.grids.action import FieldAction
 from gaugenet.geometry.grids.stencil import mirror
 from gaugenet.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FieldType, Trivial
 from gaugenet.kernels.sampling import sample_at_once
-from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, use_engine
+from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, to_torch, use_engine
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 
@@ -193,13 +193,6 @@ def test_a_mirror_unfolds_to_a_torus():
     assert relative(layer(x), F.conv2d(plain, kernel, bias)) > 0.1  # vectors in a mirror point the other way
 
 
-def test_even_sizes_lose_symmetry_under_stride_two():
-    """What the docstring warns of: the pixels that are kept do not lie symmetrically."""
-    layer = layer_on(GridConv, Cyclic(4), "1x0", "1xregular", 3, stride=2)
-    x = fields(layer, 8, 8)
-    assert relative(layer(rotated(layer.in_type, x, QUARTER)), rotated(layer.out_type, layer(x), QUARTER)) > 0.1
-
-
 @pytest.mark.parametrize("groups", [2, 4])
 def test_channel_groups_are_separate_layers(groups):
     """A grouped layer is that many smaller ones, on grids and on graphs, strided and transposed."""
@@ -375,7 +368,7 @@ def test_training_under_autocast_is_training(group, in_spec, out_spec, options):
 def test_few_results_are_a_matrix_product():
     """A wide layer with a handful of results, beside `conv2d`."""
     layer = layer_on(GridConv, Cyclic(8), "32xregular", "32xregular", 5, padding=0, stride=2)
-    x = fields(layer, 7, 8, batch=1).requires_grad_()
+    x = fields(layer, 7, 9, batch=1).requires_grad_()
     kernel, bias = layer.sampled(layer.sliding.stencil)
     y, expected = layer(x), F.conv2d(x, kernel, bias, 2)
     assert "Conv" not in type(y.grad_fn).__name__, "or this test tests nothing"
@@ -453,21 +446,44 @@ def test_wrong_arguments():
     assert GridConv(image, hidden, 3, boundary="reflect")(x).shape == (2, 8, 8, 8)  # scalars have mirror images
 
 
-@pytest.mark.parametrize("size", [32, 33])
-def test_strided_layers_say_where_they_lose_the_symmetry(size):
-    """On even sides stride 2 leaves out the last pixels: a rotated image gives another result, with a warning."""
-    fields = FieldType(Cyclic(4), "2xregular")
-    layer = with_random_weights(GridConv(fields, fields, 3, stride=2).double())
-    x = torch.randn(1, fields.size, size, size, dtype=torch.float64)
-    g = Cyclic(4).elements()[1]
+STRIDED = [
+    *(({"stride": 2}, shape) for shape in ((8, 8), (9, 9), (12, 12))),
+    *(({"stride": 3}, shape) for shape in ((8, 8), (9, 9), (10, 10))),
+    ({"stride": 2, "dilation": 2}, (10, 10)),
+    ({"stride": 2, "padding": 0}, (8, 8)),
+    ({"stride": 4, "padding": 0}, (13, 13)),
+    ({"stride": 2, "boundary": "periodic"}, (8, 8)),
+    ({"stride": 2, "boundary": "reflect"}, (8, 8)),
+    ({"stride": 2, "groups": 2}, (8, 8)),
+]
 
-    def rotated(x):
-        return fields.transform(g, torch.rot90(x, 1, (-2, -1)))
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        error = relative(layer(rotated(x)), rotated(layer(x)))
-    messages = [str(w.message) for w in caught if "leaves out pixels" in str(w.message)]
-    assert bool(messages) == (size == 32)
-    assert (error > 0.1) == (size == 32)
-    assert (error < TOL[torch.float64]) == (size == 33)
+@pytest.mark.parametrize(("options", "shape"), STRIDED, ids=str)
+def test_strided_layers_keep_the_symmetry_on_every_size(options, shape):
+    """Under all rotations and mirrors of the pixels; the convolution of PyTorch's with the same kernel does not."""
+    group = Dihedral(4)
+    in_type, out_type = FieldType(group, "2xregular + 2x1"), FieldType(group, "2xregular + 2x1")
+    layer = with_random_weights(GridConv(in_type, out_type, 3, **options).double())
+    x = fields(layer, *shape)
+    y = layer(x)
+    kernel, bias = layer.sampled(layer.sliding.stencil)
+    s, act, error = layer.sliding, FieldAction, 0.0
+    for g in group.elements():
+        assert relative(layer(act(in_type)(g, x)), act(out_type)(g, y)) < EXACT
+        plain = lambda x: F.conv2d(x, kernel, bias, s.stride, s.padding, s.dilation)  # noqa: E731
+        if layer.groups == 1:
+            error = max(error, relative(plain(act(in_type)(g, x)), act(out_type)(g, plain(x))))
+    if any(s.left_out(shape)) and layer.groups == 1:
+        assert error > 0.1  # control
+    assert y.shape[2:] == s.coarse(shape)
+
+
+@pytest.mark.parametrize(("options", "shape"), [({"stride": 2}, (8, 9)), ({"stride": 3}, (8, 10))], ids=str)
+def test_strided_layers_are_convolutions_of_torch(options, shape):
+    layer = layer_on(GridConv, Cyclic(4), "2xregular", "1xregular", 5, **options)
+    x = fields(layer, *shape)
+    assert relative(to_torch(layer, x)(x), layer(x)) < EXACT
+    trivial = layer_on(GridConv, Trivial(), "2x0", "3x0", 5, **options)  # no symmetry: as it is in PyTorch
+    x = fields(trivial, *shape)
+    kernel, bias = trivial.sampled(trivial.sliding.stencil)
+    assert relative(trivial(x), F.conv2d(x, kernel, bias, options["stride"], 2)) < EXACT

@@ -5,9 +5,23 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gaugenet.groups import SO2, FieldType, group_from_name
-from gaugenet.nn import EquivariantLinear, GaugeConv, GridConv
+from gaugenet.groups import SO2, Cyclic, FieldType, group_from_name, multivector
+from gaugenet.nn import (
+    EquivariantLinear,
+    GaugeAttention,
+    GaugeConv,
+    GaugeMessagePassing,
+    GeometricProduct,
+    GlobalPool,
+    GridConv,
+    GridPool,
+    InvariantGate,
+    MultivectorNorm,
+    Pool,
+    TensorProduct,
+)
 from tests.nn.graphs import synthetic_graph
+from tests.nn.layers import ON_GRAPHS, layers
 
 TYPE = FieldType(SO2(), "2x0 + 1x1")
 
@@ -31,6 +45,49 @@ def test_the_message_names_both_types(name, dtype):
     with pytest.raises(ValueError, match=f"torch.float32 like the weights, got {dtype}"):
         layer(torch.ones(shape, dtype=dtype), *more)
     assert torch.isfinite(layer(torch.ones(shape), *more)).all(), "control"
+
+
+TYPE_4 = FieldType(SO2(), "4x0 + 4x1")
+MULTIVECTORS = multivector(group_from_name("O(2)"), multiplicity=2)
+
+MORE = {
+    "attention": (lambda: GaugeAttention(TYPE_4, TYPE_4, heads=2), True),
+    "messages": (lambda: GaugeMessagePassing(TYPE, TYPE), True),
+    "global pool": (lambda: GlobalPool(FieldType(SO2(), "4x0")), True),
+    "pool": (lambda: Pool(TYPE), True),
+    "products": (lambda: TensorProduct(TYPE, TYPE, TYPE), False),
+    "norm of multivectors": (lambda: MultivectorNorm(MULTIVECTORS), False),
+    "gate of multivectors": (lambda: InvariantGate(MULTIVECTORS), False),
+    "geometric product": (lambda: GeometricProduct(MULTIVECTORS), False),
+    "grid pool": (lambda: GridPool(FieldType(SO2(), "4x0")), False),
+}
+ALL = {
+    **{name: (make, name in ON_GRAPHS) for name, make in layers(SO2()).items()},
+    **{name: (make, False) for name, make in layers(Cyclic(4)).items() if name not in layers(SO2())},
+    **MORE,
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_layer_refuses_what_it_is_not_made_for(name):
+    make, on_graph = ALL[name]
+    layer = make().eval()
+    graph = synthetic_graph(SO2(), 6, levels=2, dtype=torch.float32)
+    in_type = layer.type_1 if name == "products" else layer.in_type
+    shape = (2, in_type.size, 5, 5) if name == "grid pool" else (6, in_type.size)
+
+    def call(dtype):
+        x = torch.ones(shape, dtype=dtype)
+        return layer(x, x) if name == "products" else layer(x, graph) if on_graph else layer(x)
+
+    for wrong in (torch.int64, torch.bool):
+        with pytest.raises(ValueError, match=rf"Expected `x` of dtype torch.float32.*got {wrong}"):
+            call(wrong)
+    numbers = [t for t in (*layer.parameters(), *layer.buffers()) if t.is_floating_point()]
+    if numbers:
+        with pytest.raises(ValueError, match=r"torch.float32 like the weights, got torch.float64"):
+            call(torch.float64)
+    assert torch.isfinite(call(torch.float32)).all()  # control
 
 
 def test_a_network_in_float64_refuses_float32():

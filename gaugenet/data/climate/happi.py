@@ -16,7 +16,7 @@ from gaugenet.data.climate.dataset import ClimateFrame, FrameSequence
 from gaugenet.data.climate.sampling import PointLocations
 from gaugenet.data.climate.variables import CLIMATENET_CLASSES, ClimateVariables
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.files import read_npy
+from gaugenet.files import read_npy, read_npz
 
 # fmt: off
 _UNITS: dict[str, str | None] = {
@@ -27,6 +27,8 @@ _UNITS: dict[str, str | None] = {
 # fmt: on
 _CHANNELS = tuple(_UNITS)
 _PAIRS = (("U850", "V850"), ("UBOT", "VBOT"))
+_LARGEST = 1e19
+"""Values of at least this size are fill values, as in NetCDF files."""
 _NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})-(\d{2})(?:-(\d+))?")
 
 
@@ -82,9 +84,8 @@ class Happi20Files(FrameSequence):
         """Frame `index`."""
         path = self.steps[index]
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                data, labels = arrays["data"], arrays["labels"]
-        except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
+            data, labels = read_npz(path, "data", "labels")
+        except (OSError, ValueError) as error:
             raise DataError(f"{path} holds no `data` and `labels` ({error}).") from error
         count = self.locations.shape[0]
         expected = (len(_CHANNELS), count), (len(CLIMATENET_CLASSES), count)
@@ -93,10 +94,12 @@ class Happi20Files(FrameSequence):
                 f"{path}: expected `data` {expected[0]} and `labels` {expected[1]} for the {count} given vertices, got "
                 f"{data.shape} and {labels.shape}."
             )
-        if not (labels.sum(axis=0) == 1).all():
+        if data.dtype.kind not in "iuf" or labels.dtype.kind not in "iufb":
+            raise DataError(f"{path}: expected numbers in `data` and `labels`, got {data.dtype} and {labels.dtype}.")
+        if not (((labels == 0) | (labels == 1)).all() and (labels.sum(axis=0) == 1).all()):
             raise DataError(f"{path}: expected one-hot `labels`.")
-        if not np.isfinite(data).all():
-            channel = int(np.argwhere(~np.isfinite(data))[0, 0])
+        if not (np.abs(data) < _LARGEST).all():
+            channel = int(np.argwhere(~(np.abs(data) < _LARGEST))[0, 0])
             raise DataError(f"{path}: {_CHANNELS[channel]!r} has values that are not finite.")
         row = {name: data[k].astype(np.float32) for k, name in enumerate(_CHANNELS)}
         scalars = np.stack([row[name] for name in self.variables.scalars])
@@ -114,9 +117,9 @@ def _vertices(root: Path, given: str | Path | None) -> Float[ndarray, "vertices 
             ' `np.save("vertices.npy", pickle.load(open("icosphere_5.pkl", "rb"))["V"])`.'
         )
     try:
-        points = np.asarray(np.load(path, allow_pickle=False)["V"] if path.suffix == ".npz" else read_npy(path))
+        points = np.asarray(read_npz(path, "V")[0] if path.suffix == ".npz" else read_npy(path))
         points = points.astype(np.float64)
-    except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} holds no vertices ({error}).") from error
     if points.ndim != 2 or points.shape[1] != 3 or not np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-3):
         raise DataError(f"{path}: expected unit vectors of shape (V, 3), got shape {points.shape}.")

@@ -61,13 +61,16 @@ def write_ply_fields(path: Path, mesh: TriangleMesh, values: Values, source: Pat
 
 
 def _columns(name: str, array: ndarray, taken: Mapping[str, Any]) -> dict[str, ndarray]:
-    """A column for each component; with the ending `_predicted` where the input holds a property of that name."""
+    """A column for each component."""
     flat = array.reshape(len(array), -1).astype(np.float64)
-    plain = "".join(c if 32 < ord(c) < 127 else "_" for c in name)
-    ends = _COMPONENTS[flat.shape[1]]
-    if any(plain + end in taken for end in ends):
-        plain += PREDICTED
-    return {plain + end: flat[:, k] for k, end in enumerate(ends)}
+    plain = _free_name("".join(c if 32 < ord(c) < 127 else "_" for c in name), array, taken)
+    return {plain + end: flat[:, k] for k, end in enumerate(_COMPONENTS[flat.shape[1]])}
+
+
+def _free_name(name: str, array: ndarray, taken: Mapping[str, Any]) -> str:
+    """The name of a field; with the ending `_predicted` where the input holds a field of that name."""
+    ends = ("", *_COMPONENTS[int(np.prod(array.shape[1:]))])
+    return name + PREDICTED if any(name + end in taken for end in ends) else name
 
 
 def _of_polygons(array: ndarray, mesh: TriangleMesh) -> ndarray:
@@ -153,7 +156,7 @@ def write_vtp(path: Path, mesh: TriangleMesh, values: Values, source: Path | Non
             _add(places[site], name, array)
     for site, arrays in values.items():
         for name, array in arrays.items():
-            free = name + PREDICTED if name in kept.get(site, {}) else name
+            free = _free_name(name, array, kept.get(site, {}))
             _add(places[site], free, array)
             if array.ndim == 2 and site != "mesh" and places[site].GetVectors() is None:
                 places[site].SetActiveVectors(free)

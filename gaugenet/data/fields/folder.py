@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gaugenet.data.meshes.folder import all_splits
+from gaugenet.data.meshes.folds import Grouping
 from gaugenet.data.meshes.sample import DataError, MeshDataset, MeshSample, existing_folder
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -22,6 +23,7 @@ class FieldMeshFolder(MeshDataset):
         split: `"train"`, `"val"` or `"test"`.
         fractions: of train, val and test in a folder without subfolders.
         seed: of the random split; the same on every machine.
+        group: meshes that stay together in a random split, see `gaugenet.data.group_names`.
 
     Raises:
         DataError: missing folders, an empty split, two meshes of one name.
@@ -37,11 +39,12 @@ class FieldMeshFolder(MeshDataset):
         *,
         fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         seed: int = 0,
+        group: Grouping | None = None,
     ) -> None:
         if split not in ("train", "val", "test"):
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
         self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
-        everything = all_splits(self.root, fractions, seed)
+        everything = all_splits(self.root, fractions, seed, group)
         self.paths = everything.get(split, ())
         if not self.paths:
             counts = {name: len(paths) for name, paths in everything.items()}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Complex
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet.data.lattice._archive import archived, from_archive, one_configuration
 from gaugenet.files import atomic_path
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import SU
@@ -65,11 +65,8 @@ def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, 
     Raises:
         ValueError: If the links are not one SU(3) configuration in four dimensions.
     """
-    field = LatticeGaugeField(links.detach().cpu().to(torch.complex128), SU(3))
-    if field.d != 4 or field.batch_size != 1:
-        raise ValueError(f"Expected `links` of shape (1, 4, X, Y, Z, T, 3, 3), got {tuple(links.shape)}.")
-    matrices = field.links[0].permute(4, 3, 2, 1, 0, 5, 6).resolve_conj().contiguous()  # t z y x mu row column
-    data = torch.view_as_real(matrices).numpy().astype(">f8").tobytes()
+    field = one_configuration(links)
+    data = archived(field.links)
     lines = {
         "HDR_VERSION": "1.0",
         "DATATYPE": "4D_SU3_GAUGE_3x3",
@@ -117,10 +114,7 @@ def _links(header: dict[str, str], data: bytes, path: Path) -> Complex[Tensor, "
     if (found := _checksum(data, words)) != int(header["CHECKSUM"], 16):
         raise ValueError(f"Expected the checksum {header['CHECKSUM']} of {path}, got {found:08x}: the file is damaged.")
     values = np.frombuffer(data, dtype).astype(np.float64).reshape(shape)
-    matrices = _three_rows(values[..., 0] + 1j * values[..., 1])
-    if dtype.itemsize == 4:  # rounded to seven digits
-        matrices = SU(3).project(torch.from_numpy(matrices)).numpy()
-    return torch.from_numpy(np.ascontiguousarray(matrices.transpose(4, 3, 2, 1, 0, 5, 6)))[None]
+    return from_archive(_three_rows(values[..., 0] + 1j * values[..., 1]), single=dtype.itemsize == 4)
 
 
 def _three_rows(rows: Complex[ndarray, "*sites rows 3"]) -> Complex[ndarray, "*sites 3 3"]:

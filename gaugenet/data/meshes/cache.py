@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
-import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -16,20 +13,18 @@ import torch
 from torch import Tensor
 
 import gaugenet
-from gaugenet.files import disk_errors, reason_unread
+from gaugenet.files import atomic_path, disk_errors, reason_unread, sweep_temporaries
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Goes into every key: raise it whenever the same mesh and parameters should give other numbers."""
 
 Values = dict[str, Any]
 """Tensors, text and numbers by name."""
-
-_STALE_SECONDS = 3600.0  # a temporary file older than this was left behind by a process that was killed
 
 
 class GraphCache:
@@ -46,7 +41,7 @@ class GraphCache:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        sweep_temporaries(self.folder)
 
     def key(self, mesh: TriangleMesh, *parameters: object) -> str:
         """Hash of vertices, faces, the `repr` of every parameter, the format version and that of the library.
@@ -82,13 +77,8 @@ class GraphCache:
 
     def put(self, key: str, values: Values) -> None:
         """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
-        temporary = self.folder / f".{key}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-        try:
-            with disk_errors(self.folder):
-                torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
-            os.replace(temporary, self.path(key))
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_path(self.path(key), synchronize=False) as temporary, disk_errors(self.folder):
+            torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
 
     def graph(self, key: str, build: Callable[[], GaugeGraph]) -> GaugeGraph:
         """The graph under a key, built and stored if it is not there."""
@@ -98,14 +88,6 @@ class GraphCache:
             self.put(key, graph_values(graph))
             return graph
         return cast(GaugeGraph, GaugeGraph.from_dict(values))
-
-    def _sweep(self) -> None:
-        for path in self.folder.glob(".*.tmp"):
-            try:
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink(missing_ok=True)
-            except FileNotFoundError:  # another process was faster
-                continue
 
     def __repr__(self) -> str:
         return f"GraphCache({str(self.folder)!r})"

@@ -37,9 +37,13 @@ class ClassTable:
         With names alone the classes are numbered from 0 in the order of the lines.
 
         Raises:
-            DataError: the file is empty or lists a class twice.
+            DataError: the file is empty or lists a class twice, or the number of places without a label.
         """
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not text in UTF-8 ({error}).") from error
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:
             raise DataError(f"{path} is empty: write one class a line.")
         numbered = [re.fullmatch(r"(-?\d+)(?:[\s,:]+(.+))?", line) for line in lines]
@@ -50,8 +54,16 @@ class ClassTable:
             values, names = tuple(range(len(lines))), tuple(lines)
         if len(set(values)) < len(values) or len(set(names)) < len(names):
             raise DataError(f"{path} lists a class twice: {lines}.")
+        if IGNORE_LABEL in values:
+            raise DataError(f"{path} lists the class {IGNORE_LABEL}, which marks places without a label: renumber it.")
         order = np.argsort(values)
         return cls(tuple(names[i] for i in order), tuple(values[i] for i in order), str(path))
+
+    @classmethod
+    def read_in(cls, folder: Path, trained: ClassTable | None = None) -> ClassTable | None:
+        """Read `classes.txt` of a data set; where there is none, return the classes of a trained network, if given."""
+        listing = folder / "classes.txt"
+        return cls.read(listing) if listing.is_file() else trained
 
     @classmethod
     def from_labels(cls, labels: list[ndarray], source: str) -> ClassTable:
@@ -69,6 +81,11 @@ class ClassTable:
     def shifted(self, offset: int) -> ClassTable:
         """The same classes, whose numbers in the files are larger by `offset`."""
         return ClassTable(self.names, tuple(v + offset for v in self.values), self.source)
+
+    def decode(self, index: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
+        """Class indices 0 .. C-1 -> numbers as in the files; negative ones become `IGNORE_LABEL`."""
+        values = np.asarray(self.values, dtype=np.int64)
+        return np.where(index < 0, IGNORE_LABEL, values[np.maximum(index, 0)])
 
     def encode(self, labels: Int[ndarray, "n"], where: Path | str) -> Int[ndarray, "n"]:
         """Numbers of a file -> class indices 0 .. C-1; `IGNORE_LABEL` stays.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data.meshes.classes import ClassTable
+from gaugenet.data.meshes.folds import Grouping, grouped_by, split_fractions
 from gaugenet.data.meshes.labels import read_labels, read_ply_labels
 from gaugenet.data.meshes.sample import DataError, LabelKind, MeshDataset, MeshSample, existing_folder, mesh_files
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -22,8 +22,9 @@ class LabelledMeshFolder(MeshDataset):
 
     The labels of `NAME.obj` (or any other format) are `NAME.npy` or `NAME.txt` with one whole number a vertex
     or a face, or the property `label` of the vertices or faces of `NAME.ply`. Which of the two they are is
-    told by their number. `ROOT/classes.txt` names the classes, one a line, numbered from 0 (or lists their
-    numbers); without it the classes are 0 .. the largest label of all splits. -1 marks places to be ignored.
+    told by their number; a PLY file that labels both needs `labels`. `ROOT/classes.txt` names the classes, one a
+    line, numbered from 0 (or lists their numbers); without it the classes are 0 .. the largest label of all splits.
+    -1 marks places to be ignored.
 
     A folder that holds the meshes themselves and none of the three subfolders is split at random.
 
@@ -33,6 +34,12 @@ class LabelledMeshFolder(MeshDataset):
         labels: `"vertices"` or `"faces"` where the count cannot tell, or to insist; `"auto"` otherwise.
         fractions: of train, val and test in a folder without subfolders.
         seed: of the random split; the same on every machine.
+        group: keeps meshes together in the random split, see `group_names`.
+        label_property: name of the property in PLY files.
+        trained: the classes of a trained network, whose numbers count where there is no `classes.txt`.
+
+    Attributes:
+        pool: the meshes of train/ and val/, or all meshes of a folder that is split at random.
 
     Raises:
         DataError: missing folders, empty splits, missing label files, counts that do not match the mesh,
@@ -47,6 +54,9 @@ class LabelledMeshFolder(MeshDataset):
         labels: Literal["auto", "vertices", "faces"] = "auto",
         fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         seed: int = 0,
+        group: Grouping | None = None,
+        label_property: str = "label",
+        trained: ClassTable | None = None,
     ) -> None:
         if split not in _SPLITS:
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
@@ -54,8 +64,10 @@ class LabelledMeshFolder(MeshDataset):
             raise ValueError(f"Expected `labels` 'auto', 'vertices' or 'faces', got {labels!r}.")
         self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
         self.split = split
-        self._asked = labels
-        everything = all_splits(self.root, fractions, seed)
+        self._asked, self._property, self._trained = labels, label_property, trained
+        everything = all_splits(self.root, fractions, seed, group)
+        parts = everything if is_split_at_random(self.root) else {"train", "val"} & everything.keys()
+        self.pool = tuple(sorted(path for name in parts for path in everything[name]))
         self.paths = everything.get(split, ())
         if not self.paths:
             counts = {name: len(paths) for name, paths in everything.items()}
@@ -66,6 +78,10 @@ class LabelledMeshFolder(MeshDataset):
         self.classes = self._class_table([path for paths in everything.values() for path in paths])
         self.class_names = self.classes.names
         self.label_kind = self._kind_of(self.paths[0], TriangleMesh.load(self.paths[0]))[0]
+
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        return self.classes.values
 
     def read(self, path: Path) -> MeshSample:
         mesh = TriangleMesh.load(path)
@@ -82,7 +98,7 @@ class LabelledMeshFolder(MeshDataset):
 
     def _kind_of(self, path: Path, mesh: TriangleMesh) -> tuple[LabelKind, Int[ndarray, "n"], Path]:
         """Whether a mesh has labels of vertices or of faces, the labels as written, and where they stand."""
-        where, found = _raw_labels(path)
+        where, found = _raw_labels(path, self._property)
         if "faces" in found:
             found["faces"] = _of_triangles(found["faces"], mesh)
         counts = {"vertices": mesh.num_vertices, "faces": mesh.num_faces}
@@ -97,15 +113,15 @@ class LabelledMeshFolder(MeshDataset):
         if len(fitting) > 1:
             raise DataError(
                 f"{where}: labels could be of the {counts['vertices']} vertices or of the {counts['faces']} faces: "
-                "pass labels='vertices' or labels='faces'."
+                "pass labels='vertices' or labels='faces' (--data.labels)."
             )
         return fitting[0], found[fitting[0]], where
 
     def _class_table(self, everything: list[Path]) -> ClassTable:
-        listing = self.root / "classes.txt"
-        if listing.is_file():
-            return ClassTable.read(listing)
-        raw = [array for path in everything for array in _raw_labels(path)[1].values()]
+        table = ClassTable.read_in(self.root, self._trained)
+        if table is not None:
+            return table
+        raw = [array for path in everything for array in _raw_labels(path, self._property)[1].values()]
         return ClassTable.from_labels(raw, f"the labels in {self.root}")
 
 
@@ -116,34 +132,46 @@ def _of_triangles(labels: Int[ndarray, "n"], mesh: TriangleMesh) -> Int[ndarray,
     return labels[polygon] if cut else labels
 
 
-def _raw_labels(path: Path) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
+def _raw_labels(path: Path, name: str) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
     """Where the labels of a mesh stand, and the labels under each reading that the file allows."""
     for suffix in (".npy", ".txt"):
         beside = path.with_suffix(suffix)
         if beside.is_file():
             labels = read_labels(beside)
             return beside, {"vertices": labels, "faces": labels}
-    inside = read_ply_labels(path) if path.suffix.lower() == ".ply" else {}
+    inside = read_ply_labels(path, name) if path.suffix.lower() == ".ply" else {}
     if not inside:
         raise DataError(
             f"{path} has no labels: expected {path.stem}.npy or {path.stem}.txt beside it, "
-            "or a PLY property `label` of its vertices or faces."
+            f"or a PLY property `{name}` of its vertices or faces."
         )
     return path, inside
 
 
-def all_splits(root: Path, fractions: tuple[float, float, float], seed: int) -> dict[str, tuple[Path, ...]]:
-    """The mesh files of each split: those of the subfolders, or of the folder itself, split at random.
+def is_split_at_random(root: Path) -> bool:
+    """Whether a folder holds the meshes themselves, in none of the subfolders of the splits."""
+    return not any((root / name).is_dir() for name in _SPLITS)
+
+
+def all_splits(
+    root: Path, fractions: tuple[float, float, float], seed: int, group: Grouping | None
+) -> dict[str, tuple[Path, ...]]:
+    """Return the mesh files of each split: those of the subfolders, or of the folder itself, split at random.
 
     Raises:
-        ValueError: shares that do not sum to 1.
+        ValueError: If the shares are not three.
+        DataError: If meshes in subfolders should be grouped.
     """
-    folders = {name: root / name for name in _SPLITS if (root / name).is_dir()}
-    if folders:
-        return {name: mesh_files(folder) for name, folder in folders.items()}
-    if len(fractions) != 3 or min(fractions) < 0 or not np.isclose(sum(fractions), 1.0):
+    if not is_split_at_random(root):
+        if group is not None:
+            raise DataError(f"{root} is split into folders: `group` is for folders split at random, and for folds.")
+        return {name: mesh_files(root / name) for name in _SPLITS if (root / name).is_dir()}
+    if len(fractions) != 3:
         raise ValueError(f"Expected `fractions` of three shares that sum to 1, got {fractions}.")
     paths = mesh_files(root)
-    shuffled = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
-    ends = np.round(np.cumsum((0.0, *fractions)) * len(paths)).astype(int)
-    return {name: tuple(sorted(shuffled[a:b])) for name, a, b in zip(_SPLITS, ends[:-1], ends[1:], strict=True)}
+    if not paths:
+        return {}
+    names = [path.name for path in paths]
+    by_name = grouped_by(names, [path.stem for path in paths], group)
+    part = split_fractions(names, fractions, group=by_name, seed=seed)
+    return {name: tuple(path for path, k in zip(paths, part) if k == index) for index, name in enumerate(_SPLITS)}

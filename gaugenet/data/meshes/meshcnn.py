@@ -39,6 +39,7 @@ class MeshCNNSegmentation(MeshDataset):
             kept out of `"train"` and make up `"val"`. Hold out a whole source rather than random meshes:
             poses of one sequence and scans of one person resemble each other far more than the test set
             resembles either.
+        trained: the classes of a trained network, whose numbers count where `classes.txt` does not tell them.
 
     Raises:
         DataError: missing folders, an empty split, a pattern that matches nothing. Reading a sample raises it
@@ -47,13 +48,25 @@ class MeshCNNSegmentation(MeshDataset):
 
     label_kind = "faces"
 
-    def __init__(self, root: str | Path, split: Split = "train", *, holdout: str | list[str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: Split = "train",
+        *,
+        holdout: str | list[str] | None = None,
+        trained: ClassTable | None = None,
+    ) -> None:
+        self._trained = trained
         self.root = existing_folder(root, "unpack the archive of the data set there, or pass its folder.")
         self.split = split
         self.holdout = [holdout] if isinstance(holdout, str) else list(holdout or [])
         self.paths = self._select(split)
         self.classes = self._class_table()
         self.class_names = self.classes.names
+
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        return self.classes.values
 
     def read(self, path: Path) -> MeshSample:
         mesh = TriangleMesh.load(path)
@@ -114,9 +127,8 @@ class MeshCNNSegmentation(MeshDataset):
 
     def _class_table(self) -> ClassTable:
         """Classes of `classes.txt`; where it has names only, or is missing, the labels tell if they start at 1."""
-        listing = self.root / "classes.txt"
-        table = ClassTable.read(listing) if listing.is_file() else None
-        if table is not None and table.names == tuple(map(str, table.values)):
+        table = ClassTable.read_in(self.root, self._trained)
+        if table is not None and (table is self._trained or table.names == tuple(map(str, table.values))):
             return table
         files = sorted((self.root / "seg").glob("*.eseg"))
         seen = np.unique(np.concatenate([np.unique(read_labels(f)) for f in files])) if files else np.array([])
@@ -127,6 +139,8 @@ class MeshCNNSegmentation(MeshDataset):
             values = range(int(seen.min()), int(seen.max()) + 1)
             return ClassTable(tuple(map(str, values)), tuple(values), f"{self.root}/seg")
         from_one = table.values[0] == 0 and seen.size and seen.min() >= 1 and seen.max() == table.values[-1] + 1
+        if self._trained is not None and self._trained.names == table.names and not from_one:
+            return self._trained
         return table.shifted(1) if from_one else table
 
 

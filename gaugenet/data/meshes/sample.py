@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -75,6 +76,11 @@ class MeshDataset(ABC, Sequence[MeshSample]):
         return len(self.class_names)
 
     @property
+    def class_values(self) -> tuple[int, ...]:
+        """The number of each class in the files, in the order of `class_names`."""
+        return tuple(range(self.num_classes))
+
+    @property
     def names(self) -> list[str]:
         """The names of all samples, in order."""
         return [self.name_of(path) for path in self.paths]
@@ -82,6 +88,10 @@ class MeshDataset(ABC, Sequence[MeshSample]):
     def name_of(self, path: Path) -> str:
         """The name of the sample that is read from `path`."""
         return path.stem
+
+    def label_of(self, path: Path) -> int | None:
+        """The class of a whole mesh, where it is known without reading the file."""
+        return None
 
     @abstractmethod
     def read(self, path: Path) -> MeshSample:
@@ -106,6 +116,36 @@ class MeshDataset(ABC, Sequence[MeshSample]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} meshes, {self.num_classes} classes, labels of {self.label_kind})"
+
+
+class ChosenMeshes(MeshDataset):
+    """Some meshes of a data set, whichever of its splits they come from.
+
+    Args:
+        source: a reader of the data set.
+        paths: the chosen meshes.
+        pool: all meshes that could be chosen; where two of them have one name, the folder stands before it.
+    """
+
+    def __init__(self, source: MeshDataset, paths: Sequence[Path], pool: Sequence[Path]) -> None:
+        self.source, self.paths = source, tuple(paths)
+        self.label_kind, self.class_names = source.label_kind, source.class_names
+        count = Counter(map(source.name_of, pool))
+        self._shared = {name for name, number in count.items() if number > 1}
+
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        return self.source.class_values
+
+    def name_of(self, path: Path) -> str:
+        name = self.source.name_of(path)
+        return f"{path.parent.name}/{name}" if name in self._shared else name
+
+    def label_of(self, path: Path) -> int | None:
+        return self.source.label_of(path)
+
+    def read(self, path: Path) -> MeshSample:
+        return replace(self.source.read(path), name=self.name_of(path))
 
 
 def mesh_files(folder: Path) -> tuple[Path, ...]:

@@ -27,6 +27,9 @@ class ShrecClassification(MeshDataset):
         val_per_class: how many of the training meshes a class are held out as `"val"`.
         seed: of the draw.
 
+    Attributes:
+        pool: all meshes of all classes.
+
     Raises:
         DataError: no classes, or a class with too few meshes for the split.
     """
@@ -55,6 +58,7 @@ class ShrecClassification(MeshDataset):
         if not pooled:
             raise DataError(f"{self.root}: found no meshes in CLASS/train/ or CLASS/; one folder a class is expected.")
         self.class_names = tuple(pooled)
+        self.pool = tuple(path for paths in pooled.values() for path in paths)
         cuts = {
             "train": (val_per_class, train_per_class),
             "val": (0, val_per_class),
@@ -68,8 +72,10 @@ class ShrecClassification(MeshDataset):
         return f"{self._class_of(path)}/{path.stem}"
 
     def read(self, path: Path) -> MeshSample:
-        label = self.class_names.index(self._class_of(path))
-        return MeshSample(self.name_of(path), TriangleMesh.load(path), label=label, path=path)
+        return MeshSample(self.name_of(path), TriangleMesh.load(path), label=self.label_of(path), path=path)
+
+    def label_of(self, path: Path) -> int:
+        return self.class_names.index(self._class_of(path))
 
     def _class_of(self, path: Path) -> str:
         return path.relative_to(self.root).parts[0]

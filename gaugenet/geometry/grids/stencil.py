@@ -111,13 +111,10 @@ class Sliding:
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n + 2 * p - m * (k - 1) - 1) // s + 1 for n, k, s, p, m in sizes)
 
-    def is_symmetric(self, shape: Sequence[int]) -> bool:
-        """Whether the pixels of the result lie symmetrically in the box, so that its rotations map them to each other.
-
-        A stride leaves out pixels at the end of an axis if it does not divide the way of the window.
-        """
+    def left_out(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Number of pixels at the end of each axis that no window reaches, as the stride does not divide its way."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
-        return all((n + 2 * p - m * (k - 1) - 1) % s == 0 for n, k, s, p, m in sizes)
+        return tuple((n + 2 * p - m * (k - 1) - 1) % s for n, k, s, p, m in sizes)
 
     def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Spatial shape of the result of this convolution."""

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
@@ -112,7 +113,8 @@ class Icosphere:
         """Unit vectors, float64."""
         grid = _subdivided(self.level) if self.projection == "recursive" else _projected(self.level)
         poles = grid[0, [0, -1], [-1, 0]]
-        return torch.from_numpy(np.concatenate([grid[:, :-1, :-1].reshape(-1, 3), poles]))
+        with outside_transforms():
+            return torch.from_numpy(np.concatenate([grid[:, :-1, :-1].reshape(-1, 3), poles]))
 
     @cached_property
     def latitude(self) -> Float[Tensor, "vertices"]:
@@ -127,21 +129,24 @@ class Icosphere:
     @cached_property
     def face(self) -> Int[Tensor, "3 faces"]:
         """Counter-clockwise seen from outside."""
-        return torch.from_numpy(_charts.faces(self.level).T.copy())
+        with outside_transforms():
+            return torch.from_numpy(_charts.faces(self.level).T.copy())
 
     @cached_property
     def mass(self) -> Float[Tensor, "vertices"]:
         """A third of the spherical areas of the triangles around each vertex: they sum to 4 pi."""
-        a, b, c = self.pos[self.face]
-        volume = (a * torch.linalg.cross(b, c)).sum(-1)
-        denominator = 1 + (a * b).sum(-1) + (b * c).sum(-1) + (c * a).sum(-1)
-        area = 2 * torch.atan2(volume, denominator)  # Van Oosterom and Strackee (1983)
-        return area.new_zeros(self.num_vertices).index_add(0, self.face.flatten(), area.repeat(3) / 3)
+        with outside_transforms():
+            a, b, c = self.pos[self.face]
+            volume = (a * torch.linalg.cross(b, c)).sum(-1)
+            denominator = 1 + (a * b).sum(-1) + (b * c).sum(-1) + (c * a).sum(-1)
+            area = 2 * torch.atan2(volume, denominator)  # Van Oosterom and Strackee (1983)
+            return area.new_zeros(self.num_vertices).index_add(0, self.face.flatten(), area.repeat(3) / 3)
 
     @cached_property
     def corners(self) -> Int[Tensor, "12"]:
         """The vertices of the icosahedron, the only ones with five neighbours."""
-        return torch.from_numpy(_charts.corners(self.level))
+        with outside_transforms():
+            return torch.from_numpy(_charts.corners(self.level))
 
     @property
     def spacing(self) -> float:

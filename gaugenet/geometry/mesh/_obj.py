@@ -7,6 +7,7 @@ import re
 import numpy as np
 from numpy import ndarray
 
+from gaugenet.geometry.mesh._words import numbers
 from gaugenet.geometry.mesh.mesh import MeshError
 from gaugenet.geometry.mesh.polygons import Polygons
 
@@ -27,7 +28,9 @@ def parse_obj(text: str) -> Polygons:
     if (sizes < 3).any():
         short = rows[int((sizes < 3).argmax())]
         raise MeshError(f"a face has {len(short)} corners ({' '.join(short)}): expected at least 3.")
-    index = _integers([corner.split("/", 1)[0] for row in rows for corner in row])
+    index = numbers(
+        [corner.split("/", 1)[0] for row in rows for corner in row], np.int64, "corner that is not an index"
+    )
     if (index == 0).any():
         raise MeshError("a face names the vertex 0: indices of OBJ files start at 1.")
     if (index < 0).any():  # relative to the vertices above the line
@@ -42,14 +45,6 @@ def _positions(rows: list[list[str]]) -> ndarray:
     short = next((row for row in rows if len(row) < 3), None)
     if short is not None:
         raise MeshError(f"a vertex has {len(short)} coordinates ({' '.join(short)}): expected 3.")
-    try:
-        return np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
-    except ValueError as error:
-        raise MeshError(f"a vertex has a coordinate that is not a number ({error}).") from error
-
-
-def _integers(words: list[str]) -> ndarray:
-    try:
-        return np.array(words, dtype=np.int64)
-    except (ValueError, OverflowError) as error:
-        raise MeshError(f"a face has a corner that is not an index ({error}).") from error
+    return numbers([word for row in rows for word in row[:3]], np.float64, "coordinate that is not a number").reshape(
+        -1, 3
+    )

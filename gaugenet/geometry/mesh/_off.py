@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from gaugenet.geometry.mesh._words import numbers
 from gaugenet.geometry.mesh.mesh import MeshError
 from gaugenet.geometry.mesh.polygons import Polygons
 
@@ -70,7 +71,4 @@ def _by_words(lines: list[list[str]], num_vertices: int, num_faces: int) -> Poly
 
 
 def _numbers(words: list[str], kind: type) -> np.ndarray:
-    try:
-        return np.array(words, dtype=kind)
-    except (ValueError, OverflowError) as error:
-        raise MeshError(f"it has a word that is not a number ({error}).") from error
+    return numbers(words, kind, "word that is not a number")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from gaugenet.geometry.mesh._words import numbers
 from gaugenet.geometry.mesh.mesh import MeshError
 from gaugenet.geometry.mesh.polygons import Polygons
 
@@ -106,6 +107,8 @@ def _header(content: bytes) -> tuple[list[_Element], str, bytes]:
             order = _ORDERS.get(words[1])
         elif words[0] == "element" and len(words) == 3 and words[2].isdigit():
             elements.append(_Element(words[1], int(words[2]), ()))
+            if [e.name for e in elements].count(words[1]) > 1:
+                raise MeshError(f"its header declares the element {words[1]!r} twice.")
         elif words[0] == "property" and elements:
             last = elements[-1]
             elements[-1] = _Element(last.name, last.count, (*last.properties, _property(words)))
@@ -135,9 +138,11 @@ class _Words:
     def element(self, element: _Element) -> dict[str, Any]:
         """Columns by name: an array, or for a list its entries and their numbers."""
         properties = element.properties
+        if not properties:
+            return {}
         if not any(p.size for p in properties):
             table = self._take(element.count * len(properties), "f8").reshape(element.count, len(properties))
-            return {p.name: table[:, k].astype(p.kind) for k, p in enumerate(properties)}
+            return {p.name: _cast(table[:, k], p) for k, p in enumerate(properties)}
         rows: list[list[ndarray]] = [[] for _ in properties]
         for _ in range(element.count):
             for row, p in zip(rows, properties):
@@ -149,7 +154,7 @@ class _Words:
         if count < 0 or len(words) < count:
             raise IndexError("the file ends")
         self.at += count
-        return np.array(words, dtype=kind)
+        return numbers(words, np.dtype(kind).type, "word that is not a number")
 
 
 class _Bytes:
@@ -161,7 +166,7 @@ class _Bytes:
 
     def element(self, element: _Element) -> dict[str, Any]:
         """Columns by name, as in `_Words`."""
-        if not element.count:
+        if not element.count or not element.properties:
             return {p.name: (np.zeros(0, int), np.zeros(0, int)) if p.size else np.zeros(0) for p in element.properties}
         return self._alike(element) or self._one_by_one(element)
 
@@ -197,11 +202,25 @@ class _Bytes:
         return [self._take(int(self._take(1, p.size)[0]) if p.size else 1, p.kind) for p in element.properties]
 
     def _take(self, count: int, kind: str) -> ndarray:
+        if count < 0:
+            raise IndexError(f"a list of {count} entries")
         values = np.frombuffer(self.body, self.order + kind, count, self.at) if count else np.zeros(0, kind)
         self.at += values.nbytes
         return values
 
 
+def _cast(values: ndarray, p: _Property) -> ndarray:
+    """Numbers as the type of a property, if they are of it."""
+    kind = np.dtype(p.kind)
+    if kind.kind != "f" and values.dtype.kind == "f":
+        limits = np.iinfo(kind)
+        wrong = (values != np.trunc(values)) | ~((values >= limits.min) & (values <= limits.max))
+        if wrong.any():
+            raise ValueError(f"{values[wrong][0]:g} in the property {p.name!r} is no {kind.name}")
+    with np.errstate(over="ignore"):
+        return values.astype(kind)
+
+
 def _joined(rows: list[ndarray], p: _Property) -> Any:
-    values = np.concatenate([*rows, np.zeros(0)]).astype(p.kind)
+    values = _cast(np.concatenate([*rows, np.zeros(0)]), p)
     return (values, np.array([len(row) for row in rows])) if p.size else values

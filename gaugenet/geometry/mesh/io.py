@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from gaugenet.geometry.mesh._gltf import check_gltf
 from gaugenet.geometry.mesh._obj import parse_obj
 from gaugenet.geometry.mesh._off import parse_off
 from gaugenet.geometry.mesh._ply import parse_ply
+from gaugenet.geometry.mesh._stl import parse_stl
 from gaugenet.geometry.mesh._vtk import VTK_SUFFIXES, read_vtk
+from gaugenet.geometry.mesh._words import text_of
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.polygons import Polygons
 from gaugenet.geometry.mesh.topology import coincident_vertices
 
 
 def read_mesh(path: str | Path) -> TriangleMesh:
-    """Read a mesh file: OBJ, OFF, PLY and VTK in their own order, others as trimesh does; see `TriangleMesh.load`.
+    """Read a mesh file: OBJ, OFF, PLY, STL and VTK in their order, others as trimesh does; see `TriangleMesh.load`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -52,44 +54,32 @@ def _read(path: Path) -> Polygons:
         raise MeshError(f"Could not read {path} as a mesh: {error}") from error
 
 
-def _text(content: bytes) -> str:
-    """The text of a file, with lines that end in a line feed, and without a byte order mark.
-
-    Raises:
-        MeshError: If the text is UTF-16.
-    """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise MeshError("it is text in UTF-16: save it as UTF-8.")
-    return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-
-
 _PARSERS: dict[str, Callable[[bytes], Polygons]] = {
-    ".obj": lambda content: parse_obj(_text(content)),
-    ".off": lambda content: parse_off(_text(content)),
+    ".obj": lambda content: parse_obj(text_of(content)),
+    ".off": lambda content: parse_off(text_of(content)),
     ".ply": parse_ply,
+    ".stl": parse_stl,
 }
-
-
-def _is_draco(path: Path) -> bool:
-    """Whether glTF geometry is compressed: without its decoder all positions would be zero."""
-    head = path.read_bytes()
-    if head[:4] == b"glTF":  # binary: the description comes first, its length in bytes 12 to 15
-        head = head[20 : 20 + int.from_bytes(head[12:16], "little")]
-    return b"KHR_draco_mesh_compression" in head
 
 
 def _with_trimesh(path: Path) -> Polygons:
     import trimesh
 
-    if path.suffix.lower() in (".glb", ".gltf") and find_spec("DracoPy") is None and _is_draco(path):
-        raise MeshError(f"Could not read {path}: it is compressed with Draco: `pip install DracoPy`.")
     try:
+        if path.suffix.lower() in (".glb", ".gltf"):
+            check_gltf(path.read_bytes())
         loaded = trimesh.load(path, process=False, force="mesh")
     except ImportError as error:
         name = error.name or next(iter(re.findall(r"'(\w+)", str(error))), "")
-        raise MeshError(f"Could not read {path}: its format needs the package {name}: `pip install {name}`.") from error
+        raise MeshError(
+            f"Could not read {path}: its format needs the package {name}: `pip install {name}`, or the extra "
+            "`gaugenet[formats]`."
+        ) from error
+    except MemoryError:
+        raise
     except Exception as error:  # any reader may fail in its own way on a broken file
-        raise MeshError(f"Could not read {path} as a mesh: {error or type(error).__name__}.") from error
+        reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+        raise MeshError(f"Could not read {path} as a mesh: {reason}.") from error
     vertices = np.asarray(getattr(loaded, "vertices", np.zeros((0, 3))))
     faces = np.asarray(getattr(loaded, "faces", np.zeros((0, 3), dtype=np.int64)))
     return Polygons(vertices, faces.reshape(-1), np.full(len(faces), 3))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gaugenet.groups import FieldType
 from gaugenet.nn.clifford.squares import MultivectorModule, signed_length
 from gaugenet.nn.nonlinearity import activation_function
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import along_channels
 
 
@@ -55,7 +56,7 @@ class InvariantGate(MultivectorModule):
         nn.init.zeros_(self.shift)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts, start = [x[:, :0]], 0
         for k, b, square in zip(self.grades, self.in_type.blocks, self.squares(x), strict=True):
             if k == 0:

@@ -13,6 +13,7 @@ from gaugenet.groups.clifford.blades import partner_positions
 from gaugenet.groups.clifford.fields import algebra_of, grades_of
 from gaugenet.groups.clifford.xor_product import xor_product
 from gaugenet.nn.linear import EquivariantLinear
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 
@@ -70,7 +71,7 @@ class GeometricProduct(TableModule):
         nn.init.normal_(self.weight, 0, 0.5 ** (self.algebra.n / 2))  # each component is a sum of 2^n products
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         shape = (self.algebra.dim, self.channels)
         first, second = (y.unflatten(1, shape).movedim(1, 0) for y in (self.left(x), self.right(x)))
         weight = self._signs.unsqueeze(-1) * self.weight[self._path]  # type: ignore[index, operator]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
 from gaugenet.groups.clifford.fields import grades_of
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import need_samples
 
 
@@ -43,7 +44,7 @@ class GradeDropout(nn.Module):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if not self.training or self.p == 0:
             return x
         flat = x.flatten(2) if x.dim() > 2 else x

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gaugenet.groups import FieldType
 from gaugenet.nn.clifford.squares import MultivectorModule
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import along_channels
 
 _EPS = 1e-6
@@ -51,7 +52,7 @@ class MultivectorNorm(MultivectorModule):
         nn.init.constant_(self.share, 3.0)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts, start = [x[:, :0]], 0
         for i, (b, square) in enumerate(zip(self.in_type.blocks, self.squares(x), strict=True)):
             gain = along_channels(self.gain[start : start + b.multiplicity].to(x.dtype), x)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gaugenet.groups import FieldType
 from gaugenet.nn.clifford.squares import MultivectorModule, signed_length
+from gaugenet.nn.precision import check_features
 
 
 class MultivectorReadout(MultivectorModule):
@@ -30,7 +31,7 @@ class MultivectorReadout(MultivectorModule):
         self.out_type = FieldType(in_type.group, [("trivial", in_type.num_fields)])
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points fields *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         parts = [
             x[:, b.slice] if k == 0 else signed_length(square)
             for k, b, square in zip(self.grades, self.in_type.blocks, self.squares(x), strict=True)

@@ -1,17 +1,22 @@
 """The operator of the `charts` engine: a convolution, corrected along groups of edges, and its adjoint.
 
 One operator, so that neither a padded copy of the features nor a second gradient of their size is ever made.
+`plain_chart_conv` computes the same by PyTorch's operations, for functional transforms, second derivatives and ONNX.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from gaugenet._typing import typed_tensor
+from gaugenet.nn.compiled.eager import plain_gradients
 
 
 @torch.library.custom_op("gaugenet::chart_conv", mutates_args=())
@@ -118,6 +123,27 @@ def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "bat
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
+def plain_chart_conv(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    sides: Tensor,
+    large_groups: Tensor,
+    small_groups: Tensor,
+    counts: list[int],
+    stride: int,
+) -> Tensor:
+    """The same as `chart_conv`, with all that is added at once in memory."""
+    out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2)
+    rows, (source, target, used) = cells(x), small_groups
+    by_group = zip(sides, large_groups[0].split(counts), strict=False)
+    added = [rows[:, read] @ matrix.T for matrix, read in by_group]
+    small = (rows[:, source] * used.unsqueeze(-1).to(x.dtype)) @ sides[len(counts) :].mT
+    written = torch.cat([large_groups[1], target.flatten()])
+    total = cells(out).index_add(1, written, torch.cat([*added, small.flatten(1, 2)], 1))
+    return typed_tensor(total.transpose(1, 2).unflatten(2, out.shape[2:]))
+
+
 @chart_conv.register_fake
 def _(
     x: Tensor,
@@ -153,20 +179,23 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-    x, kernel, bias, sides, large_groups, small_groups, counts, stride = inputs
-    ctx.save_for_backward(x, kernel, sides, large_groups, small_groups)
-    ctx.counts, ctx.stride, ctx.has_bias = counts, stride, bias is not None
+    *tensors, ctx.counts, ctx.stride = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _plain(fixed: tuple[Any, ...], *tensors: Any) -> Tensor:
+    return plain_chart_conv(*tensors, *fixed)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x, kernel, sides, large_groups, small_groups = ctx.saved_tensors
+    x, kernel, bias, sides, large_groups, small_groups = ctx.saved_tensors
+    fixed, of_tables = (large_groups, small_groups, ctx.counts, ctx.stride), [None] * 4
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # for derivatives of higher order
+        return *plain_gradients(partial(_plain, fixed), [x, kernel, bias, sides], grad), *of_tables
     needs = ctx.needs_input_grad
-    weights = needs[1] or needs[2] or needs[3]
-    grads = chart_conv_backward(
-        grad, x, kernel, sides, large_groups, small_groups, ctx.counts, ctx.stride, [needs[0], weights]
-    )
-    wanted = (needs[0], needs[1], ctx.has_bias and needs[2], needs[3])
-    return *(g if w else None for g, w in zip(grads, wanted)), None, None, None, None, None
+    wanted = (needs[0], needs[1], bias is not None and needs[2], needs[3])
+    grads = chart_conv_backward(grad, x, kernel, sides, *fixed, [needs[0], any(wanted[1:])])
+    return *(g if w else None for g, w in zip(grads, wanted)), *of_tables
 
 
 torch.library.register_autograd("gaugenet::chart_conv", _backward, setup_context=_setup_context)

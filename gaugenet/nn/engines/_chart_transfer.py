@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
 from gaugenet._typing import constant_result
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.icosphere.icosphere import Icosphere
@@ -85,13 +86,13 @@ def _rotation(
 
 @constant_result
 def _pooled(level: int, device: torch.device) -> tuple[Gather, Int[Tensor, "coarse"]]:
-    with torch.inference_mode(False):
+    with outside_transforms():
         return _pool_table(level, device)
 
 
 @constant_result
 def _unpooled(level: int, device: torch.device) -> tuple[Int[Tensor, "fine"], Gather]:
-    with torch.inference_mode(False):
+    with outside_transforms():
         return _unpool_table(level, device)
 
 

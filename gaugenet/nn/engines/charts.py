@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._transforms import outside_transforms
+from gaugenet._transforms import is_exported_to_onnx, is_transformed, outside_transforms
 from gaugenet._typing import constant_result, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
-from gaugenet.nn.engines._chart_conv import chart_conv
+from gaugenet.nn.engines._chart_conv import chart_conv, plain_chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes
 from gaugenet.nn.engines.sampled import all_at_once
@@ -56,7 +57,9 @@ class ChartsEngine(Engine[Icosphere]):
         kernel, sides, bias = _sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
         dtype = _dtype_of_products(x)
         tensors = (None if t is None else t.to(dtype) for t in (as_charts(x, domain), kernel, bias, sides))
-        charts = chart_conv(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
+        plain = is_exported_to_onnx() or (is_transformed() and not torch.compiler.is_compiling())
+        convolution_of: Any = plain_chart_conv if plain else chart_conv
+        charts: Tensor = convolution_of(*tensors, edges.large_groups, edges.small_groups, edges.counts, domain.stride)
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
@@ -104,7 +107,7 @@ def _check_group(group: StructureGroup) -> None:
 
 @constant_result
 def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
-    with torch.inference_mode(False):
+    with outside_transforms():
         return side_edges(level, rings, stride, device)
 
 

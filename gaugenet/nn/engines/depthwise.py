@@ -23,7 +23,7 @@ from gaugenet.kernels.depthwise import Depthwise
 from gaugenet.kernels.implicit_space import ConditionalSpace, ImplicitSpace
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients
 from gaugenet.nn.compiled.threads import in_parallel
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.graph import edge_factors
 from gaugenet.nn.engines.neighborhoods import rows_of
@@ -68,7 +68,7 @@ def row_attributes(
     if space.node_type is None or attributes.node is None:
         return space.joined(attributes.edge, None, None, like)
     node = attributes.node.to(like)
-    check_rows("node_attr", node, len(factors.indptr) - 1, "points")
+    check_rows("node_attr", node, factors.num_targets, "points")
     edges = transports(space.node_type, space.node_key, domain, like.dtype)
     source = transported(node[factors.source], edges, space.node_type)
     return space.joined(attributes.edge, source, node[targets(factors)], like)
@@ -87,14 +87,6 @@ def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torc
         return EdgeFactors(n.weight[:, None].to(dtype), transport, blocks, n.indptr, n.source)
 
     return domain.derived(f"{key} {dtype}", build)
-
-
-def targets(factors: EdgeFactors) -> Tensor:
-    """Return the target of every edge."""
-    degree = factors.indptr.diff()
-    return torch.repeat_interleave(
-        torch.arange(len(degree), device=degree.device), degree, output_size=len(factors.source)
-    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +120,7 @@ def depthwise_sum(depthwise: Depthwise, inputs: DepthwiseInputs, factors: EdgeFa
 def _plain(depthwise: Depthwise, factors: EdgeFactors, *tensors: Tensor) -> Tensor:
     """By PyTorch's operations, path by path."""
     x, b, s, last, *mixing = tensors
-    target, points = targets(factors), factors.indptr.numel() - 1
+    target, points = targets(factors), factors.num_targets
     h = transported(x[factors.source], factors, depthwise.in_type)
     parts: list[list[Tensor]] = [[] for _ in depthwise.targets]
     for p, matrix in zip(depthwise.paths, depthwise.path_matrices(b), strict=True):
@@ -202,7 +194,7 @@ class _Blocks:
         self.x, self.b, self.s, self.last = (t.detach().contiguous() for t in tensors[:4])
         self.layout, self.width = depthwise.layout(), depthwise.starts()[-1]
         self.indptr = factors.indptr
-        self.num_targets = factors.indptr.numel() - 1
+        self.num_targets = factors.num_targets
         edges_each = max(32, BLOCK_BYTES // max(1, self.last.shape[1] * self.x.element_size()))
         mean = max(1.0, len(factors.source) / max(1, self.num_targets))
         chunk = max(1, int(edges_each / mean))

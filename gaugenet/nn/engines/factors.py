@@ -21,8 +21,23 @@ class EdgeFactors:
     indptr: Int[Tensor, "targets_1"]
     source: Int[Tensor, "edges"]
 
+    @property
+    def num_targets(self) -> int:
+        """Number of points that edges may end at; symbolic while code is exported, which `len` is not."""
+        return self.indptr.shape[0] - 1
+
 
 torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.EdgeFactors")
+
+
+def targets(factors: EdgeFactors) -> Int[Tensor, "edges"]:
+    """Return the target of every edge: how many points end before it.
+
+    Not by `repeat_interleave`, which ONNX computes from all pairs of points and edges.
+    """
+    ends = factors.indptr[1:-1]
+    starts = ends.new_zeros(factors.source.shape[0] + 1).index_add(0, ends, torch.ones_like(ends))
+    return starts.cumsum(0)[:-1]
 
 
 def transported(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:

@@ -9,8 +9,8 @@ from torch import Tensor
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.kernels.attributes import Attributes
 from gaugenet.kernels.polynomial_space import PolynomialSpace
-from gaugenet.nn.engines.depthwise import row_attributes, targets
-from gaugenet.nn.engines.factors import transported
+from gaugenet.nn.engines.depthwise import row_attributes
+from gaugenet.nn.engines.factors import targets, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.graph import edge_factors
 from gaugenet.nn.precision import widened

@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._transforms import is_transformed
+from gaugenet._transforms import is_exported_to_onnx, is_transformed
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
 from gaugenet.nn.engines.prepared import PreparedGraph
@@ -97,10 +97,15 @@ def convolve(
 
 
 def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
-    """On the CPU, where the geometry has no gradients; functional transforms see PyTorch's operations instead."""
+    """On the CPU, where the geometry has no gradients.
+
+    Functional transforms and ONNX see PyTorch's operations instead.
+    """
     if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.transport.requires_grad:
         return False
-    return torch.compiler.is_compiling() or not is_transformed()
+    if torch.compiler.is_compiling():
+        return not is_exported_to_onnx()
+    return not is_transformed()
 
 
 def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:
@@ -128,11 +133,10 @@ def _direct_layout(space: KernelSpace) -> list[int]:
 
 def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
     """The same with PyTorch operations: on other devices, and where the geometry itself has gradients."""
-    degree = factors.indptr.diff()
-    target = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
+    target, points = targets(factors), factors.num_targets
     h = transported(x[factors.source], factors, space.in_type)
     columns = [
-        x.new_zeros(len(degree), x.shape[1]).index_add(0, target, c[:, None] * h) for c in factors.coefficient.unbind(1)
+        x.new_zeros(points, x.shape[1]).index_add(0, target, c[:, None] * h) for c in factors.coefficient.unbind(1)
     ]
     outputs = []
     for block, matrix in zip(space.out_type.blocks, matrices, strict=True):

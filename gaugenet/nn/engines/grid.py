@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -82,13 +82,17 @@ def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """The layer with its stencil sliding over an array of any size."""
-    _warn_of_lost_symmetry(layer.in_type, sliding, x.shape[2:])
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
         return zeros if bias is None else zeros + along_channels(bias, zeros)
+    left_out = pixels_left_out(layer.in_type, sliding, x.shape[2:])
     if sliding.boundary != "zeros":
         x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
+    if any(left_out):
+        if sliding.boundary == "zeros":
+            x = F.pad(x, [n for p in reversed(sliding.padding) for n in (p, p)])
+        x, sliding = _centred(x, left_out), replace(sliding, padding=(0,) * sliding.d, boundary="zeros")
     if layer.groups == 1:
         return _convolution(x, kernel, bias, sliding, 1)
     order = grouped_order(layer.out_type, layer.groups).to(x.device)
@@ -102,17 +106,41 @@ def slide(
     return y[:, order.argsort()]
 
 
-def _warn_of_lost_symmetry(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> None:
-    """Say once that a strided layer on a box of this shape does not commute with its rotations and reflections."""
-    if torch.compiler.is_compiling() or sliding.output_padding is not None or sliding.boundary == "periodic":
-        return
-    if max(sliding.stride) > 1 and field_type.group.order != 1 and not sliding.is_symmetric(shape):
-        warnings.warn(
-            f"A convolution with stride {sliding.stride} on {tuple(shape)} pixels leaves out pixels at one end, so it "
-            f"is not equivariant under {field_type.group.name}: use odd sizes (2 n + 1 pixels for stride 2), another "
-            "`padding`, or stride 1 and then `GridPool`, which is exact for even sizes.",
-            stacklevel=2,
-        )
+def _centred(x: Tensor, left_out: Sequence[int]) -> Tensor:
+    """Padded features without the pixels that no window reaches, half of them at each end of an axis.
+
+    So the results of a strided layer lie symmetrically, and rotations and reflections of the box map them to each
+    other. An odd number is halved by the mean of neighbouring pixels: the results lie half way between two.
+    """
+    for dim, n in enumerate(left_out, start=2):
+        if n % 2:
+            x = (x.narrow(dim, 0, x.shape[dim] - 1) + x.narrow(dim, 1, x.shape[dim] - 1)) / 2
+        if n > 1:
+            x = x.narrow(dim, n // 2, x.shape[dim] - 2 * (n // 2))
+    return x
+
+
+def of_centred(kernel: Tensor, sliding: Sliding, left_out: Sequence[int]) -> tuple[Tensor, Sliding]:
+    """The kernel of an ordinary convolution that is a layer after `_centred`, and how it moves.
+
+    Raises:
+        NotImplementedError: If no convolution of `torch.nn` is.
+    """
+    padding = tuple(p - n // 2 for p, n in zip(sliding.padding, left_out, strict=True))
+    if max(sliding.dilation) > 1 or min(padding) < 0:
+        raise NotImplementedError("No layer of torch.nn does this.")
+    for dim, n in enumerate(left_out, start=2):
+        if n % 2:
+            around = [0] * (2 * (kernel.dim() - dim - 1))
+            kernel = (F.pad(kernel, [*around, 0, 1]) + F.pad(kernel, [*around, 1, 0])) / 2
+    return kernel, replace(sliding, padding=padding)
+
+
+def pixels_left_out(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> tuple[int, ...]:
+    """What `_centred` is to take away: nothing where there is no symmetry to be kept, or no stride."""
+    if max(sliding.stride) == 1 or sliding.output_padding is not None or field_type.group.order == 1:
+        return (0,) * sliding.d
+    return sliding.left_out(shape)
 
 
 def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding, groups: int) -> Tensor:

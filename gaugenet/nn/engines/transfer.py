@@ -13,7 +13,7 @@ from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
 from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
-from gaugenet.nn.engines.factors import EdgeFactors, block_table, transported
+from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.precision import widened
 
 if TYPE_CHECKING:
@@ -85,12 +85,8 @@ def _transport_features(
 
 
 def _transport_torch(field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:
-    degree = factors.indptr.diff()
-    target = torch.repeat_interleave(
-        torch.arange(len(degree), device=x.device), degree, output_size=len(factors.source)
-    )
     messages = factors.coefficient * transported(x[factors.source], factors, field_type)
-    return x.new_zeros(len(degree), x.shape[1]).index_add(0, target, messages)
+    return x.new_zeros(factors.num_targets, x.shape[1]).index_add(0, targets(factors), messages)
 
 
 class _TransportFeatures(torch.autograd.Function):
@@ -102,7 +98,7 @@ class _TransportFeatures(torch.autograd.Function):
 
         ctx.field_type, ctx.factors, ctx.sources = field_type, factors, len(x)
         ctx.save_for_backward(x)
-        targets = factors.indptr.numel() - 1
+        targets = factors.num_targets
         out = x.new_empty(targets, 1, x.shape[1])
         inputs = [array(x), *_geometry(factors)]
 

@@ -15,6 +15,7 @@ from gaugenet.groups import FieldType
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.hyperbolic.features import LorentzType
 from gaugenet.nn.linear import EquivariantLinear
+from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import samples_of
 from gaugenet.nn.tables import TableModule, along_channels
 
@@ -37,7 +38,7 @@ class LorentzEmbedding(nn.Module):
         self.in_type, self.out_type = out_type.space, out_type.field_type
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return self.hyperbolic.exp(x)
 
 
@@ -131,7 +132,7 @@ class LorentzActivation(nn.Module):
         self.in_type, self.out_type = self.takes.field_type, self.hyperbolic.field_type
 
     def forward(self, x: Float[Tensor, "points in *spatial"]) -> Float[Tensor, "points out *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         return self.hyperbolic.lift(self.nonlinearity(x[:, 1:]))
 
 
@@ -188,7 +189,7 @@ class LorentzBatchNorm(TableModule):
     def forward(
         self, x: Float[Tensor, "points size *spatial"], domain: Domain | None = None
     ) -> Float[Tensor, "points size *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         if not x.shape[0]:
             return x
         space = self.hyperbolic
@@ -267,7 +268,7 @@ class LorentzMLR(TableModule):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points classes *spatial"]:
-        self.in_type.check(x)
+        check_features(self, x)
         root = math.sqrt(self.hyperbolic.k)
         length = (self.weight.square().sum(1) + 1e-12).sqrt()
         offset = self.bias / root

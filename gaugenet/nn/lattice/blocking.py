@@ -12,6 +12,7 @@ from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import Path, line
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
+from gaugenet.nn.precision import check_features
 
 
 def blocked(domain: LatticeGaugeField) -> LatticeGaugeField:
@@ -48,7 +49,7 @@ class LatticePool(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch size *shape"], domain: LatticeGaugeField
     ) -> Float[Tensor, "batch size *half"]:
-        self.in_type.check(x)
+        check_features(self, x)
         _need_even(domain)
         total: Tensor = _even(x, 2, domain.d)
         for path in _block_paths(domain.d)[1:]:

@@ -6,6 +6,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from gaugenet.groups import FieldType, UnitaryGroup, complex_fields
+from gaugenet.nn.precision import check_dtype
 
 
 def matrix_type(group: UnitaryGroup, channels: int) -> FieldType:
@@ -38,6 +39,7 @@ def matrices(
 ) -> Complex[Tensor, "batch channels *shape n n"]:
     """Return features as complex matrices."""
     field_type.check(x)
+    check_dtype(x, None)
     n = field_type.group.d
     return complex_fields(x, (n, n))
 

@@ -10,6 +10,7 @@ from gaugenet._validation import positive_number
 from gaugenet.groups import FieldType, real_fields
 from gaugenet.nn.lattice.fields import channels_of, matrices, need_matrices
 from gaugenet.nn.nonlinearity import activation_function
+from gaugenet.nn.precision import check_features
 
 
 class TraceActivation(nn.Module):
@@ -77,7 +78,7 @@ class TraceNorm(nn.Module):
         self.eps = positive_number("eps", eps)
 
     def forward(self, x: Float[Tensor, "batch size *shape"]) -> Float[Tensor, "batch size *shape"]:
-        self.in_type.check(x)
+        check_features(self, x)
         entries = 2 * self.in_type.group.d  # tr(W W^+) / N is the sum of squares over N, which is 2 N times their mean
         square = entries * x.flatten(1).square().mean(1)
         return x / (square + self.eps).sqrt().view(-1, *[1] * (x.dim() - 1))

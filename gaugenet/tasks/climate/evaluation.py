@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from gaugenet.files import write_json
+from gaugenet.files import check_results, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
 from gaugenet.tasks.climate.inference import ClimatePredictor, Pose, Precision
-from gaugenet.tasks.climate.pictures import draw_run
+from gaugenet.tasks.climate.pictures import GLOBE, MAP, draw_run
 from gaugenet.tasks.climate.scores import ClimateScores
 from gaugenet.tasks.training.options import TaskError, check
 from gaugenet.tasks.training.progress import progress
@@ -31,13 +33,17 @@ def evaluate_climate(
     rotations: int = 0,
     icosahedral: bool = False,
     within_km: float = 300.0,
+    out: str | Path | None = None,
+    overwrite: bool = False,
     missing: str | None = None,
     device: str | None = None,
     precision: Precision = "float32",
 ) -> dict[str, Any]:
-    """Score a run on every labelled time step, and write the results into its folder.
+    """Score a run on every labelled time step, and write the results into its folder or another one.
 
-    They are `evaluation_NAME.json` (NAME being that of the file), `map.png` and `globe.html`.
+    They are `evaluation_NAME.json`, `map.png` and `globe.html`. NAME is that of the first file; with the names of its
+    folders before it where another file of that name was evaluated before. The pictures are those of the last
+    evaluation.
 
     Probabilities are interpolated to the locations of the file and compared with its labels there, by area. The labels,
     and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
@@ -54,12 +60,21 @@ def evaluate_climate(
         rotations: also score so many random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
+        out: folder of the results, made when missing; the run by default.
+        overwrite: replace an earlier evaluation of the same files.
 
     Raises:
         RunError, TaskError, DataError: no run of this task, or unusable files.
+        OutputError: an evaluation of these files that is there already.
     """
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(within_km > 0, "within_km", "positive", within_km)
+    folder = Path(out) if out is not None else Path(run)
+    files = [str(Path(path).resolve()) for path in data]
+    name = _result_name(folder, files)
+    read = [*map(Path, filter(os.path.isfile, files)), *files_in(run)]
+    check_results(folder, (name, MAP, GLOBE), last=(MAP, GLOBE), inputs=read, overwrite=overwrite)
+    sweep_temporaries(folder)
     predictor = ClimatePredictor(
         run, data, weights=weights, tta=tta, missing=missing, device=device, precision=precision
     )
@@ -77,14 +92,32 @@ def evaluate_climate(
     ]
     _score(predictor, scored)
     upright, *rotated = (accumulator.result() for _, accumulator in scored)
-    result: dict[str, Any] = {"run": str(run), "task": "climate", "files": data, "weights": weights}
+    result: dict[str, Any] = {"run": str(run), "task": "climate", "files": files, "weights": weights}
     result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
-    for name in list(orientations)[1:]:
-        found, rotated = rotated[: len(orientations[name])], rotated[len(orientations[name]) :]
-        result[name] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
-    write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
-    draw_run(predictor, run)
+    for group in list(orientations)[1:]:
+        found, rotated = rotated[: len(orientations[group])], rotated[len(orientations[group]) :]
+        result[group] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
+    write_json(folder / name, result)
+    draw_run(predictor, folder, title=Path(run).name)
     return result
+
+
+def _result_name(folder: Path, files: Sequence[str]) -> str:
+    """The name of the first file, with those of its folders as far as files of one name need them."""
+    parts = [part for part in (*Path(files[0]).parts[1:-1], Path(files[0]).stem) if part]
+    names = [f"evaluation_{'_'.join(parts[k:])}.json" for k in reversed(range(len(parts)))]
+    return next((name for name in names if _scored(folder / name) in (None, list(files))), names[-1])
+
+
+def _scored(path: Path) -> list[str] | None:
+    """The files of an earlier evaluation, `None` if there is none."""
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return []
+    return [str(file) for file in found.get("files", ())] if isinstance(found, dict) else []
 
 
 def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScores]]) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gaugenet.tasks.climate.options import ClimateLoss
 from gaugenet.tasks.mesh.losses import IGNORE
+from gaugenet.tasks.training.label_loss import focused, overlap_loss
 
 
 def climate_loss(
@@ -22,9 +23,9 @@ def climate_loss(
     With the class probabilities :math:`p`, areas :math:`a`, class weights :math:`w` and the true class :math:`y`:
 
     - cross_entropy :math:`-\sum a\,w_y \log p_y \,/ \sum a\,w_y`;
-    - focal :math:`-\sum a\,w_y (1 - p_y)^\gamma \log p_y \,/ \sum a\,w_y` (Lin et al. 2017);
+    - focal :math:`-\sum a\,w_y (1 - p_y)^\gamma \log p_y \,/ \sum a\,w_y` (:cite:`lin2017focal`);
     - dice, the mean over the classes but the first (the background) of
-      :math:`1 - 2 \sum a\,p_k [y = k] / \sum a\,(p_k + [y = k])`, over the whole batch (Milletari et al. 2016);
+      :math:`1 - 2 \sum a\,p_k [y = k] / \sum a\,(p_k + [y = k])`, over the whole batch (:cite:`milletari2016vnet`);
     - jaccard likewise with :math:`1 - I / (\sum a\,(p_k + [y = k]) - I)`, :math:`I = \sum a\,p_k [y = k]`.
     """
     log_prob = torch.log_softmax(logits.float(), dim=1)
@@ -32,25 +33,19 @@ def climate_loss(
     index = target.clamp(min=0)
     weight = area.to(log_prob) * known
     total = log_prob.new_zeros(())
-    for name in options.names:
+    for name, factor in options.parsed_terms:
         if name in ("cross_entropy", "focal"):
-            total = total + _pointwise(log_prob, index, weight, class_weight, options.focus if name == "focal" else 0.0)
+            value = _pointwise(log_prob, index, weight, class_weight, options.focus if name == "focal" else 0.0)
         else:
-            total = total + _overlap(log_prob.exp(), index, weight, known, jaccard=name == "jaccard")
+            value = _overlap(log_prob.exp(), index, weight, known, jaccard=name == "jaccard")
+        total = total + factor * value
     return total
-
-
-def class_weights(share: Float[Tensor, "classes"], balance: float) -> Float[Tensor, "classes"]:
-    """Weights in proportion to the area shares to the power of `-balance`, of mean 1 over the area."""
-    weight = share.clamp(min=1e-6) ** -balance
-    return weight / (weight * share).sum()
 
 
 def _pointwise(log_prob: Tensor, index: Tensor, weight: Tensor, class_weight: Tensor, focus: float) -> Tensor:
     chosen = log_prob.gather(1, index[:, None])[:, 0]
     weight = weight * class_weight.to(log_prob)[index]
-    loss = -chosen if focus == 0.0 else -chosen * (1 - chosen.exp()).clamp(min=1e-6) ** focus
-    return (weight * loss).sum() / weight.sum().clamp(min=1e-12)
+    return -(weight * focused(chosen, focus)).sum() / weight.sum().clamp(min=1e-12)
 
 
 def _overlap(prob: Tensor, index: Tensor, weight: Tensor, known: Tensor, *, jaccard: bool) -> Tensor:
@@ -58,5 +53,4 @@ def _overlap(prob: Tensor, index: Tensor, weight: Tensor, known: Tensor, *, jacc
     both = (weight[:, None] * prob * truth).sum(dim=(0, 2))
     sizes = (weight[:, None] * (prob + truth)).sum(dim=(0, 2))
     smooth = 1e-3 * weight.sum() / weight.numel()  # keeps a batch without the class from dividing by nothing
-    ratio = both / (sizes - both + smooth) if jaccard else 2 * both / (sizes + smooth)
-    return (1 - ratio)[1:].mean()
+    return overlap_loss(both, sizes, jaccard=jaccard, smooth=smooth)[1:].mean()

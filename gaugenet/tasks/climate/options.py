@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from gaugenet.tasks.training.options import TaskError, check
+from gaugenet.tasks.training.loss_options import LossOptions
+from gaugenet.tasks.training.options import check
 
 Layout = Literal["auto", "netcdf", "happi20"]
 
@@ -20,6 +21,8 @@ class ClimateData:
         layout: netcdf (plain CF and ClimateNet files), happi20 (npz files), or auto.
         scalars: names of scalar inputs separated by commas; auto takes every field that is no wind.
         vectors: pairs U850:V850 separated by commas; auto goes by standard names, then by u and v in the names.
+        levels: all, or values separated by commas: variables with a level or an ensemble dimension become one channel
+            for each, such as z@500; scalars and vectors may also name channels one by one.
         label: name of the label variable; auto takes the one with flag_meanings, or a usual name.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
         latitude: give the network the absolute sine of latitude, and every wind also rotated by a quarter to the
@@ -41,6 +44,7 @@ class ClimateData:
     layout: Layout = "auto"
     scalars: str = "auto"
     vectors: str = "auto"
+    levels: str = ""
     label: str = "auto"
     level: int = 5
     latitude: bool = True
@@ -76,28 +80,19 @@ class ClimateData:
 
 
 @dataclass(frozen=True)
-class ClimateLoss:
+class ClimateLoss(LossOptions):
     """What is minimised; every term is weighted by area, labels that are ignored have no part in it.
 
     Attributes:
-        terms: cross_entropy, focal, dice and jaccard, joined by plus signs.
-        balance: class weights are (share of the area) to the power of minus this: 0 counts areas, 1 counts classes.
+        terms: cross_entropy, focal, dice and jaccard, joined by plus signs, with factors if wanted.
+        class_weights: how much a class counts in cross_entropy and focal: one positive number a class, of which only
+            the ratios matter; inverse (of its share of the area) or effective (of its effective number of samples);
+            none counts areas.
+        balance: inverse takes shares of the area to the power of minus this: 0 counts areas, 1 counts classes.
+        beta: effective counts n samples as (1 - beta^n) / (1 - beta).
         focus: exponent of the focal loss.
     """
 
     terms: str = "cross_entropy + dice"
+    class_weights: list[float] | str | None = "inverse"
     balance: float = 0.5
-    focus: float = 2.0
-
-    def __post_init__(self) -> None:
-        unknown = [t for t in self.names if t not in ("cross_entropy", "focal", "dice", "jaccard")]
-        if unknown or not self.names:
-            raise TaskError(
-                f"Expected `loss.terms` of cross_entropy, focal, dice and jaccard joined by +, got {self.terms!r}."
-            )
-        check(0 <= self.balance <= 1, "loss.balance", "in [0, 1]", self.balance)
-        check(self.focus >= 0, "loss.focus", "at least 0", self.focus)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(t.strip() for t in self.terms.split("+") if t.strip())

@@ -18,12 +18,13 @@ from gaugenet.tasks.training.options import TaskError
 MAP, GLOBE = "map.png", "globe.html"
 
 
-def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -> None:
+def draw_run(predictor: ClimatePredictor, folder: str | Path, *, title: str, frames: int = 4) -> None:
     """Write `map.png` and `globe.html` of the frames with the most labelled patterns, evenly spread among them.
 
     Args:
         predictor: the run and the files.
-        run: folder for the pictures.
+        folder: where the pictures go.
+        title: name of the run.
         frames: at most so many.
     """
     from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
@@ -42,10 +43,10 @@ def draw_run(predictor: ClimatePredictor, run: str | Path, *, frames: int = 4) -
         mesh: dict[str, Any] = {"vertices": sphere.pos, "faces": sphere.face.T, "up": "z", "labels_on": "vertex"}
         views.append(MeshView(name=name, **mesh, prediction=found, truth=truth, scalar=strength, scalar_name=what))
     nearest = nearest_point(predictor.inputs.points)
-    title = f"{Path(run).name}: prediction (colours) and truth (outlines)"
+    title = f"{title}: prediction (colours) and truth (outlines)"
     options: dict[str, Any] = {"class_names": predictor.classes, "title": title}
-    draw_spheres(Path(run) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
-    write_viewer(Path(run) / GLOBE, views, **options)
+    draw_spheres(Path(folder) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
+    write_viewer(Path(folder) / GLOBE, views, **options)
 
 
 def copy_picture(run: Path, file: Path) -> str:

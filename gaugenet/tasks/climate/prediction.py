@@ -10,7 +10,7 @@ import numpy as np
 
 from gaugenet.data.climate.dataset import ClimateFiles, climate_paths
 from gaugenet.data.climate.output import ClassMapFile, cell_file, grid_file
-from gaugenet.files import check_outputs, files_in
+from gaugenet.files import check_outputs, files_in, sweep_temporaries
 from gaugenet.tasks.climate.inference import ClimatePredictor, Precision
 from gaugenet.tasks.climate.scores import labels_at
 from gaugenet.tasks.training.options import TaskError
@@ -55,6 +55,8 @@ def predict_climate(
     out = Path(out)
     sphere = Path(sphere) if sphere is not None else out.with_name(f"{out.stem}.icosphere{out.suffix}")
     check_outputs([out, sphere], inputs=[*climate_paths(paths), *files_in(run)], overwrite=overwrite)
+    for folder in {out.parent, sphere.parent}:
+        sweep_temporaries(folder)
     predictor = ClimatePredictor(
         run, paths, weights=weights, tta=tta, missing=missing, device=device, precision=precision
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.files import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.climate.inputs import SphereInputs
-from gaugenet.tasks.climate.losses import class_weights
 from gaugenet.tasks.climate.module import ClimateModule, Readout
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
 from gaugenet.tasks.climate.task import ClimateTask
+from gaugenet.tasks.training.label_loss import class_weights
+from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
 
@@ -34,17 +35,19 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
     logger.info(split)
     inputs = inputs_of(train_files, data)
     normalization = Normalization.of(train_files, inputs.locations.area)
-    share = memory_shares(train_files, val_files, data.memory)
-    training = SphereDataset(train_files, inputs, normalization, augment=data, seed=seed, memory=share[0])
+    memory = memory_shares(train_files, val_files, data.memory)
+    training = SphereDataset(train_files, inputs, normalization, augment=data, seed=seed, memory=memory[0])
     validation: SphereDataset | list[Any] = []
     validated = None
     if val_files is not None:
         val_inputs = inputs_of(val_files, data)
         validation, validated = (
-            SphereDataset(val_files, val_inputs, normalization, memory=share[1]),
+            SphereDataset(val_files, val_inputs, normalization, memory=memory[1]),
             Readout.of(val_inputs),
         )
-    weight = class_weights(class_shares(training, len(train_files.class_names)), loss.balance)
+    loss.check_classes(train_files.class_names)
+    share = _check_labels(training, validation, train_files.class_names)
+    weight = class_weights(loss, share, share * len(training) * inputs.sphere.num_vertices)
     network, description = _network(train_files, inputs, data, options["model"], seed)
     module = ClimateModule(
         network,
@@ -56,6 +59,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
         seed=seed,
     )
     lost = inputs.round_trip(training.fields(0))
+    description.loss = loss.describe(train_files.class_names, weight.tolist())
     description.data |= {"normalization": normalization.as_dict(), "split": split, "round_trip_error": lost}
     count = sum(p.numel() for p in network.parameters())
 
@@ -68,6 +72,41 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
         return SphereDataModule(training, validation, seed=seed, **sizes)
 
     return Training(module, description, load)
+
+
+def _check_labels(
+    training: SphereDataset, validation: SphereDataset | Sequence[Any], classes: Sequence[str]
+) -> torch.Tensor:
+    """Refuse parts without labels, tell which classes cannot be learned, and return the shares of the classes.
+
+    A class that only the validation has is a warning, as on meshes: blocks of time part rare events like that, and the
+    scores of the other classes are sound.
+
+    Raises:
+        TaskError: If no place of the training, or of the validation, has a label.
+    """
+    shares = {
+        name: _shares(part, len(classes))
+        for name, part in (("training", training), ("validation", validation))
+        if isinstance(part, SphereDataset)
+    }
+    for name, share in shares.items():
+        if not share.any():
+            raise TaskError(
+                f"No label in the {name} data: all of them are negative, 255 or missing, which means unknown."
+            )
+    learned = shares["training"] > 0
+    if missing := [n for n, seen, of in zip(classes, learned, shares.get("validation", learned)) if of and not seen]:
+        logger.warning("Classes of the validation that no training data have, and no network can learn: %s.", missing)
+    if int(learned.sum()) == 1:
+        logger.warning("All labels that were seen in the training data are %r.", classes[int(learned.int().argmax())])
+    return shares["training"]
+
+
+def _shares(part: SphereDataset, count: int) -> torch.Tensor:
+    """Shares of the classes over a selection of the frames, or over all of them where the selection has no label."""
+    found = class_shares(part, count)
+    return found if found.any() else class_shares(part, count, at_most=len(part))
 
 
 def _network(

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from gaugenet.tasks.training.options import use_threads
+from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
+    RESULTS,
     THREADS,
     WEIGHTS,
     OptionGroup,
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from gaugenet.tasks.training.run import Which
 
 _EVALUATE = """Score a climate run on labelled files: average precision, IoU, recall and precision of every class by
-area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and globe.html into the run."""
+area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and
+globe.html into the run, or into --out."""
 _PREDICT = """Label climate files: probabilities and labels of every time step, as CF NetCDF on the grid of the input
 (OUT.nc) and on the icosahedron (OUT.icosphere.nc)."""
 
@@ -78,6 +80,8 @@ class ClimateTask(Task):
             option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
             option("--icosahedral", action="store_true", help="also score the 60 rotations of the icosahedron"),
             option("--within_km", type=float, default=300.0, help="distance within which an object is found"),
+            RESULTS,
+            OVERWRITE,
             *_COMMON,
         ),
     )
@@ -111,6 +115,8 @@ class ClimateTask(Task):
         rotations: int = 0,
         icosahedral: bool = False,
         within_km: float = 300.0,
+        out: Path | None = None,
+        overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
         missing: str | None = None,
@@ -128,6 +134,8 @@ class ClimateTask(Task):
             rotations=rotations,
             icosahedral=icosahedral,
             within_km=within_km,
+            out=out,
+            overwrite=overwrite,
             weights=weights,
             tta=tta,
             missing=missing,
@@ -178,4 +186,6 @@ class ClimateTask(Task):
         """Copy the page or the map that the last evaluation made."""
         from gaugenet.tasks.climate.pictures import copy_picture
 
+        if "worst" in look:
+            raise TaskError("--worst is for meshes: a climate run has one map and one globe.")
         return copy_picture(run, file)

@@ -33,9 +33,9 @@ def lbfgs(loss: Callable[[], Tensor], network: nn.Module, *, seconds: float, eno
 
 
 def gauss_newton(
-    network: nn.Module, argument: object, y: Float[Tensor, "*shape"], *, steps: int = 8, chunk: int = 16
+    network: nn.Module, arguments: tuple[object, ...], y: Float[Tensor, "*shape"], *, steps: int = 8, chunk: int = 16
 ) -> float:
-    """Take damped Gauss-Newton steps of mean (network(argument) - y)^2, in place; return the last value.
+    """Take damped Gauss-Newton steps of mean (network(*arguments) - y)^2, in place; return the last value.
 
     Near an exact solution each step squares the error, also where the solution is not unique.
     """
@@ -46,7 +46,7 @@ def gauss_newton(
     def residuals(v: Tensor) -> Tensor:
         parts = torch.split(v, [size.numel() for size in sizes])
         values = {name: part.view(size) for name, part, size in zip(names, parts, sizes, strict=True)}
-        difference: Tensor = functional_call(network, values, (argument,)) - y
+        difference: Tensor = functional_call(network, values, arguments) - y
         return difference.flatten()
 
     directions, r, damping = torch.eye(len(vector), dtype=vector.dtype), residuals(vector).detach(), 1e-10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gaugenet.data import InputFeatures, MeshDataset
+    from gaugenet.data.meshes.classes import ClassTable
 
 TaskName = Literal["segmentation", "correspondence", "classification"]
 Format = Literal["auto", "meshcnn", "folder", "faust", "shrec"]
@@ -68,11 +69,16 @@ class DataOptions:
         format: layout of the folder; auto takes the MeshCNN layout where it finds seg/, else a labelled folder.
         holdout: glob patterns, separated by commas, of training meshes held out for validation (MeshCNN layout).
         labels: what has the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
+        label_property: name of the labels in PLY files, a property of the vertices or of the faces.
         fractions: shares of training, validation and test of a folder without these subfolders, drawn at random.
         val_people: how many of FAUST's training people are held out for validation.
         train_per_class: training meshes of a class (SHREC), those for validation included.
         val_per_class: how many of them are held out for validation.
-        split_seed: seed of random splits.
+        split_seed: seed of random splits and of folds.
+        folds: number of folds of a cross-validation; trains one network for each, on the others; 0 for none.
+        fold: train only this one of the folds, counted from 0.
+        group: meshes of one group stay together in folds and random splits: a glob such as patient_*, of which a star
+            ends at the next of "_.,/ -", or a regular expression with the group in parentheses.
         features: input features, as constructor calls of gaugenet.data separated by commas; a class of your own as
             module:Class().
         inputs: fields in the files of the meshes that are inputs, too, by name, such as {inflow_distance: scalar,
@@ -85,17 +91,22 @@ class DataOptions:
         cache: folder of prepared meshes, made when missing; the folder cache/ of the run by default, "none" for none.
         n_jobs: threads that prepare meshes; -1 uses all cores.
         num_workers: processes that augment ahead of the training; 0 does it in the training process.
+        held_out: the meshes of the fold, by their places in the folder; follows from the other options.
     """
 
     root: Path | None = None
     format: Format = "auto"
     holdout: str | None = None
     labels: Literal["auto", "vertices", "faces"] = "auto"
+    label_property: str = "label"
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     val_people: int = 0
     train_per_class: int = 10
     val_per_class: int = 0
     split_seed: int = 0
+    folds: int = 0
+    fold: int | None = None
+    group: str | None = None
     features: str = "HeatKernelSignature()"
     inputs: dict[str, Any] | None = None
     augment: str = ""
@@ -106,6 +117,7 @@ class DataOptions:
     cache: Path | None = None
     n_jobs: int = -1
     num_workers: int = 0
+    held_out: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
@@ -115,10 +127,16 @@ class DataOptions:
             check(getattr(self, name) >= 0, f"data.{name}", "at least 0", getattr(self, name))
         check(self.train_per_class >= 1, "data.train_per_class", "at least 1", self.train_per_class)
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
+        check(self.folds == 0 or self.folds >= 2, "data.folds", "of at least 2, or 0 for none", self.folds)
+        if self.fold is not None:
+            check(0 <= self.fold < self.folds, "data.fold", f"from 0 to below data.folds = {self.folds}", self.fold)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a run's description; the locations of data and cache stay out of it."""
-        return {k: v for k, v in asdict(self).items() if k not in ("root", "cache", "n_jobs", "num_workers")}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if callable(self.group):
+            values["group"] = getattr(self.group, "__name__", "a function")
+        return {k: v for k, v in values.items() if k not in ("root", "cache", "n_jobs", "num_workers")}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], **changes: Any) -> Self:
@@ -160,8 +178,16 @@ def cache_folder(asked: Path | None, run: Path) -> Path | None:
     return None if str(asked) == "none" else asked
 
 
-def open_dataset(task: TaskName, options: DataOptions, split: Split) -> MeshDataset:
+def open_dataset(
+    task: TaskName, options: DataOptions, split: Split, *, trained: ClassTable | None = None
+) -> MeshDataset:
     """The labelled meshes of a split.
+
+    Args:
+        task: what the labels must suit.
+        options: where the meshes are.
+        split: which part of them.
+        trained: the classes of a trained network, see `gaugenet.data.LabelledMeshFolder`.
 
     Raises:
         TaskError: no folder is given, or its labels do not suit the task.
@@ -169,7 +195,17 @@ def open_dataset(task: TaskName, options: DataOptions, split: Split) -> MeshData
     """
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
-    dataset = _open(_format(task, options), options, split)
+    layout = layout_of(task, options)
+    if options.group is not None and not options.folds and layout != "folder":
+        raise TaskError("--data.group keeps meshes together in folds (--data.folds) and in folders split at random.")
+    if options.held_out is not None and split != "test":
+        from gaugenet.tasks.mesh.folds import part_of_fold
+
+        dataset = part_of_fold(pooled(layout, options, trained), options, split)
+    else:
+        if options.held_out is not None and (layout == "shrec" or is_split_at_random(layout, options.root)):
+            raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
+        dataset = _open(layout, options, split, trained)
     wanted = {"segmentation": ("faces", "vertices"), "correspondence": ("vertices",), "classification": ("shape",)}
     if dataset.label_kind not in wanted[task]:
         raise TaskError(
@@ -181,17 +217,26 @@ def open_dataset(task: TaskName, options: DataOptions, split: Split) -> MeshData
 
 def has_validation(task: TaskName, options: DataOptions) -> bool:
     """Whether the options set a validation part aside."""
+    if options.held_out is not None:
+        return True
     root = options.root or Path()
-    layout = _format(task, options)
+    layout = layout_of(task, options)
     if layout == "meshcnn":
         return options.holdout is not None or (root / "val").is_dir()
     if layout == "folder":
-        at_random = not any((root / name).is_dir() for name in ("train", "val", "test"))
-        return (root / "val").is_dir() or (at_random and options.fractions[1] > 0)
+        return (root / "val").is_dir() or (is_split_at_random(layout, root) and options.fractions[1] > 0)
     return options.val_people > 0 if layout == "faust" else options.val_per_class > 0
 
 
-def _format(task: TaskName, options: DataOptions) -> Format:
+def is_split_at_random(layout: Format, root: Path) -> bool:
+    """Whether the meshes of a labelled folder lie in none of the subfolders of the splits."""
+    from gaugenet.data.meshes import folder
+
+    return layout == "folder" and folder.is_split_at_random(root)
+
+
+def layout_of(task: TaskName, options: DataOptions) -> Format:
+    """The layout of the folder, where `auto` leaves it open."""
     if options.format != "auto":
         return options.format
     if task in _DEFAULT_FORMAT:
@@ -199,20 +244,46 @@ def _format(task: TaskName, options: DataOptions) -> Format:
     return "meshcnn" if options.root is not None and (options.root / "seg").is_dir() else "folder"
 
 
-def _open(layout: Format, options: DataOptions, split: Split) -> MeshDataset:
+def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
+    """A reader of the data set, and the meshes that are dealt out to the folds.
+
+    They are those of training and validation, or all where the layout has no fixed test part.
+
+    Raises:
+        TaskError: If other options hold meshes out as well.
+    """
+    if options.holdout is not None or options.val_people or options.val_per_class:
+        raise TaskError("--data.folds hold meshes out: leave out holdout, val_people and val_per_class.")
+    dataset: Any = _open(layout, options, "train", trained)
+    if layout in ("folder", "shrec"):
+        return dataset, list(dataset.pool)
+    val = options.root is not None and layout == "meshcnn" and (options.root / "val").is_dir()
+    return dataset, sorted([*dataset.paths, *(_open(layout, options, "val", trained).paths if val else ())])
+
+
+def _open(layout: Format, options: DataOptions, split: Split, trained: ClassTable | None = None) -> MeshDataset:
     from gaugenet import data
 
     root = options.root or Path()
     if layout == "meshcnn":
         patterns = [p.strip() for p in (options.holdout or "").split(",") if p.strip()]
-        return data.MeshCNNSegmentation(root, split, holdout=patterns or None)
+        return data.MeshCNNSegmentation(root, split, holdout=patterns or None, trained=trained)
     if layout == "folder":
         if options.holdout is not None:
             raise TaskError(
                 f"--holdout is for the MeshCNN layout, but {root} has no seg/: put meshes into {root / 'val'}."
             )
         fractions: Any = tuple(options.fractions)
-        return data.LabelledMeshFolder(root, split, labels=options.labels, fractions=fractions, seed=options.split_seed)
+        return data.LabelledMeshFolder(
+            root,
+            split,
+            labels=options.labels,
+            fractions=fractions,
+            seed=options.split_seed,
+            group=None if options.folds else options.group,
+            label_property=options.label_property,
+            trained=trained,
+        )
     if layout == "faust":
         return data.FaustRegistrations(root, split, val_people=options.val_people)
     return data.ShrecClassification(

@@ -13,10 +13,11 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
-from gaugenet.files import atomic_path, write_json
+from gaugenet.files import atomic_path, check_results, files_in, sweep_temporaries, write_json
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
+from gaugenet.tasks.mesh.outputs import classes_of
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -24,6 +25,7 @@ from gaugenet.tasks.training.run import Which
 
 logger = logging.getLogger(__name__)
 
+_EVALUATION, _PREDICTIONS, _PICTURE = "evaluation_{split}.json", "predictions_{split}.npz", "confusion.png"
 _DRAWN_CLASSES = 60
 """Confusion matrices of more classes than this are not drawn."""
 
@@ -33,6 +35,8 @@ def evaluate(
     data: str | Path,
     *,
     split: Split = "test",
+    out: str | Path | None = None,
+    overwrite: bool = False,
     weights: Which = "best",
     tta: int = 0,
     gauge_check: bool = False,
@@ -45,8 +49,9 @@ def evaluate(
     feature: Sequence[str] = (),
     unit: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png` into it.
+    """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png`.
 
+    Labels in the files are numbers as in training, which `run.json` keeps; `predictions_<split>.npz` has the same.
     Labels are compared on the faces (or vertices) of the meshes as they were given, whatever was repaired before the
     network saw them. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
 
@@ -54,6 +59,8 @@ def evaluate(
         run: folder of the run.
         data: folder of the data set, in a layout that the run's task reads; the network need not have seen it.
         split: which part of it.
+        out: folder of the results, made when missing; the run by default.
+        overwrite: replace an evaluation of this split that is there. `confusion.png` is that of the last evaluation.
         weights: the best or the last weights.
         tta: see `Predictor`.
         gauge_check: also draw a random frame at every vertex and tell how far the scores move.
@@ -61,7 +68,7 @@ def evaluate(
             `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without.
         repair: as in `DataOptions`; what the training used by default.
         layout: as `format` in `DataOptions`; what the training used by default.
-        cache: as in `DataOptions`.
+        cache: as in `DataOptions`; by default the folder `cache` next to the results.
         n_jobs: as in `DataOptions`.
         device: where the network runs.
         feature: as in `Predictor`.
@@ -70,18 +77,25 @@ def evaluate(
     Raises:
         RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
             `one_to_one` for a network that does not label vertices, or with more vertices than classes.
+        OutputError: results that are there already.
     """
+    folder = Path(out) if out is not None else Path(run)
+    names = _EVALUATION.format(split=split), _PREDICTIONS.format(split=split), _PICTURE
+    check_results(folder, names, last=(_PICTURE,), inputs=files_in(run), overwrite=overwrite)
+    sweep_temporaries(folder)
     predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     options = replace(options, repair=repair or options.repair, format=layout or options.format)
-    dataset = open_dataset(description.task, options, split)  # type: ignore[arg-type]
+    classes = classes_of(description)
+    trained = classes if description.label_values else None
+    dataset = open_dataset(description.task, options, split, trained=trained)  # type: ignore[arg-type]
     _check_items(dataset, description.items)
     if one_to_one and description.items != "vertex":
         raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
     known = _class_indices(dataset.class_names, description.classes)
-    folder = cache_folder(options.cache, Path(run))
-    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=folder, n_jobs=n_jobs))
+    cached = cache_folder(options.cache, folder)
+    prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=cached, n_jobs=n_jobs))
 
     accumulator = MetricAccumulator(len(description.classes))
     labels: dict[str, ndarray] = {}
@@ -98,7 +112,8 @@ def evaluate(
                 prediction = found.labels(description.items, different=True)
             missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
             accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
-            labels[f"{name}/truth"], labels[f"{name}/prediction"] = truth.astype(np.int32), prediction.astype(np.int32)
+            for kind, array in (("truth", truth), ("prediction", prediction)):
+                labels[f"{name}/{kind}"] = classes.decode(array).astype(np.int32)
             if gauge_check:
                 checks[name] = predictor.gauge_check(one)
             bar.advance()
@@ -106,13 +121,13 @@ def evaluate(
     scores = accumulator.scores()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
-    result |= scores.as_dict(description.classes)
+    result |= scores.as_dict(description.classes) | {"label_values": list(classes.values)}
     _add_files(result, prepared)
     if one_to_one:
         result["independent_accuracy"] = float(np.concatenate(independent).mean())
     if checks:
         result["gauge_check"] = _summary(checks)
-    _write(Path(run), split, result, labels, description.classes)
+    _write(folder, split, result, labels, description.classes)
     return result
 
 
@@ -174,13 +189,13 @@ def _summary(checks: dict[str, GaugeCheck]) -> dict[str, Any]:
     }
 
 
-def _write(run: Path, split: str, result: dict[str, Any], labels: dict[str, ndarray], classes: list[str]) -> None:
+def _write(folder: Path, split: str, result: dict[str, Any], labels: dict[str, ndarray], classes: list[str]) -> None:
     from gaugenet.viz import plot_confusion_matrix
 
-    with atomic_path(run / f"predictions_{split}.npz") as temporary, temporary.open("wb") as file:
+    with atomic_path(folder / _PREDICTIONS.format(split=split)) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **labels)  # type: ignore[arg-type]
     if len(classes) <= _DRAWN_CLASSES:
         plot_confusion_matrix(
-            run / "confusion.png", np.array(result["confusion"]), classes, title=f"{run.name}, {split}"
+            folder / _PICTURE, np.array(result["confusion"]), classes, title=f"{Path(result['run']).name}, {split}"
         )
-    write_json(run / f"evaluation_{split}.json", result)
+    write_json(folder / _EVALUATION.format(split=split), result)

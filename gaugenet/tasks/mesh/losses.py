@@ -1,4 +1,4 @@
-"""Losses of the tasks: class probabilities of faces from vertex logits, and a smoothed negative log-likelihood."""
+"""Losses of labels on meshes: class probabilities of faces from vertex logits, and the terms of the loss."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet.tasks.training.label_loss import focused, overlap_loss
+from gaugenet.tasks.training.loss_options import LossOptions
 from gaugenet.tasks.training.options import Corners
 
 IGNORE = -1
@@ -60,6 +62,94 @@ def soft_nll(
 ) -> Float[Tensor, "items"]:
     r"""Cross entropy :math:`-\sum_k t_k \log p_k` of each item against a soft target; rows of zeros count nothing."""
     return -(target * log_prob).sum(dim=1)
+
+
+def label_loss(
+    log_prob: Float[Tensor, "items classes"],
+    target: Int[Tensor, "items"] | Float[Tensor, "items classes"],
+    graph: Int[Tensor, "items"],
+    num_graphs: int,
+    *,
+    options: LossOptions,
+    class_weight: Float[Tensor, "classes"] | None = None,
+    smoothing: float = 0.0,
+) -> Float[Tensor, ""]:
+    r"""Sum of the chosen terms, each the mean over the meshes of a batch; items without a label count in none.
+
+    With probabilities :math:`p`, class weights :math:`w` and the true class :math:`y` of each item:
+
+    - cross_entropy: mean over the items of :math:`-w_y \log p_y`, with label smoothing;
+    - focal: mean over the items of :math:`-w_y (1 - p_y)^\gamma \log p_y` (:cite:`lin2017focal`), without;
+    - dice, jaccard: mean over the classes that a mesh has, see `overlap_loss`; class weights have no part in it.
+
+    The weights are not divided by their sum over a batch, which would undo them where a mesh has one item: a batch may
+    be spread over processes.
+
+    Args:
+        log_prob: log-probabilities of the classes.
+        target: the class of each item, `IGNORE` where it has none; or the shares of the classes, rows of zeros where
+            there is no label.
+        graph: the mesh of each item.
+        num_graphs: number of meshes.
+        options: the terms.
+        class_weight: by default 1.
+        smoothing: label smoothing in [0, 1).
+    """
+    hard = target.dim() == 1
+    known = (target != IGNORE).to(log_prob) if hard else target.sum(dim=1)
+    share = graph_shares(known, graph, num_graphs)
+    total = log_prob.new_zeros(())
+    for name, factor in options.parsed_terms:
+        if name in ("dice", "jaccard"):
+            shares = one_hot(target, log_prob.shape[1]).to(log_prob) if hard else target
+            value = _mean_overlap(log_prob.exp(), shares, graph, num_graphs, jaccard=name == "jaccard")
+        else:
+            terms = log_prob if name == "cross_entropy" else focused(log_prob, options.focus)
+            smoothed = smoothing if name == "cross_entropy" else 0.0
+            nll = _weighted_nll if hard else _weighted_soft_nll
+            value = (share * nll(terms, target, class_weight, smoothed)).sum()
+        total = total + factor * value
+    return total
+
+
+def one_hot(target: Int[Tensor, "items"], num_classes: int) -> Int[Tensor, "items classes"]:
+    """Rows with a one at the class; rows of zeros where there is no label."""
+    rows: Tensor = torch.nn.functional.one_hot(target.clamp(min=0), num_classes)
+    return rows * (target != IGNORE)[:, None]
+
+
+def label_counts(
+    target: Int[Tensor, "items"] | Float[Tensor, "items classes"], num_classes: int
+) -> Float[Tensor, "classes"]:
+    """How many items a mesh has of each class, in float64; shares count as parts of an item."""
+    if target.dim() == 2:
+        return target.double().sum(dim=0)
+    return torch.bincount(target[target != IGNORE], minlength=num_classes).double()
+
+
+def _weighted_nll(log_prob: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float) -> Tensor:
+    values = smoothed_nll(log_prob, target, smoothing=smoothing)
+    return values if class_weight is None else values * class_weight.to(values)[target.clamp(min=0)]
+
+
+def _weighted_soft_nll(log_prob: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float) -> Tensor:
+    """Mean over the labelled part of each item; `graph_shares` gives the item the size of that part."""
+    mass = target.sum(dim=1, keepdim=True)
+    target = target / mass.clamp(min=torch.finfo(target.dtype).tiny)
+    weighted = target if class_weight is None else target * class_weight.to(target)
+    smooth = smoothing * weighted.sum(dim=1, keepdim=True) / log_prob.shape[1]
+    return soft_nll(log_prob, (1 - smoothing) * weighted + smooth)
+
+
+def _mean_overlap(prob: Tensor, target: Tensor, graph: Tensor, num_graphs: int, *, jaccard: bool) -> Tensor:
+    known = target.sum(dim=1, keepdim=True)
+    both, sizes, truth = (
+        prob.new_zeros(num_graphs, prob.shape[1]).index_add(0, graph, values)
+        for values in (prob * target, known * prob + target, target)
+    )
+    present = truth > 0
+    loss = overlap_loss(both, torch.where(present, sizes, 1.0), jaccard=jaccard)
+    return ((loss * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)).mean()
 
 
 def mean_over_graphs(

@@ -31,6 +31,51 @@ def confusion_matrix(
 
 
 @dataclass(frozen=True)
+class ClassScores:
+    """Scores of each class, NaN where a class never occurs.
+
+    Attributes:
+        items: number of labelled items of the class.
+        iou: intersection over union.
+        recall: share of the items of the class that are found; also called the accuracy of the class.
+        precision: share of what is labelled as the class that is of it; NaN where nothing is.
+    """
+
+    items: Int[ndarray, "classes"]
+    iou: Float[ndarray, "classes"]
+    recall: Float[ndarray, "classes"]
+    precision: Float[ndarray, "classes"]
+
+    @classmethod
+    def of_counts(
+        cls, correct: Int[ndarray, "classes"], truth: Int[ndarray, "classes"], predicted: Int[ndarray, "classes"]
+    ) -> ClassScores:
+        """From how often each class was predicted correctly, occurs, and was predicted."""
+        iou = _ratio(correct.astype(float), truth + predicted - correct)
+        iou[truth == 0] = np.nan
+        return cls(truth, iou, _ratio(correct.astype(float), truth), _ratio(correct.astype(float), predicted))
+
+    @classmethod
+    def of(cls, confusion: Int[ndarray, "classes classes"]) -> ClassScores:
+        """From a confusion matrix whose rows are the truth."""
+        return cls.of_counts(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean over the classes that occur; NaN if none does."""
+        known = self.iou[~np.isnan(self.iou)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    def rows(self) -> list[dict[str, float | None]]:
+        """One dictionary a class, fit for JSON (NaN becomes `None`)."""
+        columns = {"accuracy": self.recall, "iou": self.iou, "recall": self.recall, "precision": self.precision}
+        return [
+            {"items": int(count)} | {name: _number(values[k]) for name, values in columns.items()}
+            for k, count in enumerate(self.items)
+        ]
+
+
+@dataclass(frozen=True)
 class Scores:
     """Scores of a set of meshes.
 
@@ -38,8 +83,8 @@ class Scores:
         accuracy: plain mean over all labelled items of all meshes (the "hard face" figure where items are faces).
         mesh_accuracy: mean over meshes of each mesh's accuracy.
         area_accuracy: share of the surface area that is labelled correctly, `None` where areas are not given.
-        class_accuracy, class_iou: one number a class, NaN for a class that never occurs.
-        mean_iou: mean of `class_iou` over the classes that occur.
+        classes: scores of each class.
+        mean_iou: mean intersection over union of the classes that occur.
         confusion: `(K, K)`, rows are the truth; `None` for more than `MAX_CONFUSION_CLASSES` classes.
         per_mesh: one `(name, accuracy, items)` a mesh.
     """
@@ -47,19 +92,25 @@ class Scores:
     accuracy: float
     mesh_accuracy: float
     area_accuracy: float | None
-    class_accuracy: list[float]
-    class_iou: list[float]
+    classes: ClassScores
     mean_iou: float
     confusion: Int[ndarray, "classes classes"] | None
     per_mesh: list[tuple[str, float, int]]
 
+    @property
+    def class_accuracy(self) -> list[float]:
+        """Share of the items of each class that are labelled correctly, NaN for a class that never occurs."""
+        return list(map(float, self.classes.recall))
+
+    @property
+    def class_iou(self) -> list[float]:
+        """Intersection over union of each class, NaN for a class that never occurs."""
+        return list(map(float, self.classes.iou))
+
     def as_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """The scores as plain numbers, strings and lists, fit for JSON (NaN becomes `None`)."""
         named = class_names if self.confusion is not None else ()
-        classes = {
-            name: {"accuracy": _number(self.class_accuracy[k]), "iou": _number(self.class_iou[k])}
-            for k, name in enumerate(named)
-        }
+        classes = dict(zip(named, self.classes.rows()))
         return {
             "accuracy": self.accuracy,
             "mesh_accuracy": self.mesh_accuracy,
@@ -118,16 +169,13 @@ class MetricAccumulator:
         total = int(self._truth.sum())
         if total == 0:
             raise ValueError("Expected at least one labelled item to score, got none: are the labels missing?")
-        correct, truth, predicted = self._correct.astype(float), self._truth, self._predicted
-        iou = _ratio(correct, truth + predicted - correct)
-        iou[truth == 0] = np.nan
+        classes = ClassScores.of_counts(self._correct, self._truth.copy(), self._predicted)
         return Scores(
-            accuracy=float(correct.sum() / total),
+            accuracy=float(self._correct.sum() / total),
             mesh_accuracy=float(np.nanmean([a for _, a, _ in self._per_mesh])),
             area_accuracy=self._area_correct / self._area if self._area > 0 else None,
-            class_accuracy=_ratio(correct, truth).tolist(),
-            class_iou=iou.tolist(),
-            mean_iou=float(np.nanmean(iou)),
+            classes=classes,
+            mean_iou=classes.mean_iou,
             confusion=None if self._confusion is None else self._confusion.copy(),
             per_mesh=list(self._per_mesh),
         )

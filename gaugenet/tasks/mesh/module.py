@@ -9,10 +9,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from gaugenet.tasks.mesh.linear_cross_entropy import Comparison, linear_cross_entropy
-from gaugenet.tasks.mesh.losses import IGNORE, graph_shares, mean_over_graphs, smoothed_nll, soft_nll
+from gaugenet.tasks.mesh.losses import IGNORE, graph_shares, label_loss
+from gaugenet.tasks.mesh.metrics import MAX_CONFUSION_CLASSES, ClassScores
 from gaugenet.tasks.mesh.outputs import Items, item_graph, log_probabilities, vertex_graph, vertex_scores
+from gaugenet.tasks.training.loss_options import LossOptions
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OptimOptions, TaskError
+
+IOU = "val_iou"
+_PLAIN = LossOptions()
 
 
 class MeshLabelModule(TrainingModule):
@@ -22,10 +27,16 @@ class MeshLabelModule(TrainingModule):
     has none. The loss is the mean over meshes of the mean over their items, so that it does not depend on how a batch
     is spread over processes.
 
+    Validation logs `val_accuracy`, and for at most 256 classes `val_iou`, the mean intersection over union of the
+    classes that occur. Where the loss balances the classes, `val_iou` decides which weights are best.
+
     Args:
         model: the network.
         items: what has a label.
         options: optimizer, schedule, smoothing.
+        loss: terms of the loss.
+        class_weight: weights of the classes in the loss, by default 1; may be set until the training starts.
+        num_classes: number of classes; without it `val_accuracy` decides which weights are best.
         seed: seed of dropout; the seed of augmentation and order is the data module's.
     """
 
@@ -34,13 +45,29 @@ class MeshLabelModule(TrainingModule):
         ("loss", "train_loss", "{:.3f}"),
         ("train", "train_accuracy", "{:.1%}"),
         ("val", "val_accuracy", "{:.1%}"),
+        ("val IoU", IOU, "{:.1%}"),
     )
+    class_weight: Tensor | None
 
     def __init__(
-        self, model: nn.Module, *, items: Items = "face", options: OptimOptions | None = None, seed: int = 0
+        self,
+        model: nn.Module,
+        *,
+        items: Items = "face",
+        options: OptimOptions | None = None,
+        loss: LossOptions | None = None,
+        class_weight: Float[Tensor, "classes"] | None = None,
+        num_classes: int | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__(model, options=options, seed=seed)
         self.items: Items = items
+        self.terms = loss or _PLAIN
+        self.register_buffer("class_weight", class_weight, persistent=False)
+        if self.terms.balances_classes and num_classes is not None and num_classes <= MAX_CONFUSION_CLASSES:
+            self.monitor = IOU
+        self._confusion: Tensor | None = None
+        self._class_scores: ClassScores | None = None
 
     def loss(self, batch: Any) -> Tensor:
         at_vertices = self.options.loss_on == "vertices" and self.items == "face"
@@ -49,6 +76,9 @@ class MeshLabelModule(TrainingModule):
         self.log_mean("train_accuracy", _share(result.correct, batch.y), len(batch.y))
         return result.loss
 
+    def on_validation_epoch_start(self) -> None:
+        self._confusion = None
+
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         result = self._compared(batch, 0.0)
         self.log_mean("val_loss", result.loss, _num_graphs(batch))
@@ -56,19 +86,40 @@ class MeshLabelModule(TrainingModule):
         if labelled:
             self.log_mean("val_accuracy", _share(result.correct, batch.y), labelled)
 
+    def on_validation_epoch_end(self) -> None:
+        counts = self._confusion
+        if counts is None:
+            return
+        if self.trainer.world_size > 1:
+            gathered: Any = self.all_gather(counts)
+            counts = gathered.sum(dim=0)
+        self._class_scores = ClassScores.of(counts.cpu().numpy())
+        self.log(IOU, self._class_scores.mean_iou)
+
+    def class_scores(self) -> list[dict[str, float | None]]:
+        return [] if self._class_scores is None else self._class_scores.rows()
+
     def _compared(self, batch: Any, smoothing: float) -> Comparison:
         """The loss, and which items are labelled correctly."""
-        if self.items == "vertex" and hasattr(self.model, "hidden") and hasattr(self.model, "classifier"):
+        if self._is_fused():
             return self._loss_of_classifier(batch, smoothing)
         _, log_prob = self._scored(batch)
-        values = smoothed_nll(log_prob, batch.y, smoothing=smoothing)
-        loss = (values * self._shares(batch, values.dtype)).sum()
-        return Comparison(loss, log_prob.detach().argmax(dim=1) == batch.y)
+        graph = item_graph(batch, self.items)
+        predicted = log_prob.detach().argmax(dim=1)
+        if not self.training:
+            self._count(batch.y, predicted, log_prob.shape[1])
+        return Comparison(self._loss_of(log_prob, batch.y, graph, batch, smoothing), predicted == batch.y)
 
     def _compared_at_vertices(self, batch: Any, smoothing: float) -> Comparison:
-        """The same for faces, with the loss at their vertices."""
+        """The same for faces, with the loss at their vertices, against the shares of the classes around each."""
         scores, log_prob = self._scored(batch)
-        return Comparison(self._vertex_loss(scores, batch, smoothing), log_prob.detach().argmax(dim=1) == batch.y)
+        at_vertices, target = torch.log_softmax(scores, dim=1), batch.y_soft.to(scores.dtype)
+        loss = self._loss_of(at_vertices, target, vertex_graph(batch), batch, smoothing)
+        return Comparison(loss, log_prob.detach().argmax(dim=1) == batch.y)
+
+    def _loss_of(self, log_prob: Tensor, target: Tensor, graph: Tensor, batch: Any, smoothing: float) -> Tensor:
+        weight, count = self.class_weight, _num_graphs(batch)
+        return label_loss(log_prob, target, graph, count, options=self.terms, class_weight=weight, smoothing=smoothing)
 
     def _scored(self, batch: Any) -> tuple[Tensor, Tensor]:
         """Scores at the vertices, and log-probabilities of the items."""
@@ -76,6 +127,14 @@ class MeshLabelModule(TrainingModule):
         log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
         self._check_labels(log_prob, batch)
         return scores, log_prob
+
+    def _is_fused(self) -> bool:
+        """Whether the loss is computed without the scores: in training, and where they are too many to count."""
+        model: Any = self.model
+        if self.items != "vertex" or self.terms.parsed_terms != _PLAIN.parsed_terms or not hasattr(model, "hidden"):
+            return False
+        last = getattr(model, "classifier", None)
+        return last is not None and (self.training or len(last.weight) > MAX_CONFUSION_CLASSES)
 
     def _loss_of_classifier(self, batch: Any, smoothing: float) -> Comparison:
         """The same without storing the scores, of which there may be thousands a vertex."""
@@ -90,16 +149,17 @@ class MeshLabelModule(TrainingModule):
             raise TaskError(f"Expected one label for each of {len(rows)} items ({self.items}), got {len(batch.y)}.")
 
     def _shares(self, batch: Any, dtype: torch.dtype) -> Float[Tensor, "items"]:
-        """What each item counts in the loss; nothing without a label."""
-        return graph_shares((batch.y != IGNORE).to(dtype), item_graph(batch, self.items), _num_graphs(batch))
+        """What each item counts in the loss, its class weight included; nothing without a label."""
+        share = graph_shares((batch.y != IGNORE).to(dtype), item_graph(batch, self.items), _num_graphs(batch))
+        return share if self.class_weight is None else share * self.class_weight.to(dtype)[batch.y.clamp(min=0)]
 
-    def _vertex_loss(self, scores: Tensor, batch: Any, s: float) -> Tensor:
-        """Cross entropy at each vertex against the shares of the classes around it, smoothed by s."""
-        target = batch.y_soft.to(scores.dtype)
-        labelled = target.sum(dim=1, keepdim=True)
-        target = (1 - s) * target + s * labelled / scores.shape[1]
-        values = soft_nll(torch.log_softmax(scores, dim=1), target)
-        return mean_over_graphs(values, vertex_graph(batch), _num_graphs(batch), weight=labelled[:, 0])
+    def _count(self, truth: Tensor, predicted: Tensor, classes: int) -> None:
+        """Add to the confusion matrix of the validation part."""
+        if classes > MAX_CONFUSION_CLASSES:
+            return
+        known = truth != IGNORE
+        counts = torch.bincount(truth[known] * classes + predicted[known], minlength=classes**2).view(classes, classes)
+        self._confusion = counts if self._confusion is None else self._confusion + counts
 
 
 def _num_graphs(batch: Any) -> int:

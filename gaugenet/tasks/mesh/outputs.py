@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.tasks.mesh.losses import face_log_probabilities
 from gaugenet.tasks.training.options import Corners
+from gaugenet.tasks.training.run import DESCRIPTION, RunDescription
 
 Items = Literal["face", "vertex", "mesh"]
 PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes"}
@@ -67,6 +69,12 @@ def vertex_graph(graph: Any) -> Int[Tensor, "vertices"]:
     """Which graph of the batch each vertex belongs to; zeros for a single graph."""
     batch: Tensor | None = getattr(graph, "batch", None)
     return torch.zeros(len(graph.pos), dtype=torch.long, device=graph.pos.device) if batch is None else batch
+
+
+def classes_of(description: RunDescription) -> ClassTable:
+    """The classes of a run with their numbers in label files; 0, 1, ... in runs of earlier versions."""
+    values = description.label_values or range(len(description.classes))
+    return ClassTable(tuple(description.classes), tuple(values), DESCRIPTION)
 
 
 def _area_mean(scores: Tensor, graph: Any) -> Tensor:

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
+from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.data.meshes.sample import MESH_SUFFIXES
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.mesh.outputs import PLURAL
 from gaugenet.tasks.mesh.prediction import SUMMARY
+from gaugenet.tasks.training.class_report import lowest_class
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import DESCRIPTION
 from gaugenet.viz import MeshView
@@ -33,25 +36,33 @@ class LabelledViews:
     title: str
 
 
-def load_views(path: str | Path, *, split: str | None = None, limit: int = 12) -> LabelledViews:
+def load_views(
+    path: str | Path, *, split: str | None = None, limit: int = 12, worst: int | None = None
+) -> LabelledViews:
     """Find out what `path` is, and load at most `limit` meshes of it.
 
     Args:
         path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; what `gaugenet predict`
-            wrote; or a run that was evaluated.
+            wrote; a run that was evaluated, or the results of `gaugenet evaluate --out`.
         split: which part of a run or of a data set; by default the first there is of test, val and train.
         limit: load this many, spread evenly over all.
+        worst: of a run: load this many, those with the lowest accuracy, the lowest first.
 
     Raises:
         TaskError: there is nothing to see. MeshError, DataError: a mesh or its labels cannot be read.
     """
     path = Path(path)
     if path.is_file():
-        return LabelledViews([_plain_or_labelled(path)], _classes_near(path.parent), path.name)
+        if worst is not None:
+            raise TaskError(f"--worst shows meshes of a run that was evaluated, and {path} is a file.")
+        classes = _classes_near(path.parent)
+        return LabelledViews([_plain_or_labelled(path, classes)], _names(classes), path.name)
     if not path.is_dir():
         raise TaskError(f"No file or folder {path}.")
-    if (path / DESCRIPTION).is_file():
-        return _of_run(path, split, limit)
+    if (path / DESCRIPTION).is_file() or any(path.glob("evaluation_*.json")):
+        return _of_run(path, split, limit, worst)
+    if worst is not None:
+        raise TaskError(f"--worst shows meshes of a run that was evaluated, and {path} is not a run.")
     if (path / SUMMARY).is_file():
         return _of_predictions(path, limit)
     return _of_folder(path, split, limit)
@@ -63,6 +74,7 @@ def draw_meshes(
     *,
     split: str | None = None,
     limit: int = 12,
+    worst: int | None = None,
     title: str | None = None,
     **look: Any,
 ) -> str:
@@ -73,12 +85,13 @@ def draw_meshes(
         file: what to write.
         split: the part of a labelled folder.
         limit: largest number of meshes.
+        worst: of a run: only this many meshes, those with the lowest accuracy.
         title: heading; by default it says what is shown.
         look: `azimuth`, `elevation` and `theme` of `gaugenet.viz.write_viewer` and `render_meshes`.
     """
     from gaugenet.viz import render_meshes, write_viewer
 
-    shown = load_views(path, split=split, limit=limit)
+    shown = load_views(path, split=split, limit=limit, worst=worst)
     look |= {"title": title or shown.title, "class_names": shown.class_names}
     if file.suffix.lower() == ".html":
         write_viewer(file, shown.views, **look)
@@ -88,23 +101,38 @@ def draw_meshes(
     return f"{file}: {len(shown.views)} meshes"
 
 
-def _of_run(run: Path, split: str | None, limit: int) -> LabelledViews:
+def _of_run(run: Path, split: str | None, limit: int, worst: int | None) -> LabelledViews:
     found = [s for s in ([split] if split else _SPLITS) if (run / f"evaluation_{s}.json").is_file()]
     if not found:
         raise TaskError(f"{run} was not evaluated on {split or 'any split'} yet: `gaugenet evaluate {run} --data DIR`.")
     result = json.loads((run / f"evaluation_{found[0]}.json").read_text(encoding="utf-8"))
     if result["items"] == "mesh":
         raise TaskError(f"{run} labels whole meshes: there is nothing to paint. See {run / 'confusion.png'}.")
+    classes = _table(list(result["classes"]), result.get("label_values"))
+    entries = [e for e in result["meshes"] if e.get("file")]
     views = []
     with np.load(run / f"predictions_{found[0]}.npz") as labels:
-        for entry in _spread([e for e in result["meshes"] if e.get("file")], limit):
+        for entry in _spread(entries, limit) if worst is None else _worst(entries, worst):
             file, name = Path(entry["file"]), entry["name"]
             mesh = TriangleMesh.load(file)
-            arrays = {"prediction": labels[f"{name}/prediction"], "truth": labels[f"{name}/truth"]}
+            arrays = {kind: _indices(labels[f"{name}/{kind}"], classes, file) for kind in ("prediction", "truth")}
             views.append(_view(name, mesh, file, labels_on=result["items"], **arrays))
-    classes = list(result["classes"]) or None
-    title = f"{run.name}, {found[0]}: {100 * result['accuracy']:.1f} % of the {PLURAL[result['items']]} right"
-    return LabelledViews(views, classes, title)
+    name, share = Path(result["run"]).name, 100 * result["accuracy"]
+    title = f"{name}, {found[0]}: {share:.1f} % of the {PLURAL[result['items']]} right"
+    if result["classes"]:
+        title += f", mean IoU {100 * (result['mean_iou'] or 0):.1f} %"
+    if (lowest := lowest_class(result["classes"])) is not None:
+        title += f", {lowest}"
+    if worst is not None:
+        title += f"; the {len(views)} least accurate of {len(entries)} meshes"
+    return LabelledViews(views, _names(classes), title)
+
+
+def _worst(entries: Sequence[Any], count: int) -> list[Any]:
+    """The meshes with the lowest accuracy, the lowest first; those without labels have none."""
+    if count < 1:
+        raise TaskError(f"Expected at least one mesh to show, got --worst {count}.")
+    return sorted((e for e in entries if e["accuracy"] is not None), key=lambda e: e["accuracy"])[:count]
 
 
 def _of_predictions(folder: Path, limit: int) -> LabelledViews:
@@ -112,7 +140,10 @@ def _of_predictions(folder: Path, limit: int) -> LabelledViews:
     entries = [e for e in summary["meshes"] if "ply" in e]
     if not entries:
         raise TaskError(f"{folder} holds no coloured meshes: there is nothing to see.")
-    views = [_plain_or_labelled(folder / e["ply"], name=e["name"], predicted=True) for e in _spread(entries, limit)]
+    classes = _table(summary["classes"], summary.get("label_values"))
+    views = [
+        _plain_or_labelled(folder / e["ply"], classes, name=e["name"], predicted=True) for e in _spread(entries, limit)
+    ]
     return LabelledViews(views, summary["classes"], f"predictions of {Path(summary['run']).name}")
 
 
@@ -129,11 +160,14 @@ def _of_folder(folder: Path, split: str | None, limit: int) -> LabelledViews:
     files = sorted(p for p in where.iterdir() if p.suffix.lower() in MESH_SUFFIXES)
     if not files:
         raise TaskError(f"No meshes in {where}.")
-    views = [_plain_or_labelled(file) for file in _spread(files, limit)]
-    return LabelledViews(views, _classes_near(where), f"{folder.name}, {parts[0]}" if parts else folder.name)
+    classes = _classes_near(where)
+    views = [_plain_or_labelled(file, classes) for file in _spread(files, limit)]
+    return LabelledViews(views, _names(classes), f"{folder.name}, {parts[0]}" if parts else folder.name)
 
 
-def _plain_or_labelled(file: Path, *, name: str | None = None, predicted: bool = False) -> MeshView:
+def _plain_or_labelled(
+    file: Path, classes: ClassTable | None, *, name: str | None = None, predicted: bool = False
+) -> MeshView:
     """A mesh with the labels in it or beside it, if there are any."""
     from gaugenet.data.meshes.labels import read_labels, read_ply_labels
 
@@ -143,9 +177,10 @@ def _plain_or_labelled(file: Path, *, name: str | None = None, predicted: bool =
     values: dict[str, Any] = {}
     if found:
         kind, labels = next(iter(sorted(found.items())))
+        labels = _indices(labels, classes, file)
         values = {"prediction" if predicted else "truth": labels, "labels_on": "face" if kind == "faces" else "vertex"}
     elif beside is not None:
-        values = {"truth": read_labels(beside)}
+        values = {"truth": _indices(read_labels(beside), classes, beside)}
     return _view(name or file.stem, mesh, file, **values)
 
 
@@ -166,14 +201,24 @@ def _pose(file: Path | None) -> dict[str, Any]:
     return {"up": columns[2].tolist(), "front": (-columns[1]).tolist()}
 
 
-def _classes_near(folder: Path) -> list[str] | None:
-    from gaugenet.data.meshes.classes import ClassTable
-
+def _classes_near(folder: Path) -> ClassTable | None:
     for listing in (folder / "classes.txt", folder.parent / "classes.txt"):
         if listing.is_file():
-            table = ClassTable.read(listing)
-            return list(table.names) if table.values == tuple(range(len(table.values))) else None
+            return ClassTable.read(listing)
     return None
+
+
+def _table(names: Sequence[str], values: Sequence[int] | None) -> ClassTable | None:
+    """Classes and their numbers, 0, 1, ... in results of earlier versions; none for too many classes to name."""
+    return ClassTable(tuple(names), tuple(values or range(len(names))), "the run") if names else None
+
+
+def _indices(labels: ndarray, classes: ClassTable | None, where: Path) -> ndarray:
+    return labels if classes is None else classes.encode(labels, where)
+
+
+def _names(classes: ClassTable | None) -> list[str] | None:
+    return None if classes is None else list(classes.names)
 
 
 def _spread(items: Sequence[Any], limit: int) -> list[Any]:

@@ -12,12 +12,14 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet.data import MeshSample
+from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.data.meshes.sample import mesh_files
-from gaugenet.files import atomic_path, check_outputs, files_in, write_json
+from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
 from gaugenet.tasks.mesh.inference import Predictor, Probabilities
+from gaugenet.tasks.mesh.outputs import classes_of
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_each
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import Which
@@ -27,7 +29,8 @@ logger = logging.getLogger(__name__)
 SUMMARY = "predictions.json"
 _COLORED = "labels.ply"
 _ARRAYS = ("faces.npy", "vertices.npy", "face_probabilities.npy", "vertex_probabilities.npy")
-_ENDINGS = (_COLORED, *_ARRAYS)
+_POLYGONS = "polygons.npy"
+_ENDINGS = (_COLORED, *_ARRAYS, _POLYGONS)
 
 
 def predict(
@@ -47,10 +50,13 @@ def predict(
 ) -> list[dict[str, Any]]:
     """Label meshes; a mesh that cannot be labelled does not keep the others from it.
 
-    For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 class indices of the mesh
-    as it was given (-1 where a face or vertex has no finite place), `NAME.labels.ply`, coloured, with the property
-    `label` on its faces, and with `probabilities` also `NAME.face_probabilities.npy` and
-    `NAME.vertex_probabilities.npy`. A run on whole meshes writes nothing but the summary `predictions.json`.
+    For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 labels of the mesh as it
+    was given, in the numbers of the files that the run was trained on (-1 where a face or vertex has no finite place),
+    `NAME.labels.ply`, coloured, with the property `label` on its faces (on its vertices, too, if those were labelled in
+    training), and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose
+    columns are in the order of the classes. Where the file has polygons of more than three corners,
+    `NAME.polygons.npy` has the label of each polygon, in its order. A run on whole meshes writes nothing but the
+    summary `predictions.json`.
 
     Args:
         run: folder of the run.
@@ -77,6 +83,7 @@ def predict(
     names = unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
+    sweep_temporaries(out)
     predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
@@ -91,8 +98,9 @@ def predict(
         entry |= {"repairs": one.repairs} if one.repairs else {}
         entry |= _write(out, name, one, found, predictor, probabilities)
         entries.append(entry)
-    summary = {"run": str(run), "items": predictor.description.items, "classes": predictor.description.classes}
-    write_json(out / SUMMARY, summary | {"meshes": entries})
+    classes = classes_of(predictor.description)
+    summary = {"run": str(run), "items": predictor.description.items, "classes": list(classes.names)}
+    write_json(out / SUMMARY, summary | {"label_values": list(classes.values), "meshes": entries})
     return entries
 
 
@@ -137,19 +145,27 @@ def unique_names(files: Sequence[Path]) -> list[str]:
 def _write(
     out: Path, name: str, one: Prepared, found: Probabilities, predictor: Predictor, probabilities: bool
 ) -> dict[str, Any]:
-    classes = predictor.description.classes
+    table = classes_of(predictor.description)
+    classes = list(table.names)
     if found.mesh is not None:
         best = int(found.mesh.argmax())
-        return {"label": classes[best], "probability": float(found.mesh[best])}
+        return {"label": classes[best], "number": table.values[best], "probability": float(found.mesh[best])}
     faces, vertices = found.labels("face"), found.labels("vertex")
-    values = [faces.astype(np.int64), vertices.astype(np.int64), *([found.face, found.vertex] if probabilities else [])]
+    values: list[Any] = [
+        table.decode(faces),
+        table.decode(vertices),
+        *([found.face, found.vertex] if probabilities else []),
+    ]
     for ending, array in zip(_ARRAYS, values):
         with atomic_path(out / f"{name}.{ending}") as temporary, temporary.open("wb") as file:
             np.save(file, array)
+    if (polygons := _of_polygons(mesh := one.sample.mesh, found.face)) is not None:
+        with atomic_path(out / f"{name}.{_POLYGONS}") as temporary, temporary.open("wb") as file:
+            np.save(file, table.decode(polygons))
     colored = predictor.description.items == "face" or len(classes) <= 256
     if colored:
-        _write_ply(out / f"{name}.{_COLORED}", one, faces, classes)
-    mesh = one.sample.mesh
+        on_vertices = vertices if predictor.description.items == "vertex" else None
+        _write_ply(out / f"{name}.{_COLORED}", one, faces, on_vertices, table)
     areas = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas)
     shares = np.bincount(faces[faces >= 0], weights=areas[faces >= 0], minlength=len(classes)) / max(
         areas.sum(), 1e-300
@@ -160,14 +176,26 @@ def _write(
     return entry | ({"ply": f"{name}.{_COLORED}"} if colored else {})
 
 
-def _write_ply(path: Path, one: Prepared, faces: ndarray, classes: list[str]) -> None:
+def _of_polygons(mesh: TriangleMesh, probabilities: ndarray | None) -> ndarray | None:
+    """The class of each polygon of the file, by the mean over its area; `None` if all are triangles."""
+    polygon = mesh.polygon_of_face
+    if probabilities is None or polygon[-1] + 1 == len(polygon):
+        return None
+    weight = np.nan_to_num(in_units(mesh, unit_factor(mesh)).face_areas) + np.finfo(np.float64).tiny
+    total = np.zeros((polygon[-1] + 1, probabilities.shape[1]))
+    np.add.at(total, polygon, np.nan_to_num(probabilities) * weight[:, None])
+    return np.where(total.any(axis=1), total.argmax(axis=1), -1).astype(np.int64)
+
+
+def _write_ply(path: Path, one: Prepared, faces: ndarray, vertices: ndarray | None, classes: ClassTable) -> None:
     """The mesh as given; where that cannot be drawn (coordinates that are not finite) the repaired one."""
     from gaugenet.viz import write_ply
 
     mesh = one.sample.mesh
+    how: dict[str, Any] = {"class_names": classes.names, "label_values": classes.values, "labels_on": "face"}
     if np.isfinite(mesh.vertices).all():
-        write_ply(path, mesh.vertices, mesh.faces, faces, labels_on="face", class_names=classes)
+        write_ply(path, mesh.vertices, mesh.faces, faces, vertex_labels=vertices, **how)
         return
-    graph = one.graph
-    write_ply(path, graph.pos, graph.face.T, faces[one.face_map], labels_on="face", class_names=classes)
+    graph, kept = one.graph, None if vertices is None else vertices[one.vertex_map]
+    write_ply(path, graph.pos, graph.face.T, faces[one.face_map], vertex_labels=kept, **how)
     logger.warning("%s: coordinates that are not finite; %s shows the repaired mesh.", one.sample.path, path)

@@ -6,34 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaugenet.tasks.mesh.outputs import PLURAL
-
-_MOST_CLASSES = 60
-"""Tables of more classes than this are not shown."""
+from gaugenet.tasks.training.class_report import class_table, lowest_class, percent
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:
     """Return the result of `evaluate` as a table."""
     worst = sorted(result["meshes"], key=lambda m: m["accuracy"] if m["accuracy"] is not None else 2.0)[:5]
+    classes = result["classes"]
     lines = [
         f"{result['run']} on {result['meshes_scored']} meshes of {result['split']!r} ({result['weights']} weights)",
-        f"  accuracy, mean over all {PLURAL[result['items']]:<8} {_percent(result['accuracy'])}",
-        f"  accuracy, mean over meshes       {_percent(result['mesh_accuracy'])}",
+        f"  accuracy, mean over all {PLURAL[result['items']]:<8} {percent(result['accuracy'])}",
     ]
+    if classes:
+        lines.append(f"  intersection over union, mean    {percent(result['mean_iou'])}")
+    if (lowest := lowest_class(classes)) is not None:
+        lines.append(f"  {lowest}")
+    lines.append(f"  accuracy, mean over meshes       {percent(result['mesh_accuracy'])}")
     if "independent_accuracy" in result:
-        lines.append(f"  accuracy without one-to-one      {_percent(result['independent_accuracy'])}")
+        lines.append(f"  accuracy without one-to-one      {percent(result['independent_accuracy'])}")
     if result["area_accuracy"] is not None:
-        lines.append(f"  accuracy, by area                {_percent(result['area_accuracy'])}")
-    if result["classes"]:
-        lines.append(f"  intersection over union, mean    {_percent(result['mean_iou'])}")
-    if 0 < len(result["classes"]) <= _MOST_CLASSES:
-        width = max(map(len, result["classes"]))
-        lines += [f"\n  {'class':<{width}}  accuracy      IoU"]
-        lines += [
-            f"  {name:<{width}}  {_percent(c['accuracy'])}  {_percent(c['iou'])}"
-            for name, c in result["classes"].items()
-        ]
+        lines.append(f"  accuracy, by area                {percent(result['area_accuracy'])}")
+    if table := class_table(classes):
+        lines += ["", *table]
     if result["items"] != "mesh":
-        lines += ["\n  least accurate meshes"] + [f"  {_percent(m['accuracy'])}  {m['name']}" for m in worst]
+        lines += ["\n  least accurate meshes"] + [f"  {percent(m['accuracy'])}  {m['name']}" for m in worst]
     if "gauge_check" in result:
         check = result["gauge_check"]
         lines.append(
@@ -51,7 +47,3 @@ def describe_mesh(entry: Mapping[str, Any]) -> str:
     parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in largest)
     repaired = f"  (repaired: {entry['repairs']})" if "repairs" in entry else ""
     return f"{entry['name']}: {entry['faces']} faces  {parts}{repaired}"
-
-
-def _percent(value: float | None) -> str:
-    return "      -" if value is None else f"{100 * value:6.2f} %"

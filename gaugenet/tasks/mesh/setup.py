@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch_geometric.transforms import Compose
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset
@@ -23,9 +24,13 @@ from gaugenet.tasks.mesh.data_options import (
     open_dataset,
 )
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
+from gaugenet.tasks.mesh.folds import with_held_out
+from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
+from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.loading import GraphDataModule
+from gaugenet.tasks.training.loss_options import LossOptions
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OptimOptions, TaskError
 from gaugenet.tasks.training.run import RunDescription, build_model
@@ -37,11 +42,14 @@ logger = logging.getLogger(__name__)
 def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     """Open the meshes of a task and build its network; preparing the meshes is left to `Training.load`."""
     data, geometry, optim = options["data"], options["geometry"], options["optim"]
+    loss = options.get("loss") or LossOptions()
     name = cast("TaskName", task)
+    data = with_held_out(name, data)
     train_set = open_dataset(name, data, "train")
     val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
     data = fit_inputs(data, train_set)
-    module, description = _module(task, train_set, data, geometry, options["model"], optim, seed)
+    loss.check_classes(train_set.class_names)
+    module, description = _module(task, train_set, data, geometry, options["model"], optim, loss, seed)
     build_augmentation(data, data.input_features())
 
     def load(run: Path) -> GraphDataModule:
@@ -50,6 +58,9 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)
+        module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)
+        weights = None if module.class_weight is None else module.class_weight.tolist()
+        description.loss = loss.describe(train_set.class_names, weights)
         log_sizes(module, prepared, held_out)
         return data_module(prepared, held_out, data, seed)
 
@@ -63,6 +74,7 @@ def _module(
     geometry: GeometryOptions,
     model: dict[str, Any],
     optim: OptimOptions,
+    loss: LossOptions,
     seed: int,
 ) -> tuple[MeshLabelModule, RunDescription]:
     """The network with its first weights, and the description of the run."""
@@ -88,8 +100,22 @@ def _module(
         items=items,
         corners=optim.corners,
         seed=seed,
+        label_values=list(dataset.class_values),
     )
-    return MeshLabelModule(network, items=items, options=optim, seed=seed), description
+    classes = dataset.num_classes
+    return MeshLabelModule(network, items=items, options=optim, loss=loss, num_classes=classes, seed=seed), description
+
+
+def _class_weight(
+    prepared: Sequence[Prepared], loss: LossOptions, num_classes: int, *, soft: bool
+) -> torch.Tensor | None:
+    """The weights of the classes, from the labels that are trained on; none where all are 1."""
+    if loss.method == "none":
+        return None
+    labels = [one.graph.y_soft if soft and "y_soft" in one.graph else one.graph.y for one in prepared]
+    counts = torch.stack([label_counts(y, num_classes) for y in labels])
+    share = (counts / counts.sum(dim=1, keepdim=True).clamp(min=1e-300)).mean(dim=0)
+    return class_weights(loss, share / share.sum(), counts.sum(dim=0)).float()
 
 
 def data_module(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
+    RESULTS,
     WEIGHTS,
+    Fold,
+    FoldScores,
     OptionGroup,
     Prediction,
     Task,
@@ -40,11 +44,12 @@ UNIT = option(
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
-confusion.png into its folder. Accuracy is the plain mean over all faces of the split ("hard face" in the MeshCNN
-benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy stands beside
-it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
+confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
+the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy
+stands beside it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
-NAME.vertices.npy (class indices in the order of the file), NAME.labels.ply (coloured) and a line in predictions.json.
+NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (coloured) and
+a line in predictions.json.
 
 A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
 `gaugenet predict RUN --help`).
@@ -56,7 +61,7 @@ class MeshLabelTask(Task):
     """Labels on meshes, by a `MeshUNet`: what the three tasks have in common."""
 
     groups = (
-        OptionGroup("data", "gaugenet.tasks.mesh.data_options:DataOptions"),
+        OptionGroup("data", "gaugenet.tasks.mesh.data_options:DataOptions", skip=frozenset({"held_out"})),
         OptionGroup("geometry", "gaugenet.tasks.mesh.data_options:GeometryOptions"),
         OptionGroup(
             "model",
@@ -64,6 +69,7 @@ class MeshLabelTask(Task):
             skip=frozenset({"in_type", "out_type", "out_channels", "group", "levels", "readout"}),
             built=False,
         ),
+        OptionGroup("loss", "gaugenet.tasks.training.loss_options:LossOptions"),
         OptionGroup("optim", "gaugenet.tasks.training.options:OptimOptions"),
     )
     shortcuts: ClassVar[Mapping[str, str]] = {
@@ -72,12 +78,14 @@ class MeshLabelTask(Task):
         "--cache": "--data.cache",
         "--n_jobs": "--data.n_jobs",
     }
-    headline = ("val_accuracy", "train_accuracy")
+    headline = ("val_accuracy", "val_iou", "train_accuracy")
     evaluation = Usage(
         _EVALUATE,
         (
             option("--data", type=Path, required=True, metavar="DIR", help="folder of the data set"),
             option("--split", type=Literal["train", "val", "test"], default="test", help="part of the data set"),
+            RESULTS,
+            OVERWRITE,
             WEIGHTS,
             _TTA,
             option(
@@ -100,7 +108,12 @@ class MeshLabelTask(Task):
                 default=None,
                 help="layout of the data; as in training by default",
             ),
-            option("--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"),
+            option(
+                "--cache",
+                type=Path | None,
+                default=None,
+                help="folder of prepared meshes; by default cache/ next to the results",
+            ),
             FEATURE,
             UNIT,
             _N_JOBS,
@@ -133,12 +146,33 @@ class MeshLabelTask(Task):
 
         return begin(self.name, options, seed=seed)
 
+    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
+        return options["data"].folds > 0 and options["data"].fold is None
+
+    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
+        from gaugenet.tasks.mesh.data_options import cache_folder
+        from gaugenet.tasks.mesh.folds import fold_options
+
+        data = options["data"]
+        shared = replace(data, cache=cache_folder(data.cache, run) or Path("none"))  # prepared once for all folds
+        parts = fold_options(self.name, shared)  # type: ignore[arg-type]
+        return [Fold({**options, "data": part}, list(part.held_out or ())) for part in parts]
+
+    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
+        from gaugenet.tasks.mesh.folds import fold_figures
+
+        data = fold.options["data"]
+        found = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
+        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", overwrite=True, **found)))
+
     def evaluate(  # type: ignore[override]
         self,
         run: Path,
         *,
         data: Path,
         split: Split = "test",
+        out: Path | None = None,
+        overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
         gauge_check: bool = False,
@@ -158,6 +192,8 @@ class MeshLabelTask(Task):
             run,
             data,
             split=split,
+            out=out,
+            overwrite=overwrite,
             weights=weights,
             tta=tta,
             gauge_check=gauge_check,

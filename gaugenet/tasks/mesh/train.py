@@ -7,6 +7,7 @@ from typing import Any
 
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, TaskName
 from gaugenet.tasks.table import find_task
+from gaugenet.tasks.training.loss_options import LossOptions
 from gaugenet.tasks.training.options import OptimOptions
 from gaugenet.tasks.training.run import RunDescription
 from gaugenet.tasks.training.train import train_task
@@ -19,6 +20,7 @@ def train(
     data: DataOptions,
     geometry: GeometryOptions | None = None,
     model: dict[str, Any] | None = None,
+    loss: LossOptions | None = None,
     optim: OptimOptions | None = None,
     trainer: dict[str, Any] | None = None,
     seed: int = 0,
@@ -35,6 +37,7 @@ def train(
         out: folder of the run.
         data: where the meshes are.
         geometry: how they become graphs; `geometry.levels` is also the network's number of levels.
+        loss: what is minimized.
         optim: how the loss is minimized.
         model: further arguments of `MeshUNet`.
         trainer: arguments of Lightning's `Trainer`.
@@ -55,6 +58,7 @@ def train(
             "data": data,
             "geometry": geometry or GeometryOptions(),
             "model": model or {},
+            "loss": loss or LossOptions(),
             "optim": optim or OptimOptions(),
         },
         trainer=trainer,

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 LossKind = Literal["l2", "l1", "huber", "relative"]
 
-IDLE = frozenset({"format", "labels", "holdout", "val_people", "train_per_class", "val_per_class"})
-"""Options of labelled data sets that a regression does not have."""
-
 
 @dataclass(frozen=True)
 class RegressionData(DataOptions):
@@ -102,7 +99,7 @@ def open_meshes(options: DataOptions, split: Split) -> FieldMeshFolder:
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
     fractions: Any = tuple(options.fractions)
-    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed)
+    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=options.group)
 
 
-__all__ = ["IDLE", "RegressionData", "RegressionLoss", "cache_folder", "open_meshes"]
+__all__ = ["RegressionData", "RegressionLoss", "cache_folder", "open_meshes"]

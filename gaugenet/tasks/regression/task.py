@@ -30,6 +30,13 @@ _ENSEMBLE = option(
     "--ensemble", nargs="+", type=Path, default=[], metavar="RUN", help="further runs, for the mean and the spread"
 )
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+_LABELS = frozenset(
+    {
+        *("format", "labels", "label_property", "holdout", "folds", "fold", "held_out"),
+        *("val_people", "train_per_class", "val_per_class"),
+    }
+)
+"""Options of labelled data sets that a regression does not have."""
 _EVALUATE = """Score a run of `gaugenet train regression` on a split of a data set with its targets. Writes
 evaluation_SPLIT.json, predictions_SPLIT.npz, and parity, errors and maps as pictures."""
 _PREDICT = """Predict fields on meshes. For NAME.ply the folder OUT receives NAME.fields.npz (an array a target, vectors
@@ -48,7 +55,7 @@ class RegressionTask(Task):
         OptionGroup(
             "data",
             "gaugenet.tasks.regression.options:RegressionData",
-            skip=frozenset({"format", "labels", "holdout", "val_people", "train_per_class", "val_per_class"}),
+            skip=_LABELS,
         ),
         OptionGroup("geometry", "gaugenet.tasks.mesh.data_options:GeometryOptions"),
         OptionGroup(

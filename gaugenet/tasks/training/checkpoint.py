@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from gaugenet.files import disk_errors, reason_unread
 from gaugenet.tasks.training.averaging import WeightAverage
+from gaugenet.tasks.training.history import FIRST_EPOCH, counted_from_one, epoch_metrics
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.run import RunDescription, RunError, Which, save_weights
 
@@ -85,14 +86,17 @@ class RunCheckpoint(Checkpoint):
         self.sign = 1.0 if mode == "max" else -1.0
         self.average = average
         self.best: dict[str, float] = {}
+        self.class_scores: dict[str, dict[str, dict[str, float | None]]] = {}
 
     # Lightning calls the checkpoint callbacks last: what other callbacks know of the epoch is complete.
     def on_train_epoch_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:  # type: ignore[override]
-        metrics = {"epoch": float(trainer.current_epoch)}
-        metrics |= {name: float(value) for name, value in trainer.callback_metrics.items() if name != "lr"}
+        metrics = epoch_metrics(trainer)
         is_best = self._is_best(metrics)
         if is_best:
             self.best = metrics
+        if scores := pl_module.class_scores():
+            named = dict(zip(self.description.classes, scores, strict=True))
+            self.class_scores |= dict.fromkeys(["best", "last"] if is_best else ["last"], named)
         # Weights before state: killed in between, the epoch is repeated and writes the same weights again.
         if trainer.is_global_zero:
             self._save_weights(pl_module, metrics, is_best)
@@ -131,10 +135,12 @@ class RunCheckpoint(Checkpoint):
                 with self.average.applied(pl_module):
                     save_weights(self.run, model, which)
         self.description.metrics = {"best": self.best, "last": metrics}
+        self.description.class_scores = self.class_scores
         self.description.save(self.run)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "class_scores": self.class_scores, "first_epoch": FIRST_EPOCH}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
+        self.best = counted_from_one(state_dict["best"], state_dict)
+        self.class_scores = state_dict.get("class_scores", {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugenet._deprecation import current_name
@@ -20,7 +20,7 @@ _OWN = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _STAND_IN = "_own_class_{}"
 
 
-def build(text: str, allowed: Mapping[str, type]) -> Any:
+def build(text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
     """The object that a constructor call describes; a bare name is a call without arguments.
 
     Args:
@@ -34,7 +34,7 @@ def build(text: str, allowed: Mapping[str, type]) -> Any:
     return found[0]
 
 
-def build_all(texts: Sequence[str] | str, allowed: Mapping[str, type]) -> list[Any]:
+def build_all(texts: Sequence[str] | str, allowed: Mapping[str, Callable[..., Any]]) -> list[Any]:
     """Several objects, from a list of texts or from one text with commas between the calls."""
     if isinstance(texts, str):
         return _Calls(texts, allowed).built() if texts.strip() else []
@@ -54,7 +54,7 @@ def own_classes(text: str) -> list[str]:
 class _Calls:
     """Constructor calls with commas between them."""
 
-    def __init__(self, text: str, allowed: Mapping[str, type]) -> None:
+    def __init__(self, text: str, allowed: Mapping[str, Callable[..., Any]]) -> None:
         self.text, self.allowed = text, allowed
         self.own = {_STAND_IN.format(k): name for k, name in enumerate(own_classes(text))}
 
@@ -103,5 +103,5 @@ class _Calls:
             raise TaskError(f"Could not make {self.text!r}: {error}") from error
 
 
-def _example(allowed: Mapping[str, type]) -> str:
+def _example(allowed: Mapping[str, Callable[..., Any]]) -> str:
     return f"{sorted(allowed)[0]}()" if allowed else "Name()"

@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.checkpoint import RunCheckpoint, find_checkpoint
 from gaugenet.tasks.training.history import History
+from gaugenet.tasks.training.loggers import open_loggers
 from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS, TaskError
 from gaugenet.tasks.training.run import RunDescription
 from gaugenet.tasks.training.task import TrainingData
+from gaugenet.tasks.training.trainer import silence_lightning
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def fit(
         run: folder of the run; made when missing.
         description: what becomes `run.json`.
         resume: go on from the newest whole checkpoint in `run`; from the start where there is none.
-        trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`.
+        trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`; `logger` by name,
+            see `gaugenet.tasks.training.loggers`, or an object.
         again: what to do to go on after an interruption; by default the command that resumes the run.
 
     Raises:
@@ -57,17 +59,18 @@ def fit(
         raise TaskError(f"The trainer arguments {sorted(taken)} are set by the training itself: leave them out.")
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
+    loggers = open_loggers(arguments.pop("logger", None), run)
     checkpoint = find_checkpoint(run) if resume else None
     if resume and checkpoint is None:
         logger.info("No checkpoint in %s yet: starting from the beginning.", run)
     with warnings.catch_warnings():
-        _silence_lightning()
+        silence_lightning()
         arguments.setdefault("deterministic", "warn" if torch.cuda.is_available() else False)
         if not len(data.val):
             arguments["limit_val_batches"] = 0
         loop = Trainer(
             **arguments,
-            logger=TensorBoardLogger(save_dir=str(run), name="tensorboard", version=""),
+            logger=loggers or False,
             callbacks=_callbacks(run, description, module, validated=len(data.val) > 0),
             default_root_dir=str(run),
             enable_progress_bar=False,
@@ -82,7 +85,7 @@ def fit(
             if not loop.interrupted:
                 raise
             again = again or f"`gaugenet train {description.task} --out {run} --resume`"
-            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch}; go on with {again}.") from None
+            raise KeyboardInterrupt(f"interrupted in epoch {loop.current_epoch + 1}; go on with {again}.") from None
     return description
 
 
@@ -100,19 +103,3 @@ def _callbacks(run: Path, description: RunDescription, module: TrainingModule, *
     monitor = module.monitor if validated else None
     callbacks.append(RunCheckpoint(run, description, monitor=monitor, mode=module.mode, average=average))
     return callbacks
-
-
-def _silence_lightning() -> None:
-    """Advice of Lightning that does not apply here, such as workers for data that are in memory."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for text in (
-        ".*does not have many workers.*",
-        ".*is smaller than the logging interval.*",
-        ".*The `srun` command.*",
-        ".*Checkpoint directory.*",
-        ".*Experiment logs directory.*",
-        ".*GPU available but not used.*",
-        ".*isinstance.treespec, LeafSpec.*",
-    ):
-        warnings.filterwarnings("ignore", text)

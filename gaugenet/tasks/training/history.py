@@ -22,6 +22,7 @@ class History(Callback):
     """Collects the metrics of every epoch, writes `metrics.csv` and moves the progress bar.
 
     The rows are part of the checkpoint, so that a resumed training continues the same table without gap or repetition.
+    Epochs are counted from 1, here as in `run.json`, in messages and in what other loggers get as `epoch`.
 
     Args:
         run: the run's folder.
@@ -41,8 +42,8 @@ class History(Callback):
             self._bar = self._stack.enter_context(progress(epochs, "training", done=trainer.current_epoch))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:  # type: ignore[override]
-        row = {"epoch": float(trainer.current_epoch)}
-        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if name != "lr"}
+        log_epoch(pl_module)
+        row = epoch_metrics(trainer)
         row["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         row |= self._clock.read()
         self.rows = [r for r in self.rows if r["epoch"] < row["epoch"]] + [row]
@@ -51,6 +52,9 @@ class History(Callback):
             if self._bar is not None:
                 self._bar.advance(1, _note(row, pl_module.shown))
 
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        log_epoch(pl_module)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stack.close()
 
@@ -58,10 +62,29 @@ class History(Callback):
         self._stack.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "first_epoch": FIRST_EPOCH}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows = state_dict["rows"]
+        self.rows = [counted_from_one(row, state_dict) for row in state_dict["rows"]]
+
+
+FIRST_EPOCH = 1
+
+
+def epoch_metrics(trainer: Trainer) -> dict[str, float]:
+    """Return the number of the epoch and its metrics."""
+    metrics = {k: float(v) for k, v in sorted(trainer.callback_metrics.items()) if k not in ("lr", "epoch")}
+    return {"epoch": float(trainer.current_epoch + FIRST_EPOCH), **metrics}
+
+
+def counted_from_one(metrics: dict[str, float], state: dict[str, Any]) -> dict[str, float]:
+    """Return metrics of a checkpoint, whose epochs earlier versions counted from 0."""
+    return metrics if "first_epoch" in state or not metrics else {**metrics, "epoch": metrics["epoch"] + FIRST_EPOCH}
+
+
+def log_epoch(module: LightningModule) -> None:
+    """Give the loggers the number of the epoch; Lightning would count from 0."""
+    module.log("epoch", float(module.current_epoch + FIRST_EPOCH), on_step=False, on_epoch=True, sync_dist=True)
 
 
 class _Clock:

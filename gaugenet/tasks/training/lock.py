@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gaugenet.files import sweep_temporaries
 from gaugenet.tasks.training.options import TaskError
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,6 @@ def _is_file(handle: int, path: Path) -> bool:
 
 def _sweep(run: Path) -> None:
     """Remove hidden files of `atomic_path` and of checkpoints that no process writes any more."""
-    for pattern in (".last.ckpt.tmp", ".*-????????.safetensors", ".*-????????.json", ".*-????????.csv"):
-        for path in run.glob(pattern):
-            logger.debug("Removing %s, left by a training that was killed.", path)
-            path.unlink(missing_ok=True)
+    (run / ".last.ckpt.tmp").unlink(missing_ok=True)
+    for folder in (run, run / "cache"):
+        sweep_temporaries(folder)

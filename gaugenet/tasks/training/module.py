@@ -46,6 +46,10 @@ class TrainingModule(LightningModule):
         """Return the loss of a batch, whose gradient the optimizer follows, and log it."""
         raise NotImplementedError(f"{type(self).__name__} has no loss: implement `loss(batch)`.")
 
+    def class_scores(self) -> list[dict[str, float | None]]:
+        """Return scores of each class on the validation part of the last epoch; none where there are no classes."""
+        return []
+
     def on_train_epoch_start(self) -> None:
         self._loss_of_epoch = None
 
@@ -62,7 +66,7 @@ class TrainingModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         if self._loss_of_epoch is not None and not torch.isfinite(self._loss_of_epoch):
-            raise TaskError(f"The loss is no longer finite in epoch {self.current_epoch}: {self.remedy}")
+            raise TaskError(f"The loss is no longer finite in epoch {self.current_epoch + 1}: {self.remedy}")
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def log_mean(self, name: str, value: Tensor, batch_size: int) -> None:

@@ -13,7 +13,6 @@ Corners = Literal["probabilities", "logits"]
 
 OWN_TRAINER_ARGUMENTS = frozenset(
     {
-        "logger",
         "callbacks",
         "default_root_dir",
         "enable_checkpointing",

@@ -11,12 +11,14 @@ from typing import Any, Literal
 from torch import nn
 
 import gaugenet
-from gaugenet.files import atomic_path, disk_errors, write_json
+from gaugenet.files import atomic_path, disk_errors, reason_unread, write_json
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
 DESCRIPTION = "run.json"
+FOLDS = "folds.json"
+"""What a cross-validation leaves beside the runs of its folds."""
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 Which = Literal["best", "last"]
 
@@ -38,6 +40,11 @@ class RunDescription:
         items: what has a label: `"face"`, `"vertex"`, `"mesh"` or `"image"`.
         corners: how vertex scores become face probabilities (see `face_log_probabilities`).
         seed: seed of the training.
+        label_values: the number of each class in label files, in the order of the classes; empty in runs of earlier
+            versions, which wrote predictions as indices from 0.
+        loss: terms of the loss and, by name, the weights of the classes.
+        class_scores: `{"best": {...}, "last": {...}}`, by class the scores of the saved weights on the validation
+            part.
         metrics: `{"best": {...}, "last": {...}}`, the figures of the saved weights.
         finished: whether the training came to its end.
         version: version of the library that wrote the run.
@@ -51,6 +58,9 @@ class RunDescription:
     items: str = "face"
     corners: str = "probabilities"
     seed: int = 0
+    label_values: list[int] = field(default_factory=list)
+    loss: dict[str, Any] = field(default_factory=dict)
+    class_scores: dict[str, dict[str, dict[str, float | None]]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     finished: bool = False
     version: str = gaugenet.__version__
@@ -71,13 +81,15 @@ class RunDescription:
         path = run / DESCRIPTION
         if not run.is_dir():
             raise RunError(f"No run folder at {run}: train one with `gaugenet train ... --out {run}`.")
+        if (run / FOLDS).is_file() and not path.is_file():
+            raise RunError(f"{run} holds the folds of a cross-validation: name one of them, such as {run / 'fold_0'}.")
         if not path.is_file():
             raise RunError(
                 f"{run} holds no {DESCRIPTION}: it is not a run, or its training stopped before the first epoch ended."
             )
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RunError(f"{path} is not a run description ({error}): train again or restore the file.") from error
         return cls._from_json(path, values)
 
@@ -94,6 +106,9 @@ class RunDescription:
         if missing or set(values) - names:
             wrong = f"lacks {sorted(missing)}" if missing else f"has unknown entries {sorted(set(values) - names)}"
             raise RunError(f"{path} {wrong}: train again or restore the file.")
+        for name, kind in {"arguments": dict, "data": dict, "classes": list, "metrics": dict, "model": str}.items():
+            if name in values and not isinstance(values[name], kind):
+                raise RunError(f"{path}: expected {name!r} to be a {kind.__name__}, got {values[name]!r:.80}.")
         return cls(**values)
 
 
@@ -161,6 +176,11 @@ def load_run(run: str | Path, *, weights: Which = "best") -> tuple[nn.Module, Ru
         RunError: the folder does not hold a complete run.
     """
     description = RunDescription.load(run)
-    model = build_model(description.model, description.arguments)
+    try:
+        model = build_model(description.model, description.arguments)
+    except MemoryError:
+        raise
+    except Exception as error:  # a file that was changed can name any value for any argument
+        raise RunError(f"{Path(run) / DESCRIPTION} does not describe a network: {reason_unread(error)}") from error
     load_weights(run, model, weights)
     return model.eval(), description

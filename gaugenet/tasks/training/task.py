@@ -65,6 +65,7 @@ def option(name: str, **settings: Any) -> Option:
 WEIGHTS = option("--weights", type=Literal["best", "last"], default="best", help="which weights of the run")
 DEVICE = option("--device", type=str | None, default=None, help="cpu, cuda, ...; a GPU if there is one by default")
 OVERWRITE = option("--overwrite", action="store_true", help="replace outputs that exist; inputs are never replaced")
+RESULTS = option("--out", type=Path | None, default=None, metavar="DIR", help="folder of the results; RUN by default")
 THREADS = option("--threads", type=int | None, default=None, help="CPU threads; torch decides by default")
 
 
@@ -98,6 +99,32 @@ class Training:
     module: TrainingModule
     description: RunDescription
     load: Callable[[Path], TrainingData]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A training of a cross-validation.
+
+    Attributes:
+        options: of the training.
+        held_out: names of what it is validated and scored on.
+    """
+
+    options: Mapping[str, Any]
+    held_out: list[str]
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """Scores on what a fold held out.
+
+    Attributes:
+        figures: scores by name, between 0 and 1.
+        classes: one score for each class, by name; `None` where the class does not occur.
+    """
+
+    figures: dict[str, float]
+    classes: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -151,6 +178,26 @@ class Task(ABC):
             ValueError: If an option or the data cannot be used. Nothing has been written then.
         """
 
+    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
+        """Return whether the options ask for several trainings, one for each fold."""
+        return False
+
+    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
+        """Return the trainings of a cross-validation.
+
+        Args:
+            options: as in `begin`.
+            run: the folder that holds the runs of all folds.
+
+        Raises:
+            ValueError: If the data cannot be split so.
+        """
+        raise ValueError(f"There is no cross-validation of {self.name}.")
+
+    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
+        """Score the last weights of the run of a fold on what it held out."""
+        raise ValueError(f"There is no cross-validation of {self.name}.")
+
     @abstractmethod
     def evaluate(self, run: Path, **options: Any) -> dict[str, Any]:
         """Score a run on labelled data, write scores and pictures into its folder, and return the scores.
@@ -173,6 +220,6 @@ class Task(ABC):
         Args:
             run: folder of the run.
             file: what to write.
-            look: `split`, `limit`, `title`, `theme`, `azimuth` and `elevation` of `gaugenet view`; a task may ignore
-                what does not concern its pictures.
+            look: `split`, `limit`, `worst`, `title`, `theme`, `azimuth` and `elevation` of `gaugenet view`; a task may
+                ignore what does not concern its pictures.
         """

@@ -14,19 +14,19 @@ from gaugenet.tasks.training.checkpoint import LAST, PREVIOUS
 from gaugenet.tasks.training.fit import fit
 from gaugenet.tasks.training.history import METRICS
 from gaugenet.tasks.training.lock import run_lock
-from gaugenet.tasks.training.options import TaskError, use_threads
+from gaugenet.tasks.training.options import TaskError, check, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
 from gaugenet.tasks.training.trainer import check_trainer
 
-_CONFIG = "config.yaml"
+CONFIG = "config.yaml"
 _CURVES = "curves.png"
 _OWN_FILES = (
-    *(LAST, PREVIOUS, DESCRIPTION, METRICS, _CONFIG, _CURVES, *WEIGHTS.values()),
-    *("evaluation_*.json", "predictions_*.npz", "confusion.png"),
+    *(LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, _CURVES, *WEIGHTS.values()),
+    *("evaluation_*.json", "predictions_*.npz", "confusion.png", "map.png", "globe.html"),
     *("parity_*.png", "errors_*.png", "maps_*.png"),
 )
-_WRITTEN = "# The options of a training, written by gaugenet.\n"
+WRITTEN = "# The options of a training, written by gaugenet.\n"
 
 
 def train_task(
@@ -41,6 +41,7 @@ def train_task(
     init: str | Path | None = None,
     threads: int | None = None,
     config: str | None = None,
+    again: str | None = None,
 ) -> RunDescription:
     """Train a network for a task, and write the run.
 
@@ -57,6 +58,7 @@ def train_task(
         init: folder of another run, from whose best weights this training starts (fine-tuning).
         threads: CPU threads of torch.
         config: text to keep with the run as `config.yaml`.
+        again: what to do to go on after an interruption; by default the command that resumes the run.
 
     Raises:
         TaskError: If an option cannot be used, or a run is in the way.
@@ -69,8 +71,7 @@ def train_task(
         _check_room(run, resume=resume, overwrite=overwrite)
         if init is not None and not resume:
             check_outputs(_present(run), inputs=files_in(init), overwrite=True)
-    if seed < 0:
-        raise TaskError(f"Expected `seed` of at least 0, got {seed}.")
+    check(0 <= seed < 2**32, "seed", "from 0 to 2^32 - 1", seed)
     check_trainer(trainer)
     training = task.begin(options, seed=seed)
     if init is not None:
@@ -78,14 +79,14 @@ def train_task(
     if resume:
         _check_same(training.description, run)
     with run_lock(run) if _is_first_process() else nullcontext():
-        if _is_first_process() and config is not None and not (run / _CONFIG).exists():
-            write_text(run / _CONFIG, _WRITTEN + config)
+        if _is_first_process() and config is not None and not (run / CONFIG).exists():
+            write_text(run / CONFIG, WRITTEN + config)
         data = training.load(run)
         if _is_first_process():
-            _make_room(run, resume=resume)
+            make_room(run, resume=resume)
             if config is not None:
-                write_text(run / _CONFIG, _WRITTEN + config)
-        fit(training.module, data, run, training.description, resume=resume, trainer=trainer)
+                write_text(run / CONFIG, WRITTEN + config)
+        fit(training.module, data, run, training.description, resume=resume, trainer=trainer, again=again)
         if _is_first_process():
             _draw_curves(run)
     return training.description
@@ -109,10 +110,10 @@ def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _left_by_start(path: Path) -> bool:
     """Whether a file is what a training that never began leaves, and not a file of the user by the same name."""
-    return path.name == _CONFIG and path.read_text(encoding="utf-8", errors="replace").startswith(_WRITTEN)
+    return path.name == CONFIG and path.read_text(encoding="utf-8", errors="replace").startswith(WRITTEN)
 
 
-def _make_room(run: Path, *, resume: bool) -> None:
+def make_room(run: Path, *, resume: bool) -> None:
     """Make the folder and, unless resuming, delete what an older training left there."""
     if not resume:
         for path in _present(run):

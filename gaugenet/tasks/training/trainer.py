@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from gaugenet.tasks.training.loggers import parse_loggers
 from gaugenet.tasks.training.options import TaskError, check
 
 _PRECISIONS = (None, "32-true", "32", 32, "16-mixed", "16", 16, "bf16-mixed", "bf16")
@@ -30,6 +32,8 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
     from lightning.pytorch import Trainer
 
     arguments = dict(arguments or {})
+    if isinstance(arguments.get("logger"), str):
+        parse_loggers(arguments["logger"])
     for names, expected, least in (
         (_COUNTS, "positive, or -1 for no limit", 1),
         (_POSITIVE, "at least 1", 1),
@@ -39,6 +43,8 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
             value = arguments.get(name)
             if value is not None:
                 check(value >= least or (names is _COUNTS and value == -1), f"trainer.{name}", expected, value)
+    if arguments.get("limit_train_batches") == 0:
+        raise TaskError("Expected `trainer.limit_train_batches` positive, got 0: nothing would be learned.")
     if arguments.get("precision") not in _PRECISIONS:
         raise TaskError(
             f"Expected `trainer.precision` of 32-true, bf16-mixed or 16-mixed, got {arguments['precision']}: weights "
@@ -53,7 +59,24 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            silence_lightning()
             Trainer(**{**arguments, **quiet})
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise TaskError(f"Lightning's trainer refuses its options: {reason}") from error
+
+
+def silence_lightning() -> None:
+    """Advice of Lightning that does not apply here, such as workers for data that are in memory."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for text in (
+        ".*does not have many workers.*",
+        ".*is smaller than the logging interval.*",
+        ".*The `srun` command.*",
+        ".*Checkpoint directory.*",
+        ".*Experiment logs directory.*",
+        ".*GPU available but not used.*",
+        ".*isinstance.treespec, LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", text)

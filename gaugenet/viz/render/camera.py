@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.mesh.units import in_units, unit_factor
 
 Direction = str | Sequence[float]
 _WORDS = {"up": ', "auto", "standing" or "pca"', "front": ""}
@@ -135,6 +136,7 @@ def _direction(what: str, given: Direction) -> Float[ndarray, "3"]:
 
 
 def _thinnest_and_longest(mesh: TriangleMesh) -> tuple[ndarray, ndarray]:
+    mesh = in_units(mesh, unit_factor(mesh))
     centers = mesh.vertices[mesh.faces].mean(axis=1)
     weights = mesh.face_areas if mesh.area > 0 else np.ones(mesh.num_faces)
     offsets = centers - np.average(centers, axis=0, weights=weights)

@@ -26,6 +26,8 @@ def write_ply(
     *,
     labels_on: Site | None = None,
     class_names: Sequence[str] | None = None,
+    label_values: Sequence[int] | None = None,
+    vertex_labels: Any = None,
 ) -> None:
     """Write a mesh with an integer property `label` and the palette's colours on its faces or vertices.
 
@@ -39,15 +41,22 @@ def write_ply(
         labels: `(F,)` or `(V,)` integers, negative meaning unlabelled (grey); or None for a plain mesh.
         labels_on: `"face"` or `"vertex"`; needed only when the mesh has as many faces as vertices.
         class_names: names of the classes.
+        label_values: the number that stands for each class in the file; 0, 1, ... by default.
+        vertex_labels: `(V,)` labels to write on the vertices, without colours, next to those of the faces.
 
     Raises:
-        ValueError: as many labels as neither faces nor vertices, or a label without a name.
+        ValueError: as many labels as neither faces nor vertices, or a label without a name or number.
     """
     view = MeshView(name=Path(path).name, vertices=vertices, faces=faces, prediction=labels, labels_on=labels_on)
     names = class_names_for([view], class_names)
     site = None if view.prediction is None else view.label_site
+    numbers = np.arange(len(names)) if label_values is None else np.asarray(label_values)
+    if len(numbers) != len(names):
+        raise ValueError(f"Expected one of `label_values` for each of {len(names)} classes, got {len(numbers)}.")
+    place: list[tuple[Any, ...]] = [("x", "<f8"), ("y", "<f8"), ("z", "<f8")]
+    extra: list[tuple[Any, ...]] = [] if vertex_labels is None else [("label", "<i4")]
     tables = {
-        "vertex": _table([("x", "<f8"), ("y", "<f8"), ("z", "<f8")], len(view.vertices), site == "vertex"),
+        "vertex": _table(place + extra, len(view.vertices), site == "vertex"),
         "face": _table([("count", "u1"), ("vertex_indices", "<i4", (3,))], len(view.faces), site == "face"),
     }
     for k, axis in enumerate("xyz"):
@@ -55,9 +64,11 @@ def write_ply(
     tables["face"]["count"] = 3
     tables["face"]["vertex_indices"] = view.faces
     if site is not None:
-        _paint(tables[site], view.prediction, len(names))
+        _paint(tables[site], view.prediction, numbers)
+    if vertex_labels is not None:
+        tables["vertex"]["label"] = _numbered(np.asarray(vertex_labels), numbers)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(_header(tables, names if site else []).encode("ascii"))
+        file.write(_header(tables, names if site else [], numbers).encode("ascii"))
         for table in tables.values():
             file.write(table.tobytes())
 
@@ -66,17 +77,21 @@ def _table(fields: list[tuple[Any, ...]], count: int, painted: bool) -> ndarray:
     return np.zeros(count, dtype=fields + (_COLOR + [("label", "<i4")] if painted else []))
 
 
-def _paint(table: ndarray, labels: Int[ndarray, "n"], num_classes: int) -> None:
-    colors = label_colors(labels, num_classes)
+def _paint(table: ndarray, labels: Int[ndarray, "n"], numbers: Int[ndarray, "classes"]) -> None:
+    colors = label_colors(labels, len(numbers))
     for k, channel in enumerate(("red", "green", "blue")):
         table[channel] = colors[:, k]
     table["alpha"] = 255
-    table["label"] = labels
+    table["label"] = _numbered(labels, numbers)
 
 
-def _header(tables: dict[str, ndarray], class_names: list[str]) -> str:
+def _numbered(labels: Int[ndarray, "n"], numbers: Int[ndarray, "classes"]) -> Int[ndarray, "n"]:
+    return np.where(labels < 0, labels, numbers[np.maximum(labels, 0)]) if len(numbers) else labels
+
+
+def _header(tables: dict[str, ndarray], class_names: list[str], numbers: Int[ndarray, "classes"]) -> str:
     lines = ["ply", "format binary_little_endian 1.0", "comment written by gaugenet"]
-    for k, (name, color) in enumerate(zip(class_names, palette(len(class_names)))):
+    for k, name, color in zip(numbers, class_names, palette(len(class_names))):
         lines.append(f"comment class {k} {_plain(name)} color {color[0]} {color[1]} {color[2]}")
     for element, table in tables.items():
         lines.append(f"element {element} {len(table)}")

@@ -15,6 +15,7 @@ import torch
 from gaugenet.data import GraphCache, HeatKernelSignature
 from gaugenet.data.meshes import cache as cache_module
 from gaugenet.data.meshes.cache import graph_values
+from gaugenet.files import atomic_path
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from tests.data.meshes.graphs import simple_graph
 from tests.data.meshes.helpers import icosphere
@@ -150,12 +151,10 @@ def _all_whole(folder):
             assert torch.equal(values["x"], torch.full((200_000,), values["i"]))
 
 
-def test_what_killed_processes_left_behind_is_swept_once_it_is_old(tmp_path):
-    GraphCache(tmp_path)
-    old, young = tmp_path / ".k.1.aa.tmp", tmp_path / ".k.2.bb.tmp"
-    for path in (old, young):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    GraphCache(tmp_path)
-    assert not old.exists()
-    assert young.exists()
+def test_what_killed_processes_left_behind_is_swept(tmp_path):
+    with atomic_path(tmp_path / "key.pt") as running:
+        left = running.with_name(running.name.replace(f".{os.getpid()}-", ".4194305-"))  # no process has this number
+        left.write_bytes(b"half")
+        GraphCache(tmp_path)
+        assert not left.exists()
+        assert running.exists()

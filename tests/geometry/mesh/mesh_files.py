@@ -23,13 +23,46 @@ class MeshFile:
 
 @st.composite
 def mesh_files(draw) -> MeshFile:
-    """Files of three formats with polygons of 3 to 6 corners, in any mixture and order, in a random dialect."""
+    """Files of four formats with polygons of 3 to 6 corners (STL: of 3), in any mixture and order and dialect."""
     count = draw(st.integers(6, len(POSITIONS)))
     vertices = [tuple(float(np.float32(c)) for c in p) for p in draw(st.permutations(POSITIONS))[:count]]
     sizes = draw(st.lists(st.integers(3, 6), min_size=1, max_size=7))
     polygons = [draw(st.permutations(range(count)))[:size] for size in sizes]
-    suffix, write = draw(st.sampled_from([("obj", _obj), ("off", _off), ("ply", _ply_text), ("ply", _ply_binary)]))
+    suffix, write = draw(st.sampled_from(_WRITERS))
+    if suffix == "stl":
+        vertices, polygons = _loose(vertices, [polygon[:3] for polygon in polygons])
     return MeshFile(suffix, write(draw, vertices, polygons), vertices, polygons)
+
+
+def _loose(vertices, triangles):
+    """What an STL file says: the corners of triangles, equal ones as one vertex in the order of the file."""
+    corners = [vertices[k] for triangle in triangles for k in triangle]
+    order = list(dict.fromkeys(corners))
+    numbered = [order.index(corner) for corner in corners]
+    return order, [numbered[k : k + 3] for k in range(0, len(numbered), 3)]
+
+
+def _stl_text(draw, vertices, polygons) -> bytes:
+    word = draw(st.sampled_from([str, str.upper]))
+    lines = []
+    for part in [polygons] if draw(st.booleans()) else [[polygon] for polygon in polygons]:
+        lines.append(word("solid") + draw(st.sampled_from(["", " a part", " vertex of a solid"])))
+        for polygon in part:
+            lines += [word("facet normal") + " 0 0 1", "  " + word("outer loop")]
+            lines += [f"    {word('vertex')} {' '.join(map(repr, vertices[k]))}" for k in polygon]
+            lines += ["  " + word("endloop"), word("endfacet")]
+        lines.append(word("endsolid"))
+    return _encoded(draw, lines)
+
+
+def _stl_binary(draw, vertices, polygons) -> bytes:
+    content = draw(st.sampled_from([b"", b"solid as text"])).ljust(80, draw(st.sampled_from([b" ", b"\0"])))
+    content += struct.pack("<I", len(polygons))
+    for polygon in polygons:
+        content += struct.pack(
+            "<12fH", 0, 0, 1, *(c for k in polygon for c in vertices[k]), draw(st.integers(0, 65535))
+        )
+    return content
 
 
 def _obj(draw, vertices, polygons) -> bytes:
@@ -98,9 +131,15 @@ def _ply_binary(draw, vertices, polygons) -> bytes:
     return head.encode() + body
 
 
+_WRITERS = [
+    *(("obj", _obj), ("off", _off), ("ply", _ply_text), ("ply", _ply_binary)),
+    *(("stl", _stl_text), ("stl", _stl_binary)),
+]
+
+
 def parse(file: MeshFile) -> tuple[list[tuple[float, ...]], list[list[int]]]:
     """Read a file of `mesh_files` line by line, number by number, by the letter of its format."""
-    return {"obj": _parse_obj, "off": _parse_off, "ply": _parse_ply}[file.suffix](file.content)
+    return {"obj": _parse_obj, "off": _parse_off, "ply": _parse_ply, "stl": _parse_stl}[file.suffix](file.content)
 
 
 def _lines(content: bytes) -> list[str]:
@@ -158,3 +197,14 @@ def _parse_ply(content: bytes):
         at += 1 + 4 * size
         at += 1 + 4 * body[at] if textured else 0
     return vertices, polygons
+
+
+def _parse_stl(content: bytes):
+    binary = len(content) > 84 and len(content) == 84 + 50 * struct.unpack_from("<I", content, 80)[0]
+    if binary:
+        facets = [struct.unpack_from("<12f", content, at) for at in range(84, len(content), 50)]
+        corners = [facet[k : k + 3] for facet in facets for k in (3, 6, 9)]
+    else:
+        words = [line.lower().split() for line in _lines(content)]
+        corners = [tuple(float(x) for x in row[1:]) for row in words if row[0] == "vertex"]
+    return _loose(corners, [range(k, k + 3) for k in range(0, len(corners), 3)])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
-
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import HealthCheck, given, settings
 
 from gaugenet.geometry import MeshError, TriangleMesh
@@ -99,6 +98,16 @@ def test_dialects_are_read(tmp_path, name, content, faces, polygons):
         ("flat.obj", "v 0 0\nv 1 0\nv 1 1\nf 1 2 3\n", "2 coordinates"),
         ("two.obj", SQUARE + "f 1 2\n", "2 corners"),
         ("wide.obj", ("\ufeff" + SQUARE + "f 1 2 3\n").encode("utf-16-le"), "UTF-16"),
+        ("digits.obj", SQUARE + "f 1_0 2 3\n", "1_0"),
+        ("half.ply", PLY + "element face 1\nproperty list uchar int vertex_indices\nend_header\n" +
+         f"{CORNERS}3 0 0.5 2\n", "0.5 in the property 'vertex_indices' is no int32"),
+        ("twice.ply", PLY + "element vertex 4\nend_header\n", "declares the element 'vertex' twice"),
+        ("large.ply", PLY + "element face 400000000000\nend_header\n" + CORNERS, "no triangles"),
+        ("short.stl", bytes(80) + b"\x02\0\0\0" + bytes(50), "declares 2 triangles of 50 bytes, and 50 bytes follow"),
+        ("cut.stl", "solid a\nfacet\nouter loop\n" + "vertex 0 0 0\n" * 3 + "endloop\nendfacet\n", "no 'endsolid'"),
+        ("loop.stl", "solid a\nouter loop\n" + "vertex 0 0 0\n" * 2 + "endloop\nendsolid\n", "2 corners after"),
+        ("fans.gltf", '{"meshes": [{"primitives": [{"mode": 6, "attributes": {}}]}]}', "triangle fans"),
+        ("packed.gltf", '{"extensionsRequired": ["EXT_meshopt_compression"]}', "EXT_meshopt_compression"),
         ("binary.off", b"OFF BINARY\n" + bytes(60), "binary OFF"),
         ("space.off", "4OFF\n4 1 0\n" + CORNERS, "not in R"),
         ("more.off", f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n3 0 2 3\n", "declares 4 vertices and 1 faces"),
@@ -116,23 +125,28 @@ def test_dialects_are_read(tmp_path, name, content, faces, polygons):
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value[-5:] else "",
 )  # fmt: skip
-def test_files_that_cannot_be_read_are_refused_by_name_and_reason(tmp_path, name, content, words):
+def test_files_that_cannot_be_read_are_refused_by_name_and_reason(tmp_path, monkeypatch, name, content, words):
+    monkeypatch.setattr("gaugenet.geometry.mesh._gltf.find_spec", lambda name: None)  # no decoder of Draco
     with pytest.raises(MeshError, match=words) as caught:
         load(tmp_path, name, content)
     assert name in str(caught.value)
 
 
 def test_a_format_whose_package_is_missing_names_it(tmp_path, monkeypatch):
-    original = builtins.__import__
+    def without(*arguments, **options):
+        raise ModuleNotFoundError("No module named 'lxml'", name="lxml")
 
-    def without(name, *arguments, **options):
-        if name.split(".")[0] == "lxml":
-            raise ModuleNotFoundError("No module named 'lxml'", name="lxml")
-        return original(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MeshError, match=r"model\.3mf: .* package lxml: `pip install lxml`"):
+    monkeypatch.setattr("trimesh.load", without)
+    with pytest.raises(MeshError, match=r"model\.3mf: .* package lxml: .*gaugenet\[formats\]"):
         load(tmp_path, "model.3mf", b"PK\x03\x04")
+
+
+def test_3mf_is_read(tmp_path):
+    pytest.importorskip("lxml")
+    box = trimesh.creation.box()
+    mesh = load(tmp_path, "box.3mf", box.export(file_type="3mf"))
+    assert mesh.area == pytest.approx(6)
+    assert (mesh.num_vertices, mesh.num_faces) == (8, 12)
 
 
 def test_polygons_that_are_not_convex_are_not_folded():

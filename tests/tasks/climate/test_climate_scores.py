@@ -8,7 +8,7 @@ import torch
 
 from gaugenet.data.climate.latlon import EARTH_RADIUS, LatLonGrid, sphere_points
 from gaugenet.data.climate.sampling import GridLocations
-from gaugenet.tasks.climate.losses import class_weights, climate_loss
+from gaugenet.tasks.climate.losses import climate_loss
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.scores import (
     AreaHistogram,
@@ -17,6 +17,7 @@ from gaugenet.tasks.climate.scores import (
     match_objects,
     object_centers,
 )
+from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.options import TaskError
 
 
@@ -191,8 +192,9 @@ def test_what_is_ignored_has_no_gradient():
 
 def test_class_weights_between_areas_and_classes():
     share = torch.tensor([0.9, 0.09, 0.01])
-    torch.testing.assert_close(class_weights(share, 0.0), torch.ones(3))
-    torch.testing.assert_close(class_weights(share, 1.0) * share, torch.full((3,), 1 / 3))
+    counts, classes = (class_weights(ClimateLoss(balance=b), share, share) for b in (0.0, 1.0))
+    torch.testing.assert_close(counts, torch.ones(3).double())
+    torch.testing.assert_close(classes * share, torch.full((3,), 1 / 3).double())
 
 
 def test_options_are_checked():

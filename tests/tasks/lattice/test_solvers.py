@@ -54,6 +54,6 @@ def test_gauss_newton_finishes_what_lbfgs_begins():
     network = Polynomial()
     begun = lbfgs(lambda: (network(x) - y).square().mean(), network, seconds=5, enough=1e-6)
     assert begun < 1e-3
-    assert gauss_newton(network, x, y) < 1e-28
+    assert gauss_newton(network, (x,), y) < 1e-28
     wrong = Polynomial()
-    assert gauss_newton(wrong, x, x.pow(3)) > 1e-3  # control: a cubic is not a product of two lines
+    assert gauss_newton(wrong, (x,), x.pow(3)) > 1e-3  # control: a cubic is not a product of two lines

@@ -7,10 +7,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index
+from torchmetrics.functional.classification import (
+    multiclass_confusion_matrix,
+    multiclass_jaccard_index,
+    multiclass_precision,
+    multiclass_recall,
+)
 
 from gaugenet.tasks.mesh.losses import IGNORE
-from gaugenet.tasks.mesh.metrics import MAX_CONFUSION_CLASSES, MetricAccumulator, confusion_matrix
+from gaugenet.tasks.mesh.metrics import MAX_CONFUSION_CLASSES, ClassScores, MetricAccumulator, confusion_matrix
 
 
 @pytest.fixture
@@ -31,6 +36,21 @@ def test_confusion_matrix_and_iou_agree_with_torchmetrics(labels):
     assert accumulator.scores().mean_iou == pytest.approx(float(iou), abs=1e-6)
 
 
+def test_scores_of_each_class_agree_with_torchmetrics(labels):
+    truth, prediction = labels
+    classes = ClassScores.of(confusion_matrix(truth, prediction, 4))
+    known = truth != IGNORE
+    given = torch.tensor(prediction[known]), torch.tensor(truth[known]), 4
+    for name, theirs in (
+        ("iou", multiclass_jaccard_index(*given, average="none")),
+        ("recall", multiclass_recall(*given, average="none")),
+        ("precision", multiclass_precision(*given, average="none")),
+    ):
+        np.testing.assert_allclose(getattr(classes, name), theirs.numpy(), rtol=1e-6)
+    assert np.abs(classes.recall - classes.precision).max() > 1e-3, "control"
+    assert [row["accuracy"] for row in classes.rows()] == pytest.approx(classes.recall.tolist())
+
+
 def test_mean_over_items_and_mean_over_meshes():
     accumulator = MetricAccumulator(2)
     accumulator.add("small", [0, 1], [0, 0], areas=np.array([3.0, 1.0]))
@@ -48,7 +68,7 @@ def test_a_class_that_never_occurs_counts_in_no_mean_and_json_has_no_nan():
     accumulator.add("unlabelled", [IGNORE], [2])
     values = accumulator.scores().as_dict(["x", "y", "z"])
     assert values["mean_iou"] == 1.0
-    assert values["classes"]["z"] == {"accuracy": None, "iou": None}
+    assert values["classes"]["z"] == dict.fromkeys(("accuracy", "iou", "recall", "precision"), None) | {"items": 0}
     assert values["meshes"][1]["accuracy"] is None
     json.dumps(values, allow_nan=False)
 

@@ -12,13 +12,14 @@ from gaugenet.geometry import TriangleMesh
 from tests.data.fields.field_files import write_ply
 
 
-def ellipsoid(seed: int, subdivisions: int = 2) -> TriangleMesh:
-    """A rotated ellipsoid."""
+def ellipsoid(seed: int, subdivisions: int = 2, *, noise: float = 0.0) -> TriangleMesh:
+    """A rotated ellipsoid. Noise breaks the ties between equal distances, which rounding would decide."""
     rng = np.random.default_rng(seed)
     sphere = trimesh.creation.icosphere(subdivisions=subdivisions)
     q, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     q *= np.sign(np.linalg.det(q))
-    return TriangleMesh(sphere.vertices * rng.uniform(0.7, 1.4, 3) @ q.T, sphere.faces)
+    noisy = sphere.vertices + noise * rng.standard_normal(sphere.vertices.shape)
+    return TriangleMesh(noisy * rng.uniform(0.7, 1.4, 3) @ q.T, sphere.faces)
 
 
 def fields(mesh: TriangleMesh) -> dict[str, ndarray]:

@@ -97,14 +97,14 @@ def _moved(values, matrix):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_rotated_mesh_has_rotated_predictions(run, seed):
     """float32; the first edge gives the frames of both, so the test below draws frames."""
-    predictor, mesh = FieldPredictor(run), ellipsoid(50 + seed)
+    predictor, mesh = FieldPredictor(run), ellipsoid(50 + seed, noise=0.01)
     height = fields(mesh)["height"]
     matrix = SO3().random_element(generator=torch.Generator().manual_seed(seed)).numpy()
     before = _predicted(predictor, mesh, height)
     after = _predicted(predictor, TriangleMesh(mesh.vertices @ matrix.T, mesh.faces), height)
     for name, values in before.items():
         scale = np.abs(values).max()
-        np.testing.assert_allclose(after[name], _moved(values, matrix), atol=2 * TOL[torch.float32] * scale)
+        np.testing.assert_allclose(after[name], _moved(values, matrix), atol=TOL[torch.float32] * scale)
         if values.ndim > 1:
             assert np.abs(after[name] - values).max() > 0.1 * scale, "control: they do move"
 
@@ -119,7 +119,7 @@ def test_predictions_in_space_do_not_depend_on_frames(run):
     object.__setattr__(turned, "graph", turned.graph.gauge_transform(g.to(turned.graph.pos)))
     for found in predictor(turned):
         values = before[found.spec.name]
-        np.testing.assert_allclose(found.values, values, atol=2 * TOL[torch.float32] * np.abs(values).max())
+        np.testing.assert_allclose(found.values, values, atol=TOL[torch.float32] * np.abs(values).max())
     frame = turned.graph.frame.clone()
     turned.graph.frame = frame.flip(2)  # control: frames that the graph's transporters do not know
     other = {found.spec.name: found.values for found in predictor(turned)}["wss"]
@@ -134,7 +134,8 @@ def test_predictions_are_written_with_all_that_the_input_holds(run, data, tmp_pa
     )
     for element, columns in source.items():
         for name, values in columns.items():
-            np.testing.assert_array_equal(written[element][name], values)
+            for before, after in zip(*(v if isinstance(v, tuple) else (v,) for v in (values, written[element][name]))):
+                np.testing.assert_array_equal(after, before)
     with np.load(tmp_path / "body1.fields.npz") as arrays:
         found = dict(arrays)
     np.testing.assert_allclose(written["vertex"]["wss_predicted_y"], found["wss"][:, 1])
@@ -180,7 +181,17 @@ def test_an_ensemble_is_the_mean_of_its_runs(run, data, tmp_path, capsys):
 
 
 def test_a_training_goes_on_where_it_was_left(data, tmp_path):
-    few = ["--data", str(data), "--data.targets", "{wss: vector}", *OPTIONS, "--optim.schedule", "constant"]
+    few = [
+        "--data",
+        str(data),
+        "--data.targets",
+        "{wss: vector}",
+        *OPTIONS,
+        "--optim.schedule",
+        "constant",
+        "--optim.warmup",
+        "0",
+    ]
     assert main(["train", "regression", "--out", str(tmp_path / "whole"), *few, "--max_epochs", "3"]) == 0
     assert main(["train", "regression", "--out", str(tmp_path / "part"), *few, "--max_epochs", "2"]) == 0
     assert main(["train", "regression", "--out", str(tmp_path / "part"), "--resume", "--max_epochs", "3"]) == 0

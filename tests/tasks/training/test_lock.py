@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from gaugenet.files import disk_errors
+from gaugenet.files import atomic_path, disk_errors
 from gaugenet.tasks.training.lock import LOCK, run_lock
 from gaugenet.tasks.training.options import TaskError
 
@@ -47,13 +47,19 @@ def test_the_second_is_refused_with_the_number_of_the_first_and_the_lock_survive
 
 
 def test_what_a_killed_training_left_half_written_is_removed(tmp_path):
-    for name in (".last.ckpt.tmp", ".model-ab12cd3_.safetensors", ".run-ab12cd3_.json"):
-        (tmp_path / name).write_text("half")
+    (tmp_path / ".last.ckpt.tmp").write_text("half")
+    for name in ("model.safetensors", "run.json", "cache/key.pt"):
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.rename(temporary.with_name(temporary.name.replace(f".{os.getpid()}-", ".4194305-")))
+            temporary.touch()
+        (tmp_path / name).unlink()
+    assert len(list(tmp_path.rglob(".*"))) == 4, "control"
     for name in ("model.safetensors", ".mine.json"):
         (tmp_path / name).write_text("whole")
     with run_lock(tmp_path):
         pass
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".mine.json", "model.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".mine.json", "cache", "model.safetensors"]
+    assert not any((tmp_path / "cache").iterdir())
 
 
 def test_a_full_disk_is_called_by_its_name(tmp_path):

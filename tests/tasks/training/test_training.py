@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from pathlib import Path
 
@@ -148,9 +149,56 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_spares_the_last_weights
     _train(tmp_path, graphs, epochs=1)
     before = _weights(tmp_path)
     graphs[0].x[0] = float("nan")
-    with pytest.raises(TaskError, match="no longer finite in epoch 1"):
+    with pytest.raises(TaskError, match="no longer finite in epoch 2"):
         _train(tmp_path, graphs, epochs=3, resume=True)
     assert _same(before, _weights(tmp_path))
+
+
+def test_epochs_are_counted_from_one_everywhere(tmp_path, graphs, caplog):
+    with caplog.at_level(logging.INFO, "gaugenet"):
+        _train(tmp_path, graphs, epochs=3)
+    assert [row["epoch"] for row in read_table(tmp_path)] == [1, 2, 3]
+    metrics = RunDescription.load(tmp_path).metrics
+    assert metrics["last"]["epoch"] == 3
+    assert 1 <= metrics["best"]["epoch"] <= 3
+    assert "training 3/3" in caplog.text
+
+
+def test_loggers_get_the_same_numbers_of_epochs(tmp_path, graphs):
+    seed_everything(0, verbose=False)
+    net = TinyNet()
+    description = RunDescription("segmentation", "TinyNet", net.config, {}, ["a", "b", "c"])
+    data = GraphDataModule(graphs[:6], graphs[6:], batch_size=2)
+    trainer = {"max_epochs": 3, "accelerator": "cpu", "logger": "csv"}
+    fit(MeshLabelModule(net, options=OptimOptions(lr=0.02)), data, tmp_path, description, trainer=trainer)
+    with (tmp_path / "csv" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted({float(row["epoch"]) for row in rows}) == [1, 2, 3]
+
+
+def test_a_checkpoint_that_counted_from_zero_goes_on(tmp_path, graphs):
+    _train(tmp_path, graphs, epochs=2)
+    state = torch.load(tmp_path / LAST, weights_only=True)
+    for name, callback in state["callbacks"].items():
+        if "first_epoch" in callback:
+            del callback["first_epoch"]
+            for metrics in [callback["best"]] if "best" in callback else callback["rows"]:
+                metrics["epoch"] -= 1
+            assert name.startswith(("History", "RunCheckpoint"))
+    torch.save(state, tmp_path / LAST)
+    _train(tmp_path, graphs, epochs=4, resume=True)
+    assert [row["epoch"] for row in read_table(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_scores_of_every_class_are_kept_with_the_run(tmp_path, graphs):
+    _train(tmp_path, graphs, epochs=2)
+    description = RunDescription.load(tmp_path)
+    for which in ("best", "last"):
+        classes = description.class_scores[which]
+        assert list(classes) == ["a", "b", "c"]
+        known = [c["iou"] for c in classes.values() if c["iou"] is not None]
+        assert description.metrics[which]["val_iou"] == pytest.approx(sum(known) / len(known), abs=1e-6)
+        assert sum(c["items"] for c in classes.values()) == sum(len(g.y) for g in graphs[6:])
 
 
 def test_it_learns(tmp_path, graphs):

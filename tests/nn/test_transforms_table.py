@@ -1,0 +1,209 @@
+"""Layers x transforms: every cell is what finite differences of the plain call say, or it is refused; none is wrong."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+
+from gaugenet.geometry import Icosphere
+from gaugenet.groups import O2, SO2, SU, Cyclic, FieldType, multivector
+from gaugenet.nn import (
+    FieldBatchNorm,
+    GaugeAttention,
+    GaugeConv,
+    GaugeMessagePassing,
+    GeometricProduct,
+    GlobalPool,
+    GridConv,
+    GridConvTranspose,
+    GridPool,
+    GridUpsample,
+    InvariantGate,
+    LatticeBilinear,
+    MultivectorNorm,
+    MultivectorReadout,
+    Pool,
+    TensorProduct,
+    TraceActivation,
+    TraceNorm,
+    TraceReadout,
+    Unpool,
+    prepare_graph,
+)
+from tests.nn.graphs import synthetic_graph
+from tests.nn.layers import ON_GRAPHS, layers, with_random_weights
+
+STEP = 1e-4
+CLOSE = 1e-5
+"""Central differences of a step of 1e-4 are right to 1e-8 of the third derivative, of which some are large."""
+
+SMALL, FOUR = FieldType(SO2(), "1x0 + 1x1"), FieldType(SO2(), "2x0 + 2x1")
+PIXELS, VECTORS = FieldType(Cyclic(4), "1xregular"), multivector(O2(), multiplicity=2)
+MATRICES = FieldType(SU(2), {"matrix": 2})
+SPHERE = Icosphere(0)
+FIRST = "Differential(max_order=1)"
+
+
+def _graph():
+    return synthetic_graph(SO2(), 4, degree=3, levels=2, seed=2)
+
+
+def _rows(size, points=4):
+    return (points, size)
+
+
+SPECIAL = {
+    "attention": (lambda: GaugeAttention(FOUR, FOUR, heads=2), _rows(6), "graph"),
+    "messages": (lambda: GaugeMessagePassing(SMALL, SMALL), _rows(3), "graph"),
+    "implicit conv": (lambda: GaugeConv(SMALL, SMALL, kernel=_family("Implicit(hidden=4)")), _rows(3), "graph"),
+    "differential conv": (
+        lambda: GaugeConv(SMALL, SMALL, kernel=_family(FIRST)),
+        _rows(3),
+        "graph",
+    ),
+    "global pool": (lambda: GlobalPool(FieldType(SO2(), "2x0")), _rows(2), "graph"),
+    "pool": (lambda: Pool(SMALL), _rows(3), "graph"),
+    "unpool": (lambda: Unpool(SMALL), _rows(3, 2), "graph"),
+    "chart conv": (lambda: GaugeConv(FieldType(Cyclic(6), "1x0"), FieldType(Cyclic(6), "1xregular")), (12, 1), SPHERE),
+    "grid conv": (lambda: GridConv(PIXELS, PIXELS, 3), (1, 4, 3, 3), None),
+    "strided conv": (lambda: GridConv(PIXELS, PIXELS, 3, stride=2), (1, 4, 4, 4), None),
+    "transposed conv": (lambda: GridConvTranspose(PIXELS, PIXELS, 3), (1, 4, 2, 2), None),
+    "grid pool": (lambda: GridPool(PIXELS), (1, 4, 3, 4), None),
+    "grid maximum": (lambda: GridPool(PIXELS, kind="max"), (1, 4, 3, 4), None),
+    "grid upsample": (lambda: GridUpsample(PIXELS, size=(4, 5)), (1, 4, 2, 3), None),
+    "image norm": (lambda: FieldBatchNorm(PIXELS), (2, 4, 2, 2), None),
+    "geometric product": (lambda: GeometricProduct(VECTORS), _rows(8, 2), None),
+    "gate of multivectors": (lambda: InvariantGate(VECTORS), _rows(8, 2), None),
+    "norm of multivectors": (lambda: MultivectorNorm(VECTORS), _rows(8, 2), None),
+    "readout of multivectors": (lambda: MultivectorReadout(VECTORS), _rows(8, 2), None),
+    "product": (lambda: _Twice(TensorProduct(SMALL, SMALL, SMALL)), _rows(3), None),
+    "bilinear": (lambda: _Twice(LatticeBilinear(MATRICES, MATRICES, MATRICES)), (1, 16, 2), None),
+    "trace activation": (lambda: TraceActivation(MATRICES), (1, 16, 2), None),
+    "trace norm": (lambda: TraceNorm(MATRICES), (1, 16, 2), None),
+    "trace readout": (lambda: TraceReadout(MATRICES), (1, 16, 2), None),
+}
+
+
+class _Twice(torch.nn.Module):
+    """A layer of two arguments, both the same."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x, x)
+
+
+def _family(text):
+    from gaugenet.kernels import kernel_from_text
+
+    return kernel_from_text(text)
+
+
+def _plain():
+    """All layers of `tests.nn.layers`, of one continuous and one finite group."""
+    found = {}
+    for group in (Cyclic(4), SO2()):  # where both have a layer of one name, that of the latter, as graphs are of SO(2)
+        found |= {name: (make, None, "graph" if name in ON_GRAPHS else None) for name, make in layers(group).items()}
+    return found
+
+
+TABLE = {**_plain(), **SPECIAL}
+
+
+@functools.cache
+def setting(name):
+    """The call, its argument, a direction, a covector, and by finite differences the Jacobian."""
+    make, shape, where = TABLE[name]
+    torch.manual_seed(0)
+    layer = with_random_weights(make().double()).eval()
+    domain = _graph() if where == "graph" else where
+    size = _rows(layer.in_type.size, 4 if domain is not None else 2) if shape is None else shape
+    x, v = torch.randn(2, *size, dtype=torch.float64)
+
+    def call(x):
+        return layer(x) if domain is None else layer(x, domain)
+
+    with torch.no_grad():
+        y = call(x)
+        columns = [(call(x + h) - call(x - h)).flatten() / (2 * STEP) for h in STEP * _units(x)]
+    return layer, call, x, v, torch.randn_like(y), torch.stack(columns, 1)
+
+
+def _units(x):
+    return torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+
+
+def _gradient(f, x, w):
+    x = x.detach().clone().requires_grad_()
+    return torch.autograd.grad((f(x).square() * w).sum(), x, create_graph=True)[0], x
+
+
+def _second(f, x, v, w):
+    first, leaf = _gradient(f, x, w)
+    return torch.autograd.grad((first * v).sum(), leaf)[0]
+
+
+TRANSFORMS = {
+    "jvp": (lambda f, x, v, w: jvp(f, (x,), (v,))[1], lambda f, x, v, w, j: j @ v.flatten()),
+    "vjp": (lambda f, x, v, w: vjp(f, x)[1](w)[0], lambda f, x, v, w, j: j.T @ w.flatten()),
+    "grad": (lambda f, x, v, w: grad(lambda x: (f(x) * w).sum())(x), lambda f, x, v, w, j: j.T @ w.flatten()),
+    "jacfwd": (lambda f, x, v, w: jacfwd(f)(x), lambda f, x, v, w, j: j),
+    "jacrev": (lambda f, x, v, w: jacrev(f)(x), lambda f, x, v, w, j: j),
+    "vmap": (lambda f, x, v, w: vmap(f)(torch.stack([x, v])), lambda f, x, v, w, j: torch.stack([f(x), f(v)])),
+    "double backward": (_second, lambda f, x, v, w, j: _hessian(f, x, w) @ v.flatten()),
+    "hessian": (
+        lambda f, x, v, w: hessian(lambda x: (f(x).square() * w).sum())(x),
+        lambda f, x, v, w, j: _hessian(f, x, w),
+    ),
+}
+
+
+def _hessian(f, x, w):
+    """By finite differences of first derivatives, which the other rows check."""
+    ends = [(_gradient(f, x + h, w)[0] - _gradient(f, x - h, w)[0]).detach() for h in STEP * _units(x)]
+    return torch.stack([e.flatten() / (2 * STEP) for e in ends], 1)
+
+
+REFUSED: dict[tuple[str, str], str] = {}
+"""What the error says where a cell is refused."""
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("name", TABLE)
+def test_every_cell_is_right_or_refused(name, transform):
+    _, call, x, v, w, jacobian = setting(name)
+    transformed, expected = TRANSFORMS[transform]
+    if (name, transform) in REFUSED:
+        with pytest.raises((RuntimeError, ValueError, NotImplementedError), match=REFUSED[name, transform]):
+            transformed(call, x, v, w)
+        return
+    found, wanted = transformed(call, x, v, w).detach(), expected(call, x, v, w, jacobian).detach()
+    scale = max(1.0, float(wanted.abs().max()))
+    assert float((found.flatten() - wanted.flatten()).abs().max()) < CLOSE * scale
+    if transform in ("jvp", "jacfwd", "vjp"):  # control: nothing that every layer would satisfy
+        assert float(wanted.abs().max()) > 1e-3
+
+
+NOT_COMPILED = ("bilinear", "trace activation", "trace readout")
+"""Layers of matrices, in whose complex views PyTorch's compiler sees sizes that it does not know."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TABLE)
+def test_every_layer_compiles_as_one_graph(name):
+    layer, call, x, v, *_ = setting(name)
+    _, _, where = TABLE[name]
+    arguments = () if where is None else (prepare_graph(layer, x, _graph()),) if where == "graph" else (where,)
+    torch._dynamo.reset()
+    fast = torch.compile(layer, fullgraph=True, backend="eager")
+    if name in NOT_COMPILED:
+        with pytest.raises(Exception, match="Could not guard on data-dependent expression"):
+            fast(x, *arguments)
+        return
+    for argument in (x, v):
+        assert torch.allclose(fast(argument, *arguments), call(argument), rtol=1e-9, atol=1e-9)
