@@ -27,10 +27,8 @@ from gaugenet.geometry.mesh._windows import (
     Search,
     emit,
     follow,
-    mark_of,
     new_search,
     next_source,
-    settle_ties,
     with_room,
 )
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
@@ -58,7 +56,6 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     size, state = search.size, search.state
     margin = 2 * t.max_degree
     while follow(t, search, limit):
-        settle_ties(t, search, limit)
         if (
             size[0] + margin > len(state)
             or size[1] + margin > len(search.root)
@@ -185,13 +182,14 @@ def local_geodesics(
     """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
     Returns:
-        neighbours per source; columns `(neighbour, sign)`; columns `(distance, polar angle, transport)`; and the source
-        that needed more than `max_windows` windows, or -1.
+        neighbours per source; columns `(neighbour, sign)`; columns `(distance, polar angle, transport, arrival)`; and
+        the source that needed more than `max_windows` windows, or -1. The arrival is the direction of the path's end,
+        transported back to the source: the polar angle again, unless the path bends around the boundary.
     """
     search = new_search(len(t.first))
     counts = np.zeros(len(sources), dtype=np.int64)
     neighbor = np.empty((40 * len(sources) + 64, 2), dtype=np.int32)
-    geodesic = np.empty((40 * len(sources) + 64, 3))
+    geodesic = np.empty((40 * len(sources) + 64, 4))
     size = 0
     for i in range(len(sources)):
         search, complete = _search_from(t, search, sources[i], limit, max_windows)
@@ -201,7 +199,7 @@ def local_geodesics(
         counts[i] = len(chosen)
         if size + len(chosen) > len(neighbor):
             room = 2 * (size + len(chosen))
-            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 3))
+            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 4))
             wider[:size], longer[:size] = neighbor[:size], geodesic[:size]
             neighbor, geodesic = wider, longer
         for slot in chosen:
@@ -209,7 +207,7 @@ def local_geodesics(
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = search.path[slot, 5], search.path[slot, 6]
+            geodesic[size, 1:] = search.path[slot, 5:8]
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
@@ -230,7 +228,8 @@ def _chosen(
             continue
         if len(t.first) > t.num_base:
             other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
-            if other >= 0 and _is_shorter(t, search, other, slot, slack):
+            shorter = search.path[slot, 0] - search.path[other, 0]
+            if other >= 0 and (shorter > slack or (shorter >= -slack and other < slot)):
                 continue
         chosen[count] = slot
         count += 1
@@ -241,19 +240,3 @@ def _chosen(
         order = np.argsort(np.round(search.path[:, 0][chosen] / (QUANTUM * limit)), kind="mergesort")
         chosen = np.sort(chosen[order[:max_neighbors]])
     return chosen
-
-
-@njit(cache=True, nogil=True)
-def _is_shorter(t: HalfedgeArrays, search: Search, one: int, other: int, slack: float) -> bool:
-    """Whether the path of one row is shorter than the path of another, or equally short and of a lower mark."""
-    difference = search.path[one, 0] - search.path[other, 0]
-    if abs(difference) > slack:
-        return bool(difference < 0)
-    mark, mark_other = _mark_of_row(t, search, one), _mark_of_row(t, search, other)
-    return bool(mark < mark_other or (mark == mark_other and one < other))
-
-
-@njit(cache=True, nogil=True)
-def _mark_of_row(t: HalfedgeArrays, search: Search, slot: int) -> tuple[int, float]:
-    state = search.state
-    return mark_of(t.origin, t.mark, state, search.root, search.window, state[slot, 2], state[slot, 3])

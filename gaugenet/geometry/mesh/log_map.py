@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet.geometry.mesh._paths import local_geodesics
+from gaugenet.geometry.mesh._reciprocity import make_reciprocal
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.marks import quantized
 from gaugenet.geometry.mesh.mesh import MeshError
@@ -108,7 +109,8 @@ def local_log_maps(
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
 
     The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
-    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary.
+    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary. Two targets
+    that are neighbours of each other share one geodesic (see `_reciprocity`).
 
     Args:
         surface: intrinsic geometry of the mesh.
@@ -139,8 +141,12 @@ def local_log_maps(
                 "the surface more evenly."
             )
     counts, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:3])
-    return LocalLogMaps(
-        indptr=np.concatenate([[0], np.cumsum(counts)]),
+    del parts
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    cut = counts == max_neighbors if max_neighbors else np.zeros(len(targets), dtype=bool)
+    keep = make_reciprocal(indptr, targets, neighbor, geodesic, wanted, surface.mark, cut)
+    maps = LocalLogMaps(
+        indptr=indptr,
         targets=targets,
         source=neighbor[:, 0],
         distance=geodesic[:, 0],
@@ -148,6 +154,7 @@ def local_log_maps(
         transport=geodesic[:, 2],
         sign=neighbor[:, 1],
     )
+    return maps if keep.all() else maps.select(keep)
 
 
 def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
