@@ -21,6 +21,7 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet.geometry.mesh._crowd import Crowd, crowd_reach
 from gaugenet.geometry.mesh._windows import (
     FULL_ANGLE,
     SAME,
@@ -36,18 +37,38 @@ from gaugenet.geometry.mesh.marks import QUANTUM
 
 
 @njit(cache=True, nogil=True)
-def _search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
-    """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
+def _search_from(
+    t: HalfedgeArrays, search: Search, source: int, limit: float, crowd: Crowd, max_windows: int
+) -> tuple[Search, float]:
+    """All vertices within `limit` of `source`, with final paths, or within the reach of a crowd (see `Crowd`).
+
+    Returns:
+        the search, and the limit that it had; -1 when more than `max_windows` windows were needed.
+    """
+    _begin(search, source, min(max_windows, crowd.windows))
+    asked = False
+    while not _advance(t, search, limit):
+        if search.size[3] + 2 > search.size[6]:
+            if asked or crowd.windows >= max_windows:
+                return search, -1.0
+            asked, search.size[6] = True, max_windows
+            reach = crowd_reach(t, source, limit, crowd)
+            if reach < limit:
+                limit = reach
+                for slot in range(search.size[0]):
+                    search.slot_of[search.state[slot, 0]] = -1
+                _begin(search, source, max_windows)
+        search = with_room(search, 2 * t.max_degree + 64)
+    return search, limit
+
+
+@njit(cache=True, nogil=True)
+def _begin(search: Search, source: int, stop: int) -> None:
     search.size[:] = 0
-    search.size[0] = 1
+    search.size[0], search.size[6] = 1, stop
     search.slot_of[source] = 0
     search.state[0, 0], search.state[0, 4] = source, 1
     search.path[0, :] = 0.0
-    while not _advance(t, search, limit):
-        if search.size[3] > max_windows:
-            return search, False
-        search = with_room(search, 2 * t.max_degree + 64)
-    return search, True
 
 
 @njit(cache=True, nogil=True)
@@ -177,26 +198,33 @@ def _spread_curvature(
 
 @njit(cache=True, nogil=True)
 def local_geodesics(
-    t: HalfedgeArrays, sources: ndarray, limit: float, wanted: ndarray, max_neighbors: int, max_windows: int
-) -> tuple[ndarray, ndarray, ndarray, int]:
+    t: HalfedgeArrays,
+    sources: ndarray,
+    limit: float,
+    wanted: ndarray,
+    max_neighbors: int,
+    crowd: Crowd,
+    max_windows: int,
+) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
     """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
     Returns:
-        neighbours per source; columns `(neighbour, sign)`; columns `(distance, polar angle, transport, arrival)`; and
-        the source that needed more than `max_windows` windows, or -1. The arrival is the direction of the path's end,
-        transported back to the source: the polar angle again, unless the path bends around the boundary.
+        neighbours per source; whether each source has more within the limit; columns `(neighbour, sign)`; columns
+        `(distance, polar angle, transport, arrival)`; and the source that needed more than `max_windows` windows, or
+        -1. The arrival is the direction of the path's end, transported back to the source: the polar angle again,
+        unless the path bends around the boundary.
     """
     search = new_search(len(t.first))
-    counts = np.zeros(len(sources), dtype=np.int64)
+    counts, cut = np.zeros(len(sources), dtype=np.int64), np.zeros(len(sources), dtype=np.bool_)
     neighbor = np.empty((40 * len(sources) + 64, 2), dtype=np.int32)
     geodesic = np.empty((40 * len(sources) + 64, 4))
     size = 0
     for i in range(len(sources)):
-        search, complete = _search_from(t, search, sources[i], limit, max_windows)
-        if not complete:
-            return counts, neighbor[:0], geodesic[:0], sources[i]
-        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, limit)
-        counts[i] = len(chosen)
+        search, reached = _search_from(t, search, sources[i], limit, crowd, max_windows)
+        if reached < 0:
+            return counts, cut, neighbor[:0], geodesic[:0], sources[i]
+        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, reached)
+        counts[i], cut[i] = len(chosen), reached < limit or len(chosen) == max_neighbors
         if size + len(chosen) > len(neighbor):
             room = 2 * (size + len(chosen))
             wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 4))
@@ -211,7 +239,7 @@ def local_geodesics(
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
-    return counts, neighbor[:size].copy(), geodesic[:size].copy(), -1
+    return counts, cut, neighbor[:size].copy(), geodesic[:size].copy(), -1
 
 
 @njit(cache=True, nogil=True)

@@ -35,7 +35,7 @@ class Search(NamedTuple):
     Attributes:
         slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
         size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
-            waiting to be sources.
+            waiting to be sources; and the number of windows at which to stop and ask.
         state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
             edge); whether the path is final; whether it bends around the boundary.
         path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
@@ -63,7 +63,7 @@ def new_search(num_vertices: int) -> Search:
     """Empty tables; they grow when needed and are reused for the next source."""
     return Search(
         np.full(num_vertices, -1, dtype=np.int32),
-        np.zeros(6, dtype=np.int64),
+        np.zeros(7, dtype=np.int64),
         np.empty((128, 6), dtype=np.int32),
         np.empty((128, 9)),
         np.empty(128, dtype=np.int32),
@@ -250,14 +250,17 @@ def _useful(
 
 @njit(cache=True, nogil=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
-    """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
+    """Follow all windows in the queue, and those that they open.
+
+    False when the tables are full, or at the number of windows at which to stop: make room, go on.
+    """
     slack = SAME * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
     window, wedge = search.window, search.wedge
-    count, w, tail = size[0], size[2], size[3]
+    count, w, tail, room = size[0], size[2], size[3], min(len(window), size[6])
     while w < tail:
-        if tail + 2 > len(window) or count + 1 > len(state):
+        if tail + 2 > room or count + 1 > len(state):
             size[0], size[2], size[3] = count, w, tail
             return False
         enter, root = window[w, 0], window[w, 1]

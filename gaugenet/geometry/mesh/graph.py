@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ from gaugenet.groups.group import StructureGroup
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,7 @@ def mesh_gauge_graph(
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     else:
         search_radius = options.radius_on(mesh)
-        maps = local_log_maps(framed.surface, search_radius, max_neighbors=options.max_neighbors)
-        edges = in_frames(framed, maps, dtype)
-        del maps
+        edges = in_frames(framed, finest_log_maps(framed, options), dtype)
     check_structure(group, edges["transporter"])
     edges["log_map"], search_radius = in_lengths(
         options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
@@ -89,6 +91,19 @@ def mesh_gauge_graph(
         structure=group.name,
         **edges,
     )
+
+
+def finest_log_maps(framed: FramedSurface, options: NeighborhoodOptions) -> LocalLogMaps:
+    """Log maps between all vertices within the radius, as many as the options allow."""
+    bound = options.max_neighbors_on(framed.mesh)
+    maps = local_log_maps(framed.surface, options.radius_on(framed.mesh), max_neighbors=bound)
+    cut = int((np.diff(maps.indptr) == bound).sum())
+    if options.max_neighbors is None and cut:
+        logger.info(
+            "%d of %d vertices keep only their %d nearest neighbours within the radius, since the tessellation is very "
+            "uneven: pass `max_neighbors` to choose the number.", cut, framed.mesh.num_vertices, bound,
+        )  # fmt: skip
+    return maps
 
 
 def in_lengths(
