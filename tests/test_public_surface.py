@@ -69,6 +69,7 @@ PUBLIC = {
         hard_labels majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links read_mnist
         read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
         vertex_to_face write_ildg write_links write_nersc
+        FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
     """,
     "gaugenet.viz": """
         SpherePanel MeshView SpacePicture SurfacePicture draw_spheres label_colors nearest_point palette plot_comparison
@@ -79,6 +80,7 @@ PUBLIC = {
         GeometryOptions GraphDataModule ImageOptions LossOptions MeshLabelModule MeshLabelTask MetricAccumulator
         OptimOptions Predictor RunDescription RunError Scores TASKS Task TaskError TrainingModule
         confusion_matrix cross_validate error_rate evaluate evaluate_climate evaluate_forecast
+        FieldPredictor RegressionData RegressionLoss RegressionModule RegressionTask evaluate_fields predict_fields
         face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict predict_climate
         predict_forecast predict_images result_table rotation_errors task_of_run train train_and_test
         train_climate train_forecast train_task
@@ -195,6 +197,7 @@ def test_the_ground_under_all_storeys_imports_none_of_them():
 
 
 APPLIES_NETWORKS = [
+    *("tasks/regression/inference.py", "tasks/regression/evaluation.py", "tasks/regression/prediction.py"),
     *("tasks/mesh/inference.py", "tasks/mesh/evaluation.py", "tasks/mesh/prediction.py", "tasks/mesh/pictures.py"),
     *("tasks/forecast/inference.py", "tasks/forecast/evaluation.py", "tasks/forecast/prediction.py"),
     *("tasks/climate/inference.py", "tasks/climate/evaluation.py", "tasks/climate/prediction.py"),

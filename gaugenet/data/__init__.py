@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
     from gaugenet.data.climate.variables import ClimateVariables, find_variables
     from gaugenet.data.climate.vortices import SyntheticWeather
+    from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data.fields.spec import FieldSpec
+    from gaugenet.data.fields.statistics import fit_fields
+    from gaugenet.data.fields.values import FieldReader, FieldValues
     from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
     from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
     from gaugenet.data.images.spherical_digits import SphericalDigits
@@ -72,6 +76,10 @@ __all__ = [
     "DataError",
     "Digits",
     "FaustRegistrations",
+    "FieldMeshFolder",
+    "FieldReader",
+    "FieldSpec",
+    "FieldValues",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
@@ -118,6 +126,7 @@ __all__ = [
     "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
+    "fit_fields",
     "group_names",
     "hard_labels",
     "majority_of_edges",

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from gaugenet.tasks.mesh.prediction import predict
     from gaugenet.tasks.mesh.task import MeshLabelTask
     from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.regression.evaluation import evaluate_fields
+    from gaugenet.tasks.regression.inference import FieldPredictor
+    from gaugenet.tasks.regression.module import RegressionModule
+    from gaugenet.tasks.regression.options import RegressionData, RegressionLoss
+    from gaugenet.tasks.regression.prediction import predict_fields
+    from gaugenet.tasks.regression.task import RegressionTask
     from gaugenet.tasks.table import TASKS, find_task, task_of_run
     from gaugenet.tasks.training.cross_validation import CrossValidation, cross_validate
     from gaugenet.tasks.training.fit import fit
@@ -52,6 +58,7 @@ __all__ = [
     "ClimateTask",
     "CrossValidation",
     "DataOptions",
+    "FieldPredictor",
     "ForecastData",
     "ForecastLoss",
     "ForecastTask",
@@ -64,6 +71,10 @@ __all__ = [
     "MetricAccumulator",
     "OptimOptions",
     "Predictor",
+    "RegressionData",
+    "RegressionLoss",
+    "RegressionModule",
+    "RegressionTask",
     "RunDescription",
     "RunError",
     "Scores",
@@ -76,6 +87,7 @@ __all__ = [
     "error_rate",
     "evaluate",
     "evaluate_climate",
+    "evaluate_fields",
     "evaluate_forecast",
     "face_log_probabilities",
     "find_task",
@@ -85,6 +97,7 @@ __all__ = [
     "load_run",
     "predict",
     "predict_climate",
+    "predict_fields",
     "predict_forecast",
     "predict_images",
     "result_table",
