@@ -28,6 +28,7 @@ def test_every_example_is_tested():
     """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "charged_balls.py",
+        "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
@@ -269,3 +270,11 @@ def test_moving_charges_are_written_once(tmp_path):
     assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
     other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
     assert all("made" in line for line in other), "files of other options are made again"
+
+
+def test_forecast_sphere_compares_networks_with_persistence(tmp_path):
+    text = run("forecast_sphere.py", tmp_path, "--runs", "1", "--epochs", "1", "--truncation", "6", "--level", "2")
+    assert "vectors  persistence      scalars      lat-lon" in text
+    error = float(text.partition("rotations of the icosahedron:")[2].split()[0])
+    assert error < 1e-4, "the forecast of a rotated planet is the rotated forecast"
+    assert (tmp_path / "runs/forecast/forecast.png").read_bytes().startswith(PNG)
