@@ -36,7 +36,7 @@ def check_dtype(x: Tensor, weight: Tensor | None) -> None:
     """Refuse features that do not fit the precision of a layer; the precisions of autocast do.
 
     Raises:
-        ValueError: If one of them has double precision and the other does not, or the features are not floating-point numbers.
+        ValueError: If only one of them has double precision, or the features are not floating-point numbers.
     """
     if not (x.is_floating_point() or x.is_complex()):
         wanted = f"{torch.get_default_dtype()}" if weight is None else f"{weight.dtype} like the weights"
