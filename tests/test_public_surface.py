@@ -17,7 +17,7 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__ data
-        geometry groups kernels models nn operators tasks taxonomy testing viz
+        datasets geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure GaugeGraph
@@ -54,7 +54,7 @@ PUBLIC = {
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged IcosahedralCNN
         IcosahedralUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN PlanarUNet PrincipalAxes
-        ScoreCanonicalizer WideResNet matched_baseline
+        ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
         BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits FaustRegistrations
@@ -63,7 +63,7 @@ PUBLIC = {
         MeshSample NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror
         RandomRotation RandomScale RotatedDigits ShapeOperator ShrecClassification SphereRegridder SphericalDigits
         StanfordPanoramas StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
-        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names hard_labels
+        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names hard_labels idealized_cyclones
         majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links read_mnist read_nersc rotated_mnist
         source_of split_by_blocks split_folds split_fractions usable_mesh vertex_to_face write_ildg write_links
         write_nersc
@@ -103,7 +103,10 @@ ALLOWED = {
 }
 """What each storey may import besides itself and the ground, at the top of a file or inside functions."""
 
-GROUND = {"files", "_caching", "_compiled", "_deprecation", "_lazy", "_transforms", "_typing", "_validation"}
+GROUND = {
+    *("files", "datasets", "_caching", "_compiled", "_deprecation", "_fetch", "_lazy", "_shipped", "_transforms"),
+    *("_typing", "_validation", "_zoo"),
+}
 """Modules under all storeys."""
 
 HEAVY = [
