@@ -22,6 +22,6 @@ def bodies() -> Path:
         >>> from gaugenet.datasets import bodies
         >>> from gaugenet.geometry import TriangleMesh
         >>> TriangleMesh.load(bodies() / "test" / "deer_0.ply").num_vertices
-        1116
+        1051
     """
     return shipped("meshes/bodies")

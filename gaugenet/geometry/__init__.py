@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     from gaugenet.geometry.mesh.source_log_map import LogMap
     from gaugenet.geometry.mesh.vector_heat import VectorHeat
     from gaugenet.geometry.point_cloud import PointCloud
+    from gaugenet.geometry.sphere.domain import SphereDomain
+    from gaugenet.geometry.sphere.gaussian import ReducedGaussian
+    from gaugenet.geometry.sphere.healpix import HEALPix
+    from gaugenet.geometry.sphere.latlon import LatLonSphere
+    from gaugenet.geometry.sphere.points import SpherePoints
+    from gaugenet.geometry.sphere.regrid import Regridder
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
@@ -65,11 +71,13 @@ __all__ = [
     "GaugeGraph",
     "GraphDomain",
     "Grid",
+    "HEALPix",
     "Hyperbolic",
     "IcosahedralRotation",
     "Icosphere",
     "InCoordinates",
     "KleinBottle",
+    "LatLonSphere",
     "LatticeGaugeField",
     "LatticeGraph",
     "LensSpace",
@@ -87,8 +95,12 @@ __all__ = [
     "PseudoEuclidean",
     "PuncturedPlane",
     "Quotient",
+    "ReducedGaussian",
+    "Regridder",
     "Rotations",
     "Sphere",
+    "SphereDomain",
+    "SpherePoints",
     "SurfaceOfRevolution",
     "TriangleMesh",
     "VectorHeat",

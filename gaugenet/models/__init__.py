@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gaugenet.models.gauge_transformer import GaugeTransformer
     from gaugenet.models.icosahedral_cnn import IcosahedralCNN
     from gaugenet.models.icosahedral_unet import IcosahedralUNet
+    from gaugenet.models.latlon_unet import LatLonUNet
     from gaugenet.models.mesh_unet import MeshUNet
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
@@ -33,6 +34,7 @@ __all__ = [
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",
+    "LatLonUNet",
     "MeshUNet",
     "MobiusCNN",
     "OrdinaryStripCNN",

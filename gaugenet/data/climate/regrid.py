@@ -6,16 +6,23 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.sparse import coo_array, csr_array, diags_array
-from torch import Tensor
+from scipy.sparse import coo_array, csr_array
 
 from gaugenet._caching import BoundedCache
 from gaugenet._typing import typed_array
-from gaugenet.data.climate.latlon import LatLonGrid, lat_lon
-from gaugenet.data.climate.overlap import delaunay, overlap_areas, voronoi_cells
+from gaugenet.data.climate.latlon import LatLonGrid
+from gaugenet.data.climate.overlap import overlap_areas, voronoi_cells
+from gaugenet.geometry.sphere.cells import delaunay
+from gaugenet.geometry.sphere.coordinates import lat_lon
+from gaugenet.geometry.sphere.interpolation import (
+    interpolation_matrix,
+    row_means,
+    selection,
+    to_torch,
+    triangle_interpolation,
+)
 
 Method = Literal["bilinear", "conservative", "nearest"]
 LabelMethod = Literal["majority", "nearest"]
@@ -124,19 +131,19 @@ class SphereRegridder:
         """`(V, H * W)`; rows sum to one."""
         makers = {
             "bilinear": lambda: bilinear_matrix(self.grid, self.points),
-            "conservative": lambda: _row_means(self.overlap),
-            "nearest": lambda: _selection(self._nearest_cell, self.grid.size),
+            "conservative": lambda: row_means(self.overlap),
+            "nearest": lambda: selection(self._nearest_cell, self.grid.size),
         }
         return self._matrices.get(("sphere", method), makers[_known(method)])
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
         """`(H * W, V)`; rows sum to one."""
         makers = {
-            "bilinear": lambda: _interpolation_matrix(
+            "bilinear": lambda: interpolation_matrix(
                 *triangle_interpolation(self.points, self.faces, self._cells), len(self.points)
             ),
-            "conservative": lambda: _row_means(self._overlap_by_cell),
-            "nearest": lambda: _selection(self._nearest_point, len(self.points)),
+            "conservative": lambda: row_means(self._overlap_by_cell),
+            "nearest": lambda: selection(self._nearest_point, len(self.points)),
         }
         return self._matrices.get(("grid", method), makers[_known(method)])
 
@@ -222,33 +229,12 @@ def bilinear_interpolation(
 def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_array:
     """`(n, H * W)` bilinear interpolation at points of the sphere."""
     height, width = grid.shape
-    interpolation = _interpolation_matrix(*bilinear_interpolation(grid, points), grid.size + 2)
+    interpolation = interpolation_matrix(*bilinear_interpolation(grid, points), grid.size + 2)
     columns = np.arange(width)
     ends = (np.full(2 * width, 1.0 / width), (np.repeat([0, 1], width), np.r_[columns, columns + (height - 1) * width]))
     return csr_array(
         interpolation[:, : grid.size] + interpolation[:, grid.size :] @ csr_array(coo_array(ends, (2, grid.size)))
     )
-
-
-def triangle_interpolation(
-    points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
-) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
-    """Return the corners of the triangle that holds each target, and weights of linear interpolation.
-
-    The weights are barycentric coordinates of the point where the ray to the target meets the triangle's plane.
-    """
-    from scipy.spatial import cKDTree
-
-    corners = points[faces]
-    centers = corners.sum(axis=1)
-    tree = cKDTree(centers / np.linalg.norm(centers, axis=1, keepdims=True))
-    inverse = np.linalg.inv(np.swapaxes(corners, 1, 2))
-    candidates = tree.query(targets, k=min(6, len(faces)))[1]
-    bary = np.einsum("nfij,nj->nfi", inverse[candidates], targets)
-    best = bary.min(axis=2).argmax(axis=1)
-    rows = np.arange(len(targets))
-    weight = np.maximum(bary[rows, best], 0.0)
-    return faces[candidates[rows, best]], weight / weight.sum(axis=1, keepdims=True)
 
 
 def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
@@ -264,12 +250,6 @@ def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarra
     return typed_array(order[np.searchsorted(middle, lat)] * width + column)
 
 
-def to_torch(matrix: csr_array, *, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The same matrix as a sparse torch tensor: `to_torch(m) @ x.T` on any device."""
-    starts, columns = (torch.from_numpy(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
-    return torch.sparse_csr_tensor(starts, columns, torch.from_numpy(matrix.data).to(dtype), matrix.shape)
-
-
 def _apply(matrix: csr_array, values: ndarray) -> ndarray:
     flat = values.reshape(-1, values.shape[-1]).astype(np.result_type(values.dtype, np.float32), copy=False)
     return np.asarray(matrix @ flat.T).T.reshape(*values.shape[:-1], matrix.shape[0])
@@ -282,20 +262,20 @@ def _majority(areas: csr_array, labels: ndarray) -> ndarray:
     return typed_array(classes[np.round(shares, 14).argmax(axis=1)])
 
 
-def _row_means(areas: csr_array) -> csr_array:
-    return csr_array(diags_array(1.0 / np.asarray(areas.sum(axis=1)).reshape(-1)) @ areas)
-
-
-def _selection(index: Int[ndarray, "n"], count: int) -> csr_array:
-    return _interpolation_matrix(index[:, None], np.ones((len(index), 1)), count)
-
-
-def _interpolation_matrix(index: Int[ndarray, "n k"], weight: Float[ndarray, "n k"], count: int) -> csr_array:
-    rows = np.repeat(np.arange(len(index)), index.shape[1])
-    return csr_array(coo_array((weight.reshape(-1), (rows, index.reshape(-1))), shape=(len(index), count)))
-
-
 def _known(method: str) -> str:
     if method not in ("bilinear", "conservative", "nearest"):
         raise ValueError(f"Expected `method` to be 'bilinear', 'conservative' or 'nearest', got {method!r}.")
     return method
+
+
+__all__ = [
+    "SphereRegridder",
+    "bilinear_interpolation",
+    "bilinear_matrix",
+    "nearest_cells",
+    "tangential",
+    "to_torch",
+    "triangle_interpolation",
+    "vectors_on_grid",
+    "with_poles",
+]

@@ -11,15 +11,16 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
-from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
-from gaugenet.data.climate.overlap import delaunay
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.regrid import (
     bilinear_interpolation,
     nearest_cells,
-    triangle_interpolation,
     vectors_on_grid,
     with_poles,
 )
+from gaugenet.geometry.sphere.cells import delaunay
+from gaugenet.geometry.sphere.coordinates import east_north, lat_lon
+from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet.data.climate.latlon import LatLonGrid, east_north, lat_lon
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.files import atomic_path
+from gaugenet.geometry.sphere.coordinates import east_north, lat_lon
 
 CLASSES = ("background", "vortex", "filament")
 

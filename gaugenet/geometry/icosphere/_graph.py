@@ -34,6 +34,15 @@ def check_structure(group: StructureGroup) -> None:
         )
 
 
+def check_rotations(group: StructureGroup) -> None:
+    """Raise `ValueError` unless Levi-Civita transport on the sphere, rotations by any angle, lies in the group."""
+    if group.d != 2 or group.order is not None:
+        raise ValueError(
+            f"Levi-Civita transport on the sphere rotates frames by any angle, which {group.name} does not contain: "
+            "use SO(2) or O(2), or the hexagonal connection of an `Icosphere`."
+        )
+
+
 def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype) -> GaugeGraph:
     """Neighbours at their exact positions in the hexagonal lattice of the chart frames, transport in C_6.
 
@@ -103,11 +112,7 @@ def geodesic_graph(
     """Logarithmic maps and Levi-Civita transport along great circles, in the same frames."""
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
-    if group.d != 2 or group.order is not None:
-        raise ValueError(
-            f"Levi-Civita transport on the sphere rotates frames by any angle, which {group.name} does not contain: "
-            "use SO(2) or O(2), or the hexagonal connection."
-        )
+    check_rotations(group)
     if radius is not None and mean_neighbors is not None:
         raise ValueError("Expected at most one of `radius` (radians) and `mean_neighbors`, got both.")
     if radius is None and mean_neighbors is not None:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from gaugenet.geometry.manifolds.manifold import Manifold
 
+_GEOOPT = ("logmap", "expmap", "transp", "inner", "proju")
+
 
 class FromObject(Manifold):
     """Another library's manifold; see `from_object`."""
@@ -52,8 +54,9 @@ def from_object(manifold: Any, *, dim: int | None = None, injectivity_radius: fl
         injectivity_radius: see `Manifold`.
 
     Raises:
-        ValueError: methods are missing, or `dim` is.
+        ValueError: methods are missing or not written (geoopt's `CanonicalStiefel` has no `logmap`), or `dim` is.
     """
+    _refuse_unwritten(manifold)
     calls = _geoopt(manifold) or _geomstats(manifold)
     if calls is None:
         raise ValueError(
@@ -66,8 +69,25 @@ def from_object(manifold: Any, *, dim: int | None = None, injectivity_radius: fl
     return FromObject(manifold, dim, calls, injectivity_radius)
 
 
+def _refuse_unwritten(m: Any) -> None:
+    """Refuse methods that geoopt declares for every manifold and leaves to raise `NotImplementedError` on some."""
+    unwritten = [name for name in _GEOOPT if getattr(type(m), name, None) is not None and _is_declaration(m, name)]
+    if unwritten:
+        raise ValueError(
+            f"Expected a manifold with {', '.join(f'`{name}`' for name in _GEOOPT)}: {type(m).__name__} of geoopt "
+            f"declares {', '.join(f'`{name}`' for name in unwritten)} and does not implement it, so neighbours have no "
+            "coordinates. Take another manifold, or subclass `Manifold` with a `log` of your own."
+        )
+
+
+def _is_declaration(m: Any, name: str) -> bool:
+    """Whether a method is the one of geoopt's base class, which raises `NotImplementedError`."""
+    bases = [base for base in type(m).__mro__ if base.__module__ == "geoopt.manifolds.base" and name in vars(base)]
+    return any(getattr(type(m), name) is vars(base)[name] for base in bases)
+
+
 def _geoopt(m: Any) -> dict[str, Callable[..., Tensor]] | None:
-    if not all(hasattr(m, name) for name in ("logmap", "expmap", "transp", "inner", "proju")):
+    if not all(hasattr(m, name) for name in _GEOOPT):
         return None
     return {
         "log": m.logmap,

@@ -257,12 +257,32 @@ class FromMetric(ChartManifold):
         super().__init__(dim, **{"is_orientable": True, **known})
         self.g = g
         self._metric = torch.func.vmap(g)
-        probe = self._metric(torch.full((1, dim), 0.5, dtype=torch.float64))
+        probe = self._metric(torch.full((1, dim), 0.5, dtype=torch.float64)).double()
         if probe.shape != (1, dim, dim):
             raise ValueError(
                 f"Expected `g` to map {dim} coordinates (one point, of shape ({dim},)) to a ({dim}, {dim}) matrix, got "
                 f"shape {tuple(probe.shape[1:])}."
             )
+        usable = bool(probe.isfinite().all())
+        self._negative = int((torch.linalg.eigvalsh(probe.detach())[0] < 0).sum()) if usable else 0
+
+    @property
+    def signature(self) -> Tensor:
+        return torch.tensor([1.0] * (self.dim - self._negative) + [-1.0] * self._negative, dtype=torch.float64)
+
+    def frame_at(self, p: Tensor) -> Tensor:
+        """As for every chart; of an indefinite metric the eigenvectors, those of positive square first."""
+        if not self._negative:
+            return super().frame_at(p)
+        values, vectors = torch.linalg.eigh(self.metric(p))
+        other = (values < 0).sum(-1) != self._negative
+        if other.any():
+            k = int(other.nonzero()[0])
+            raise ManifoldError(
+                f"{self!r}: the metric has {int((values[k] < 0).sum())} negative squares at {p[k].tolist()}, and "
+                f"{self._negative} where it was first asked. A metric has one signature: leave such points out."
+            )
+        return typed_tensor((vectors / values.abs().sqrt()[:, None, :]).flip(-1))
 
     def immersion(self, p: Tensor) -> Tensor:
         return p
@@ -289,6 +309,8 @@ class FromMetric(ChartManifold):
         """
         from scipy.spatial import cKDTree
 
+        if self._negative:  # a square bounds nothing: `radii` are lengths in the chart already
+            return p, 1.5 * radii
         smallest = torch.linalg.eigvalsh(self.metric(p))[:, 0]
         tree, bound = cKDTree(p.numpy()), 1.5 * radii / smallest.sqrt()
         for _ in range(8):
@@ -327,7 +349,9 @@ def from_metric(g: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> Fro
     """A chart with the metric `g`.
 
     Args:
-        g: one point `(dim,)` to a symmetric positive definite matrix `(dim, dim)`, smooth.
+        g: one point `(dim,)` to a symmetric matrix `(dim, dim)`, smooth: positive definite, or of one indefinite
+            signature everywhere (space-times), with `PseudoOrthogonal(p, q)` as the group. Neighbourhoods are then
+            balls in the coefficients of the frames, as in `PseudoEuclidean`.
         dim: number of coordinates.
         **known: see `ChartManifold`.
     """

@@ -160,11 +160,13 @@ def _add_level(
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
     with_self = around.with_self()
-    nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS)
-    mass = _shared_mass(nearest, finer, row)
+    nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS, framed.surface.mark)
+    mass = _shared_mass(nearest.nearest_targets(1, framed.surface.mark), finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(options.max_neighbors)
+    among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(
+        options.max_neighbors, framed.surface.mark
+    )
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, pos, points, among, search_radius, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
@@ -239,9 +241,7 @@ def _transporters(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
     """Each finer point's area goes to its nearest coarse point, so that no area is lost."""
     fine, coarse = finer.row[nearest.source], row[nearest.target]
-    order = np.lexsort((coarse, nearest.distance, fine))
-    first = order[np.unique(fine[order], return_index=True)[1]]
-    return np.bincount(coarse[first], weights=finer.mass[fine[first]], minlength=int((row >= 0).sum()))
+    return np.bincount(coarse, weights=finer.mass[fine], minlength=int((row >= 0).sum()))
 
 
 def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:

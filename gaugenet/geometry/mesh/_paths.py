@@ -21,8 +21,20 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet._compiled import njit
-from gaugenet.geometry.mesh._windows import FULL_ANGLE, Search, emit, follow, new_search, next_source, with_room
+from gaugenet.geometry.mesh._windows import (
+    FULL_ANGLE,
+    SAME,
+    Search,
+    emit,
+    follow,
+    mark_of,
+    new_search,
+    next_source,
+    settle_ties,
+    with_room,
+)
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
+from gaugenet.geometry.mesh.marks import QUANTUM
 
 
 @njit(cache=True, nogil=True)
@@ -46,6 +58,7 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     size, state = search.size, search.state
     margin = 2 * t.max_degree
     while follow(t, search, limit):
+        settle_ties(t, search, limit)
         if (
             size[0] + margin > len(state)
             or size[1] + margin > len(search.root)
@@ -96,26 +109,31 @@ def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
         if state[slot, 3] >= 0:
             aim, swing = _spread_curvature(origin, charge, spread, window, wedge, state[slot, 3], x, y)
             leave, transport = leave + aim, transport + swing
+        state[slot, 5] = 0
+        arrive, length = leave, path[slot, 0]
         if base > 0:
             transport += path[base, 6]
-            leave += path[base, 6]
-            if boundary[via]:
-                leave = path[base, 5]
-            else:
-                leave = _through(path[base, 0], path[base, 5], np.sqrt(x * x + y * y), leave)
-        path[slot, 5], path[slot, 6] = leave, transport
+            arrive, length = leave + path[base, 6], np.sqrt(x * x + y * y)
+            if not boundary[via]:
+                arrive, length = _added(path[base, 8], path[base, 7], length, arrive)
+            bent = boundary[via] or state[base, 5] != 0
+            leave = path[base, 5] if bent else arrive
+            state[slot, 5] = 1 if bent else 0
+        path[slot, 5], path[slot, 6], path[slot, 7], path[slot, 8] = leave, transport, arrive, length
     return float(raw)
 
 
 @njit(cache=True, nogil=True)
-def _through(before: float, direction: float, after: float, onward: float) -> float:
-    """Direction of the sum of two vectors, by way of an interior vertex.
+def _added(before: float, direction: float, after: float, onward: float) -> tuple[float, float]:
+    """Direction and length of the sum of two vectors: the path so far and its straight part behind a vertex.
 
-    The bend there is the vertex's negative curvature in one point: spread out, the path is straight. (Around a
-    boundary vertex paths really bend.)
+    The bend at an interior vertex is the vertex's negative curvature in one point: spread out, the path is straight.
+    The sum of all parts, and not of two at a time, is the same vector from either end. (Around a boundary vertex paths
+    really bend: sums begin again there.)
     """
     bend = onward - direction
-    return float(direction + np.arctan2(after * np.sin(bend), before + after * np.cos(bend)))
+    along, across = before + after * np.cos(bend), after * np.sin(bend)
+    return direction + np.arctan2(across, along), np.sqrt(along * along + across * across)
 
 
 @njit(cache=True, nogil=True)
@@ -136,17 +154,17 @@ def _spread_curvature(
             if vertex == (last_left if side else last_right):
                 continue
             px, py = wedge[window, 2 * side], wedge[window, 2 * side + 1]
-            across = x * py - y * px
+            across = x * py - y * px if side else y * px - x * py
             s = spread[vertex]
-            if abs(across) >= s:
+            if across >= s:
                 continue
             along = x * px + y * py
-            d = max(abs(across), 1e-9 * s)
+            d = max(across, 1e-9 * s)  # a path that touches a vertex passes it on the side of its faces
             half = np.sqrt(s * s - d * d)
             start, end = max(-half, -along), min(half, length - along)
             if end <= start:
                 continue
-            k = charge[vertex] / FULL_ANGLE if across >= 0 else -charge[vertex] / FULL_ANGLE
+            k = charge[vertex] / FULL_ANGLE if side else -charge[vertex] / FULL_ANGLE
             if end == half and start == -half:
                 total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
             else:
@@ -179,7 +197,7 @@ def local_geodesics(
         search, complete = _search_from(t, search, sources[i], limit, max_windows)
         if not complete:
             return counts, neighbor[:0], geodesic[:0], sources[i]
-        chosen = _chosen(t, search, sources[i], wanted, max_neighbors)
+        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, limit)
         counts[i] = len(chosen)
         if size + len(chosen) > len(neighbor):
             room = 2 * (size + len(chosen))
@@ -191,7 +209,7 @@ def local_geodesics(
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = (search.path[slot, 5], search.path[slot, 6])
+            geodesic[size, 1], geodesic[size, 2] = search.path[slot, 5], search.path[slot, 6]
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
@@ -199,10 +217,12 @@ def local_geodesics(
 
 
 @njit(cache=True, nogil=True)
-def _chosen(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int) -> ndarray:
+def _chosen(
+    t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int, limit: float
+) -> ndarray:
     """Rows of the neighbours to keep: wanted ones, by the shorter way where the double cover offers two."""
     chosen = np.empty(search.size[0], dtype=np.int64)
-    count = 0
+    count, slack = 0, SAME * limit
     for slot in range(1, search.size[0]):
         vertex = search.state[slot, 0]
         base = vertex if vertex < t.num_base else vertex - t.num_base
@@ -210,12 +230,30 @@ def _chosen(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max
             continue
         if len(t.first) > t.num_base:
             other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
-            if other >= 0 and (search.path[other, 0], other) < (search.path[slot, 0], slot):
+            if other >= 0 and _is_shorter(t, search, other, slot, slack):
                 continue
         chosen[count] = slot
         count += 1
     chosen = chosen[:count]
     if 0 < max_neighbors < count:
-        order = np.argsort(search.path[:, 0][chosen], kind="mergesort")
+        marks = np.array([t.mark[search.state[slot, 0]] for slot in chosen])
+        chosen = chosen[np.argsort(marks, kind="mergesort")]
+        order = np.argsort(np.round(search.path[:, 0][chosen] / (QUANTUM * limit)), kind="mergesort")
         chosen = np.sort(chosen[order[:max_neighbors]])
     return chosen
+
+
+@njit(cache=True, nogil=True)
+def _is_shorter(t: HalfedgeArrays, search: Search, one: int, other: int, slack: float) -> bool:
+    """Whether the path of one row is shorter than the path of another, or equally short and of a lower mark."""
+    difference = search.path[one, 0] - search.path[other, 0]
+    if abs(difference) > slack:
+        return bool(difference < 0)
+    mark, mark_other = _mark_of_row(t, search, one), _mark_of_row(t, search, other)
+    return bool(mark < mark_other or (mark == mark_other and one < other))
+
+
+@njit(cache=True, nogil=True)
+def _mark_of_row(t: HalfedgeArrays, search: Search, slot: int) -> tuple[int, float]:
+    state = search.state
+    return mark_of(t.origin, t.mark, state, search.root, search.window, state[slot, 2], state[slot, 3])

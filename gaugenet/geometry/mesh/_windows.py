@@ -24,8 +24,9 @@ from gaugenet._compiled import njit
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
-_TOUCH = 1e-10  # rays that pass a vertex this closely (relative) hit it
-_SHADOW = 1e-9  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+SAME = 1e-10  # lengths that differ by less (relative to the limit) are the same; narrower windows are not followed
+_SHADOW = 1e-10  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
+_TOUCH = 1e-9  # rays that pass a vertex this closely (radians) hit it: more than what is lost by the other two
 
 
 class Search(NamedTuple):
@@ -34,15 +35,17 @@ class Search(NamedTuple):
     Attributes:
         slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
         size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
-            waiting to be sources.
+            waiting to be sources, windows that ended in a tie.
         state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
-            edge); whether the path is final.
+            edge); whether the path is final; whether it bends around the boundary.
         path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
-            source, transport angle to the source.
+            source, transport angle to the source, polar angle of the arrival, length of the vector along the last part
+            (see `_paths`).
         root: vertex row of a source of rays; then, in `root_ray`: angle at it of its x axis, its own distance.
         window: halfedge entered; root; previous window.
         wedge: right end and left end of the edge entered, right ray, left ray.
         waiting: rows of vertices waiting to be sources.
+        tie: windows whose straight line to a vertex is as short as the path known.
     """
 
     slot_of: ndarray
@@ -54,6 +57,7 @@ class Search(NamedTuple):
     window: ndarray
     wedge: ndarray
     waiting: ndarray
+    tie: ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -61,14 +65,15 @@ def new_search(num_vertices: int) -> Search:
     """Empty tables; they grow when needed and are reused for the next source."""
     return Search(
         np.full(num_vertices, -1, dtype=np.int32),
-        np.zeros(6, dtype=np.int64),
-        np.empty((128, 5), dtype=np.int32),
-        np.empty((128, 7)),
+        np.zeros(7, dtype=np.int64),
+        np.empty((128, 6), dtype=np.int32),
+        np.empty((128, 9)),
         np.empty(128, dtype=np.int32),
         np.empty((128, 2)),
         np.empty((1024, 3), dtype=np.int32),
         np.empty((1024, 8)),
         np.empty(128, dtype=np.int32),
+        np.empty(1024, dtype=np.int32),
     )
 
 
@@ -81,7 +86,7 @@ def _grown(search: Search) -> Search:
     root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
     window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
     wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
-    waiting = np.empty(len(state), dtype=np.int32)
+    waiting, tie = np.empty(len(state), dtype=np.int32), np.empty(len(window), dtype=np.int32)
     state[: len(search.state)] = search.state
     path[: len(search.path)] = search.path
     root[: len(search.root)] = search.root
@@ -89,7 +94,8 @@ def _grown(search: Search) -> Search:
     window[: len(search.window)] = search.window
     wedge[: len(search.wedge)] = search.wedge
     waiting[: len(search.waiting)] = search.waiting
-    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting)
+    tie[: len(search.tie)] = search.tie
+    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting, tie)
 
 
 @njit(cache=True, nogil=True)
@@ -105,14 +111,68 @@ def with_room(search: Search, extra: int) -> Search:
     return search
 
 
+@njit(cache=True, nogil=True)
+def mark_of(
+    origin: ndarray, mark: ndarray, state: ndarray, roots: ndarray, windows: ndarray, root: int, window: int
+) -> tuple[int, float]:
+    """What decides between equally short paths, the least first.
+
+    Minus the number of vertices by way of which a path goes; then the sum of their marks and of the marks of the ends
+    of all edges that it crosses.
+
+    Both are the same in both directions, and add up along the path, so that the same one of equally short paths is
+    found from either end. Vertices come first, since a path that touches a vertex which casts a shadow is always
+    found by way of that vertex, but not always as a straight line.
+    """
+    passed, total = 0, 0.0
+    while True:
+        while window >= 0:
+            enter = windows[window, 0]
+            total += mark[origin[enter]] + mark[origin[_next(enter)]]
+            window = windows[window, 2]
+        base = roots[root]
+        if base == 0:
+            return -passed, total
+        passed += 1
+        total += mark[state[base, 0]]
+        root, window = state[base, 2], state[base, 3]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_tie(path: ndarray, slot: int, distance: float, slack: float) -> bool:
+    return slot >= 0 and abs(distance - path[slot, 0]) < slack
+
+
+@njit(cache=True, nogil=True)
+def _margin(t: HalfedgeArrays, search: Search, vertex: int, root: int, window: int, slack: float) -> float:
+    """By how much a path must be shorter than the equally short one known: by less than nothing if its mark is lower.
+
+    Paths that are final stay as they are.
+    """
+    state, slot = search.state, search.slot_of[vertex]
+    if state[slot, 4] != 0:
+        return slack
+    mark = mark_of(t.origin, t.mark, state, search.root, search.window, root, window)
+    known = mark_of(t.origin, t.mark, state, search.root, search.window, state[slot, 2], state[slot, 3])
+    return -slack if mark < known else slack
+
+
+@njit(cache=True, nogil=True)
+def _margin_along(t: HalfedgeArrays, search: Search, vertex: int, distance: float, root: int, slack: float) -> float:
+    """By how much a path that ends along an edge must be shorter than what is known of the vertex."""
+    if _is_tie(search.path, search.slot_of[vertex], distance, slack):
+        return _margin(t, search, vertex, root, -1, slack)
+    return slack
+
+
 # Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
 # `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
 def _arrive(
     state: ndarray, path: ndarray, slot_of: ndarray, count: int, vertex: int,
-    distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, slack: float,
+    distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, margin: float,
 ) -> int:  # fmt: skip
-    """Note a straight line to a vertex, if it is shorter than what is known; returns the number of vertices known."""
+    """Note a straight line to a vertex if it is shorter by `margin` than what is known; return how many are known."""
     slot = slot_of[vertex]
     if slot < 0:
         slot = count
@@ -120,7 +180,7 @@ def _arrive(
         slot_of[vertex] = slot
         state[slot, 0], state[slot, 4] = vertex, 0
         path[slot, 0] = np.inf
-    if distance < path[slot, 0] - slack:
+    if distance < path[slot, 0] - margin:
         state[slot, 1], state[slot, 2], state[slot, 3] = arrival, root, window
         path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, x2, y2)
     return count
@@ -156,7 +216,7 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
     origin, twin, shape = t.origin, t.twin, t.shape
     source, sigma = state[slot, 0], path[slot, 0]
     open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
-    count, roots, tail, slack = size[0], size[1], size[3], _TOUCH * limit
+    count, roots, tail, slack = size[0], size[1], size[3], SAME * limit
     h = first
     while h >= 0:
         ahead, behind = _next(h), _previous(h)
@@ -171,16 +231,18 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
             if low <= _SHADOW and sigma + length < limit:
+                margin = _margin_along(t, search, origin[ahead], sigma + length, roots, slack)
                 count = _arrive(
                     state, path, slot_of, count, origin[ahead],
-                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
+                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, margin,
                 )  # fmt: skip
             if following < 0 and high >= opening - _SHADOW and sigma + shape[behind, 2] < limit:
+                margin = _margin_along(t, search, origin[behind], sigma + shape[behind, 2], roots, slack)
                 count = _arrive(
                     state, path, slot_of, count, origin[behind],
-                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
+                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, margin,
                 )  # fmt: skip
-            if high - low > _TOUCH and twin[ahead] >= 0:
+            if high - low > SAME and twin[ahead] >= 0:
                 rx, ry, lx, ly = length, 0.0, bx, by
                 if low > 0.0:
                     rx, ry = np.cos(low), np.sin(low)
@@ -246,10 +308,10 @@ def _useful(
 @njit(cache=True, nogil=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
-    slack = _TOUCH * limit
+    slack = SAME * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
-    window, wedge = search.window, search.wedge
+    window, wedge, tie = search.window, search.wedge, search.tie
     count, w, tail = size[0], size[2], size[3]
     while w < tail:
         if tail + 2 > len(window) or count + 1 > len(state):
@@ -266,19 +328,23 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
         far = origin[left]
         norm = np.sqrt(x * x + y * y)
         from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
-        touch = -_TOUCH * norm
-        inside = from_right >= touch * (abs(rx) + abs(ry)) and from_left >= touch * (abs(lx) + abs(ly))
+        unit_right, unit_left = norm * (abs(rx) + abs(ry)), norm * (abs(lx) + abs(ly))
+        inside = from_right >= -_TOUCH * unit_right and from_left >= -_TOUCH * unit_left
         if inside and sigma + norm < limit:
+            slot = slot_of[far]
+            if slot >= 0 and abs(path[slot, 0] - sigma - norm) < slack:
+                tie[size[6]] = w  # decided once the queue is empty: a call here would slow the loop down
+                size[6] += 1
             count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
         slot = slot_of[far]
         dx = path[slot, 0] if slot >= 0 else np.inf
-        if from_right > 0 and twin[right] >= 0:
+        if from_right > SAME * unit_right and twin[right] >= 0:
             qx, qy = (x, y) if from_left > 0 else (lx, ly)
             slot = slot_of[origin[right]]
             da = path[slot, 0] if slot >= 0 else np.inf
             if _useful(ax, ay, x, y, rx, ry, qx, qy, sigma, da, dx, shape[right, 2], limit, slack):
                 tail = _put(window, wedge, tail, twin[right], root, w, ax, ay, x, y, rx, ry, qx, qy)
-        if from_left > 0 and twin[left] >= 0:
+        if from_left > SAME * unit_left and twin[left] >= 0:
             qx, qy = (x, y) if from_right > 0 else (rx, ry)
             slot = slot_of[origin[enter]]
             db = path[slot, 0] if slot >= 0 else np.inf
@@ -287,6 +353,25 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
         w += 1
     size[0], size[2], size[3] = count, w, tail
     return True
+
+
+@njit(cache=True, nogil=True)
+def settle_ties(t: HalfedgeArrays, search: Search, limit: float) -> None:
+    """Among equally short paths to a vertex, keep the one of the lowest mark."""
+    state, path, wedge, slack = search.state, search.path, search.wedge, SAME * limit
+    for k in range(search.size[6]):
+        w = search.tie[k]
+        enter, root = search.window[w, 0], search.window[w, 1]
+        ax, ay, bx, by = wedge[w, 0], wedge[w, 1], wedge[w, 2], wedge[w, 3]
+        u, v = t.shape[enter, 0], t.shape[enter, 1]
+        x, y = bx + u * (ax - bx) - v * (ay - by), by + u * (ay - by) + v * (ax - bx)
+        left = _previous(enter)
+        far = t.origin[left]
+        slot, distance = search.slot_of[far], search.root_ray[root, 1] + np.sqrt(x * x + y * y)
+        if _is_tie(path, slot, distance, slack) and _margin(t, search, far, root, w, slack) < 0:
+            state[slot, 1], state[slot, 2], state[slot, 3] = left, root, w
+            path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, bx, by)
+    search.size[6] = 0
 
 
 @njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet.geometry.mesh.marks import vertex_marks
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
@@ -22,7 +23,7 @@ class HalfedgeArrays(NamedTuple):
     """`HalfedgeSurface` for compiled code.
 
     Its arrays, and per vertex copy the angle defect, the radius of the disk over which the defect is spread (see
-    `_paths`), and the distance to the edges around it.
+    `_paths`), the distance to the edges around it, and the mark that decides between equally short paths.
     """
 
     num_base: int
@@ -37,6 +38,7 @@ class HalfedgeArrays(NamedTuple):
     charge: ndarray
     spread: ndarray
     star_radius: ndarray
+    mark: ndarray
     max_degree: int
 
 
@@ -64,6 +66,7 @@ class HalfedgeSurface:
             boundary vertices, so that both copies of a vertex measure the same directions with opposite sign).
         boundary: whether the vertex lies on the boundary.
         area: area of each vertex's dual cell.
+        mark: see `vertex_marks`.
     """
 
     num_base: int
@@ -76,6 +79,7 @@ class HalfedgeSurface:
     reference: Float[ndarray, "vertices"]
     boundary: Bool[ndarray, "vertices"]
     area: Float[ndarray, "base_vertices"]
+    mark: Float[ndarray, "base_vertices"]
 
     @property
     def is_cover(self) -> bool:
@@ -103,6 +107,7 @@ class HalfedgeSurface:
             charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
             spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
             star_radius=self.star_radius,
+            mark=np.resize(self.mark, len(inside)),
             max_degree=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
         )
 
@@ -155,6 +160,7 @@ class HalfedgeSurface:
             reference=reference,
             boundary=boundary,
             area=mesh.vertex_areas,
+            mark=vertex_marks(mesh),
         )
 
 

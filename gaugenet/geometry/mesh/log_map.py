@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from gaugenet.geometry.mesh._paths import local_geodesics
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
+from gaugenet.geometry.mesh.marks import quantized
 from gaugenet.geometry.mesh.mesh import MeshError
 
 S = TypeVar("S")
@@ -55,17 +56,17 @@ class LocalLogMaps:
         """Only the pairs of a mask, or of sorted positions."""
         return self._with_pairs(np.flatnonzero(keep) if keep.dtype == bool else keep)
 
-    def nearest(self, count: int | None) -> LocalLogMaps:
-        """Only the `count` nearest neighbours of each target."""
+    def nearest(self, count: int | None, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
+        """Only the `count` nearest neighbours of each target, of equally near ones those of lower mark."""
         if count is None or not len(self.source):
             return self
-        return self.select(_ranks(self.target, self.distance) < count)
+        return self.select(_ranks(self.target, self.distance, mark[self.source]) < count)
 
-    def nearest_targets(self, count: int) -> LocalLogMaps:
-        """Only those pairs whose target is one of the `count` nearest to the source."""
+    def nearest_targets(self, count: int, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
+        """Only those pairs whose target is one of the `count` nearest to the source, the lower mark first."""
         if not len(self.source):
             return self
-        return self.select(_ranks(self.source, self.distance) < count)
+        return self.select(_ranks(self.source, self.distance, mark[self.target]) < count)
 
     def with_self(self) -> LocalLogMaps:
         """With every target its own neighbour, first in line, at distance zero."""
@@ -84,9 +85,9 @@ class LocalLogMaps:
         return LocalLogMaps(np.searchsorted(pairs, self.indptr), self.targets, *(a[pairs] for a in arrays))
 
 
-def _ranks(group: ndarray, value: ndarray) -> Int[ndarray, "n"]:
-    """Rank of each value among those of its group, the first of equals first."""
-    order = np.lexsort((value, group))
+def _ranks(group: ndarray, value: ndarray, mark: ndarray) -> Int[ndarray, "n"]:
+    """Rank of each value among those of its group, of equals the one of the lower mark first."""
+    order = np.lexsort((mark, quantized(value, float(value.max(initial=0.0))), group))
     sorted_group = group[order]
     start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
     rank = np.empty(len(group), dtype=np.int64)

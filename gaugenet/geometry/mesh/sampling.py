@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.log_map import LocalLogMaps
+from gaugenet.geometry.mesh.marks import QUANTUM, quantized, vertex_marks
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
@@ -29,9 +31,10 @@ class FarthestPoints:
 
 
 def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> FarthestPoints:
-    """Vertices that are each farthest from all earlier ones, beginning with the first vertex of each component.
+    """Vertices that are each farthest from all earlier ones, beginning with one of each component.
 
-    Deterministic, `O(n log n)`.
+    The first vertex of a component is the one farthest from its centre, in space. Marks decide between equally far
+    vertices (see `vertex_marks`), so that the sample does not depend on the numbering. `O(n log n)`.
 
     Args:
         mesh: the mesh.
@@ -39,20 +42,37 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
         count: how many; at least one a component is returned.
     """
     i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
-    tail = np.concatenate([i, maps.target])
-    head = np.concatenate([j, maps.source])
+    by_mark = np.argsort(-vertex_marks(mesh), kind="stable")
+    number = np.argsort(by_mark)  # in this numbering the lower of two vertices is the one of the higher mark
+    tail = number[np.concatenate([i, maps.target])]
+    head = number[np.concatenate([j, maps.source])]
     length = np.concatenate([mesh.edge_lengths, mesh.edge_lengths, maps.distance])
     sort = np.argsort(tail, kind="stable")
     indptr = np.searchsorted(tail[sort], np.arange(mesh.num_vertices + 1))
-    _, seeds = np.unique(mesh.vertex_components, return_index=True)
-    order, cover = _farthest(indptr, head[sort], length[sort], np.sort(seeds), max(count, len(seeds)))
-    return FarthestPoints(order, cover)
+    seeds = number[_outermost(mesh, number)]
+    unit = QUANTUM * float(length.max(initial=0.0)) or 1.0
+    order, cover = _farthest(indptr, head[sort], length[sort], seeds, max(count, len(seeds)), unit)
+    return FarthestPoints(by_mark[order], cover)
+
+
+def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"]:
+    """The vertex of each component that is farthest from the mean of the component's vertices, the farthest first."""
+    component = mesh.vertex_components
+    size = np.maximum(np.bincount(component), 1)
+    sums = [np.bincount(component, weights=column) for column in mesh.vertices.T]
+    centre = np.stack(sums, axis=-1) / size[:, None]
+    far = np.linalg.norm(mesh.vertices - centre[component], axis=1)
+    far = quantized(far, float(far.max(initial=0.0)))
+    order = np.lexsort((number, -far))
+    return typed_array(order[np.sort(np.unique(component[order], return_index=True)[1])])
 
 
 # Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, no arrays.
 # Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
-def _farthest(indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, count: int) -> tuple[ndarray, ndarray]:
+def _farthest(
+    indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, count: int, unit: float
+) -> tuple[ndarray, ndarray]:
     num = len(indptr) - 1
     count = min(count, num)
     distance = np.full(num, np.inf)
@@ -73,14 +93,14 @@ def _farthest(indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, c
             if d > distance[u]:
                 continue
             if d > 0:
-                heapq.heappush(farthest, (-d, u))
+                heapq.heappush(farthest, (-np.round(d / unit), u))
             for e in range(indptr[u], indptr[u + 1]):
                 through = d + length[e]
                 if through < distance[head[e]]:
                     distance[head[e]] = through
                     heapq.heappush(front, (through, head[e]))
-        while len(farthest) > 0 and -farthest[0][0] != distance[farthest[0][1]]:
+        while len(farthest) > 0 and -farthest[0][0] != np.round(distance[farthest[0][1]] / unit):
             heapq.heappop(farthest)
         if k + 1 >= len(seeds):
-            cover[k + 1] = -farthest[0][0] if len(farthest) > 0 else 0.0
+            cover[k + 1] = distance[farthest[0][1]] if len(farthest) > 0 else 0.0
     return order, cover

@@ -107,3 +107,10 @@ def test_rescaling_the_plane_makes_the_sphere():
     assert relative(space.distance(p, q), Sphere(2).distance(lifted(p), lifted(q))) < 1e-9
     with pytest.raises(ValueError, match="chart coordinates"):
         ConformalRescale(Sphere(2), lambda p: p.sum())
+
+
+@pytest.mark.parametrize("manifold", [geoopt.CanonicalStiefel(), geoopt.EuclideanStiefel()])
+def test_methods_that_geoopt_only_declares_are_refused_when_wrapped(manifold):
+    with pytest.raises(ValueError, match=r"Stiefel of geoopt declares .*`logmap`.* does not implement"):
+        from_object(manifold, dim=3)
+    assert from_object(geoopt.PoincareBall(), dim=2).dim == 2  # the control

@@ -1,0 +1,64 @@
+"""Numbers of vertices that depend on the geometry alone: what decides where lengths do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from gaugenet._typing import typed_array
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+_GENERIC = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)])  # a direction that no symmetry of a shape prefers
+_EQUAL = 1e-6  # moments that differ by less (relative) are the same
+QUANTUM = 1.234567891e-9  # lengths that differ by less (relative to the shape) are the same; no round number
+
+
+def vertex_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
+    """Return the height of each vertex in a fixed direction of the shape's own axes, without units.
+
+    Equally short paths and equally distant points are told apart by their marks, so that no choice depends on how the
+    vertices are numbered. The axes are the principal axes of the surface, pointing where it is skewed, and
+    right-handed if one of them is not skewed. So marks do not change with a rotation, unless the surface has a
+    symmetry that rotates it; then the axes of space decide, wherever the axes of the shape are not defined.
+    """
+    if not mesh.num_vertices:
+        return np.zeros(0)
+    weight = mesh.vertex_areas if mesh.area > 0 else np.ones(mesh.num_vertices)
+    weight = weight / weight.sum()
+    x = mesh.vertices - weight @ mesh.vertices
+    x = x / max(float(np.abs(x).max()), np.finfo(float).tiny)
+    return typed_array(x @ _axes(x, weight) @ _GENERIC)
+
+
+def _axes(x: Float[ndarray, "vertices 3"], weight: Float[ndarray, "vertices"]) -> Float[ndarray, "3 3"]:
+    """Principal axes, as columns; the axes of space where two moments agree."""
+    moments, axes = np.linalg.eigh((weight[:, None] * x).T @ x)
+    if (np.diff(moments) <= _EQUAL * moments[-1]).any():
+        return np.eye(3)
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(3)]
+    axes = axes * np.sign(largest)
+    skew = weight @ (x @ axes) ** 3 / np.maximum(moments, _EQUAL * moments[-1]) ** 1.5
+    undecided = np.abs(skew) < _EQUAL
+    axes = np.where(undecided, axes, axes * np.sign(skew))
+    if undecided.sum() == 1:
+        axes = np.where(undecided, axes * np.sign(np.linalg.det(axes)), axes)
+    return typed_array(axes)
+
+
+def quantized(length: Float[ndarray, "n"], scale: float) -> Int[ndarray, "n"]:
+    """Return lengths as integers: equal ones stay equal however they were rounded.
+
+    Args:
+        length: finite lengths.
+        scale: length of the shape, in the same units.
+    """
+    unit = QUANTUM * scale
+    return np.round(length / unit).astype(np.int64) if unit > 0 else np.zeros(len(length), dtype=np.int64)
+
+
+__all__ = ["quantized", "vertex_marks"]

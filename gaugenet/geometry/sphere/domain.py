@@ -1,0 +1,193 @@
+"""SphereDomain: points of the unit sphere with cells, in frames that point east and north."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet._caching import BoundedCache
+from gaugenet._typing import typed_tensor
+from gaugenet._validation import positive, positive_number
+from gaugenet.geometry.domain import Domain, single_sample
+from gaugenet.geometry.icosphere._graph import check_rotations
+from gaugenet.geometry.sphere.coordinates import east_north, sphere_points
+from gaugenet.groups.families.so2 import SO2
+from gaugenet.groups.group import StructureGroup
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+    from gaugenet.geometry.sphere.cells import Cells
+
+
+class SphereDomain(Domain):
+    """A grid of the unit sphere: what `HEALPix`, `ReducedGaussian`, `LatLonSphere` and `SpherePoints` share.
+
+    Features are `(N, C)`, one row a point. The frame of every point is east and north, at a pole the one of the
+    meridian that the point has; logarithmic maps and transport are those of great circles. So no layer notices poles or
+    the corners of a grid. `conv(x, sphere)` computes on `gauge_graph()`; for a device use `gauge_graph().to(device)`.
+
+    A new grid has `lat_lon` and `cells`.
+    """
+
+    @property
+    @abstractmethod
+    def lat_lon(self) -> tuple[Float[ndarray, "points"], Float[ndarray, "points"]]:
+        """Latitudes and longitudes of the points in degrees."""
+
+    @property
+    @abstractmethod
+    def cells(self) -> Cells:
+        """The cells of the points, a partition of the sphere."""
+
+    # --- points -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def lat(self) -> Float[Tensor, "points"]:
+        """Latitudes in degrees, float64."""
+        return torch.from_numpy(np.ascontiguousarray(self.lat_lon[0]))
+
+    @cached_property
+    def lon(self) -> Float[Tensor, "points"]:
+        """Longitudes in degrees, float64; any number at a pole, where it chooses the frame."""
+        return torch.from_numpy(np.ascontiguousarray(self.lat_lon[1]))
+
+    @cached_property
+    def pos(self) -> Float[Tensor, "points 3"]:
+        """Unit vectors, float64."""
+        return torch.from_numpy(sphere_points(*self.lat_lon))
+
+    @cached_property
+    def frame(self) -> Float[Tensor, "points 3 2"]:
+        """East and north as columns, float64."""
+        return torch.from_numpy(east_north(*self.lat_lon))
+
+    @cached_property
+    def area(self) -> Float[Tensor, "points"]:
+        """Areas of the cells on the unit sphere, float64: the weights of integrals."""
+        return torch.from_numpy(self.cells.area)
+
+    @property
+    def spacing(self) -> float:
+        """Side of a square with the mean area of a cell, in radians."""
+        return math.sqrt(float(self.area.mean()))
+
+    # --- the contract of a domain -----------------------------------------------------------------------------------
+
+    @property
+    def num_nodes(self) -> int:
+        return len(self.lat_lon[0])
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """Transport on the sphere rotates frames by any angle."""
+        return frozenset(["SO(2)"])
+
+    def areas(self, x: Tensor) -> Float[Tensor, "points"]:
+        """`area`, in the precision and on the device of `x`."""
+        return self.area.to(x)
+
+    def membership(self) -> tuple[Int[Tensor, "points"], int]:
+        """One sphere is one sample."""
+        return single_sample(self.num_nodes)
+
+    def gauge_graph(
+        self,
+        group: StructureGroup | None = None,
+        *,
+        radius: float | None = None,
+        mean_neighbors: float | None = None,
+        neighbors: int | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> GaugeGraph:
+        """Return the neighbourhoods of all points, the same object for the same arguments.
+
+        Args:
+            group: structure group of the features, SO(2) by default, or O(2).
+            radius: of the neighbourhoods in radians. Default: twice `spacing`, about twelve neighbours.
+            mean_neighbors: instead: the radius at which points have that many neighbours on average.
+            neighbors: instead: the nearest points of every point, and those as far as the last of them. The graph's
+                radius is the longest edge. For grids whose spacing varies a lot.
+            dtype: of all floating-point tensors; computed in float64.
+
+        Raises:
+            ValueError: If more than one of the three is given, a group does not contain the transporters, a radius is
+                not below pi, or a point has no neighbour.
+        """
+        if (radius, mean_neighbors, neighbors).count(None) < 2:
+            raise ValueError("Expected at most one of `radius` (radians), `mean_neighbors` and `neighbors`.")
+        group = SO2() if group is None else group
+        check_rotations(group)
+        if mean_neighbors is not None:
+            radius = self.spacing * math.sqrt(positive_number("mean_neighbors", mean_neighbors) / math.pi)
+        if neighbors is None and radius is None:
+            radius = 2 * self.spacing
+        if neighbors is not None:
+            neighbors = positive("neighbors", neighbors, at_most=self.num_nodes - 1)
+        key = (radius, neighbors, dtype)
+        return self._graphs.get(key, lambda: self._built(radius, neighbors, dtype))
+
+    def _built(self, radius: float | None, neighbors: int | None, dtype: torch.dtype) -> GaugeGraph:
+        from gaugenet.geometry.sphere.graph import sphere_graph
+
+        return sphere_graph(self.pos, self.frame, self.area, radius=radius, neighbors=neighbors, dtype=dtype)
+
+    @cached_property
+    def _graphs(self) -> BoundedCache[GaugeGraph]:
+        return BoundedCache(max_entries=4)
+
+    # --- fields -----------------------------------------------------------------------------------------------------
+
+    def from_lonlat(
+        self, u: Float[Tensor, "*fields points"], v: Float[Tensor, "*fields points"]
+    ) -> Float[Tensor, "points channels"]:
+        """Return winds as features: the field type is `1x1` for `(N,)`, `Kx1` for K winds `(K, N)`.
+
+        Args:
+            u: eastward components.
+            v: northward components.
+
+        Raises:
+            ValueError: If the shapes differ, or do not end with the number of points.
+        """
+        if u.shape != v.shape or u.dim() not in (1, 2) or u.shape[-1] != self.num_nodes:
+            raise ValueError(
+                f"Expected `u` and `v` of the same shape ({self.num_nodes},) or (K, {self.num_nodes}), got "
+                f"{tuple(u.shape)} and {tuple(v.shape)}."
+            )
+        return torch.cat([w.reshape(-1, self.num_nodes) for w in (u, v)]).T.contiguous()
+
+    def to_lonlat(
+        self, x: Float[Tensor, "points channels"]
+    ) -> tuple[Float[Tensor, "fields points"], Float[Tensor, "fields points"]]:
+        """Return eastward and northward components `(K, N)` of features of the type `Kx1`.
+
+        Raises:
+            ValueError: If `x` does not have one row a point and an even number of channels.
+        """
+        if x.dim() != 2 or x.shape[0] != self.num_nodes or x.shape[1] % 2:
+            raise ValueError(f"Expected `x` of shape ({self.num_nodes}, 2 K), got {tuple(x.shape)}.")
+        u, v = x.T.chunk(2)
+        return u, v
+
+    def to_space(self, x: Float[Tensor, "points channels"]) -> Float[Tensor, "points fields 3"]:
+        """Return features of the type `Kx1` as tangent vectors in space."""
+        return typed_tensor(torch.einsum("ndi,nik->nkd", self.frame.to(x), x.unflatten(1, (2, -1))))
+
+    def from_space(self, vectors: Float[Tensor, "points fields 3"]) -> Float[Tensor, "points channels"]:
+        """Return the tangent part of vectors in space as features of the type `Kx1`."""
+        return torch.einsum("ndi,nkd->nik", self.frame.to(vectors), vectors).flatten(1)
+
+    def integral(self, x: Float[Tensor, "points *channels"]) -> Float[Tensor, "*channels"]:
+        """Return the integral of scalar fields over the sphere."""
+        return typed_tensor(torch.tensordot(self.area.to(x), x, 1))
+
+
+__all__ = ["SphereDomain"]
