@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent
 
 
 def main() -> None:
+    """Read the files and rewrite the manifest."""
     path = ROOT / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     for entry in manifest["models"]:
