@@ -45,10 +45,11 @@ def check_dtype(x: Tensor, weight: Tensor | None) -> None:
         return
     real = x.dtype.to_real()
     if (real == torch.float64) != (weight.dtype == torch.float64):
-        wanted = weight.dtype.to_complex() if x.is_complex() else weight.dtype
+        high = torch.complex128 if weight.dtype == torch.float64 else torch.complex64
+        fitting = high if x.is_complex() else weight.dtype
         raise ValueError(
-            f"Expected `x` of dtype {wanted} like the weights, got {x.dtype}: pass "
-            f"`x.to({wanted})`, or convert the network with `.to({real})`."
+            f"Expected `x` of dtype {fitting} like the weights, got {x.dtype}: pass "
+            f"`x.to({fitting})`, or convert the network with `.to({real})`."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._typing import typed_array
 from gaugenet.data.climate.latlon import LatLonGrid, east_north
 from gaugenet.files import atomic_path
 
@@ -71,7 +72,7 @@ def _cyclone(
 
 
 def _unit(vectors: ndarray) -> ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return typed_array(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 def _dataset(grid: LatLonGrid, wind: ndarray, label: ndarray) -> Any:
