@@ -1,6 +1,7 @@
 # make demo   train, evaluate and draw the segmentation of the meshes of this repository (a few minutes)
 # make demo-climate   the same for cyclones of synthetic weather on the globe
 # make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
+# make docs   build the documentation into build/site, strictly; open build/site/index.html
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +12,7 @@ RUN    := runs/demo
 WEATHER := runs/weather
 STORMS  := runs/storms
 
-.PHONY: demo demo-climate test check install clean
+.PHONY: demo demo-climate test docs check install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -58,10 +59,15 @@ demo-climate: $(VENV)/.installed-climate
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not slow"
 
+# Fails at a broken link, an unresolved reference, a public name without a docstring, a citation without a paper.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python -m pytest
 
 clean:

@@ -13,15 +13,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
-from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 from scipy.spatial.transform import Rotation
-from torch import nn
 
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.regrid import bilinear_interpolation, with_poles
@@ -29,8 +25,9 @@ from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.normalization import Normalization
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.models import LatLonUNet
 from gaugenet.tasks.climate.files import open_split
-from gaugenet.tasks.climate.inputs import SphereInputs
+from gaugenet.tasks.climate.inputs import SphereInputs, grid_vertices
 from gaugenet.tasks.climate.module import ClimateModule
 from gaugenet.tasks.climate.options import ClimateData, ClimateLoss
 from gaugenet.tasks.climate.samples import SphereDataModule, SphereDataset, class_shares
@@ -38,52 +35,6 @@ from gaugenet.tasks.climate.scores import ClimateScores
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.options import OptimOptions
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions, periodic in longitude."""
-
-    def __init__(self, channels: int, out: int, dropout: float) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(channels, out, 3), nn.Conv2d(out, out, 3)])
-        self.norms = nn.ModuleList([nn.GroupNorm(math.gcd(4, out), out) for _ in range(2)])
-        self.drop = nn.Dropout2d(dropout)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for conv, norm in zip(self.convs, self.norms):
-            padded = nn.functional.pad(nn.functional.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1))
-            x = torch.relu(norm(conv(padded)))
-        return self.drop(x)
-
-
-class LatLonUNet(nn.Module):
-    """`model(x, sphere)` like the icosahedral one: x is `(B, C, H * W)`."""
-
-    def __init__(
-        self, grid: LatLonGrid, channels: int, classes: int, *, width: float, levels: int, dropout: float
-    ) -> None:
-        super().__init__()
-        self.shape = grid.shape
-        widths = [round(width * 2**k) for k in range(levels)]
-        self.down = nn.ModuleList([Block(a, b, dropout) for a, b in zip([channels, *widths], widths)])
-        self.up = nn.ModuleList([Block(a + b, a, dropout) for a, b in pairwise(widths)])
-        self.head = nn.Conv2d(widths[0], classes, 1)
-
-    def forward(self, x: torch.Tensor, sphere: object) -> torch.Tensor:
-        x, skips = x.unflatten(2, self.shape), []
-        for block in self.down:
-            x = block(nn.functional.avg_pool2d(x, 2, ceil_mode=True) if skips else x)
-            skips.append(x)
-        for block, skip in zip(reversed(self.up), reversed(skips[:-1])):
-            larger = nn.functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
-            x = block(torch.cat([skip, larger], dim=1))
-        return self.head(x).flatten(2)
-
-
-def on_grid(grid: LatLonGrid) -> SimpleNamespace:
-    """What stands for the icosphere: points, frames to the east and north, areas."""
-    parts = {"pos": grid.points.reshape(-1, 3), "frame": grid.frames.reshape(-1, 3, 2), "mass": grid.area.reshape(-1)}
-    return SimpleNamespace(**{k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in parts.items()})
 
 
 @torch.inference_mode()
@@ -119,7 +70,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
     files, val, _ = open_split(data)
     grid, locations = LatLonGrid.regular(o.height, 2 * o.height), files.locations
     inputs = SphereInputs(
-        on_grid(grid),
+        grid_vertices(grid),
         locations,
         scalars=len(files.variables.scalars),
         pairs=len(files.variables.vectors),
@@ -132,7 +83,7 @@ def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, 
     weight = class_weights(ClimateLoss(), share, share)
     seed_everything(seed, verbose=False)
     channels = len(training[0, 0]["x"])
-    model = LatLonUNet(grid, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
+    model = LatLonUNet(grid.shape, channels, len(classes), width=o.width, levels=o.levels, dropout=0.1)
     options = OptimOptions(lr=o.lr)
     task = ClimateModule(
         model, sphere=inputs.sphere, class_weight=weight, loss=ClimateLoss(), options=options, seed=seed

@@ -34,11 +34,11 @@ from gaugenet.nn import GaugeConv
 TYPE = "16x0 + 16x1 + 16x2"
 
 
-def sphere_mesh() -> TriangleMesh:
-    """A bumpy sphere of 6,722 vertices, when no mesh is given."""
+def sphere_mesh(rows: int = 42) -> TriangleMesh:
+    """A bumpy sphere of about 4 rows^2 vertices: 6,722 when no mesh is given."""
     import trimesh
 
-    mesh = trimesh.creation.uv_sphere(radius=1.0, count=[42, 84])
+    mesh = trimesh.creation.uv_sphere(radius=1.0, count=[rows, 2 * rows])
     vertices = mesh.vertices * (1 + 0.2 * torch.sin(torch.tensor(4 * mesh.vertices)).numpy().prod(1, keepdims=True))
     return TriangleMesh(vertices, mesh.faces)
 

@@ -13,7 +13,6 @@ The picture has the same field in two gauges: links and features change, what is
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import U1
 from gaugenet.kernels import Shifts
 from gaugenet.tasks.lattice.charge import ChargeDensity
+from gaugenet.tasks.lattice.least_squares import lbfgs
 
 GROUP = U1()
 
@@ -50,18 +50,12 @@ def sample(count: int, extent: int, beta: float, seed: int) -> LatticeGaugeField
 
 
 def train(network: nn.Module, field: LatticeGaugeField, seconds: float) -> float:
-    charges, loss = field.topological_charge(), torch.zeros(())
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
-    begin = time.process_time()
-    while (used := (time.process_time() - begin) / seconds) < 1:
-        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - used) + 1e-5
-        chosen = torch.randperm(field.batch_size)[:128]
-        total = network(field.with_links(field.links[chosen])).flatten(1).sum(1)
-        loss = (total - charges[chosen]).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return float(loss.detach())
+    charges = field.topological_charge()
+
+    def loss() -> Tensor:
+        return (network(field).flatten(1).sum(1) - charges).square().mean()
+
+    return lbfgs(loss, network, seconds=seconds, enough=1e-8)
 
 
 def draw(path: Path, network: ChargeDensity, field: LatticeGaugeField) -> None:
@@ -94,11 +88,12 @@ def draw(path: Path, network: ChargeDensity, field: LatticeGaugeField) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each training")
-    parser.add_argument("--beta", type=float, default=3.0)
+    parser.add_argument("--beta", type=float, default=5.0)
+    parser.add_argument("--configurations", type=int, default=300, help="of training")
     parser.add_argument("--picture", type=Path, default=Path("topology.png"))
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    train_set = sample(1000, 8, arguments.beta, seed=0)
+    train_set = sample(arguments.configurations, 8, arguments.beta, seed=0)
     networks = {"gauge equivariant": ChargeDensity(GROUP), "ordinary": OrdinaryDensity()}
     for name, network in networks.items():
         loss = train(network, train_set, arguments.seconds)

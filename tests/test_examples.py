@@ -28,12 +28,14 @@ def test_every_example_is_tested():
     """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "charged_balls.py",
+        "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
         "leray_projection.py",
         "lattice_preconditioner.py",
+        "lattice_topology.py",
         "mobius_mnist.py",
         "nbody_springs.py",
         "moving_charges.py",
@@ -84,15 +86,27 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_path):
+    text = run("lattice_topology.py", tmp_path, "--seconds", "15", "--configurations", "100", "--picture", "charge.png")
+    rows = [line for line in text.splitlines() if "right" in line]
+    equivariant, ordinary = ([row for row in rows if name in row] for name in ("equivariant", "ordinary"))
+    assert len(equivariant) == len(ordinary) == 3
+    assert float(equivariant[0].split("% right")[0].split()[-1]) > 80
+    assert max(float(row.split()[-1]) for row in equivariant) < 1e-10
+    assert min(float(row.split()[-1]) for row in ordinary) > 0.1
+    assert (tmp_path / "charge.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
-    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--extents", "8", "--configurations", "2")
+    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--lattices", "8x8", "--configurations", "2")
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
     counts = {
         (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]
         for line in lines
-        if line.startswith(("8 x 8", "another"))
+        if line.startswith(("8x8", "another"))
     }
-    for place in ("8 x 8", "another gauge"):
+    for place in ("8x8", "another gauge"):
         assert max(counts[place, "learned"]) < min(counts[place, "no preconditioner"])
         assert max(counts[place, "learned"]) < min(counts[place, "learned, links one"])
     error = next(line for line in lines if line.startswith("gauge error"))
@@ -256,3 +270,11 @@ def test_moving_charges_are_written_once(tmp_path):
     assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
     other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
     assert all("made" in line for line in other), "files of other options are made again"
+
+
+def test_forecast_sphere_compares_networks_with_persistence(tmp_path):
+    text = run("forecast_sphere.py", tmp_path, "--runs", "1", "--epochs", "1", "--truncation", "6", "--level", "2")
+    assert "vectors  persistence      scalars      lat-lon" in text
+    error = float(text.partition("rotations of the icosahedron:")[2].split()[0])
+    assert error < 1e-4, "the forecast of a rotated planet is the rotated forecast"
+    assert (tmp_path / "runs/forecast/forecast.png").read_bytes().startswith(PNG)

@@ -45,8 +45,18 @@ def declared(source: str) -> type:
             *(Parameter(a.name, Parameter.KEYWORD_ONLY, default=a.default, annotation=a.annotation) for a in arguments),
         ]
     )
-    # Not in a package: jsonargparse would look for a shorter path to the class, and import what is on the way.
-    return type(name, (), {"__init__": init, "__doc__": ast.get_docstring(node), "__module__": "gaugenet"})
+    return _named(module, node, {"__init__": init})
+
+
+def _named(module: str, node: ast.ClassDef, members: dict[str, Any]) -> type:
+    """A class with the name and the docstring of a written one, and with bases that have those of its bases.
+
+    It is not in a package: jsonargparse would look for a shorter path to it, and import what is on the way.
+    """
+    there = [_definition(module, base.id) for base in node.bases if isinstance(base, ast.Name)]
+    bases = [_named(found[0], found[1], {}) for found in there if found and isinstance(found[1], ast.ClassDef)]
+    doc = {"__doc__": ast.get_docstring(node), "__module__": "gaugenet"}
+    return type(node.name, tuple(bases), members | doc)
 
 
 def argument_names(source: str) -> list[str]:

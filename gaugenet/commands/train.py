@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from gaugenet.commands._common import Parser, make_parser, write_line
+from gaugenet.commands._common import Parser, make_parser, run_folder, write_line
 from gaugenet.commands._declared import argument_names, declared
-from gaugenet.commands._yaml import check_file
+from gaugenet.commands._yaml import check_file, load_bounded
 from gaugenet.files import check_outputs
 from gaugenet.tasks.table import TASKS
 from gaugenet.tasks.training.class_report import class_table, lowest_class
+from gaugenet.tasks.training.expressions import own_classes
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS
 from gaugenet.tasks.training.task import THREADS, Task
 
@@ -110,7 +111,7 @@ def _general(task: Task, **settings: Any) -> Parser:
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it")
     parser.add_argument("--resume", action="store_true", help="go on where the run was left, with its saved options")
     parser.add_argument("--overwrite", action="store_true", help="delete a run that is already there")
-    parser.add_argument("--init", type=str | None, default=None, help="a run whose weights this training starts from")
+    parser.add_argument("--init", type=str | None, default=None, help="a run, or network of the zoo, to start from")
     parser.add_argument(THREADS.name, **THREADS.settings)
     return parser
 
@@ -181,8 +182,22 @@ def _with_saved_config(arguments: list[str]) -> list[str]:
         if name == "--out":
             saved = Path(value or "".join(arguments[k + 1 : k + 2])) / _CONFIG
             if saved.is_file():
+                _refuse_code_of_run(saved, arguments)
                 return ["--config", str(saved), *arguments]
     return arguments
+
+
+def _refuse_code_of_run(saved: Path, arguments: list[str]) -> None:
+    """Raise `ValueError` if saved options name a class of the user's own, and the user does not name it again."""
+    options = load_bounded(saved.read_text(encoding="utf-8"))
+    data = options.get("data") if isinstance(options, dict) else None
+    features = str(data.get("features")) if isinstance(data, dict) else ""
+    named = own_classes(features)
+    if named and not any(argument.partition("=")[0] == "--data.features" for argument in arguments):
+        raise ValueError(
+            f"The run uses {', '.join(named)}, code of your own, and code is never taken from a run: name it again, "
+            f"--data.features {features!r}."
+        )
 
 
 def _config_files(arguments: list[str]) -> list[Path]:
@@ -207,7 +222,8 @@ def _train(task: Task, parser: Parser, options: Namespace) -> int:
     common = {
         "trainer": options.trainer.as_dict(),
         "config": _as_yaml(parser, options),
-        **{name: options[name] for name in ("seed", "resume", "overwrite", "init", "threads")},
+        **{name: options[name] for name in ("seed", "resume", "overwrite", "threads")},
+        "init": run_folder(options.init) if options.init is not None else None,
     }
     if task.is_cross_validation(values):
         return _cross_validate(task, parser, options, values, common)

@@ -9,11 +9,18 @@ from gaugenet._lazy import lazy_exports
 if TYPE_CHECKING:
     from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
     from gaugenet.data.climate.happi import Happi20Files
+    from gaugenet.data.climate.ideal_cyclones import idealized_cyclones
     from gaugenet.data.climate.latlon import LatLonGrid
     from gaugenet.data.climate.regrid import SphereRegridder
+    from gaugenet.data.climate.shallow_water import BarotropicVorticity, ShallowWater
+    from gaugenet.data.climate.shallow_weather import ShallowWaterWeather
     from gaugenet.data.climate.time_blocks import TimeSplit, split_by_blocks
     from gaugenet.data.climate.variables import ClimateVariables, find_variables
     from gaugenet.data.climate.vortices import SyntheticWeather
+    from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data.fields.spec import FieldSpec
+    from gaugenet.data.fields.statistics import fit_fields
+    from gaugenet.data.fields.values import FieldReader, FieldValues
     from gaugenet.data.images.digits import Digits, RotatedDigits, read_mnist, rotated_mnist
     from gaugenet.data.images.panoramas import Panorama, StanfordPanoramas
     from gaugenet.data.images.spherical_digits import SphericalDigits
@@ -61,6 +68,7 @@ else:
 
 __all__ = [
     "IGNORE_LABEL",
+    "BarotropicVorticity",
     "BinnedMean",
     "ClimateFiles",
     "ClimateFrame",
@@ -69,6 +77,10 @@ __all__ = [
     "DataError",
     "Digits",
     "FaustRegistrations",
+    "FieldMeshFolder",
+    "FieldReader",
+    "FieldSpec",
+    "FieldValues",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
@@ -96,6 +108,8 @@ __all__ = [
     "RandomRotation",
     "RandomScale",
     "RotatedDigits",
+    "ShallowWater",
+    "ShallowWaterWeather",
     "ShapeOperator",
     "ShrecClassification",
     "SphereRegridder",
@@ -113,8 +127,10 @@ __all__ = [
     "binned_mean",
     "face_to_vertex_distribution",
     "find_variables",
+    "fit_fields",
     "group_names",
     "hard_labels",
+    "idealized_cyclones",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from gaugenet.models.gauge_transformer import GaugeTransformer
     from gaugenet.models.icosahedral_cnn import IcosahedralCNN
     from gaugenet.models.icosahedral_unet import IcosahedralUNet
+    from gaugenet.models.latlon_unet import LatLonUNet
     from gaugenet.models.mesh_unet import MeshUNet
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
     from gaugenet.models.planar_unet import PlanarUNet
+    from gaugenet.models.saved import load, pretrained_folder
     from gaugenet.models.wide_resnet import WideResNet
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -32,6 +34,7 @@ __all__ = [
     "GroupAveraged",
     "IcosahedralCNN",
     "IcosahedralUNet",
+    "LatLonUNet",
     "MeshUNet",
     "MobiusCNN",
     "OrdinaryStripCNN",
@@ -41,5 +44,7 @@ __all__ = [
     "PrincipalAxes",
     "ScoreCanonicalizer",
     "WideResNet",
+    "load",
     "matched_baseline",
+    "pretrained_folder",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from gaugenet._typing import typed_tensor
 from gaugenet._validation import LARGEST_BLOCKS, level_widths, positive
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
+from gaugenet.models._field_head import FieldHead
 from gaugenet.nn import (
     AttentionBlock,
     EquivariantLinear,
@@ -31,18 +33,21 @@ _Block = Callable[..., nn.Module]
 
 
 class MeshUNet(nn.Module):
-    """Gauge-equivariant U-Net: residual blocks on every level, transport between levels, invariant logits.
+    """Gauge-equivariant U-Net: residual blocks on every level, transport between levels, fields or logits at the end.
 
     Shapes:
-        x: `(N, in_type.size)`, graph: a `GaugeGraph` with at least `levels` levels -> `(N, out_channels)`,
-        or `(B, out_channels)` with `readout="global"`.
+        x: `(N, in_type.size)`, graph: a `GaugeGraph` with at least `levels` levels -> `(N, out_type.size)`,
+        or `(B, out_type.size)` with `readout="global"`.
 
-    Equivariance: outputs are invariant under independent gauge transformations at all points; exact with
-    `nonlinearity="gated"`: 1e-6 relative in float32, 2e-15 in float64, on a mesh of 6,890 vertices.
+    Equivariance: outputs transform by `out_type` under independent gauge transformations at all points, so that logits
+    are invariant; exact with `nonlinearity="gated"`: 1e-6 relative in float32, 2e-15 in float64, on a mesh of 6,890
+    vertices.
 
     Args:
         in_type: field type of the input features, e.g. `"16x0 + 2x1"`.
-        out_channels: number of classes.
+        out_type: field type of the outputs, e.g. `"1x0 + 1x1"` for a scalar and a vector; a number means so many
+            scalars, such as the logits of classes.
+        out_channels: the number of scalars, in place of `out_type`.
         group: name of the structure group.
         width: multiplicity of every order on the finest level.
         orders: the irreps of the hidden features (any label of the group, e.g. `"regular"`).
@@ -56,7 +61,7 @@ class MeshUNet(nn.Module):
         dropout: probability to drop a field inside the blocks.
         readout: `points` or `global`.
         attention: attention over neighbourhoods in the place of convolutions, see `AttentionBlock`.
-        head_width: hidden width of the two dense layers that make the logits; default: twice the invariants.
+        head_width: hidden width of the dense layers that make the outputs; default: twice the invariants.
 
     The arguments are stored as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same
     network.
@@ -69,8 +74,9 @@ class MeshUNet(nn.Module):
     def __init__(
         self,
         in_type: str | FieldType,
-        out_channels: int,
+        out_type: str | FieldType | int | None = None,
         *,
+        out_channels: int | None = None,
         group: str = "SO(2)",
         width: int = 16,
         orders: Sequence[int | str] = (0, 1, 2),
@@ -89,9 +95,11 @@ class MeshUNet(nn.Module):
         super().__init__()
         if readout not in ("points", "global"):
             raise ValueError(f"Unknown readout {readout!r}: expected `points` or `global`.")
+        scalars, fields = _outputs(out_type, out_channels)
         self.config: dict[str, Any] = {
             "in_type": str(in_type),
-            "out_channels": out_channels,
+            "out_channels": scalars,
+            "out_type": fields,
             "group": group,
             "width": width,
             "orders": list(orders),
@@ -109,7 +117,11 @@ class MeshUNet(nn.Module):
         }
         structure = group_from_name(group)
         self.in_type = FieldType(structure, in_type)
-        self.out_type = FieldType(structure, [("trivial", positive("out_channels", out_channels))])
+        self.out_type = FieldType(structure, [("trivial", scalars or 0)] if fields is None else fields)
+        if not self.out_type.size:
+            raise ValueError(f"Expected an `out_type` with at least one channel, got {fields!r}.")
+        if readout == "global" and not self.out_type.is_invariant:
+            raise ValueError(f"A mean over a mesh is of scalars, and `out_type` is {self.out_type}: use `points`.")
         types = _level_types(structure, orders, width, growth, levels)
         positive("blocks", blocks, at_most=LARGEST_BLOCKS)
         options = {"nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
@@ -123,12 +135,15 @@ class MeshUNet(nn.Module):
         self.merge = nn.ModuleList([EquivariantLinear(a + b, a) for a, b in pairwise(types)])
         self.up = nn.ModuleList([_Stage(t, blocks, block, options) for t in types[:-1]])
         self.norm = FieldLayerNorm(types[0])
+        if not self.out_type.is_invariant:
+            self.field_head = FieldHead(types[0], self.out_type, hidden=head_width, dropout=dropout)
+            return
         self.read = InvariantReadout(types[0])
         self.mean = GlobalPool(self.read.out_type) if readout == "global" else None
         invariants = self.read.out_type.size
         hidden = 2 * invariants if head_width is None else positive("head_width", head_width)
         self.head = nn.Sequential(
-            nn.Linear(invariants, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_channels)
+            nn.Linear(invariants, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, self.out_type.size)
         )
 
     @property
@@ -139,10 +154,21 @@ class MeshUNet(nn.Module):
         return linear
 
     def forward(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs out"]:
+        if not self.out_type.is_invariant:
+            return typed_tensor(self.field_head(self.fields(x, graph)))
         return typed_tensor(self.classifier(self.hidden(x, graph)))
 
     def hidden(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs hidden"]:
-        """What the last layer reads: invariant features."""
+        """What the last layer of a network of scalars reads: invariant features."""
+        invariants = self.read(self.fields(x, graph))
+        if self.mean is not None:
+            invariants = self.mean(invariants, graph)
+        for layer in list(self.head)[:-1]:
+            invariants = layer(invariants)
+        return typed_tensor(invariants)
+
+    def fields(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices fields"]:
+        """The fields of the last hidden layer, from which the outputs are made."""
         self.in_type.check(x)
         check_domain(self.in_type, x, graph)
         levels = len(self.down)
@@ -162,12 +188,20 @@ class MeshUNet(nn.Module):
             coarse = self.unpool[level](x, graph, level=level + 1)
             x = self.merge[level](torch.cat([skips[level], coarse], -1))
             x = self.up[level](x, graph.level(level))
-        invariants = self.read(self.norm(x))
-        if self.mean is not None:
-            invariants = self.mean(invariants, graph)
-        for layer in list(self.head)[:-1]:
-            invariants = layer(invariants)
-        return typed_tensor(invariants)
+        return typed_tensor(self.norm(x))
+
+
+def _outputs(out_type: str | FieldType | int | None, out_channels: int | None) -> tuple[int | None, str | None]:
+    """The number of scalars, or the field type of the outputs as a text.
+
+    Raises:
+        ValueError: neither or both of them.
+    """
+    if (out_type is None) == (out_channels is None):
+        raise ValueError(f"Expected `out_type`, or `out_channels` in its place, got {out_type!r} and {out_channels!r}.")
+    if out_type is None or isinstance(out_type, Integral):
+        return positive("out_channels", out_channels if out_type is None else out_type), None
+    return None, str(out_type)
 
 
 def _level_types(

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from gaugenet.tasks.climate.prediction import predict_climate
     from gaugenet.tasks.climate.task import ClimateTask
     from gaugenet.tasks.climate.train import train_climate
+    from gaugenet.tasks.forecast.evaluation import evaluate_forecast
+    from gaugenet.tasks.forecast.options import ForecastData, ForecastLoss
+    from gaugenet.tasks.forecast.prediction import predict_forecast
+    from gaugenet.tasks.forecast.task import ForecastTask
+    from gaugenet.tasks.forecast.train import train_forecast
     from gaugenet.tasks.images.options import ImageOptions
     from gaugenet.tasks.images.results import result_table, rotation_errors, train_and_test
     from gaugenet.tasks.images.train import error_rate, fit_images, predict_images
@@ -28,6 +33,12 @@ if TYPE_CHECKING:
     from gaugenet.tasks.mesh.prediction import predict
     from gaugenet.tasks.mesh.task import MeshLabelTask
     from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.regression.evaluation import evaluate_fields
+    from gaugenet.tasks.regression.inference import FieldPredictor
+    from gaugenet.tasks.regression.module import RegressionModule
+    from gaugenet.tasks.regression.options import RegressionData, RegressionLoss
+    from gaugenet.tasks.regression.prediction import predict_fields
+    from gaugenet.tasks.regression.task import RegressionTask
     from gaugenet.tasks.table import TASKS, find_task, task_of_run
     from gaugenet.tasks.training.cross_validation import CrossValidation, cross_validate
     from gaugenet.tasks.training.fit import fit
@@ -47,6 +58,10 @@ __all__ = [
     "ClimateTask",
     "CrossValidation",
     "DataOptions",
+    "FieldPredictor",
+    "ForecastData",
+    "ForecastLoss",
+    "ForecastTask",
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
@@ -56,6 +71,10 @@ __all__ = [
     "MetricAccumulator",
     "OptimOptions",
     "Predictor",
+    "RegressionData",
+    "RegressionLoss",
+    "RegressionModule",
+    "RegressionTask",
     "RunDescription",
     "RunError",
     "Scores",
@@ -68,6 +87,8 @@ __all__ = [
     "error_rate",
     "evaluate",
     "evaluate_climate",
+    "evaluate_fields",
+    "evaluate_forecast",
     "face_log_probabilities",
     "find_task",
     "fit",
@@ -76,6 +97,8 @@ __all__ = [
     "load_run",
     "predict",
     "predict_climate",
+    "predict_fields",
+    "predict_forecast",
     "predict_images",
     "result_table",
     "rotation_errors",
@@ -83,5 +106,6 @@ __all__ = [
     "train",
     "train_and_test",
     "train_climate",
+    "train_forecast",
     "train_task",
 ]

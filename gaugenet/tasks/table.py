@@ -6,12 +6,22 @@ import json
 from pathlib import Path
 
 from gaugenet.tasks.climate.task import ClimateTask
+from gaugenet.tasks.forecast.task import ForecastTask
 from gaugenet.tasks.mesh.task import ClassificationTask, CorrespondenceTask, SegmentationTask
+from gaugenet.tasks.regression.task import RegressionTask
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.task import Task
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (SegmentationTask(), CorrespondenceTask(), ClassificationTask(), ClimateTask())
+    task.name: task
+    for task in (
+        SegmentationTask(),
+        CorrespondenceTask(),
+        ClassificationTask(),
+        RegressionTask(),
+        ClimateTask(),
+        ForecastTask(),
+    )
 }
 """Every task by its name. The first one is explained where a command is asked for help without a run."""
 

@@ -65,14 +65,16 @@ def plot_comparison(
     runs: Mapping[str, Sequence[Mapping[str, Any]]],
     columns: Sequence[str],
     *,
+    counted: str = "epoch",
     title: str | None = None,
 ) -> None:
     """Draw the course of several trainings: one panel for each column of their rows, one line for each training.
 
     Args:
         path: the PNG to write; complete or absent.
-        runs: rows by name; each row holds `epoch` and the columns.
+        runs: rows by name; each row holds `epoch` (or `counted`) and the columns.
         columns: what to draw, on logarithmic axes; those called `..._error` in percent.
+        counted: what the rows count, such as the step of a forecast.
         title: heading.
 
     Raises:
@@ -83,7 +85,7 @@ def plot_comparison(
     for axis, column in zip(axes, columns):
         drawn = 0
         for color, (name, rows) in zip(colors, runs.items()):
-            points = [(_number(row.get("epoch")), _number(row.get(column))) for row in rows]
+            points = [(_number(row.get(counted)), _number(row.get(column))) for row in rows]
             points = [(epoch, value) for epoch, value in points if not math.isnan(value)]
             factor = 100 if column.endswith("_error") else 1
             axis.plot([e for e, _ in points], [factor * v for _, v in points], color=color, lw=1.8, label=name)
@@ -91,7 +93,7 @@ def plot_comparison(
         if not drawn:
             raise ValueError(f"Found no numbers called {column!r} in the rows of {list(runs)}.")
         axis.set_yscale("log")
-        _finish(axis, column.replace("_", " ") + (" (%)" if column.endswith("_error") else ""))
+        _finish(axis, column.replace("_", " ") + (" (%)" if column.endswith("_error") else ""), counted)
     if title:
         figure.suptitle(sheet.literal(title), color=_INK, fontsize=13, fontweight="bold")
     sheet.save(figure, path, dpi=_DPI)
@@ -202,9 +204,9 @@ def _draw_curves(axis: Axes, quantity: str, lines: dict[str, tuple[ndarray, ndar
     _finish(axis, quantity.replace("_", " ") + (" (%)" if as_percent else ""))
 
 
-def _finish(axis: Axes, title: str) -> None:
+def _finish(axis: Axes, title: str, counted: str = "epoch") -> None:
     axis.set_title(title, color=_INK, fontsize=12)
-    axis.set_xlabel("epoch", color=_WEAK)
+    axis.set_xlabel(sheet.literal(counted), color=_WEAK)
     axis.grid(color=_GRID, lw=0.8)
     axis.tick_params(colors=_WEAK, length=0)
     for spine in axis.spines.values():

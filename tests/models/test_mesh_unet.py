@@ -222,3 +222,52 @@ def test_wrong_inputs_are_named():
     graph.structure = "O(2)"
     with pytest.raises(ValueError, match="not a subgroup"):
         model(x, graph)
+
+
+FIELDS = [
+    {"group": "SO(2)", "in_type": "3x0 + 2x1", "out_type": "2x0 + 1x1"},
+    {"group": "SO(2)", "in_type": "3x0", "out_type": "1x1 + 1x2 + 1x0"},
+    {"group": "O(2)", "in_type": "3x0 + 1x0-", "out_type": "1x0 + 1x0- + 1x1", "orders": (0, "0-", 1, 2)},
+    {"group": "D_4", "in_type": "2x0 + 1x1", "out_type": "1x1 + 1xregular", "orders": ("regular", 0)},
+    {"group": "SO(2)", "in_type": "3x0 + 2x1", "out_type": "1x0 + 1x1", "attention": True},
+]
+
+
+def of_fields(**options) -> MeshUNet:
+    torch.manual_seed(0)
+    return MeshUNet(**{"width": 4, "levels": 3, "dropout": 0.0, **options}).eval()
+
+
+@pytest.mark.parametrize("options", FIELDS, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_fields_at_the_end_transform_by_their_type(options, dtype):
+    graph = synthetic_graph(group_from_name(options["group"]), 60, levels=3, dtype=dtype)
+    report = assert_gauge_equivariant(of_fields(**options).to(dtype), graph)
+    assert report.error < TOL[dtype]
+    again = MeshUNet(**json.loads(json.dumps(of_fields(**options).config))).eval()
+    assert again.out_type == of_fields(**options).out_type
+
+
+def test_scalars_are_the_network_of_logits():
+    plain, typed, counted = (network(in_type="3x0"), of_fields(in_type="3x0", out_type="5x0"), MeshUNet("3x0", 5))
+    assert plain.state_dict().keys() == typed.state_dict().keys() == counted.state_dict().keys()
+    typed.load_state_dict(plain.state_dict())
+    graph = synthetic_graph(SO2(), 20, levels=3, dtype=torch.float32)
+    x = features(3, graph, dtype=torch.float32)
+    assert torch.equal(plain(x, graph), typed(x, graph))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Expected `out_type`, or `out_channels`"),
+        ({"out_type": "1x1", "out_channels": 3}, "Expected `out_type`, or `out_channels`"),
+        ({"out_type": "1x3"}, "No hidden field leads to outputs of order 3"),
+        ({"out_type": ""}, "at least one channel"),
+        ({"out_type": "1x1", "readout": "global"}, "use `points`"),
+        ({"out_type": 0}, "positive integer"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MeshUNet("1x0", **options)

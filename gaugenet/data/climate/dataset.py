@@ -95,8 +95,8 @@ class ClimateFiles(FrameSequence):
             of the frame for scalars, nothing for vectors).
 
     Raises:
-        DataError: no files, a missing variable, units that cannot be converted, another grid, no global grid, further
-            dimensions such as levels; when a frame is read, values that are not finite and unknown labels.
+        DataError: no files, a missing variable, units that cannot be converted, another grid, no global grid, levels
+            of which none is chosen; when a frame is read, values that are not finite and unknown labels.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class ClimateFiles(FrameSequence):
         scalars: str = "auto",
         vectors: str = "auto",
         label: str = "auto",
+        levels: str = "",
         missing: Missing = "refuse",
     ) -> None:
         if missing not in ("refuse", "mean"):
@@ -115,7 +116,7 @@ class ClimateFiles(FrameSequence):
         self.missing = missing
         first = open_store(self.paths[0])
         if variables is None:
-            options = {"scalars": scalars, "vectors": vectors, "label": label}
+            options = {"scalars": scalars, "vectors": vectors, "label": label, "levels": levels}
             variables = find_variables(first, **options, where=str(self.paths[0]))
         self.variables = variables
         self.grid = grid_of(first, self.paths[0], variables)

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.channels import places_of, variable_of
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.units import conversion
 from gaugenet.data.climate.variables import ClimateVariables, check_same_classes
@@ -26,7 +27,7 @@ class VariableLayout:
         name: of the variable in the file.
         latitude, longitude: its dimensions on the globe.
         time: its dimension of time; `None` if it has none.
-        levels: index in each further dimension, such as a level: each has the size 1.
+        levels: index in each further dimension, such as a level.
         factor, offset: a value in the wanted unit is `factor` times that of the file, plus `offset`.
     """
 
@@ -115,15 +116,16 @@ class FileLayout:
         """Resolve an opened file against the variables and the grid of the first one.
 
         Raises:
-            DataError: If a variable, its latitude or its longitude is missing, a level must be chosen, a unit cannot be
-                converted, or the grid is another one.
+            DataError: If a variable, its latitude or its longitude is missing, a level must be chosen or is missing, a
+                unit cannot be converted, or the grid is another one.
         """
         _require(store, path, variables)
         label = variables.label
         names = [*variables.names, *([label] if label is not None and label in store else [])]
-        axes = {name: _axes(store[name], name, path) for name in names}
-        units = {name: _conversion(store[name], name, variables.units.get(name), path) for name in variables.names}
-        found = {name: VariableLayout(name, *axes[name], *units.get(name, (1.0, 0.0))) for name in names}
+        fields = {name: store[variable_of(name)] for name in names}
+        axes = {name: _axes(field, name, path) for name, field in fields.items()}
+        units = {name: _conversion(fields[name], name, variables.units.get(name), path) for name in variables.names}
+        found = {name: VariableLayout(variable_of(name), *axes[name], *units.get(name, (1.0, 0.0))) for name in names}
         flipped, shift = _reordering(grid_of(store, path, variables), grid, path)
         if label in found:
             check_same_classes(store[label].attrs, variables, path)
@@ -163,7 +165,7 @@ class FileAxes:
         Raises:
             DataError: If that variable has no latitude and longitude.
         """
-        variable = store[variables.names[0]]
+        variable = store[variable_of(variables.names[0])]
         lat, lon = _latitude_longitude(variable, variables.names[0], path)
         time = time_name(variable)
         order = tuple(str(name) for name in variable.dims if name in (lat, lon, time))
@@ -191,7 +193,7 @@ def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
         DataError: If a variable or its coordinates are missing, or the grid is not a global one.
     """
     _require(store, path, variables)
-    lat, lon = _latitude_longitude(store[variables.names[0]], variables.names[0], path)
+    lat, lon = _latitude_longitude(store[variable_of(variables.names[0])], variables.names[0], path)
     for name in (lat, lon):
         if name not in store.coords:
             raise DataError(f"{path} has no coordinate {name!r}: the dimension has a size but no degrees.")
@@ -226,7 +228,7 @@ def coded_times(steps: Sequence[tuple[TimeAxis, int]]) -> tuple[list[float | Non
 
 
 def _require(store: Any, path: Path, variables: ClimateVariables) -> None:
-    for name in variables.names:
+    for name in map(variable_of, variables.names):
         if name not in store.data_vars:
             raise DataError(f"{path} has no variable {name!r}: it has {', '.join(map(str, store.data_vars))}.")
 
@@ -242,14 +244,7 @@ def _axes(variable: Any, name: str, path: Path) -> tuple[str, str, str | None, d
     """Latitude, longitude, time and further dimensions of a variable."""
     lat, lon = _latitude_longitude(variable, name, path)
     time = time_name(variable)
-    others = [d for d in variable.dims if d not in (lat, lon, time)]
-    large = [d for d in others if variable.sizes[d] > 1]
-    if large:
-        raise DataError(
-            f"{path}: {name!r} has the further dimension {large[0]!r} of size {variable.sizes[large[0]]}: select "
-            "one, e.g. `dataset.isel(...)`, and write it as a variable of its own."
-        )
-    return lat, lon, time, dict.fromkeys(map(str, others), 0)
+    return lat, lon, time, places_of(name, variable, path)
 
 
 def _conversion(variable: Any, name: str, wanted: str | None, path: Path) -> tuple[float, float]:
@@ -276,7 +271,7 @@ def _reordering(own: LatLonGrid, grid: LatLonGrid, path: Path) -> tuple[bool, in
 
 
 def _time_axis(store: Any, name: str, path: Path) -> TimeAxis:
-    variable = store[name]
+    variable = store[variable_of(name)]
     time = time_name(variable)
     coordinate = store.coords.get(time or "time")
     count = variable.sizes[time] if time is not None else 1

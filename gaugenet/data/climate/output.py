@@ -19,6 +19,8 @@ from gaugenet.data.climate.layout import FileAxes
 from gaugenet.files import atomic_path
 from gaugenet.geometry.sphere.coordinates import lat_lon
 
+_TITLE = "Segmentation of weather patterns"
+
 
 class ClassMapFile:
     """An open NetCDF file that takes one time step after the other; see `grid_file` and `cell_file`."""
@@ -29,7 +31,7 @@ class ClassMapFile:
         self._dataset, self._time, self._axes = dataset, time, axes
         self._place = shape.index(time)
         self._names = [f"probability_{_safe_name(c)}" for c in classes]
-        stored = {"zlib": True, "complevel": 1, "chunksizes": _chunks(dataset, shape, time)}
+        stored = {"zlib": True, "complevel": 1, "chunksizes": one_step_chunks(dataset, shape, time)}
         for name, text in zip(self._names, classes):
             variable = dataset.createVariable(name, "f4", shape, **stored)
             variable.setncatts({"long_name": f"probability of {text}", "units": "1"})
@@ -79,15 +81,8 @@ def grid_file(
         axes: names and order of the dimensions of the input; by default `time`, `lat`, `lon`.
     """
     axes = axes or FileAxes.plain(grid)
-    with _new(path, time, source, name=axes.time) as dataset:
-        for name, values, units, long, axis in (
-            (axes.latitude, axes.lat, "degrees_north", "latitude", "Y"),
-            (axes.longitude, axes.lon, "degrees_east", "longitude", "X"),
-        ):
-            dataset.createDimension(name, len(values))
-            variable = dataset.createVariable(name, "f8", (name,))
-            variable.setncatts({"units": units, "standard_name": long, "axis": axis})
-            variable[:] = values
+    with new_dataset(path, time, source, name=axes.time, title=_TITLE) as dataset:
+        define_grid(dataset, axes)
         yield ClassMapFile(dataset, classes, axes.order, time=axes.time, axes=axes)
 
 
@@ -102,7 +97,7 @@ def cell_file(
     source: str = "",
 ) -> Iterator[ClassMapFile]:
     """The same on points of the sphere, with the coordinates `lat` and `lon` and the area of each cell."""
-    with _new(path, time, source) as dataset:
+    with new_dataset(path, time, source, title=_TITLE) as dataset:
         dataset.createDimension("cell", len(points))
         lat, lon = lat_lon(points)
         for name, values, attributes in (
@@ -116,8 +111,29 @@ def cell_file(
         yield ClassMapFile(dataset, classes, ("time", "cell"), axes=None)
 
 
+def define_grid(dataset: Any, axes: FileAxes) -> None:
+    """Define the latitudes and longitudes of an open `netCDF4.Dataset`, by name and in order as `axes` says."""
+    for name, values, units, long, axis in (
+        (axes.latitude, axes.lat, "degrees_north", "latitude", "Y"),
+        (axes.longitude, axes.lon, "degrees_east", "longitude", "X"),
+    ):
+        dataset.createDimension(name, len(values))
+        variable = dataset.createVariable(name, "f8", (name,))
+        variable.setncatts({"units": units, "standard_name": long, "axis": axis})
+        variable[:] = values
+
+
 @contextmanager
-def _new(path: str | Path, time: Any, source: str, *, name: str = "time") -> Iterator[Any]:
+def new_dataset(path: str | Path, time: Any, source: str, *, title: str, name: str = "time") -> Iterator[Any]:
+    """Open a `netCDF4.Dataset` for writing; it stands at `path` when the block ends without an error.
+
+    Args:
+        path: the file.
+        time: units and calendar of the times; `None` for steps that are only counted.
+        source: what made the data.
+        title: of the file.
+        name: of the dimension of time, which is unlimited.
+    """
     import netCDF4
 
     with atomic_path(path) as temporary:
@@ -127,9 +143,9 @@ def _new(path: str | Path, time: Any, source: str, *, name: str = "time") -> Ite
             dataset.setncatts(
                 {
                     "Conventions": "CF-1.10",
-                    "title": "Segmentation of weather patterns",
+                    "title": title,
                     "source": source or f"gaugenet {gaugenet.__version__}",
-                    "history": f"{now} gaugenet {gaugenet.__version__} predict",
+                    "history": f"{now} gaugenet {gaugenet.__version__}",
                 }
             )
             dataset.createDimension(name, None)
@@ -150,5 +166,6 @@ def _safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", text.strip()) or "class"
 
 
-def _chunks(dataset: Any, shape: tuple[str, ...], time: str) -> tuple[int, ...]:
+def one_step_chunks(dataset: Any, shape: tuple[str, ...], time: str) -> tuple[int, ...]:
+    """Return chunks of one time step for a variable with these dimensions."""
     return tuple(1 if name == time else len(dataset.dimensions[name]) for name in shape)

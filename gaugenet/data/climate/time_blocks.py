@@ -57,7 +57,8 @@ def split_by_blocks(
     if not train.any() or not is_val.any():
         raise DataError(
             f"{len(hours)} steps over {length:.0f} h leave no steps for one of the parts with blocks of "
-            f"{length / blocks:.0f} h and gaps of {gap_hours:.0f} h: take a smaller gap, or name validation files."
+            f"{length / blocks:.0f} h and gaps of {gap_hours:.0f} h: take a smaller gap (--data.gap_hours), "
+            "shorter blocks (--data.block_hours), or name validation files (--val)."
         )
     summary = (
         f"{int(train.sum())} steps to train, {int(is_val.sum())} to validate: {len(chosen)} of {blocks} blocks of "
@@ -83,6 +84,7 @@ def check_apart(train: Float[ndarray, "train"], val: Float[ndarray, "val"], *, g
         near = int((np.minimum(before, after) < gap_hours).sum())
         raise DataError(
             f"{near} of {len(val)} validation steps are less than {gap_hours:.0f} h from a training step (the nearest "
-            f"{apart:.1f} h): scores would be too good. Split by time, or allow it with a smaller gap_hours."
+            f"{apart:.1f} h): scores would be too good. Split by time, or allow it with a "
+            "smaller gap (--data.gap_hours)."
         )
     return f"Training and validation files are {apart:.0f} h apart."

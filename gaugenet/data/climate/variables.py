@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.channels import channels_of, variable_of
 from gaugenet.data.climate.units import canonical_unit, conversion
 from gaugenet.data.meshes.sample import DataError
 
@@ -28,7 +29,7 @@ class ClimateVariables:
     """The variables of a set of files.
 
     Attributes:
-        scalars: names of scalar fields.
+        scalars: names of scalar fields; `z@500` is the variable `z` at the level 500.
         vectors: pairs of names, the eastward and the northward component.
         label: name of the label variable, `None` in files without labels.
         units: canonical unit of each scalar and vector component, `None` where the files name none.
@@ -63,7 +64,13 @@ class ClimateVariables:
 
 
 def find_variables(
-    dataset: Any, *, scalars: str = "auto", vectors: str = "auto", label: str = "auto", where: str = "the file"
+    dataset: Any,
+    *,
+    scalars: str = "auto",
+    vectors: str = "auto",
+    label: str = "auto",
+    levels: str = "",
+    where: str = "the file",
 ) -> ClimateVariables:
     """The variables of an xarray dataset on latitude and longitude.
 
@@ -75,6 +82,8 @@ def find_variables(
             `eastward_*` and `northward_*` and, without standard names, names that differ by u and v alone.
         label: name of the label variable, `""` for none; `auto` takes `label`, or the one field that may be a label:
             with `flag_meanings` or called `mask`, changing in time where the inputs do, and not a quality flag.
+        levels: `all`, or values separated by commas: variables with a level or an ensemble dimension become a channel
+            for each of them, `z@500`, `z@850`. Without, channels are named one by one.
         where: what error messages call the file.
 
     Raises:
@@ -86,7 +95,7 @@ def find_variables(
     pairs = _vector_pairs(dataset, floats) if vectors == "auto" else _parse_pairs(vectors)
     in_pairs = {name for pair in pairs for name in pair}
     plain = [n for n in floats if n not in in_pairs] if scalars == "auto" else _split(scalars)
-    for name in [*plain, *(n for pair in pairs for n in pair)]:
+    for name in map(variable_of, [*plain, *(n for pair in pairs for n in pair)]):
         if name not in dataset.data_vars:
             raise DataError(f"{where} has no variable {name!r}: it has {', '.join(map(str, dataset.data_vars))}.")
         if name not in fields:
@@ -97,10 +106,29 @@ def find_variables(
         raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
     if scalars == "auto":
         _refuse_half_winds(dataset, plain, where)
-    units = {n: canonical_unit(dataset[n].attrs.get("units")) for n in [*plain, *sorted(in_pairs)]}
+    plain, pairs = _at_levels(dataset, plain, pairs, levels, where)
+    names = [*plain, *(name for pair in pairs for name in pair)]
+    units = {n: canonical_unit(dataset[variable_of(n)].attrs.get("units")) for n in names}
     units |= {v: _unit_of_pair(units, u, v, where) for u, v in pairs}
     classes, values, ignored = _classes(dataset, found)
     return ClimateVariables(tuple(plain), tuple(pairs), found, units, classes, values, ignored)
+
+
+def _at_levels(
+    dataset: Any, scalars: list[str], pairs: list[tuple[str, str]], levels: str, where: str
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The channels of scalars and of pairs at the chosen levels."""
+
+    def channels(name: str) -> list[str]:
+        return channels_of(name, dataset[variable_of(name)], levels, where)
+
+    found: list[tuple[str, str]] = []
+    for u, v in pairs:
+        one, other = channels(u), channels(v)
+        if [name.partition("@")[2] for name in one] != [name.partition("@")[2] for name in other]:
+            raise DataError(f"{where}: {u!r} and {v!r} are not at the same levels: {one} and {other}.")
+        found += zip(one, other)
+    return [channel for name in scalars for channel in channels(name)], found
 
 
 def _find_label(dataset: Any, label: str, where: str) -> str | None:

@@ -15,6 +15,7 @@ from jaxtyping import Int
 from numpy import ndarray
 from torch.utils.data import Dataset
 
+from gaugenet.data.fields.on_graph import attach_inputs
 from gaugenet.data.meshes.cache import GraphCache
 from gaugenet.data.meshes.features import mesh_of
 from gaugenet.data.meshes.input_features import InputFeatures
@@ -154,7 +155,7 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
     cache, neighborhoods = recipe.cache, recipe.neighborhoods
     if cache is None:
         return _build(mesh, recipe, name)
-    key = cache.key(mesh, recipe.group, recipe.features, recipe.dtype, recipe.repair, neighborhoods)
+    key = cache.key(mesh, recipe.group, recipe.features.cached, recipe.dtype, recipe.repair, neighborhoods)
     return cache.graph(key, lambda: _build(mesh, recipe, name))
 
 
@@ -187,7 +188,9 @@ def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, options: Neighborh
 
 def _prepare_sample(samples: Sequence[MeshSample], index: int, recipe: Recipe, num_classes: int | None) -> GaugeGraph:
     sample = samples[index]
-    return add_targets(prepared_graph(sample.mesh, recipe, name=sample.path or sample.name), sample, num_classes)
+    graph = prepared_graph(sample.mesh, recipe, name=sample.path or sample.name)
+    attach_inputs(graph, sample, recipe.features.field_specs)
+    return add_targets(graph, sample, num_classes)
 
 
 def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None = None) -> GaugeGraph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -9,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
+from gaugenet._typing import typed_tensor
+from gaugenet.data.fields.spec import FIELD_PREFIX
 from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature
 from gaugenet.data.meshes.input_features import InputFeatures, has_features
 from gaugenet.geometry.gauge_graph import GaugeGraph, split_level
@@ -19,7 +22,7 @@ Axis = Literal["x", "y", "z"]
 
 
 class RandomRotation(BaseTransform):
-    """Rotates the surface in space: points and frames of all levels; what is intrinsic stays as it is.
+    """Rotates the surface in space: points, frames of all levels and a user's fields; what is intrinsic stays.
 
     Apply it before `InputFeatures`, which computes coordinates and normals from the rotated points.
 
@@ -61,19 +64,21 @@ class RandomScale(BaseTransform):
     Args:
         low: smallest factor.
         high: largest factor; factors are drawn uniformly on a logarithmic scale.
+        powers: the power of the length with which fields of the graph grow, by their keys; 0 for those not named.
     """
 
-    def __init__(self, low: float = 0.8, high: float = 1.25) -> None:
+    def __init__(self, low: float = 0.8, high: float = 1.25, *, powers: Mapping[str, float] | None = None) -> None:
         if not 0 < low <= high:
             raise ValueError(f"Expected 0 < `low` <= `high`, got {low} and {high}.")
         self.low = low
         self.high = high
+        self.powers = dict(powers or {})
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
         _require_unassembled(graph, self)
         low, high = torch.tensor([self.low, self.high], dtype=torch.float64).log()
         factor = float((low + (high - low) * torch.rand((), dtype=torch.float64)).exp())
-        powers = {"pos": 1, "log_map": 1, "radius": 1, "mass": 2}
+        powers = {"pos": 1, "log_map": 1, "radius": 1, "mass": 2, **self.powers}
         for key in list(graph.keys()):
             power = powers.get(split_level(key)[1], 0)
             if power:
@@ -81,7 +86,8 @@ class RandomScale(BaseTransform):
         return graph
 
     def __repr__(self) -> str:
-        return f"RandomScale(low={self.low}, high={self.high})"
+        powers = f", powers={self.powers}" if self.powers else ""
+        return f"RandomScale(low={self.low}, high={self.high}{powers})"
 
 
 class RandomJitter(BaseTransform):
@@ -193,14 +199,23 @@ def _require_unassembled(graph: GaugeGraph, transform: BaseTransform) -> None:
 
 
 def _move(graph: GaugeGraph, matrix: Float[Tensor, "3 3"]) -> GaugeGraph:
-    """Points and frames of all levels moved by an orthogonal matrix."""
+    """Points and frames of all levels, vectors and tensors in space, moved by an orthogonal matrix."""
     for key in list(graph.keys()):
         name = split_level(key)[1]
         if name == "pos":
             graph[key] = graph[key] @ matrix.T
         elif name == "frame":
             graph[key] = matrix @ graph[key]
+        elif key.startswith(FIELD_PREFIX):
+            graph[key] = _moved_field(graph[key], matrix.to(graph[key]))
     return graph
+
+
+def _moved_field(values: Tensor, matrix: Float[Tensor, "3 3"]) -> Tensor:
+    """Scalars as they are, vectors `M v`, tensors `M T M^T`."""
+    if values.ndim == 3:
+        return typed_tensor(matrix @ values @ matrix.T)
+    return typed_tensor(values @ matrix.T) if values.ndim == 2 else values
 
 
 def _mirrored(feature: InputFeature, value: Tensor, flip: Float[Tensor, "2 2"]) -> Tensor:

@@ -65,7 +65,7 @@ class LabelledMeshFolder(MeshDataset):
         self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
         self.split = split
         self._asked, self._property, self._trained = labels, label_property, trained
-        everything = _all_splits(self.root, fractions, seed, group)
+        everything = all_splits(self.root, fractions, seed, group)
         parts = everything if is_split_at_random(self.root) else {"train", "val"} & everything.keys()
         self.pool = tuple(sorted(path for name in parts for path in everything[name]))
         self.paths = everything.get(split, ())
@@ -153,9 +153,15 @@ def is_split_at_random(root: Path) -> bool:
     return not any((root / name).is_dir() for name in _SPLITS)
 
 
-def _all_splits(
+def all_splits(
     root: Path, fractions: tuple[float, float, float], seed: int, group: Grouping | None
 ) -> dict[str, tuple[Path, ...]]:
+    """Return the mesh files of each split: those of the subfolders, or of the folder itself, split at random.
+
+    Raises:
+        ValueError: If the shares are not three.
+        DataError: If meshes in subfolders should be grouped.
+    """
     if not is_split_at_random(root):
         if group is not None:
             raise DataError(f"{root} is split into folders: `group` is for folders split at random, and for folds.")

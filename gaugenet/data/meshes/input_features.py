@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
+from gaugenet.data.fields.on_graph import FieldInput
+from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature, SurfaceFeature, mesh_of
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -39,6 +43,17 @@ class InputFeatures(BaseTransform):
                 total[label] = total.get(label, 0) + multiplicity
         return {label: total[label] for label in sorted(total, key=_place)}
 
+    @property
+    def field_specs(self) -> tuple[FieldSpec, ...]:
+        """The fields that are read from a user's files."""
+        return tuple(feature.spec for feature in self.features if isinstance(feature, FieldInput))
+
+    @property
+    def cached(self) -> tuple[str, ...]:
+        """What a cached graph depends on: intrinsic features, and the code of those that are not of this library."""
+        intrinsic = [feature for feature in self.features if feature.intrinsic]
+        return tuple(f"{feature!r}{_code_of(type(feature))}" for feature in intrinsic)
+
     def in_type(self, group: StructureGroup) -> FieldType:
         """The type of `graph.x` as a field of `group`, a subgroup of O(2).
 
@@ -47,7 +62,7 @@ class InputFeatures(BaseTransform):
         """
         pairs: list[tuple[str, int, int]] = []
         for label, multiplicity in self.fields.items():
-            for name, dim in _irreps_under(group, label):
+            for name, dim in irreps_under(group, label):
                 if pairs and pairs[-1][0] == name and dim == 1:
                     name, multiplicity_before, _ = pairs.pop()
                     pairs.append((name, multiplicity_before + multiplicity, dim))
@@ -88,7 +103,17 @@ class InputFeatures(BaseTransform):
         return f"InputFeatures([{', '.join(map(repr, self.features))}])"
 
 
-def _irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
+def _code_of(cls: type) -> str:
+    """The code of a user's own class, which may change between two runs; nothing for a class of this library."""
+    if cls.__module__.split(".")[0] == __name__.split(".")[0]:
+        return ""
+    try:
+        return f" {inspect.getsource(cls)}"
+    except (OSError, TypeError):  # typed into an interpreter
+        return f" {cls.__module__}"
+
+
+def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
     """Names and dimensions of the irreps of a subgroup of O(2) that an irrep of O(2) consists of, column by column.
 
     `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections: the numbers stay the same.

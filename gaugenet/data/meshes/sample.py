@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from jaxtyping import Int
 from numpy import ndarray
@@ -35,6 +35,7 @@ class MeshSample:
         face_labels: `(F,)` int64 class of each face, `IGNORE_LABEL` where unknown.
         label: class of the whole shape.
         path: the file that the mesh was read from.
+        fields: arrays by name, in place of those that stand in the files of the mesh, see `gaugenet.data.FieldSpec`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class MeshSample:
     face_labels: Int[ndarray, "faces"] | None = None
     label: int | None = None
     path: Path | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for labels, count, what in (
@@ -151,7 +153,7 @@ def mesh_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in MESH_SUFFIXES and p.is_file()))
 
 
-MESH_SUFFIXES = frozenset({".ply", ".obj", ".off", ".stl", ".glb", ".gltf"})
+MESH_SUFFIXES = frozenset({".ply", ".obj", ".off", ".stl", ".glb", ".gltf", ".vtk", ".vtp", ".vtu"})
 
 
 def existing_folder(root: str | Path, remedy: str) -> Path:

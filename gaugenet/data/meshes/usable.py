@@ -25,8 +25,7 @@ class UsableMesh:
     Attributes:
         mesh: the mesh.
         vertex_map, face_map: for each of its vertices and faces the one of the original mesh that it comes from, so
-        that
-            `labels[face_map]` transfers labels.
+            that `labels[face_map]` transfers labels.
         repairs: what was done, in words; empty for a mesh that was fine.
     """
 

@@ -13,6 +13,7 @@ from gaugenet.geometry.mesh._obj import parse_obj
 from gaugenet.geometry.mesh._off import parse_off
 from gaugenet.geometry.mesh._ply import parse_ply
 from gaugenet.geometry.mesh._stl import parse_stl
+from gaugenet.geometry.mesh._vtk import VTK_SUFFIXES, read_vtk
 from gaugenet.geometry.mesh._words import text_of
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.polygons import Polygons
@@ -20,7 +21,7 @@ from gaugenet.geometry.mesh.topology import coincident_vertices
 
 
 def read_mesh(path: str | Path) -> TriangleMesh:
-    """Read a mesh file: OBJ, OFF, PLY and STL in their order, other formats as trimesh does; see `TriangleMesh.load`.
+    """Read a mesh file: OBJ, OFF, PLY, STL and VTK in their order, others as trimesh does; see `TriangleMesh.load`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -44,11 +45,11 @@ def read_mesh(path: str | Path) -> TriangleMesh:
 
 
 def _read(path: Path) -> Polygons:
-    parse = _PARSERS.get(path.suffix.lower())
-    if parse is None:
+    suffix = path.suffix.lower()
+    if suffix not in _PARSERS and suffix not in VTK_SUFFIXES:
         return _with_trimesh(path)
     try:
-        return parse(path.read_bytes())
+        return read_vtk(path).polygons if suffix in VTK_SUFFIXES else _PARSERS[suffix](path.read_bytes())
     except MeshError as error:
         raise MeshError(f"Could not read {path} as a mesh: {error}") from error
 

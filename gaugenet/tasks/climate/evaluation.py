@@ -94,9 +94,9 @@ def evaluate_climate(
     upright, *rotated = (accumulator.result() for _, accumulator in scored)
     result: dict[str, Any] = {"run": str(run), "task": "climate", "files": files, "weights": weights}
     result |= {"tta": len(predictor.poses), "validated": predictor.validated, **upright}
-    for name in list(orientations)[1:]:
-        found, rotated = rotated[: len(orientations[name])], rotated[len(orientations[name]) :]
-        result[name] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
+    for group in list(orientations)[1:]:
+        found, rotated = rotated[: len(orientations[group])], rotated[len(orientations[group]) :]
+        result[group] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
     write_json(folder / name, result)
     draw_run(predictor, folder, title=Path(run).name)
     return result

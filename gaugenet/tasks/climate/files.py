@@ -40,7 +40,13 @@ def open_files(
         return Happi20Files(first)
     options: dict[str, Any] = {"missing": data.missing}
     if variables is None:
-        return ClimateFiles(paths, scalars=data.scalars, vectors=data.vectors, label=data.label, **options)
+        names: dict[str, Any] = {
+            "scalars": data.scalars,
+            "vectors": data.vectors,
+            "label": data.label,
+            "levels": data.levels,
+        }
+        return ClimateFiles(paths, **names, **options)
     return ClimateFiles(paths, variables=variables, **options)
 
 

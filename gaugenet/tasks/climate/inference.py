@@ -103,7 +103,7 @@ class ClimatePredictor:
     @property
     def at_once(self) -> int:
         """How many globes `together` takes best."""
-        return max(1, _VERTICES_AT_ONCE // self.inputs.sphere.num_vertices)
+        return max(1, _VERTICES_AT_ONCE // int(self.inputs.sphere.num_vertices))
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
         """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""

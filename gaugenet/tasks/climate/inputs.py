@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +15,12 @@ from torch import Tensor
 from gaugenet._caching import BoundedCache
 from gaugenet._typing import typed_array
 from gaugenet.data.climate.dataset import ClimateFrame
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.sampling import Interpolation, Locations
 from gaugenet.data.normalization import Normalization
-from gaugenet.geometry import Icosphere
 from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
-_FADE = np.sin(np.radians(10.0))
+FADE = np.sin(np.radians(10.0))
 """Within ten degrees of the equator the rotated wind fades and changes sides."""
 
 
@@ -65,9 +67,7 @@ class SphereInputs:
         latitude: see above.
     """
 
-    def __init__(
-        self, sphere: Icosphere, locations: Locations, *, scalars: int, pairs: int, latitude: bool = True
-    ) -> None:
+    def __init__(self, sphere: Any, locations: Locations, *, scalars: int, pairs: int, latitude: bool = True) -> None:
         self.sphere = sphere
         self.locations, self.latitude = locations, latitude
         self.scalars, self.pairs = scalars, pairs
@@ -106,7 +106,7 @@ class SphereInputs:
         scalars = interpolation.fields(fields.scalars)
         if self.latitude:
             sine = self.sine_of_latitude(pose)
-            side = np.clip(sine / _FADE, -1, 1).astype(np.float32)
+            side = np.clip(sine / FADE, -1, 1).astype(np.float32)
             rotated = np.cross(self.points.T.astype(np.float32)[None], vectors, axis=1) * side
             vectors = np.concatenate([vectors, rotated])
             scalars = np.concatenate([scalars, np.abs(sine, dtype=np.float32)[None]])
@@ -131,9 +131,24 @@ class SphereInputs:
 
     def sine_of_latitude(self, pose: Float[ndarray, "3 3"] | None = None) -> Float[ndarray, "vertices"]:
         """Of the globe that the network sees: its axis of rotation is rotated with it, and reversed by a mirror."""
-        if pose is None:
-            return self.points[:, 2]
-        return typed_array(np.linalg.det(pose) * (self.points @ pose[2]))
+        return sine_of_latitude(self.points, pose)
+
+
+def sine_of_latitude(
+    points: Float[ndarray, "vertices 3"], pose: Float[ndarray, "3 3"] | None = None
+) -> Float[ndarray, "vertices"]:
+    """Return the sine of latitude at vertices of which p looks at `pose @ p`; a mirror image reverses the axis."""
+    return typed_array(points[:, 2] if pose is None else np.linalg.det(pose) * (points @ pose[2]))
+
+
+def grid_vertices(grid: LatLonGrid) -> SimpleNamespace:
+    """Return the cells of a latitude-longitude grid in the place of an icosphere, for networks on such grids.
+
+    It has the points `pos`, the frames to the east and north, the areas `mass`, and no corners.
+    """
+    parts = {"pos": grid.points.reshape(-1, 3), "frame": grid.frames.reshape(-1, 3, 2), "mass": grid.area.reshape(-1)}
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in parts.items()}
+    return SimpleNamespace(**tensors, corners=torch.zeros(0, dtype=torch.int64), num_vertices=grid.size)
 
 
 def random_pose(draw: np.random.Generator, *, rotate: bool, mirror: bool) -> Float[ndarray, "3 3"] | None:

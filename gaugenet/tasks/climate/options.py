@@ -21,6 +21,8 @@ class ClimateData:
         layout: netcdf (plain CF and ClimateNet files), happi20 (npz files), or auto.
         scalars: names of scalar inputs separated by commas; auto takes every field that is no wind.
         vectors: pairs U850:V850 separated by commas; auto goes by standard names, then by u and v in the names.
+        levels: all, or values separated by commas: variables with a level or an ensemble dimension become one channel
+            for each, such as z@500; scalars and vectors may also name channels one by one.
         label: name of the label variable; auto takes the one with flag_meanings, or a usual name.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
         latitude: give the network the absolute sine of latitude, and every wind also rotated by a quarter to the
@@ -42,6 +44,7 @@ class ClimateData:
     layout: Layout = "auto"
     scalars: str = "auto"
     vectors: str = "auto"
+    levels: str = ""
     label: str = "auto"
     level: int = 5
     latitude: bool = True

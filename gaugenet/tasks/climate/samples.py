@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,13 @@ from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
 from gaugenet.tasks.training.loading import EpochBatches, Key
+
+
+class Globes(Protocol):
+    """What is addressed by `(epoch, index)`."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Key) -> Any: ...
 
 
 class SphereDataset(Dataset[Any]):
@@ -80,8 +87,8 @@ class SphereDataModule(LightningDataModule):
 
     def __init__(
         self,
-        train: SphereDataset,
-        val: SphereDataset | Sequence[Any],
+        train: Globes,
+        val: Globes | Sequence[Any],
         *,
         batch_size: int,
         seed: int = 0,

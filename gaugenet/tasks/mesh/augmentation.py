@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from gaugenet.tasks.training.options import TaskError
 
 if TYPE_CHECKING:
     from gaugenet.data import InputFeatures
+    from gaugenet.data.fields.spec import FieldSpec
 
 
 class FeatureNoise(BaseTransform):
@@ -34,7 +36,7 @@ class FeatureNoise(BaseTransform):
 
 
 def build_augmentation(
-    options: DataOptions, features: InputFeatures
+    options: DataOptions, features: InputFeatures, targets: Sequence[FieldSpec] = ()
 ) -> tuple[list[BaseTransform], list[BaseTransform]]:
     """The augmentations before the features are assembled (they move the mesh), and those after (they rotate frames).
 
@@ -51,4 +53,6 @@ def build_augmentation(
             raise TaskError(f"Expected augmentations, got {move!r}: choose from {', '.join(sorted(available))}.")
         if isinstance(move, data.RandomMirror):
             move.features = features
+        if isinstance(move, data.RandomScale):
+            move.powers = {spec.key: spec.length_power for spec in (*features.field_specs, *targets)}
     return moves, [data.RandomGauge(features)] if options.random_gauge else []

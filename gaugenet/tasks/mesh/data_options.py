@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gaugenet.geometry.mesh.options import MEAN_NEIGHBORS, NeighborhoodOptions
-from gaugenet.tasks.training.expressions import build_all
+from gaugenet.tasks.training.expressions import build_all, own_classes
 from gaugenet.tasks.training.options import TaskError, check
+from gaugenet.tasks.training.own_classes import import_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Self
+
     from gaugenet.data import InputFeatures, MeshDataset
     from gaugenet.data.meshes.classes import ClassTable
 
@@ -74,7 +79,10 @@ class DataOptions:
         fold: train only this one of the folds, counted from 0.
         group: meshes of one group stay together in folds and random splits: a glob such as patient_*, of which a star
             ends at the next of "_.,/ -", or a regular expression with the group in parentheses.
-        features: input features, as constructor calls of gaugenet.data separated by commas.
+        features: input features, as constructor calls of gaugenet.data separated by commas; a class of your own as
+            module:Class().
+        inputs: fields in the files of the meshes that are inputs, too, by name, such as {inflow_distance: scalar,
+            wall_normal: vector}.
         augment: augmentations of the training meshes, likewise; empty for none.
         random_gauge: draw new frames at every step, which keeps a network honest that is not exactly equivariant.
         noise: standard deviation of noise added to the features.
@@ -100,6 +108,7 @@ class DataOptions:
     fold: int | None = None
     group: str | None = None
     features: str = "HeatKernelSignature()"
+    inputs: dict[str, Any] | None = None
     augment: str = ""
     random_gauge: bool = False
     noise: float = 0.0
@@ -130,21 +139,30 @@ class DataOptions:
         return {k: v for k, v in values.items() if k not in ("root", "cache", "n_jobs", "num_workers")}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], **changes: Any) -> DataOptions:
+    def from_dict(cls, values: dict[str, Any], **changes: Any) -> Self:
         """Back from `as_dict`, with changes."""
         known = {f.name for f in fields(cls)}
         return replace(cls(**{k: v for k, v in values.items() if k in known}), **changes)
 
-    def input_features(self) -> InputFeatures:
+    def input_features(self, own: Sequence[str] | None = None) -> InputFeatures:
         """The transform that writes the network's input.
 
+        Args:
+            own: the feature classes outside of this library that may be imported, as `module:Class`; by default those
+                that `features` names. Pass a list where `features` was read from a file.
+
         Raises:
-            TaskError: a text that names no feature.
+            TaskError: a text that names no feature, or a class that cannot be imported.
+            ValueError: an entry of `inputs` that cannot be used, or no features at all.
         """
         import gaugenet.data as data
+        from gaugenet.data.fields.on_graph import FieldInput
+        from gaugenet.data.fields.spec import parse_fields
 
-        allowed = subclasses_in(data, data.InputFeature)
-        return data.InputFeatures(build_all(self.features, allowed))
+        classes = import_classes(own_classes(self.features) if own is None else own, data.InputFeature)
+        computed = build_all(self.features, subclasses_in(data, data.InputFeature) | classes)
+        given = [FieldInput(spec) for spec in parse_fields(self.inputs, "data.inputs")]
+        return data.InputFeatures([*computed, *given])
 
 
 def subclasses_in(module: Any, base: type) -> dict[str, type]:

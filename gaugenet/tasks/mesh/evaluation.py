@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def evaluate(
     cache: str | Path | None = None,
     n_jobs: int = -1,
     device: str | None = None,
+    feature: Sequence[str] = (),
+    unit: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png`.
 
@@ -68,6 +71,8 @@ def evaluate(
         cache: as in `DataOptions`; by default the folder `cache` next to the results.
         n_jobs: as in `DataOptions`.
         device: where the network runs.
+        feature: as in `Predictor`.
+        unit: as in `Predictor`.
 
     Raises:
         RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
@@ -78,7 +83,7 @@ def evaluate(
     names = _EVALUATION.format(split=split), _PREDICTIONS.format(split=split), _PICTURE
     check_results(folder, names, last=(_PICTURE,), inputs=files_in(run), overwrite=overwrite)
     sweep_temporaries(folder)
-    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     options = replace(options, repair=repair or options.repair, format=layout or options.format)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gaugenet.data import RandomRotation
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.assignment import one_to_one
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, Repair
+from gaugenet.tasks.mesh.field_inputs import in_file_units, parse_units
 from gaugenet.tasks.mesh.outputs import Items, log_probabilities
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
 from gaugenet.tasks.training.options import check
@@ -75,12 +77,24 @@ class Predictor:
         tta: average over the mesh as it is and so many random rotations of it, less the first; pointless and
             therefore skipped where all inputs are invariant under rotations.
         device: where the network runs; a GPU if there is one by default.
+        feature: the feature classes of a user's own that the run needs, as `module:Class`: a run cannot name code.
+        unit: units of the files for inputs that were trained with units, as `NAME=UNIT`.
 
     Raises:
         RunError: not a complete run.
+        TaskError: a feature class that is not named, or a unit that does not suit.
     """
 
-    def __init__(self, run: str | Path, *, weights: Which = "best", tta: int = 0, device: str | None = None) -> None:
+    def __init__(
+        self,
+        run: str | Path,
+        *,
+        weights: Which = "best",
+        tta: int = 0,
+        device: str | None = None,
+        feature: Sequence[str] = (),
+        unit: Sequence[str] = (),
+    ) -> None:
         check(tta >= 0, "tta", "at least 0", tta)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         model, self.description = load_run(run, weights=weights)
@@ -88,7 +102,9 @@ class Predictor:
         values = dict(self.description.data)
         self.geometry = GeometryOptions(**values.pop("geometry"))
         self.data = DataOptions.from_dict(values)
-        self.features = self.data.input_features()
+        units = parse_units(unit, list(self.data.inputs or ()))
+        self.data = replace(self.data, inputs=in_file_units(self.data.inputs, units))
+        self.features = self.data.input_features(feature)
         if tta > 1 and all(feature.intrinsic for feature in self.features.features):
             logger.info("All inputs are invariant under rotations: averaging over rotations would change nothing.")
             tta = 0

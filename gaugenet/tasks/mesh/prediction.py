@@ -45,6 +45,8 @@ def predict(
     overwrite: bool = False,
     n_jobs: int = -1,
     device: str | None = None,
+    feature: Sequence[str] = (),
+    unit: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Label meshes; a mesh that cannot be labelled does not keep the others from it.
 
@@ -63,6 +65,8 @@ def predict(
         weights: as in `Predictor`.
         tta: as in `Predictor`.
         device: as in `Predictor`.
+        feature: as in `Predictor`.
+        unit: as in `Predictor`.
         probabilities: also write probabilities.
         repair: as in `DataOptions`; what the training used by default.
         overwrite: replace outputs that exist. Meshes and the run are never replaced.
@@ -75,12 +79,12 @@ def predict(
         RunError: not a complete run. TaskError: no meshes.
         OutputError: an output that is an input, or exists.
     """
-    files, out = _files(meshes), Path(out)
-    names = _unique_names(files)
+    files, out = mesh_inputs(meshes, (f".{_COLORED}",)), Path(out)
+    names = unique_names(files)
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     sweep_temporaries(out)
-    predictor = Predictor(run, weights=weights, tta=tta, device=device)
+    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
     out.mkdir(parents=True, exist_ok=True)
@@ -104,12 +108,21 @@ def _read(path: Path, name: str) -> MeshSample:
     return MeshSample(name, TriangleMesh.load(path), path=path)
 
 
-def _files(meshes: Sequence[str | Path]) -> list[Path]:
+def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Path]:
+    """Return mesh files, and those of folders, without what an earlier prediction wrote there.
+
+    Args:
+        meshes: files and folders.
+        ours: how the names of written meshes end.
+
+    Raises:
+        TaskError: no meshes at all, or a folder without one.
+    """
     files: list[Path] = []
     for path in map(Path, meshes):
         if path.is_dir():
-            ours = f".{_COLORED}" if (path / SUMMARY).is_file() else None  # what an earlier prediction wrote here
-            inside = [p for p in mesh_files(path) if ours is None or not p.name.endswith(ours)]
+            written = (path / SUMMARY).is_file()
+            inside = [p for p in mesh_files(path) if not (written and p.name.endswith(ours))]
             if not inside:
                 raise TaskError(f"No meshes in the folder {path}.")
             files += inside
@@ -120,7 +133,7 @@ def _files(meshes: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _unique_names(files: Sequence[Path]) -> list[str]:
+def unique_names(files: Sequence[Path]) -> list[str]:
     """The stems; where several files share one, the later ones get a number."""
     names: list[str] = []
     for path in files:

@@ -14,6 +14,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet.data import DataError, GraphCache, InputFeatures, MeshDataset, MeshSample
+from gaugenet.data.fields.on_graph import attach_inputs, attach_targets
+from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.meshes._prepare import Recipe, in_parallel, labels_on, prepared_graph, soft_labels
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import group_from_name
@@ -38,6 +40,7 @@ class Preparation:
         cache: folder of prepared meshes, or none.
         n_jobs: threads; -1 uses all cores.
         soft_labels: also keep the shares of the classes around each vertex, as `y_soft`.
+        targets: fields that the graphs hold as targets.
     """
 
     features: InputFeatures
@@ -46,6 +49,7 @@ class Preparation:
     cache: Path | None = None
     n_jobs: int = -1
     soft_labels: bool = False
+    targets: tuple[FieldSpec, ...] = ()
 
     def recipe(self) -> Recipe:
         """Return what `gaugenet.data` needs to build one graph."""
@@ -98,14 +102,16 @@ def prepare_mesh(sample: MeshSample, how: Preparation, *, num_classes: int | Non
     Raises:
         MeshError: If the mesh is unusable, and the permitted repairs do not help; the message names the file.
     """
-    return _prepare(sample, how.recipe(), num_classes, soft=how.soft_labels)
+    return _prepare(sample, how, how.recipe(), num_classes)
 
 
-def _prepare(sample: MeshSample, recipe: Recipe, num_classes: int | None, *, soft: bool) -> Prepared:
+def _prepare(sample: MeshSample, how: Preparation, recipe: Recipe, num_classes: int | None) -> Prepared:
     graph = prepared_graph(sample.mesh, recipe, name=sample.path or sample.name)
+    attach_inputs(graph, sample, recipe.features.field_specs)
+    attach_targets(graph, sample, how.targets)
     if (labels := labels_on(graph, sample)) is not None:
         graph.y = labels
-        if soft and sample.face_labels is not None:
+        if how.soft_labels and sample.face_labels is not None:
             graph.y_soft = soft_labels(graph, labels, num_classes)
     vertex_map, face_map, repairs = (graph[name] for name in _MAPS)
     for name in _MAPS:
@@ -154,7 +160,7 @@ def prepare_each(
 ) -> list[Prepared | str]:
     """For each reader of a mesh its graph, or the reason why there is none."""
     recipe = how.recipe()
-    jobs = [partial(_prepare_or_explain, reader, recipe, num_classes, how.soft_labels) for reader in readers]
+    jobs = [partial(_prepare_or_explain, reader, how, recipe, num_classes) for reader in readers]
     results = in_parallel(jobs, how.n_jobs)
     done = []
     with progress(len(readers), description) as bar:
@@ -165,10 +171,10 @@ def prepare_each(
 
 
 def _prepare_or_explain(
-    read: Callable[[], MeshSample], recipe: Recipe, num_classes: int | None, soft: bool
+    read: Callable[[], MeshSample], how: Preparation, recipe: Recipe, num_classes: int | None
 ) -> Prepared | str:
     try:
-        return _prepare(read(), recipe, num_classes, soft=soft)
+        return _prepare(read(), how, recipe, num_classes)
     except (ValueError, OSError) as error:
         return str(error)
 

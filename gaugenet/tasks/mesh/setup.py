@@ -12,6 +12,7 @@ import torch
 from torch_geometric.transforms import Compose
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset
+from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
 from gaugenet.tasks.mesh.data_options import (
@@ -22,6 +23,7 @@ from gaugenet.tasks.mesh.data_options import (
     has_validation,
     open_dataset,
 )
+from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.folds import with_held_out
 from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
@@ -29,6 +31,7 @@ from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepar
 from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.loading import GraphDataModule
 from gaugenet.tasks.training.loss_options import LossOptions
+from gaugenet.tasks.training.module import TrainingModule
 from gaugenet.tasks.training.options import OptimOptions, TaskError
 from gaugenet.tasks.training.run import RunDescription, build_model
 from gaugenet.tasks.training.task import Training
@@ -44,6 +47,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     data = with_held_out(name, data)
     train_set = open_dataset(name, data, "train")
     val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
+    data = fit_inputs(data, train_set)
     loss.check_classes(train_set.class_names)
     module, description = _module(task, train_set, data, geometry, options["model"], optim, loss, seed)
     build_augmentation(data, data.input_features())
@@ -57,8 +61,8 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)
         weights = None if module.class_weight is None else module.class_weight.tolist()
         description.loss = loss.describe(train_set.class_names, weights)
-        _log_sizes(module, prepared, held_out)
-        return _data_module(prepared, held_out, data, seed)
+        log_sizes(module, prepared, held_out)
+        return data_module(prepared, held_out, data, seed)
 
     return Training(module, description, load)
 
@@ -114,12 +118,19 @@ def _class_weight(
     return class_weights(loss, share / share.sum(), counts.sum(dim=0)).float()
 
 
-def _data_module(
-    prepared: Sequence[Prepared], held_out: Sequence[Prepared], data: DataOptions, seed: int
+def data_module(
+    prepared: Sequence[Prepared],
+    held_out: Sequence[Prepared],
+    data: DataOptions,
+    seed: int,
+    targets: Sequence[FieldSpec] = (),
 ) -> GraphDataModule:
-    """Where no augmentation moves the meshes, features are assembled once, and not in every step."""
+    """Return the batches of a training, augmented as the options say, with the fields that are targets.
+
+    Where no augmentation moves the meshes, features are assembled once, and not in every step.
+    """
     features = data.input_features()
-    moves, redraws = build_augmentation(data, features)
+    moves, redraws = build_augmentation(data, features, targets)
     graphs = [p.graph for p in prepared]
     if not moves:
         graphs = [features(graph) for graph in graphs]
@@ -159,7 +170,8 @@ def _present(prepared: Sequence[Prepared]) -> set[int]:
     return {int(k) for y in labels for k in y.unique().tolist() if k != IGNORE_LABEL}
 
 
-def _log_sizes(module: MeshLabelModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+def log_sizes(module: TrainingModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+    """Tell how many meshes and parameters a training has."""
     parameters = sum(p.numel() for p in module.model.parameters())
     vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
     logger.info(

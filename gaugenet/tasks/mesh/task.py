@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from gaugenet.tasks.training.run import Which
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
+FEATURE = option(
+    "--feature",
+    action="append",
+    default=[],
+    metavar="MODULE:CLASS",
+    help="a feature class of your own that the run was trained with; a run cannot name code",
+)
+UNIT = option(
+    "--unit",
+    action="append",
+    default=[],
+    metavar="NAME=UNIT",
+    help="unit of a field in these files, where it differs from training and the files do not tell",
+)
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
@@ -52,7 +66,7 @@ class MeshLabelTask(Task):
         OptionGroup(
             "model",
             "gaugenet.models.mesh_unet:MeshUNet",
-            skip=frozenset({"in_type", "out_channels", "group", "levels", "readout"}),
+            skip=frozenset({"in_type", "out_type", "out_channels", "group", "levels", "readout"}),
             built=False,
         ),
         OptionGroup("loss", "gaugenet.tasks.training.loss_options:LossOptions"),
@@ -100,6 +114,8 @@ class MeshLabelTask(Task):
                 default=None,
                 help="folder of prepared meshes; by default cache/ next to the results",
             ),
+            FEATURE,
+            UNIT,
             _N_JOBS,
             DEVICE,
         ),
@@ -118,6 +134,8 @@ class MeshLabelTask(Task):
             OVERWRITE,
             WEIGHTS,
             _TTA,
+            FEATURE,
+            UNIT,
             _N_JOBS,
             DEVICE,
         ),
@@ -145,7 +163,7 @@ class MeshLabelTask(Task):
 
         data = fold.options["data"]
         found = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
-        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", **found)))
+        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", overwrite=True, **found)))
 
     def evaluate(  # type: ignore[override]
         self,
@@ -164,6 +182,8 @@ class MeshLabelTask(Task):
         cache: Path | None = None,
         n_jobs: int = -1,
         device: str | None = None,
+        feature: Sequence[str] = (),
+        unit: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Score a run on a labelled split, see `gaugenet.tasks.evaluate`."""
         from gaugenet.tasks.mesh.evaluation import evaluate
@@ -183,6 +203,8 @@ class MeshLabelTask(Task):
             cache=cache,
             n_jobs=n_jobs,
             device=device,
+            feature=feature,
+            unit=unit,
         )
 
     def describe(self, result: Mapping[str, Any]) -> str:
@@ -203,6 +225,8 @@ class MeshLabelTask(Task):
         tta: int = 0,
         n_jobs: int = -1,
         device: str | None = None,
+        feature: Sequence[str] = (),
+        unit: Sequence[str] = (),
     ) -> Prediction:
         """Label meshes, see `gaugenet.tasks.predict`."""
         from gaugenet.tasks.mesh.prediction import predict
@@ -219,6 +243,8 @@ class MeshLabelTask(Task):
             overwrite=overwrite,
             n_jobs=n_jobs,
             device=device,
+            feature=feature,
+            unit=unit,
         )
         return Prediction(
             lines=[describe_mesh(entry) for entry in entries if "error" not in entry],

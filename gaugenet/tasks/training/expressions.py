@@ -1,17 +1,24 @@
 """Features and augmentations written as constructor calls, e.g. `TangentGradient(of=HeatKernelSignature())`.
 
 The text is what `repr` gives, so a run's description can say in words what its inputs were and be read back. Only the
-named classes of `gaugenet.data` and literal arguments are understood; nothing is evaluated.
+named classes of `gaugenet.data`, classes of a user's own that are handed over, and literal arguments are understood;
+nothing is evaluated.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugenet._deprecation import current_name
 from gaugenet.tasks.training.options import TaskError
+
+_QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
+_OWN = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_STAND_IN = "_own_class_{}"
 
 
 def build(text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
@@ -19,62 +26,85 @@ def build(text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
 
     Args:
         text: the call.
-        allowed: the classes that may be called, nested calls included.
+        allowed: the classes that may be called, nested calls included; a user's own under `module:Class`.
 
     Raises:
         TaskError: not a call, a class that is not allowed, an argument that is no literal or that the class refuses.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise TaskError(
-            f"Could not read {text!r} as a constructor call such as {_example(allowed)}: {error.msg}."
-        ) from error
-    return _build(tree, text, allowed)
+    found = build_all([text], allowed)
+    return found[0]
 
 
 def build_all(texts: Sequence[str] | str, allowed: Mapping[str, Callable[..., Any]]) -> list[Any]:
     """Several objects, from a list of texts or from one text with commas between the calls."""
     if isinstance(texts, str):
-        texts = _split(texts, allowed)
-    return [build(text, allowed) for text in texts]
+        return _Calls(texts, allowed).built() if texts.strip() else []
+    built = [_Calls(text, allowed).built() for text in texts]
+    for text, objects in zip(texts, built):
+        if len(objects) != 1:
+            raise TaskError(f"Expected one constructor call such as {_example(allowed)}, got {text!r}.")
+    return [objects[0] for objects in built]
 
 
-def _split(text: str, allowed: Mapping[str, Callable[..., Any]]) -> list[str]:
-    if not text.strip():
-        return []
-    try:
-        tree = ast.parse(f"[{text}]", mode="eval").body
-    except SyntaxError as error:
-        raise TaskError(
-            f"Could not read {text!r} as constructor calls such as {_example(allowed)}: {error.msg}."
-        ) from error
-    return [ast.unparse(node) for node in tree.elts]  # type: ignore[attr-defined]
+def own_classes(text: str) -> list[str]:
+    """Return the `module:Class` that a text names, each once, in order."""
+    parts = _QUOTED.split(text)[::2]
+    return list(dict.fromkeys(name for part in parts for name in _OWN.findall(part)))
 
 
-def _build(node: ast.expr, text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
-    if isinstance(node, ast.Name) and current_name("gaugenet.data", node.id) in allowed:
-        return _call(allowed[current_name("gaugenet.data", node.id)], [], {}, text)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        name = current_name("gaugenet.data", node.func.id)  # run files keep the names that they were written with
-        if name not in allowed:
-            raise TaskError(f"Unknown {name!r} in {text!r}: choose from {', '.join(sorted(allowed))}.")
-        positional = [_build(a, text, allowed) for a in node.args]
-        named = {k.arg: _build(k.value, text, allowed) for k in node.keywords if k.arg}
-        return _call(allowed[name], positional, named, text)
-    if isinstance(node, ast.Name):
-        raise TaskError(f"Unknown {node.id!r} in {text!r}: choose from {', '.join(sorted(allowed))}.")
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError) as error:
-        raise TaskError(f"Expected plain values as arguments in {text!r}, got {ast.unparse(node)!r}.") from error
+class _Calls:
+    """Constructor calls with commas between them."""
 
+    def __init__(self, text: str, allowed: Mapping[str, Callable[..., Any]]) -> None:
+        self.text, self.allowed = text, allowed
+        self.own = {_STAND_IN.format(k): name for k, name in enumerate(own_classes(text))}
 
-def _call(cls: Callable[..., Any], positional: list[Any], named: dict[str, Any], text: str) -> Any:
-    try:
-        return cls(*positional, **named)
-    except (TypeError, ValueError) as error:
-        raise TaskError(f"Could not make {text!r}: {error}") from error
+    def built(self) -> list[Any]:
+        stand_in = {name: identifier for identifier, name in self.own.items()}
+        parts = _QUOTED.split(self.text)
+        parts[::2] = [_OWN.sub(lambda match: stand_in[match[0]], part) for part in parts[::2]]
+        try:
+            tree = ast.parse(f"[{''.join(parts).strip()}]", mode="eval").body
+        except SyntaxError as error:
+            raise TaskError(
+                f"Could not read {self.text!r} as constructor calls such as {_example(self.allowed)}: {error.msg}."
+            ) from error
+        return [self._built(node) for node in tree.elts]  # type: ignore[attr-defined]
+
+    def _built(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name):
+            return self._called(node.id, [], {})
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            positional = [self._built(a) for a in node.args]
+            named = {k.arg: self._built(k.value) for k in node.keywords if k.arg}
+            return self._called(node.func.id, positional, named)
+        called = node.func if isinstance(node, ast.Call) else node
+        if isinstance(called, ast.Attribute) and _DOTTED.fullmatch(dotted := ast.unparse(called)):
+            module, _, name = dotted.rpartition(".")
+            raise TaskError(
+                f"Unknown {dotted} in {self.text!r}: choose from {', '.join(sorted(self.allowed))}. Where classes of "
+                f"your own are allowed, they are written with a colon, {module}:{name}()."
+            )
+        try:
+            return ast.literal_eval(node)
+        except (ValueError, TypeError) as error:
+            raise TaskError(
+                f"Expected plain values as arguments in {self.text!r}, got {ast.unparse(node)!r}."
+            ) from error
+
+    def _called(self, identifier: str, positional: list[Any], named: dict[str, Any]) -> Any:
+        name = self.own.get(identifier) or current_name("gaugenet.data", identifier)  # runs keep former names
+        if name not in self.allowed and identifier in self.own:
+            raise TaskError(
+                f"{name} is a feature class of your own, and code is never taken from a run or its options: name it "
+                f"again with --feature {name}."
+            )
+        if name not in self.allowed:
+            raise TaskError(f"Unknown {name!r} in {self.text!r}: choose from {', '.join(sorted(self.allowed))}.")
+        try:
+            return self.allowed[name](*positional, **named)
+        except (TypeError, ValueError) as error:
+            raise TaskError(f"Could not make {self.text!r}: {error}") from error
 
 
 def _example(allowed: Mapping[str, Callable[..., Any]]) -> str:

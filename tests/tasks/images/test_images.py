@@ -78,7 +78,7 @@ def test_a_killed_training_ends_as_one_that_was_not(tmp_path):
     train, val = digits(60), digits(30, seed=1)
     whole = network()
     rows = fit_images(whole, train, tmp_path / "whole", OPTIONS, val=val)
-    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     for call in (2, 4 + 1, 3 * 4 + 3):
         folder = tmp_path / f"killed {call}"
         with pytest.raises(Killed):
@@ -142,7 +142,8 @@ def test_a_training_of_an_earlier_version_is_read_if_it_was_finished(tmp_path):
     identity = {**vars(OPTIONS), "model": str(model), "images": 60}
     state = {"identity": identity, "model": network(seed=3).state_dict(), "rows": rows, "cpu_seconds": 4.0}
     torch.save(state, tmp_path / "state.pt")
-    assert fit_images(model, train, tmp_path, OPTIONS) == rows
+    found = fit_images(model, train, tmp_path, OPTIONS)
+    assert found == [row | {"epoch": row["epoch"] + 1} for row in rows], "epochs count from one since then"
     assert same(model, network(seed=3))
     torch.save(state | {"rows": rows[:2]}, tmp_path / "state.pt")
     with pytest.raises(TaskError, match="2 of 4 epochs, by an earlier version"):
@@ -167,7 +168,7 @@ def test_a_loss_that_is_not_finite_ends_it(tmp_path):
     model = network()
     with torch.no_grad():
         model.module[-1].bias.fill_(float("nan"))
-    with pytest.raises(TaskError, match="no longer finite in epoch 0"):
+    with pytest.raises(TaskError, match="no longer finite in epoch 1"):
         fit_images(model, digits(20), tmp_path, OPTIONS)
     assert not list(tmp_path.glob("*.ckpt"))
 

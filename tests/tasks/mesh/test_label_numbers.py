@@ -79,12 +79,12 @@ def test_an_evaluation_without_a_list_of_classes_reads_the_same_numbers(run, dat
     before = json.loads((run / "evaluation_test.json").read_text())
     bare = write_set(tmp_path / "bare")
     (bare / "classes.txt").unlink()
-    assert main(["evaluate", str(run), "--data", str(bare), "--json"]) == 0
+    assert main(["evaluate", str(run), "--data", str(bare), "--json", "--overwrite"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["confusion"] == before["confusion"]
     labels = np.loadtxt(bare / "test" / "body5.txt", dtype=int)
     np.savetxt(bare / "test" / "body5.txt", np.where(labels == 5, 6, labels), "%d")
-    assert main(["evaluate", str(run), "--data", str(bare)]) == 1
+    assert main(["evaluate", str(run), "--data", str(bare), "--overwrite"]) == 1
     assert "label 6 at position" in capsys.readouterr().err
 
 
@@ -102,7 +102,7 @@ def test_runs_of_earlier_versions_keep_their_indices(run, data, tmp_path):
     assert main(["predict", str(old), str(data / "test"), "--out", str(tmp_path / "out")]) == 0
     index, number = (np.load(p / "body5.faces.npy") for p in (tmp_path / "out", _predicted(run, data, tmp_path)))
     assert np.array_equal(np.array(NUMBERS)[index], number)
-    assert main(["evaluate", str(old), "--data", str(data)]) == 0
+    assert main(["evaluate", str(old), "--data", str(data), "--overwrite"]) == 0
     assert json.loads((old / "evaluation_test.json").read_text())["accuracy"] == result["accuracy"]
 
 

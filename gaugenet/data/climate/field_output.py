@@ -1,0 +1,155 @@
+"""CF-conforming NetCDF files of fields, on the dimensions of the file that they came from or on those of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.data.climate.channels import places_of, variable_of
+from gaugenet.data.climate.layout import FileAxes
+from gaugenet.data.climate.output import define_grid, new_dataset, one_step_chunks
+
+
+@dataclass(frozen=True)
+class FieldLayout:
+    """How the channels of one variable are written.
+
+    Attributes:
+        name: of the variable.
+        dims: its dimensions, in order.
+        attributes: units, standard name and others.
+        channels: each channel with its index in the further dimensions.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    channels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A further dimension, such as a level: its values, perhaps none, and their attributes."""
+
+    size: int
+    values: ndarray | None
+    attributes: Mapping[str, Any]
+
+
+class FieldFile:
+    """An open NetCDF file that takes one time step after the other; see `field_file`."""
+
+    def __init__(self, dataset: Any, axes: FileAxes, layouts: Sequence[FieldLayout]) -> None:
+        self._dataset, self._axes = dataset, axes
+        self._layout = {channel: layout for layout in layouts for channel in (layout.channels or {layout.name: {}})}
+
+    def write(self, step: int, time: float | None, fields: Mapping[str, Float[ndarray, "height width"]]) -> None:
+        """Write the channels of step `step`; `time` is a number in the units of the file, or `None`."""
+        self._dataset[self._axes.time][step] = step if time is None else time
+        for channel, values in fields.items():
+            self._put(channel, values, step)
+
+    def write_static(self, fields: Mapping[str, Float[ndarray, "height width"]]) -> None:
+        """Write channels of variables that have no time."""
+        for channel, values in fields.items():
+            self._put(channel, values, 0)
+
+    def _put(self, channel: str, values: ndarray, step: int) -> None:
+        layout, axes = self._layout[channel], self._axes
+        places = {**layout.channels.get(channel, {}), axes.time: step}
+        index = tuple(places.get(name, slice(None)) for name in layout.dims)
+        out = np.empty_like(values, dtype=np.float32)
+        out[:, axes.columns] = values
+        rows_first = layout.dims.index(axes.latitude) < layout.dims.index(axes.longitude)
+        self._dataset[layout.name][index] = out if rows_first else out.T
+
+
+@contextmanager
+def field_file(
+    path: str | Path,
+    axes: FileAxes,
+    layouts: Sequence[FieldLayout],
+    *,
+    coordinates: Mapping[str, Coordinate] | None = None,
+    time: Any = None,
+    source: str = "",
+    title: str = "Fields",
+) -> Iterator[FieldFile]:
+    """A NetCDF file of fields on a latitude-longitude grid; at `path` when the block ends without an error.
+
+    Args:
+        path: the file.
+        axes: names and order of the latitudes, longitudes and times.
+        layouts: the variables.
+        coordinates: the further dimensions, by name.
+        time: units and calendar of the times, `None` for steps that are only counted.
+        source: what made the fields.
+        title: of the file.
+    """
+    with new_dataset(path, time, source, name=axes.time, title=title) as dataset:
+        define_grid(dataset, axes)
+        for name, coordinate in (coordinates or {}).items():
+            _define(dataset, name, coordinate)
+        for layout in layouts:
+            variable = dataset.createVariable(
+                layout.name,
+                "f4",
+                layout.dims,
+                zlib=True,
+                complevel=1,
+                fill_value=np.float32(9.96921e36),
+                chunksizes=one_step_chunks(dataset, layout.dims, axes.time),
+            )
+            variable.setncatts(layout.attributes)
+        yield FieldFile(dataset, axes, layouts)
+
+
+def layouts_of(
+    store: Any, channels: Sequence[str], units: Mapping[str, str | None], where: Any
+) -> tuple[list[FieldLayout], dict[str, Coordinate]]:
+    """Return how channels of an opened file are written back: with its dimensions, in its order, at the chosen levels.
+
+    Args:
+        store: `xarray.Dataset`.
+        channels: names such as `u10` and `z@500`.
+        units: the unit of each channel.
+        where: what error messages call the file.
+    """
+    names = list(dict.fromkeys(map(variable_of, channels)))
+    places = {channel: places_of(channel, store[variable_of(channel)], where) for channel in channels}
+    kept: dict[str, list[int]] = {}
+    for channel in channels:
+        for dimension, place in places[channel].items():
+            kept[dimension] = sorted({*kept.get(dimension, []), place})
+    layouts = []
+    for name in names:
+        own = [channel for channel in channels if variable_of(channel) == name]
+        index = {c: {d: kept[d].index(place) for d, place in places[c].items()} for c in own}
+        attributes = {k: v for k, v in store[name].attrs.items() if k in ("long_name", "standard_name")}
+        attributes |= {"units": units[own[0]]} if units.get(own[0]) is not None else {}
+        layouts.append(FieldLayout(name, tuple(map(str, store[name].dims)), attributes, index))
+    return layouts, {name: _coordinate(store, name, index) for name, index in kept.items()}
+
+
+def _coordinate(store: Any, name: str, index: list[int]) -> Coordinate:
+    if name not in store.coords:
+        return Coordinate(len(index), None, {})
+    variable = store.coords[name]
+    return Coordinate(len(index), np.atleast_1d(variable.values)[index], dict(variable.attrs))
+
+
+def _define(dataset: Any, name: str, coordinate: Coordinate) -> None:
+    dataset.createDimension(name, coordinate.size)
+    if coordinate.values is not None:
+        values = coordinate.values
+        kind = values.dtype if values.dtype.kind in "iuf" else str
+        variable = dataset.createVariable(name, kind, (name,))
+        variable.setncatts(coordinate.attributes)
+        variable[:] = values if kind is not str else values.astype(object)

@@ -1,0 +1,90 @@
+"""LatLonUNet: the plain U-Net on a latitude-longitude grid that networks on the sphere are compared with."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gaugenet._typing import typed_tensor
+from gaugenet._validation import positive
+
+
+class LatLonUNet(nn.Module):
+    """A U-Net of 3 x 3 convolutions, periodic in longitude and padded with zeros at the poles.
+
+    It takes the components of a wind for numbers like others. So it knows no rotation of the globe, and its cells
+    become narrow towards the poles. Between its levels it averages and interpolates, which is not periodic at the date
+    line.
+
+    Shapes:
+        x: `(B, channels, H * W)`, the rows of the grid one after the other -> `(B, out_channels, H * W)`.
+
+    Args:
+        shape: latitudes and longitudes of the grid.
+        channels: numbers at each place.
+        out_channels: numbers that are asked for.
+        width: channels on the finest level, doubled from level to level.
+        levels: number of levels, the finest included.
+        dropout: probability to drop a channel after a block.
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        channels: int,
+        out_channels: int,
+        *,
+        width: float = 16.0,
+        levels: int = 3,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "shape": tuple(shape),
+            "channels": channels,
+            "out_channels": out_channels,
+            "width": width,
+            "levels": levels,
+            "dropout": dropout,
+        }
+        self.shape = (positive("shape", shape[0]), positive("shape", shape[1]))
+        widths = [positive("width", round(width * 2**k)) for k in range(positive("levels", levels))]
+        self.down = nn.ModuleList([_Block(a, b, dropout) for a, b in zip([channels, *widths], widths)])
+        self.up = nn.ModuleList([_Block(a + b, a, dropout) for a, b in pairwise(widths)])
+        self.head = nn.Conv2d(widths[0], positive("out_channels", out_channels), 1)
+
+    def forward(self, x: Float[Tensor, "batch channels cells"], domain: Any = None) -> Float[Tensor, "batch out cells"]:
+        """`domain` is not used: it is there because networks on the sphere are called with one."""
+        x = x.unflatten(2, self.shape)
+        skips: list[Tensor] = []
+        for block in self.down:
+            x = block(nn.functional.avg_pool2d(x, 2, ceil_mode=True) if skips else x)
+            skips.append(x)
+        for block, skip in zip(reversed(self.up), reversed(skips[:-1])):
+            larger = nn.functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
+            x = block(torch.cat([skip, larger], dim=1))
+        return typed_tensor(self.head(x).flatten(2))
+
+
+class _Block(nn.Module):
+    """Two 3 x 3 convolutions, periodic in longitude."""
+
+    def __init__(self, channels: int, out_channels: int, dropout: float) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(channels, out_channels, 3), nn.Conv2d(out_channels, out_channels, 3)])
+        self.norms = nn.ModuleList([nn.GroupNorm(math.gcd(4, out_channels), out_channels) for _ in range(2)])
+        self.drop = nn.Dropout2d(dropout)
+
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch out height width"]:
+        for conv, norm in zip(self.convs, self.norms):
+            padded = nn.functional.pad(nn.functional.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1))
+            x = torch.relu(norm(conv(padded)))
+        return typed_tensor(self.drop(x))

@@ -1,0 +1,1 @@
+"""Forecasts on the globe: training, scores, prediction and pictures."""

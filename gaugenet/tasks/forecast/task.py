@@ -1,0 +1,154 @@
+"""The task that forecasts fields on the globe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from gaugenet.tasks.training.options import use_threads
+from gaugenet.tasks.training.task import (
+    DEVICE,
+    OVERWRITE,
+    THREADS,
+    WEIGHTS,
+    OptionGroup,
+    Prediction,
+    Task,
+    Training,
+    Usage,
+    option,
+)
+
+if TYPE_CHECKING:
+    from gaugenet.tasks.training.run import Which
+
+_EVALUATE = """Score the forecasts of a run on files: root mean square error by lead time against persistence and
+climatology, anomaly correlation and spectra, all by area. Writes evaluation_NAME.json, scores.png, map.png and
+globe.html into the run."""
+_PREDICT = """Forecast from one time step of files, and write the steps that follow as CF NetCDF, on the grid and on the
+dimensions of the input."""
+
+_STEPS = option("--steps", type=int, default=20, metavar="N", help="length of a forecast in steps")
+_COMMON = (
+    WEIGHTS,
+    option(
+        "--missing", type=Literal["refuse", "mean"] | None, default=None, help="values that are not finite; as trained"
+    ),
+    THREADS,
+    DEVICE,
+)
+
+
+class ForecastTask(Task):
+    """Fields at t + dt from fields at t, by an `IcosahedralUNet` that says by how much they change."""
+
+    name = "forecast"
+    summary = "fields on the globe one step later: NetCDF files with scalars and winds"
+    groups = (
+        OptionGroup("data", "gaugenet.tasks.forecast.options:ForecastData"),
+        OptionGroup("model", "gaugenet.models._icosahedral:Trunk", built=False),
+        OptionGroup("loss", "gaugenet.tasks.forecast.options:ForecastLoss"),
+        OptionGroup(
+            "optim",
+            "gaugenet.tasks.training.options:OptimOptions",
+            skip=frozenset({"smoothing", "loss_on", "corners"}),
+        ),
+    )
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "trainer.max_epochs": 30,
+        "optim.ema": 0.99,
+        "optim.lr": 4e-3,
+        "model.growth": 1.5,
+        "model.norm": "layer",  # a roll-out normalizes each of its steps in the same way, in training and after it
+    }
+    shortcuts: ClassVar[Mapping[str, str]] = {
+        "--data": "--data.files",
+        "--val": "--data.val",
+        "--level": "--data.level",
+        "--rollout": "--data.rollout",
+    }
+    lists = frozenset({"--data.files", "--data.val", "--data.static"})
+    headline = ("val_rmse", "val_persistence", "train_loss")
+    evaluation = Usage(
+        _EVALUATE,
+        (
+            option("--data", nargs="+", required=True, metavar="FILE", help="files, or folders of them"),
+            _STEPS,
+            option("--stride", type=int, default=1, metavar="N", help="start at every Nth possible start"),
+            option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
+            option("--icosahedral", action="store_true", help="also test the 60 rotations of the icosahedron"),
+            *_COMMON,
+        ),
+    )
+    prediction = Usage(
+        _PREDICT,
+        (
+            option("files", nargs="+", metavar="FILE", help="climate files, or folders of them"),
+            option("--out", type=Path, required=True, metavar="OUT.nc", help="NetCDF file on the input's grid"),
+            _STEPS,
+            option("--start", type=str, default="last", help="first, last, or a time of the files: 2020-01-31T18"),
+            OVERWRITE,
+            *_COMMON,
+        ),
+    )
+
+    def begin(self, options: Mapping[str, Any], *, seed: int) -> Training:
+        from gaugenet.tasks.forecast.setup import begin
+
+        return begin(options, seed=seed)
+
+    def evaluate(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        data: list[str],
+        steps: int = 20,
+        stride: int = 1,
+        rotations: int = 0,
+        icosahedral: bool = False,
+        weights: Which = "best",
+        missing: str | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> dict[str, Any]:
+        """Score the forecasts of a run, see `evaluate_forecast`."""
+        from gaugenet.tasks.forecast.evaluation import evaluate_forecast
+
+        use_threads(threads)
+        options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
+        options |= {"rotations": rotations, "icosahedral": icosahedral}
+        return evaluate_forecast(run, data, steps=steps, stride=stride, **options)
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        from gaugenet.tasks.forecast.report import describe_scores
+
+        return describe_scores(result)
+
+    def predict(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        files: list[str],
+        out: Path,
+        steps: int = 20,
+        start: str = "last",
+        overwrite: bool = False,
+        weights: Which = "best",
+        missing: str | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> Prediction:
+        """Forecast from files, see `predict_forecast`."""
+        from gaugenet.tasks.forecast.prediction import predict_forecast
+
+        use_threads(threads)
+        options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
+        found = predict_forecast(run, files, out, steps=steps, start=start, overwrite=overwrite, **options)
+        return Prediction([f"{found['out']}: {found['steps']} steps, {found['hours']:g} h from {found['start']}"])
+
+    def draw(self, run: Path, file: Path, **look: Any) -> str:
+        """Copy the page or the map that the last evaluation made."""
+        from gaugenet.tasks.climate.pictures import copy_picture
+
+        return copy_picture(run, file)

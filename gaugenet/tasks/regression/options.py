@@ -1,0 +1,105 @@
+"""Options of a regression: which fields are predicted, and how far predictions are from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gaugenet.tasks.mesh.data_options import DataOptions, Split, cache_folder
+from gaugenet.tasks.training.options import TaskError, check
+
+if TYPE_CHECKING:
+    from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data.fields.spec import FieldSpec
+
+LossKind = Literal["l2", "l1", "huber", "relative"]
+
+
+@dataclass(frozen=True)
+class RegressionData(DataOptions):
+    """Which meshes are trained on, the fields that are predicted, inputs and augmentation.
+
+    Attributes:
+        targets: fields in the files of the meshes that the network learns, by name, such as
+            {wss: vector, pressure: scalar}.
+    """
+
+    targets: dict[str, Any] | None = None
+
+    def target_specs(self) -> tuple[FieldSpec, ...]:
+        """Return the targets.
+
+        Raises:
+            TaskError: If there are none, or one of them is an input, too.
+            ValueError: If an entry cannot be used.
+        """
+        from gaugenet.data.fields.spec import parse_fields
+
+        specs = parse_fields(self.targets, "data.targets")
+        if not specs:
+            raise TaskError(
+                "No targets: name the fields to predict, such as --data.targets '{wss: vector, pressure: scalar}'."
+            )
+        both = sorted({spec.name for spec in specs} & set(self.inputs or ()))
+        if both:
+            raise TaskError(f"The fields {', '.join(both)} are inputs and targets: leave them out of one of the two.")
+        return specs
+
+
+@dataclass(frozen=True)
+class RegressionLoss:
+    """How far predictions are from the targets, in units of each target's spread on the training part.
+
+    Attributes:
+        kind: l2 squares the error of an item, l1 takes its length, huber is l2 for errors below delta and l1 beyond,
+            relative divides the root of the summed squares by that of the target, mesh by mesh.
+        delta: where the Huber loss passes from squares to lengths, in units of the target's spread.
+        area_weighted: weigh vertices and faces by their area.
+        weights: what each target counts, by name; 1 for those not named.
+    """
+
+    kind: LossKind = "l2"
+    delta: float = 1.0
+    area_weighted: bool = False
+    weights: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check(self.delta > 0, "loss.delta", "positive", self.delta)
+        if self.kind not in ("l2", "l1", "huber", "relative"):
+            raise TaskError(f"Expected `loss.kind` to be l2, l1, huber or relative, got {self.kind!r}.")
+        for name, weight in (self.weights or {}).items():
+            check(weight >= 0, f"loss.weights.{name}", "at least 0", weight)
+
+    def weights_of(self, specs: Sequence[FieldSpec]) -> dict[str, float]:
+        """Return what each target counts.
+
+        Raises:
+            TaskError: If a weight is of a field that is not a target, or all of them are 0.
+        """
+        given: Mapping[str, float] = self.weights or {}
+        names = [spec.name for spec in specs]
+        if unknown := sorted(set(given) - set(names)):
+            raise TaskError(f"`loss.weights` names {', '.join(unknown)}, but the targets are {', '.join(names)}.")
+        weights = {name: float(given.get(name, 1.0)) for name in names}
+        if not any(weights.values()):
+            raise TaskError("All of `loss.weights` are 0: nothing would be learned.")
+        return weights
+
+
+def open_meshes(options: DataOptions, split: Split) -> FieldMeshFolder:
+    """Return the meshes of a split.
+
+    Raises:
+        TaskError: If no folder is given.
+        DataError: If the folder or the split is missing.
+    """
+    from gaugenet.data.fields.folder import FieldMeshFolder
+
+    if options.root is None:
+        raise TaskError("No data: pass the folder with --data DIR.")
+    fractions: Any = tuple(options.fractions)
+    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=options.group)
+
+
+__all__ = ["RegressionData", "RegressionLoss", "cache_folder", "open_meshes"]
