@@ -1,4 +1,5 @@
 # make demo   train, evaluate and draw the segmentation of the meshes of this repository (a few minutes)
+# make demo-fields   the same for wall shear stress, predicted as arrows on the walls of arteries
 # make demo-climate   the same for cyclones of synthetic weather on the globe
 # make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
 # make docs   build the documentation into build/site, strictly; open build/site/index.html
@@ -9,10 +10,13 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TORCH  := $(shell grep '^torch==' constraints.txt)
 RUN    := runs/demo
 
+ARTERIES := runs/arteries
+SHEAR    := runs/shear
+
 WEATHER := runs/weather
 STORMS  := runs/storms
 
-.PHONY: demo demo-climate test docs check install clean
+.PHONY: demo demo-fields demo-climate test docs check install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -44,6 +48,16 @@ demo: $(VENV)/.installed-train
 	@echo "          $(RUN)/viewer.html       the same to turn with the mouse (opens offline)"
 	@echo "          $(RUN)/curves.png        how it learned"
 	@echo "          $(RUN)/confusion.png     which parts are taken for which"
+
+demo-fields: $(VENV)/.installed-train
+	$(BIN)/python examples/arteries.py --out $(ARTERIES)
+	$(BIN)/gaugenet train regression --config examples/arteries.yaml --data $(ARTERIES) --out $(SHEAR) --overwrite
+	$(BIN)/gaugenet evaluate $(SHEAR) --data $(ARTERIES)
+	$(BIN)/python examples/arteries.py --draw $(SHEAR)
+	@echo
+	@echo "Look at:  $(SHEAR)/arrows.png       wall shear stress as arrows: truth, prediction and error on test arteries"
+	@echo "          $(SHEAR)/parity_test.png  predicted against true sizes"
+	@echo "          $(SHEAR)/curves.png       how it learned"
 
 demo-climate: $(VENV)/.installed-climate
 	$(BIN)/python examples/synthetic_weather.py --out $(WEATHER)

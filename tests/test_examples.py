@@ -222,6 +222,15 @@ def test_spherical_mnist_prints_the_protocol(tmp_path):
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(PNG)
 
 
+def test_arteries_are_written_with_stress_and_distance(tmp_path):
+    text = run("arteries.py", tmp_path, "--count", "3", "--edge", "0.7", "--jobs", "1", "--out", "arteries")
+    assert "5 meshes" in text
+    paths = sorted((tmp_path / "arteries").rglob("*.ply"))
+    assert [path.parent.name for path in paths].count("test") == 2, "one artery, meshed twice"
+    header = paths[0].read_bytes().split(b"end_header")[0].decode()
+    assert all(f"property double {name}" in header for name in ("wss_x", "wss_y", "wss_z", "inflow_distance"))
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_examples_stay_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
