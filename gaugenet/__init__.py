@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gaugenet._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from gaugenet import data, geometry, groups, kernels, models, nn, operators, tasks, taxonomy, testing, viz
+    from gaugenet import data, datasets, geometry, groups, kernels, models, nn, operators, tasks, taxonomy, testing, viz
     from gaugenet.geometry import GaugeGraph, Grid, Icosphere, PointCloud, TriangleMesh
     from gaugenet.groups import O2, O3, SO2, SO3, FieldType
     from gaugenet.models import MeshUNet
@@ -35,6 +35,7 @@ __all__ = [
     "TriangleMesh",
     "__version__",
     "data",
+    "datasets",
     "geometry",
     "groups",
     "kernels",

@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train a network for a task, such as segmentation or climate",
     "evaluate": "score a trained network on labelled data",
     "predict": "label meshes or climate files with a trained network",
+    "models": "list, explain and fetch trained networks",
     "view": "write an HTML page (and a picture) of meshes and their labels",
 }
 BAD_INPUT = 1

@@ -88,7 +88,7 @@ def test_help_names_all_commands_without_importing_torch():
         ([], 2, ""),
         (["fly"], 2, "no command 'fly'"),
         (["train"], 2, ""),
-        (["train", "regression"], 2, "no task 'regression'"),
+        (["train", "translation"], 2, "no task 'translation'"),
         (["train", "segmentation", "--data", "x"], 2, "out"),
         (["train", "segmentation", "--data", "x", "--out", "y", "--model.witdh", "3"], 2, "witdh"),
         (["train", "segmentation", "--data", "x", "--out", "y", "--optim.lr", "fast"], 2, "optim.lr"),

@@ -17,7 +17,7 @@ ROOT = Path(gaugenet.__file__).parent
 PUBLIC = {
     "gaugenet": """
         FieldType GaugeConv GaugeGraph Grid Icosphere MeshUNet O2 O3 PointCloud SO2 SO3 TriangleMesh __version__ data
-        geometry groups kernels models nn operators tasks taxonomy testing viz
+        datasets geometry groups kernels models nn operators tasks taxonomy testing viz
     """,
     "gaugenet.geometry": """
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
@@ -55,7 +55,7 @@ PUBLIC = {
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
         IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
-        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet matched_baseline
+        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
         BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits
@@ -66,7 +66,8 @@ PUBLIC = {
         ShallowWaterWeather ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
         StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
         WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names
-        hard_labels majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links read_mnist
+        hard_labels idealized_cyclones majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links
+        read_mnist
         read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
         vertex_to_face write_ildg write_links write_nersc
         FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
@@ -109,7 +110,10 @@ ALLOWED = {
 }
 """What each storey may import besides itself and the ground, at the top of a file or inside functions."""
 
-GROUND = {"files", "_caching", "_compiled", "_deprecation", "_lazy", "_transforms", "_typing", "_validation"}
+GROUND = {
+    *("files", "datasets", "_caching", "_compiled", "_deprecation", "_fetch", "_lazy", "_shipped", "_transforms"),
+    *("_typing", "_validation", "_zoo"),
+}
 """Modules under all storeys."""
 
 HEAVY = [

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
+from gaugenet import _zoo
 from gaugenet.commands import _yaml
 from gaugenet.tasks.table import TASKS, task_of_run
 from gaugenet.tasks.training.task import Option, Task, Usage
@@ -99,18 +100,38 @@ def task_for(arguments: list[str]) -> Task:
     The command itself then says what is wrong with the run.
     """
     run = next((a for a in arguments if not a.startswith("-")), None)
-    found = task_of_run(run) if run is not None else None
+    found = task_of_run(run_folder(run)) if run is not None else None
     return found or next(iter(TASKS.values()))
 
 
+def run_folder(run: str | Path) -> Path:
+    """Return the folder of a run; for the name of a network of the zoo, where no folder has that name, its folder.
+
+    Raises:
+        ZooError: If a file of that network was changed.
+    """
+    name = str(run)
+    is_in_zoo = not Path(run).exists() and _zoo.is_name(name) and name in _zoo.entries()
+    return _zoo.folder_of(name) if is_in_zoo else Path(run)
+
+
 def parse_for_run(command: str, usage: Usage, arguments: list[str], *more: Option) -> tuple[Path, dict[str, Any]]:
-    """Parse `RUN` and the options of a task's usage; return the run and the options by keyword."""
+    """Parse `RUN` and the options of a task's usage; return the run and the options by keyword.
+
+    Raises:
+        ValueError: If results would be written into the folder of a network of the zoo.
+    """
     parser = make_parser(command, usage.description)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote, or a name of `gaugenet models list`"
+    )
     for one in (*usage.options, *more):
         parser.add_argument(one.name, **one.settings)
     options: Namespace = parser.parse_args(arguments)
-    return options.run, {one.keyword: options[one.keyword] for one in (*usage.options, *more)}
+    folder = run_folder(options.run)
+    if folder != options.run and options["out"] is None:
+        raise ValueError(f"Expected --out DIR for the results: the folder of the network {options.run} stays as it is.")
+    return folder, {one.keyword: options[one.keyword] for one in (*usage.options, *more)}
 
 
 def write_line(text: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from gaugenet.commands._common import Parser, make_parser, write_line
+from gaugenet.commands._common import Parser, make_parser, run_folder, write_line
 from gaugenet.commands._declared import argument_names, declared
 from gaugenet.commands._yaml import check_file, load_bounded
 from gaugenet.files import check_outputs
@@ -111,7 +111,7 @@ def _general(task: Task, **settings: Any) -> Parser:
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it")
     parser.add_argument("--resume", action="store_true", help="go on where the run was left, with its saved options")
     parser.add_argument("--overwrite", action="store_true", help="delete a run that is already there")
-    parser.add_argument("--init", type=str | None, default=None, help="a run whose weights this training starts from")
+    parser.add_argument("--init", type=str | None, default=None, help="a run, or network of the zoo, to start from")
     parser.add_argument(THREADS.name, **THREADS.settings)
     return parser
 
@@ -222,7 +222,8 @@ def _train(task: Task, parser: Parser, options: Namespace) -> int:
     common = {
         "trainer": options.trainer.as_dict(),
         "config": _as_yaml(parser, options),
-        **{name: options[name] for name in ("seed", "resume", "overwrite", "init", "threads")},
+        **{name: options[name] for name in ("seed", "resume", "overwrite", "threads")},
+        "init": run_folder(options.init) if options.init is not None else None,
     }
     if task.is_cross_validation(values):
         return _cross_validate(task, parser, options, values, common)

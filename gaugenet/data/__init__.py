@@ -9,6 +9,7 @@ from gaugenet._lazy import lazy_exports
 if TYPE_CHECKING:
     from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
     from gaugenet.data.climate.happi import Happi20Files
+    from gaugenet.data.climate.ideal_cyclones import idealized_cyclones
     from gaugenet.data.climate.latlon import LatLonGrid
     from gaugenet.data.climate.regrid import SphereRegridder
     from gaugenet.data.climate.shallow_water import BarotropicVorticity, ShallowWater
@@ -129,6 +130,7 @@ __all__ = [
     "fit_fields",
     "group_names",
     "hard_labels",
+    "idealized_cyclones",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",

@@ -50,8 +50,8 @@ def check_attribute(name: str, value: Tensor | None, field_type: FieldType | Non
 
 def check_rows(name: str, value: Tensor, count: int, what: str) -> None:
     """Raise `ValueError` unless there is one row for each edge or point."""
-    if len(value) != count:
-        raise ValueError(f"Expected `{name}` with one row for each of the {count} {what}, got {len(value)}.")
+    if value.shape[0] != count:
+        raise ValueError(f"Expected `{name}` with one row for each of the {count} {what}, got {value.shape[0]}.")
 
 
 __all__ = ["Attributes", "NO_ATTRIBUTES", "check_attribute", "check_rows"]

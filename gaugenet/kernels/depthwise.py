@@ -56,7 +56,7 @@ class Factor:
         """Return the functions, copy by copy."""
         if self.attribute is None:
             if self.harmonic is None:
-                return direction.new_ones(len(direction), 1)
+                return direction.new_ones(direction.shape[0], 1)
             return self.harmonic.fields(direction, z).flatten(1)
         fields = self.attribute.fields(direction, z).mT  # (rows, copies, dim)
         if self.harmonic is None:
@@ -159,7 +159,7 @@ class Depthwise:
 
     def path_matrices(self, b: Float[Tensor, "rows entries"]) -> list[Float[Tensor, "rows out in"]]:
         """Return the full matrix B_p of every path."""
-        flat = b.new_zeros(len(b), self.starts_of[-1]).index_copy(1, self.positions(b), b)
+        flat = b.new_zeros(b.shape[0], self.starts_of[-1]).index_copy(1, self.positions(b), b)
         parts = flat.split([stop - start for start, stop in pairwise(self.starts_of)], 1)
         return [m.unflatten(1, (-1, p.source.representation.dim)) for m, p in zip(parts, self.paths, strict=True)]
 
@@ -207,7 +207,7 @@ class Depthwise:
         mixing: list[Float[Tensor, "width multiplicity"]],
     ) -> Float[Tensor, "rows out in"]:
         """Return the kernel of every row as a full matrix: the definition."""
-        full = b.new_zeros(len(b), self.out_type.size, self.in_type.size)
+        full = b.new_zeros(b.shape[0], self.out_type.size, self.in_type.size)
         for p, small in zip(self.paths, self.path_matrices(b), strict=True):
             mult = p.source.multiplicity
             weight = w[:, p.column : p.column + mult]

@@ -77,7 +77,7 @@ class ConditionalSpace(KernelSpace):
         if self.node_type is None or attributes.node is None:
             return self.joined(attributes.edge, None, None, neighborhood.weight)
         node = attributes.node.to(transporter)
-        check_rows("node_attr", node, len(neighborhood.indptr) - 1, "points")
+        check_rows("node_attr", node, neighborhood.indptr.shape[0] - 1, "points")
         source = self.node_type.transform(transporter, node[neighborhood.source])
         return self.joined(attributes.edge, source, node[neighborhood.target], neighborhood.weight)
 
@@ -90,16 +90,16 @@ class ConditionalSpace(KernelSpace):
             ValueError: If there is not one row of edge attributes for each edge.
         """
         if edge is not None:
-            check_rows("edge_attr", edge, len(like), "edges")
+            check_rows("edge_attr", edge, like.shape[0], "edges")
         parts = [part.to(like) for part in (edge, source, target) if part is not None]
-        return torch.cat(parts, 1) if parts else like.new_zeros(len(like), 0)
+        return torch.cat(parts, 1) if parts else like.new_zeros(like.shape[0], 0)
 
     def evaluate(
         self, weight: Float[Tensor, "weights"], v: Float[Tensor, "rows d"], z: Float[Tensor, "rows size"] | None = None
     ) -> Float[Tensor, "rows out in"]:
         """Return K(v, z), for v in units of the radius."""
         none = torch.zeros(0, dtype=torch.int64)
-        z = v.new_zeros(len(v), 0) if z is None else z
+        z = v.new_zeros(v.shape[0], 0) if z is None else z
         return self.matrices(weight, Neighborhood(v, torch.ones_like(v[:, 0]), none, none, torch.ones_like(v[:, 0]), z))
 
     def sample(self, weight: Float[Tensor, "weights"], stencil: PixelStencil) -> Float[Tensor, "out in cells"]:
@@ -263,7 +263,7 @@ class ImplicitSpace(ConditionalSpace):
     def matrices(self, weight: Float[Tensor, "weights"], neighborhood: Neighborhood) -> Float[Tensor, "rows out in"]:
         c = self.coefficients(neighborhood)
         z = neighborhood.attributes
-        z = c.new_zeros(len(c), 0) if z is None else z
+        z = c.new_zeros(c.shape[0], 0) if z is None else z
         b = self.factors(c, z) @ self.depthwise.table(c)
         w = self.units(weight, c, z) @ self.last_layer(weight)
         return self.depthwise.matrices(b, w, self.mixing(weight))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
     from gaugenet.models.planar_unet import PlanarUNet
+    from gaugenet.models.saved import load, pretrained_folder
     from gaugenet.models.wide_resnet import WideResNet
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -43,5 +44,7 @@ __all__ = [
     "PrincipalAxes",
     "ScoreCanonicalizer",
     "WideResNet",
+    "load",
     "matched_baseline",
+    "pretrained_folder",
 ]

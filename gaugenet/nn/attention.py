@@ -108,7 +108,7 @@ class GaugeAttention(nn.Module):
             factors = edge_factors(self.space, graph, wide.dtype)
             c = factors.coefficient
             attention = self._attention(x, graph, c, targets(factors), factors.source)
-            z = c.new_zeros(len(c), 0)
+            z = c.new_zeros(c.shape[0], 0)
             direction = torch.cat([torch.ones_like(c[:, :1]), c[:, 1:]], 1)  # the weight is in the attention
             radial = c[:, 1 : 1 + self.rings]
             inputs = DepthwiseInputs(

@@ -94,7 +94,7 @@ class GaugeMessagePassing(nn.Module):
         c, target = factors.coefficient, targets(factors)
         parts = [x[target], transported(x[factors.source], factors, self.in_type), c[:, 1:]]
         if edge_attr is not None:
-            check_rows("edge_attr", edge_attr, len(c), "edges")
+            check_rows("edge_attr", edge_attr, c.shape[0], "edges")
             parts.append(edge_attr.to(x))
         messages = c[:, :1] * self.message(torch.cat(parts, 1))
         total = messages.new_zeros(x.shape[0], messages.shape[1]).index_add(0, target, messages)

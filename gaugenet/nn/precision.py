@@ -36,15 +36,20 @@ def check_dtype(x: Tensor, weight: Tensor | None) -> None:
     """Refuse features that do not fit the precision of a layer; the precisions of autocast do.
 
     Raises:
-        ValueError: If one of them is float64 and the other is not, or the features are not floating-point numbers.
+        ValueError: If only one of them has double precision, or the features are not floating-point numbers.
     """
     if not (x.is_floating_point() or x.is_complex()):
         wanted = f"{torch.get_default_dtype()}" if weight is None else f"{weight.dtype} like the weights"
         raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it before.")
-    if weight is not None and x.is_floating_point() and (x.dtype == torch.float64) != (weight.dtype == torch.float64):
+    if weight is None:
+        return
+    real = x.dtype.to_real()
+    if (real == torch.float64) != (weight.dtype == torch.float64):
+        high = torch.complex128 if weight.dtype == torch.float64 else torch.complex64
+        fitting = high if x.is_complex() else weight.dtype
         raise ValueError(
-            f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: pass "
-            f"`x.to({weight.dtype})`, or convert the network with `.to({x.dtype})`."
+            f"Expected `x` of dtype {fitting} like the weights, got {x.dtype}: pass "
+            f"`x.to({fitting})`, or convert the network with `.to({real})`."
         )
 
 

@@ -209,7 +209,9 @@ def test_modules_and_precisions():
     g = elements(SO3(), len(x))
     assert relative(double(a.transform(g, x), b.transform(g, y)), c.transform(g, double(x, y))) < EXACT
     assert double(x[:0], y[:0]).shape == (0, c.size)
-    assert double(x.bfloat16(), y.bfloat16()).dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="float64"):
+        double(x.bfloat16(), y.bfloat16())
+    assert TensorProduct(a, b, c)(x.bfloat16(), y.bfloat16()).dtype == torch.bfloat16
     compiled = torch.compile(double, fullgraph=True, backend="aot_eager")
     assert relative(compiled(x, y), double(x, y)) < EXACT
     assert "mode=full" in repr(layer)

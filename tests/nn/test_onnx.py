@@ -7,8 +7,9 @@ import torch
 
 from gaugenet.geometry import Grid, Icosphere
 from gaugenet.groups import SO2, FieldType
-from gaugenet.models import IcosahedralUNet, MeshUNet
-from gaugenet.nn import GaugeConv, export_onnx, onnx_inputs, prepare_graph
+from gaugenet.kernels import Implicit
+from gaugenet.models import IcosahedralCNN, IcosahedralUNet, MeshUNet
+from gaugenet.nn import GaugeAttention, GaugeConv, export_onnx, onnx_inputs, prepare_graph
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
@@ -77,11 +78,25 @@ def test_what_is_not_a_graph_is_refused(tmp_path):
         export_onnx(layer, torch.zeros(25, FIELDS.size), tmp_path / "x.onnx", Grid((5, 5)))
 
 
-@pytest.mark.slow
-def test_mesh_networks(tmp_path):
-    on_graphs(MeshUNet("3x0 + 1x1", 4, width=2, levels=2), tmp_path, levels=2)
+LAYERS = {
+    "attention": lambda: GaugeAttention(FIELDS, FIELDS, heads=2),
+    "implicit": lambda: GaugeConv(FIELDS, FIELDS, kernel=Implicit(hidden=4)),
+}
 
 
 @pytest.mark.slow
-def test_icosahedral_networks(tmp_path):
-    on_sphere(IcosahedralUNet("3x0 + 1x1", 4, width=1, levels=2), 5, tmp_path)
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_other_layers_on_graphs(make, tmp_path):
+    on_graphs(make(), tmp_path, levels=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readout", ["points", "global"])
+def test_mesh_networks(readout, tmp_path):
+    on_graphs(MeshUNet("3x0 + 1x1", 4, width=2, levels=2, readout=readout), tmp_path, levels=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [IcosahedralUNet, IcosahedralCNN])
+def test_icosahedral_networks(network, tmp_path):
+    on_sphere(network("3x0 + 1x1", 4, width=1, levels=2), 5, tmp_path)

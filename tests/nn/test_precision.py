@@ -96,6 +96,17 @@ def test_a_network_in_float64_refuses_float32():
         layer(torch.ones(3, TYPE.size))
 
 
+def test_complex_features_of_another_precision_are_refused():
+    layer = GaugeConv(TYPE, TYPE)
+    graph = synthetic_graph(SO2(), dtype=torch.float32)
+    x = torch.ones(graph.num_nodes, TYPE.size)
+    with pytest.raises(ValueError, match=r"torch.complex64 like the weights, got torch.complex128"):
+        layer(x.to(torch.complex128), graph)
+    with pytest.raises(ValueError, match=r"torch.complex128 like the weights, got torch.complex64"):
+        layer.double()(x.to(torch.complex64), graph)
+    assert torch.isfinite(layer(x.double(), graph)).all()  # control
+
+
 def test_autocast_takes_what_it_casts():
     layer = EquivariantLinear(TYPE, TYPE)
     with torch.autocast("cpu", torch.bfloat16):

@@ -8,24 +8,42 @@ import pytest
 import torch
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
-from gaugenet.geometry import Icosphere
+from gaugenet.geometry import Icosphere, LatticeGaugeField
 from gaugenet.groups import O2, SO2, SU, Cyclic, FieldType, multivector
+from gaugenet.kernels import Clifford
 from gaugenet.nn import (
+    AttentionBlock,
+    ChartBatchNorm,
     FieldBatchNorm,
     GaugeAttention,
     GaugeConv,
     GaugeMessagePassing,
     GeometricProduct,
     GlobalPool,
+    GradeDropout,
     GridConv,
     GridConvTranspose,
     GridPool,
     GridUpsample,
     InvariantGate,
     LatticeBilinear,
+    LatticeBlock,
+    LatticePool,
+    LatticeUnpool,
+    LorentzActivation,
+    LorentzBatchNorm,
+    LorentzConv,
+    LorentzEmbedding,
+    LorentzLinear,
+    LorentzLog,
+    LorentzMLR,
+    LorentzType,
     MultivectorNorm,
     MultivectorReadout,
+    NormNonlinearity,
     Pool,
+    RadialNetwork,
+    SequentialModule,
     TensorProduct,
     TraceActivation,
     TraceNorm,
@@ -43,7 +61,11 @@ CLOSE = 1e-5
 SMALL, FOUR = FieldType(SO2(), "1x0 + 1x1"), FieldType(SO2(), "2x0 + 2x1")
 PIXELS, VECTORS = FieldType(Cyclic(4), "1xregular"), multivector(O2(), multiplicity=2)
 MATRICES = FieldType(SU(2), {"matrix": 2})
-SPHERE = Icosphere(0)
+SPHERE, LORENTZ = Icosphere(0), LorentzType(SMALL, 1.0)
+ONE = FieldType(SU(2), {"matrix": 1})
+LATTICE, EVEN = (
+    LatticeGaugeField.random(SU(2), shape, generator=torch.Generator().manual_seed(0)) for shape in ((3, 3), (4, 4))
+)
 FIRST = "Differential(max_order=1)"
 
 
@@ -53,6 +75,13 @@ def _graph():
 
 def _rows(size, points=4):
     return (points, size)
+
+
+def _radial_network():
+    space = GaugeConv(VECTORS, VECTORS, kernel=Clifford()).kernels
+    network = RadialNetwork(space, features=1, hidden=4)
+    network.in_type = VECTORS
+    return network
 
 
 SPECIAL = {
@@ -84,7 +113,37 @@ SPECIAL = {
     "trace activation": (lambda: TraceActivation(MATRICES), (1, 16, 2), None),
     "trace norm": (lambda: TraceNorm(MATRICES), (1, 16, 2), None),
     "trace readout": (lambda: TraceReadout(MATRICES), (1, 16, 2), None),
+    "lattice block": (lambda: LatticeBlock(ONE, ONE, d=2), (1, 8, 3, 3), LATTICE),
+    "lattice pool": (lambda: LatticePool(ONE), (1, 8, 4, 4), EVEN),
+    "lattice unpool": (lambda: LatticeUnpool(ONE), (1, 8, 2, 2), EVEN),
+    "attention block": (lambda: AttentionBlock(SMALL, heads=1, expansion=1), _rows(3), "graph"),
+    "sequence": (lambda: SequentialModule(GaugeConv(SMALL, SMALL), NormNonlinearity(SMALL)), _rows(3), "graph"),
+    "chart norm": (lambda: ChartBatchNorm(FieldType(Cyclic(6), "1xregular")), (1, 6, 6, 2), None),
+    "radial network": (_radial_network, (32,), None),
+    "grade dropout": (lambda: GradeDropout(VECTORS, p=0.5), _rows(8, 2), None),
+    "hyperbolic embedding": (lambda: LorentzEmbedding(LORENTZ), _rows(3, 2), None),
+    "hyperbolic log": (lambda: _OnHyperboloid(LorentzLog(LORENTZ)), _rows(3, 2), None),
+    "hyperbolic linear": (lambda: _OnHyperboloid(LorentzLinear(LORENTZ, LORENTZ)), _rows(3, 2), None),
+    "hyperbolic conv": (lambda: _OnHyperboloid(LorentzConv(LORENTZ, LORENTZ)), _rows(3), "graph"),
+    "hyperbolic norm": (lambda: _OnHyperboloid(LorentzBatchNorm(LORENTZ)), _rows(3, 2), None),
+    "hyperbolic activation": (
+        lambda: _OnHyperboloid(LorentzActivation(NormNonlinearity(SMALL))),
+        _rows(3, 2),
+        None,
+    ),
+    "hyperbolic classes": (lambda: _OnHyperboloid(LorentzMLR(LORENTZ, 2)), _rows(3, 2), None),
 }
+
+
+class _OnHyperboloid(torch.nn.Module):
+    """A layer of points of a hyperboloid, as a function of their components in space."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.in_type = layer, LORENTZ.space
+
+    def forward(self, x, *domain):
+        return self.layer(LORENTZ.lift(x), *domain)
 
 
 class _Twice(torch.nn.Module):

@@ -151,7 +151,7 @@ def test_groups_lead_to_classes_and_defaults_to_their_arguments(task):
 def test_runs_of_this_repository_have_tasks():
     pretrained = Path(gaugenet.__file__).resolve().parents[1] / "pretrained"
     found = {run.name: task_of_run(run).name for run in pretrained.iterdir() if run.is_dir()}
-    assert found == {"human_seg": "segmentation", "gfs_cyclones": "climate"}
+    assert found == {"human_seg": "segmentation", "shrec11": "classification", "gfs_cyclones": "climate"}
 
 
 def test_a_module_without_a_loss_says_so():

@@ -13,6 +13,7 @@ from torch import Tensor
 from gaugenet.geometry.mesh.graph import (
     FramedSurface,
     check_structure,
+    finest_log_maps,
     framed_surface,
     in_frames,
     in_lengths,
@@ -102,7 +103,7 @@ def mesh_hierarchy(
     options = options.sized()
     framed = framed_surface(mesh, group, options.frames, options.seed)
     search_radius = options.radius_on(mesh)
-    maps = local_log_maps(framed.surface, search_radius, max_neighbors=options.max_neighbors)
+    maps = finest_log_maps(framed, options)
     graph = GaugeGraph(structure=group.name, face=torch.from_numpy(mesh.faces.T.copy()))
     everyone = np.arange(mesh.num_vertices)
     finer = _Points(everyone, everyone, mesh.vertex_areas)
@@ -154,18 +155,23 @@ def _add_level(
     spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
-    widest = max(search_radius, 1.5 * spacing, cover * (1 + 1e-6))
-    around = local_log_maps(framed.surface, widest, targets=chosen, wanted=wanted) if widest else _nobody(chosen)
-
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
+    least = cover * (1 + 1e-6)
+    widest = max(search_radius, 1.5 * spacing, least)
+    around = _nobody(chosen)
+    if widest:
+        around = local_log_maps(
+            framed.surface, widest, targets=chosen, wanted=wanted,
+            max_neighbors=options.crowd_on(framed.mesh), counted=row >= 0, least=least,
+        )  # fmt: skip
     with_self = around.with_self()
     nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS, framed.surface.mark)
     mass = _shared_mass(nearest.nearest_targets(1, framed.surface.mark), finer, row)
     points = _Points(chosen, row, mass)
 
     among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(
-        options.max_neighbors, framed.surface.mark
+        options.max_neighbors_on(framed.mesh), framed.surface.mark
     )
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
     _store(graph, prefix, _level_tensors(framed, pos, points, among, search_radius, options.lengths, dtype))

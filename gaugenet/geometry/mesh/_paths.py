@@ -21,16 +21,15 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet.geometry.mesh._crowd import Crowd, crowd_reach
 from gaugenet.geometry.mesh._windows import (
     FULL_ANGLE,
     SAME,
     Search,
     emit,
     follow,
-    mark_of,
     new_search,
     next_source,
-    settle_ties,
     with_room,
 )
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
@@ -38,18 +37,38 @@ from gaugenet.geometry.mesh.marks import QUANTUM
 
 
 @njit(cache=True, nogil=True)
-def _search_from(t: HalfedgeArrays, search: Search, source: int, limit: float, max_windows: int) -> tuple[Search, bool]:
-    """All vertices within `limit` of `source`, with final paths; False when more than `max_windows` were needed."""
+def _search_from(
+    t: HalfedgeArrays, search: Search, source: int, limit: float, crowd: Crowd, max_windows: int
+) -> tuple[Search, float]:
+    """All vertices within `limit` of `source`, with final paths, or within the reach of a crowd (see `Crowd`).
+
+    Returns:
+        the search, and the limit that it had; -1 when more than `max_windows` windows were needed.
+    """
+    _begin(search, source, min(max_windows, crowd.windows))
+    asked = False
+    while not _advance(t, search, limit):
+        if search.size[3] + 2 > search.size[6]:
+            if asked or crowd.windows >= max_windows:
+                return search, -1.0
+            asked, search.size[6] = True, max_windows
+            reach = crowd_reach(t, source, limit, crowd)
+            if reach < limit:
+                limit = reach
+                for slot in range(search.size[0]):
+                    search.slot_of[search.state[slot, 0]] = -1
+                _begin(search, source, max_windows)
+        search = with_room(search, 2 * t.max_degree + 64)
+    return search, limit
+
+
+@njit(cache=True, nogil=True)
+def _begin(search: Search, source: int, stop: int) -> None:
     search.size[:] = 0
-    search.size[0] = 1
+    search.size[0], search.size[6] = 1, stop
     search.slot_of[source] = 0
     search.state[0, 0], search.state[0, 4] = source, 1
     search.path[0, :] = 0.0
-    while not _advance(t, search, limit):
-        if search.size[3] > max_windows:
-            return search, False
-        search = with_room(search, 2 * t.max_degree + 64)
-    return search, True
 
 
 @njit(cache=True, nogil=True)
@@ -58,7 +77,6 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     size, state = search.size, search.state
     margin = 2 * t.max_degree
     while follow(t, search, limit):
-        settle_ties(t, search, limit)
         if (
             size[0] + margin > len(state)
             or size[1] + margin > len(search.root)
@@ -180,28 +198,36 @@ def _spread_curvature(
 
 @njit(cache=True, nogil=True)
 def local_geodesics(
-    t: HalfedgeArrays, sources: ndarray, limit: float, wanted: ndarray, max_neighbors: int, max_windows: int
-) -> tuple[ndarray, ndarray, ndarray, int]:
+    t: HalfedgeArrays,
+    sources: ndarray,
+    limit: float,
+    wanted: ndarray,
+    max_neighbors: int,
+    crowd: Crowd,
+    max_windows: int,
+) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
     """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
     Returns:
-        neighbours per source; columns `(neighbour, sign)`; columns `(distance, polar angle, transport)`; and the source
-        that needed more than `max_windows` windows, or -1.
+        neighbours per source; whether each source has more within the limit; columns `(neighbour, sign)`; columns
+        `(distance, polar angle, transport, arrival)`; and the source that needed more than `max_windows` windows, or
+        -1. The arrival is the direction of the path's end, transported back to the source: the polar angle again,
+        unless the path bends around the boundary.
     """
     search = new_search(len(t.first))
-    counts = np.zeros(len(sources), dtype=np.int64)
+    counts, cut = np.zeros(len(sources), dtype=np.int64), np.zeros(len(sources), dtype=np.bool_)
     neighbor = np.empty((40 * len(sources) + 64, 2), dtype=np.int32)
-    geodesic = np.empty((40 * len(sources) + 64, 3))
+    geodesic = np.empty((40 * len(sources) + 64, 4))
     size = 0
     for i in range(len(sources)):
-        search, complete = _search_from(t, search, sources[i], limit, max_windows)
-        if not complete:
-            return counts, neighbor[:0], geodesic[:0], sources[i]
-        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, limit)
-        counts[i] = len(chosen)
+        search, reached = _search_from(t, search, sources[i], limit, crowd, max_windows)
+        if reached < 0:
+            return counts, cut, neighbor[:0], geodesic[:0], sources[i]
+        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, reached)
+        counts[i], cut[i] = len(chosen), reached < limit or len(chosen) == max_neighbors
         if size + len(chosen) > len(neighbor):
             room = 2 * (size + len(chosen))
-            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 3))
+            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 4))
             wider[:size], longer[:size] = neighbor[:size], geodesic[:size]
             neighbor, geodesic = wider, longer
         for slot in chosen:
@@ -209,11 +235,11 @@ def local_geodesics(
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1], geodesic[size, 2] = search.path[slot, 5], search.path[slot, 6]
+            geodesic[size, 1:] = search.path[slot, 5:8]
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
-    return counts, neighbor[:size].copy(), geodesic[:size].copy(), -1
+    return counts, cut, neighbor[:size].copy(), geodesic[:size].copy(), -1
 
 
 @njit(cache=True, nogil=True)
@@ -230,7 +256,8 @@ def _chosen(
             continue
         if len(t.first) > t.num_base:
             other = search.slot_of[base + t.num_base if vertex < t.num_base else base]
-            if other >= 0 and _is_shorter(t, search, other, slot, slack):
+            shorter = search.path[slot, 0] - search.path[other, 0]
+            if other >= 0 and (shorter > slack or (shorter >= -slack and other < slot)):
                 continue
         chosen[count] = slot
         count += 1
@@ -241,19 +268,3 @@ def _chosen(
         order = np.argsort(np.round(search.path[:, 0][chosen] / (QUANTUM * limit)), kind="mergesort")
         chosen = np.sort(chosen[order[:max_neighbors]])
     return chosen
-
-
-@njit(cache=True, nogil=True)
-def _is_shorter(t: HalfedgeArrays, search: Search, one: int, other: int, slack: float) -> bool:
-    """Whether the path of one row is shorter than the path of another, or equally short and of a lower mark."""
-    difference = search.path[one, 0] - search.path[other, 0]
-    if abs(difference) > slack:
-        return bool(difference < 0)
-    mark, mark_other = _mark_of_row(t, search, one), _mark_of_row(t, search, other)
-    return bool(mark < mark_other or (mark == mark_other and one < other))
-
-
-@njit(cache=True, nogil=True)
-def _mark_of_row(t: HalfedgeArrays, search: Search, slot: int) -> tuple[int, float]:
-    state = search.state
-    return mark_of(t.origin, t.mark, state, search.root, search.window, state[slot, 2], state[slot, 3])

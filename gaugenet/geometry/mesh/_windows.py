@@ -35,7 +35,7 @@ class Search(NamedTuple):
     Attributes:
         slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
         size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
-            waiting to be sources, windows that ended in a tie.
+            waiting to be sources; and the number of windows at which to stop and ask.
         state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
             edge); whether the path is final; whether it bends around the boundary.
         path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
@@ -45,7 +45,6 @@ class Search(NamedTuple):
         window: halfedge entered; root; previous window.
         wedge: right end and left end of the edge entered, right ray, left ray.
         waiting: rows of vertices waiting to be sources.
-        tie: windows whose straight line to a vertex is as short as the path known.
     """
 
     slot_of: ndarray
@@ -57,7 +56,6 @@ class Search(NamedTuple):
     window: ndarray
     wedge: ndarray
     waiting: ndarray
-    tie: ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -73,7 +71,6 @@ def new_search(num_vertices: int) -> Search:
         np.empty((1024, 3), dtype=np.int32),
         np.empty((1024, 8)),
         np.empty(128, dtype=np.int32),
-        np.empty(1024, dtype=np.int32),
     )
 
 
@@ -86,7 +83,7 @@ def _grown(search: Search) -> Search:
     root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
     window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
     wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
-    waiting, tie = np.empty(len(state), dtype=np.int32), np.empty(len(window), dtype=np.int32)
+    waiting = np.empty(len(state), dtype=np.int32)
     state[: len(search.state)] = search.state
     path[: len(search.path)] = search.path
     root[: len(search.root)] = search.root
@@ -94,8 +91,7 @@ def _grown(search: Search) -> Search:
     window[: len(search.window)] = search.window
     wedge[: len(search.wedge)] = search.wedge
     waiting[: len(search.waiting)] = search.waiting
-    tie[: len(search.tie)] = search.tie
-    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting, tie)
+    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting)
 
 
 @njit(cache=True, nogil=True)
@@ -111,68 +107,17 @@ def with_room(search: Search, extra: int) -> Search:
     return search
 
 
-@njit(cache=True, nogil=True)
-def mark_of(
-    origin: ndarray, mark: ndarray, state: ndarray, roots: ndarray, windows: ndarray, root: int, window: int
-) -> tuple[int, float]:
-    """What decides between equally short paths, the least first.
-
-    Minus the number of vertices by way of which a path goes; then the sum of their marks and of the marks of the ends
-    of all edges that it crosses.
-
-    Both are the same in both directions, and add up along the path, so that the same one of equally short paths is
-    found from either end. Vertices come first, since a path that touches a vertex which casts a shadow is always
-    found by way of that vertex, but not always as a straight line.
-    """
-    passed, total = 0, 0.0
-    while True:
-        while window >= 0:
-            enter = windows[window, 0]
-            total += mark[origin[enter]] + mark[origin[_next(enter)]]
-            window = windows[window, 2]
-        base = roots[root]
-        if base == 0:
-            return -passed, total
-        passed += 1
-        total += mark[state[base, 0]]
-        root, window = state[base, 2], state[base, 3]
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_tie(path: ndarray, slot: int, distance: float, slack: float) -> bool:
-    return slot >= 0 and abs(distance - path[slot, 0]) < slack
-
-
-@njit(cache=True, nogil=True)
-def _margin(t: HalfedgeArrays, search: Search, vertex: int, root: int, window: int, slack: float) -> float:
-    """By how much a path must be shorter than the equally short one known: by less than nothing if its mark is lower.
-
-    Paths that are final stay as they are.
-    """
-    state, slot = search.state, search.slot_of[vertex]
-    if state[slot, 4] != 0:
-        return slack
-    mark = mark_of(t.origin, t.mark, state, search.root, search.window, root, window)
-    known = mark_of(t.origin, t.mark, state, search.root, search.window, state[slot, 2], state[slot, 3])
-    return -slack if mark < known else slack
-
-
-@njit(cache=True, nogil=True)
-def _margin_along(t: HalfedgeArrays, search: Search, vertex: int, distance: float, root: int, slack: float) -> float:
-    """By how much a path that ends along an edge must be shorter than what is known of the vertex."""
-    if _is_tie(search.path, search.slot_of[vertex], distance, slack):
-        return _margin(t, search, vertex, root, -1, slack)
-    return slack
-
-
 # Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
 # `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
 def _arrive(
     state: ndarray, path: ndarray, slot_of: ndarray, count: int, vertex: int,
-    distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, margin: float,
+    distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, slack: float,
 ) -> int:  # fmt: skip
-    """Note a straight line to a vertex if it is shorter by `margin` than what is known; return how many are known."""
+    """Note a straight line to a vertex if it is shorter than what is known; return how many are known.
+
+    Of equally short ones (within `slack`) the first stays.
+    """
     slot = slot_of[vertex]
     if slot < 0:
         slot = count
@@ -180,7 +125,7 @@ def _arrive(
         slot_of[vertex] = slot
         state[slot, 0], state[slot, 4] = vertex, 0
         path[slot, 0] = np.inf
-    if distance < path[slot, 0] - margin:
+    if distance < path[slot, 0] - slack:
         state[slot, 1], state[slot, 2], state[slot, 3] = arrival, root, window
         path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, x2, y2)
     return count
@@ -215,9 +160,9 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
     state, path, slot_of, size = search.state, search.path, search.slot_of, search.size
     origin, twin, shape = t.origin, t.twin, t.shape
     source, sigma = state[slot, 0], path[slot, 0]
-    open_fan, full, first = t.boundary[source], t.total_angle[source], t.first[source]
+    open_fan, full, first, start = t.boundary[source], t.total_angle[source], t.first[source], t.start[source]
     count, roots, tail, slack = size[0], size[1], size[3], SAME * limit
-    h = first
+    h = start
     while h >= 0:
         ahead, behind = _next(h), _previous(h)
         following = twin[behind]
@@ -231,16 +176,14 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
             search.root_ray[roots, 0], search.root_ray[roots, 1] = angle, sigma
             bx, by = shape[h, 0] * length, shape[h, 1] * length
             if low <= _SHADOW and sigma + length < limit:
-                margin = _margin_along(t, search, origin[ahead], sigma + length, roots, slack)
                 count = _arrive(
                     state, path, slot_of, count, origin[ahead],
-                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, margin,
+                    sigma + length, length, 0.0, 0.0, 0.0, twin[h], roots, -1, slack,
                 )  # fmt: skip
             if following < 0 and high >= opening - _SHADOW and sigma + shape[behind, 2] < limit:
-                margin = _margin_along(t, search, origin[behind], sigma + shape[behind, 2], roots, slack)
                 count = _arrive(
                     state, path, slot_of, count, origin[behind],
-                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, margin,
+                    sigma + shape[behind, 2], bx, by, 0.0, 0.0, behind, roots, -1, slack,
                 )  # fmt: skip
             if high - low > SAME and twin[ahead] >= 0:
                 rx, ry, lx, ly = length, 0.0, bx, by
@@ -253,7 +196,7 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
                 )
             roots += 1
         h = following
-        if h == first:
+        if h == start:
             break
     size[0], size[1], size[3] = count, roots, tail
 
@@ -307,14 +250,17 @@ def _useful(
 
 @njit(cache=True, nogil=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
-    """Follow all windows in the queue, and those that they open; False when the tables are full: make room, go on."""
+    """Follow all windows in the queue, and those that they open.
+
+    False when the tables are full, or at the number of windows at which to stop: make room, go on.
+    """
     slack = SAME * limit
     origin, twin, shape = t.origin, t.twin, t.shape
     slot_of, size, state, path, root_ray = (search.slot_of, search.size, search.state, search.path, search.root_ray)
-    window, wedge, tie = search.window, search.wedge, search.tie
-    count, w, tail = size[0], size[2], size[3]
+    window, wedge = search.window, search.wedge
+    count, w, tail, room = size[0], size[2], size[3], min(len(window), size[6])
     while w < tail:
-        if tail + 2 > len(window) or count + 1 > len(state):
+        if tail + 2 > room or count + 1 > len(state):
             size[0], size[2], size[3] = count, w, tail
             return False
         enter, root = window[w, 0], window[w, 1]
@@ -331,10 +277,6 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
         unit_right, unit_left = norm * (abs(rx) + abs(ry)), norm * (abs(lx) + abs(ly))
         inside = from_right >= -_TOUCH * unit_right and from_left >= -_TOUCH * unit_left
         if inside and sigma + norm < limit:
-            slot = slot_of[far]
-            if slot >= 0 and abs(path[slot, 0] - sigma - norm) < slack:
-                tie[size[6]] = w  # decided once the queue is empty: a call here would slow the loop down
-                size[6] += 1
             count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
         slot = slot_of[far]
         dx = path[slot, 0] if slot >= 0 else np.inf
@@ -356,25 +298,6 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def settle_ties(t: HalfedgeArrays, search: Search, limit: float) -> None:
-    """Among equally short paths to a vertex, keep the one of the lowest mark."""
-    state, path, wedge, slack = search.state, search.path, search.wedge, SAME * limit
-    for k in range(search.size[6]):
-        w = search.tie[k]
-        enter, root = search.window[w, 0], search.window[w, 1]
-        ax, ay, bx, by = wedge[w, 0], wedge[w, 1], wedge[w, 2], wedge[w, 3]
-        u, v = t.shape[enter, 0], t.shape[enter, 1]
-        x, y = bx + u * (ax - bx) - v * (ay - by), by + u * (ay - by) + v * (ax - bx)
-        left = _previous(enter)
-        far = t.origin[left]
-        slot, distance = search.slot_of[far], search.root_ray[root, 1] + np.sqrt(x * x + y * y)
-        if _is_tie(path, slot, distance, slack) and _margin(t, search, far, root, w, slack) < 0:
-            state[slot, 1], state[slot, 2], state[slot, 3] = left, root, w
-            path[slot, 0], path[slot, 1], path[slot, 2], path[slot, 3], path[slot, 4] = (distance, x, y, bx, by)
-    search.size[6] = 0
-
-
-@njit(cache=True, nogil=True)
 def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
     """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 
@@ -392,10 +315,10 @@ def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
             waiting[queued] = slot
             queued += 1
     size[4] = size[0]
-    nearest, found = np.inf, -1
+    nearest, found, slack = np.inf, -1, SAME * limit
     for k in range(queued):
         slot = waiting[k]
-        if path[slot, 0] < nearest:
+        if path[slot, 0] < nearest - slack:
             nearest, found = path[slot, 0], k
     if found < 0:
         size[5] = 0

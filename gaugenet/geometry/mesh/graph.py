@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gaugenet.geometry.mesh.frame_field import frame_field, reference_frames, relative_to
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
-from gaugenet.geometry.mesh.log_map import LocalLogMaps, chunked, in_threads, local_log_maps, one_ring
+from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
@@ -24,6 +24,9 @@ from gaugenet.groups.group import StructureGroup
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def mesh_gauge_graph(
         edges = in_frames(framed, one_ring(framed.surface), dtype)
     else:
         search_radius = options.radius_on(mesh)
-        edges = _geodesic_edges(framed, search_radius, options.max_neighbors, dtype)
+        edges = in_frames(framed, finest_log_maps(framed, options), dtype)
     check_structure(group, edges["transporter"])
     edges["log_map"], search_radius = in_lengths(
         options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
@@ -88,6 +91,19 @@ def mesh_gauge_graph(
         structure=group.name,
         **edges,
     )
+
+
+def finest_log_maps(framed: FramedSurface, options: NeighborhoodOptions) -> LocalLogMaps:
+    """Log maps between all vertices within the radius, as many as the options allow."""
+    bound = options.max_neighbors_on(framed.mesh)
+    maps = local_log_maps(framed.surface, options.radius_on(framed.mesh), max_neighbors=bound)
+    cut = int((np.diff(maps.indptr) == bound).sum())
+    if options.max_neighbors is None and cut:
+        logger.info(
+            "%d of %d vertices keep only their %d nearest neighbours within the radius, since the tessellation is very "
+            "uneven: pass `max_neighbors` to choose the number.", cut, framed.mesh.num_vertices, bound,
+        )  # fmt: skip
+    return maps
 
 
 def in_lengths(
@@ -129,56 +145,15 @@ def in_frames(
     """
     row = np.arange(framed.surface.num_base) if row is None else row
     mass = framed.surface.area if mass is None else mass
-    return {
-        "edge_index": torch.from_numpy(np.stack([row[maps.source], row[maps.target]])),
-        **{name: torch.from_numpy(a) for name, a in _edge_values(framed, maps, dtype, row, mass).items()},
-    }
-
-
-def _edge_values(
-    framed: FramedSurface, maps: LocalLogMaps, dtype: torch.dtype, row: ndarray, mass: ndarray
-) -> dict[str, ndarray]:
     kind = torch.zeros(0, dtype=dtype).numpy().dtype
     log_map, transporter = log_and_transport(maps, framed.planar, kind)
-    weight = neighborhood_weights(maps.indptr, mass[row[maps.source]], mass[row[maps.targets]])
-    return {"log_map": log_map, "transporter": transporter, "weight": weight.astype(kind)}
-
-
-def _geodesic_edges(
-    framed: FramedSurface, radius: float, max_neighbors: int | None, dtype: torch.dtype
-) -> dict[str, Tensor]:
-    """Edges of all vertices, cast piece by piece and gathered in place, so that memory holds little more than them."""
-    surface = framed.surface
-    everyone = np.arange(surface.num_base, dtype=np.int32)
-
-    def solve(targets: ndarray) -> dict[str, ndarray]:
-        maps = local_log_maps(surface, radius, targets=targets, max_neighbors=max_neighbors, num_threads=1)
-        values = _edge_values(framed, maps, dtype, everyone, surface.area)
-        return {**values, "source": maps.source, "count": np.diff(maps.indptr)}
-
-    gathered = _gather(in_threads(solve, chunked(everyone)))
-    source, count = gathered.pop("source"), gathered.pop("count")
-    edge_index = torch.empty(2, len(source), dtype=torch.long)
-    edge_index[0] = torch.from_numpy(source)
-    edge_index[1] = torch.from_numpy(np.repeat(everyone, count))
-    return {"edge_index": edge_index, **{name: torch.from_numpy(a) for name, a in gathered.items()}}
-
-
-def _gather(parts: Iterator[dict[str, ndarray]]) -> dict[str, ndarray]:
-    """Concatenate dictionaries of arrays as they come, in buffers that grow in place."""
-    buffers, used = dict(next(parts)), {}
-    for name, first in buffers.items():
-        buffers[name], used[name] = first.copy(), len(first)
-    for part in parts:
-        for name, piece in part.items():
-            buffer, start = buffers[name], used[name]
-            used[name] = start + len(piece)
-            if used[name] > len(buffer):
-                buffer.resize((2 * used[name], *buffer.shape[1:]), refcheck=False)
-            buffer[start : used[name]] = piece
-    for name, buffer in buffers.items():
-        buffer.resize((used[name], *buffer.shape[1:]), refcheck=False)
-    return buffers
+    weight = neighborhood_weights(maps.indptr, mass[row[maps.source]], mass[row[maps.targets]]).astype(kind)
+    return {
+        "edge_index": torch.from_numpy(np.stack([row[maps.source], row[maps.target]])),
+        "log_map": torch.from_numpy(log_map),
+        "transporter": torch.from_numpy(transporter),
+        "weight": torch.from_numpy(weight),
+    }
 
 
 def check_structure(group: StructureGroup, transporter: Tensor) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet._compiled import njit
-from gaugenet.geometry.mesh.marks import vertex_marks
+from gaugenet.geometry.mesh.marks import component_marks
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
@@ -23,7 +23,8 @@ class HalfedgeArrays(NamedTuple):
     """`HalfedgeSurface` for compiled code.
 
     Its arrays, and per vertex copy the angle defect, the radius of the disk over which the defect is spread (see
-    `_paths`), the distance to the edges around it, and the mark that decides between equally short paths.
+    `_paths`), the distance to the edges around it, its mark, and the halfedge at which searches from it start (the one
+    toward the lowest mark, or the first one on the boundary), so that their order does not depend on the numbering.
     """
 
     num_base: int
@@ -39,6 +40,7 @@ class HalfedgeArrays(NamedTuple):
     spread: ndarray
     star_radius: ndarray
     mark: ndarray
+    start: ndarray
     max_degree: int
 
 
@@ -66,7 +68,7 @@ class HalfedgeSurface:
             boundary vertices, so that both copies of a vertex measure the same directions with opposite sign).
         boundary: whether the vertex lies on the boundary.
         area: area of each vertex's dual cell.
-        mark: see `vertex_marks`.
+        mark: see `component_marks`.
     """
 
     num_base: int
@@ -94,6 +96,7 @@ class HalfedgeSurface:
     def mesh_arrays(self) -> HalfedgeArrays:
         """The same for compiled code, with the curvature of each vertex and the disk over which it is spread."""
         inside = ~self.boundary & (self.total_angle > 0)
+        mark = np.resize(self.mark, len(inside))
         return HalfedgeArrays(
             num_base=self.num_base,
             origin=self.origin,
@@ -107,7 +110,8 @@ class HalfedgeSurface:
             charge=np.where(inside, 2 * np.pi - self.total_angle, 0.0),
             spread=SPREAD * np.sqrt(np.resize(self.area, len(inside)) / np.pi),
             star_radius=self.star_radius,
-            mark=np.resize(self.mark, len(inside)),
+            mark=mark,
+            start=_lowest_halfedges(self.origin, self.first, self.boundary, mark),
             max_degree=int(np.bincount(self.origin).max(initial=0)) if len(self.origin) else 0,
         )
 
@@ -160,7 +164,7 @@ class HalfedgeSurface:
             reference=reference,
             boundary=boundary,
             area=mesh.vertex_areas,
-            mark=vertex_marks(mesh),
+            mark=component_marks(mesh),
         )
 
 
@@ -248,6 +252,17 @@ def _walk_fans(
                 break
         total[vertex] = angle
     return -1
+
+
+@njit(cache=True, nogil=True)
+def _lowest_halfedges(origin: ndarray, first: ndarray, boundary: ndarray, mark: ndarray) -> ndarray:
+    """The halfedge of each vertex toward the neighbour of the lowest mark; on the boundary, the first one."""
+    start = first.copy()
+    for h in range(len(origin)):
+        vertex = origin[h]
+        if not boundary[vertex] and mark[origin[_next(h)]] < mark[origin[_next(start[vertex])]]:
+            start[vertex] = h
+    return start
 
 
 @njit(cache=True, nogil=True)

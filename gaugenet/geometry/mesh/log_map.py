@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from gaugenet.geometry.mesh._crowd import WINDOWS, Crowd
 from gaugenet.geometry.mesh._paths import local_geodesics
+from gaugenet.geometry.mesh._reciprocity import make_reciprocal
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.marks import quantized
 from gaugenet.geometry.mesh.mesh import MeshError
@@ -102,13 +104,16 @@ def local_log_maps(
     targets: Int[ndarray, "targets"] | None = None,
     wanted: Bool[ndarray, "vertices"] | None = None,
     max_neighbors: int | None = None,
+    counted: Bool[ndarray, "vertices"] | None = None,
+    least: float = 0.0,
     max_windows: int = _MAX_WINDOWS,
     num_threads: int | None = None,
 ) -> LocalLogMaps:
     """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
 
     The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
-    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary.
+    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary. Two targets
+    that are neighbours of each other share one geodesic (see `_reciprocity`).
 
     Args:
         surface: intrinsic geometry of the mesh.
@@ -116,6 +121,8 @@ def local_log_maps(
         targets: the points whose neighbours are sought, all vertices by default.
         wanted: mask of the vertices that count as neighbours, all by default.
         max_neighbors: keep only this many nearest neighbours.
+        counted: instead of that, keep all neighbours as far as `max_neighbors` vertices of this mask lie, or farther.
+        least: with `counted`, keep all neighbours at least this far.
         max_windows: give up on a point that needs more windows than this.
         num_threads: threads to use; by default as many as numba is configured for.
 
@@ -126,9 +133,13 @@ def local_log_maps(
     targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
     wanted = np.ones(surface.num_base, dtype=bool) if wanted is None else np.ascontiguousarray(wanted, dtype=bool)
     mesh_arrays = surface.mesh_arrays
+    bound = min(max_neighbors or len(everyone), max(len(everyone), 1))
+    windows = WINDOWS * max(bound, 64) if max_neighbors else max_windows
+    crowd = Crowd(wanted if counted is None else counted, bound, float(least), windows)
+    kept = bound if max_neighbors and counted is None else 0
 
-    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, int]:
-        return local_geodesics(mesh_arrays, chunk, float(radius), wanted, max_neighbors or 0, max_windows)
+    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
+        return local_geodesics(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
 
     parts = list(in_threads(solve, chunked(targets), num_threads))
     for *_, stuck in parts:
@@ -138,9 +149,12 @@ def local_log_maps(
                 "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:3])
-    return LocalLogMaps(
-        indptr=np.concatenate([[0], np.cumsum(counts)]),
+    counts, cut, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:4])
+    del parts
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    keep = make_reciprocal(indptr, targets, neighbor, geodesic, wanted, surface.mark, cut)
+    maps = LocalLogMaps(
+        indptr=indptr,
         targets=targets,
         source=neighbor[:, 0],
         distance=geodesic[:, 0],
@@ -148,6 +162,7 @@ def local_log_maps(
         transport=geodesic[:, 2],
         sign=neighbor[:, 1],
     )
+    return maps if keep.all() else maps.select(keep)
 
 
 def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:

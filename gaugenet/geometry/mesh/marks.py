@@ -26,11 +26,26 @@ def vertex_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
     right-handed if one of them is not skewed. So marks do not change with a rotation, unless the surface has a
     symmetry that rotates it; then the axes of space decide, wherever the axes of the shape are not defined.
     """
-    if not mesh.num_vertices:
+    return _marks(mesh.vertices, mesh.vertex_areas)
+
+
+def component_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
+    """Return the marks of each component as if it were alone, so that separate parts do not see each other."""
+    mark = np.zeros(mesh.num_vertices)
+    component = mesh.vertex_components
+    order = np.argsort(component, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(component[order])) + 1):
+        if len(part) > 1:  # not an isolated vertex
+            mark[part] = _marks(mesh.vertices[part], mesh.vertex_areas[part])
+    return mark
+
+
+def _marks(points: Float[ndarray, "n 3"], area: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    if not len(points):
         return np.zeros(0)
-    weight = mesh.vertex_areas if mesh.area > 0 else np.ones(mesh.num_vertices)
+    weight = area if area.sum() > 0 else np.ones(len(points))
     weight = weight / weight.sum()
-    x = mesh.vertices - weight @ mesh.vertices
+    x = points - weight @ points
     x = x / max(float(np.abs(x).max()), np.finfo(float).tiny)
     return typed_array(x @ _axes(x, weight) @ _GENERIC)
 
@@ -61,4 +76,4 @@ def quantized(length: Float[ndarray, "n"], scale: float) -> Int[ndarray, "n"]:
     return np.round(length / unit).astype(np.int64) if unit > 0 else np.zeros(len(length), dtype=np.int64)
 
 
-__all__ = ["quantized", "vertex_marks"]
+__all__ = ["component_marks", "quantized", "vertex_marks"]

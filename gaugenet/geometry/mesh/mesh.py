@@ -32,12 +32,12 @@ class TriangleMesh:
     """A triangulated surface in R^3: vertex positions and triples of vertex indices, never reordered.
 
     Args:
-        vertices: `(V, 3)` array or tensor, in any length unit; kept as float64.
-        faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; kept as int64.
+        vertices: `(V, 3)` array or tensor of real numbers, in any length unit; copied as float64.
+        faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; copied as int64.
 
     Raises:
-        MeshError: wrong shapes, non-integer faces or indices out of range. Everything else that can be wrong
-            is found by `gaugenet.geometry.mesh.quality` and refused where it matters.
+        MeshError: wrong shapes, complex vertices, non-integer faces or indices out of range. Everything else that can
+            be wrong is found by `gaugenet.geometry.mesh.quality` and refused where it matters.
     """
 
     def __init__(self, vertices: Any, faces: Any) -> None:
@@ -294,7 +294,8 @@ def _normalized(v: ndarray) -> ndarray:
 
 def _as_array(values: Any) -> ndarray:
     if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = (values.double() if values.is_floating_point() else values).numpy()  # NumPy has no bfloat16
     return np.asarray(values)
 
 
@@ -302,7 +303,9 @@ def _as_vertices(vertices: Any) -> ndarray:
     array = _as_array(vertices)
     if array.ndim != 2 or array.shape[1] != 3:
         raise MeshError(f"Expected `vertices` of shape (V, 3), got {array.shape}.")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    if array.dtype.kind not in "fiu":
+        raise MeshError(f"Expected real numbers in `vertices`, got {array.dtype}: pass floating point or integer ones.")
+    return np.array(array, dtype=np.float64, order="C")
 
 
 def _as_faces(faces: Any, num_vertices: int) -> ndarray:
@@ -310,10 +313,12 @@ def _as_faces(faces: Any, num_vertices: int) -> ndarray:
     if array.ndim != 2 or array.shape[1] != 3:
         hint = ": pass `face.T`." if array.ndim == 2 and array.shape[0] == 3 else ": triangulate the mesh first."
         raise MeshError(f"Expected `faces` of shape (F, 3), got {array.shape}{hint}")
+    if array.dtype.kind not in "fiu" and array.size:
+        raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype}.")
     whole = np.issubdtype(array.dtype, np.integer) or np.array_equal(array, np.round(array))
     if not whole:
         raise MeshError(f"Expected integer vertex indices in `faces`, got {array.dtype} with fractions.")
-    array = np.ascontiguousarray(array, dtype=np.int64)
+    array = np.array(array, dtype=np.int64, order="C")
     outside = (array < 0) | (array >= num_vertices)
     if outside.any():
         first = int(np.flatnonzero(outside.any(axis=1))[0])

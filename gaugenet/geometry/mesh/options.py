@@ -23,6 +23,9 @@ MEAN_NEIGHBORS = 16.0
 """Neighbours of a point of a hierarchy, on average, where the options name no size."""
 
 
+_LEAST_CROWD, _CROWD = 256, 8
+
+
 @dataclass(frozen=True)
 class NeighborhoodOptions:
     """Which points of a mesh are neighbours, how their distances count, and in which frames; on one or several levels.
@@ -32,7 +35,8 @@ class NeighborhoodOptions:
             edges. Coarser levels are always geodesic.
         radius: geodesic radius of the finest level, in the units of the mesh.
         mean_neighbors: instead of `radius`: the radius whose disk holds that many points on average, at every level.
-        max_neighbors: keep only this many nearest neighbours of each point; `None` keeps all.
+        max_neighbors: keep only this many nearest neighbours of each point. `None` bounds the cost on very uneven
+            tessellations only: 8 times the mean number, at least 256. A number above the number of vertices keeps all.
         lengths: log maps and radius in the units of the mesh (`"metric"`), or at every point relative to the mean
             distance of its neighbours (`"local"`).
         frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
@@ -92,6 +96,16 @@ class NeighborhoodOptions:
         if self.mean_neighbors is not None:
             return self.mean_neighbors
         return float(np.pi * self.radius_on(mesh) ** 2 * _points_with_area(mesh) / mesh.area) if mesh.area else 0.0
+
+    def max_neighbors_on(self, mesh: TriangleMesh) -> int:
+        """Return how many neighbours a point keeps at most."""
+        if self.max_neighbors is not None:
+            return int(self.max_neighbors)
+        return self.crowd_on(mesh)
+
+    def crowd_on(self, mesh: TriangleMesh) -> int:
+        """Return how many points within the radius are too many: 8 times the mean, at least 256."""
+        return max(_LEAST_CROWD, int(np.ceil(_CROWD * self.mean_neighbors_on(mesh))))
 
     def _expected_one_size(self) -> str:
         return (

@@ -112,7 +112,7 @@ class DepthwiseInputs:
 def depthwise_sum(depthwise: Depthwise, inputs: DepthwiseInputs, factors: EdgeFactors) -> Float[Tensor, "vertices out"]:
     """Return the sum of all messages, mixed to the output's channels."""
     tensors = inputs.tensors()
-    if has_loops(*tensors, factors.transport) and not factors.transport.requires_grad and len(factors.source):
+    if has_loops(*tensors, factors.transport) and not factors.transport.requires_grad and factors.source.shape[0]:
         return cast(Tensor, _Messages.apply(depthwise, factors, *tensors))  # type: ignore[no-untyped-call]
     return _plain(depthwise, factors, *tensors)
 

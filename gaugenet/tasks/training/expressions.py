@@ -17,6 +17,7 @@ from gaugenet.tasks.training.options import TaskError
 
 _QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
 _OWN = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _STAND_IN = "_own_class_{}"
 
 
@@ -78,9 +79,12 @@ class _Calls:
             named = {k.arg: self._built(k.value) for k in node.keywords if k.arg}
             return self._called(node.func.id, positional, named)
         called = node.func if isinstance(node, ast.Call) else node
-        if isinstance(called, ast.Attribute):
-            module, _, name = ast.unparse(called).rpartition(".")
-            raise TaskError(f"Unknown {module}.{name}: a class of your own is written with a colon, {module}:{name}().")
+        if isinstance(called, ast.Attribute) and _DOTTED.fullmatch(dotted := ast.unparse(called)):
+            module, _, name = dotted.rpartition(".")
+            raise TaskError(
+                f"Unknown {dotted} in {self.text!r}: choose from {', '.join(sorted(self.allowed))}. Where classes of "
+                f"your own are allowed, they are written with a colon, {module}:{name}()."
+            )
         try:
             return ast.literal_eval(node)
         except (ValueError, TypeError) as error:

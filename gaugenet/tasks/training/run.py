@@ -6,25 +6,32 @@ import json
 import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
 import gaugenet
 from gaugenet.files import atomic_path, disk_errors, reason_unread, write_json
+from gaugenet.models.saved import DESCRIPTION, WEIGHTS, RunError, Which, build_model, load_weights
+
+__all__ = [
+    "DESCRIPTION",
+    "FOLDS",
+    "WEIGHTS",
+    "RunDescription",
+    "RunError",
+    "Which",
+    "build_model",
+    "load_run",
+    "load_weights",
+    "save_weights",
+]
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
-DESCRIPTION = "run.json"
 FOLDS = "folds.json"
 """What a cross-validation leaves beside the runs of its folds."""
-WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
-Which = Literal["best", "last"]
-
-
-class RunError(ValueError):
-    """A run folder that cannot be used; the message says what is missing or broken and what to do."""
 
 
 @dataclass
@@ -80,7 +87,10 @@ class RunDescription:
         run = Path(run)
         path = run / DESCRIPTION
         if not run.is_dir():
-            raise RunError(f"No run folder at {run}: train one with `gaugenet train ... --out {run}`.")
+            raise RunError(
+                f"No run folder at {run}: train one with `gaugenet train ... --out {run}`, or name one of "
+                "`gaugenet models list`."
+            )
         if (run / FOLDS).is_file() and not path.is_file():
             raise RunError(f"{run} holds the folds of a cross-validation: name one of them, such as {run / 'fold_0'}.")
         if not path.is_file():
@@ -112,23 +122,6 @@ class RunDescription:
         return cls(**values)
 
 
-def build_model(name: str, arguments: dict[str, Any]) -> nn.Module:
-    """Construct a network of `gaugenet.models` by name.
-
-    Raises:
-        RunError: no such network, or it does not take these arguments.
-    """
-    from gaugenet import models
-
-    cls = getattr(models, name, None)
-    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
-        raise RunError(f"gaugenet.models has no network {name!r} in version {gaugenet.__version__}.")
-    try:
-        return cls(**arguments)
-    except TypeError as error:
-        raise RunError(f"{name} does not take the arguments of this run: {error}.") from error
-
-
 def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     """Write the learned weights, whole or not at all."""
     from safetensors.torch import save_file
@@ -136,33 +129,6 @@ def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     with atomic_path(Path(run) / WEIGHTS[which]) as temporary, disk_errors(run):
         save_file(state, temporary, metadata={"gaugenet": gaugenet.__version__})
-
-
-def load_weights(run: str | Path, model: nn.Module, which: Which) -> None:
-    """Read learned weights into `model`.
-
-    Raises:
-        RunError: the file is missing, truncated, or belongs to another network.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(run) / WEIGHTS[which]
-    if not path.is_file():
-        raise RunError(
-            f"{run} holds no weights ({WEIGHTS[which]}): its training was stopped before the first epoch ended."
-        )
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise RunError(
-            f"{path} is truncated or not a safetensors file ({error}): restore it or train again."
-        ) from error
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
-        raise RunError(f"{path} does not fit the network that {DESCRIPTION} describes: {first}") from error
 
 
 def load_run(run: str | Path, *, weights: Which = "best") -> tuple[nn.Module, RunDescription]:

@@ -157,13 +157,16 @@ def test_order_of_vertices_and_faces_does_not_matter(build):
 
 
 def test_subsets_of_targets_and_neighbours_agree_with_the_whole():
-    surface = HalfedgeSurface.from_mesh(torus(40, 16))
+    surface = HalfedgeSurface.from_mesh(torus(40, 16, 0.3))
     whole = local_log_maps(surface, 0.4)
     wanted = np.arange(surface.num_base) % 3 == 0
     part = local_log_maps(surface, 0.4, targets=np.arange(5, 50), wanted=wanted)
     keep = whole.select(wanted[whole.source] & (whole.target >= 5) & (whole.target < 50))
-    for name in ("source", "target", "distance", "angle", "transport"):
+    for name in ("source", "target"):
         np.testing.assert_array_equal(getattr(part, name), getattr(keep, name))
+    np.testing.assert_allclose(part.distance, keep.distance, rtol=1e-12)
+    for name in ("angle", "transport"):  # up to full rotations
+        np.testing.assert_allclose(np.exp(1j * getattr(part, name)), np.exp(1j * getattr(keep, name)), atol=1e-10)
 
 
 def test_one_thread_and_many_agree():

@@ -227,3 +227,40 @@ def test_files_that_are_no_mesh_are_refused_by_name(tmp_path, name, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.ply"):
         TriangleMesh.load(tmp_path / "absent.ply")
+
+
+# --- arrays of the caller -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", [np.array, torch.tensor])
+def test_a_mesh_keeps_copies(wrap):
+    vertices, faces = wrap(np.eye(3)), wrap(np.array([[0, 1, 2]]))
+    mesh = TriangleMesh(vertices, faces)
+    vertices[0, 0], faces[0, 0] = 7.0, 1  # also: the caller may still write
+    assert np.array_equal(mesh.vertices, np.eye(3))
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+    mesh.vertices[1, 1] = 5.0
+    assert vertices[1, 1] == 1.0
+    assert np.asarray(vertices)[0, 0] == 7.0  # the control: an alias sees it
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float16, np.float32, np.longdouble])
+def test_real_numbers_of_any_type_become_float64(dtype):
+    mesh = TriangleMesh(np.eye(3, dtype=dtype), np.array([[0, 1, 2]], dtype=np.uint32))
+    assert mesh.vertices.dtype == np.float64
+    assert mesh.faces.dtype == np.int64
+    assert np.array_equal(mesh.vertices, np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float16, torch.bfloat16, torch.float32])
+def test_tensors_of_any_real_type_become_float64(dtype):
+    x = torch.tensor([[0.5, 0, 0], [0, 1, 0], [0, 0, 1]]).to(dtype).requires_grad_(dtype.is_floating_point)
+    assert np.array_equal(TriangleMesh(x, [[0, 1, 2]]).vertices, x.detach().double().numpy())
+
+
+@pytest.mark.parametrize("vertices", [np.eye(3) + 1j, torch.eye(3) * (1 + 1j), np.eye(3).astype(str), np.eye(3) > 0])
+def test_what_is_not_real_is_refused_by_its_type(vertices):
+    with pytest.raises(MeshError, match=r"real numbers in `vertices`, got (complex|<U|bool)"):
+        TriangleMesh(vertices, [[0, 1, 2]])
+    with pytest.raises(MeshError, match="`faces`, got complex"):
+        TriangleMesh(np.eye(3), np.array([[0, 1, 2 + 1j]]))

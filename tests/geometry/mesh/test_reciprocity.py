@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from gaugenet.geometry import TriangleMesh
-from gaugenet.geometry.mesh import halfedge
+from gaugenet.geometry.mesh import halfedge, log_map
 from gaugenet.groups import SO2
 from tests.geometry.mesh import cad
 from tests.geometry.mesh.surfaces import rough_terrain, torus
@@ -46,10 +47,42 @@ def test_organic_meshes_are_no_exception(mesh):
     assert mismatch(graph_of(mesh)) < 1e-6
 
 
-def test_without_marks_the_directions_disagree(monkeypatch):
-    """The control: where nothing decides between equally short paths, the first that is found does."""
-    monkeypatch.setattr(halfedge, "vertex_marks", lambda mesh: np.zeros(mesh.num_vertices))
-    assert mismatch(graph_of(cad.subdivided(cad.box(), 1))) > 1e-2
+ROUNDINGS = {
+    "float32": lambda x, rng: x.astype(np.float32),
+    "1e-9": lambda x, rng: x + 1e-9 * rng.normal(size=x.shape),
+    "1e-11": lambda x, rng: x + 1e-11 * rng.normal(size=x.shape),
+}
+
+
+def rounded(mesh: TriangleMesh, name: str) -> TriangleMesh:
+    """The mesh in another pose, its coordinates as files hold them: flat faces are flat up to rounding only."""
+    turned = mesh.vertices @ Rotation.random(random_state=1).as_matrix().T
+    return TriangleMesh(ROUNDINGS[name](turned, np.random.default_rng(0)), mesh.faces)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("name", SHAPES)
+def test_rounded_coordinates_are_no_exception(name, rounding):
+    build, times = SHAPES[name]
+    assert mismatch(graph_of(rounded(cad.subdivided(build(), times), rounding))) < 1e-6
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_searches_from_both_ends_disagree(rounding, monkeypatch):
+    """The control: each direction as the search from its target finds it."""
+    monkeypatch.setattr(log_map, "make_reciprocal", lambda _, __, neighbor, *rest: np.ones(len(neighbor), dtype=bool))
+    assert mismatch(graph_of(rounded(cad.subdivided(cad.gear(), 2), rounding))) > 1e-2
+
+
+def test_nearest_neighbors_share_their_geodesics():
+    """Lists that are cut hold edges in one direction only, which stay; the others are reciprocal."""
+    mesh = rounded(cad.subdivided(cad.plate(), 2), "float32")
+    whole, cut = graph_of(mesh), graph_of(mesh, max_neighbors=8)
+    assert bool((torch.bincount(cut.edge_index[1]) == torch.bincount(whole.edge_index[1]).clamp(max=8)).all())
+    q, p = cut.edge_index
+    both = torch.isin(q * mesh.num_vertices + p, p * mesh.num_vertices + q)
+    assert 0.3 < both.double().mean() < 1
+    assert mismatch(cut.edge_subgraph(both)) < 1e-6
 
 
 @pytest.mark.parametrize("build", [cad.box, cad.l_shape, cad.plate, cad.gear, rough_terrain])
@@ -66,3 +99,10 @@ def test_the_numbering_does_not_decide_between_equally_short_paths(build):
     torch.testing.assert_close(torch.stack([q, p])[:, order], other.edge_index[:, other_order])
     for name in ("log_map", "transporter", "weight"):
         torch.testing.assert_close(plain[name][order], other[name][other_order], rtol=0, atol=1e-6)
+
+
+def test_without_marks_the_numbering_decides(monkeypatch):
+    """The control: searches start at the first halfedge, and the first of equally short paths that they find stays."""
+    monkeypatch.setattr(halfedge, "component_marks", lambda mesh: np.zeros(mesh.num_vertices))
+    with pytest.raises(AssertionError):
+        test_the_numbering_does_not_decide_between_equally_short_paths(cad.box)

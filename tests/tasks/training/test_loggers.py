@@ -37,7 +37,7 @@ def test_names_arguments_and_objects(tmp_path):
         ("csv(save_dir='/etc')", "set by the training"),
         ("csv(colour='x')", "csv takes flush_logs_every_n_steps, name"),
         ("tensorboard(name=__import__('os').getcwd())", "plain values"),
-        ("os.system('true')", "plain values"),
+        ("os.system('true')", "choose from"),
         ("{class_path: a.B}", "plain values"),
         ("wandb(experiment=1)", "set by the training"),
         ("csv(", "constructor calls"),
