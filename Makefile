@@ -29,13 +29,17 @@ endef
 $(VENV)/.installed-train: pyproject.toml constraints.txt
 	$(call install,train)
 
+$(VENV)/.installed-fields: pyproject.toml constraints.txt
+	$(call install,fields)
+	touch $(VENV)/.installed-train
+
 $(VENV)/.installed-climate: pyproject.toml constraints.txt
 	$(call install,climate)
 	touch $(VENV)/.installed-train
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call install,dev)
-	touch $(VENV)/.installed-train $(VENV)/.installed-climate
+	touch $(VENV)/.installed-train $(VENV)/.installed-fields $(VENV)/.installed-climate
 
 install: $(VENV)/.installed-train
 
@@ -49,7 +53,7 @@ demo: $(VENV)/.installed-train
 	@echo "          $(RUN)/curves.png        how it learned"
 	@echo "          $(RUN)/confusion.png     which parts are taken for which"
 
-demo-fields: $(VENV)/.installed-train
+demo-fields: $(VENV)/.installed-fields
 	$(BIN)/python examples/arteries.py --out $(ARTERIES)
 	$(BIN)/gaugenet train regression --config examples/arteries.yaml --data $(ARTERIES) --out $(SHEAR) --overwrite
 	$(BIN)/gaugenet evaluate $(SHEAR) --data $(ARTERIES)

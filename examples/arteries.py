@@ -60,7 +60,7 @@ def main() -> None:
     """Write the files, or draw a run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("arteries"), help="folder for the files")
-    parser.add_argument("--count", type=int, default=50, help="number of arteries")
+    parser.add_argument("--count", type=int, default=72, help="number of arteries")
     parser.add_argument("--edge", type=float, default=0.5, help="edge length of the meshes, mm")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first artery")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; -1 uses all cores")

@@ -18,10 +18,11 @@ def check_unit(unit: object, where: str) -> None:
     """Raise unless a text is a unit.
 
     Raises:
-        ValueError: If it is not a unit.
+        ValueError: If it is not a unit, or pint is not installed.
     """
+    registry = _registry()
     try:
-        _registry().Unit(unit)
+        registry.Unit(unit)
     except _errors() as error:
         raise ValueError(f"Unknown unit {unit!r} of {where}: {error}. Write units such as mm, Pa, m/s, 1/s.") from error
 
