@@ -113,7 +113,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def disk_errors(path: str | Path) -> Iterator[None]:
-    """Call a full or failing disk by its name, where a library that writes weights reports something else.
+    """Call a full or failing disk by its name, where a library reports something else, or does not say which file.
 
     Raises:
         OSError: If the block could not write.
@@ -122,7 +122,8 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         yield
     except Exception as error:
         known = ("inline_container", "PytorchStreamWriter", "os error 28", "No space left")
-        if isinstance(error, OSError) or not any(text in str(error) for text in known):
+        named = isinstance(error, OSError) and (error.filename is not None or error.errno != errno.ENOSPC)
+        if named or not any(text in str(error) for text in known):
             raise
         raise OSError(errno.ENOSPC, "No space left on the disk, or it failed, while writing", str(path)) from error
 
@@ -223,7 +224,8 @@ def atomic_path(path: str | Path, *, synchronize: bool = True) -> Iterator[Path]
     temporary = Path(name)
     _TEMPORARIES.add(temporary)
     try:
-        yield temporary
+        with disk_errors(path):
+            yield temporary
         temporary.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
         if synchronize:
             with open(temporary, "rb") as file:

@@ -129,8 +129,9 @@ def understands(workplace, monkeypatch):
         _, name, *arguments = shlex.split(line, comments=True)
         module = importlib.import_module(f"gaugenet.commands.{name}")
         monkeypatch.setattr(_common, "Parser", ParseOnly)
-        if ".nc" in line:  # the run, which is not there, would say that it is one of the climate task
-            monkeypatch.setattr(_common, "task_of_run", lambda run: TASKS["climate"])
+        if ".nc" in line:  # the run, which is not there, would say of which task it is
+            task = "forecast" if "--steps" in line else "climate"
+            monkeypatch.setattr(_common, "task_of_run", lambda run: TASKS[task])
         try:
             return module.run(arguments) == 0  # nothing but help comes back from here
         except Parsed:

@@ -104,8 +104,9 @@ def test_carried_kernels_are_seen_from_the_first_frame(ball):
         draw_on_mesh(view, DrawOptions(kernels=[0, 1], transport=transport)) for transport in (False, True)
     )
     kernels = [[p for p in picture.parts[1:] if len(colors(p)) > 8] for picture in (own, transported)]
-    assert np.array_equal(kernels[0][0].colors, kernels[1][0].colors)
-    assert not np.array_equal(kernels[0][1].colors, kernels[1][1].colors)
+    first, second = (np.abs(a.colors.astype(int) - b.colors).max() for a, b in zip(*kernels))
+    assert first < 5  # of 255: equally short paths are chosen anew
+    assert second > 50
     assert len(transported.parts) == len(own.parts) + 1  # the way
 
 

@@ -43,10 +43,11 @@ def check_dtype(x: Tensor, weight: Tensor | None) -> None:
         raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it before.")
     if weight is None:
         return
-    real = x.dtype.to_real()
-    if (real == torch.float64) != (weight.dtype == torch.float64):
-        high = torch.complex128 if weight.dtype == torch.float64 else torch.complex64
+    double = x.dtype in (torch.float64, torch.complex128)
+    if double != (weight.dtype == torch.float64):
+        real, high = (torch.float64, torch.complex64) if double else (torch.float32, torch.complex128)
         fitting = high if x.is_complex() else weight.dtype
+        real = real if x.is_complex() else x.dtype
         raise ValueError(
             f"Expected `x` of dtype {fitting} like the weights, got {x.dtype}: pass "
             f"`x.to({fitting})`, or convert the network with `.to({real})`."

@@ -67,7 +67,7 @@ def test_human_seg_finds_the_parts_of_the_shipped_persons(tmp_path):
 def test_shrec11_takes_bodies_for_animals_and_people(tmp_path):
     """Its 30 classes are half of other kinds (lamps, birds, insects); its card says that kinds are confused."""
     entries = predict(pretrained_folder("shrec11"), sorted((bodies() / "test").glob("*_0.ply"))[:6], tmp_path, n_jobs=1)
-    assert np.mean([one["label"] in LAND_ANIMALS_AND_PEOPLE for one in entries]) >= 0.9
+    assert np.mean([one["label"] in LAND_ANIMALS_AND_PEOPLE for one in entries]) >= 5 / 6
 
 
 def test_gfs_cyclones_finds_the_idealized_cyclones(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import gaugenet
-from gaugenet.files import atomic_path, disk_errors, reason_unread, sweep_temporaries
+from gaugenet.files import atomic_path, reason_unread, sweep_temporaries
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -77,7 +77,7 @@ class GraphCache:
 
     def put(self, key: str, values: Values) -> None:
         """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
-        with atomic_path(self.path(key), synchronize=False) as temporary, disk_errors(self.folder):
+        with atomic_path(self.path(key), synchronize=False) as temporary:
             torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
 
     def graph(self, key: str, build: Callable[[], GaugeGraph]) -> GaugeGraph:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _GENERIC = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)])  # a direction that no symmetry of a shape prefers
 _EQUAL = 1e-6  # moments that differ by less (relative) are the same
+_LARGE = 0.1  # of the largest: away from zero whatever rounding does
 QUANTUM = 1.234567891e-9  # lengths that differ by less (relative to the shape) are the same; no round number
 
 
@@ -22,9 +23,10 @@ def vertex_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
     """Return the height of each vertex in a fixed direction of the shape's own axes, without units.
 
     Equally short paths and equally distant points are told apart by their marks, so that no choice depends on how the
-    vertices are numbered. The axes are the principal axes of the surface, pointing where it is skewed, and
-    right-handed if one of them is not skewed. So marks do not change with a rotation, unless the surface has a
-    symmetry that rotates it; then the axes of space decide, wherever the axes of the shape are not defined.
+    vertices are numbered. The axes are the principal axes of the surface, pointing where it is skewed. Where a
+    symmetry of the surface leaves an axis or its direction open, the first vertices decide. So marks never change with
+    a rotation or a reflection, and they change with the numbering only on symmetric surfaces, to marks that a symmetry
+    maps to the former ones.
     """
     return _marks(mesh.vertices, mesh.vertex_areas)
 
@@ -51,18 +53,35 @@ def _marks(points: Float[ndarray, "n 3"], area: Float[ndarray, "n"]) -> Float[nd
 
 
 def _axes(x: Float[ndarray, "vertices 3"], weight: Float[ndarray, "vertices"]) -> Float[ndarray, "3 3"]:
-    """Principal axes, as columns; the axes of space where two moments agree."""
+    """Principal axes, as columns; axes of the first vertices where two moments agree."""
     moments, axes = np.linalg.eigh((weight[:, None] * x).T @ x)
     if (np.diff(moments) <= _EQUAL * moments[-1]).any():
-        return np.eye(3)
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(3)]
-    axes = axes * np.sign(largest)
-    skew = weight @ (x @ axes) ** 3 / np.maximum(moments, _EQUAL * moments[-1]) ** 1.5
-    undecided = np.abs(skew) < _EQUAL
-    axes = np.where(undecided, axes, axes * np.sign(skew))
-    if undecided.sum() == 1:
-        axes = np.where(undecided, axes * np.sign(np.linalg.det(axes)), axes)
-    return typed_array(axes)
+        return _axes_of_first_vertices(x)
+    height = x @ axes
+    skew = weight @ height**3 / np.maximum(moments, _EQUAL * moments[-1]) ** 1.5
+    signs = np.where(np.abs(skew) < _EQUAL, _first_large(height), skew)
+    return typed_array(axes * np.where(signs < 0, -1.0, 1.0))
+
+
+def _axes_of_first_vertices(x: Float[ndarray, "vertices 3"]) -> Float[ndarray, "3 3"]:
+    """The direction of the first vertex away from the centre, that of the next one off this axis, and their normal."""
+    axes = np.zeros((3, 3))
+    rest = x
+    for column in range(2):
+        length = np.linalg.norm(rest, axis=1)
+        first = int((length >= _LARGE * length.max()).argmax())
+        axes[:, column] = rest[first] / max(float(length[first]), np.finfo(float).tiny)
+        rest = rest - np.outer(rest @ axes[:, column], axes[:, column])
+    normal = np.cross(axes[:, 0], axes[:, 1])
+    axes[:, 2] = normal * (-1.0 if _first_large((x @ normal)[:, None])[0] < 0 else 1.0)
+    return axes
+
+
+def _first_large(height: Float[ndarray, "vertices n"]) -> Float[ndarray, "n"]:
+    """Return the first height of each column that is not small."""
+    size = np.abs(height)
+    first = (size >= _LARGE * size.max(axis=0)).argmax(axis=0)
+    return typed_array(height[first, np.arange(height.shape[1])])
 
 
 def quantized(length: Float[ndarray, "n"], scale: float) -> Int[ndarray, "n"]:

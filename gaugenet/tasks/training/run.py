@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 import gaugenet
-from gaugenet.files import atomic_path, disk_errors, reason_unread, write_json
+from gaugenet.files import atomic_path, reason_unread, write_json
 from gaugenet.models.saved import DESCRIPTION, WEIGHTS, RunError, Which, build_model, load_weights
 
 __all__ = [
@@ -127,7 +127,7 @@ def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     from safetensors.torch import save_file
 
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with atomic_path(Path(run) / WEIGHTS[which]) as temporary, disk_errors(run):
+    with atomic_path(Path(run) / WEIGHTS[which]) as temporary:
         save_file(state, temporary, metadata={"gaugenet": gaugenet.__version__})
 
 

@@ -66,5 +66,10 @@ def test_a_full_disk_is_called_by_its_name(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught, disk_errors(tmp_path / "x"):
         raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0")
     assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match=r"curves\.png"), atomic_path(tmp_path / "curves.png"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # the file is not named
+    with pytest.raises(OSError, match="other") as caught, atomic_path(tmp_path / "curves.png"):
+        raise OSError(errno.EACCES, "not allowed", "other")  # control
+    assert not list(tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="another"), disk_errors(tmp_path):
         raise RuntimeError("another")
