@@ -27,6 +27,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_tested():
     """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "arteries.py",
         "charged_balls.py",
         "forecast_sphere.py",
         "gauge_equivariance.py",

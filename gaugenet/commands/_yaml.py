@@ -27,10 +27,13 @@ def load_bounded(text: str) -> Any:
     Aliases are refused: a few lines of them stand for more values than a memory holds.
 
     Raises:
-        yaml.YAMLError: If the text is not YAML, too large or too deep, or has aliases.
+        yaml.YAMLError: If the text is not YAML, too large or too deep, has aliases, or names that are not texts.
     """
     _check_size(text)
-    return get_loader("yaml")(text)
+    try:
+        return get_loader("yaml")(text)
+    except TypeError as error:  # the loader takes every name of an option for a text
+        raise yaml.YAMLError(f"Expected options by their names: {error}.") from error
 
 
 def check_file(path: Path) -> None:

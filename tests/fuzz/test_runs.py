@@ -67,6 +67,11 @@ def test_damaged_options(content):
     _check_options(content)
 
 
+def test_names_that_are_not_texts_are_refused():
+    with pytest.raises(yaml.YAMLError, match="by their names"):
+        load_bounded("0:")
+
+
 @longer
 @given(content=damaged(OPTIONS))
 def test_many_damaged_options(content):
