@@ -88,7 +88,7 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
 
 @pytest.mark.slow
 def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_path):
-    text = run("lattice_topology.py", tmp_path, "--seconds", "15", "--configurations", "100", "--picture", "charge.png")
+    text = run("lattice_topology.py", tmp_path, "--seconds", "10", "--configurations", "100", "--picture", "charge.png")
     rows = [line for line in text.splitlines() if "right" in line]
     equivariant, ordinary = ([row for row in rows if name in row] for name in ("equivariant", "ordinary"))
     assert len(equivariant) == len(ordinary) == 3
