@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from gaugenet._typing import typed_tensor
-from gaugenet.files import write_json
+from gaugenet.files import check_results, files_in, write_json
 from gaugenet.geometry.icosphere.rotations import icosahedral_rotations
 from gaugenet.groups import Cyclic, FieldType
 from gaugenet.tasks.forecast.conditions import Pose
@@ -23,6 +23,8 @@ from gaugenet.tasks.training.options import check
 from gaugenet.tasks.training.progress import progress
 from gaugenet.tasks.training.run import Which
 
+_PICTURES = ("scores.png", "map.png", "globe.html")
+
 
 def evaluate_forecast(
     run: str | Path,
@@ -32,6 +34,7 @@ def evaluate_forecast(
     stride: int = 1,
     rotations: int = 0,
     icosahedral: bool = False,
+    overwrite: bool = False,
     weights: Which = "best",
     missing: str | None = None,
     device: str | None = None,
@@ -49,16 +52,20 @@ def evaluate_forecast(
         rotations: also score so many random rotations of the globe, the same ones every time.
         icosahedral: also measure how much the forecast of a globe, rotated by each of the 60 rotations of the
             icosahedron, differs from the rotated forecast.
+        overwrite: replace an evaluation of a file of this name that is there.
         weights: as in `Forecaster`.
         missing: as in `Forecaster`.
         device: as in `Forecaster`.
 
     Raises:
         RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
+        OutputError: If results are there already.
     """
     check(steps >= 1, "steps", "at least 1", steps)
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(stride >= 1, "stride", "at least 1", stride)
+    name = f"evaluation_{Path(data[0]).stem}.json"
+    check_results(run, (name, *_PICTURES), last=_PICTURES, inputs=files_in(run), overwrite=overwrite)
     forecaster = Forecaster(run, data, weights=weights, missing=missing, device=device)
     windows = windows_of(forecaster.files, step_hours=forecaster.step_hours, steps=steps).index[::stride]
     names = field_names(forecaster.files.variables)
@@ -70,15 +77,15 @@ def evaluate_forecast(
                 _score(forecaster, window, one, pose)
                 bar.advance()
     fields, *rotated = (one.result() for one in scores)
-    for name, lost in zip(names, _unresolved(forecaster, int(windows[0, 0]))):
-        fields[name]["unresolved"] = lost
+    for field, lost in zip(names, _unresolved(forecaster, int(windows[0, 0]))):
+        fields[field]["unresolved"] = lost
         if rotated:
-            fields[name]["rotated_rmse"] = [other[name]["rmse"]["forecast"] for other in rotated]
+            fields[field]["rotated_rmse"] = [other[field]["rmse"]["forecast"] for other in rotated]
     result: dict[str, Any] = {"run": str(run), "task": "forecast", "files": data, "weights": weights}
     result |= {"starts": len(windows), "step_hours": forecaster.step_hours, "steps": steps, "fields": fields}
     if icosahedral:
         result["rotation_error"] = rotation_error(forecaster, int(windows[0, 0]))
-    write_json(Path(run) / f"evaluation_{Path(data[0]).stem}.json", result)
+    write_json(Path(run) / name, result)
     draw_scores(run, result)
     draw_forecast(run, forecaster, windows[0])
     return result

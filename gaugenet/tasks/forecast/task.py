@@ -78,6 +78,7 @@ class ForecastTask(Task):
             option("--stride", type=int, default=1, metavar="N", help="start at every Nth possible start"),
             option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
             option("--icosahedral", action="store_true", help="also test the 60 rotations of the icosahedron"),
+            OVERWRITE,
             *_COMMON,
         ),
     )
@@ -107,6 +108,7 @@ class ForecastTask(Task):
         stride: int = 1,
         rotations: int = 0,
         icosahedral: bool = False,
+        overwrite: bool = False,
         weights: Which = "best",
         missing: str | None = None,
         threads: int | None = None,
@@ -117,7 +119,7 @@ class ForecastTask(Task):
 
         use_threads(threads)
         options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
-        options |= {"rotations": rotations, "icosahedral": icosahedral}
+        options |= {"rotations": rotations, "icosahedral": icosahedral, "overwrite": overwrite}
         return evaluate_forecast(run, data, steps=steps, stride=stride, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from gaugenet.data import DataError, MeshSample
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.fields.statistics import tangential_part
 from gaugenet.data.fields.values import FieldReader, FieldValues
-from gaugenet.files import atomic_path, write_json
+from gaugenet.files import atomic_path, check_results, files_in, write_json
 from gaugenet.tasks.mesh.data_options import Repair, Split
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_all
 from gaugenet.tasks.regression.inference import FieldPredictor, PredictedField
@@ -23,6 +23,11 @@ from gaugenet.tasks.regression.metrics import METRICS, FieldSums, total
 from gaugenet.tasks.regression.options import cache_folder, open_meshes
 from gaugenet.tasks.training.progress import progress
 from gaugenet.tasks.training.run import Which
+
+_RESULTS = (
+    *("evaluation_{split}.json", "predictions_{split}.npz"),
+    *("parity_{split}.png", "errors_{split}.png", "maps_{split}.png"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,7 @@ def evaluate_fields(
     ensemble: Sequence[str | Path] = (),
     repair: Repair | None = None,
     out: str | Path | None = None,
+    overwrite: bool = False,
     cache: str | Path | None = None,
     n_jobs: int = -1,
     device: str | None = None,
@@ -70,6 +76,7 @@ def evaluate_fields(
         ensemble: as in `FieldPredictor`.
         repair: as in `DataOptions`; what the training used by default.
         out: folder for the results, by default the run.
+        overwrite: replace an evaluation of this split that is there.
         cache: as in `DataOptions`.
         n_jobs: as in `DataOptions`.
         device: as in `FieldPredictor`.
@@ -78,13 +85,16 @@ def evaluate_fields(
 
     Raises:
         RunError, TaskError, DataError: an incomplete run, unusable data, or meshes without the targets.
+        OutputError: results that are there already.
     """
+    folder = Path(run) if out is None else Path(out)
+    names = [name.format(split=split) for name in _RESULTS]
+    check_results(folder, names, inputs=files_in(run), overwrite=overwrite)
     predictor = FieldPredictor(
         run, weights=weights, samples=samples, ensemble=ensemble, device=device, feature=feature, unit=unit
     )
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     meshes = open_meshes(options, split)
-    folder = Path(run) if out is None else Path(out)
     how = predictor.preparation(
         repair=repair or options.repair, cache=cache_folder(options.cache, folder), n_jobs=n_jobs
     )

@@ -10,6 +10,7 @@ from gaugenet.tasks.mesh.task import FEATURE, UNIT, MeshLabelTask
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
+    RESULTS,
     WEIGHTS,
     OptionGroup,
     Prediction,
@@ -79,9 +80,8 @@ class RegressionTask(Task):
         (
             option("--data", type=Path, required=True, metavar="DIR", help="folder of the data set"),
             option("--split", type=Literal["train", "val", "test"], default="test", help="part of the data set"),
-            option(
-                "--out", type=Path | None, default=None, metavar="DIR", help="folder for the results; RUN by default"
-            ),
+            RESULTS,
+            OVERWRITE,
             WEIGHTS,
             _SAMPLES,
             _ENSEMBLE,
@@ -127,6 +127,7 @@ class RegressionTask(Task):
         data: Path,
         split: Split = "test",
         out: Path | None = None,
+        overwrite: bool = False,
         weights: Which = "best",
         samples: int = 0,
         ensemble: Sequence[Path] = (),
@@ -145,6 +146,7 @@ class RegressionTask(Task):
             data,
             split=split,
             out=out,
+            overwrite=overwrite,
             weights=weights,
             samples=samples,
             ensemble=ensemble,

@@ -69,7 +69,9 @@ def test_evaluation_tells_errors_by_lead_time_against_persistence_and_climatolog
     assert result["rotation_error"] < 1e-4, "a rotated planet has the rotated forecast"
     for name in ("evaluation_test.json", "scores.png", "map.png", "globe.html"):
         assert (run / name).is_file()
-    assert main(command) == 0
+    assert main(command) == 1
+    assert "already exists" in capsys.readouterr().err, "an earlier evaluation is not replaced unasked"
+    assert main([*command, "--overwrite"]) == 0
     text = capsys.readouterr().out
     assert "persistence" in text
     assert "60 rotations" in text

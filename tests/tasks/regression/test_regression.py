@@ -71,6 +71,9 @@ def test_the_run_keeps_what_was_fitted(run, data):
 def test_fields_are_learned(run, data, tmp_path, capsys):
     assert main(["evaluate", str(run), "--data", str(data), "--out", str(tmp_path / "scores"), "--n_jobs", "1"]) == 0
     assert "cosine" in capsys.readouterr().out
+    again = ["evaluate", str(run), "--data", str(data), "--out", str(tmp_path / "scores"), "--n_jobs", "1"]
+    assert main(again) == 1
+    assert "already exists" in capsys.readouterr().err, "an earlier evaluation is not replaced unasked"
     result = json.loads((tmp_path / "scores" / "evaluation_test.json").read_text())["fields"]
     assert result["wss"]["cosine"] > 0.9
     assert result["wss"]["relative_l2"] < 0.5
