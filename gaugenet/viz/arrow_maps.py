@@ -13,9 +13,10 @@ from numpy import ndarray
 
 from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.viz.field_pictures import color_bar, draw_rows
 from gaugenet.viz.render import sheet
 from gaugenet.viz.render.camera import rotated
-from gaugenet.viz.render.colors import color_ramp, scalar_colors
+from gaugenet.viz.render.colors import scalar_colors
 from gaugenet.viz.render.mesh_view import MeshView, scalar_limits
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DARK = 0.08
-_INK, _WEAK = sheet.INK["light"]
+_WEAK = sheet.INK["light"][1]
 # A dart in units of its length: tail, two notches, two wings, tip; (along, across).
 _DART = np.array([[0, 0.045], [0, -0.045], [0.55, 0.045], [0.55, -0.045], [0.5, 0.19], [0.5, -0.19], [1.0, 0.0]])
 _DART_FACES = np.array([[0, 1, 3], [0, 3, 2], [4, 5, 6]])
@@ -113,22 +114,11 @@ def render_arrow_maps(
     Raises:
         ValueError: If there is nothing to draw.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    if not maps:
-        raise ValueError("Expected at least one map to draw, got none.")
-    side = tile / 100
-    figure = Figure(figsize=(3 * side + 2.6, len(maps) * (side + 0.35) + 0.6), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(len(maps), 3, squeeze=False)
-    for row, one in zip(grid, maps):
+    def draw_row(figure: Figure, row: Sequence[Axes], one: ArrowMap) -> None:
         _draw_row(figure, row, one, tile, spacing, rotated(one.view.orientation, azimuth, elevation))
-    for axis, heading in zip(grid[0], ("Truth", "Prediction", "Error")):
-        axis.set_title(heading, color=_WEAK, fontsize=11)
-    if title:
-        figure.suptitle(sheet.literal(title), color=_INK, fontsize=13, fontweight="bold")
-    sheet.save(figure, path, dpi=100)
+
+    draw_rows(path, maps, draw_row, tile, title)
 
 
 def _draw_row(
@@ -148,8 +138,8 @@ def _draw_row(
         )
         axis.set_axis_off()
     row[0].text(0, 0.5, sheet.literal(one.view.name), transform=row[0].transAxes, rotation=90, va="center", color=_WEAK)
-    _bar(figure, row[:2], high, f"|{one.label}| [{one.unit}]")
-    _bar(figure, row[2:], limits[2], f"error of {one.label} [{one.unit}]")
+    color_bar(figure, row[:2], (0.0, high, False), f"|{one.label}| [{one.unit}]")
+    color_bar(figure, row[2:], (0.0, limits[2], False), f"error of {one.label} [{one.unit}]")
 
 
 def _picture(
@@ -164,14 +154,3 @@ def _picture(
     painted: Any = np.concatenate([colors, np.full((arrows.num_vertices, 3), _DARK)])
     shaded = shade(Model.of(both), rotation, up=up, width=tile, height=tile, smooth=True)
     return typed_array(np.clip(shaded.paint(corner_values(painted, faces, on_faces=False), crisp=False), 0, 1))
-
-
-def _bar(figure: Figure, axes: Sequence[Axes], high: float, label: str) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-
-    colors = ListedColormap(color_ramp(diverging=False) / 255)
-    bar = figure.colorbar(ScalarMappable(Normalize(0.0, high), colors), ax=list(axes), fraction=0.05, pad=0.02)
-    bar.set_label(sheet.literal(label), color=_WEAK)
-    bar.ax.tick_params(colors=_WEAK)
-    bar.outline.set_visible(False)

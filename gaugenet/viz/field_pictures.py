@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +26,7 @@ _COLOR = "#2f6fb3"
 _DPI = 150
 _MOST_POINTS = 20_000
 _ACROSS = 3
+_Map = TypeVar("_Map")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +154,25 @@ def render_field_maps(
     Raises:
         ValueError: If there is nothing to draw.
     """
+
+    def draw_row(figure: Figure, row: Sequence[Axes], one: FieldMap) -> None:
+        _draw_row(figure, row, one, tile, rotated(one.view.orientation, azimuth, elevation))
+
+    draw_rows(path, maps, draw_row, tile, title)
+
+
+def draw_rows(
+    path: str | Path,
+    maps: Sequence[_Map],
+    draw_row: Callable[[Figure, Sequence[Axes], _Map], None],
+    tile: int,
+    title: str | None,
+) -> None:
+    """Write a sheet with a row of truth, prediction and error for each map.
+
+    Raises:
+        ValueError: If there is nothing to draw.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -163,7 +183,7 @@ def render_field_maps(
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(maps), 3, squeeze=False)
     for row, one in zip(grid, maps):
-        _draw_row(figure, row, one, tile, rotated(one.view.orientation, azimuth, elevation))
+        draw_row(figure, row, one)
     for axis, heading in zip(grid[0], ("Truth", "Prediction", "Error")):
         axis.set_title(heading, color=_WEAK, fontsize=11)
     if title:
@@ -183,8 +203,8 @@ def _draw_row(figure: Figure, row: Sequence[Axes], one: FieldMap, tile: int, rot
         axis.imshow(_painted(shaded, view, values, limit), interpolation="antialiased")
         axis.set_axis_off()
     row[0].text(0, 0.5, sheet.literal(view.name), transform=row[0].transAxes, rotation=90, va="center", color=_WEAK)
-    _bar(figure, row[:2], limits[0], one.label)
-    _bar(figure, row[2:], limits[2], f"error of {one.label}")
+    color_bar(figure, row[:2], limits[0], one.label)
+    color_bar(figure, row[2:], limits[2], f"error of {one.label}")
 
 
 def _painted(shaded: Any, view: MeshView, values: ndarray, limit: tuple[float, float, bool]) -> ndarray:
@@ -196,7 +216,8 @@ def _painted(shaded: Any, view: MeshView, values: ndarray, limit: tuple[float, f
     return typed_array(np.clip(shaded.paint(corners, crisp=False), 0, 1))
 
 
-def _bar(figure: Figure, axes: Sequence[Axes], limit: tuple[float, float, bool], label: str) -> None:
+def color_bar(figure: Figure, axes: Sequence[Axes], limit: tuple[float, float, bool], label: str) -> None:
+    """Draw the colors of values from the first to the second limit, diverging or not, next to some axes."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
