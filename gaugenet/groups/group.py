@@ -1,4 +1,4 @@
-"""StructureGroup: a group G <= GL(d) of matrices, its elements, subgroups and representations."""
+"""StructureGroup: a group G <= GL(d) of matrices, with its elements, subgroups and representations."""
 
 from __future__ import annotations
 
@@ -20,10 +20,23 @@ _CONTAINS_TOL = {torch.float64: 1e-8, torch.float32: 1e-4, torch.complex128: 1e-
 
 
 class StructureGroup(ABC):
-    """A closed subgroup G of GL(d): the changes of frame that a G-structure leaves open.
+    """A closed subgroup G of GL(d): the frames of a G-structure differ by its elements :cite:`weiler2021coordinate`.
 
-    Elements are `(..., d, d)` matrices; representations are functions of the matrix, so no angle ever wraps.
+    Elements are `(..., d, d)` matrices. Representations are functions of the matrix, not of an angle that would wrap.
     Groups compare equal by name and are hashable.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Dihedral
+        >>> group = Dihedral(4)  # the symmetries of a square
+        >>> group.order, group.d
+        (8, 2)
+        >>> bool(group.contains(torch.tensor([[0.0, 1.0], [1.0, 0.0]])))
+        True
+        >>> [rho.name for rho in group.irreps()]
+        ['0', '0-', '1', '2', '2-']
+        >>> group.representation("regular").dim
+        8
     """
 
     d: int
@@ -33,13 +46,13 @@ class StructureGroup(ABC):
     compact: bool = True
     """Whether the group has a Haar measure of finite volume: then representations are orthogonal in some basis."""
     known_orders: float = math.inf
-    """Up to which order irreps cost nothing to find."""
+    """Irreps up to this order are known in closed form."""
 
     # --- the contract of a group --------------------------------------------------------------------------------
 
     @abstractmethod
     def contains(self, g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
-        """Whether each matrix lies in G up to `atol` (default: from the precision of `g`)."""
+        """Return whether each matrix lies in G up to `atol` (default: from the precision of `g`)."""
 
     def random_element(
         self,
@@ -48,32 +61,40 @@ class StructureGroup(ABC):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "*size d d"]:
-        """Haar-distributed elements; of groups that are not compact, from a bounded set (see the class)."""
+        """Return Haar-distributed elements; of non-compact groups, elements of a bounded set (see the class)."""
         return self._draw((size,) if isinstance(size, int) else tuple(size), generator).to(dtype)
 
     def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Float[Tensor, "*size d d"]:
-        """Random elements, float64. A group implements this, or `random_element` itself."""
+        """Return random elements, float64. A group implements this, or `random_element` itself."""
         raise NotImplementedError(f"{type(self).__name__} implements neither `_draw` nor `random_element`.")
 
     @abstractmethod
     def generators(self) -> Float[Tensor, "count d d"]:
-        """Finitely many elements that generate G together with `lie_algebra`, float64."""
+        """Return finitely many elements that generate G together with `lie_algebra`, float64."""
 
     @abstractmethod
     def irrep(self, label: int | str) -> Representation:
-        """The irreducible real representation of that label; `ValueError` names the labels there are."""
+        """Return the irreducible real representation with this label.
+
+        Raises:
+            ValueError: If the group has no such irrep; the message lists the labels.
+        """
 
     @abstractmethod
     def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """All irreps up to angular order `max_order` (needed where there are infinitely many), lowest first."""
+        """Return all irreps up to angular order `max_order`, lowest first.
+
+        Raises:
+            ValueError: If there are infinitely many and `max_order` is `None`.
+        """
 
     def candidates(self, rho: Representation) -> Iterable[Representation]:
-        """The irreps that may occur in rho: up to its highest frequency, read off the Lie algebra."""
+        """Return the irreps that may occur in rho: up to its highest frequency, read off the Lie algebra."""
         speeds = [torch.linalg.matrix_norm(rho.derivative(x), 2).item() for x in self.lie_algebra()]
         return self.irreps(math.ceil(max(speeds) - 1e-6) if speeds else None)
 
     def lie_algebra(self) -> Float[Tensor, "dim d d"]:
-        """A basis of the Lie algebra of G, float64; empty for finite groups."""
+        """Return a basis of the Lie algebra of G, float64; empty for finite groups."""
         return torch.zeros(0, self.d, self.d, dtype=torch.float64)
 
     @property
@@ -82,24 +103,25 @@ class StructureGroup(ABC):
         return None
 
     def elements(self) -> Float[Tensor, "order d d"]:
-        """All elements of a finite group, the identity first, float64."""
+        """Return all elements of a finite group, the identity first, float64."""
         raise ValueError(f"{self.name} is not finite: it has no list of elements.")
 
     # --- representations ----------------------------------------------------------------------------------------
 
     def identity(self, dtype: torch.dtype = torch.float64) -> Float[Tensor, "d d"]:
+        """Return the identity matrix."""
         return torch.eye(self.d, dtype=dtype)
 
     def trivial(self) -> Representation:
-        """rho(g) = 1."""
+        """Return rho(g) = 1."""
         return trivial(self)
 
     def standard(self) -> Representation:
-        """rho(g) = g: coefficients of tangent vectors. Where it is irreducible it is the irrep `1` itself."""
+        """Return rho(g) = g, for coefficients of tangent vectors: the irrep `1` itself where it is irreducible."""
         return standard(self)
 
     def regular(self) -> Representation:
-        """Functions on G, permuted by left multiplication; finite groups only."""
+        """Return the regular representation: functions on a finite group, permuted by left multiplication."""
         if self.order is None:
             raise ValueError(
                 f"The regular representation of {self.name} is infinite-dimensional: use irreps up to an order, "
@@ -108,7 +130,7 @@ class StructureGroup(ABC):
         return induced(self, _trivial_group(self.d), None, "regular")
 
     def exterior(self, grade: int) -> Representation:
-        """Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
+        """Return Lambda^k: how the blades of grade k of R^d transform, in lexicographic order; see `ExteriorPower`.
 
         Raises:
             ValueError: If the grade is not between 0 and d.
@@ -120,10 +142,10 @@ class StructureGroup(ABC):
         return exterior_power(self, grade)
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
+        """Return how the harmonics of one frequency on the sphere of R^d transform: the irrep of O(d), restricted.
 
         Raises:
-            ValueError: a group that is not compact.
+            ValueError: If the group is not compact.
         """
         from gaugenet import groups
         from gaugenet.groups.representations.hyperspherical import HarmonicRepresentation
@@ -136,14 +158,14 @@ class StructureGroup(ABC):
         return (groups.O2().irrep(order) if self.d == 2 else groups.O3().harmonic(order)).restrict(self)
 
     def sphere(self, max_order: int) -> Representation:
-        """Band-limited functions on the unit sphere, see `groups.functions.SphereFunctions`."""
+        """Return the representation on band-limited functions on the unit sphere, see `SphereFunctions`."""
         self._need_compact("functions on the sphere of directions")
         from gaugenet.groups.representations.functions import SphereFunctions
 
         return SphereFunctions(self, max_order)
 
     def fourier(self, max_order: int) -> Representation:
-        """Band-limited functions on the group, see `groups.functions.GroupFunctions`."""
+        """Return the representation on band-limited functions on the group, see `GroupFunctions`."""
         self._need_compact("band-limited functions on it")
         from gaugenet.groups.representations.functions import GroupFunctions
 
@@ -154,24 +176,23 @@ class StructureGroup(ABC):
             raise ValueError(f"{self.name} is not compact: it has no representation on {what}.")
 
     def quotient(self, subgroup: StructureGroup) -> Representation:
-        """Functions on G / H, permuted by left multiplication; H of finite index."""
+        """Return the representation on functions on G / H, permuted by left multiplication; H of finite index."""
         return induced(self, subgroup, None, f"quotient({subgroup.name})")
 
     def induced(self, subgroup: StructureGroup, rho: Representation) -> Representation:
-        """Ind_H^G rho: the representation of G induced from a representation of a subgroup H of finite index."""
+        """Return Ind_H^G rho, induced from a representation of a subgroup H of finite index."""
         if rho.group != subgroup:
             raise ValueError(f"Expected a representation of {subgroup.name}, got one of {rho.group.name}.")
         return induced(self, subgroup, rho, f"induced({subgroup.name},{rho.name})")
 
     def representation(self, label: int | str | Representation) -> Representation:
-        """A representation by its short name.
+        """Return a representation by its short name, which is also its `name`.
 
-        An irrep label, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`, `restricted(O(2),1)`,
-        `sphere(2)`, `harmonic(2)`, `fourier(2)`, `exterior(2)`, `(1⊗2)`, `(0⊕1)`; names of representations are such
-        short forms.
+        Short names are the labels of irreps, `trivial`, `regular`, `standard`, `quotient(C_2)`, `induced(C_2,1)`,
+        `restricted(O(2),1)`, `sphere(2)`, `harmonic(2)`, `fourier(2)`, `exterior(2)`, `(1⊗2)` and `(0⊕1)`.
 
         Raises:
-            ValueError: a name, or a `Representation`, that is not of this group.
+            ValueError: If the name is unknown, or a `Representation` belongs to another group.
         """
         if isinstance(label, Representation):
             if label.group != self:
@@ -214,7 +235,11 @@ class StructureGroup(ABC):
         return self.induced(other, rho) if head == "induced" else rho.restrict(self)
 
     def coset_representatives(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
-        """One element of each left coset r H, the identity first; `ValueError` if H is no subgroup of finite index."""
+        """Return one element of each left coset r H, the identity first.
+
+        Raises:
+            ValueError: If H is not a subgroup, or has infinite index.
+        """
         if subgroup == self:
             return self.identity()[None]
         self.check_subgroup(subgroup)
@@ -232,7 +257,7 @@ class StructureGroup(ABC):
         return torch.stack(chosen)
 
     def _component_cosets(self, subgroup: StructureGroup) -> Float[Tensor, "index d d"]:
-        """The orbit of the identity's coset under the generators: the connected component of e moves no coset."""
+        """Return the orbit of the identity's coset under the generators; the identity component moves no coset."""
         chosen = [self.identity()]
         for r in chosen:
             for s in self.generators():
@@ -246,14 +271,14 @@ class StructureGroup(ABC):
             raise ValueError(f"{subgroup.name} is not a subgroup of {self.name}.")
 
     def element_index(self, g: Float[Tensor, "*batch d d"]) -> Tensor:
-        """Index of each matrix in `elements()` (the nearest one)."""
+        """Return the index in `elements()` of the element nearest to each matrix."""
         table = self.elements().to(g).flatten(1)
         return (g.flatten(-2) @ table.T).argmax(-1)
 
     def couple(
         self, first: Representation, second: Representation, target: Representation
     ) -> Float[Tensor, "count target first_second"] | None:
-        """Intertwiners of irreps, first x second -> target, where they are known in closed form; else `None`."""
+        """Return intertwiners of irreps, first x second -> target, if known in closed form; else `None`."""
         return None
 
     # --- identity -----------------------------------------------------------------------------------------------
@@ -295,7 +320,7 @@ class FiniteGroup(StructureGroup):
 
 
 def tolerance(g: Tensor) -> float:
-    """How far a matrix of this precision may be from the group that it should lie in."""
+    """Return the largest distance from the group at which a matrix of this precision counts as an element."""
     return _CONTAINS_TOL.get(g.dtype, 1e-2)
 
 
@@ -307,14 +332,14 @@ def cast_elements(g: Tensor, x: Tensor) -> Tensor:
 
 
 def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> Bool[Tensor, "*batch"]:
-    """Whether g^T g = 1."""
+    """Return whether g^T g = 1."""
     eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
     return (g.mT @ g - eye).abs().amax((-2, -1)) <= (tolerance(g) if atol is None else atol)
 
 
 @cache
 def _trivial_group(d: int) -> StructureGroup:
-    """{e} <= GL(d)."""
+    """Return {e} <= GL(d)."""
     from gaugenet.groups.families.trivial import Trivial
 
     return Trivial(d)

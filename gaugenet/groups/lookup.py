@@ -1,4 +1,4 @@
-"""Groups by their names: what command lines, files and pickles store."""
+"""Groups by their names, which command lines, files and pickles store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ _KNOWN = (
 
 
 def group_from_name(name: str, d: int | None = None) -> StructureGroup:
-    """The group of that name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `O_h`, `Axial(O(2),det)`, ...
+    """Return the group with a name: `SO(2)`, `O(3)`, `C_4`, `D_6`, `O_h`, `Axial(O(2),det)`, ...
 
     Args:
-        name: the `name` of a group. That of a `MatrixGroup` is known from the moment on when the group has been made.
+        name: the `name` of a group. A `MatrixGroup` is found once it has been made.
         d: dimension of the space, for groups that exist in several (`Trivial`, `Reflection`, scaling); default 2.
 
     Raises:
-        ValueError: any other name.
+        ValueError: If the name is unknown.
+
+    Example:
+        >>> from gaugenet.groups import group_from_name
+        >>> group_from_name("D_6").order
+        12
+        >>> group_from_name("Reflection", d=3).d
+        3
     """
     from gaugenet.groups.families.matrix_group import MADE
 

@@ -1,4 +1,4 @@
-"""The short form of representations: `regular`, `induced(C_2,1)`, `(1⊗2)`, read into a head and its arguments."""
+"""Read short names of representations, such as `regular`, `induced(C_2,1)` and `(1⊗2)`: a head and its arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ OPERATORS = ("⊗", "⊕")
 
 
 def split_name(text: str) -> tuple[str, list[str]]:
-    """`"induced(C_2,1)"` -> `("induced", ["C_2", "1"])`; `"(1⊗2)"` -> `("⊗", ["1", "2"])`; `"1"` -> `("1", [])`."""
+    """Split `"induced(C_2,1)"` into `("induced", ["C_2", "1"])`, `"(1⊗2)"` into `("⊗", ["1", "2"])`."""
     text = text.strip()
     if text.endswith(")"):
         head, _, inside = text[:-1].partition("(")
@@ -20,7 +20,7 @@ def split_name(text: str) -> tuple[str, list[str]]:
 
 
 def split_at(text: str, separator: str) -> list[str]:
-    """Split outside of brackets, and strip the parts."""
+    """Split a text at separators outside of brackets, and strip the parts."""
     parts, depth, begin = [], 0, 0
     for i, character in enumerate(text):
         depth += (character == "(") - (character == ")")

@@ -52,6 +52,7 @@ class PlanarUNet(nn.Module):
 
     Example:
         >>> import torch
+        >>> from gaugenet.models import PlanarUNet
         >>> segment = PlanarUNet(3, 5, group="D_4", width=2, levels=2).eval()
         >>> segment(torch.rand(1, 3, 17, 24)).shape
         torch.Size([1, 5, 17, 24])

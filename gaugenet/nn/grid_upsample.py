@@ -46,6 +46,7 @@ class GridUpsample(nn.Module):
     Example:
         >>> import torch
         >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GridUpsample
         >>> vectors = FieldType(SO2(), "1x1")
         >>> GridUpsample(vectors, size=(7, 8))(torch.rand(1, 2, 4, 5)).shape
         torch.Size([1, 2, 7, 8])

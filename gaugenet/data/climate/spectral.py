@@ -31,9 +31,10 @@ class SphericalHarmonicTransform:
         ValueError: If the truncation is not a positive integer.
 
     Example:
+        >>> from gaugenet.data.climate.spectral import SphericalHarmonicTransform
         >>> transform = SphericalHarmonicTransform(10)
         >>> field = transform.grid.points[..., 2]
-        >>> abs(transform.synthesis(transform.analysis(field)) - field).max() < 1e-14
+        >>> bool(abs(transform.synthesis(transform.analysis(field)) - field).max() < 1e-14)
         True
     """
 

@@ -1,1 +1,1 @@
-"""Clifford algebras: products of multivectors, their representations, and what they mean in physics."""
+"""Clifford algebras: multivectors, their products and representations, and physical fields as multivectors."""

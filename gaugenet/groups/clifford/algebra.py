@@ -27,9 +27,9 @@ _VERSOR_TOL = {torch.float64: 1e-9, torch.float32: 1e-4}
 class CliffordAlgebra:
     r"""Cl(p, q): multivectors of R^{p,q}, arrays `(..., 2^n)` with n = p + q.
 
-    The generators have e_i^2 = +1 for the first p and -1 after. Blades are ordered by grade, then lexicographic: for
-    n = 3 they are 1, e1, e2, e3, e12, e13, e23, e123. Products gather the partner i xor k of every pair of blades;
-    their signs are exact. All of them are differentiable and work in every floating-point precision.
+    The first p generators have e_i^2 = +1, the others -1. Blades are ordered by grade, then lexicographically: for
+    n = 3 they are 1, e1, e2, e3, e12, e13, e23, e123. Products are differentiable, work in every floating-point
+    precision, and have exact signs. Networks of multivectors: :cite:`ruhe2023clifford`.
 
     Args:
         p, q: numbers of generators of positive and of negative square; 1 <= p + q <= 5.
@@ -37,11 +37,17 @@ class CliffordAlgebra:
     Raises:
         ValueError: If p or q is negative or not an integer, or p + q is not between 1 and 5.
 
-    Example::
-
-        algebra = CliffordAlgebra(3, 0)
-        e1, e2 = algebra.vector(torch.eye(3)[:2])
-        algebra.geometric_product(e1, e2)  # the blade e12
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import CliffordAlgebra
+        >>> algebra = CliffordAlgebra(3, 0)
+        >>> e1, e2, e3 = algebra.vector(torch.eye(3))
+        >>> torch.equal(algebra.geometric_product(e1, e2), algebra.blade(1, 2, dtype=torch.float32))
+        True
+        >>> algebra.geometric_product(e1, e1)[0].item()  # the scalar e1 e1 = 1
+        1.0
+        >>> torch.equal(algebra.sandwich(e1, e1 + e2), e2 - e1)  # the reflection in the plane orthogonal to e1
+        True
     """
 
     p: int
@@ -283,13 +289,13 @@ class CliffordAlgebra:
 def coefficient_table(
     p: int, q: int, product: str, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "blades blades"]:
-    """`product_table` as a tensor; shared, not to be written to."""
+    """Return `product_table` as a tensor; shared, not to be written to."""
     return torch.tensor(product_table(p, q, product), dtype=dtype, device=device)
 
 
 @cached
 def sign_table(p: int, q: int, which: str, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "blades"]:
-    """`blade_signs` as a tensor; shared, not to be written to."""
+    """Return `blade_signs` as a tensor; shared, not to be written to."""
     return torch.tensor(blade_signs(p, q, which), dtype=dtype, device=device)
 
 

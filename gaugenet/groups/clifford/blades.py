@@ -1,4 +1,4 @@
-"""Blades: products e_I of generators, as bit masks, and the exact signs of their products."""
+"""Blades (products e_I of generators) as bit masks, and the exact signs of products of blades."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mask_grade(mask: int) -> int:
 
 
 def _reordering_sign(first: int, second: int) -> int:
-    """Return (-1)^(number of exchanges that sort the generators of e_I e_J), equal generators side by side."""
+    """Return (-1)^(number of exchanges that sort the generators of e_I e_J), equal generators next to each other."""
     exchanges, rest = 0, first >> 1
     while rest:
         exchanges += (rest & second).bit_count()
@@ -52,7 +52,7 @@ def product_sign(first: int, second: int, p: int) -> int:
 
 
 Selection = Callable[[int, int, int], bool]
-"""Which terms of the geometric product belong to a product: by the grades of both factors and of the result."""
+"""Whether a term of the geometric product belongs to a product, by the grades of both factors and of the result."""
 
 _PRODUCTS: dict[str, Selection] = {
     "geometric": lambda r, s, t: True,

@@ -15,19 +15,22 @@ from gaugenet.groups.representations.field_type import FieldType
 def multivector(
     group: StructureGroup, grades: Iterable[int] | None = None, multiplicity: int | Sequence[int] = 1
 ) -> FieldType:
-    """Return the type of `multiplicity` multivectors: a block for each grade, blades of a grade in lexicographic order.
+    """Return the field type of `multiplicity` multivectors :cite:`ruhe2023clifford`.
+
+    It has one block for each grade; the blades of a grade are in lexicographic order.
 
     Args:
-        group: acts on R^n; of O(p, q) the multivectors are the elements of Cl(p, q).
-        grades: which grades, default all from 0 to n. The blocks stand in ascending order.
+        group: acts on R^n; for O(p, q) the multivectors are the elements of Cl(p, q).
+        grades: the grades, by default all from 0 to n. The blocks are in ascending order.
         multiplicity: number of multivectors, or one number for each grade.
 
     Raises:
-        ValueError: If a grade is out of range or given twice, or the multiplicities do not fit.
+        ValueError: If a grade is out of range or given twice, or the multiplicities do not fit the grades.
 
-    Example::
-
-        multivector(PseudoOrthogonal(1, 2), multiplicity=4)  # 4x0 + 4x1 + 4xexterior(2) + 4xdet
+    Example:
+        >>> from gaugenet.groups import PseudoOrthogonal, multivector
+        >>> str(multivector(PseudoOrthogonal(1, 2), multiplicity=4))
+        '4x0 + 4x1 + 4xexterior(2) + 4xdet'
     """
     wanted = sorted(range(group.d + 1) if grades is None else _checked(group, grades))
     counts = [multiplicity] * len(wanted) if isinstance(multiplicity, Integral) else list(multiplicity)  # type: ignore[arg-type]
@@ -50,7 +53,7 @@ def _checked(group: StructureGroup, grades: Iterable[int]) -> list[int]:
 
 
 def grade_of(representation: Representation) -> int | None:
-    """Return k if the representation is the k-th exterior power of R^n, `None` for others."""
+    """Return k if the representation is the k-th exterior power of R^n, otherwise `None`."""
     group = representation.group
     return next((k for k in range(group.d + 1) if group.exterior(k) == representation), None)
 
@@ -75,7 +78,7 @@ def algebra_of(group: StructureGroup) -> CliffordAlgebra:
     """Return the Clifford algebra that a group of isometries acts on: Cl(p, q) for O(p, q), Cl(n, 0) for O(n).
 
     Raises:
-        ValueError: If the group preserves no inner product that is known here, or acts on more than five dimensions.
+        ValueError: If the group is not known to preserve an inner product, or acts on more than five dimensions.
     """
     from gaugenet.groups.families.lorentz import PseudoOrthogonal
 

@@ -10,7 +10,7 @@ from gaugenet.groups.clifford.algebra import CliffordAlgebra
 
 
 def time_axis(algebra: CliffordAlgebra) -> int:
-    """Number of the time axis of a space-time, from 0: the first of Cl(1, q), the last of Cl(p, 1).
+    """Return the index of the time axis of a space-time: the first of Cl(1, q), the last of Cl(p, 1).
 
     Raises:
         ValueError: If the algebra is not Cl(1, q) or Cl(p, 1) with two or three dimensions of space.
@@ -24,7 +24,7 @@ def time_axis(algebra: CliffordAlgebra) -> int:
 def faraday(
     electric: Float[Tensor, "*batch space"], magnetic: Float[Tensor, "*batch axial"], algebra: CliffordAlgebra
 ) -> Float[Tensor, "*batch bivectors"]:
-    r"""The Faraday bivector F^{\mu\nu}, components F^{\mu\nu} (\mu < \nu) on the blades e_{\mu\nu}, for c = 1.
+    r"""Return the Faraday bivector F^{\mu\nu}, components F^{\mu\nu} (\mu < \nu) on the blades e_{\mu\nu}, for c = 1.
 
     F_{\mu\nu} = d_\mu A_\nu - d_\nu A_\mu of the potential A^\mu = (phi, A), indices raised by the metric. With
     signature (+, -, ..., -), time first: F^{0i} = -E_i, F^{ij} = -epsilon_{ijk} B_k, which is E + I B of
@@ -39,7 +39,14 @@ def faraday(
         The components of grade 2, in the order of blades of the algebra.
 
     Raises:
-        ValueError: If the algebra is not that of a space-time, or numbers of components do not fit.
+        ValueError: If the algebra does not belong to a space-time, or numbers of components do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import CliffordAlgebra, faraday
+        >>> electric, magnetic = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0])
+        >>> faraday(electric, magnetic, CliffordAlgebra(1, 3)).tolist()  # on the blades 01, 02, 03, 12, 13, 23
+        [-1.0, -2.0, -3.0, -6.0, 5.0, -4.0]
     """
     time, space = time_axis(algebra), algebra.n - 1
     _check_components(electric, space, "electric")
@@ -57,10 +64,17 @@ def faraday(
 def electric_magnetic(
     bivector: Float[Tensor, "*batch bivectors"], algebra: CliffordAlgebra
 ) -> tuple[Float[Tensor, "*batch space"], Float[Tensor, "*batch axial"]]:
-    """E and B of a Faraday bivector: the inverse of `faraday`.
+    """Return E and B of a Faraday bivector: the inverse of `faraday`.
 
     Raises:
-        ValueError: If the algebra is not that of a space-time, or the number of components does not fit.
+        ValueError: If the algebra does not belong to a space-time, or the number of components does not fit.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import CliffordAlgebra, electric_magnetic
+        >>> electric, magnetic = electric_magnetic(torch.rand(10, 6), CliffordAlgebra(1, 3))
+        >>> electric.shape, magnetic.shape
+        (torch.Size([10, 3]), torch.Size([10, 3]))
     """
     time, space = time_axis(algebra), algebra.n - 1
     _check_components(bivector, algebra.n * space // 2, "bivector")
@@ -72,19 +86,37 @@ def electric_magnetic(
 
 
 def axial_to_bivector(axial: Float[Tensor, "*batch axial"], dim: int) -> Float[Tensor, "*batch bivectors"]:
-    """Plane of rotation of an axial quantity (magnetic field, vorticity, angular velocity): I times the axial vector.
+    """Return the plane of rotation of an axial quantity (magnetic field, vorticity): I times the axial vector.
 
     In three dimensions w becomes w_3 e12 - w_2 e13 + w_1 e23; in two, the single component is that of e12.
 
     Raises:
         ValueError: If `dim` is not 2 or 3, or the number of components does not fit.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import axial_to_bivector
+        >>> spin = torch.tensor([0.0, 0.0, 2.0])
+        >>> axial_to_bivector(spin, dim=3)[0].item()  # a rotation in the plane e12
+        2.0
     """
     _check_axial(axial, dim, "axial")
     return axial if dim == 2 else axial.flip(-1) * axial.new_tensor([1.0, -1.0, 1.0])
 
 
 def bivector_to_axial(bivector: Float[Tensor, "*batch bivectors"], dim: int) -> Float[Tensor, "*batch axial"]:
-    """The inverse of `axial_to_bivector`."""
+    """Return the axial quantity of a plane of rotation: the inverse of `axial_to_bivector`.
+
+    Raises:
+        ValueError: If `dim` is not 2 or 3, or the number of components does not fit.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import axial_to_bivector, bivector_to_axial
+        >>> w = torch.rand(10, 3)
+        >>> torch.equal(bivector_to_axial(axial_to_bivector(w, 3), 3), w)
+        True
+    """
     _check_axial(bivector, dim, "bivector")
     return bivector if dim == 2 else (bivector * bivector.new_tensor([1.0, -1.0, 1.0])).flip(-1)
 

@@ -15,7 +15,7 @@ from gaugenet.groups.clifford.blades import partner_positions
 
 @cached
 def partners(n: int, device: torch.device) -> Int[Tensor, "blades blades"]:
-    """Position of the blade i xor k for every pair of blades (i, k) of n generators."""
+    """Return position of the blade i xor k for every pair of blades (i, k) of n generators."""
     return torch.tensor(partner_positions(n), device=device)
 
 
@@ -24,7 +24,7 @@ def xor_product(
     b: Float[Tensor, "blades *rest"],
     coefficients: Float[Tensor, "blades blades *rest"],
 ) -> Float[Tensor, "blades *rest"]:
-    """out_k = sum_i c[k, i] a_i b_(i xor k): 4^n multiply-adds, where a dense table of products has 8^n.
+    """Return out_k = sum_i c[k, i] a_i b_(i xor k): 4^n multiply-adds; a dense table of products would need 8^n.
 
     The blades are the first dimension; `coefficients` broadcast over the others. Differentiable any number of times in
     all three.
@@ -46,7 +46,7 @@ def _product(a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
 
 
 def _terms(a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
-    """The same, out of place: for functional transforms and forward mode."""
+    """Return `_product` out of place, for functional transforms and forward mode."""
     index = partners(len(a).bit_length() - 1, a.device)
     out = coefficients[:, 0] * a[0] * b[index[0]]
     for i in range(1, len(a)):
@@ -74,7 +74,7 @@ class _XorProduct(torch.autograd.Function):
 
 
 def _coefficient_gradient(a: Tensor, b: Tensor, coefficients: Tensor, grad: Tensor) -> Tensor:
-    """d/dc[k, i] = sum of a_i b_(i xor k) grad_k over the dimensions that `coefficients` broadcast over."""
+    """Return d/dc[k, i] = sum of a_i b_(i xor k) grad_k over the dimensions that `coefficients` broadcast over."""
     index = partners(len(a).bit_length() - 1, a.device)
     columns = [_reduced(a[i] * b[index[i]] * grad, coefficients[:, i]) for i in range(len(a))]
     return torch.stack(columns, 1)

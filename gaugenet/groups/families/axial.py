@@ -1,4 +1,4 @@
-"""Subgroups of O(3) with one axis: a planar group on (x, y), and what it does to z."""
+"""Subgroups of O(3) with one axis: a planar group on (x, y), and its action on z."""
 
 from __future__ import annotations
 
@@ -22,14 +22,23 @@ class Axial(StructureGroup):
     a sign irrep of G that irrep                       S_n for C_n (`"n/2"`), D_(n/2)d for D_n (`"n/2"`, `"n/2-"`)
     ================= ================================ ===========================================================
 
-    Irreps are those of G; with a mirror each also with the suffix `z`, odd under the mirror z -> -z: `0z`, `1z`, ...
+    Irreps are the irreps of G. With `mirror` each exists twice: `0z`, `1z`, ... are odd under the mirror z -> -z.
 
     Args:
         planar: `SO2()`, `O2()`, `Cyclic(n)`, `Dihedral(n)`, `Reflection()` or `Trivial()`.
-        third: what becomes of the third axis.
+        third: how the group acts on the third axis, see the table.
 
     Raises:
-        ValueError: a group that does not act on the plane, or a `third` that is neither of these.
+        ValueError: If `planar` does not act on the plane, or `third` is not in the table.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import O2, Axial
+        >>> group = Axial(O2(), "det")  # the rotations of an axis that may be turned upside down
+        >>> bool(group.contains(torch.diag(torch.tensor([1.0, -1.0, -1.0]))))
+        True
+        >>> bool(group.contains(torch.diag(torch.tensor([1.0, -1.0, 1.0]))))
+        False
     """
 
     d = 3
@@ -48,7 +57,7 @@ class Axial(StructureGroup):
         return self.third == "mirror"
 
     def _sign(self, h: Tensor) -> Tensor:
-        """What z is multiplied by, without the mirror."""
+        """Return the factor by which z is multiplied, without the mirror."""
         if self.third in ("trivial", "mirror"):
             return torch.ones_like(h[..., 0, 0])
         return self.planar.irrep("0-" if self.third == "det" else self.third)(h)[..., 0, 0]
@@ -120,7 +129,7 @@ class Axial(StructureGroup):
 
 
 def _normalized(planar: StructureGroup, third: str) -> str:
-    """One spelling for each action on the third axis."""
+    """Return one spelling for each action on the third axis."""
     if third in ("trivial", "mirror", "0"):
         return "trivial" if third == "0" else third
     if third in ("det", "0-"):

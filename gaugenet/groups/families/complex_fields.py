@@ -12,10 +12,17 @@ def complex_fields(
 ) -> Complex[Tensor, "points fields *spatial *shape"]:
     """Return one block of real forms as complex numbers, `shape` = `(N,)` for `fundamental`, `(N, N)` for `matrix`.
 
-    The channels of a block are (real or imaginary, component, field), see `Block`; so `2 * prod(shape)` divides `size`.
+    The channels of a block are (real or imaginary, component, field), see `Block`.
 
     Raises:
-        ValueError: If it does not.
+        ValueError: If `2 * prod(shape)` does not divide the number of channels.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SU, FieldType, complex_fields
+        >>> quarks = FieldType(SU(3), "5xfundamental")
+        >>> complex_fields(torch.rand(10, quarks.size), (3,)).shape
+        torch.Size([10, 5, 3])
     """
     components = 2 * int(torch.tensor(shape).prod())
     if x.shape[1] % components:
@@ -37,6 +44,12 @@ def real_fields(
     """Return the real features of one block of complex fields whose last `rank` dimensions are components.
 
     The inverse of `complex_fields`: rank 1 for `fundamental`, 2 for `matrix`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import real_fields
+        >>> real_fields(torch.rand(10, 5, 3, dtype=torch.complex64), rank=1).shape
+        torch.Size([10, 30])
     """
     spatial = z.dim() - 2 - rank
     components = range(2 + spatial, z.dim())

@@ -14,10 +14,19 @@ from gaugenet.groups.representations.planar import parse_order, planar_irrep, ro
 
 
 class Cyclic(FiniteGroup):
-    """C_n. Irreps: orders 0 ... n // 2; order 0 and (n even) n / 2 have dimension 1, the others 2.
+    """Rotations of the plane by multiples of 2 pi / n :cite:`cohen2016group`.
+
+    Irreps: the orders 0, 1, ..., n // 2. Order 0 and, for even n, order n / 2 have dimension 1, the others 2.
 
     Args:
         n: number of elements, at least 1.
+
+    Example:
+        >>> from gaugenet.groups import Cyclic
+        >>> [(rho.name, rho.dim) for rho in Cyclic(4).irreps()]
+        [('0', 1), ('1', 2), ('2', 1)]
+        >>> Cyclic(4).regular().decompose().labels
+        ['0', '1', '2']
     """
 
     d = 2
@@ -49,7 +58,7 @@ class Cyclic(FiniteGroup):
 
 
 def exact_rotations(n: int) -> Tensor:
-    """The n rotations of C_n, with multiples of 90 degrees exact."""
+    """Return the n rotations of C_n, with multiples of 90 degrees exact."""
     g = rotation(torch.arange(n, dtype=torch.float64) * (2 * math.pi / n))
     rounded = g.round()
     return torch.where((g - rounded).abs() < 1e-15, rounded, g)

@@ -13,12 +13,19 @@ from gaugenet.groups.representations.planar import parse_order, planar_irrep, re
 
 
 class Dihedral(FiniteGroup):
-    """D_n, elements R, then R S with S = diag(1, -1).
+    """Rotations R by multiples of 2 pi / n, then reflections R S with S = diag(1, -1) :cite:`cohen2016group`.
 
     Irreps: `0`, `0-` (determinant), orders below n / 2 (dimension 2) and, for even n, `n/2` and `n/2-` (dimension 1).
 
     Args:
-        n: number of rotations, at least 1.
+        n: number of rotations, at least 1; half of the number of elements.
+
+    Example:
+        >>> from gaugenet.groups import Cyclic, Dihedral
+        >>> [(rho.name, rho.dim) for rho in Dihedral(4).irreps()]
+        [('0', 1), ('0-', 1), ('1', 2), ('2', 1), ('2-', 1)]
+        >>> Dihedral(4).quotient(Cyclic(4)).dim
+        2
     """
 
     d = 2

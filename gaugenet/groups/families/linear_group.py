@@ -15,18 +15,30 @@ from gaugenet.groups.group import tolerance
 from gaugenet.groups.representations.base import Representation
 
 FACTORS = 2
-"""Shears and stretchings in a random element: with entries below one half, the condition stays moderate."""
+"""Number of exponentials in a random element: with entries below one half its condition number stays moderate."""
 
 
 class GeneralLinear(TensorGroup):
-    """All invertible d x d matrices.
+    """All invertible d x d matrices: any change of frame.
 
-    Irreps: `0`, `sign` and `det` (the sign of the determinant, and the determinant), `k` = 1, 2, ...: symmetric tensors
-    of rank k, `1` is the matrix itself. `dual`: covectors. Random elements are exponentials of matrices with entries
-    below one half, times a reflection: a bounded set that generates the group.
+    Irreps: `0`; `sign` and `det` (the sign of the determinant, and the determinant); `k` = 1, 2, ...: symmetric tensors
+    of rank k, where `1` is the matrix itself; `dual`: covectors. Random elements are exponentials of matrices with
+    entries below one half, times a reflection: a bounded set that generates the group.
 
     Args:
-        d: at least 2.
+        d: dimension, at least 2.
+
+    Raises:
+        ValueError: If d is smaller than 2.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import GeneralLinear
+        >>> group = GeneralLinear(2)
+        >>> group.irreps(max_order=1)
+        [GL(2):0, GL(2):sign, GL(2):det, GL(2):1]
+        >>> group.irrep("det")(2 * torch.eye(2)).item()  # areas
+        4.0
     """
 
     orientation_preserving = False
@@ -48,13 +60,13 @@ class GeneralLinear(TensorGroup):
         return super().irrep(label)
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        """Whether each matrix is finite, and invertible up to `atol` relative to its largest singular value."""
+        """Return whether each matrix is finite, and invertible up to `atol` relative to its largest singular value."""
         values = torch.linalg.svdvals(g.nan_to_num(0, 0, 0))
         invertible = values[..., -1] > (tolerance(g) if atol is None else atol) * values[..., 0]
         return typed_tensor(invertible & g.isfinite().all(-1).all(-1))
 
     def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-        """Not of a Haar measure, which is infinite: see the class."""
+        """Draw from a bounded set: the Haar measure is infinite."""
         g = self.identity().expand(*size, self.d, self.d)
         for _ in range(FACTORS):
             x = torch.rand(*size, self.d, self.d, generator=generator, dtype=torch.float64) - 0.5
@@ -65,7 +77,7 @@ class GeneralLinear(TensorGroup):
         return g
 
     def _projected(self, x: Tensor) -> Tensor:
-        """Into the Lie algebra."""
+        """Project matrices on the Lie algebra."""
         return x
 
     def _mirror(self) -> Tensor:
@@ -84,13 +96,23 @@ class GeneralLinear(TensorGroup):
 
 
 class SpecialLinear(GeneralLinear):
-    """d x d matrices of determinant one: they preserve volume and orientation.
+    """All d x d matrices of determinant one, which preserve volume and orientation.
 
-    Irreps: `0`, and `k` = 1, 2, ...: symmetric tensors of rank k, `1` is the matrix itself. `dual`: covectors. Random
-    elements: as for GL(d), of determinant one.
+    Irreps: `0`, and `k` = 1, 2, ...: symmetric tensors of rank k, where `1` is the matrix itself; `dual`: covectors.
+    Random elements are made as for `GeneralLinear`, with determinant one.
 
     Args:
-        d: at least 2.
+        d: dimension, at least 2.
+
+    Raises:
+        ValueError: If d is smaller than 2.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SpecialLinear
+        >>> shear = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+        >>> bool(SpecialLinear(2).contains(shear)), bool(SpecialLinear(2).contains(2 * shear))
+        (True, False)
     """
 
     orientation_preserving = True
@@ -104,7 +126,7 @@ class SpecialLinear(GeneralLinear):
         return {}
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        """`atol` is relative to the product of the lengths of the columns, which the determinant rounds with."""
+        """Return whether each determinant is 1, up to `atol` relative to the product of the lengths of the columns."""
         scale = torch.linalg.vector_norm(g, dim=-2).prod(-1).clamp(min=1)
         return typed_tensor((torch.linalg.det(g) - 1).abs() <= scale * (tolerance(g) if atol is None else atol))
 

@@ -1,4 +1,4 @@
-"""O(p, q), SO(p, q) and SO+(p, q): matrices that keep an indefinite inner product, such as Lorentz transformations."""
+"""O(p, q), SO(p, q) and SO+(p, q): matrices that preserve an indefinite inner product, e.g. Lorentz transformations."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _PARTS = ("O", "SO", "SO+")
 class PseudoOrthogonal(TensorGroup):
     """Matrices g with g^T eta g = eta, where eta = diag(1, ..., 1, -1, ..., -1) with p ones and q minus ones.
 
-    Irreps: `0`, `k` = 1, 2, ... (traceless symmetric tensors of rank k; `1` is the matrix itself), and the signs that
-    tell the components of the group apart: `time` (of the determinant of the p x p block; for p = 1 whether time is
-    reversed), `space` (of the q x q block) and `det`, their product. SO(p, q) has only `time`, SO+(p, q) has none.
+    Irreps: `0`; `k` = 1, 2, ... (traceless symmetric tensors of rank k; `1` is the matrix itself); and signs that
+    distinguish the components of the group. `time` is the sign of the determinant of the p x p block (for p = 1,
+    whether time is reversed), `space` the sign for the q x q block, and `det` their product. SO(p, q) has only `time`,
+    SO+(p, q) has none. Networks for the Lorentz group: :cite:`bogatskiy2020lorentz`.
 
     Random elements are rotations and reflections times boosts of rapidity at most one in every plane: a bounded set
     that generates the group.
@@ -30,6 +31,18 @@ class PseudoOrthogonal(TensorGroup):
     Args:
         positive_dims, negative_dims: p and q, at least 1; positive directions come first.
         part: `"O"`: all; `"SO"`: determinant one; `"SO+"`: the connected component of the identity.
+
+    Raises:
+        ValueError: If p or q is not a positive integer, or `part` is unknown.
+
+    Example:
+        >>> from gaugenet.groups import PseudoOrthogonal
+        >>> group = PseudoOrthogonal(1, 2)
+        >>> group.irreps(max_order=1)
+        [O(1,2):0, O(1,2):time, O(1,2):space, O(1,2):det, O(1,2):1]
+        >>> boost, eta = group.boost(0.5), group.metric
+        >>> bool((boost.T @ eta @ boost - eta).abs().max() < 1e-12)
+        True
     """
 
     def __init__(self, positive_dims: int, negative_dims: int, *, part: str = "O") -> None:
@@ -57,7 +70,7 @@ class PseudoOrthogonal(TensorGroup):
         return typed_tensor(torch.linalg.det(g[..., self.p :, self.p :].detach()).sign())
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        """`atol` is relative to the square of the largest entry: that is what boosts round with."""
+        """Return whether each matrix lies in the group, up to `atol` relative to the square of its largest entry."""
         eta = self.metric.to(g)
         scale = g.abs().amax((-2, -1)).square().clamp(min=1)
         error = (g.mT @ eta @ g - eta).abs().amax((-2, -1)) / scale
@@ -68,7 +81,7 @@ class PseudoOrthogonal(TensorGroup):
         return inside & (time == space) & ((time > 0) | (self.part == "SO"))
 
     def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-        """Not of a Haar measure, which is infinite: see the class."""
+        """Draw from a bounded set: the Haar measure is infinite."""
         rotation = torch.zeros(*size, self.d, self.d, dtype=torch.float64)
         blocks = slice(0, self.p), slice(self.p, self.d)
         time, space = torch.rand(2, *size, generator=generator) < 0.5
@@ -86,7 +99,7 @@ class PseudoOrthogonal(TensorGroup):
         return typed_tensor(rotation @ torch.linalg.matrix_exp(mixed))
 
     def boost(self, rapidity: float, axes: tuple[int, int] | None = None) -> Float[Tensor, "d d"]:
-        """The boost that mixes a positive and a negative direction; by default the first and the last."""
+        """Return the boost that mixes a positive and a negative direction; by default the first and the last."""
         i, j = (0, self.d - 1) if axes is None else axes
         if not (0 <= i < self.p <= j < self.d):
             raise ValueError(f"Expected `axes` of a positive and a negative direction of {self.name}, got {(i, j)}.")
@@ -113,7 +126,17 @@ class PseudoOrthogonal(TensorGroup):
 
 
 def Lorentz(dim: int = 4, *, part: str = "SO") -> PseudoOrthogonal:
-    """SO(1, d - 1), acting on `Minkowski(d)`: time first. With `part="O"` all Lorentz transformations."""
+    """Return SO(1, d - 1), acting on `Minkowski(d)`: time first. With `part="O"` all Lorentz transformations.
+
+    Args:
+        dim: d, the dimension of space-time, at least 2.
+        part: as in `PseudoOrthogonal`.
+
+    Example:
+        >>> from gaugenet.groups import Lorentz
+        >>> [(rho.name, rho.dim) for rho in Lorentz(4).irreps(max_order=2)]
+        [('0', 1), ('time', 1), ('1', 4), ('2', 9)]
+    """
     return PseudoOrthogonal(1, positive("dim", dim) - 1, part=part)
 
 

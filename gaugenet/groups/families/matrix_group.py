@@ -1,4 +1,4 @@
-"""MatrixGroup: a user's own finite or compact group, given by generators."""
+"""MatrixGroup: any finite or compact matrix group, given by generators."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from gaugenet.groups.group import is_orthogonal, tolerance
 from gaugenet.groups.intertwiners.closure import closure
 
 MADE: dict[str, MatrixGroup] = {}
-"""All of them by name, so that names of representations can be read back."""
+"""All matrix groups by name, so that names of representations can be read back."""
 
 _WORD = 16
-"""Factors of a random element; the distance from the Haar measure falls exponentially with their number."""
+"""Number of factors of a random element; the distance from the Haar measure falls exponentially with it."""
 
 
 class MatrixGroup(TensorPowerGroup):
     """The compact group of orthogonal d x d matrices that generators and a Lie algebra generate.
 
-    Irreps are found by decomposing tensor powers of R^d (all of them occur there, by Peter and Weyl). They are named by
-    the lowest power k in which they occur, `k`, or `k.1`, `k.2`, ... if several do; `0` is the trivial one. A finite
-    group has finitely many: all are found when the sum of dim^2 / dim End is its order. The name of the group ends with
-    a digest of its generators: equal names mean equal groups, labels and bases, on every run and machine.
+    Irreps are found by decomposing tensor powers of R^d, in which all irreps occur by the theorem of Peter and Weyl
+    (:cite:`cesa2022program` uses tensor products in the same way). An irrep is named by the lowest power k in which it
+    occurs: `k`, or `k.1`, `k.2`, ... if there are several. `0` is the trivial one. All irreps of a finite group are
+    found when the sum of dim^2 / dim End is its order. The name of the group ends with a digest of its generators:
+    equal names mean equal groups, labels and bases, on every run and machine.
 
-    Random elements of infinite groups are products of 16 random factors: close to the Haar measure, not exactly of it.
+    Random elements of infinite groups are products of 16 random factors: close to Haar-distributed, but not exactly.
 
     Args:
         generators: orthogonal matrices `(count, d, d)`; for an infinite group one or more of each component.
@@ -40,7 +41,16 @@ class MatrixGroup(TensorPowerGroup):
         max_order: the largest number of elements of a finite group.
 
     Raises:
-        ValueError: matrices of another shape or that are not orthogonal / antisymmetric; too many elements.
+        ValueError: If matrices have the wrong shape, are not orthogonal or not antisymmetric, or generate more than
+            `max_order` elements.
+
+    Example:
+        >>> from gaugenet.groups import MatrixGroup
+        >>> square = MatrixGroup([[[0, 1], [1, 0]], [[-1, 0], [0, 1]]], name="square")
+        >>> square.order
+        8
+        >>> [(rho.name, rho.dim) for rho in square.irreps()]
+        [('0', 1), ('1', 2), ('2.1', 1), ('2.2', 1), ('2.3', 1)]
     """
 
     def __init__(
@@ -66,7 +76,7 @@ class MatrixGroup(TensorPowerGroup):
         self.orientation_preserving = bool((torch.linalg.det(self._generators) > 0).all())
         self._given_name = name
         if not len(self._algebra):
-            _ = self._elements  # fail here, not later
+            _ = self._elements  # errors are raised here, not at the first use
         MADE.setdefault(self.name, self)
 
     def _check(self) -> None:
@@ -128,7 +138,10 @@ class MatrixGroup(TensorPowerGroup):
         return g
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        """For infinite groups by ascent to the nearest element from 64 starts: `False` could, in theory, be wrong."""
+        """Return whether each matrix lies in the group up to `atol`.
+
+        For infinite groups the nearest element is found by ascent from 64 starts: it could be missed, in theory.
+        """
         atol = tolerance(g) if atol is None else atol
         flat = g.reshape(-1, self.d, self.d)
         if self.order is not None:
@@ -140,8 +153,8 @@ class MatrixGroup(TensorPowerGroup):
     def _nearest(self, g: Float[Tensor, "n d d"]) -> Float[Tensor, "n d d"]:
         """Return the nearest element by ascent of <h, g>.
 
-        A few steps from each start, since it may lie in a component whose starts are not the closest ones, then to the
-        end from the best.
+        A few steps from each start, since the nearest element may lie in a component whose starts are not the closest;
+        then the best starts are iterated to convergence.
         """
         h = self.random_element(64, generator=torch.Generator().manual_seed(0)).expand(len(g), -1, -1, -1)
         h = self._ascend(h, g, steps=3)

@@ -12,7 +12,18 @@ from gaugenet.groups.representations.planar import parse_order, planar_irrep, re
 
 
 class O2(StructureGroup):
-    """R(t) S^s with S = diag(1, -1). Irreps: `0` (trivial), `0-` (determinant), `m` = 1, 2, ... (of real type)."""
+    """Rotations and reflections R(t) S^s of the plane, with S = diag(1, -1) :cite:`weiler2019general`.
+
+    Irreps: `0` (trivial), `0-` (determinant), and `m` = 1, 2, ... (of real type).
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import O2
+        >>> O2().irreps(max_order=1)
+        [O(2):0, O(2):0-, O(2):1]
+        >>> O2().irrep("0-")(torch.diag(torch.tensor([1.0, -1.0]))).item()
+        -1.0
+    """
 
     d = 2
     name = "O(2)"

@@ -13,11 +13,20 @@ from gaugenet.groups.representations.base import Representation
 
 
 class O3(StructureGroup):
-    """SO(3) x {1, -1}. Irreps: order and parity, `0e` (the trivial one, named `0`), `0o` (determinant), `1o`, `1e`, ...
+    """Rotations and reflections of R^3: SO(3) x {1, -1} :cite:`geiger2022e3nn`.
 
-    The inversion -1 acts by +1 on even (`e`) and by -1 on odd (`o`) irreps. Harmonic polynomials of degree l, and so
-    Y_l, have the natural parity (-1)^l: vectors are `1o`, the matrix itself; pseudo-vectors `1e`; pseudo-scalars `0o`.
-    Bases as in `SO3`; all irreps are of real type.
+    Irreps are named by order and parity: `0e` (trivial, its name is `0`), `0o` (determinant), `1o`, `1e`, ... The
+    inversion -1 acts by +1 on even (`e`) and by -1 on odd (`o`) irreps. Harmonic polynomials of degree l, such as Y_l,
+    have the natural parity (-1)^l. Vectors are `1o`, the matrix itself; pseudo-vectors `1e`; pseudo-scalars `0o`.
+    Bases are the same as in `SO3`; all irreps are of real type.
+
+    Example:
+        >>> from gaugenet.groups import O3
+        >>> O3().irreps(max_order=1)
+        [O(3):0, O(3):0o, O(3):1o, O(3):1e]
+        >>> vectors = O3().irrep("1o")
+        >>> vectors.tensor(vectors).decompose().labels  # the cross product is a pseudo-vector
+        ['0', '1e', '2e']
     """
 
     d = 3
@@ -49,11 +58,11 @@ class O3(StructureGroup):
         return spherical_irrep(self, name, order, pseudo=parity != natural)
 
     def harmonic(self, order: int) -> Representation:
-        """The irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l transform."""
+        """Return the irrep of order l and parity (-1)^l, by which the spherical harmonics Y_l transform."""
         return self.irrep(f"{order}{'eo'[order % 2]}")
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """Lowest order first; of each order the natural parity first."""
+        """Return the irreps up to `max_order`, lowest order first; of each order the natural parity first."""
         if max_order is None:
             raise ValueError("O(3) has infinitely many irreps: pass `max_order`.")
         both = [(order, parity) for order in range(max_order + 1) for parity in ("eo", "oe")[order % 2]]

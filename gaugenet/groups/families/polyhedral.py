@@ -20,7 +20,7 @@ from gaugenet.groups.representations.composite import Restricted
 SYMBOLS = ("T", "O", "I", "T_d", "T_h", "O_h", "I_h")
 PHI = (1 + math.sqrt(5)) / 2
 
-# the irrep of O(3) in which each irrep first occurs, and its dimension where that is not all of it
+# The irrep of O(3) in which each irrep first occurs, and its own dimension.
 _TETRAHEDRAL = {"A": ("0", 1), "T": ("1", 3), "E": ("2", 2)}
 _OCTAHEDRAL = {"A1": ("0", 1), "T1": ("1", 3), "E": ("2", 2), "T2": ("2", 3), "A2": ("3", 1)}
 _ICOSAHEDRAL = {"A": ("0", 1), "T1": ("1", 3), "H": ("2", 5), "T2": ("3", 3), "G": ("3", 4)}
@@ -29,10 +29,10 @@ ROTATIONS = {"T": _TETRAHEDRAL, "O": _OCTAHEDRAL, "I": _ICOSAHEDRAL}
 
 
 class Polyhedral(FiniteGroup):
-    """A polyhedral group by its Schoenflies symbol; irreps by their Mulliken symbols, the trivial one named `0`.
+    """A polyhedral group by its Schoenflies symbol. Irreps have their Mulliken symbols; the trivial one is `0`.
 
     ======= ======== ==================================== =========================================================
-    symbol  elements what it leaves invariant             irreps besides the trivial one (`A`, `A1`, `Ag`, `A1g`)
+    symbol  elements symmetries of                        irreps other than the trivial one (`A`, `A1`, `Ag`, `A1g`)
     ======= ======== ==================================== =========================================================
     `T`     12       a tetrahedron (rotations)            `T`, `E` (of complex type)
     `O`     24       a cube (rotations)                   `T1`, `E`, `T2`, `A2`
@@ -43,12 +43,24 @@ class Polyhedral(FiniteGroup):
     `I_h`   120      an icosahedron                       `T1g`, `Hg`, `T2g`, `Gg`, and odd `Au`, `T1u`, ...
     ======= ======== ==================================== =========================================================
 
-    The cube has its faces on the axes, the tetrahedron the vertex (1, 1, 1), the icosahedron the vertices (0, 1, phi),
-    cyclic permutations and changes of sign. An irrep is the restriction of that of O(3) of lowest order in which it
-    occurs, or a part of it in the basis of the spherical harmonics; vectors are of order 1, by the matrix itself.
+    The axes meet the faces of the cube in their centers. The tetrahedron has the vertex (1, 1, 1). The icosahedron has
+    the vertex (0, 1, phi), with cyclic permutations and changes of sign. An irrep is the restriction of the irrep of
+    O(3) of lowest order in which it occurs, or a part of it in the basis of the spherical harmonics. Vectors are of
+    order 1, by the matrix itself.
 
     Args:
-        symbol: one of the table.
+        symbol: one of the symbols in the table.
+
+    Raises:
+        ValueError: If the symbol is not in the table.
+
+    Example:
+        >>> from gaugenet.groups import SO3, Polyhedral
+        >>> cube = Polyhedral("O")
+        >>> [(rho.name, rho.dim) for rho in cube.irreps()]
+        [('0', 1), ('T1', 3), ('E', 2), ('T2', 3), ('A2', 1)]
+        >>> SO3().irrep(2).restrict(cube).decompose().labels
+        ['E', 'T2']
     """
 
     d = 3
@@ -60,7 +72,7 @@ class Polyhedral(FiniteGroup):
         self.orientation_preserving = "_" not in symbol
 
     def generators(self) -> Tensor:
-        """Rotations of two axes and, where there is one, a reflection or the inversion."""
+        """Return rotations about two axes and, where there is one, a reflection or the inversion."""
         return _generators(self.name)
 
     def _make_elements(self) -> Tensor:
@@ -92,7 +104,7 @@ class Polyhedral(FiniteGroup):
         return _irrep(self, name, *table[name])
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """Sorted by the order of the harmonics in which they first occur."""
+        """Return the irreps, sorted by the order of the harmonics in which they first occur."""
         orders = {label: int(source.rstrip("eo")) for label, (source, _) in self._table.items()}
         labels = sorted(orders, key=orders.__getitem__)
         return [self.irrep(label) for label in labels if max_order is None or orders[label] <= max_order]
@@ -129,7 +141,7 @@ def _generators(symbol: str) -> Float[Tensor, "count 3 3"]:
 
 @cached
 def _elements(symbol: str) -> Float[Tensor, "order 3 3"]:
-    """All products, with entries among 0, 1/2, phi/2, 1/(2 phi), 1 and their negatives, free of rounding."""
+    """Return all products, with entries among 0, 1/2, phi/2, 1/(2 phi), 1 and their negatives, free of rounding."""
     return closure(_generators(symbol), clean=_snap)
 
 

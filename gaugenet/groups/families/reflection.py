@@ -1,4 +1,4 @@
-"""The reflection group {e, s}, s = diag(1, ..., 1, -1): frames up to a flip of the last axis."""
+"""The reflection group {e, s} with s = diag(1, ..., 1, -1): frames up to a flip of the last axis."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from gaugenet.groups.representations.base import Representation
 
 
 class Reflection(FiniteGroup):
-    """{e, s} where s flips the last axis of R^d: diag(1, -1) in the plane, {1, -1} on the line.
+    """The group {e, s} where s flips the last axis of R^d: diag(1, -1) in the plane, -1 on the line.
 
-    Irreps: `0` (trivial) and `0-` (sign).
+    Irreps: `0` (trivial) and `0-` (sign). It is the structure group of the Möbius strip
+    :cite:`weiler2021coordinate`.
 
     Args:
         d: dimension of the space that it acts on.
+
+    Example:
+        >>> from gaugenet.groups import Reflection
+        >>> Reflection().regular().decompose().labels
+        ['0', '0-']
     """
 
     orientation_preserving = False

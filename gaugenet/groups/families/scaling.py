@@ -21,13 +21,14 @@ SPREAD = 1.0
 
 
 class Scaling(StructureGroup):
-    """S x H: matrices s h with s > 0 and h in a compact group H <= O(d).
+    """The group S x H of matrices s h with a scale s > 0 and h in a compact group H <= O(d).
 
-    Irreps: those of H under their labels, blind to s; and `s1`, `s2`, ...: `sm` is the rotation by the angle
-    2 pi m log(s) / log(period), blind to h. Products such as `(1⊗s2)` rotate with both. A field of `0 + s1 + ... + sL`
-    holds the frequencies up to L of a function of log s that repeats after scaling by `period`: exact under every
-    scaling, where a list of samples at a few scales would have to be cut off. (The regular representation of S itself
-    is infinite-dimensional.) `standard`, tangent vectors, is s h; `regular` is that of a finite H.
+    Irreps: the irreps of H under their labels, which do not depend on s; and `s1`, `s2`, ..., which do not depend on h:
+    `sm` is the rotation by the angle 2 pi m log(s) / log(period). Products such as `(1⊗s2)` depend on both. A field of
+    `0 + s1 + ... + sL` holds the frequencies up to L of a function of log s that repeats after scaling by `period`.
+    Such a field transforms exactly under every scaling; a list of samples at a few scales, as in
+    :cite:`sosnovik2020scale`, has to be truncated. `standard`, for tangent vectors, is s h. `regular` is the regular
+    representation of a finite H, since the regular representation of S is infinite-dimensional.
 
     There is no Haar measure of finite volume; random elements have 1 / e < s < e.
 
@@ -37,7 +38,17 @@ class Scaling(StructureGroup):
         rotations: H, acting on R^d; `{e}` by default.
 
     Raises:
-        ValueError: a period of at most 1; H that is not compact or acts on another space.
+        ValueError: If the period is at most 1, or H is not compact or acts on another space.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Scaling
+        >>> group = Scaling(2, period=4.0)
+        >>> [rho.name for rho in group.irreps(max_order=1)]
+        ['0', 's1']
+        >>> one = torch.eye(2, dtype=torch.float64)
+        >>> torch.allclose(group.irrep("s1")(2 * one), -one)  # half a period
+        True
     """
 
     compact = False
@@ -56,7 +67,7 @@ class Scaling(StructureGroup):
     # --- the group ----------------------------------------------------------------------------------------------------
 
     def scale_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
-        """s, by the volume."""
+        """Return the scale s of g = s h, the d-th root of the volume."""
         return typed_tensor(torch.linalg.det(g).abs() ** (1 / self.d))
 
     def rotation_of(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
@@ -64,14 +75,14 @@ class Scaling(StructureGroup):
         return g / self.scale_of(g)[..., None, None]
 
     def contains(self, g: Tensor, atol: float | None = None) -> Tensor:
-        """`atol` is relative to s."""
+        """Return whether each matrix lies in the group, up to `atol` relative to its scale s."""
         scale = self.scale_of(g)
         usable = (scale > 0) & scale.isfinite()
         h = g / torch.where(usable, scale, torch.ones_like(scale))[..., None, None]
         return self.rotations.contains(h, atol) & usable
 
     def _draw(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-        """Not of a Haar measure, which is infinite: see the class."""
+        """Draw from a bounded set: the Haar measure is infinite."""
         h = self.rotations.random_element(size, generator=generator)
         exponent = 2 * torch.rand(h.shape[:-2], generator=generator, dtype=torch.float64) - 1
         return (SPREAD * exponent).exp()[..., None, None] * h
@@ -85,7 +96,7 @@ class Scaling(StructureGroup):
     # --- representations ----------------------------------------------------------------------------------------------
 
     def phase(self, scale: Float[Tensor, "*batch"], frequency: int) -> Float[Tensor, "*batch"]:
-        """The angle that the irrep `s{frequency}` rotates by."""
+        """Return the angle by which the irrep `s{frequency}` rotates, in radians."""
         return 2 * math.pi * frequency / math.log(self.period) * scale.log()
 
     def irrep(self, label: int | str) -> Representation:
@@ -95,7 +106,7 @@ class Scaling(StructureGroup):
         return _frequency(self, int(text[1:])) if text[:1] == "s" and text[1:].isdigit() else _pulled_back(self, text)
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """Those of H and those of S; products are left out."""
+        """Return the irreps of H and of S, without their products."""
         if max_order is None:
             raise ValueError(f"{self.name} has infinitely many irreps: pass `max_order`.")
         found = [self.irrep(rho.name) for rho in self.rotations.irreps(max_order)]
@@ -105,11 +116,11 @@ class Scaling(StructureGroup):
         return _pulled_back(self, "regular")
 
     def harmonic(self, order: int) -> Representation:
-        """How the harmonics on the sphere of directions transform: blind to s."""
+        """Return how the harmonics on the sphere of directions transform, which does not depend on s."""
         return self.pulled_back(self.rotations.harmonic(order), f"harmonic{order}")
 
     def pulled_back(self, rho: Representation, name: str) -> Representation:
-        """A representation of H, blind to s."""
+        """Return a representation of H as one of the whole group that does not depend on s."""
         return Representation(
             self, name, rho.dim, lambda g: rho(self.rotation_of(g)), order=rho.order, permutation=rho.permutation
         )

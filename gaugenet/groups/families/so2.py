@@ -14,7 +14,17 @@ from gaugenet.groups.representations.planar import parse_order, planar_irrep, ro
 
 
 class SO2(StructureGroup):
-    """Rotations R(t). Irreps: `0` (trivial), `m` = 1, 2, ...: rotation by m t (of complex type)."""
+    """Rotations R(t) of the plane :cite:`worrall2017harmonic`.
+
+    Irreps: `0` (trivial), and `m` = 1, 2, ...: rotation by m t (of complex type).
+
+    Example:
+        >>> from gaugenet.groups import SO2
+        >>> SO2().irreps(max_order=2)
+        [SO(2):0, SO(2):1, SO(2):2]
+        >>> SO2().irrep(2).dim, SO2().irrep(2).type
+        (2, 'complex')
+    """
 
     d = 2
     name = "SO(2)"

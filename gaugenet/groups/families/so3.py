@@ -14,10 +14,16 @@ from gaugenet.groups.representations.wigner_coupling import wigner_coupling
 
 
 class SO3(StructureGroup):
-    """Rotations of R^3. Irreps: `l` = 0, 1, 2, ... of dimension 2 l + 1, all of real type; `1` is the matrix itself.
+    """Rotations of R^3 :cite:`weiler2018threed`.
 
-    The basis of an irrep is that of the real spherical harmonics about the z axis, see
-    `gaugenet.groups.representations.spherical`.
+    Irreps: `l` = 0, 1, 2, ... of dimension 2 l + 1, all of real type; `1` is the matrix itself. An irrep acts on the
+    real spherical harmonics about the z axis, see `spherical_harmonics`.
+
+    Example:
+        >>> from gaugenet.groups import SO3
+        >>> vectors = SO3().irrep(1)
+        >>> vectors.tensor(vectors).decompose().labels
+        ['0', '1', '2']
     """
 
     d = 3
@@ -35,7 +41,7 @@ class SO3(StructureGroup):
         return torch.zeros(0, 3, 3, dtype=torch.float64)
 
     def lie_algebra(self) -> Tensor:
-        """Infinitesimal rotations about x, y and z."""
+        """Return infinitesimal rotations about x, y and z."""
         x = torch.zeros(3, 3, 3, dtype=torch.float64)
         for axis in range(3):
             a, b = (axis + 1) % 3, (axis + 2) % 3
@@ -62,7 +68,7 @@ class SO3(StructureGroup):
 
 
 def spherical_irrep(group: StructureGroup, name: str, order: int, *, pseudo: bool = False) -> Representation:
-    """D^l, the way harmonic polynomials of degree l transform, times the determinant if `pseudo`."""
+    """Return D^l, by which harmonic polynomials of degree l transform, times the determinant if `pseudo`."""
     if order == 0 and not pseudo:
         return trivial(group)
 
@@ -74,7 +80,7 @@ def spherical_irrep(group: StructureGroup, name: str, order: int, *, pseudo: boo
 
 
 def coupled(first: Representation, second: Representation, target: Representation, *, allowed: bool) -> Tensor:
-    """The intertwiner first x second -> target of irreps, its first non-zero entry 1; none if not `allowed`."""
+    """Return the intertwiner first x second -> target of irreps, its first non-zero entry 1; none if not `allowed`."""
     a, b, c = first.order or 0, second.order or 0, target.order or 0
     if not allowed or not abs(a - b) <= c <= a + b:
         return torch.zeros(0, target.dim, first.dim * second.dim, dtype=torch.float64)
@@ -90,7 +96,7 @@ def determinant(g: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
 
 
 def from_quaternion(q: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
-    """The rotation v -> q v q^-1 of a unit quaternion (w, x, y, z)."""
+    """Return the rotation v -> q v q^-1 of a unit quaternion (w, x, y, z)."""
     w, x, y, z = q.unbind(-1)
     rows = (
         torch.stack([w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),

@@ -1,4 +1,4 @@
-"""TensorGroup: groups of matrices that are not compact, with symmetric tensors for representations."""
+"""TensorGroup: non-compact matrix groups, whose irreps are symmetric tensors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gaugenet.groups.representations.base import Representation
 
 
 class TensorGroup(StructureGroup):
-    """A non-compact matrix group. Irreps: `0`, some signs, and `k`: the symmetric tensors of rank k.
+    """A non-compact matrix group, such as `GeneralLinear`. Irreps: `0`, signs, and `k`, the symmetric k-tensors.
 
     `1` is the matrix itself; higher ranks are traceless where the group preserves an inner product. Other tensors are
-    products, `(1⊗1)`. There is no Haar measure: `random_element` draws from a bounded set that generates the group,
-    nothing is averaged over the group, and representations are not orthogonal.
+    products, e.g. `(1⊗1)`. There is no finite Haar measure: `random_element` draws from a bounded set that generates
+    the group, nothing is averaged over the group, and representations are not orthogonal.
     """
 
     compact = False
@@ -57,12 +57,12 @@ class TensorGroup(StructureGroup):
         return self.irrep(1)
 
     def harmonic(self, order: int) -> Representation:
-        """How the polynomials of one degree in a vector transform (with an inner product: the harmonic ones)."""
+        """Return how the polynomials of one degree transform; for groups with an inner product, the harmonic ones."""
         return self.irrep(order)
 
 
 class SymmetricTensors(Representation):
-    """Symmetric (and traceless) tensors of rank k, by an orthonormal basis of these in R^d x ... x R^d.
+    """The symmetric (and traceless) tensors of rank k, in an orthonormal basis of their space in R^d x ... x R^d.
 
     Args:
         group: G.
@@ -83,7 +83,7 @@ class SymmetricTensors(Representation):
         return basis @ power @ basis.T
 
     def polynomials(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points n"]:
-        """h(v) with `h(g v) = rho(g) h(v)`: the components of v x ... x v."""
+        """Return h(v) with `h(g v) = rho(g) h(v)`: the components of v x ... x v."""
         power = v
         for _ in range(self.rank - 1):
             power = (power.unsqueeze(-1) * v.unsqueeze(-2)).flatten(-2)
@@ -92,7 +92,7 @@ class SymmetricTensors(Representation):
 
 @lru_cache(maxsize=1024)
 def symmetric_tensors(group: TensorGroup, rank: int) -> SymmetricTensors:
-    """Made once."""
+    """Return the object for these arguments, made once."""
     return SymmetricTensors(group, rank)
 
 

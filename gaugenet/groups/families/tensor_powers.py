@@ -12,10 +12,10 @@ _LEVELS: dict[StructureGroup, list[list[Representation]]] = {}
 
 
 class TensorPowerGroup(StructureGroup):
-    """A compact group with one faithful representation: all irreps occur in its tensor powers (Peter and Weyl).
+    """A compact group with a faithful representation, in whose tensor powers all irreps occur (Peter and Weyl).
 
-    Irreps are named by the lowest power k in which they occur, `k`, or `k.1`, `k.2`, ... if several do; `0` is the
-    trivial one. A group may give names of its own to some of them (`_named`).
+    An irrep is named by the lowest power k in which it occurs: `k`, or `k.1`, `k.2`, ... if there are several. `0` is
+    the trivial one. A group may give other names to some irreps (`_named`).
     """
 
     def irrep(self, label: int | str) -> Representation:
@@ -31,7 +31,7 @@ class TensorPowerGroup(StructureGroup):
         )
 
     def irreps(self, max_order: int | None = None) -> list[Representation]:
-        """All that occur in the tensor powers up to the power `max_order`."""
+        """Return all that occur in the tensor powers up to the power `max_order`."""
         if max_order is None and self.order is None:
             raise ValueError(f"{self.name} has infinitely many irreps: pass `max_order`.")
         return [rho for level in self._all_levels(max_order) for rho in level]
@@ -45,11 +45,11 @@ class TensorPowerGroup(StructureGroup):
         return first[0] if len(first) == 1 and first[0].dim == self._faithful().dim else self._faithful()
 
     def _faithful(self) -> Representation:
-        """The representation whose tensor powers are decomposed."""
+        """Return the representation whose tensor powers are decomposed."""
         return standard(self)
 
     def _named(self, k: int) -> list[Representation]:
-        """Irreps of the level k that have names of their own; they come first."""
+        """Return the irreps of the level k that have names of their own; they come first."""
         return []
 
     def _all_levels(self, max_order: int | None) -> Iterator[list[Representation]]:
@@ -59,7 +59,7 @@ class TensorPowerGroup(StructureGroup):
             k += 1
 
     def _level(self, k: int) -> list[Representation]:
-        """The irreps that occur in the k-th tensor power and in no lower one; none once a power adds none."""
+        """Return the irreps that occur in the k-th tensor power and in no lower one; none once a power adds none."""
         levels = _LEVELS.setdefault(self, [[self.trivial()]])
         while len(levels) <= k and levels[-1]:
             levels.append(self._next_level(levels))

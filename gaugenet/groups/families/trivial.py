@@ -1,4 +1,4 @@
-"""The trivial group {e}: frames are given, nothing is left open."""
+"""The trivial group {e}: every point has one frame, so that features are ordinary channels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from gaugenet.groups.representations.base import Representation
 
 
 class Trivial(FiniteGroup):
-    """{e} in dimension d. The only irrep is `0`.
+    """The trivial group {e} in dimension d. The only irrep is `0`.
 
     Args:
         d: dimension of the space that it acts on.
+
+    Example:
+        >>> from gaugenet.groups import FieldType, Trivial
+        >>> FieldType(Trivial(3), "8x0").is_invariant  # channels of an ordinary network
+        True
     """
 
     orientation_preserving = True

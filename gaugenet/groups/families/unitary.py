@@ -15,7 +15,7 @@ from gaugenet.groups.group import tolerance
 from gaugenet.groups.representations.base import Representation
 
 _COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
-"""Precision of the elements that belong to real features."""
+"""Precision of group elements by the precision of real features."""
 
 
 class UnitaryGroup(TensorPowerGroup):
@@ -23,21 +23,29 @@ class UnitaryGroup(TensorPowerGroup):
 
     Features of the library are real tensors. A complex representation on C^n is given by its *real form* on R^2n,
     real parts first, then imaginary parts: `rho(g) = [[Re g, -Im g], [Im g, Re g]]`. So every layer, kernel and engine
-    works for these fields without a second, complex code path; real forms of unitary matrices are orthogonal, as all
-    representations of compact groups are here; and complex weights a + i b need no special case, since they *are* the
-    intertwiners between real forms (`rho.type` is `complex`; for the fundamental of SU(2), `quaternionic`: there are
-    more of them). `complex_fields` and `real_fields` change between both forms.
+    works for these fields without a second, complex code path. Real forms of unitary matrices are orthogonal, as all
+    representations of compact groups are here. Complex weights a + i b need no special case: they are the
+    intertwiners between real forms (`rho.type` is `complex`). The fundamental of SU(2) is of `quaternionic` type and
+    has more intertwiners. `complex_fields` and `real_fields` convert between both forms.
 
     Representations by name:
 
     - `fundamental`: g itself on C^N.
-    - `conjugate`: its complex conjugate. As real forms both are equivalent; the name tells what the components mean.
+    - `conjugate`: its complex conjugate. As real forms both are equivalent; only the meaning of components differs.
     - `adjoint`: X -> g X g^+ on traceless anti-Hermitian X, by coefficients in `lie_algebra()`; real, N^2 - 1.
-    - `matrix`: W -> g W g^+ on all complex N x N matrices, row-major: what lattice networks use. 2 N^2 real numbers.
+    - `matrix`: W -> g W g^+ on complex N x N matrices, row-major, for lattice networks (:cite:`favoni2022lattice`);
+      2 N^2 real numbers.
     - `det`: the determinant, a phase.
     - `2.1`, ...: further irreps, by the lowest tensor power in which they occur; `(fundamental⊗adjoint)`: products.
 
     The group acts on an internal fibre, not on tangent vectors, so that there is no action on directions.
+
+    Example:
+        >>> from gaugenet.groups import SU
+        >>> [(name, SU(3).irrep(name).dim) for name in ("fundamental", "adjoint", "matrix")]
+        [('fundamental', 6), ('adjoint', 8), ('matrix', 18)]
+        >>> SU(3).irrep("fundamental").type, SU(2).irrep("fundamental").type
+        ('complex', 'quaternionic')
     """
 
     special: bool
@@ -55,7 +63,7 @@ class UnitaryGroup(TensorPowerGroup):
     def distance(self, g: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch"]:
         """Return how far each matrix is from the group.
 
-        The largest entry of |g^+ g - 1|, of SU(N) also |det g - 1|; infinite for what is not finite.
+        The largest entry of |g^+ g - 1|, for SU(N) also |det g - 1|; infinite if the matrix is not finite.
         """
         eye = torch.eye(self.d, dtype=g.dtype, device=g.device)
         error = (g.mH @ g - eye).abs().amax((-2, -1))
@@ -83,13 +91,13 @@ class UnitaryGroup(TensorPowerGroup):
         return (_divide_phase(g) if self.special else g).to(_COMPLEX.get(dtype, dtype))
 
     def project(self, m: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-        """Return elements near `m`, in the group; elements of the group stay as they are.
+        """Return elements of the group near `m`; elements of the group stay as they are.
 
-        The unitary polar factor, which is the nearest unitary matrix; for SU(N) over the N-th root of its determinant
-        that is nearest to one.
+        The result is the unitary polar factor, which is the nearest unitary matrix. For SU(N) it is divided by the
+        N-th root of its determinant that is nearest to one.
 
         Raises:
-            ValueError: If a matrix is singular: it has no nearest unitary matrix.
+            ValueError: If a matrix is singular: it has no unique nearest unitary matrix.
         """
         left, values, right = torch.linalg.svd(m)
         if bool((values[..., -1] <= 1e-12 * values[..., 0]).any()) or not bool(values.isfinite().all()):
@@ -99,13 +107,13 @@ class UnitaryGroup(TensorPowerGroup):
 
     def exp(self, x: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return the exponential of anti-Hermitian matrices."""
-        result: Tensor = torch.linalg.matrix_exp(x.contiguous())  # it does not take every stride
+        result: Tensor = torch.linalg.matrix_exp(x.contiguous())  # it does not accept every stride
         return result
 
     def log(self, g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
         """Return x in the Lie algebra with exp(x) = g and eigenvalues i t, |t| <= pi.
 
-        For SU(N) their sum is zero, which lets the largest of them exceed pi. Not differentiable where eigenvalues
+        For SU(N) the sum of t is zero, so that the largest |t| may exceed pi. Not differentiable where eigenvalues
         coincide.
         """
         return algebra.logarithm(g, traceless=self.special)
@@ -152,7 +160,7 @@ class UnitaryGroup(TensorPowerGroup):
         return [self.irrep(name) for name in names + ["det"] * (k == self.d and not self.special)]
 
     def _adjoint(self, g: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch dim dim"]:
-        """-2 tr(T_a g T_b g^+)."""
+        """Return -2 tr(T_a g T_b g^+)."""
         t = algebra.basis(self.d, traceless=True).to(g)
         moved = g[..., None, :, :] @ t @ g.mH[..., None, :, :]
         return -2 * torch.einsum("aij,...bji->...ab", t, moved).real
@@ -180,7 +188,15 @@ class SU(UnitaryGroup):
         n: N, at least 2.
 
     Raises:
-        ValueError: If N is smaller.
+        ValueError: If N is smaller than 2.
+
+    Example:
+        >>> from gaugenet.groups import SU
+        >>> links = SU(2).random_element((5,))
+        >>> links.shape, links.dtype
+        (torch.Size([5, 2, 2]), torch.complex128)
+        >>> bool(SU(2).contains(links).all())
+        True
     """
 
     special = True
@@ -193,13 +209,18 @@ class SU(UnitaryGroup):
 
 
 class U(UnitaryGroup):
-    """U(N): all unitary matrices; see `UnitaryGroup` for its representations. `U1` has more names.
+    """U(N): all unitary matrices; see `UnitaryGroup` for its representations. U(1) is `U1`.
 
     Args:
         n: N, at least 2.
 
     Raises:
-        ValueError: If N is smaller.
+        ValueError: If N is smaller than 2.
+
+    Example:
+        >>> from gaugenet.groups import SU, U
+        >>> len(U(2).lie_algebra()), len(SU(2).lie_algebra())
+        (4, 3)
     """
 
     special = False
@@ -214,8 +235,13 @@ class U(UnitaryGroup):
 class U1(UnitaryGroup):
     """U(1): phases, as complex 1 x 1 matrices.
 
-    Irreps: the charges `0`, `1`, `2`, ...: the real form of g^k. `fundamental` and `det` are the charge 1, `adjoint` is
-    trivial; `conjugate` has the charge -1, which is equivalent to 1 as a real form.
+    Irreps: the charges k = `0`, `1`, `2`, ...: the real form of g^k. `fundamental` and `det` have charge 1, `adjoint`
+    is trivial; `conjugate` has charge -1, whose real form is equivalent to that with charge 1.
+
+    Example:
+        >>> from gaugenet.groups import U1
+        >>> [(rho.name, rho.dim) for rho in U1().irreps(max_order=2)]
+        [('0', 1), ('1', 2), ('2', 2)]
     """
 
     special = False
@@ -261,12 +287,12 @@ def _real_form(
 
 def _realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]:
     """Return [[Re m, -Im m], [Im m, Re m]], a homomorphism of matrix algebras."""
-    a, b = m.real, m.imag  # not conjugated lazily: `imag` of a conjugated view is negated correctly by torch
+    a, b = m.real, m.imag  # torch negates `imag` of a conjugated view correctly
     return torch.cat([torch.cat([a, -b], -1), torch.cat([b, a], -1)], -2)
 
 
 def _conjugation(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch nn nn"]:
-    """G W g^+ on row-major W."""
+    """Return the matrix of W -> g W g^+ on row-major W."""
     return torch.einsum("...ij,...kl->...ikjl", g, g.conj()).flatten(-2).flatten(-3, -2)
 
 
@@ -276,7 +302,7 @@ def _determinant(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch 1 
 
 
 def _divide_phase(g: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-    """G / det(g)^(1/N), by the principal root."""
+    """Return g / det(g)^(1/N), by the principal root."""
     angle = torch.linalg.det(g).angle() / g.shape[-1]
     return g * torch.polar(torch.ones_like(angle), -angle)[..., None, None]
 

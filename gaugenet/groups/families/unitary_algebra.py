@@ -53,8 +53,8 @@ def _combination(c: Float[Tensor, "*batch dim"], n: int, *, traceless: bool) -> 
 def logarithm(g: Complex[Tensor, "*batch n n"], *, traceless: bool) -> Complex[Tensor, "*batch n n"]:
     """Return the logarithm of unitary matrices, see `UnitaryGroup.log`.
 
-    Eigenvectors are those of the Hermitian Cayley transform i (1 - h) (1 + h)^-1 of h = exp(-i c) g: its eigenvalues
-    tan(t / 2) are distinct where those of g are. The phase c moves -1 into the largest gap of the spectrum.
+    The eigenvectors are computed from the Hermitian Cayley transform i (1 - h) (1 + h)^-1 of h = exp(-i c) g, whose
+    eigenvalues tan(t / 2) are distinct where those of g are. The phase c moves -1 into the largest gap of the spectrum.
     """
     centre = _opposite_of_largest_gap(torch.linalg.eigvals(g).angle())
     eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
@@ -75,7 +75,7 @@ def _opposite_of_largest_gap(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, 
 
 
 def _sum_zero(angle: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-    """Angles that add up to 2 pi k: subtract 2 pi from the k largest (add it to the -k smallest)."""
+    """Return angles with the sum zero: subtract 2 pi from the k largest (add it to the -k smallest)."""
     rotations = (angle.sum(-1, keepdim=True) / (2 * math.pi)).round()
     rank = angle.argsort(-1).argsort(-1)
     down = (rank >= angle.shape[-1] - rotations).to(angle)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def average(
     source: Representation, target: Representation, maps: Float[Tensor, "*count out in"]
 ) -> Float[Tensor, "*count out in"]:
-    """The mean of target(g) A source(g)^T over the group, for orthogonal representations; float64.
+    """Return the mean of target(g) A source(g)^T over the group, for orthogonal representations; float64.
 
-    Exact for finite groups. For others repeated means over a few elements, which generate the group up to closure: the
-    limit is the same projection, whatever the elements.
+    The mean is exact for finite groups. For other groups, means over a few elements that generate a dense subgroup are
+    repeated: they converge to the same projection for every choice of these elements.
 
     Raises:
-        ValueError: the repeated means do not converge.
+        ValueError: If the repeated means do not converge.
     """
     group = source.group
     if group.order is not None:

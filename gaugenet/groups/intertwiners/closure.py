@@ -15,15 +15,15 @@ def closure(
     max_order: int = 10_000,
     clean: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "order d d"]:
-    """The finite group of orthogonal matrices that the generators generate, the identity first, shortest words first.
+    """Return the finite group that orthogonal matrices generate, the identity first, then in order of word length.
 
     Args:
         generators: orthogonal matrices, float64.
-        max_order: stop with an error beyond that many elements.
-        clean: rounds products to the exact elements; by default they are only kept orthogonal.
+        max_order: the largest number of elements.
+        clean: rounds products to exact elements; by default they are only kept orthogonal.
 
     Raises:
-        ValueError: more than `max_order` elements: the group is larger, or the generators are inexact.
+        ValueError: If there are more than `max_order` elements: the group is larger, or the generators are inexact.
     """
     clean = clean or _orthogonalized
     d = generators.shape[-1]
@@ -46,12 +46,12 @@ def closure(
 
 
 def _orthogonalized(g: Tensor) -> Tensor:
-    """One Newton step towards the nearest orthogonal matrix, whole numbers exact."""
+    """Return one Newton step towards the nearest orthogonal matrix; integer entries stay exact."""
     g = 1.5 * g - 0.5 * g @ g.mT @ g
     rounded = g.round()
     return torch.where((g - rounded).abs() < 1e-13, rounded, g)
 
 
 def _key(g: Tensor) -> tuple[int, ...]:
-    """Different elements of a finite group differ by far more than the rounding of their products."""
+    """Return a hashable key: different elements of a finite group differ by far more than rounding errors."""
     return tuple((g * 1e5).round().to(torch.int64).flatten().tolist())

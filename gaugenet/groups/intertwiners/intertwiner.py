@@ -1,4 +1,4 @@
-"""Intertwiners: the matrices that commute with two representations of one group."""
+"""Intertwiners: the linear maps between two representations that commute with the group."""
 
 from __future__ import annotations
 
@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 
 
 _MANY_UNKNOWNS = 500
-"""From here on averages over the group are cheaper than the null space of its equations."""
+"""Number of unknowns from which averages over the group are cheaper than the null space of its equations."""
 
 
 def intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
-    """A canonical basis of Hom_G: all matrices A with target(g) A = A source(g) for every g in G.
+    """Return a canonical basis of Hom_G: all matrices A with target(g) A = A source(g) for every g in G.
 
-    The basis is the reduced row echelon form of the solution space, so it is the same on every run and machine
-    and, for permutation representations, consists of 0-1 patterns (weight sharing). float64; cached, not to be written.
+    The basis is the reduced row echelon form of the solution space, so it is the same on every run and machine.
+    For permutation representations it consists of 0-1 patterns (weight sharing). The result is float64 and cached: do
+    not write to it. In general it is the null space of equations for generators and Lie algebra
+    :cite:`finzi2021practical`.
+
+    Example:
+        >>> from gaugenet.groups import SO2, Cyclic, intertwiners
+        >>> vectors = SO2().irrep(1)
+        >>> intertwiners(vectors, vectors).tolist()  # the complex numbers a + b i
+        [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [-1.0, 0.0]]]
+        >>> regular = Cyclic(4).regular()
+        >>> intertwiners(regular, regular).shape  # four circulant patterns
+        torch.Size([4, 4, 4])
     """
     same_group(source, target)
     return _intertwiners(source, target)
@@ -42,7 +53,7 @@ def _intertwiners(source: Representation, target: Representation) -> Float[Tenso
 
 
 def solve_intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
-    """The same basis from the linear equations of the generators, with no use of how the representations are made."""
+    """Return the basis of `intertwiners` from the linear equations of the generators, for any two representations."""
     group = source.group
     eye_in = torch.eye(source.dim, dtype=torch.float64)
     eye_out = torch.eye(target.dim, dtype=torch.float64)
@@ -57,7 +68,7 @@ def solve_intertwiners(source: Representation, target: Representation) -> Float[
 
 
 def averaged_intertwiners(source: Representation, target: Representation) -> Float[Tensor, "count out in"]:
-    """The same basis as the span of averages of ever more matrices, until a batch of them adds nothing."""
+    """Return the basis of `intertwiners` as a span of averages of matrices, until a batch of them adds nothing."""
     n = source.dim * target.dim
     basis, batch, i = torch.zeros(n, 0, dtype=torch.float64), 8, torch.arange(n, dtype=torch.float64)
     while True:
@@ -75,13 +86,13 @@ def averaged_intertwiners(source: Representation, target: Representation) -> Flo
 
 
 def null_space(constraints: Float[Tensor, "rows n"], *, tol: float = 1e-9) -> Float[Tensor, "count n"]:
-    """Reduced row echelon basis of the null space: unique, hence deterministic."""
+    """Return the reduced row echelon basis of the null space: unique, hence deterministic."""
     values, vectors = torch.linalg.eigh(constraints.T @ constraints)
     return row_echelon(vectors[:, values < tol * max(1.0, float(values[-1]))].T)
 
 
 def row_echelon(rows: Float[Tensor, "count n"], *, tol: float = 1e-7) -> Float[Tensor, "count n"]:
-    """Reduced row echelon form of a matrix of full row rank, cleaned of rounding."""
+    """Return the reduced row echelon form of a matrix of full row rank, cleaned of rounding."""
     rows = rows.clone()
     column = 0
     for pivot in range(len(rows)):
@@ -99,8 +110,8 @@ def row_echelon(rows: Float[Tensor, "count n"], *, tol: float = 1e-7) -> Float[T
 
 
 def _next_pivot(rows: Tensor, column: int, tol: float) -> tuple[int | None, int]:
-    """The largest entry of the first column that is not zero: its row and column."""
-    width = 1  # columns of the search, wider and wider: most often the next column is not zero
+    """Return row and column of the largest entry in the first column that is not zero."""
+    width = 1  # number of columns searched at once; it grows, since usually the next column is not zero
     while column < rows.shape[1]:
         values, best = rows[:, column : column + width].abs().max(0)
         found = (values >= tol).nonzero()

@@ -1,8 +1,8 @@
-"""Irreps found numerically: new constituents of representations made of those already known (Peter-Weyl).
+"""Irreps found numerically: new constituents of products of known representations (Peter-Weyl).
 
-Nothing depends on noise. The constituents of a representation are eigenspaces of an averaged matrix; where an irrep
-occurs once its space does not depend on that matrix, and the basis of a space is the Gram-Schmidt basis of its reduced
-row echelon form. So the same group gives the same irreps, in the same order and basis, on every run and machine.
+The result is deterministic. The constituents of a representation are eigenspaces of an averaged matrix. If an irrep
+occurs once, its space does not depend on that matrix. The basis of a space is the Gram-Schmidt basis of its reduced row
+echelon form. So the same group gives the same irreps, in the same order and basis, on every run and machine.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from gaugenet.groups.group import StructureGroup
 
 _GAP = 1e-6
-"""Eigenvalues closer than this, in units of the largest, belong to one space."""
+"""Eigenvalues that differ by less than this, relative to the largest, belong to one space."""
 
 
 def constituents(rho: Representation, known: list[Representation] | tuple[()] = ()) -> list[Float[Tensor, "n dim"]]:
-    """Orthonormal bases of one irreducible subspace for every class of irreps in rho that is not among `known`.
+    """Return orthonormal bases of one irreducible subspace for every class of irreps in rho that is not in `known`.
 
     Sorted by dimension, then by character (the more positive first).
     """
@@ -42,7 +42,7 @@ def constituents(rho: Representation, known: list[Representation] | tuple[()] = 
 
 
 def subrepresentation(rho: Representation, basis: Float[Tensor, "n dim"], name: str, order: int) -> Representation:
-    """The irrep g -> B^T rho(g) B on the space spanned by the orthonormal columns of B."""
+    """Return the irrep g -> B^T rho(g) B on the space spanned by the orthonormal columns of B."""
 
     def matrix(g: Tensor) -> Tensor:
         inner = rho(g)
@@ -53,12 +53,12 @@ def subrepresentation(rho: Representation, basis: Float[Tensor, "n dim"], name: 
 
 
 def renamed(rho: Representation, name: str) -> Representation:
-    """The same irrep under another name."""
+    """Return the same irrep under another name."""
     return Representation(rho.group, name, rho.dim, rho, order=rho.order)
 
 
 def canonical_basis(space: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
-    """The orthonormal basis that depends on the space alone: Gram-Schmidt of its reduced row echelon form, positive."""
+    """Return the orthonormal basis that depends on the space alone: Gram-Schmidt of its reduced row echelon form."""
     echelon = row_echelon(space.T)
     q, r = torch.linalg.qr(echelon.T)
     q = q * r.diagonal().sign()
@@ -83,7 +83,7 @@ def _irreducible_spaces(rho: Representation, inside: Tensor) -> Iterator[Tensor]
 
 
 def _split(rho: Representation, space: Tensor) -> list[Tensor]:
-    """Eigenspaces of an averaged symmetric matrix: irreducible, unless two eigenvalues happened to agree."""
+    """Return the eigenspaces of an averaged symmetric matrix: irreducible, unless two eigenvalues happen to agree."""
     projection = space @ space.T
     i = torch.arange(rho.dim, dtype=torch.float64)
     probe = torch.cos(1 + i[:, None] * i + i[:, None] + i) + torch.diag(i / rho.dim)
@@ -100,7 +100,7 @@ def _character_key(rho: Representation, space: Tensor) -> tuple[float, ...]:
 
 
 def probes(group: StructureGroup) -> Float[Tensor, "count d d"]:
-    """Elements that tell irreps of the group apart by their characters, always the same ones."""
+    """Return a fixed set of elements on which the characters of different irreps differ."""
     if group.order is not None:
         return group.elements()
     draws = group.random_element(8, generator=torch.Generator().manual_seed(1))

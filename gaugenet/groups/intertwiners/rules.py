@@ -1,7 +1,7 @@
 """Intertwiners without equations: from orbits, cosets, summands, factors and Schur's lemma.
 
-Every rule gives the same canonical basis as the equations would (reduced row echelon form), in milliseconds where those
-have thousands of unknowns.
+Every rule gives the same canonical basis as the equations (reduced row echelon form), but takes milliseconds where the
+equations have thousands of unknowns.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gaugenet.groups.representations.composite import DirectSum, TensorProduct
 from gaugenet.groups.representations.induced import Induced
 
 _FEW_UNKNOWNS = 64
-"""Up to here the equations are solved directly; beyond, it pays to decompose what is reducible first."""
+"""Largest number of unknowns for which the equations are solved directly, without decomposing representations first."""
 
 
 def by_structure(source: Representation, target: Representation) -> Tensor | None:
-    """The canonical basis of Hom_G, if the way in which the representations are made tells it."""
+    """Return the canonical basis of Hom_G, if it follows from the structure of the representations; else `None`."""
     if source.permutation and target.permutation:
         return _orbits(source, target)
     if source.is_irreducible and target.is_irreducible and source != target:
@@ -34,7 +34,7 @@ def by_structure(source: Representation, target: Representation) -> Tensor | Non
     if isinstance(source, Induced):
         return _from_induced(source, target)
     if not source.group.compact:
-        return None  # what follows is about irreps, in which the others need not split
+        return None  # representations of other groups need not split into irreps
     if isinstance(source, TensorProduct):
         return _from_product(source, target)
     if isinstance(target, TensorProduct) and source.is_orthogonal and target.is_orthogonal:
@@ -43,7 +43,7 @@ def by_structure(source: Representation, target: Representation) -> Tensor | Non
 
 
 def _orbits(source: Representation, target: Representation) -> Tensor:
-    """0-1 patterns: the orbits of G on pairs (row, column)."""
+    """Return 0-1 patterns: the orbits of G on pairs (row, column)."""
     label = torch.arange(target.dim * source.dim).view(target.dim, source.dim)
     moves = [(target(g).argmax(0), source(g).argmax(0)) for g in source.group.generators()]
     changed = True
@@ -61,7 +61,7 @@ def _orbits(source: Representation, target: Representation) -> Tensor:
 
 
 def _between_summands(source: Representation, target: Representation) -> Tensor:
-    """Block by block; the blocks do not overlap, so that their echelon forms only have to be sorted by pivots."""
+    """Solve block by block. The blocks do not overlap, so their echelon forms only have to be sorted by pivots."""
     columns = source.parts if isinstance(source, DirectSum) else [source]
     rows = target.parts if isinstance(target, DirectSum) else [target]
     blocks = []
@@ -74,9 +74,9 @@ def _between_summands(source: Representation, target: Representation) -> Tensor:
 
 
 def _into_induced(source: Representation, target: Induced) -> Tensor:
-    """Frobenius: the rows of the first coset are any intertwiner of the subgroup, A_i = A_0 source(r_i)^-1 the others.
+    """Return the basis by Frobenius reciprocity: A_0 any intertwiner of the subgroup, A_i = A_0 source(r_i)^-1.
 
-    These rows come first and decide all, so that their echelon form is that of the whole.
+    The rows A_0 come first and determine the others, so that the echelon form of A_0 is that of A.
     """
     first = intertwiners(source.restrict(target.subgroup), target.rho)
     back = source(target.cosets.mT)
@@ -84,7 +84,7 @@ def _into_induced(source: Representation, target: Induced) -> Tensor:
 
 
 def _from_induced(source: Induced, target: Representation) -> Tensor:
-    """Frobenius again: the columns of coset i are target(r_i) times those of the first."""
+    """Return the basis by Frobenius reciprocity: the columns of coset i are target(r_i) times those of the first."""
     first = intertwiners(source.rho, target.restrict(source.subgroup))
     full = torch.einsum("imn,cnp->cmip", target(source.cosets), first)
     return _echelon(full.flatten(2))
@@ -104,7 +104,7 @@ def _from_product(source: TensorProduct, target: Representation) -> Tensor | Non
 
 
 def _through_factor(source: TensorProduct, target: Representation, position: int) -> Tensor:
-    """Hom(a x b, c) from the irreps of one factor."""
+    """Return Hom(a x b, c) from the irreps of one factor."""
     factors = list(source.factors)
     found = factors[position].decompose()
     dims = [f.dim for f in source.factors]
@@ -121,7 +121,7 @@ def _through_factor(source: TensorProduct, target: Representation, position: int
 
 
 def _by_irreps(source: Representation, target: Representation) -> Tensor | None:
-    """Schur's lemma in the irreps of both sides, if there are many unknowns."""
+    """Apply Schur's lemma in the irreps of both sides, if there are many unknowns."""
     if source.dim * target.dim <= _FEW_UNKNOWNS or source.is_irreducible or target.is_irreducible:
         return None
     if not (source.is_orthogonal and target.is_orthogonal):
@@ -144,6 +144,6 @@ def _sorted_by_pivots(maps: Tensor) -> Tensor:
 
 
 def _offsets(parts: list[Representation]) -> list[tuple[int, Representation]]:
-    """Where each summand begins."""
+    """Return the summands with their first indices."""
     starts = itertools.accumulate((p.dim for p in parts), initial=0)
     return list(zip(starts, parts, strict=False))

@@ -23,15 +23,25 @@ class Representation:
     The matrix of an element may be complex (`U1`, `SU`), that of the representation is real.
 
     Representations are immutable and compare equal if group and name agree. They are copied by reference and pickled
-    by name: a name is a short form that `StructureGroup.representation` reads.
+    by name, which `StructureGroup.representation` reads.
 
     Args:
         group: the group G.
         name: unique among the representations of G, e.g. `"1"`, `"regular"`.
         dim: n.
         matrix: maps `(..., d, d)` to `(..., n, n)`, differentiable, a homomorphism on G.
-        order: angular order of an irrep (its frequency), `None` for what is not irreducible.
+        order: angular order of an irrep (its frequency), `None` for reducible representations.
         permutation: whether `rho(g)` permutes the standard basis, so that pointwise nonlinearities are equivariant.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2
+        >>> rho = SO2().irrep(2)  # rotates twice as fast
+        >>> quarter_turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+        >>> torch.equal(rho(quarter_turn), -torch.eye(2))
+        True
+        >>> rho.tensor(rho).decompose().labels
+        ['0', '0', '4']
     """
 
     def __init__(
@@ -63,8 +73,8 @@ class Representation:
         return self.order == 0 and self.permutation
 
     def derivative(self, algebra: Float[Tensor, "d d"]) -> Float[Tensor, "n n"]:
-        """d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
-        # by two reverse passes: the first use of torch's forward mode loads its compiler, for more than a second
+        """Return d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
+        # By two reverse passes: the first use of torch's forward mode loads its compiler, which takes over a second.
         with torch.enable_grad():
             t = torch.zeros((), dtype=algebra.real.dtype, requires_grad=True)
             rho = self(torch.eye(self.group.d, dtype=algebra.dtype) + t * algebra)
@@ -81,26 +91,29 @@ class Representation:
 
     @property
     def type(self) -> str:
-        """`real`, `complex` or `quaternionic`: the algebra of endomorphisms of an irrep, of dimension 1, 2 or 4."""
+        """`real`, `complex` or `quaternionic`: the algebra of endomorphisms of an irrep has dimension 1, 2 or 4."""
         if not self.is_irreducible:
             raise ValueError(f"Expected an irrep, got {self!r}: `decompose` it first.")
         return {1: "real", 2: "complex", 4: "quaternionic"}[len(self.endomorphisms)]
 
     @cached_property
     def is_orthogonal(self) -> bool:
-        """Whether rho(g)^T rho(g) = 1, seen at a few elements."""
+        """Whether rho(g)^T rho(g) = 1, checked at a few elements."""
         rho = self(self.group.random_element(4, generator=torch.Generator().manual_seed(0)))
         return bool((rho.mT @ rho - torch.eye(self.dim, dtype=rho.dtype)).abs().max() < 1e-9)
 
     @cached_property
     def invariants(self) -> Float[Tensor, "count n"]:
-        """A canonical basis of the vectors fixed by every rho(g): where a bias may live."""
+        """A canonical basis of the vectors fixed by every rho(g): the space of biases."""
         return intertwiners(self.group.trivial(), self)[..., 0]
 
     def restrict(self, subgroup: StructureGroup) -> Representation:
-        """The same matrices, seen as a representation of a subgroup; `ValueError` if it is none.
+        """Return the same matrices as a representation of a subgroup.
 
-        It is the irrep of the subgroup itself where that has the same matrices, e.g. `1` for `1` of O(2) in SO(2).
+        The result is an irrep of the subgroup if one has the same matrices: `1` of O(2) becomes `1` of SO(2).
+
+        Raises:
+            ValueError: If `subgroup` is not a subgroup.
         """
         if subgroup == self.group:
             return self
@@ -115,19 +128,19 @@ class Representation:
         return DirectSum([self, other])
 
     def tensor(self, other: Representation) -> Representation:
-        """The tensor product; index of this factor is the outer one."""
+        """Return the tensor product; the index of this factor is the outer one."""
         from gaugenet.groups.representations.composite import TensorProduct
 
         return TensorProduct(self, other)
 
     def decompose(self, max_order: int | None = None) -> Decomposition:
-        """Orthogonal change of basis into irreps: `rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho.
+        """Return the orthogonal change of basis into irreps: `rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho.
 
         Args:
-            max_order: the highest irrep order to look for; default: all that can occur.
+            max_order: the highest order of irreps to look for; by default all that can occur.
 
         Raises:
-            ValueError: `max_order` is too low.
+            ValueError: If `max_order` is too low, or the group is not compact.
         """
         from gaugenet.groups.representations.decomposition import decompose
 
@@ -151,13 +164,13 @@ class Representation:
     def __reduce__(self) -> tuple[Any, ...]:
         from gaugenet.groups.families.matrix_group import MADE
 
-        _rebuild(self.group, self.name)  # a name that cannot be read back must fail here, not when it is loaded
-        others = tuple(group for name, group in MADE.items() if name in self.name)  # unpickled first, so known by name
+        _rebuild(self.group, self.name)  # a name that cannot be read back must fail now, not when it is loaded
+        others = tuple(group for name, group in MADE.items() if name in self.name)  # unpickled before the name is read
         return _rebuild, (self.group, self.name, *others)
 
 
 def trivial(group: StructureGroup) -> Representation:
-    """The trivial representation of any group; named `0` as the irrep of order 0."""
+    """Return the trivial representation of a group, named `0` as the irrep of order 0."""
 
     def matrix(g: Tensor) -> Tensor:
         return torch.ones(*g.shape[:-2], 1, 1, dtype=g.real.dtype, device=g.device)
@@ -166,7 +179,7 @@ def trivial(group: StructureGroup) -> Representation:
 
 
 def standard(group: StructureGroup) -> Representation:
-    """rho(g) = g."""
+    """Return rho(g) = g."""
     return Representation(group, "standard", group.d, lambda g: g)
 
 

@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 
 class DirectSum(Representation):
-    """rho_1 + rho_2 + ...: block-diagonal matrices; `ValueError` for none, or for those of different groups."""
+    """The direct sum rho_1 + rho_2 + ... of representations: block-diagonal matrices.
+
+    Args:
+        parts: at least one representation, all of one group.
+        name: a short name; default `(rho_1⊕rho_2⊕...)`.
+
+    Raises:
+        ValueError: If `parts` is empty, or they belong to different groups.
+
+    Example:
+        >>> from gaugenet.groups import SO2
+        >>> total = SO2().irrep(0) + SO2().irrep(1)
+        >>> total, total.dim
+        (SO(2):(0⊕1), 3)
+    """
 
     def __init__(self, parts: list[Representation], *, name: str | None = None) -> None:
         if not parts:
@@ -35,7 +49,20 @@ class DirectSum(Representation):
 
 
 class TensorProduct(Representation):
-    """rho_1 x rho_2: Kronecker products, the index of the first factor is the outer one."""
+    """The tensor product rho_1 x rho_2: Kronecker products, in which the index of the first factor is the outer one.
+
+    Args:
+        first, second: representations of one group.
+
+    Raises:
+        ValueError: If they belong to different groups.
+
+    Example:
+        >>> from gaugenet.groups import SO3, TensorProduct
+        >>> vectors = SO3().irrep(1)
+        >>> TensorProduct(vectors, vectors).decompose().labels  # trace, cross product, traceless symmetric part
+        ['0', '1', '2']
+    """
 
     def __init__(self, first: Representation, second: Representation) -> None:
         same_group(first, second)
@@ -55,7 +82,15 @@ class TensorProduct(Representation):
 
 
 class Restricted(Representation):
-    """The matrices of a representation of a larger group, at the elements of a subgroup."""
+    """The matrices of a representation of a larger group, at the elements of a subgroup.
+
+    `Representation.restrict` returns an irrep of the subgroup where one has the same matrices.
+
+    Example:
+        >>> from gaugenet.groups import SO3, Polyhedral, Restricted
+        >>> Restricted(SO3().irrep(3), Polyhedral("O")).decompose().labels
+        ['T1', 'T2', 'A2']
+    """
 
     def __init__(self, rho: Representation, subgroup: StructureGroup) -> None:
         self.parent = rho
@@ -65,7 +100,7 @@ class Restricted(Representation):
 
 @lru_cache(maxsize=4096)
 def restricted(rho: Representation, subgroup: StructureGroup) -> Representation:
-    """Return rho at the elements of a subgroup: the irrep of the subgroup that has these matrices, if there is one."""
+    """Return rho at the elements of a subgroup, as the irrep of the subgroup that has these matrices, if any."""
     if rho.order is not None and rho.order <= subgroup.known_orders:
         for irrep in subgroup.irreps(rho.order):
             if _same_matrices(rho, irrep):
@@ -82,7 +117,7 @@ def _same_matrices(rho: Representation, irrep: Representation) -> bool:
 
 
 def block_diagonal(parts: list[Representation], g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
-    """rho_1(g), rho_2(g), ... down the diagonal."""
+    """Return the block-diagonal matrix of rho_1(g), rho_2(g), ..."""
     dim = sum(p.dim for p in parts)
     out = g.real.new_zeros(*g.shape[:-2], dim, dim)
     start = 0

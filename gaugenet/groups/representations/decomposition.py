@@ -1,4 +1,4 @@
-"""Disentangling: the irreps of a representation and the orthogonal change of basis that shows them."""
+"""Decomposition: the irreps of a representation and the orthogonal change of basis into them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from gaugenet.groups.representations.composite import block_diagonal
 class Decomposition:
     """Irreps of a representation, in order, and the orthogonal matrix Q whose columns embed them.
 
-    `Q^T rho(g) Q` is block diagonal: features `x` become `Q^T x`, fields of the irreps.
+    `Q^T rho(g) Q` is block-diagonal: features `x` become `Q^T x`, fields of the irreps.
+
+    Example:
+        >>> from gaugenet.groups import Cyclic
+        >>> found = Cyclic(8).regular().decompose()  # the discrete Fourier transform
+        >>> found.labels
+        ['0', '1', '2', '3', '4']
+        >>> found.basis.shape
+        torch.Size([8, 8])
     """
 
     irreps: list[Representation]
@@ -29,7 +37,7 @@ class Decomposition:
         return [rho.name for rho in self.irreps]
 
     def __call__(self, g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch n n"]:
-        """The representation put together again: `Q (+)_i rho_i(g) Q^T`."""
+        """Return the matrix of the representation, composed from the irreps: `Q (+)_i rho_i(g) Q^T`."""
         blocks = block_diagonal(self.irreps, g)
         basis = self.basis.to(blocks)
         return basis @ blocks @ basis.T
@@ -37,7 +45,7 @@ class Decomposition:
 
 @lru_cache(maxsize=1024)
 def decompose(rho: Representation, max_order: int | None = None) -> Decomposition:
-    """`rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho, see `Representation.decompose`."""
+    """Return `rho(g) = Q (+)_i rho_i(g) Q^T` for orthogonal rho, see `Representation.decompose`."""
     if not rho.group.compact:
         raise ValueError(
             f"{rho.group.name} is not compact: there is no orthogonal basis in which {rho!r} splits into irreps. Name "
@@ -63,12 +71,21 @@ def decompose(rho: Representation, max_order: int | None = None) -> Decompositio
 
 
 def clebsch_gordan(rho: Representation, sigma: Representation) -> Decomposition:
-    """The irreps of rho (x) sigma and the orthogonal matrix of Clebsch-Gordan coefficients that embeds them."""
+    """Return the irreps of rho (x) sigma and the orthogonal matrix of Clebsch-Gordan coefficients that embeds them.
+
+    For SO(3) and O(3) the coefficients are known in closed form :cite:`varshalovich1988quantum`.
+
+    Example:
+        >>> from gaugenet.groups import O3, clebsch_gordan
+        >>> found = clebsch_gordan(O3().irrep("1o"), O3().irrep("1o"))
+        >>> found.labels, found.basis.shape
+        (['0', '1e', '2e'], torch.Size([9, 9]))
+    """
     return rho.tensor(sigma).decompose()
 
 
 def independent_embeddings(irrep: Representation, rho: Representation) -> list[Tensor]:
-    """Isometric embeddings (n, dim) of `irrep` into `rho` with orthogonal images, as many as its multiplicity."""
+    """Return isometric embeddings (n, dim) of `irrep` into `rho` with orthogonal images, one for each copy."""
     found = torch.zeros(rho.dim, 0, dtype=torch.float64)
     embeddings: list[Tensor] = []
     for a in intertwiners(irrep, rho):

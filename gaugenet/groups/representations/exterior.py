@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
 
 class ExteriorPower(Representation):
-    """Lambda^k: g acts on the blades of grade k, in lexicographic order, by its k x k minors.
+    """The exterior power Lambda^k: g acts on the blades of grade k, in lexicographic order, by its k x k minors.
 
     Args:
         group: G <= GL(d).
         grade: k, from 0 to d.
+
+    Example:
+        >>> from gaugenet.groups import SO3
+        >>> planes = SO3().exterior(2)  # e12, e13, e23
+        >>> planes.dim, planes.decompose().labels
+        (3, ['1'])
     """
 
     def __init__(self, group: StructureGroup, grade: int) -> None:
@@ -32,10 +38,10 @@ class ExteriorPower(Representation):
 
 @lru_cache(maxsize=1024)
 def exterior_power(group: StructureGroup, grade: int) -> Representation:
-    """Lambda^k, as the irrep that has the same matrices where there is one: `0`, the matrix itself, the determinant.
+    """Return Lambda^k, as an irrep where one has the same matrices: `0`, the matrix itself, the determinant.
 
-    Of groups that preserve orientation the blade of highest grade is invariant. It stays a representation of its own,
-    `exterior(d)`, so that a field type says which grade a block has.
+    For groups that preserve orientation the blade of highest grade is invariant. It is still named `exterior(d)`, so
+    that a field type says which grade a block has.
     """
     if grade == 0:
         return group.trivial()
@@ -50,13 +56,13 @@ def exterior_power(group: StructureGroup, grade: int) -> Representation:
 
 
 def _signs(group: StructureGroup) -> list[Representation]:
-    """The irreps of dimension one and order zero."""
+    """Return the irreps of dimension one and order zero."""
     limit = None if group.order is not None else 0
     return [rho for rho in group.irreps(limit) if rho.dim == 1 and not rho.is_trivial]
 
 
 def minors(g: Float[Tensor, "*batch d d"], k: int) -> Float[Tensor, "*batch minors minors"]:
-    """All k x k minors of g, rows and columns in lexicographic order.
+    """Return all k x k minors of g, rows and columns in lexicographic order.
 
     Expanded along the first row of each, so that they are polynomials: exact for matrices of integers, and with
     derivatives everywhere.
@@ -71,7 +77,7 @@ def minors(g: Float[Tensor, "*batch d d"], k: int) -> Float[Tensor, "*batch mino
         rest = torch.tensor(
             [[position[s[:m] + s[m + 1 :]] for m in range(size)] for s in itertools.combinations(range(d), size)]
         )
-        rows, below = subsets[:, 0], rest[:, 0]  # first row, and the minor of the other rows
+        rows, below = subsets[:, 0], rest[:, 0]  # the first row, and the minor of the other rows
         terms = [
             (-1) ** m * g[..., rows[:, None], subsets[None, :, m]] * found[..., below[:, None], rest[None, :, m]]
             for m in range(size)

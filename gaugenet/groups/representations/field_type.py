@@ -1,4 +1,4 @@
-"""FieldType: which representations a feature field consists of, and how often."""
+"""FieldType: the representations of a feature field, with multiplicities."""
 
 from __future__ import annotations
 
@@ -25,8 +25,17 @@ class Block:
     """`multiplicity` copies of one representation, in channels `start:stop` of the features.
 
     Channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Inside a block the representation's
-    dimension is the outer index and the multiplicity the inner one: the channels of `8x1` are the first components of
-    all eight vectors, then the second components of all eight.
+    dimension is the outer index and the multiplicity the inner one. So the channels of `8x1` are the first components
+    of all eight vectors, then the second components of all eight.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> scalars, vectors = FieldType(SO2(), "2x0 + 3x1").blocks
+        >>> vectors.start, vectors.stop
+        (2, 8)
+        >>> vectors.split(torch.rand(10, 8)).shape
+        torch.Size([10, 2, 3])
     """
 
     representation: Representation
@@ -46,22 +55,32 @@ class Block:
         return slice(self.start, self.stop)
 
     def split(self, x: Float[Tensor, "points size *spatial"]) -> Float[Tensor, "points dim multiplicity *spatial"]:
-        """Channels of this block by component and field; `.flatten(1, 2)` undoes it."""
+        """Return the channels of this block by component and field; `.flatten(1, 2)` undoes it."""
         return typed_tensor(x[:, self.slice].unflatten(1, (self.representation.dim, self.multiplicity)))
 
 
 class FieldType:
-    """A direct sum of representations with multiplicities; features are plain tensors with `size` channels.
+    """A direct sum of representations with multiplicities :cite:`cohen2017steerable`.
 
-    The channels are dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on grids. Blocks stand in the order of
-    the specification; see `Block` for the layout inside a block.
+    Features are plain tensors with `size` channels in dimension 1: `(N, size)` on graphs, `(B, size, *spatial)` on
+    grids. Blocks are in the order of the specification; see `Block` for the layout inside a block.
 
     Args:
         group: the structure group, e.g. `SO2()`.
         spec: `"16x0 + 16x1 + 8x2"`, `{0: 16, 1: 16, 2: 8}`, `{"regular": 3}` or pairs `(representation, multiplicity)`.
 
     Raises:
-        ValueError: a representation that the group does not have, or a multiplicity that is no non-negative integer.
+        ValueError: If the group does not have a representation, or a multiplicity is not a non-negative integer.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> fields = FieldType(SO2(), "2x0 + 3x1")  # two scalars and three tangent vectors
+        >>> fields.size, fields.num_fields
+        (8, 5)
+        >>> half_turn = -torch.eye(2)
+        >>> fields.transform(half_turn, torch.ones(1, 8)).tolist()
+        [[1.0, 1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]]
     """
 
     def __init__(self, group: StructureGroup, spec: Spec) -> None:
@@ -89,7 +108,7 @@ class FieldType:
     def transform(
         self, g: Float[Tensor, "*points d d"], x: Float[Tensor, "points size *spatial"]
     ) -> Float[Tensor, "points size *spatial"]:
-        """rho(g) x at every point.
+        """Return rho(g) x at every point.
 
         `g` is one element `(d, d)`, one for each point of a graph or each image of a batch `(N, d, d)`, or one for each
         pixel `(B, *spatial, d, d)`, where dimensions of size 1 are broadcast.
@@ -123,11 +142,11 @@ class FieldType:
         return Representation(self.group, f"fibre({self})", self.size, matrix)
 
     def restrict(self, subgroup: StructureGroup) -> FieldType:
-        """The same features as fields of a subgroup."""
+        """Return the same features as fields of a subgroup."""
         return FieldType(subgroup, [(b.representation.restrict(subgroup), b.multiplicity) for b in self.blocks])
 
     def invariant_dim(self) -> int:
-        """Dimension of the invariant part: the number of biases."""
+        """Return the dimension of the invariant part: the number of biases."""
         return sum(len(b.representation.invariants) * b.multiplicity for b in self.blocks)
 
     def __add__(self, other: FieldType) -> FieldType:
@@ -136,7 +155,7 @@ class FieldType:
         return FieldType(self.group, self.terms() + other.terms())
 
     def __mul__(self, times: int) -> FieldType:
-        """Every multiplicity times `times`."""
+        """Return every multiplicity times `times`."""
         return FieldType(self.group, [(r, m * times) for r, m in self.terms()])
 
     def __eq__(self, other: object) -> bool:
@@ -159,7 +178,7 @@ class FieldType:
 def _apply(
     matrix: Float[Tensor, "*points dim dim"], v: Float[Tensor, "points dim fields *spatial"]
 ) -> Float[Tensor, "points dim fields *spatial"]:
-    """Matrices for all points, one for each `v[n]`, or one for each pixel."""
+    """Multiply by one matrix for all points, one for each point, or one for each pixel."""
     if matrix.dim() <= 3:
         return (matrix @ v.flatten(2)).reshape(v.shape)
     return torch.einsum("n...ij,nju...->niu...", matrix.expand(len(v), *v.shape[3:], *matrix.shape[-2:]), v)
@@ -175,7 +194,7 @@ def _parse(spec: Spec) -> list[tuple[Label, int]]:
 
 
 def _parse_term(term: str) -> tuple[str, int]:
-    """`"16x1"` -> ("1", 16), `"regular"` -> ("regular", 1)."""
+    """Split `"16x1"` into `("1", 16)` and `"regular"` into `("regular", 1)`."""
     count, times, label = term.partition("x")
     return (label.strip(), int(count)) if times and count.strip().isdigit() else (term, 1)
 
@@ -196,7 +215,7 @@ __all__ = ["Block", "FieldType"]
 
 
 def need_one_group(in_type: FieldType, out_type: FieldType) -> None:
-    """Raise `TypeError` for what is no field type, `ValueError` for field types of different groups."""
+    """Raise `TypeError` unless both are field types, and `ValueError` unless they have the same group."""
     for name, value in (("in_type", in_type), ("out_type", out_type)):
         if not isinstance(value, FieldType):
             raise TypeError(

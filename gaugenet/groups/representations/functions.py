@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 
 class SphereFunctions(DirectSum):
-    """Functions on the unit sphere of R^d, d > 1, of frequency at most L: the harmonics Y_0 + ... + Y_L.
+    """The functions on the unit sphere of R^d, d > 1, of frequency at most L: the harmonics Y_0 + ... + Y_L.
 
-    The quotient representations SO(d) / SO(d - 1) and O(d) / O(d - 1), cut off at L, and restricted to subgroups.
-    Coefficients are those of an orthonormal basis: |x|^2 is the mean of f^2 over the sphere.
+    These are the quotient representations SO(d) / SO(d - 1) and O(d) / O(d - 1), truncated at L, and restricted to
+    subgroups. The basis is orthonormal: |x|^2 is the mean of f^2 over the sphere.
 
     Args:
         group: a subgroup of O(d).
         max_order: L.
+
+    Example:
+        >>> from gaugenet.groups import SO3
+        >>> SO3().sphere(2).dim  # 1 + 3 + 5
+        9
     """
 
     def __init__(self, group: StructureGroup, max_order: int) -> None:
@@ -34,7 +39,7 @@ class SphereFunctions(DirectSum):
         super().__init__([group.harmonic(l) for l in range(max_order + 1)], name=f"sphere({max_order})")
 
     def evaluate(self, v: Float[Tensor, "points d"]) -> Float[Tensor, "points coefficients"]:
-        """Rows whose product with the coefficients x is f at unit vectors v; of `rho(g) x` it is f(g^-1 v)."""
+        """Return the matrix that maps coefficients x of f to f(v) at unit vectors v, and `rho(g) x` to f(g^-1 v)."""
         if self.group.d > 2:
             y = (harmonics_up_to if self.group.d == 3 else hyperspherical_harmonics)(v, self.max_order)
         else:
@@ -44,14 +49,19 @@ class SphereFunctions(DirectSum):
 
 
 class GroupFunctions(DirectSum):
-    """Functions on G whose Fourier coefficients are those of irreps of order at most L: dim / dim End copies of each.
+    """The functions on G with Fourier coefficients in irreps of order at most L: dim / dim End copies of each.
 
-    The regular representation of an infinite compact group, cut off at L; of a finite group with all its irreps, the
-    regular representation in another basis. |x|^2 is the mean of f^2 over the group.
+    This is the regular representation of an infinite compact group, truncated at L. For a finite group with all its
+    irreps it is the regular representation in another basis. |x|^2 is the mean of f^2 over the group.
 
     Args:
         group: a compact group.
         max_order: L.
+
+    Example:
+        >>> from gaugenet.groups import SO3
+        >>> SO3().fourier(1).dim  # 1 + 3 x 3
+        10
     """
 
     def __init__(self, group: StructureGroup, max_order: int) -> None:
@@ -63,7 +73,7 @@ class GroupFunctions(DirectSum):
         super().__init__(copies, name=f"fourier({max_order})")
 
     def evaluate(self, h: Float[Tensor, "points d d"]) -> Float[Tensor, "points coefficients"]:
-        """Rows whose product with the coefficients x is f at elements h; of `rho(g) x` it is f(g^-1 h)."""
+        """Return the matrix that maps coefficients x of f to f(h) at elements h, and `rho(g) x` to f(g^-1 h)."""
         parts = [
             rho.dim**0.5 * (rho(h) @ u.to(h)).mT.flatten(-2) for rho, u in zip(self._irreps, self._columns, strict=True)
         ]
@@ -71,7 +81,7 @@ class GroupFunctions(DirectSum):
 
 
 def _independent_columns(rho: Representation) -> Float[Tensor, "n copies"]:
-    """Unit vectors u with orthogonal orbits End u, as many as fit: rho(h) u are all matrix coefficients, each once."""
+    """Return a maximal set of unit vectors u with orthogonal orbits End u: rho(h) u gives all matrix coefficients."""
     n, algebra = rho.dim, rho.endomorphisms
     left = torch.eye(n, dtype=torch.float64)
     chosen: list[Tensor] = []

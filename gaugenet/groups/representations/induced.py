@@ -1,4 +1,4 @@
-"""Induced representations: regular, quotient, and fields on the cosets of a subgroup."""
+"""Induced representations, with regular and quotient representations as special cases."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Induced(Representation):
-    """Ind_H^G rho on coset representatives r_i: block (j, i) of the matrix of g is rho(r_j^-1 g r_i) if that is in H.
+    """The induced representation Ind_H^G rho, on coset representatives r_i :cite:`serre1977linear`.
 
-    `rho=None` is the trivial representation of H: functions on G/H, the regular representation for H = {e}.
-    The elements of G must be orthogonal matrices.
+    Block (j, i) of the matrix of g is rho(r_j^-1 g r_i) if r_j^-1 g r_i is in H, otherwise zero. `rho=None` is the
+    trivial representation of H: functions on G/H, the regular representation for H = {e}. The elements of G must be
+    orthogonal matrices.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Induced(Representation):
         self.subgroup = subgroup
         self.rho = trivial(subgroup) if rho is None else rho
         self.cosets: Float[Tensor, "index d d"] = group.coset_representatives(subgroup)
-        """The coset representatives r_i, the identity first; for regular representations the elements."""
+        """The coset representatives r_i, the identity first; for regular representations all elements."""
         super().__init__(
             group,
             name,
@@ -62,5 +63,5 @@ class Induced(Representation):
 
 @lru_cache(maxsize=256)
 def induced(group: StructureGroup, subgroup: StructureGroup, rho: Representation | None, name: str) -> Induced:
-    """`Induced`, made once: its tables are shared."""
+    """Return an `Induced`, made once: its tables are shared."""
     return Induced(group, subgroup, rho, name=name)

@@ -1,4 +1,4 @@
-"""Irreps of the subgroups of O(2) from the 2 x 2 matrix itself, with no angle in between."""
+"""Irreps of the subgroups of O(2), computed from the 2 x 2 matrix without its angle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gaugenet.groups.representations.base import Representation, trivial
 
 
 def rotation(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
-    """R(angle): counter-clockwise, angle in radians."""
+    """Return R(angle): counter-clockwise, angle in radians."""
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
 
@@ -19,7 +19,7 @@ def rotation(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
 def rotation_power(
     c: Float[Tensor, "*batch"], s: Float[Tensor, "*batch"], m: int
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
-    """cos(m t), sin(m t) from cos t, sin t, by repeated squaring of c + i s."""
+    """Return cos(m t), sin(m t) from cos t, sin t, by repeated squaring of c + i s."""
     re, im = torch.ones_like(c), torch.zeros_like(s)
     while m:
         if m & 1:
@@ -30,7 +30,7 @@ def rotation_power(
 
 
 def planar_irrep(group: StructureGroup, name: str, order: int, *, dim: int, sign: bool = False) -> Representation:
-    """The irrep of O(2) of angular order `order`, restricted to a subgroup.
+    """Return the irrep of O(2) of angular order `order`, restricted to a subgroup.
 
     Every element of O(2) is R(t) S^s with S = diag(1, -1). In dimension 2 the matrix is R(order t) S^s; in dimension 1
     it is cos(order t), times (-1)^s if `sign` (order 0, or n/2 of C_n and D_n where the sine vanishes).
@@ -50,7 +50,7 @@ def planar_irrep(group: StructureGroup, name: str, order: int, *, dim: int, sign
 
 
 def parse_order(group: StructureGroup, label: int | str, allowed: str) -> tuple[int, bool]:
-    """`"2"` -> (2, False), `"0-"` -> (0, True); `ValueError` names the labels there are."""
+    """Read `"2"` as `(2, False)` and `"0-"` as `(0, True)`."""
     text = str(label).strip()
     digits = text[:-1] if text.endswith("-") else text
     if not digits.isdigit():
@@ -59,5 +59,5 @@ def parse_order(group: StructureGroup, label: int | str, allowed: str) -> tuple[
 
 
 def reflection_axis() -> Float[Tensor, "2 2"]:
-    """S = diag(1, -1), the reflection that all planar groups share: it flips the second frame axis."""
+    """Return S = diag(1, -1), the reflection that all planar groups share: it flips the second frame axis."""
     return torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))

@@ -16,9 +16,9 @@ from gaugenet.groups.representations.spherical import component
 
 @cached
 def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim dim_first dim_second"]:
-    """C with `D^l(g) C = C (D^a(g) x D^b(g))` and C C^T = 1, for |a - b| <= l <= a + b; float64.
+    """Return C with `D^l(g) C = C (D^a(g) x D^b(g))` and C C^T = 1, for |a - b| <= l <= a + b; float64.
 
-    Its sign: `C (Y_a x Y_b)` is a positive multiple of Y_l where that does not vanish (a + b + l even).
+    The sign is such that `C (Y_a x Y_b)` is a positive multiple of Y_l where it does not vanish (a + b + l even).
     """
     a, b, l = first, second, order
     c = torch.zeros(2 * l + 1, 2 * a + 1, 2 * b + 1, dtype=torch.complex128)
@@ -27,11 +27,11 @@ def wigner_coupling(first: int, second: int, order: int) -> Float[Tensor, "dim d
             c[m + n + l, m + a, n + b] = _racah(a, m, b, n, l)
     real = torch.einsum("pm,mab,ai,bj->pij", _complex_basis(l).mH, c, _complex_basis(a), _complex_basis(b))
     sign = (-1) ** ((a + b - l) // 2)
-    return typed_tensor(sign * (real.real + real.imag))  # one of them vanishes: the imaginary part for even a + b + l
+    return typed_tensor(sign * (real.real + real.imag))  # one part vanishes: the imaginary one for even a + b + l
 
 
 def _racah(a: int, m: int, b: int, n: int, l: int) -> float:
-    """<a m b n | l m+n> by Racah's formula, summed in integers (Varshalovich et al., 8.2.1 (3))."""
+    """Return <a m b n | l m+n> by Racah's formula, summed in integers (:cite:`varshalovich1988quantum`, 8.2.1 (3))."""
     f = math.factorial
     k = m + n
     square = Fraction(
@@ -45,7 +45,7 @@ def _racah(a: int, m: int, b: int, n: int, l: int) -> float:
 
 
 def _complex_basis(l: int) -> Tensor:
-    """U with Y^complex_m = sum_i U_mi Y_i: the harmonics with Condon-Shortley phase from the real ones."""
+    """Return U with Y^complex_m = sum_i U_mi Y_i: the harmonics with Condon-Shortley phase from the real ones."""
     u = torch.zeros(2 * l + 1, 2 * l + 1, dtype=torch.complex128)
     u[l, component(l, 0)] = 1
     for m in range(1, l + 1):

@@ -109,6 +109,7 @@ def doublings(r: int, t: int) -> list[Doubling]:
         ValueError: If a side is not a power of two.
 
     Example:
+        >>> from gaugenet.tasks.lattice.wilson_loops import doublings
         >>> [(stage.r, stage.t, stage.steps) for stage in doublings(2, 4)]
         [(1, 2, 1), (2, 2, 1), (2, 4, 2)]
     """
