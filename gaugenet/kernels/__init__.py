@@ -1,4 +1,4 @@
-"""Steerable kernels: which weights the kernel constraint allows."""
+"""Steerable kernels: the linear spaces of kernels that satisfy the kernel constraint."""
 
 from gaugenet._lazy import lazy_exports
 from gaugenet.kernels._band_limit import BandLimit, band_limit

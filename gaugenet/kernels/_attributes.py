@@ -1,4 +1,4 @@
-"""Functions of a tangent vector v and attributes z: covariants that couple to features, invariants for a perceptron."""
+"""Functions of a tangent vector v and attributes z: covariants to multiply features, invariants for a perceptron."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gaugenet.kernels.basis import CachedTensor, unit
 from gaugenet.kernels.harmonics import harmonic_dim, harmonics_of
 
 _CORE = 0.25
-"""Harmonics fade towards the centre, where a direction does not exist, within this part of the radius."""
+"""Harmonics go to zero at the centre, where a direction does not exist, within this part of the radius."""
 
 GAUSSIANS_SQUARED = 1.77
-"""Mean of the sum of squares of `gaussians`: sqrt(pi), since one stands in every interval of one width."""
+"""Mean of the sum of squares of `gaussians`: sqrt(pi), since their centres are one width apart."""
 
 
 def gaussians(r: Float[Tensor, "*rows"], count: int) -> Float[Tensor, "*rows count"]:
@@ -29,7 +29,7 @@ def gaussians(r: Float[Tensor, "*rows"], count: int) -> Float[Tensor, "*rows cou
 
 
 def directions(v: Float[Tensor, "rows d"], max_frequency: int) -> Float[Tensor, "rows functions"]:
-    """Return (1 - exp(-|v|^2 / CORE^2)) Y_j(v / |v|) for j = 1 ... max_frequency, side by side; zero at v = 0."""
+    """Return (1 - exp(-|v|^2 / CORE^2)) Y_j(v / |v|) for j = 1 ... max_frequency, concatenated; zero at v = 0."""
     frequencies = [j for j in range(1, max_frequency + 1) if harmonic_dim(v.shape[-1], j)]
     if not frequencies:
         return v[..., :0]
@@ -42,8 +42,8 @@ class Part:
     """Copies of one representation among functions of (v, z): harmonics of one frequency, or a block of attributes.
 
     Attributes:
-        frequency: of the harmonics, `None` for attributes.
-        start: first column, among the directions or among the attributes.
+        frequency: frequency of the harmonics, `None` for attributes.
+        start: first column, of the directions or of the attributes.
     """
 
     representation: Representation
@@ -56,7 +56,7 @@ class Part:
         return self.representation.dim
 
     def fields(self, direction: Tensor, z: Tensor) -> Float[Tensor, "rows dim multiplicity"]:
-        """Return the functions themselves."""
+        """Return the values of the functions."""
         x = z if self.frequency is None else direction
         own = x[:, self.start : self.start + self.dim * self.multiplicity]
         return cast(Tensor, own.unflatten(1, (self.dim, self.multiplicity)))
@@ -80,11 +80,12 @@ def attribute_parts(attributes: FieldType) -> list[Part]:
 class Invariants:
     """Invariant functions of (v, z): polynomials of degree one and two, in addition to functions of the distance.
 
-    Linear: the invariant parts of harmonics and attributes. Quadratic: all pairings of a harmonic with an attribute and
-    of two attributes. For vectors under O(d), smooth functions of these are all invariant functions.
+    Those of degree one are the invariant parts of harmonics and attributes. Those of degree two are all invariant
+    pairings of a harmonic with an attribute, and of two attributes. If the attributes are vectors of O(d), every
+    smooth invariant function is a smooth function of these.
 
     Args:
-        harmonics, attributes: what invariants are made of.
+        harmonics, attributes: the functions from which invariants are made.
     """
 
     def __init__(self, harmonics: list[Part], attributes: list[Part]) -> None:
@@ -114,7 +115,7 @@ class Invariants:
 
 
 def _pairs(a: Part, b: Part) -> tuple[list[int], list[int]]:
-    """Which channels are paired: each pair once."""
+    """Return the indices of the channels that are paired, each pair once."""
     if a == b:
         pairs = [(u, v) for u in range(a.multiplicity) for v in range(u, a.multiplicity)]
     else:
@@ -129,7 +130,7 @@ def _invariants(rho: Representation) -> CachedTensor:
 
 @lru_cache(maxsize=4096)
 def _pairings(rho: Representation, sigma: Representation) -> CachedTensor:
-    """Invariant bilinear forms, Hom_G(rho x sigma, 1)."""
+    """Return invariant bilinear forms, Hom_G(rho x sigma, 1)."""
     if (rho.is_trivial and not sigma.is_trivial) or (sigma.is_trivial and not rho.is_trivial):
         return CachedTensor(
             lambda: torch.zeros(0, rho.dim, sigma.dim, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Band limits for kernels on pixels: which angular frequencies a ring of the pixel grid can hold."""
+"""Band limits for kernels on pixels: the angular frequencies that a ring of pixels can resolve."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ class BandLimit:
     """Rings of a pixel grid and their highest angular frequencies; pass both to `HarmonicSpace`.
 
     Attributes:
-        radius: half the width of the kernel in pixels, what offsets are divided by; pixels beyond belong to no kernel.
+        radius: half the width of the kernel in pixels, by which offsets are divided; pixels beyond it are not used.
         rings: Gaussian rings at 1, 2, ... pixels (the centre has its own weight), in units of `radius`.
-        max_frequency: of each ring.
+        max_frequency: highest angular frequency of each ring.
+
+    Example:
+        >>> from gaugenet.kernels import band_limit
+        >>> limit = band_limit(7)
+        >>> limit.radius, limit.rings.count, limit.max_frequency
+        (3.5, 3, (2, 4, 2))
     """
 
     radius: float
@@ -27,20 +33,30 @@ class BandLimit:
 
 
 def band_limit(kernel_size: int) -> BandLimit:
-    """Rings at 1, 2, ... pixels with frequencies up to 2 r at r pixels, and up to 2 on the outermost.
+    """Return rings at 1, 2, ... pixels with frequencies up to 2 r at r pixels, and up to 2 on the outermost.
 
-    A ring of radius r pixels crosses about 2 pi r pixels. Frequencies above half of that, pi r, cannot be told from
-    lower ones there (aliasing): such a kernel is sampled as a *different* function in every orientation, and the layer
-    is equivariant on paper only. At 2 r, less than 10 % of a sampled harmonic lies in the span of lower frequencies;
-    at 2 r + 3 more than half does, on r = 1 and 2 pixels. The outermost ring is cut by the border of the kernel, half
-    of its Gaussian is missing, and 2 is customary there. Rings and widths as in :cite:`weiler2018learning` and
-    :cite:`weiler2019general` (who count the centre as a ring of frequency 0).
+    A ring of radius r pixels crosses about 2 pi r pixels. Frequencies above half of that, pi r, cannot be distinguished
+    from lower ones there (aliasing): such a kernel is sampled as a *different* function in every orientation, and the
+    layer is equivariant in theory only. At 2 r, less than 10 % of a sampled harmonic lies in the span of lower
+    frequencies; at 2 r + 3 more than half does, for r = 1 and 2 pixels. The border of the kernel cuts off half of the
+    outermost Gaussian, and 2 is customary there. Rings and widths are the same as in :cite:`weiler2018learning` and
+    :cite:`weiler2019general` (where the centre counts as a ring of frequency 0).
 
     Args:
         kernel_size: width of the kernel in pixels, odd and at least 3.
 
     Raises:
-        ValueError: an even width has no centre pixel; width 1 has no ring (use `EquivariantLinear`).
+        ValueError: If the width is even, so that there is no centre pixel, or 1, so that there is no ring.
+
+    Example:
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import HarmonicSpace, band_limit
+        >>> limit = band_limit(5)
+        >>> limit.max_frequency
+        (2, 2)
+        >>> regular = FieldType(SO2(), "1xfourier(2)")
+        >>> HarmonicSpace(regular, regular, rings=limit.rings, max_frequency=limit.max_frequency)
+        HarmonicSpace(1xfourier(2) -> 1xfourier(2), SO(2), rings=2, max_frequency=(2, 2))
     """
     size = positive("kernel_size", kernel_size)
     if size % 2 == 0 or size < 3:

@@ -1,4 +1,4 @@
-"""Covariants: functions of a tangent vector that a group which is not compact mixes among themselves."""
+"""Covariants: functions of a tangent vector that transform by a representation of a non-compact group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ class Covariant(ABC):
 
     Attributes:
         representation: rho.
-        key: what tells it from the others of its group.
+        key: identifies the covariant within its group.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import GeneralLinear
+        >>> from gaugenet.kernels import covariants
+        >>> constant, linear, quadratic = covariants(GeneralLinear(2), 2)
+        >>> quadratic(torch.rand(10, 2)).shape  # x^2, x y, y^2 up to factors
+        torch.Size([10, 3])
     """
 
     representation: Representation
@@ -31,11 +39,11 @@ class Covariant(ABC):
 
     @abstractmethod
     def __call__(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim"]:
-        """h(v)."""
+        """Return h(v)."""
 
 
 class Polynomials(Covariant):
-    """The homogeneous polynomials of one degree; of a group with an inner product the harmonic ones among them."""
+    """The homogeneous polynomials of one degree; for groups with an inner product, the harmonic ones."""
 
     def __init__(self, group: TensorGroup, degree: int) -> None:
         self.representation, self.key = group.harmonic(degree), (degree,)
@@ -64,10 +72,21 @@ class ScaleHarmonics(Covariant):
 
 
 def covariants(group: StructureGroup, limit: int, scale_limit: int = 0) -> list[Covariant]:
-    """All covariants of a group up to a degree (or angular frequency), and of a scaling up to a frequency of log |v|.
+    """Return all covariants of a non-compact group up to a limit.
+
+    Args:
+        group: O(p, q), GL(d), SL(d) or a scaling, or a subgroup SO(p, q), SO+(p, q).
+        limit: highest degree of the polynomials; for scalings the highest angular frequency.
+        scale_limit: for scalings the highest frequency of log |v|.
 
     Raises:
-        ValueError: a group for which none are known.
+        ValueError: If no covariants are known for the group; compact groups have harmonics instead.
+
+    Example:
+        >>> from gaugenet.groups import Lorentz
+        >>> from gaugenet.kernels import covariants
+        >>> [(h.key, h.representation.dim) for h in covariants(Lorentz(4), 2)]
+        [((0,), 1), ((1,), 4), ((2,), 9)]
     """
     if isinstance(group, TensorGroup):
         return [covariant(group, (degree,)) for degree in range(limit + 1)]
@@ -79,7 +98,7 @@ def covariants(group: StructureGroup, limit: int, scale_limit: int = 0) -> list[
 
 @lru_cache(maxsize=1024)
 def covariant(group: StructureGroup, key: Key) -> Covariant:
-    """Made once."""
+    """Return the object for these arguments, made once."""
     return Polynomials(group, *key) if isinstance(group, TensorGroup) else ScaleHarmonics(group, *key)  # type: ignore[arg-type]
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from numba import njit
 
 _SUMS = {"reassoc", "contract"}
-"""Sums may be taken in any order, so that they are vectorised."""
+"""Allow sums in any order, so that they are vectorised."""
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _fill(a, log_map, root, begin, m, parent, axis, scale):
-    """a[k, row] = root of the row's weight times a monomial; monomials are made from those of one degree less."""
+    """Fill a[k, row] = sqrt(weight of the row) x monomial; a monomial is made from one of one degree less."""
     for i in range(m):
         a[0, i] = root[begin + i]
     for k in range(1, len(parent)):
@@ -25,7 +25,7 @@ def _fill(a, log_map, root, begin, m, parent, axis, scale):
 
 @njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _orthogonalise(a, r, m, k):
-    """Gram-Schmidt of column k against those before it, twice, which gives full precision; returns its length."""
+    """Orthogonalize column k against those before it, twice for full precision, and return its length."""
     for _ in range(2):
         for j in range(k):
             dot = 0.0
@@ -42,7 +42,7 @@ def _orthogonalise(a, r, m, k):
 
 @njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _spread_of_inverse(r, inverse, low, high):
-    """Squared Frobenius norm of the inverse of the diagonal block low ... high of r; `inverse` is overwritten."""
+    """Return the squared Frobenius norm of the inverse of the diagonal block low ... high of r, stored in `inverse`."""
     total = 0.0
     for column in range(low, high):
         for row in range(column, low - 1, -1):
@@ -56,7 +56,7 @@ def _spread_of_inverse(r, inverse, low, high):
 
 @njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")
 def _factorise(a, r, inverse, m, first, limit):
-    """QR of the columns, degree by degree, as long as a degree is determined; returns the highest one.
+    """Factorize the columns by QR, degree by degree, while a degree is determined; return the highest one.
 
     The criterion, |R_n^-1| |A_n| in the Frobenius norm for the columns A_n of degree n, does not change when the frame
     rotates: the monomials are scaled so that rotations act on those of one degree by orthogonal matrices.
@@ -89,18 +89,18 @@ def _factorise(a, r, inverse, m, first, limit):
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)
 def fit(log_map, root, indptr, parent, axis, scale, unscale, first, limit, out, degrees):
-    """out[rows of a point] = the columns that give the derivatives of the fitted polynomial at the point.
+    """Write to `out` the columns that give the derivatives of the fitted polynomial at each point.
 
     Args:
-        log_map: of each row, in units of the radius.
+        log_map: logarithmic map of each row, in units of the radius.
         root: square root of the weight of each row.
         indptr: row pointers of the points.
         parent: monomial k is monomial `parent[k]` times coordinate `axis[k]`.
         axis: see `parent`.
-        scale: factor of each monomial that makes rotations orthogonal.
+        scale: factor of each monomial for which rotations are orthogonal.
         unscale: factor from the coefficient of each monomial to a derivative.
         first: `(degree + 2,)`, first monomial of each degree.
-        limit: condition from which on a degree counts as not determined.
+        limit: condition number above which a degree counts as not determined.
         out: `(rows, columns)`, filled in place.
         degrees: degree of the fit at each point, filled in place.
     """

@@ -19,12 +19,12 @@ Symbol = Float[Tensor, "points out in"]
 Candidate = Callable[[Float[Tensor, "points d"]], Symbol]
 
 _LARGEST = 64
-"""Entries of a symbol beyond which no names are looked for: regular fields have none."""
+"""Largest number of entries of a symbol for which names are looked up: operators between regular fields have none."""
 CLOSE = 1e-9
 
 
 def operator_names(rho_in: Representation, rho_out: Representation, key: Key, basis: CoupledBasis) -> list[str]:
-    """A readable name for each basis element, up to a positive factor."""
+    """Return a readable name for each basis element, up to a positive factor."""
     if rho_in.dim * rho_out.dim > _LARGEST:
         return [_plain_name(key, b) for b in range(basis.dim)]
     xi = _covectors(rho_in.group.d)
@@ -56,7 +56,7 @@ def _recognise(symbol: Symbol, known: dict[str, Candidate], xi: Tensor) -> str |
 
 
 def _proportion(symbol: Symbol, candidate: Symbol) -> float:
-    """C with symbol = c candidate, 0 if there is none."""
+    """Return c with symbol = c candidate, 0 if there is none."""
     square = candidate.square().sum()
     if candidate.shape != symbol.shape or square == 0:
         return 0.0
@@ -66,7 +66,7 @@ def _proportion(symbol: Symbol, candidate: Symbol) -> float:
 
 
 def _polynomial_name(symbol: Symbol, key: Key, xi: Tensor) -> str | None:
-    """The polynomial itself, of an operator from scalars to scalars."""
+    """Return the polynomial of an operator from scalars to scalars."""
     if symbol.shape[1:] != (1, 1):
         return None
     indices = multi_indices(xi.shape[1], key[0])
@@ -85,11 +85,11 @@ def _derivative(a: tuple[int, ...]) -> str:
     return " ".join(f"d{i + 1}" + (f"^{n}" if n > 1 else "") for i, n in enumerate(a) if n)
 
 
-# --- what has a name --------------------------------------------------------------------------------------------------
+# --- operators with names ---------------------------------------------------------------------------------------------
 
 
 def _candidates(rho_in: Representation, rho_out: Representation, order: int) -> Iterator[tuple[str, Candidate]]:
-    """Known operators of one order, the most familiar names first."""
+    """Return known operators of one order, the most familiar names first."""
     power = 0
     while 2 * power <= order:
         yield from (
@@ -117,7 +117,7 @@ def _times_square(symbol: Candidate, power: int, rho: Representation) -> Candida
 
 
 def _primitive(rho_in: Representation, rho_out: Representation, order: int) -> Iterator[tuple[str, Candidate]]:
-    """Operators without a factor laplacian."""
+    """Return operators that do not contain a factor laplacian."""
     if order == 0 and rho_in == rho_out:
         yield "identity", lambda xi: torch.eye(rho_in.dim, dtype=xi.dtype).expand(len(xi), -1, -1)
     yield from _vector_calculus(rho_in, rho_out, order)
@@ -126,7 +126,7 @@ def _primitive(rho_in: Representation, rho_out: Representation, order: int) -> I
 
 
 def _vector_calculus(rho_in: Representation, rho_out: Representation, order: int) -> Iterator[tuple[str, Candidate]]:
-    """grad, div and curl, and what they make together, between scalars, vectors and covectors."""
+    """Return grad, div, curl and their compositions, between scalars, vectors and covectors."""
     d = rho_in.group.d
     eta = _metric(rho_in, d)
     eye, rotation = torch.eye(d, dtype=torch.float64), torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
@@ -156,7 +156,7 @@ def _metric(rho: Representation, d: int) -> Float[Tensor, "d d"]:
 
 
 def _kind(rho: Representation) -> str:
-    """Whether fields are scalars, vectors or covectors, perhaps with a sign under reflections."""
+    """Return whether fields are scalars, vectors or covectors, perhaps with a sign under reflections."""
     d, g = rho.group.d, rho.group.random_element(4, generator=torch.Generator().manual_seed(1))
     found = rho(g)
     if rho.dim == 1 and torch.allclose(found.abs(), torch.ones_like(found)):
@@ -182,7 +182,7 @@ def _cross(xi: Tensor) -> Float[Tensor, "points 3 3"]:
 
 
 def _spin_operators(rho_in: Representation, rho_out: Representation, order: int) -> Iterator[tuple[str, Candidate]]:
-    """Powers of eth = d1 + i d2 and of ethbar on fields of order m, and on their conjugates."""
+    """Return powers of eth = d1 + i d2 and of ethbar on fields of order m, and on their conjugates."""
     m, k = rho_in.order or 0, rho_out.order or 0
     for power, conjugate in dict.fromkeys([(k - m, False), (k + m, m > 0)]):
         if abs(power) != order or (conjugate and not k):

@@ -1,4 +1,4 @@
-"""A perceptron whose weights are part of a flat vector, for kernels: no statistics of a batch, smooth activations."""
+"""A perceptron with weights in a flat vector, for kernels: smooth activations, no batch statistics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 _SILU_SCALE = 1.6768
-"""One over the root mean square of silu at a normal variable, so that hidden units keep unit size."""
+"""One over the root mean square of silu of a standard normal variable, so that hidden units keep unit size."""
 
 
 class Perceptron:
-    """x -> act(... act(x W_1 + b_1) ...), all layers but the last linear one of a kernel.
+    """The hidden layers x -> act(... act(x W_1 + b_1) ...) of a kernel, without its last linear layer.
 
     Args:
         inputs: number of inputs.
@@ -46,7 +46,7 @@ class Perceptron:
         *,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Fill `weight` in place; the first layer has weights of that variance, each unit's sum being about one."""
+        """Fill `weight` in place; the first layer has weights of this variance, so that units have about unit size."""
         for k, matrix in enumerate(self.layers(weight)):
             matrix.normal_(generator=generator)
             if k == 0:

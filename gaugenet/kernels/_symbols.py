@@ -1,4 +1,4 @@
-"""Polynomials of a covector that a group mixes among themselves: what symbols of differential operators are made of."""
+"""Polynomials of a covector that transform by a representation: the parts of symbols of differential operators."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Key = tuple[int, int]
 
 
 def multi_indices(d: int, degree: int) -> list[tuple[int, ...]]:
-    """The exponents of all monomials of one degree in d variables: `(n, 0)` first, `(0, n)` last."""
+    """Return the exponents of all monomials of one degree in d variables: `(n, 0)` first, `(0, n)` last."""
     if d == 1:
         return [(degree,)]
     return [(first, *rest) for first in range(degree, -1, -1) for rest in multi_indices(d - 1, degree - first)]
 
 
 def indices_up_to(d: int, degree: int) -> list[tuple[int, ...]]:
-    """The exponents of all monomials up to a degree, lowest degree first: the columns of a jet."""
+    """Return the exponents of all monomials up to a degree, lowest degree first: the columns of a jet."""
     return list(itertools.chain.from_iterable(multi_indices(d, n) for n in range(degree + 1)))
 
 
 def monomials(x: Float[Tensor, "*points d"], indices: Iterable[tuple[int, ...]]) -> Float[Tensor, "*points monomials"]:
-    """x^a for every multi-index a."""
+    """Return x^a for every multi-index a."""
     exponents = torch.tensor(list(indices), device=x.device)
     return (x.unsqueeze(-2) ** exponents).prod(-1)
 
@@ -43,7 +43,7 @@ class SymbolFunctions:
 
     Attributes:
         key: degree n and frequency j.
-        representation: rho, of the group G.
+        representation: rho, a representation of G.
         derivatives: `(dim, monomials)`, the coefficients of h over `multi_indices(d, n)`.
     """
 
@@ -57,18 +57,18 @@ class SymbolFunctions:
         return self.representation.dim
 
     def __call__(self, xi: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim"]:
-        """h(xi)."""
+        """Return h(xi)."""
         return monomials(xi, multi_indices(self.group.d, self.key[0])) @ self.derivatives(xi).T
 
 
 @lru_cache(maxsize=1024)
 def symbol_functions(group: StructureGroup, key: Key) -> SymbolFunctions:
-    """Made once."""
+    """Return the object for these arguments, made once."""
     return SymbolFunctions(group, key)
 
 
 def symbol_keys(group: StructureGroup, max_order: int) -> list[Key]:
-    """The sets of polynomials up to a degree, lowest degree first, then lowest frequency.
+    """Return the sets of polynomials up to a degree, lowest degree first, then lowest frequency.
 
     With an inner product they are |xi|^(n - j) times the harmonic polynomials of degree j. GL(d) and SL(d) have no
     inner product, and all polynomials of a degree are one set.
@@ -97,12 +97,12 @@ def _made(group: StructureGroup, name: str, dim: int, matrix: Callable[[Tensor],
 
 
 def _evaluate(group: StructureGroup, key: Key, xi: Tensor) -> Tensor:
-    """The definition of h, of which `derivatives` are the coefficients."""
+    """Evaluate h by its definition; `derivatives` are its coefficients."""
     n, j = key
     if isinstance(group, TensorGroup):
         if group.metric is None:
             return symmetric_tensors(group, n).polynomials(xi) if n else torch.ones_like(xi[..., :1])
-        raised = xi @ group.metric.to(xi)  # eta g^-T = g eta: with the index raised a covector is a vector
+        raised = xi @ group.metric.to(xi)  # eta g^-T = g eta: a covector with raised index is a vector
         square = (raised * xi).sum(-1, keepdim=True) ** ((n - j) // 2)
         return square * (symmetric_tensors(group, j).polynomials(raised) if j else torch.ones_like(square))
     length: Tensor = torch.linalg.vector_norm(xi, dim=-1, keepdim=True)
@@ -111,7 +111,7 @@ def _evaluate(group: StructureGroup, key: Key, xi: Tensor) -> Tensor:
 
 @cached
 def _coefficients(group: StructureGroup, key: Key) -> Float[Tensor, "dim monomials"]:
-    """By interpolation at directions spread over the sphere; exact up to rounding, which is cleaned away."""
+    """Interpolate at directions spread over the sphere; exact up to rounding, which is cleaned away."""
     indices = multi_indices(group.d, key[0])
     number = torch.arange(4 * len(indices), dtype=torch.float64)[:, None] + 1
     axis = torch.arange(group.d, dtype=torch.float64) + 2

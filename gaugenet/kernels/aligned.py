@@ -1,4 +1,4 @@
-"""Kernels for SO(2) and O(2), which reach every direction: their value on one axis decides them."""
+"""Kernels for SO(2) and O(2), whose value on one axis determines them, since the groups reach every direction."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from gaugenet.kernels.basis import CachedTensor, KernelBasis
 
 
 class AlignedBasis(KernelBasis):
-    """`B(R_t e_1) = rho_out(R_t) A rho_in(R_t)^-1`, A any intertwiner of the stabilizer of e_1.
+    """Kernels `B(R_t e_1) = rho_out(R_t) A rho_in(R_t)^-1` for any intertwiner A of the stabilizer of e_1.
 
-    The stabilizer is {e} in SO(2), so that A is any matrix (1, 2 or 4 of them), and the reflection of the second axis
-    in O(2). It spans the same kernels as `HarmonicBasis` with frequencies |m - n| and m + n (:cite:`weiler2019general`,
-    Tables 8 and 9), in the form in which convolutions are cheapest: transport the features into the edge's frame, apply
-    one matrix per ring, rotate back.
+    In SO(2) the stabilizer is {e}, so that A is any matrix (a space of dimension 1, 2 or 4). In O(2) it is the
+    reflection of the second axis. The basis spans the same kernels as `HarmonicBasis` with frequencies |m - n| and
+    m + n (:cite:`weiler2019general`, Tables 8 and 9), in the form in which convolutions are cheapest: transport the
+    features into the edge's frame, apply one matrix per ring, rotate back.
 
     Args:
         rho_in, rho_out: irreps of SO(2) or O(2).
+
+    Example:
+        >>> from gaugenet.groups import O2, SO2
+        >>> from gaugenet.kernels import AlignedBasis
+        >>> AlignedBasis(SO2().irrep(0), SO2().irrep(1)).dim  # v, and v rotated by 90 degrees
+        2
+        >>> AlignedBasis(O2().irrep(0), O2().irrep(1)).dim  # a reflection excludes the second
+        1
     """
 
     def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
@@ -48,11 +56,11 @@ class AlignedBasis(KernelBasis):
 
 @lru_cache(maxsize=4096)
 def aligned_basis(rho_in: Representation, rho_out: Representation) -> AlignedBasis:
-    """`AlignedBasis`, solved once."""
+    """Return the `AlignedBasis` of two irreps, solved once."""
     return AlignedBasis(rho_in, rho_out)
 
 
 def alignment(direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2 2"]:
-    """The rotation that takes e_1 to a unit vector."""
+    """Return the rotation that maps e_1 to a unit vector."""
     c, s = direction.unbind(-1)
     return torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -1)

@@ -1,4 +1,4 @@
-"""Attributes: what kernels may depend on in addition to the place of a neighbour."""
+"""Attributes: fields on which kernels may depend in addition to the position of a neighbour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gaugenet.groups import FieldType
 
 @dataclass(frozen=True)
 class Attributes:
-    """Fields that kernels depend on.
+    """Fields on which kernels depend.
 
     Attributes:
         edge: one row for each edge of the graph, in its order, in the frame at the target.
@@ -30,10 +30,10 @@ NO_ATTRIBUTES = Attributes()
 
 
 def check_attribute(name: str, value: Tensor | None, field_type: FieldType | None, option: str) -> None:
-    """Check that an attribute is there if, and only if, kernels have a type for it, and has its size.
+    """Check that an attribute is given if and only if kernels have a type for it, and that it has the right size.
 
     Raises:
-        ValueError: If that is not the case.
+        ValueError: If the attribute is missing, not expected, or of another size.
     """
     if field_type is None:
         if value is not None:

@@ -19,8 +19,8 @@ from gaugenet.kernels.tensor_operators import tensor_operators
 class KernelBasis(ABC):
     """Angular parts B_b of the kernels with `B(g v) = rho_out(g) B(v) rho_in(g)^-1` for all g in G <= O(d).
 
-    A G-steerable kernel is a sum of radial functions times these (the constraint does not mix distances). Bases are
-    immutable and shared by all layers, so that copies are the same object.
+    A G-steerable kernel is a sum of radial functions times angular parts, since the constraint does not relate vectors
+    of different lengths. Bases are immutable and shared by all layers, so that copies are the same object.
     """
 
     rho_in: Representation
@@ -33,7 +33,7 @@ class KernelBasis(ABC):
 
     @abstractmethod
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
-        """Basis at unit vectors."""
+        """Return the values of the basis at unit vectors."""
 
     def __copy__(self) -> KernelBasis:
         return self
@@ -43,17 +43,17 @@ class KernelBasis(ABC):
 
 
 class CachedTensor:
-    """A fixed float64 or integer tensor, made when first asked for, cached for every precision and device."""
+    """A fixed float64 or integer tensor, computed at its first use and cached for every precision and device."""
 
     def __init__(self, make: Callable[[], Tensor]) -> None:
         self._make = make
         self._cached: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def __call__(self, like: Tensor | None = None) -> Tensor:
-        """The table in the precision and on the device of `like`; never to be written to."""
+        """Return the table in the precision and on the device of `like`; do not write to it."""
         exact = (torch.float64, torch.device("cpu"))
         if exact not in self._cached:
-            with outside_transforms():  # what an evaluation makes must serve training
+            with outside_transforms():  # a table made in inference mode must also work in training
                 self._cached[exact] = self._make()
         if like is None:
             return self._cached[exact]
@@ -81,7 +81,7 @@ class CoupledBasis(KernelBasis):
     coefficients: CachedTensor
 
     def _solve(self) -> Float[Tensor, "dim out functions in"]:
-        # the mean of Y_i^2 over the directions is one over their number
+        # The mean of Y_i^2 over the directions is one over the number of functions.
         return tensor_operators(self.rho_in, self.rho_out, self.functions) * math.sqrt(self.functions.dim)
 
     @property
@@ -91,7 +91,7 @@ class CoupledBasis(KernelBasis):
     def expand(
         self, weight: Float[Tensor, "rings dim mult_out mult_in"]
     ) -> Float[Tensor, "rings functions in mult_in out mult_out"]:
-        """sum_b w_b A_b: what multiplies the functions."""
+        """Return sum_b w_b A_b, the matrices by which the functions are multiplied."""
         return torch.einsum("kbuv,bohi->khivou", weight, self.coefficients(weight))
 
 

@@ -1,4 +1,4 @@
-"""Contraction: the sparse Clebsch-Gordan coefficients of a kernel space, applied before its weights."""
+"""Contraction: apply the sparse Clebsch-Gordan coefficients of a kernel space before its weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaugenet.kernels.factorized import FactorizedSpace
 
 _SPARSE_COST = 4
-"""Time of a multiply-add in a loop over few channels, relative to one of a matrix product."""
+"""Time of a multiply-add in a loop over few channels, relative to a multiply-add in a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,15 @@ class Contraction:
 
     The matrices of `KernelSpace.mixing` are mostly zeros between irreps, by selection rules and because all components
     of an irrep have equal weights. Here the aggregate is first coupled to fields P of the output's irreps, one for
-    each ring and path (pair of blocks, key, basis element); then one matrix per output block acts on all
-    components alike.
+    each ring and path (pair of blocks, key, basis element). Then one matrix per output block acts equally on all
+    components.
 
     Attributes:
-        entries: each adds its value times `length` channels from `channel` of the aggregate's `column` to P from `row`
-            on; columns (row, column, channel, length).
-        layout: for every output block its first channel in P, the channels of P for each component, its multiplicity,
-            and its dimension.
+        entries: columns (row, column, channel, length). An entry adds its value times `length` channels, from `channel`
+            of the aggregate's `column` on, to the rows of P from `row` on.
+        values: value of each entry.
+        layout: for every output block its first channel in P, the number of channels of P for each component, its
+            multiplicity, and its dimension.
     """
 
     entries: Int[Tensor, "entries 4"]
@@ -41,9 +42,9 @@ class Contraction:
 
 
 def contraction(space: FactorizedSpace) -> Contraction | None:
-    """The contraction of a space, or `None` where mixing directly takes less time (regular fields, aligned form).
+    """Return the contraction of a space, or `None` if mixing directly is faster (regular fields, aligned form).
 
-    Decided by counting multiply-adds at each point.
+    The decision is made by counting multiply-adds at each point.
     """
     if space.aligned or not space.num_weights:
         return None
@@ -76,7 +77,7 @@ def _contraction(space: FactorizedSpace) -> Contraction:
 
 
 def _pair_entries(p: Pair, row: int, stride: int, column: int) -> tuple[Tensor, Tensor]:
-    """Entries of one pair, whose channels of P begin at `row`, the components of the output `stride` apart."""
+    """Return the entries of one pair, whose channels of P begin at `row`, output components `stride` apart."""
     table = cast(CoupledBasis, p.basis).coefficients()  # (element, out, harmonic, in)
     elements, _, harmonics, _ = table.shape
     element, out, harmonic, inner = (table.abs() > 1e-14).nonzero(as_tuple=True)

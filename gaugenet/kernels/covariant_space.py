@@ -1,4 +1,4 @@
-"""CovariantSpace: steerable kernels of groups that are not compact, from covariants of the tangent vector."""
+"""CovariantSpace: steerable kernels of non-compact groups, from covariants of the tangent vector."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gaugenet.kernels.radial import RadialBasis
 class Squares(RadialBasis):
     """Gaussians of <v, v>, the only invariant of a vector under O(p, q); centres spread over (-1, 1), width 1 / count.
 
-    Large squares of either sign are faded out, but not the light cone, where vectors of any size have square 0.
+    They decay for large squares of either sign, but not along the light cone, where vectors of any size have square 0.
     """
 
     def __init__(self, count: int, group: StructureGroup) -> None:
@@ -39,7 +39,7 @@ class Squares(RadialBasis):
 
 
 class One(RadialBasis):
-    """The constant: where no function of a vector but constants is invariant."""
+    """The constant function, for groups under which only constant functions of a vector are invariant."""
 
     count = 1
 
@@ -63,7 +63,7 @@ class CovariantBasis(CoupledBasis):
         self.coefficients = CachedTensor(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
-        """The basis at any vectors, not only at unit vectors."""
+        """Return the values of the basis at any vectors, not only at unit vectors."""
         h = self.covariant(direction)
         return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
 
@@ -75,25 +75,34 @@ class CovariantSpace(PointwiseSpace):
     r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` for O(p, q), GL(d), SL(d) and scalings.
 
     K(v) = sum of phi_k(<v, v>) A(h(v)), where h are the covariants of the group (see `covariants`), A intertwiners, and
-    phi_k functions of the only invariant, the square, which O(p, q) alone has. So
+    phi_k functions of the invariant <v, v>, which only O(p, q) has. So the kernels are
 
-    - of O(p, q): every equivariant polynomial of v, times functions of <v, v>;
-    - of GL(d) and SL(d): every equivariant polynomial;
-    - of scaling: waves in log |v|. No kernel of compact support is invariant under scaling: these have none.
+    - for O(p, q): every equivariant polynomial of v, times functions of <v, v>;
+    - for GL(d) and SL(d): every equivariant polynomial;
+    - for scalings: waves in log |v|.
 
-    None of them has compact support, so a neighbourhood that is cut off in one frame is another one in the next.
-    Equivariance is exact under changes of frames on given edges; under a symmetry of the space it is where that maps
-    neighbourhoods to neighbourhoods, e.g. if all points are neighbours of each other. Quadrature weights are ratios of
-    volumes, which no change of frame touches, so there is no factor 1 / \|det g\| here.
+    None of them has compact support, so a change of frame changes which neighbours a neighbourhood contains.
+    Equivariance is exact under changes of frames on given edges. Under a symmetry of the space it is exact if the
+    symmetry maps neighbourhoods to neighbourhoods, e.g. if all points are neighbours of each other. Quadrature weights
+    are ratios of volumes, which do not depend on the frame, so there is no factor 1 / \|det g\| here. Kernels for any
+    structure group are derived in :cite:`weiler2021coordinate`.
 
     Args:
         in_type, out_type: field types of one group.
-        rings: number of the functions of <v, v>; groups without that invariant have one, the constant.
+        rings: number of functions of <v, v>; groups without that invariant have one, the constant.
         max_frequency: highest degree of the polynomials, by default the sum of the highest ranks of both types, which
-            is all of them; for scalings the highest frequency of the direction, 2 by default.
+            gives all kernels; for scalings the highest frequency of the direction, 2 by default.
 
     Raises:
-        ValueError: types of two groups; field types between which there is no such kernel.
+        ValueError: If the types have different groups, or there is no such kernel between them.
+
+    Example:
+        >>> from gaugenet.groups import FieldType, Lorentz
+        >>> from gaugenet.kernels import CovariantSpace
+        >>> group = Lorentz(4)
+        >>> space = CovariantSpace(FieldType(group, "1x0"), FieldType(group, "1x0 + 1x1"), rings=3)
+        >>> space.num_weights  # phi_k(<v, v>) and phi_k(<v, v>) v
+        6
     """
 
     def __init__(
@@ -168,7 +177,7 @@ class CovariantSpace(PointwiseSpace):
 
 
 def _highest(field_type: FieldType) -> int:
-    """The highest rank of its tensors: the fastest that a generator of the group moves them, relative to vectors."""
+    """Return the highest rank of the tensors: the largest speed under a generator of the group, relative to vectors."""
     return math.ceil(_highest_speed(field_type, field_type.group.lie_algebra()) - 1e-6)
 
 
@@ -185,7 +194,7 @@ def _highest_speed(field_type: FieldType, algebra: Float[Tensor, "count d d"]) -
 
 @lru_cache(maxsize=4096)
 def _basis(rho_in: Representation, rho_out: Representation, key: Key) -> CovariantBasis:
-    """The kernels of one covariant, solved once."""
+    """Return the kernels of one covariant, solved once."""
     return CovariantBasis(rho_in, rho_out, key)
 
 

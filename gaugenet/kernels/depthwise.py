@@ -1,4 +1,4 @@
-"""Depthwise: messages channel by channel along tensor-product paths, whose weights differ from edge to edge."""
+"""Depthwise: messages channel by channel along tensor-product paths, with different weights for each edge."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gaugenet.kernels.tensor_operators import tensor_operators
 
 @dataclass(frozen=True)
 class Factor:
-    """What features are multiplied by: harmonics of one frequency, times one block of attributes or nothing.
+    """Functions by which features are multiplied: harmonics of one frequency, optionally times a block of attributes.
 
     Attributes:
         harmonic: `None` for frequency 0, the constant.
         attribute: `None` for harmonics alone.
-        start: of its columns among all factors.
+        start: its first column among all factors.
     """
 
     harmonic: Part | None
@@ -34,7 +34,7 @@ class Factor:
 
     @property
     def frequency(self) -> int:
-        """Of the harmonics."""
+        """Frequency of the harmonics."""
         return 0 if self.harmonic is None else self.harmonic.frequency or 0
 
     @property
@@ -44,7 +44,7 @@ class Factor:
 
     @property
     def dim(self) -> int:
-        """Functions of each copy."""
+        """Number of functions of each copy."""
         harmonic = 1 if self.harmonic is None else self.harmonic.dim
         return harmonic * (1 if self.attribute is None else self.attribute.dim)
 
@@ -65,7 +65,7 @@ class Factor:
         return (y[:, None] * fields[:, :, None]).flatten(1)
 
     def maps(self, rho_in: Representation, rho_out: Representation) -> Float[Tensor, "maps out functions in"]:
-        """Return the ways to multiply features with one copy, of unit variance for factors and features of that."""
+        """Return the intertwiners from features x one copy, scaled to unit variance for inputs of unit variance."""
         harmonic = rho_in.group.trivial() if self.harmonic is None else self.harmonic.representation
         table = _maps(rho_in, rho_out, harmonic, None if self.attribute is None else self.attribute.representation)
         return table()
@@ -83,9 +83,9 @@ class Path:
 
     Attributes:
         source: the block.
-        target: representation of the product.
-        column: of its first weight, one for each channel of the block.
-        row: of its first channel in the products of this representation, for component 0.
+        target: index of the representation of the product.
+        column: index of its first weight; there is one for each channel of the block.
+        row: its first channel in the products of this representation, for component 0.
     """
 
     source: Block
@@ -104,9 +104,9 @@ class Depthwise:
         factors: chooses the factors of each pair of representations.
 
     Attributes:
-        entries: one row for each entry (o, i) of a B_p that does not vanish identically: path, o, i.
-        table: `(factor columns, entries)`, what these entries are of the factors.
-        widths: for each representation of the output, the channels of each component.
+        entries: one row (path, o, i) for each entry of a B_p that does not vanish identically.
+        table: `(factor columns, entries)`, the matrix that maps factors to these entries.
+        widths: for each representation of the output, the number of channels of each component.
     """
 
     def __init__(
@@ -141,9 +141,9 @@ class Depthwise:
         self.entries: Int[Tensor, "entries 3"] = torch.cat([torch.zeros(0, 3, dtype=torch.int64), *rows])
         sizes = [self.targets[p.target].dim * p.source.representation.dim for p in self.paths]
         self.starts_of = list(accumulate(sizes, initial=0))
-        """Where the full matrices B_p begin, side by side; the last entry is the sum of their sizes."""
+        """Offsets of the full matrices B_p, stored one after the other; the last entry is the sum of their sizes."""
         self.positions = CachedTensor(self._positions)
-        """Where each entry stands among them."""
+        """Position of each entry in these matrices."""
         full = torch.zeros(num_factors, len(self.entries), dtype=torch.float64)
         start = 0
         for part, first in values:
@@ -164,15 +164,15 @@ class Depthwise:
         return [m.unflatten(1, (-1, p.source.representation.dim)) for m, p in zip(parts, self.paths, strict=True)]
 
     def target_of(self, block: Block) -> int:
-        """Which representation a block of the output has."""
+        """Return the index of the representation of a block of the output."""
         return self.targets.index(block.representation)
 
     def mixing_shapes(self) -> list[tuple[int, int]]:
-        """Shape of the matrix that mixes the channels of each output block."""
+        """Return the shape of the matrix that mixes the channels of each output block."""
         return [(self.widths[self.target_of(b)], b.multiplicity) for b in self.out_type.blocks]
 
     def starts(self) -> list[int]:
-        """First channel of the products of each representation; the last entry is their number."""
+        """Return the first channel of the products of each representation; the last entry is their number."""
         starts = [0]
         for rho, width in zip(self.targets, self.widths, strict=True):
             starts.append(starts[-1] + rho.dim * width)
@@ -181,8 +181,8 @@ class Depthwise:
     def path_table(self) -> Int[Tensor, "paths 6"]:
         """Return a row of numbers for each path, for compiled loops.
 
-        First column of the block, its multiplicity, first weight, first channel of component 0 in the products,
-        channels between components, first entry.
+        The numbers are: first column of the block, its multiplicity, first weight, first channel of component 0 in the
+        products, number of channels between components, first entry.
         """
         first = torch.searchsorted(self.entries[:, 0].contiguous(), torch.arange(len(self.paths)))
         starts = self.starts()
@@ -193,7 +193,7 @@ class Depthwise:
         return torch.tensor(rows, dtype=torch.int64).reshape(-1, 6)
 
     def layout(self) -> list[int]:
-        """For every output block: first channel of its products, channels a component, multiplicity, dimension."""
+        """Return for every output block: its first channel, channels per component, multiplicity and dimension."""
         starts, layout = self.starts(), []
         for block in self.out_type.blocks:
             t = self.target_of(block)

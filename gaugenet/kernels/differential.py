@@ -28,7 +28,7 @@ from gaugenet.kernels.pixel_derivatives import Discretization, check_options, st
 from gaugenet.kernels.space import Neighborhood, PixelStencil
 
 _LEAST_DEGREE = 2
-"""Degree of the polynomials that fields are fitted by, for operators of a lower order."""
+"""Lowest degree of the polynomials that are fitted to fields."""
 
 
 class OperatorBasis(CoupledBasis):
@@ -40,7 +40,7 @@ class OperatorBasis(CoupledBasis):
         self.coefficients = CachedTensor(self._solve)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
-        """The basis at any covectors, not only at unit covectors."""
+        """Return the values of the basis at any covectors, not only at unit covectors."""
         h = symbol_functions(self.rho_in.group, self.key)(direction)
         return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
 
@@ -50,7 +50,7 @@ class OperatorBasis(CoupledBasis):
 
 @lru_cache(maxsize=4096)
 def _basis(rho_in: Representation, rho_out: Representation, key: Key) -> CoupledBasis:
-    """The operators of one set of polynomials, solved once; of compact groups the bases of kernels serve."""
+    """Return the operators of one set of polynomials, solved once; compact groups use the bases of kernels."""
     if rho_in.group.compact:
         return frequency_basis(rho_in, rho_out, key[1])
     return OperatorBasis(rho_in, rho_out, key)
@@ -61,16 +61,16 @@ class Differential(KernelFamily):
     """Equivariant partial differential operators, on every domain.
 
     On graphs derivatives are jets: a polynomial in normal coordinates is fitted to the field around each point, see
-    `gaugenet.kernels.jets`. On pixels they are those of `stencil_derivatives`. Both are in units of the radius, so
-    that weights move between domains.
+    `gaugenet.kernels.jets`. On pixels they are computed by `stencil_derivatives`. Both are in units of the radius, so
+    that weights can be used on another domain. Source: :cite:`jenner2022steerable`.
 
     Args:
         max_order: highest order of the derivatives.
-        degree: on graphs, of the polynomials. Default: `max_order`, at least 2. Degree 3 is more accurate for scalars
-            on smooth data, and asks for some 20 neighbours.
+        degree: on graphs, degree of the polynomials. Default: `max_order`, at least 2. Degree 3 is more accurate for
+            scalars on smooth data, and needs about 20 neighbours.
         discretization: on pixels, `gaussian` or `differences`.
-        accuracy: of differences, 2, 4 or 6. Default: what the window has room for.
-        width: of the Gaussian, in pixels. Default: 1 for windows of 3 pixels, 1.3 for 5, 1.6 for 7.
+        accuracy: order of the error of differences, 2, 4 or 6. Default: the highest for which the window has room.
+        width: width of the Gaussian, in pixels. Default: 1 for windows of 3 pixels, 1.3 for 5, 1.6 for 7.
 
     Example:
         >>> from gaugenet.groups import SO2, FieldType
@@ -96,7 +96,7 @@ class Operator:
 
     Attributes:
         source, target: names of the representations.
-        order: of the operator, homogeneous.
+        order: order of the operator, which is homogeneous.
         name: `div`, `laplacian curl`, `eth^2`, ..., up to a positive factor; otherwise the frequency of the symbol.
     """
 
@@ -114,11 +114,11 @@ class DifferentialSpace(FactorizedSpace):
 
     D is equivariant if and only if its symbol P(xi) = sum_a C_a xi^a satisfies `P(g^-T xi) = rho_out(g) P(xi)
     rho_in(g)^-1` for all g in G (:cite:`jenner2022steerable`, here for any d and for groups that are not orthogonal).
-    Derivatives are covectors, and there is no factor \|det g\|. The solutions of order n are polynomials of degree n.
-    Orthogonal groups have \|xi\|^(n - j) times the harmonic kernels of frequency j, and O(p, q) has the same with its
-    own square. GL(d), SL(d) and scalings have the intertwiners of polynomials of covectors.
+    Derivatives are covectors, and there is no factor \|det g\|. The solutions of order n are polynomials of degree n:
+    for orthogonal groups \|xi\|^(n - j) times the harmonic kernels of frequency j, for O(p, q) the same with its
+    own square, and for GL(d), SL(d) and scalings the intertwiners of polynomials of covectors.
 
-    On a curved space d^a means the Taylor coefficients in normal coordinates of the field that is transported along
+    On a curved space d^a are the Taylor coefficients, in normal coordinates, of the field after transport along
     radii: symmetrised covariant derivatives.
 
     The operator is linear in a flat weight vector: for every pair of blocks, order and frequency, basis elements x
@@ -199,7 +199,7 @@ class DifferentialSpace(FactorizedSpace):
                         start = pair.stop
                         yield pair
 
-    # --- which operators ----------------------------------------------------------------------------------------------
+    # --- the operators ------------------------------------------------------------------------------------------------
 
     @property
     def dim_by_order(self) -> tuple[int, ...]:
@@ -208,7 +208,7 @@ class DifferentialSpace(FactorizedSpace):
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """Every basis element between two representations, in the order of the weights, once for all multiplicities."""
+        """Every basis element between two representations, in the order of the weights, without multiplicities."""
         return tuple(
             Operator(p.source.representation.name, p.target.representation.name, _order(p), name)
             for p in self.pairs
@@ -218,10 +218,10 @@ class DifferentialSpace(FactorizedSpace):
         )
 
     def initialize(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
-        """Fill `weight` in place so that jets whose terms are of unit size give outputs of about unit variance.
+        """Fill `weight` in place so that jets with terms of unit size give outputs of about unit variance.
 
-        Order n is divided by n!: a field f(v) = sum_a c_a v^a / a! of unit size over a ball of radius 1 has derivatives
-        c_a of about n!.
+        Weights of order n are divided by n!, since a field f(v) = sum_a c_a v^a / a! of unit size over a ball of
+        radius 1 has derivatives c_a of about n!.
         """
         for target in self.out_type.blocks:
             pairs = [p for p in self.pairs if p.target is target]
@@ -235,10 +235,10 @@ class DifferentialSpace(FactorizedSpace):
     def symbol(
         self, weight: Float[Tensor, "weights"], xi: Float[Tensor, "*points d"]
     ) -> Float[Tensor, "*points out in"]:
-        """P(xi): the operator with every derivative replaced by a component of xi.
+        """Return P(xi): the operator with every derivative replaced by a component of xi.
 
-        D exp(<xi, x>) f = P(xi) exp(<xi, x>) f for constant f; of plane waves exp(i <xi, x>) the factors i^n of each
-        order come in addition.
+        D exp(<xi, x>) f = P(xi) exp(<xi, x>) f for constant f. For plane waves exp(i <xi, x>) each order n has an
+        additional factor i^n.
         """
         self._check_weight(weight)
         if xi.shape[-1:] != (self.group.d,):
@@ -251,7 +251,7 @@ class DifferentialSpace(FactorizedSpace):
         return full
 
     def coefficient_matrices(self, weight: Float[Tensor, "weights"]) -> Float[Tensor, "monomials out in"]:
-        """C_a for every multi-index a in `indices`."""
+        """Return C_a for every multi-index a in `indices`."""
         self._check_weight(weight)
         full = weight.new_zeros(len(self.indices), self.out_type.size, self.in_type.size)
         for p in self.pairs:
@@ -276,7 +276,7 @@ class DifferentialSpace(FactorizedSpace):
     # --- the factorised form ------------------------------------------------------------------------------------------
 
     def num_functions(self, key: Hashable) -> int:
-        return self._sizes[cast(Key, key)]  # a table, since compilers cannot follow how groups are made
+        return self._sizes[cast(Key, key)]  # a table, since compilers cannot trace how groups are made
 
     @property
     def columns_of_derivatives(self) -> Float[Tensor, "monomials columns"]:
@@ -288,10 +288,10 @@ class DifferentialSpace(FactorizedSpace):
         return full
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        """The weights of h(d) f, with lengths in units of the radius, over the rows of each point.
+        """Return the weights of each row in h(d) f, with lengths in units of the radius.
 
         Raises:
-            ValueError: If there are points and none has a neighbour, or most neighbourhoods do not determine
+            ValueError: If there are points but none has a neighbour, or most neighbourhoods do not determine
                 derivatives of `max_order`.
         """
         jets = neighborhood_jets(neighborhood, degree=self.degree, uniform=not self.group.compact)

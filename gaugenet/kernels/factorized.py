@@ -29,7 +29,7 @@ class FactorizedSpace(KernelSpace):
     rho_out. Columns are in the order key, ring, function. The weight vector has, for every pair of blocks and key,
     rings x basis elements x output x input multiplicity. Where a pair of blocks has no kernels it has no weights.
 
-    A subclass sets `radial`, gives its `Pair`s to `_set_pairs`, and says what the coefficients are.
+    A subclass sets `radial`, passes its `Pair`s to `_set_pairs`, and defines the coefficients.
     """
 
     radial: RadialBasis
@@ -47,7 +47,7 @@ class FactorizedSpace(KernelSpace):
         """Store the pairs.
 
         Raises:
-            ValueError: If there is no kernel between types that have fields; `advice` says what else to change.
+            ValueError: If there is no kernel between types that have fields; `advice` ends the message.
         """
         self.pairs = list(pairs)
         self.rings_of = dict(sorted({p.key: p.rings for p in self.pairs}.items()))
@@ -80,22 +80,22 @@ class FactorizedSpace(KernelSpace):
 
     @abstractmethod
     def num_functions(self, key: Hashable) -> int:
-        """Number of functions Y_j of a key."""
+        """Return the number of functions Y_j of a key."""
 
     @abstractmethod
     def stencil_coefficients(self, stencil: PixelStencil) -> Float[Tensor, "cells columns"]:
-        """The coefficients at the cells of a stencil, quadrature weights included; float64."""
+        """Return the coefficients at the cells of a stencil, quadrature weights included; float64."""
 
     @property
     def num_columns(self) -> int:
         return sum(self._widths().values())
 
     def _widths(self) -> dict[Any, int]:
-        """Columns of each key."""
+        """Return the number of columns of each key."""
         return {key: len(rings) * self.num_functions(key) for key, rings in self.rings_of.items()}
 
     def columns_of(self, key: Hashable) -> slice:
-        """The columns of one key."""
+        """Return the columns of one key."""
         start = 0
         for other, width in self._widths().items():
             if other == key:
@@ -127,7 +127,7 @@ class FactorizedSpace(KernelSpace):
         return contraction(self)
 
     def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
-        """For every output block the matrix from (pair, ring, basis element, input channel) to its multiplicity."""
+        """Return for every output block the matrix from (pair, ring, basis element, input channel) to its fields."""
         matrices = []
         for target in self.out_type.blocks:
             parts = [p.weight(weight).transpose(2, 3).flatten(0, 2) for p in self.pairs if p.target is target]
@@ -140,7 +140,7 @@ class FactorizedSpace(KernelSpace):
     # --- on pixels --------------------------------------------------------------------------------------------------
 
     def pair_values(self, p: Pair, stencil: PixelStencil) -> Float[Tensor, "elements cells out in"]:
-        """The kernels of one pair, rings x basis elements, at the cells of a stencil; float64."""
+        """Return the kernels of one pair, rings x basis elements, at the cells of a stencil; float64."""
         columns = self.stencil_coefficients(stencil)[:, self.columns_of(p.key)]
         count = math.prod(p.shape[:2])
         one_each = torch.eye(count, dtype=columns.dtype).view(*p.shape[:2], 1, count)

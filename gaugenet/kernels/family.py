@@ -1,4 +1,4 @@
-"""Kernel families: what kind of kernels a layer has, before its types are known."""
+"""Kernel families: a kind of kernels with its options, independent of field types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from gaugenet.kernels.space import KernelSpace
 class KernelFamily(ABC):
     """A kind of steerable kernels with its options: the argument `kernel` of every convolution.
 
-    Subclasses are frozen dataclasses, so that they are compared by their options and have a `repr` that can be typed.
+    Subclasses are frozen dataclasses, so that they are compared by their options and `kernel_from_text` reads their
+    `repr`.
     """
 
     @abstractmethod
@@ -32,6 +33,8 @@ class KernelFamily(ABC):
 @dataclass(frozen=True)
 class Harmonic(KernelFamily):
     """Radial functions times harmonics: all kernels of compact groups, and of O(p, q), GL(d), SL(d) and scalings.
+
+    Source: :cite:`lang2021wigner` for compact groups; see `HarmonicSpace` and `CovariantSpace`.
 
     Args:
         rings: radial functions: a number of `Rings`, or any `RadialBasis`.
@@ -55,7 +58,7 @@ class Harmonic(KernelFamily):
 def kernel_family(
     kernel: KernelFamily | None, rings: int | RadialBasis | None, max_frequency: int | Sequence[int] | None
 ) -> KernelFamily:
-    """Return `kernel`, or the `Harmonic` family that `rings` and `max_frequency` are the short form of.
+    """Return `kernel`, or the `Harmonic` family with these `rings` and `max_frequency`.
 
     Raises:
         ValueError: If both are given, or `kernel` is not a family.
@@ -79,7 +82,23 @@ def kernel_space(
     rings: int | RadialBasis,
     max_frequency: int | Sequence[int] | None = None,
 ) -> PointwiseSpace:
-    """Return the `Harmonic` kernels between two field types."""
+    """Return the `Harmonic` kernels between two field types.
+
+    Args:
+        in_type: field type of the input.
+        out_type: field type of the output, of the same group.
+        rings: radial functions: a number of `Rings`, or any `RadialBasis`.
+        max_frequency: angular band limit, see `HarmonicSpace` and `CovariantSpace`.
+
+    Raises:
+        ValueError: If the types have different groups, or there is no such kernel between them.
+
+    Example:
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import kernel_space
+        >>> kernel_space(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x1"), rings=3).num_weights  # 2 for each ring
+        6
+    """
     return Harmonic(rings, max_frequency).space(in_type, out_type)
 
 

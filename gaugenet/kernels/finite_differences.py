@@ -1,4 +1,4 @@
-"""Finite differences: weights of pixels that give derivatives, exact on polynomials."""
+"""Finite differences: weights of pixels for derivatives, exact on polynomials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _ACCURACIES = (2, 4, 6)
-"""Orders of the error of central differences that are offered."""
+"""Available orders of the error of central differences."""
 
 
 def difference_weights(offsets: Sequence[float], order: int) -> list[float]:
@@ -31,7 +31,7 @@ def central_width(order: int, accuracy: int) -> int:
 
 
 def check_accuracy(accuracy: int) -> None:
-    """Raise `ValueError` unless the accuracy is one of those offered."""
+    """Raise `ValueError` unless the accuracy is available."""
     if accuracy not in _ACCURACIES:
         raise ValueError(f"Expected `accuracy` 2, 4 or 6 (order of the error in the spacing), got {accuracy!r}.")
 

@@ -1,4 +1,4 @@
-"""Which angular frequencies the kernels of a group have."""
+"""The angular frequencies of the kernels of a group."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from gaugenet.groups import O2, O3, SO2, SO3, FieldType, Representation, Structu
 from gaugenet.kernels.harmonics import harmonic_dim
 
 _MOST_3D = 4
-"""Highest default frequency in space, where frequencies up to j mean (j + 1)^2 harmonics."""
+"""Highest default frequency in R^3, where there are (j + 1)^2 harmonics of frequencies up to j."""
 
 
 def is_transitive(group: StructureGroup) -> bool:
-    """Whether the group reaches every direction: then kernels between irreps have finitely many frequencies."""
+    """Return whether the group reaches every direction, so that kernels of irreps have finitely many frequencies."""
     return group in (SO2(), O2(), SO3(), O3())
 
 
 def complete_frequency(rho_in: Representation, rho_out: Representation) -> int | None:
-    """The highest frequency of the kernels between two representations, `None` if there is none."""
+    """Return the highest frequency of the kernels between two representations, `None` if there is none."""
     if rho_in.group.d == 1:
         return 1
     return highest_order(rho_in) + highest_order(rho_out) if is_transitive(rho_in.group) else None
@@ -27,14 +27,14 @@ def complete_frequency(rho_in: Representation, rho_out: Representation) -> int |
 
 @lru_cache(maxsize=4096)
 def highest_order(rho: Representation) -> int:
-    """The highest angular order of its irreps."""
+    """Return the highest angular order of its irreps."""
     irreps = [rho] if rho.is_irreducible else rho.decompose().irreps
     return max((irrep.order or 0 for irrep in irreps), default=0)
 
 
 @lru_cache(maxsize=4096)
 def pair_frequencies(rho_in: Representation, rho_out: Representation, limit: int) -> list[int]:
-    """The frequencies up to a limit at which there may be kernels: orders and parities leave some out."""
+    """Return the frequencies up to a limit at which orders and parities allow kernels."""
     group = rho_in.group
     found = [j for j in range(limit + 1) if harmonic_dim(group.d, j)]
     if is_transitive(group) and rho_in.is_irreducible and rho_out.is_irreducible:
@@ -45,7 +45,7 @@ def pair_frequencies(rho_in: Representation, rho_out: Representation, limit: int
 
 
 def _parities_agree(rho_in: Representation, rho_out: Representation, y: Representation) -> bool:
-    """Where -1 acts as a sign on all three, there are no kernels unless the signs agree."""
+    """Return `False` if -1 acts by a sign on all three and the signs do not agree: then there are no kernels."""
     if not _has_inversion(rho_in.group):
         return True
     inversion, product = -rho_in.group.identity(), 1.0
@@ -63,12 +63,12 @@ def _has_inversion(group: StructureGroup) -> bool:
 
 
 def default_frequency(in_type: FieldType, out_type: FieldType) -> int:
-    """The band limit of kernels that have infinitely many frequencies.
+    """Return the band limit of kernels that have infinitely many frequencies.
 
-    Finite groups: the lowest at which the harmonics hold every irrep of the rotations in the group, so that kernels
-    resolve what its regular representation can: half the number of rotations for planar groups, 2 for the tetrahedral,
-    3 for the octahedral and icosahedral rotations; at least 2, and in space at most 4. Infinite groups that do not
-    reach every direction (rotations about one axis): the sum of the highest orders, within the same bounds.
+    For finite groups it is the lowest frequency up to which the harmonics contain every irrep of the rotations in the
+    group, as its regular representation does: half the number of rotations for planar groups, 2 for the tetrahedral, 3
+    for the octahedral and icosahedral rotations; at least 2, and in R^3 at most 4. For infinite groups that do not
+    reach every direction (rotations about one axis) it is the sum of the highest orders, within the same bounds.
     """
     group = in_type.group
     if group.order is None:

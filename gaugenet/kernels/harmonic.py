@@ -19,11 +19,20 @@ from gaugenet.kernels.harmonics import harmonics
 class FrequencyBasis(CoupledBasis):
     """`B(v) = sum_i Y_ji(v) A_i` for one angular frequency j and every intertwiner A in Hom_G(Y_j x rho_in, rho_out).
 
-    Elements are orthogonal, and their squared Frobenius norm has mean one over the directions.
+    Elements are orthogonal, and their squared Frobenius norm has mean one over the directions. Source:
+    :cite:`lang2021wigner`, Theorem 4.1.
 
     Args:
         rho_in, rho_out: representations of one compact group G <= O(d).
         frequency: j.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3
+        >>> from gaugenet.kernels import FrequencyBasis
+        >>> basis = FrequencyBasis(SO3().irrep(0), SO3().irrep(1), frequency=1)  # scalars to vectors: v / |v|
+        >>> basis.sample(torch.tensor([0.0, 0.0, 1.0])).flatten().tolist()
+        [0.0, 0.0, 1.0]
     """
 
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
@@ -40,10 +49,10 @@ class FrequencyBasis(CoupledBasis):
 
 
 class RegularFrequencyBasis(FrequencyBasis):
-    """The same kernels from a field of permutations to the regular representation, without tables of size |G|^3.
+    """`FrequencyBasis` from a permutation representation to the regular one, without tables of size |G|^3.
 
     By Frobenius reciprocity the component of the output at the identity is any linear function of Y x rho_in, and the
-    others follow: `A_g = A_e (Y x rho_in)(g)^-1`. `rho_in(g)` only permutes the weights.
+    other components follow: `A_g = A_e (Y x rho_in)(g)^-1`. `rho_in(g)` only permutes the weights.
     """
 
     def __init__(self, rho_in: Representation, rho_out: Representation, frequency: int) -> None:
@@ -66,11 +75,11 @@ class RegularFrequencyBasis(FrequencyBasis):
 
 
 class HarmonicBasis(KernelBasis):
-    """The kernels of all frequencies, lowest first.
+    """The steerable kernels of all angular frequencies, lowest first.
 
-    Complete and minimal up to `max_frequency`: the harmonics Y_j span the functions on the sphere and transform under
-    O(d), hence under any of its subgroups (:cite:`lang2021wigner`, Theorem 4.1, whose Clebsch-Gordan coefficients and
-    endomorphisms together are the intertwiners). Between irreps of SO(d) and O(d) of orders l and l' only
+    The basis is complete and minimal up to `max_frequency`: the harmonics Y_j span the functions on the sphere and
+    transform under O(d), hence under any of its subgroups. The intertwiners combine the Clebsch-Gordan coefficients and
+    endomorphisms of :cite:`lang2021wigner`, Theorem 4.1. Between irreps of SO(d) and O(d) of orders l and l' only
     |l - l'| <= j <= l + l' occur.
 
     Args:
@@ -79,7 +88,18 @@ class HarmonicBasis(KernelBasis):
             and d = 1).
 
     Raises:
-        ValueError: a group with infinitely many frequencies and no `max_frequency`.
+        ValueError: If the group has infinitely many frequencies and `max_frequency` is not given.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3
+        >>> from gaugenet.kernels import HarmonicBasis
+        >>> vectors = SO3().irrep(1)
+        >>> basis = HarmonicBasis(vectors, vectors)
+        >>> basis.dim  # the identity, v x ..., and v v^T - 1 / 3 for unit v
+        3
+        >>> basis.sample(torch.rand(10, 3)).shape
+        torch.Size([10, 3, 3, 3])
     """
 
     def __init__(self, rho_in: Representation, rho_out: Representation, max_frequency: int | None = None) -> None:
@@ -100,7 +120,7 @@ class HarmonicBasis(KernelBasis):
 
 @lru_cache(maxsize=4096)
 def frequency_basis(rho_in: Representation, rho_out: Representation, frequency: int) -> FrequencyBasis:
-    """The kernels of one frequency, solved once."""
+    """Return the kernels of one frequency, solved once."""
     regular = rho_out.group.order is not None and rho_out == rho_out.group.regular()
     kind = RegularFrequencyBasis if regular and rho_in.permutation else FrequencyBasis
     return kind(rho_in, rho_out, frequency)

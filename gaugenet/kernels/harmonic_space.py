@@ -26,19 +26,29 @@ class HarmonicSpace(PointwiseSpace):
     r"""Kernels K: R^d -> R^{out x in} with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` on rings of a ball of radius 1.
 
     The functions are spherical harmonics of the direction (:cite:`lang2021wigner`, Theorem 4.1). Between irreps of
-    SO(2) and O(2) the space is `aligned`: one matrix on the first axis decides a kernel, so features are transported
-    into the frame of the edge, multiplied, and rotated back.
+    SO(2) and O(2) the space is `aligned`: a kernel is determined by its matrix on the first axis, so features are
+    transported into the frame of the edge, multiplied, and rotated back.
 
     Args:
         in_type, out_type: field types of one compact group acting on R^d.
         rings: radial functions: a number of `Rings`, or any `RadialBasis`.
         max_frequency: highest angular frequency of the kernels, one number or one for each ring (see `band_limit` for
-            pixel grids). SO(2), O(2), SO(3) and O(3) need none: their kernels have finitely many frequencies, all of
-            which are taken. Default for other groups: see `default_frequency`.
+            pixel grids). SO(2), O(2), SO(3) and O(3) need none: their kernels have finitely many frequencies, which
+            are all used. Default for other groups: see `default_frequency`.
 
     Raises:
-        ValueError: types of two groups, no ring, a negative `max_frequency` or one of another length than the rings;
-            field types between which there is no kernel at all.
+        ValueError: If the types have different groups, there is no ring, `max_frequency` is negative or does not fit
+            the number of rings, or there is no kernel between the types.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import HarmonicSpace
+        >>> space = HarmonicSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0 + 1x1"), rings=2)
+        >>> weight, v, g = torch.randn(space.num_weights), torch.rand(10, 2) - 0.5, SO2().random_element().float()
+        >>> rho = space.out_type.representation()
+        >>> torch.allclose(space.evaluate(weight, v @ g.T), rho(g) @ space.evaluate(weight, v), atol=1e-5)
+        True
     """
 
     def __init__(
@@ -62,10 +72,10 @@ class HarmonicSpace(PointwiseSpace):
         )
         self._rotations = [_rotation_parts(b.representation) for b in out_type.blocks] if self.aligned else []
 
-    # --- which kernels ----------------------------------------------------------------------------------------------
+    # --- the kernels ------------------------------------------------------------------------------------------------
 
     def _max_frequency(self, requested: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
-        """One number, one for each ring, or `None` where the irreps decide."""
+        """Return one number, one for each ring, or `None` if the irreps determine the frequencies."""
         if requested is None:
             return None if is_transitive(self.group) else default_frequency(self.in_type, self.out_type)
         limits = [requested] if isinstance(requested, Integral) else list(requested)  # type: ignore[arg-type]
@@ -81,7 +91,7 @@ class HarmonicSpace(PointwiseSpace):
         return tuple(int(j) for j in limits)
 
     def _limits(self, rho_in: Representation, rho_out: Representation) -> tuple[int, ...]:
-        """The highest frequency of each ring."""
+        """Return the highest frequency of each ring."""
         if isinstance(self.max_frequency, tuple):
             return self.max_frequency
         limit = complete_frequency(rho_in, rho_out) if self.max_frequency is None else self.max_frequency
@@ -174,7 +184,7 @@ def _order(block: Block) -> int:
 
 
 def _rotation_parts(rho: Representation) -> Float[Tensor, "harmonics n n"]:
-    """P_t with rho(R_t) = sum_t y_t P_t over y = (1) or (cos, sin): rho at 0 and at 90 degrees over its order."""
+    """Return P_t with rho(R_t) = sum_t y_t P_t for y = (1) or (cos, sin): rho at 0 and at 90 degrees / order."""
     if rho.dim == 1:
         return torch.ones(1, 1, 1, dtype=torch.float64)
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)

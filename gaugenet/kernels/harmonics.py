@@ -1,4 +1,4 @@
-"""Harmonics Y_j of O(d) on the sphere of directions: how they look and how they rotate."""
+"""Harmonics Y_j of O(d) on the sphere of directions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gaugenet.groups.representations.spherical import harmonics_up_to
 
 
 def harmonic_dim(d: int, j: int) -> int:
-    """Number of harmonics of frequency j on the sphere in R^d; 0 for j > 1 on the two points of R^1."""
+    """Return the number of harmonics of frequency j on the sphere in R^d; 0 for j > 1 on the two points of R^1."""
     if d == 1:
         return int(j <= 1)
     return (1 if j == 0 else 2) if d == 2 else hyperspherical_dim(d, j)
 
 
 def harmonics(direction: Float[Tensor, "*points d"], j: int) -> Float[Tensor, "*points dim"]:
-    """Y_j at unit vectors, of length one; `Y_j(g v) = rho_j(g) Y_j(v)` for g in G, see `StructureGroup.harmonic`.
+    """Return Y_j at unit vectors, a vector of length one, with `Y_j(g v) = rho_j(g) Y_j(v)` for g in O(d).
 
-    d = 1: 1 and the sign; d = 2: 1 and (cos j t, sin j t); d = 3: spherical harmonics; d > 3: as in
-    `groups.hyperspherical`. Y_0 = 1 and Y_1(v) = v always.
+    rho_j is `StructureGroup.harmonic`. For d = 1 the harmonics are 1 and the sign; for d = 2, 1 and (cos j t, sin j t);
+    for d = 3 spherical harmonics; for d > 3 `hyperspherical_harmonics`. Always Y_0 = 1 and Y_1(v) = v.
     """
     return harmonics_of(direction, [j])[0]
 
@@ -32,7 +32,7 @@ def harmonics(direction: Float[Tensor, "*points d"], j: int) -> Float[Tensor, "*
 def harmonics_of(
     direction: Float[Tensor, "*points d"], frequencies: Sequence[int]
 ) -> list[Float[Tensor, "*points dim"]]:
-    """Y_j for several j."""
+    """Return Y_j for several frequencies j."""
     d = direction.shape[-1]
     if d == 1:
         return [torch.ones_like(direction) if j == 0 else direction for j in frequencies]

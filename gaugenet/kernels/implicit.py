@@ -12,18 +12,19 @@ from gaugenet.kernels.polynomial_space import PolynomialSpace
 
 @dataclass(frozen=True)
 class Implicit(KernelFamily):
-    """Kernels K(v, z) made by a perceptron, see `ImplicitSpace`; they may depend on attributes z of edges and points.
+    """Kernels K(v, z) computed by a perceptron, which may depend on attributes z of edges and points.
 
-    The kernels of :cite:`zhdanov2023implicit`, factorised into tensor-product paths with learned weights. Without
-    attributes this is the convolution with a learned radial function of NequIP and its successors.
+    These are the kernels of :cite:`zhdanov2023implicit`, factorised into tensor-product paths with learned weights, see
+    `ImplicitSpace`. Without attributes they are convolutions with a learned radial function, as in NequIP
+    :cite:`batzner2022equivariant`.
 
     Args:
-        hidden: units of the perceptron's layers.
+        hidden: number of units of the perceptron's layers.
         edge_type: type of attributes of edges, in the frame at the target: pass `conv(x, domain, edge_attr=...)`.
-        node_type: type of attributes of points: pass `conv(x, domain, node_attr=...)`. The kernel of an edge sees those
-            of both its ends.
+        node_type: type of attributes of points: pass `conv(x, domain, node_attr=...)`. The kernel of an edge depends on
+            the attributes of both its ends.
         depth: number of hidden layers.
-        rings: Gaussian functions of the distance that the perceptron sees.
+        rings: number of Gaussian functions of the distance in the perceptron's input.
         max_frequency: angular band limit, see `ImplicitSpace`.
 
     Example:
@@ -57,17 +58,24 @@ class Implicit(KernelFamily):
 
 @dataclass(frozen=True)
 class ImplicitPolynomial(KernelFamily):
-    """Kernels K(v, z) made by an equivariant network, a full matrix for each edge: see `PolynomialSpace`.
+    """Kernels K(v, z) computed by an equivariant network, a full matrix for each edge: see `PolynomialSpace`.
 
-    For small field types: memory is O(E C_out C_in). `Implicit` factorises the same kernels.
+    They are for small field types, since memory is O(E C_out C_in). `Implicit` factorises the same kernels. Source:
+    :cite:`zhdanov2023implicit`.
 
     Args:
-        channels: hidden fields of each irrep.
+        channels: number of hidden fields of each irrep.
         edge_type, node_type: types of attributes of edges and points, as for `Implicit`.
-        depth: number of tensor products: the degree in place and attributes is `depth` + 1.
-        rings: Gaussian functions of the distance.
+        depth: number of tensor products: the degree in position and attributes is `depth` + 1.
+        rings: number of Gaussian functions of the distance.
         max_frequency: angular band limit of the inputs.
         hidden_order: highest order of hidden irreps.
+
+    Example:
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.kernels import ImplicitPolynomial
+        >>> ImplicitPolynomial(channels=2).space(FieldType(O3(), "1x0e"), FieldType(O3(), "1x0e + 1x1o"))
+        PolynomialSpace(1x0 -> 1x0 + 1x1o, O(3), channels=2, depth=2, rings=4, max_frequency=1)
     """
 
     channels: int = 4

@@ -1,4 +1,4 @@
-"""ImplicitSpace: steerable kernels made by a network from the place of a neighbour and from attributes."""
+"""ImplicitSpace: steerable kernels computed by a network from the position of a neighbour and from attributes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from gaugenet.kernels.frequencies import (
 from gaugenet.kernels.space import KernelSpace, Neighborhood, PixelStencil
 
 _MOST_WITH_ATTRIBUTES = 2
-"""Default frequencies go beyond those that features need up to here: each adds a path for every attribute."""
+"""Highest default frequency that is added for attributes: each adds a path for every attribute."""
 
 
 class ConditionalSpace(KernelSpace):
     """Kernels K(v, z) of the log map v and attributes z: K(g v, rho_z(g) z) = rho_out(g) K(v, z) rho_in(g)^-1.
 
-    The attributes z of an edge are, side by side, its own attributes, those of its source, transported to the frame at
-    the target, and those of its target.
+    The attributes z of an edge are the concatenation of its own attributes, the attributes of its source, transported
+    to the frame at the target, and the attributes of its target.
 
     Args:
         in_type, out_type: field types of one compact group.
@@ -84,7 +84,7 @@ class ConditionalSpace(KernelSpace):
     def joined(
         self, edge: Tensor | None, source: Tensor | None, target: Tensor | None, like: Float[Tensor, "rows"]
     ) -> Float[Tensor, "rows size"]:
-        """Return the attributes of every row, side by side, in the precision of `like`.
+        """Return the concatenated attributes of every row, in the precision of `like`.
 
         Raises:
             ValueError: If there is not one row of edge attributes for each edge.
@@ -113,24 +113,31 @@ class ImplicitSpace(ConditionalSpace):
     r"""Form B: K(v, z) = sum over paths p and channels u of w_pu(v, z) B_p(v, z), mixed to the output's channels.
 
     The matrices B_p are all tensor products of features with harmonics Y_j(v / |v|), and with harmonics times one field
-    of the attributes. The weights w_pu are a perceptron's, of invariants of (v, z), see `Invariants`. Messages along a
-    path stay in their channel; channels are mixed after the sum over neighbours. Nothing in it depends on other edges.
+    of the attributes. The weights w_pu are the output of a perceptron on invariants of (v, z), see `Invariants`.
+    Messages along a path stay in their channel; channels are mixed after the sum over neighbours. The kernel of an edge
+    does not depend on other edges. Source: :cite:`zhdanov2023implicit`.
 
-    At each frequency up to `max_frequency` the kernels are complete in degree 0 and 1 of the attributes: they span all
-    steerable kernels that are polynomials in them. Higher degrees enter by the perceptron's invariants alone.
+    At each frequency up to `max_frequency` the kernels are complete in degrees 0 and 1 of the attributes: they span all
+    steerable kernels that are polynomials of such degree. Higher degrees enter only through the invariants.
 
     Args:
         in_type, out_type: field types of one compact group.
-        hidden: units of the perceptron's layers.
+        hidden: number of units of the perceptron's layers.
         depth: number of its hidden layers.
         edge_type, node_type: types of attributes of edges and points, of about unit size.
-        rings: Gaussian functions of the distance that it sees.
+        rings: number of Gaussian functions of the distance in its input.
         max_frequency: highest frequency of the harmonics. Default: the highest that couples `in_type` to `out_type`
             (finite and axial groups: see `default_frequency`), and with attributes at least their order, up to 2.
 
     Raises:
         ValueError: If the types belong to different groups, the group is not compact, a number is not positive, or
             there is no path between the types.
+
+    Example:
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.kernels import ImplicitSpace
+        >>> ImplicitSpace(FieldType(O3(), "4x0e"), FieldType(O3(), "4x0e + 2x1o"), hidden=16)
+        ImplicitSpace(4x0 -> 4x0 + 2x1o, O(3), hidden=16, depth=1, rings=8, max_frequency=1)
     """
 
     form = "depthwise"
@@ -186,7 +193,7 @@ class ImplicitSpace(ConditionalSpace):
         return factors
 
     def _factors_between(self, rho_in: Representation, rho_out: Representation) -> list[Factor]:
-        """Those with attributes, and of those without the frequencies at which there are kernels."""
+        """Return all factors with attributes, and those without attributes at frequencies where there are kernels."""
         limit = self.max_frequency if self._limited else complete_frequency(rho_in, rho_out) or 0
         alone = pair_frequencies(rho_in, rho_out, limit)
         return [
@@ -205,7 +212,7 @@ class ImplicitSpace(ConditionalSpace):
         return sum(self._sizes())
 
     def _sizes(self) -> tuple[int, int, int]:
-        """Of the hidden layers, the last layer, and the matrices that mix channels."""
+        """Return the shapes of the hidden layers, the last layer, and the matrices that mix channels."""
         mixing = sum(a * b for a, b in self.depthwise.mixing_shapes())
         return self.perceptron.num_weights, (self.hidden + 1) * self.depthwise.num_columns, mixing
 
@@ -240,7 +247,7 @@ class ImplicitSpace(ConditionalSpace):
         return 1 + self.rings + sum(p.dim for p in self._harmonics)
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        """Return the quadrature weight, functions of the distance, and harmonics: what depends on geometry alone."""
+        """Return the quadrature weight, functions of the distance, and harmonics, which depend on geometry only."""
         v = neighborhood.log_map
         length = torch.linalg.vector_norm(v, dim=-1)
         return torch.cat(
@@ -256,7 +263,7 @@ class ImplicitSpace(ConditionalSpace):
         return torch.cat([units, torch.ones_like(units[:, :1])], 1)
 
     def factors(self, c: Float[Tensor, "rows columns"], z: Float[Tensor, "rows size"]) -> Float[Tensor, "rows factors"]:
-        """Return what features are multiplied by, times the quadrature weight."""
+        """Return the functions by which features are multiplied, times the quadrature weight."""
         direction = c[:, 1 + self.rings :]
         return c[:, :1] * torch.cat([factor(direction, z) for factor in self._factors], 1)
 
@@ -285,7 +292,7 @@ def _remake(in_type: FieldType, out_type: FieldType, options: dict[str, Any]) ->
 
 
 def highest_frequency(in_type: FieldType, out_type: FieldType, attributes: FieldType, requested: int | None) -> int:
-    """Return the frequency that was asked for, or the highest that couples the types, see `ImplicitSpace`."""
+    """Return the requested frequency, or the highest that couples the types, see `ImplicitSpace`."""
     if requested is not None:
         if isinstance(requested, bool) or not isinstance(requested, int) or requested < 0:
             raise ValueError(f"Expected `max_frequency` of at least 0, got {requested!r}.")

@@ -25,9 +25,9 @@ SELF_WEIGHT = 4.0
 DECAY = 4.0
 """Neighbours at distance |v| have the weight exp(-4 |v|^2), with v in units of the radius."""
 _WORST_CONDITION = 100.0
-"""Fits of a larger condition count as rank deficient."""
+"""Fits with a larger condition number count as rank deficient."""
 _WORST_UNIFORM_CONDITION = 1e8
-"""The same where frames are not orthonormal: then the condition depends on the frame, and only rank counts."""
+"""The limit for frames that are not orthonormal: the condition number depends on them, so only rank is tested."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Jets:
     Attributes:
         rows: `(rows, columns)`: the derivative d^a f at point p is the sum over the rows of p of
             `rows[row, a] f(row)`. Derivatives are with respect to the coordinates `log_map`, in the order of `indices`.
-        degree: `(points,)`, degree of the polynomial that was fitted; the columns of higher orders are zero.
-            -1 at points without rows.
+        degree: `(points,)`, degree of the polynomial that was fitted, -1 at points without rows; the columns of higher
+            orders are zero.
         indices: the multi-index of each column, lowest order first.
     """
 
@@ -71,7 +71,7 @@ class Jets:
         return len(self.rows) > len(self.degree)
 
     def lacking(self, order: int) -> int:
-        """Number of points whose derivatives of that order are not determined, and so zero."""
+        """Return the number of points at which derivatives of this order are not determined, and so zero."""
         return int((self.degree < order).sum())
 
 
@@ -82,21 +82,22 @@ def local_jets(
     degree: int = 2,
     uniform: bool = False,
 ) -> Jets:
-    r"""Minimise sum_q omega(v_q) \|sum_a c_a v_q^a / a! - f_q\|^2 over the jet c at every point.
+    r"""Minimize sum_q omega(v_q) \|sum_a c_a v_q^a / a! - f_q\|^2 over the jet c at every point.
 
-    omega(v) = exp(-4 \|v\|^2), and 4 for a row at v = 0, which is the point itself. The fit is exact for polynomials up
-    to `degree`. Where the neighbours do not determine a polynomial of that degree (too few of them, or all on a conic),
-    the fit has a lower degree there. Computed in compiled code, in float64, on the CPU.
+    This is a moving least-squares fit (:cite:`lancaster1981surfaces`) with omega(v) = exp(-4 \|v\|^2), and 4 for a row
+    at v = 0, which is the point itself. The fit is exact for polynomials up to `degree`. Where the neighbours do not
+    determine a polynomial of that degree (too few, or all on a conic), the fit has a lower degree. It runs in compiled
+    code, in float64, on the CPU.
 
     Args:
         log_map: coordinates of the rows around their points, in units of the radius. The points themselves have a row
             of zeros.
         indptr: the rows of point p are `indptr[p]:indptr[p + 1]`.
-        degree: of the polynomials.
-        uniform: take omega = 1 instead. Then the fit does not depend on lengths: for frames that are not orthonormal.
+        degree: degree of the polynomials.
+        uniform: use omega = 1. Then the fit does not depend on lengths, for frames that are not orthonormal.
 
     Raises:
-        ValueError: arrays of other shapes; a degree that is not a positive number.
+        ValueError: If arrays have other shapes, or the degree is not a positive integer.
     """
     v = np.ascontiguousarray(log_map.detach().cpu().double().numpy())
     pointers = np.ascontiguousarray(indptr.detach().cpu().numpy().astype(np.int64))
@@ -118,7 +119,7 @@ def local_jets(
 def neighborhood_jets(neighborhood: Neighborhood, *, degree: int, uniform: bool) -> Jets:
     """Return `local_jets` of neighbourhoods that include their points, computed once.
 
-    Where log maps have gradients, the fit is repeated in PyTorch, so that the result has them too.
+    If log maps require gradients, the fit is repeated in PyTorch, so that the result is differentiable.
     """
     if neighborhood.log_map.requires_grad and torch.is_grad_enabled():
         jets = local_jets(neighborhood.log_map, neighborhood.indptr, degree=degree, uniform=uniform)
@@ -163,7 +164,7 @@ def _weight(v: Float[Tensor, "*rows d"], uniform: bool) -> Float[Tensor, "*rows"
 
 @dataclass(frozen=True)
 class _Monomials:
-    """How monomials are made and scaled, see `_jet_fit.fit`."""
+    """Tables by which monomials are computed and scaled, see `_jet_fit.fit`."""
 
     parent: ndarray
     axis: ndarray

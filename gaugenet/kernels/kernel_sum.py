@@ -1,4 +1,4 @@
-"""KernelSum: kernels of several families added up."""
+"""KernelSum: sums of kernels of several families."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gaugenet.kernels.space import KernelSpace, Neighborhood, PixelStencil
 class KernelSum(KernelFamily):
     """Sums of one kernel of each family, e.g. of integrals and of derivatives.
 
-    Both are convolutions with distributions, so a sum of them is one convolution with one set of columns.
+    Both are convolutions with distributions, so their sum is one convolution.
 
     Args:
-        families: at least two.
+        families: at least two kernel families.
 
     Raises:
-        ValueError: If there are fewer families, or what is given is not a family.
+        ValueError: If there are fewer than two, or an argument is not a kernel family.
 
     Example:
         >>> from gaugenet.groups import SO2, FieldType
@@ -50,7 +50,7 @@ class KernelSum(KernelFamily):
 
 
 def _in_frames_of_points(family: KernelFamily, in_type: FieldType, out_type: FieldType) -> KernelSpace:
-    """The space, for `Harmonic` kernels in the form that does not transport features into the frames of edges."""
+    """Return the space of a family, in the form that does not transport features into the frames of edges."""
     space = family.space(in_type, out_type)
     if not (isinstance(family, Harmonic) and getattr(space, "aligned", False)):
         return space
@@ -59,7 +59,7 @@ def _in_frames_of_points(family: KernelFamily, in_type: FieldType, out_type: Fie
 
 
 class SumSpace(KernelSpace):
-    """The direct sum of spaces between the same types: columns and weights of the parts, one part after the other."""
+    """The direct sum of spaces between the same types: the columns and weights of the parts are concatenated."""
 
     def __init__(self, parts: list[KernelSpace]) -> None:
         self.parts = parts
@@ -72,7 +72,7 @@ class SumSpace(KernelSpace):
         return sum(p.num_weights for p in self.parts)
 
     def split(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "weights_of_part"]]:
-        """The weights of each part."""
+        """Return the weights of each part."""
         return list(torch.split(weight, [p.num_weights for p in self.parts]))
 
     def initialize(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
@@ -86,7 +86,7 @@ class SumSpace(KernelSpace):
         return sum(p.num_columns for p in self.parts)
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        """Those of the parts; a kernel that does not see the point itself is zero there, since its weight is."""
+        """Return the coefficients of the parts; kernels without a row for the point itself have weight zero there."""
         return torch.cat([p.coefficients(neighborhood) for p in self.parts], 1)
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:

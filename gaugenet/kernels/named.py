@@ -1,4 +1,4 @@
-"""Kernel families by their text: what command lines, configurations and checkpoints store."""
+"""Kernel families by their text, which command lines, configurations and checkpoints store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gaugenet.kernels.radial import RadialBasis
 def kernel_from_text(text: str) -> KernelFamily:
     """Return the family that a text such as `Differential(max_order=2)` describes: the inverse of `repr`.
 
-    Names are those of `gaugenet.kernels`; arguments are numbers, texts, lists, radial functions and other families.
+    Names are looked up in `gaugenet.kernels`; arguments are numbers, texts, lists, radial functions and families.
 
     Raises:
         ValueError: If the text is not a call of a kernel family, or its arguments are invalid.
@@ -32,7 +32,7 @@ def kernel_from_text(text: str) -> KernelFamily:
 
 
 def as_kernel(kernel: KernelFamily | str | None) -> KernelFamily | None:
-    """Return a family, given as such or as its text."""
+    """Return a kernel family that is given as an object or as its text."""
     return kernel_from_text(kernel) if isinstance(kernel, str) else kernel
 
 

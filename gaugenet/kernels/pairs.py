@@ -17,12 +17,12 @@ from gaugenet.kernels.basis import CoupledBasis
 
 @dataclass(frozen=True)
 class Pair:
-    """The kernels from one block to another that are made of one group of functions of the tangent vector.
+    """The kernels from one block to another that have one key: one set of functions of the tangent vector.
 
     Attributes:
-        key: of the functions: an angular frequency, a covariant, an order of derivatives.
-        rings: which radial functions they may have.
-        start: of its weights in the flat vector.
+        key: identifies the functions: an angular frequency, a covariant, an order of derivatives.
+        rings: the radial functions that they may have.
+        start: index of its first weight in the flat vector.
     """
 
     source: Block
@@ -34,7 +34,7 @@ class Pair:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of its weights: rings, basis elements, output and input multiplicity."""
+        """Shape of its weights: rings, basis elements, output and input multiplicity."""
         return len(self.rings), self.basis.dim, self.target.multiplicity, self.source.multiplicity
 
     @property
@@ -43,11 +43,11 @@ class Pair:
         return self.start + math.prod(self.shape)
 
     def weight(self, weight: Tensor) -> Float[Tensor, "rings dim mult_out mult_in"]:
-        """Its part of the flat vector."""
+        """Return the part of the flat vector that belongs to this pair."""
         return weight[self.start : self.stop].view(self.shape)
 
     def expand(self, weight: Tensor) -> Float[Tensor, "rings functions in out"]:
-        """What multiplies radial x other functions, of a pair whose basis is coupled."""
+        """Return the matrices by which radial x other functions are multiplied, for a coupled basis."""
         return cast(CoupledBasis, self.basis).expand(self.weight(weight)).flatten(4).flatten(2, 3)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gaugenet.kernels.space import PixelStencil
 
 Discretization = Literal["gaussian", "differences"]
-"""How derivatives are taken on pixels."""
+"""How derivatives on pixels are computed."""
 
 
 def stencil_derivatives(
@@ -30,19 +30,19 @@ def stencil_derivatives(
 ) -> Float[Tensor, "cells monomials"]:
     r"""Return weights w with `d^a f = sum over cells s of w[s, a] f(s)` at the centre, lengths in units of the radius.
 
-    - `gaussian`: the derivative of order n of the polynomial of degree n that fits the neighbours best in least squares
-      with Gaussian weights. On a fine grid this is (-1)^n times the derivative of a Gaussian, and on any grid it is
-      exact on polynomials of degree n, which sampled derivatives of Gaussians are not.
+    - `gaussian`: the derivative of order n of the polynomial of degree n that is the least-squares fit to the
+      neighbours with Gaussian weights. On a fine grid this is (-1)^n times the derivative of a Gaussian. On any grid it
+      is exact for polynomials of degree n, unlike sampled derivatives of Gaussians.
     - `differences`: products of central differences along the axes, of the highest accuracy for which the window has
-      room. Exact on polynomials of a degree below order + accuracy in each variable.
+      room. They are exact for polynomials of a degree below order + accuracy in each variable.
 
-    Stencils whose cells are not on orthogonal axes (hexagonal ones) always have the former.
+    Stencils whose cells are not on orthogonal axes (hexagonal ones) always use `gaussian`.
 
     Args:
         stencil: the window of pixels.
         max_order: highest order of the derivatives.
         discretization: `gaussian` or `differences`.
-        accuracy: of differences, 2, 4 or 6. Default: what the window has room for.
+        accuracy: order of the error of differences, 2, 4 or 6. Default: the highest for which the window has room.
         width: standard deviation of the Gaussian, in pixels. Default: 1 for windows of 3 pixels, 1.3 for 5, 1.6 for 7.
 
     Raises:
@@ -55,7 +55,7 @@ def stencil_derivatives(
 
 
 def check_options(discretization: str, accuracy: int | None, width: float | None) -> None:
-    """Raise `ValueError` for options of `stencil_derivatives` that are invalid, or that do nothing."""
+    """Raise `ValueError` if options of `stencil_derivatives` are invalid or have no effect."""
     if discretization not in ("gaussian", "differences"):
         raise ValueError(f"Expected `discretization` 'gaussian' or 'differences', got {discretization!r}.")
     if accuracy is not None:
@@ -69,7 +69,7 @@ def check_options(discretization: str, accuracy: int | None, width: float | None
 
 
 def default_width(stencil: PixelStencil) -> float:
-    """Standard deviation of the Gaussian in pixels: 1, 1.3, 1.6, ... for windows of 3, 5, 7, ... pixels."""
+    """Return the standard deviation of the Gaussian in pixels: 1, 1.3, 1.6, ... for windows of 3, 5, 7, ... pixels."""
     return 1 + 0.15 * (max(stencil.window) - 3)
 
 
@@ -95,7 +95,7 @@ def _gaussian(stencil: PixelStencil, max_order: int, width: float | None) -> Flo
 
 
 def _cells(stencil: PixelStencil) -> Bool[Tensor, "cells"]:
-    """The neighbours and the point itself."""
+    """Return the mask of the neighbours and the point itself."""
     inside = stencil.weights > 0
     inside[stencil.centre] = True
     return inside
@@ -112,9 +112,9 @@ def _differences(stencil: PixelStencil, max_order: int, accuracy: int | None) ->
 
 
 def _along(stencil: PixelStencil, axis: int, max_order: int, accuracy: int | None) -> Float[Tensor, "cells orders"]:
-    """Weights along one axis of the frames, at the positions of all cells."""
+    """Return weights along one axis of the frames, at the positions of all cells."""
     position = stencil.offsets[:, axis]
-    places = torch.unique(position, sorted=True)  # rounding cannot split them: each is a number times the spacing
+    places = torch.unique(position, sorted=True)  # exactly equal if equal: integers times the spacing
     number = torch.searchsorted(places, position.contiguous()) - len(places) // 2
     half = len(places) // 2
     table = torch.zeros(len(position), max_order + 1, dtype=torch.float64)
@@ -130,12 +130,12 @@ def _along(stencil: PixelStencil, axis: int, max_order: int, accuracy: int | Non
 
 
 def _accuracy(pixels: int, order: int) -> int:
-    """The highest accuracy for which a window has room, 0 if there is none."""
+    """Return the highest accuracy for which a window has room, 0 if there is none."""
     return next((n for n in (6, 4, 2) if central_width(order, n) <= pixels), 0)
 
 
 def _on_axes(stencil: PixelStencil) -> bool:
-    """Whether the cells form a product of sets of positions along the axes of the frames."""
+    """Return whether the cells form a product of sets of positions along the axes of the frames."""
     count = math.prod(len(torch.unique(stencil.offsets[:, axis])) for axis in range(stencil.offsets.shape[1]))
     return count == len(stencil.offsets)
 

@@ -1,4 +1,4 @@
-"""PointwiseSpace: kernels, which are functions of one tangent vector."""
+"""PointwiseSpace: kernels that are functions of one tangent vector."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from gaugenet.kernels.space import Neighborhood, PixelStencil
 class PointwiseSpace(FactorizedSpace):
     r"""Kernels `K(v) = sum of phi_k(v) Y_j(v) A_jb w_jkb`, on a neighbourhood `K_pq = w_pq K(log_pq / radius)`.
 
-    The phi_k are invariant functions of the vector, the Y_j a representation of the group each.
+    The phi_k are invariant functions of the vector; each Y_j transforms by a representation of the group.
     """
 
     @abstractmethod
     def invariants(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points rings"]:
-        """phi_k(v), for v in units of the radius."""
+        """Return phi_k(v), for v in units of the radius."""
 
     @abstractmethod
     def covariants(self, v: Float[Tensor, "*points d"]) -> list[Float[Tensor, "*points functions"]]:
-        """Y_j(v) of each key."""
+        """Return Y_j(v) of each key."""
 
     @abstractmethod
     def argument(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
-        """What the bases are sampled at: the vector itself or its direction."""
+        """Return the argument of the bases: the vector itself or its direction."""
 
     def functions(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points columns"]:
-        """phi_k(v) Y_ji(v), in the order of the columns."""
+        """Return phi_k(v) Y_ji(v), in the order of the columns."""
         phi = self.invariants(v)
         parts = [
             (phi[..., list(rings), None] * y[..., None, :]).flatten(-2)
@@ -48,7 +48,7 @@ class PointwiseSpace(FactorizedSpace):
     def evaluate(
         self, weight: Float[Tensor, "weights"], v: Float[Tensor, "*points d"]
     ) -> Float[Tensor, "*points out in"]:
-        """K(v), for v in units of the radius, from the bases of the pairs: the definition."""
+        """Return K(v), for v in units of the radius, directly from the bases of the pairs."""
         phi, argument = self.invariants(v), self.argument(v)
         blocks: dict[tuple[int, int], Tensor] = {}
         for p in self.pairs:

@@ -1,4 +1,4 @@
-"""PolynomialSpace: the full kernel matrix of every edge from an equivariant network of place and attributes."""
+"""PolynomialSpace: the full kernel matrix of every edge from an equivariant network of position and attributes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class _Map:
     """Bilinear maps of one hidden field and one input field.
 
     Attributes:
-        first, second, target: number of the hidden irrep, of the input, of the result.
+        first, second, target: index of the hidden irrep, of the input, of the result.
         maps: `(count, target, first, second)`.
-        shape: of its weights: maps, channels of first, second and target.
+        start: index of its first weight in the flat vector.
+        shape: shape of its weights: maps, channels of first, second and target.
     """
 
     first: int
@@ -49,22 +50,28 @@ class _Map:
 class PolynomialSpace(ConditionalSpace):
     r"""Form A: vec K(v, z) = network of [phi(|v|), Y_j(v / |v|), z], of output type rho_out (x) rho_in.
 
-    As published in :cite:`zhdanov2023implicit`, with tensor products as nonlinearities: a hidden field h, `channels` of
-    every irrep, is multiplied by the inputs u in each layer, `h <- W (h (x) u)`, in all ways that the group allows. So
-    K is any steerable polynomial of degree up to `depth` + 1 in u, with enough channels. A matrix for each edge takes
-    memory O(E C_out C_in): for small types, and as what `ImplicitSpace` is compared with.
+    As published in :cite:`zhdanov2023implicit`, with tensor products as nonlinearities. In each layer a hidden field h,
+    with `channels` of every irrep, is multiplied by the inputs u, `h <- W (h (x) u)`, in all ways that the group
+    allows. With enough channels, K can be any steerable polynomial of degree up to `depth` + 1 in u. A matrix for each
+    edge takes memory O(E C_out C_in), so this space is for small types, and a reference for `ImplicitSpace`.
 
     Args:
         in_type, out_type: field types of one compact group.
-        channels: hidden fields of each irrep.
+        channels: number of hidden fields of each irrep.
         depth: number of products, at least 1.
         edge_type, node_type: types of attributes of edges and points.
-        rings: Gaussian functions of the distance.
+        rings: number of Gaussian functions of the distance.
         max_frequency: highest frequency of the harmonics, see `ImplicitSpace`.
-        hidden_order: highest order of hidden irreps. Default: of those that inputs and kernels have.
+        hidden_order: highest order of hidden irreps. Default: the highest order of inputs and kernels.
 
     Raises:
         ValueError: If the types belong to different groups, the group is not compact, or a number is not positive.
+
+    Example:
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import PolynomialSpace
+        >>> PolynomialSpace(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x1"), edge_type=FieldType(SO2(), "1x2"))
+        PolynomialSpace(1x0 -> 1x1, SO(2), channels=4, depth=2, rings=4, max_frequency=2)
     """
 
     form = "full"
@@ -111,11 +118,11 @@ class PolynomialSpace(ConditionalSpace):
         return self.group.irreps(max(orders, default=0) if hidden_order is None else hidden_order)
 
     def _input_fields(self) -> list[tuple[Representation, int]]:
-        """The functions of the distance, then harmonics and attributes."""
+        """Return the functions of the distance, then harmonics and attributes."""
         return [(self.group.trivial(), self.rings), *((p.representation, p.multiplicity) for p in self.inputs)]
 
     def _make_layers(self) -> list[list[_Map]]:
-        """One list of maps for each layer; the first multiplies the inputs by one constant."""
+        """Return one list of maps for each layer; the first multiplies the inputs by one constant."""
         layers, start, constant = [], 0, [(self.group.trivial(), 1)]
         for number in range(self.depth + 1):
             hidden = constant if number == 0 else [(rho, self.channels) for rho in self.irreps]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gaugenet.kernels.factorized import FactorizedSpace
 
 LARGEST_TABLE = 2**24
-"""Numbers in a table of kernels that is worth its memory."""
+"""Largest number of entries of a table of kernels that is kept in memory."""
 
 _CACHE: dict[Hashable, Tensor] = {}
 _CACHE_SIZE = 1024
@@ -29,7 +29,7 @@ _CACHE_SIZE = 1024
 def sample(
     space: FactorizedSpace, weight: Float[Tensor, "weights"], stencil: PixelStencil
 ) -> Float[Tensor, "out in cells"]:
-    """weights[s] K(offsets[s]) at the cells s of the stencil, differentiable."""
+    """Return weights[s] K(offsets[s]) at the cells s of the stencil, differentiable."""
     if not (space.in_type.size and space.out_type.size):
         return weight.new_zeros(space.out_type.size, space.in_type.size, math.prod(stencil.window))
     if space.aligned:
@@ -50,11 +50,11 @@ def sample_at_once(
     dtype: torch.dtype,
     readout: Readout | None = None,
 ) -> Float[Tensor, "out cells in"]:
-    """`sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks.
+    """Return `sample` with K_self (`middle`) in the centre, as one matrix product for each pair of blocks.
 
-    Many more multiply-adds than `sample`, but few operations, in the matrix units that make low precision fast, and the
-    result is as convolutions like it: the channels of the input lie together in memory. A `readout` takes the place of
-    the values at the cells at no cost.
+    This takes many more multiply-adds than `sample`, but few operations, on matrix units that are fast in low
+    precision. The result has the layout that convolutions prefer, with the channels of the input contiguous. A
+    `readout` replaces the values at the cells at no cost.
     """
     rows = []
     for target in space.out_type.blocks:
@@ -67,7 +67,7 @@ def sample_at_once(
 
 
 def table_size(space: FactorizedSpace, stencil: PixelStencil) -> int:
-    """Numbers in the largest table that `sample_at_once` needs, without those for K_self."""
+    """Return the number of entries of the largest table that `sample_at_once` needs, without those for K_self."""
     sizes: dict[tuple[Block, Block], int] = {}
     for p in space.pairs:
         entries = p.shape[0] * p.shape[1] * p.target.representation.dim * p.source.representation.dim
@@ -113,7 +113,7 @@ def _dense_block(
 def _aligned_rows(
     space: FactorizedSpace, target: Block, weight: Tensor, stencil: PixelStencil
 ) -> Float[Tensor, "out in cells"]:
-    """Between irreps of SO(2) and O(2) a basis has few elements: all of them at all cells, times the weights."""
+    """Combine all basis elements at all cells with the weights: between irreps of SO(2) and O(2) they are few."""
     parts = []
     for p in space.pairs:
         if p.target is target:
@@ -124,7 +124,7 @@ def _aligned_rows(
 
 
 def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tensor) -> Float[Tensor, "cells columns"]:
-    """weights[s] c_t(offsets[s]): radial x harmonic functions at the cells, in the precision of `like`."""
+    """Return weights[s] c_t(offsets[s]): radial x harmonic functions at the cells, in the precision of `like`."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_coefficient_values(space, stencil))
     return _cached((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
@@ -133,13 +133,13 @@ def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tenso
 def _basis_table(
     space: FactorizedSpace, p: Pair, stencil: PixelStencil, like: Tensor
 ) -> Float[Tensor, "elements cells out in"]:
-    """weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
+    """Return weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_basis_values(space, p, stencil))
     return _cached((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
 
 
-# Compilers get the tables as numbers: a tensor that differs between two calls they would take for one of unknown size.
+# Compilers get the tables as numbers, since they treat a tensor that differs between two calls as one of unknown size.
 
 
 @constant_result
@@ -153,13 +153,13 @@ def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> lis
 
 
 def _cached(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
-    """`make()` in the precision of `like`, computed once for all layers; never to be written to."""
+    """Return `make()` in the precision of `like`, computed once for all layers; do not write to it."""
     key = (key, like.dtype, like.device)
     if key in _CACHE:
         return _CACHE[key]
     with outside_transforms():
         table = make().to(like.device, like.dtype)
-    if type(table) is Tensor:  # not one that stands for a tensor while code is being traced
+    if type(table) is Tensor:  # not a proxy for a tensor while code is traced
         while len(_CACHE) >= _CACHE_SIZE:
             _CACHE.pop(next(iter(_CACHE)))
         _CACHE[key] = table

@@ -26,22 +26,31 @@ Offset = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Shifts(KernelFamily):
-    r"""Kernels on a lattice whose group acts on an internal fibre: any intertwiner for each displacement.
+    r"""Kernels on a lattice for groups that act on an internal fibre: any intertwiner for each displacement.
 
     `K(v) = K_v` for each of finitely many displacements v in steps along the axes. Group elements do not move v, so
-    steerability says only that every K_v commutes with the group. On a `LatticeGaugeField` a `GaugeConv` of this family
-    is the convolution of lattice networks, W'_i(x) = sum omega_{i j v} U_v(x) W_j(x + v) U_v(x)^+
+    steerability requires only that every K_v commutes with the group. On a `LatticeGaugeField` a `GaugeConv` of this
+    family is the convolution of lattice networks, W'_i(x) = sum omega_{i j v} U_v(x) W_j(x + v) U_v(x)^+
     (:cite:`favoni2022lattice`, Eq. 9), with every intertwiner in place of the number omega.
 
     Args:
         d: dimension of the lattice.
         steps: displacements of 1, ..., `steps` along each axis, forwards and backwards.
-        offsets: other displacements than these.
+        offsets: displacements to use instead of these.
         symmetric: one weight for all displacements that rotations and reflections of the lattice map to each other: an
             exact symmetry of layers between fields without indices of directions.
 
     Raises:
         ValueError: If a displacement is zero, occurs twice, or does not have d components.
+
+    Example:
+        >>> from gaugenet.groups import SU, FieldType
+        >>> from gaugenet.kernels import Shifts
+        >>> Shifts(2).displacements
+        ((1, 0), (-1, 0), (0, 1), (0, -1))
+        >>> matrices = FieldType(SU(2), "1xmatrix")
+        >>> Shifts(2).space(matrices, matrices)
+        ShiftSpace(1xmatrix -> 1xmatrix, SU(2), displacements=4)
     """
 
     d: int
@@ -113,7 +122,7 @@ class Displacements(RadialBasis):
 
 
 class ShiftBasis(CoupledBasis):
-    """All intertwiners, orthonormal; the function of the tangent vector is the constant."""
+    """An orthonormal basis of all intertwiners; the function of the tangent vector is constant."""
 
     def __init__(self, rho_in: Representation, rho_out: Representation) -> None:
         self.rho_in, self.rho_out = rho_in, rho_out
@@ -135,8 +144,20 @@ class ShiftBasis(CoupledBasis):
 class ShiftSpace(FactorizedSpace):
     """The kernels of `Shifts` between two field types: for each class of displacements every intertwiner.
 
+    Args:
+        in_type, out_type: field types of one group.
+        offsets: the displacements, in steps along the axes.
+        symmetric: see `Shifts`.
+
     Raises:
-        ValueError: If the types have different groups, or no intertwiner maps one to the other.
+        ValueError: If the types have different groups, or there is no intertwiner between them.
+
+    Example:
+        >>> from gaugenet.groups import U1, FieldType
+        >>> from gaugenet.kernels import ShiftSpace
+        >>> charged = FieldType(U1(), "1x1")
+        >>> ShiftSpace(charged, charged, [(1, 0), (0, 1)]).num_weights  # a complex number for each displacement
+        4
     """
 
     radial: Displacements
@@ -162,7 +183,7 @@ class ShiftSpace(FactorizedSpace):
 
     def initialize(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
         super().initialize(weight, generator=generator)
-        with torch.no_grad():  # every displacement counts as much, where rings share one neighbourhood
+        with torch.no_grad():  # all displacements have equal variance, while rings share one neighbourhood
             weight /= (self.radial.count * len(self.radial.offsets)) ** 0.5
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:

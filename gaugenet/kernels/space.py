@@ -1,4 +1,4 @@
-"""KernelSpace: what a layer asks of a family of steerable kernels; and Neighborhood, what kernels see of a space."""
+"""KernelSpace: the interface of steerable kernels to layers; Neighborhood: the geometry on which kernels depend."""
 
 from __future__ import annotations
 
@@ -20,15 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Neighborhood:
-    """The neighbours of all points, one row each, sorted by the point that sees them.
+    """The neighbours of all points, one row each, sorted by the point to which they are neighbours.
 
     Attributes:
-        log_map: where the neighbour lies, in the frame of the point that sees it, in units of the radius.
+        log_map: logarithmic map of the neighbour, in the frame of the point, in units of the radius.
         weight: quadrature weight of the neighbour; 0 for a point in its own neighbourhood.
-        source: the neighbour.
+        source: index of the neighbour.
         indptr: the rows of point p are `indptr[p] ... indptr[p + 1] - 1`.
         radius: geodesic radius of each row's neighbourhood, a length.
-        attributes: what conditional kernels depend on, in the frame of the point that sees the neighbour.
+        attributes: attributes of conditional kernels, in the frame of the point.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.kernels import Neighborhood
+        >>> both_ways = Neighborhood(  # two points, each the other's only neighbour
+        ...     log_map=torch.tensor([[0.5, 0.0], [-0.5, 0.0]]),
+        ...     weight=torch.ones(2),
+        ...     source=torch.tensor([1, 0]),
+        ...     indptr=torch.tensor([0, 1, 2]),
+        ...     radius=torch.ones(2),
+        ... )
+        >>> both_ways.target.tolist()
+        [0, 1]
     """
 
     log_map: Float[Tensor, "rows d"]
@@ -40,7 +53,7 @@ class Neighborhood:
 
     @property
     def target(self) -> Int[Tensor, "rows"]:
-        """The point that sees the neighbour."""
+        """The point of each row."""
         degree = self.indptr.diff()
         return torch.repeat_interleave(torch.arange(len(degree), device=degree.device), degree)
 
@@ -67,7 +80,7 @@ class PixelStencil(Protocol):
 
     @property
     def centre(self) -> int:
-        """Number of the cell of the point itself."""
+        """Index of the cell of the point itself."""
         ...
 
 
@@ -77,12 +90,12 @@ class Intertwiner(Protocol):
     def elements(
         self, source: Block, target: Block
     ) -> tuple[Float[Tensor, "basis out in"], Float[Tensor, "basis mult_out mult_in"]] | None:
-        """The basis between two blocks and its weights; `None` where there is none."""
+        """Return the basis between two blocks and its weights; `None` if the map between them is zero."""
         ...
 
 
 Readout = Callable[[Float[Tensor, "elements cells out in"], Block, Block], Float[Tensor, "elements read out in"]]
-"""Linear in the values of kernels between two blocks, source and target, at the cells of a stencil. Hashable."""
+"""A linear map of the values of kernels between two blocks, source and target, at the cells of a stencil. Hashable."""
 
 
 class KernelSpace(ABC):
@@ -92,19 +105,29 @@ class KernelSpace(ABC):
 
         out(p) = sum over rows q of the neighbourhood of p of K_pq(w) rho_in(g_pq) x(q),
 
-    where g_pq transports from the frame at q to the frame at p. It must not depend on frames: if the frame at p changes
-    by g, so that log maps v become g v, then `K_pq` becomes `rho_out(g) K_pq rho_in(g)^-1` (steerability). It must be
-    linear in w. A *kernel* has `K_pq = w_pq K(log_pq / radius)`, with quadrature weights w_pq: it depends on one row
-    alone. A *differential operator* depends on all rows of a neighbourhood, the point itself included
-    (`includes_center`). A *conditional* kernel also depends on attributes, and not linearly on w: another `form`.
+    where g_pq transports from the frame at q to the frame at p. The map must not depend on frames: if the frame at p
+    changes by g, so that log maps v become g v, then `K_pq` becomes `rho_out(g) K_pq rho_in(g)^-1` (steerability,
+    :cite:`weiler2021coordinate`). It must be linear in w.
+
+    - A *kernel* has `K_pq = w_pq K(log_pq / radius)`, with quadrature weights w_pq: it depends on one row only.
+    - A *differential operator* depends on all rows of a neighbourhood, including the point itself (`includes_center`).
+    - A *conditional* kernel also depends on attributes, and not linearly on w: it has another `form`.
 
     Engines compute the form of a space. The default is the factorised form: `K_pq = sum over columns t of
-    c_t(row) M_t(w)`. The coefficients c depend on geometry alone, so they are cached on the graph and shared by all
-    layers with equal `factor_keys`; the matrices M
-    hold the weights. If `edge_frames` returns rotations, features are transported into the frame of the edge first.
+    c_t(row) M_t(w)`. The coefficients c depend on geometry only, so they are cached on the graph and shared by all
+    layers with equal `factor_keys`. The matrices M hold the weights. If `edge_frames` returns rotations, features are
+    transported into the frame of the edge first.
 
     Subclasses: `HarmonicSpace` (compact G), `CovariantSpace` (O(p, q), GL(d), SL(d), scalings). A new kind of kernels
-    is a subclass and a `KernelFamily` that makes it.
+    is a subclass, and a `KernelFamily` that makes it.
+
+    Example:
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.kernels import Harmonic
+        >>> regular = FieldType(Cyclic(4), "1xregular")
+        >>> space = Harmonic(rings=1, max_frequency=1).space(regular, regular)
+        >>> space.num_weights, space.num_columns
+        (12, 3)
     """
 
     in_type: FieldType
@@ -117,10 +140,10 @@ class KernelSpace(ABC):
     """Whether a point is a row of its own neighbourhood, the first one: `v = 0`, weight 0, identity transporter."""
 
     factor_keys: tuple[str, str]
-    """What the coefficients, and the transported features, depend on besides the geometry."""
+    """Keys of what the coefficients, and the transported features, depend on in addition to the geometry."""
 
     contraction: Contraction | None = None
-    """Another order of the same sum, where that takes less time."""
+    """Another order of the same sum, if that is faster."""
 
     @property
     def group(self) -> StructureGroup:
@@ -137,10 +160,10 @@ class KernelSpace(ABC):
         """Fill `weight` in place so that smooth features of unit variance give outputs of about unit variance."""
 
     def check_attributes(self, attributes: Attributes) -> None:
-        """Check the attributes that a layer was called with.
+        """Check the attributes with which a layer was called.
 
         Raises:
-            ValueError: If the kernels do not take them, or they do not have the right types.
+            ValueError: If the kernels do not depend on attributes, or these do not have the right types.
         """
         if attributes:
             raise ValueError(
@@ -151,7 +174,7 @@ class KernelSpace(ABC):
     def row_attributes(
         self, attributes: Attributes, neighborhood: Neighborhood, transporter: Float[Tensor, "rows d d"]
     ) -> Float[Tensor, "rows size"] | None:
-        """What the kernel of each row depends on besides the log map; `None` if nothing."""
+        """Return the attributes of each row, `None` if the kernel depends on the log map only."""
         return None
 
     # --- the factorised form --------------------------------------------------------------------------------------
@@ -163,26 +186,26 @@ class KernelSpace(ABC):
 
     @abstractmethod
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        """c_t of every row, quadrature weights included. Differentiable in the log maps."""
+        """Return c_t of every row, quadrature weights included. Differentiable in the log maps."""
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
-        """For every output block the matrix from its (column, input channel) pairs to its channels."""
+        """Return for every output block the matrix from its (column, input channel) pairs to its channels."""
         raise NotImplementedError(f"{type(self).__name__} has no factorised form: its form is {self.form!r}.")
 
     def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
-        """The matrices that take the place of `mixing` after the `contraction`."""
+        """Return the matrices that replace `mixing` after the `contraction`."""
         raise NotImplementedError(f"{type(self).__name__} has no contraction.")
 
     def columns(self, target: Block) -> slice:
-        """The columns that one output block needs."""
+        """Return the columns that one output block needs."""
         return slice(0, self.num_columns)
 
     def edge_frames(self, direction: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d d"] | None:
-        """The rotation from each edge's own frame, in which features are mixed, to the frame of the point."""
+        """Return the rotation from each edge's own frame, in which features are mixed, to the frame of the point."""
         return None
 
     def matrices(self, weight: Float[Tensor, "weights"], neighborhood: Neighborhood) -> Float[Tensor, "rows out in"]:
-        """K_pq of every row: the definition that every engine must agree with."""
+        """Return K_pq of every row: the definition with which every engine must agree."""
         c = self.coefficients(neighborhood)
         blocks = [
             torch.einsum("rt,tio->roi", c[:, self.columns(b)], m.view(-1, self.in_type.size, b.size))
@@ -194,7 +217,7 @@ class KernelSpace(ABC):
 
     @abstractmethod
     def sample(self, weight: Float[Tensor, "weights"], stencil: PixelStencil) -> Float[Tensor, "out in cells"]:
-        """K of every cell of a stencil, quadrature weights included: the weight of one ordinary convolution."""
+        """Return K of every cell of a stencil, quadrature weights included: the weight of one ordinary convolution."""
 
     def sample_at_once(
         self,
@@ -204,15 +227,15 @@ class KernelSpace(ABC):
         dtype: torch.dtype,
         readout: Readout | None = None,
     ) -> Float[Tensor, "out cells in"] | None:
-        """`sample` with an intertwiner added at the centre, as few large products in precision `dtype`.
+        """Return `sample` with an intertwiner added at the centre, as few large products in precision `dtype`.
 
         Returns:
-            `None` where the space has no such form, or not a faster one.
+            The kernel, or `None` if the space has no such form or it is not faster.
         """
         return None
 
     def extra_repr(self) -> str:
-        """What tells it from other spaces between the same types, for the `repr` of a layer."""
+        """Return the options that distinguish it from other spaces between the same types, for `repr`."""
         return ""
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Tensor operators: the intertwiners Hom_G(Y x rho_in, rho_out) that the Wigner-Eckart theorem asks for."""
+"""Tensor operators: the intertwiners Hom_G(Y x rho_in, rho_out) of the Wigner-Eckart theorem."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gaugenet.groups.representations.induced import Induced
 def tensor_operators(
     rho_in: Representation, rho_out: Representation, y: Representation
 ) -> Float[Tensor, "count out harmonics in"]:
-    """An orthonormal basis of Hom_G(Y x rho_in, rho_out), for orthogonal representations; deterministic, float64.
+    """Return an orthonormal basis of Hom_G(Y x rho_in, rho_out) for orthogonal representations, float64.
 
-    Fields on cosets are solved in closed form by Frobenius reciprocity: a map to Ind_H rho is decided by its
-    component at the coset of the identity, a map from Ind_H rho by its values there, and these may be any
-    H-intertwiner. So the null space that is left to compute is smaller by the index of H, and there is none for
-    regular representations.
+    The basis is deterministic. Induced representations are solved in closed form by Frobenius reciprocity: a map to
+    Ind_H rho is determined by its component at the coset of the identity, a map from Ind_H rho by its values there, and
+    these may be any H-intertwiner. So the null space that has to be computed is smaller by the index of H; for regular
+    representations there is none.
     """
     if isinstance(rho_out, Induced):
         seed = _restricted(rho_in, rho_out.rho, y)
@@ -38,13 +38,13 @@ def tensor_operators(
 
 
 def _restricted(rho_in: Representation, rho_out: Representation, y: Representation) -> Tensor:
-    """The same for the group of the first representation that is not of all of G."""
+    """Return the basis for the subgroup from which a representation is induced."""
     small = rho_in.group if rho_in.group != y.group else rho_out.group
     return tensor_operators(rho_in.restrict(small), rho_out.restrict(small), y.restrict(small))
 
 
 def _orthonormal(maps: Float[Tensor, "count *shape"]) -> Float[Tensor, "count *shape"]:
-    """Gram-Schmidt in the order given, so that the basis is the same on every machine."""
+    """Orthonormalize in the order given, so that the basis is the same on every machine."""
     rows = maps.flatten(1)
     for _ in range(2 if len(maps) else 0):  # twice for full precision
         rows = torch.linalg.solve_triangular(torch.linalg.cholesky(rows @ rows.T), rows, upper=False)

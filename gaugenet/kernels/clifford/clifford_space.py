@@ -65,7 +65,7 @@ class CliffordBasis(CoupledBasis):
         return len(self.generators)
 
     def sample(self, direction: Float[Tensor, "*points d"]) -> Float[Tensor, "*points dim out in"]:
-        """The basis at any vectors, not only at unit vectors."""
+        """Return the values of the basis at any vectors, not only at unit vectors."""
         h = monomials(self.algebra, self.degree, direction)
         return torch.einsum("...h,bohi->...boi", h, self.coefficients(h))
 
@@ -77,24 +77,31 @@ class CliffordSpace(PointwiseSpace):
     r"""Kernels K with `K(g v) = rho_out(g) K(v) rho_in(g)^-1` between multivector fields of (S)O(p, q) or SO+(p, q).
 
     K(v) f = sum of phi(<v, v>) times the generators f, v ^ f, v _| f and v ^ (v _| f), with one weight for each pair of
-    grades; of groups that preserve orientation their Hodge duals, too. These are all equivariant polynomials: 4 n per
-    radial function between multivectors of all n + 1 grades, 8 n with duals. (Of degree 2 the part that is a multiple
-    of f is taken away: v ^ (v _| f) - k / n <v, v> f on grade k, so that functions of different degree are orthogonal.)
-    With `complete=False` they are the kernels of :cite:`zhdanov2024clifford`, which have no v ^ (v _| f): 3 n + 1.
+    grades. Groups that preserve orientation also have the Hodge duals of these. They are all equivariant polynomials:
+    4 n per radial function between multivectors of all n + 1 grades, 8 n with duals. (In degree 2 the multiple of f is
+    subtracted, v ^ (v _| f) - k / n <v, v> f on grade k, so that functions of different degree are orthogonal.) With
+    `complete=False` they are the 3 n + 1 kernels of :cite:`zhdanov2024clifford`, without v ^ (v _| f).
 
-    Radial functions: of definite metrics `Rings` of |v| times generators of v / |v|, as in `HarmonicSpace`. Of
-    indefinite metrics Gaussians of <v, v> (`Squares`) times generators of v. They are smooth across the light cone,
-    invariant, and decay off it; along it no invariant function decays, so there the neighbourhood ends the kernel. See
-    `CovariantSpace` for what that means under boosts.
+    Radial functions: definite metrics have `Rings` of |v| times generators of v / |v|, as in `HarmonicSpace`.
+    Indefinite metrics have Gaussians of <v, v> (`Squares`) times generators of v. These are invariant, smooth across
+    the light cone, and decay away from it. Along the light cone no invariant function decays, so the kernel ends with
+    the neighbourhood there. See `CovariantSpace` for the consequences under boosts.
 
     Args:
         in_type, out_type: types of multivectors of one group: O2, SO2, O3, SO3 or `PseudoOrthogonal`.
-        rings: radial functions: a number, or a `RadialBasis` (of indefinite metrics `Squares`).
+        rings: radial functions: a number, or a `RadialBasis` (for indefinite metrics `Squares`).
         complete: include v ^ (v _| f).
 
     Raises:
         ValueError: If the types have different groups, the group is not one of those above, a block is not an exterior
             power, `rings` do not fit, or there is no kernel between the types.
+
+    Example:
+        >>> from gaugenet.groups import O3, multivector
+        >>> from gaugenet.kernels import CliffordSpace
+        >>> fields = multivector(O3())
+        >>> CliffordSpace(fields, fields).num_weights, CliffordSpace(fields, fields, complete=False).num_weights
+        (12, 10)
     """
 
     def __init__(
@@ -153,11 +160,11 @@ class CliffordSpace(PointwiseSpace):
 
 @dataclass(frozen=True)
 class Clifford(KernelFamily):
-    """Kernels between multivector fields, see `CliffordSpace`.
+    """Kernels between multivector fields, see `CliffordSpace` :cite:`zhdanov2024clifford`.
 
     Args:
         rings: radial functions: a number, or a `RadialBasis`.
-        complete: all steerable kernels; `False`: the published ones, without v ^ (v _| f).
+        complete: use all steerable kernels; with `False` only the published ones, without v ^ (v _| f).
 
     Example:
         >>> from gaugenet.groups import PseudoOrthogonal, multivector
@@ -176,13 +183,13 @@ class Clifford(KernelFamily):
 
 @lru_cache(maxsize=4096)
 def _clifford_basis(rho_in: Representation, rho_out: Representation, degree: int, complete: bool) -> CliffordBasis:
-    """`CliffordBasis`, made once."""
+    """Return the `CliffordBasis` for these arguments, made once."""
     return CliffordBasis(rho_in, rho_out, degree, complete)
 
 
 @lru_cache(maxsize=256)
 def _monomial_representation(group: StructureGroup, degree: int) -> Representation:
-    """How the `monomials` of a degree transform."""
+    """Return how the `monomials` of a degree transform."""
     if degree < 2:
         return group.standard() if degree else group.trivial()
     basis = traceless_basis(algebra_of(group))

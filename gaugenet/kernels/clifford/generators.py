@@ -1,4 +1,4 @@
-"""Generators: the linear maps f -> K(v) f between grades of which all Clifford-steerable kernels are made."""
+"""Generators: the linear maps f -> K(v) f between grades from which all Clifford-steerable kernels are made."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Generator:
     """One equivariant map from grade k to grade m that is a polynomial of degree 0, 1 or 2 in the vector v.
 
     Attributes:
-        name: `f`, `v ^ f`, `v _| f`, or `v ^ (v _| f)`, of which the part that is a multiple of `f` is taken away.
-        degree: in v.
-        dual: whether the Hodge dual is taken of the result.
+        name: `f`, `v ^ f`, `v _| f`, or `v ^ (v _| f)` minus its part that is a multiple of `f`.
+        degree: degree in v.
+        dual: whether the result is the Hodge dual.
     """
 
     name: str
@@ -29,16 +29,16 @@ class Generator:
 
 
 FORMS = {"f": (0, 0), "v ^ f": (1, 1), "v _| f": (1, -1), "v ^ (v _| f)": (2, 0)}
-"""Degree in v, and by how much each form raises the grade."""
+"""Degree in v of each form, and by how much it raises the grade."""
 
 
 @cache
 def generators(n: int, source: int, target: int, *, oriented: bool, complete: bool = True) -> tuple[Generator, ...]:
-    """Generators from grade `source` to grade `target` of R^n, lowest degree first.
+    """Return generators from grade `source` to grade `target` of R^n, lowest degree first.
 
-    Between multivectors of all grades these are 4 n maps, and with Hodge duals (`oriented`, for SO(p, q)) 8 n. A kernel
-    is a sum of functions of <v, v> times generators. `complete=False` leaves out v ^ (v _| f), as the published
-    kernels do: 3 n + 1 maps (:cite:`zhdanov2024clifford`).
+    Between multivectors of all grades there are 4 n maps, with Hodge duals (`oriented`, for SO(p, q)) 8 n. A kernel
+    is a sum of functions of <v, v> times generators. `complete=False` omits v ^ (v _| f), which gives the 3 n + 1 maps
+    of :cite:`zhdanov2024clifford`.
     """
     found = []
     for dual in (False, True)[: 1 + oriented]:
@@ -51,7 +51,7 @@ def generators(n: int, source: int, target: int, *, oriented: bool, complete: bo
 
 
 def generator_matrix(algebra: CliffordAlgebra, generator: Generator, source: int) -> Float[Tensor, "functions out in"]:
-    """A generator as matrices A_i with `K(v) = sum_i h_i(v) A_i`, h the functions of `monomials`; float64.
+    """Return a generator as matrices A_i with `K(v) = sum_i h_i(v) A_i`, h the functions of `monomials`; float64.
 
     The signs of products are integers; off-diagonal entries of degree 2 have a factor sqrt 2 from the basis h.
     """
@@ -76,7 +76,7 @@ def generator_matrix(algebra: CliffordAlgebra, generator: Generator, source: int
 
 @cache
 def traceless_basis(algebra: CliffordAlgebra) -> Float[Tensor, "functions n n"]:
-    """An orthonormal basis of the symmetric matrices b with sum_i eta_i b_ii = 0; float64, not to be written to."""
+    """Return an orthonormal basis of symmetric matrices b with sum_i eta_i b_ii = 0, float64; do not write to it."""
     n, eta = algebra.n, [1.0] * algebra.p + [-1.0] * algebra.q
     rows = []
     for i, j in itertools.combinations(range(n), 2):
@@ -92,14 +92,14 @@ def traceless_basis(algebra: CliffordAlgebra) -> Float[Tensor, "functions n n"]:
 
 
 def num_monomials(n: int, degree: int) -> int:
-    """Number of functions that `monomials` gives."""
+    """Return the number of functions of `monomials`."""
     return (1, n, n * (n + 1) // 2 - 1)[degree]
 
 
 def monomials(
     algebra: CliffordAlgebra, degree: int, v: Float[Tensor, "*points n"]
 ) -> Float[Tensor, "*points functions"]:
-    """Harmonic polynomials of degree 0, 1 or 2: `1`, `v_i`, and `b_ij v_i v_j` with b from `traceless_basis`."""
+    """Return harmonic polynomials of degree 0, 1 or 2: `1`, `v_i`, and `b_ij v_i v_j` with b from `traceless_basis`."""
     if degree == 0:
         return torch.ones_like(v[..., :1])
     if degree == 1:
@@ -108,7 +108,7 @@ def monomials(
 
 
 def mean_square(algebra: CliffordAlgebra, degree: int, matrix: Float[Tensor, "functions out in"]) -> float:
-    """Mean of the squared Frobenius norm of K(v) over the directions v of Euclidean length one."""
+    """Return the mean of the squared Frobenius norm of K(v) over the directions v of Euclidean length one."""
     n, count = algebra.n, len(matrix)
     gram = torch.eye(count, dtype=torch.float64) / (n if degree else 1)
     if degree == 2:  # the mean of v_i v_j v_k v_l is (d_ij d_kl + d_ik d_jl + d_il d_jk) / (n (n + 2))
