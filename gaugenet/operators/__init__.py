@@ -1,4 +1,4 @@
-"""Differential operators of tensor calculus on any domain: meshes, points, manifolds, grids."""
+"""Differential operators of tensor calculus on meshes, points, manifolds and grids."""
 
 from gaugenet.operators.as_matrix import as_matrix
 from gaugenet.operators.matrix import OperatorMatrix

@@ -43,11 +43,11 @@ def as_matrix(
     Args:
         operator: `gradient`, `divergence`, `curl`, `laplacian`, `hessian`, `eth` or `ethbar`.
         graph: a `GaugeGraph`; for a `Grid` pass `grid.gauge_graph()`.
-        order: of the field, for `eth` (default 0) and `ethbar` (default 1).
+        order: order of the field, for `eth` (default 0) and `ethbar` (default 1).
         degree: see `gradient`.
 
     Raises:
-        ValueError: If it is another function, or see `gradient`.
+        ValueError: If `operator` is another function, or as for `gradient`.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Finite differences on grids: central inside, one-sided where a grid ends, folded at mirrors."""
+"""Finite differences on grids: central inside, one-sided at ends, with mirror images at reflecting borders."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ def on_grid(
     accuracy: int,
     action: Action | None,
 ) -> Float[Tensor, "batch out_channels *spatial"]:
-    """sum_a C_a d^a f by finite differences, in the units of the spacing.
+    """Return sum_a C_a d^a f by finite differences, in the units of the spacing.
 
-    Beyond the border, a `periodic` grid goes on at the other side and a `reflect` grid is seen in a mirror. Where a
-    grid with boundary `zeros` ends, differences are one-sided: nothing is assumed about what lies beyond.
+    Beyond the border, a `periodic` grid continues at the opposite side, and a `reflect` grid with its mirror image. At
+    the border of a grid with boundary `zeros`, differences are one-sided and use no values from beyond it. The weights
+    are exact on polynomials :cite:`fornberg1988generation`.
 
     Raises:
-        ValueError: features of another shape; too few pixels along an axis; an accuracy that is not 2, 4 or 6.
+        ValueError: If features have another shape, an axis has too few pixels, or the accuracy is not 2, 4 or 6.
     """
     check_accuracy(accuracy)
     outputs, inputs = next(iter(terms.values())).shape
@@ -63,7 +64,7 @@ def on_grid(
 
 
 def _along(f: Tensor, grid: Grid, axis: int, order: int, accuracy: int, action: Action | None) -> Tensor:
-    """The derivative of some order along one axis of the frames."""
+    """Return the derivative of some order along one axis of the frames."""
     array_axis = grid.d - 1 - axis
     step = -grid.spacing[array_axis] if axis == 1 else grid.spacing[array_axis]  # y runs against the rows
     found = _axis_derivative(grid.shape[array_axis], order, accuracy, grid.boundary)
@@ -81,7 +82,7 @@ def _in_mirror(f: Tensor, action: Action, array_axis: int, d: int) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _axis_derivative(n: int, order: int, accuracy: int, boundary: str) -> AxisDerivative:
-    """The derivative along an axis of n pixels of spacing 1."""
+    """Return the derivative along an axis of n pixels of spacing 1."""
     half = central_width(order, accuracy) // 2
     needed = {"zeros": order + accuracy, "periodic": half, "reflect": half + 1}[boundary]
     if n < max(needed, 2):

@@ -19,12 +19,24 @@ Action = Callable[[Float[Tensor, "rows d d"]], Float[Tensor, "rows in in"]]
 
 @dataclass(frozen=True)
 class OperatorMatrix:
-    """Sparse blocks: out(target) = sum over rows of value[row] f(source).
+    """A sparse matrix of blocks: out(target) = sum over rows of value[row] f(source).
 
     Attributes:
-        value: `(rows, out, in)`, transport included; float64.
-        source, target: points.
+        value: `(rows, out, in)`, including the transport, float64.
+        source, target: indices of points.
         num_points: number of points.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import SO2
+        >>> from gaugenet.operators import as_matrix, gradient
+        >>> graph = PointCloud(torch.rand(100, 2)).gauge_graph(SO2(), neighbors=20)
+        >>> matrix = as_matrix(gradient, graph)
+        >>> matrix(torch.rand(100, 3)).shape  # three scalars to three vectors
+        torch.Size([100, 6])
+        >>> matrix.to_torch().shape
+        torch.Size([200, 100])
     """
 
     value: Float[Tensor, "rows out in"]
@@ -33,9 +45,9 @@ class OperatorMatrix:
     num_points: int
 
     def __call__(self, f: Float[Tensor, "points in_channels"]) -> Float[Tensor, "points out_channels"]:
-        """Apply the operator to channels side by side: components are the outer index, channels the inner one.
+        """Apply the operator to several channels: components are the outer index, channels the inner one.
 
-        Differentiable in `f`; in its precision.
+        Differentiable in `f`, and computed in its precision.
         """
         _, outputs, inputs = self.value.shape
         if f.dim() != 2 or f.shape[0] != self.num_points or f.shape[1] % inputs:
@@ -48,14 +60,14 @@ class OperatorMatrix:
         return f.new_zeros(self.num_points, outputs, channels.shape[2]).index_add(0, self.target, terms).flatten(1)
 
     def to_scipy(self) -> Any:
-        """The matrix on one channel as a `scipy.sparse.csr_array`: `(points out, points in)`, components inner."""
+        """Return the matrix on one channel as a `scipy.sparse.csr_array`, components being the inner index."""
         from scipy.sparse import coo_array
 
         row, column, shape = self._entries()
         return coo_array((self.value.flatten().cpu().numpy(), (row.cpu().numpy(), column.cpu().numpy())), shape).tocsr()
 
     def to_torch(self) -> Tensor:
-        """The same as a sparse tensor of PyTorch, coalesced COO, float64."""
+        """Return the matrix of `to_scipy` as a sparse tensor of PyTorch, coalesced COO, float64."""
         row, column, shape = self._entries()
         index = torch.stack([row, column])
         return torch.sparse_coo_tensor(index, self.value.flatten(), shape, check_invariants=True).coalesce()
@@ -76,17 +88,17 @@ def operator_matrix(
     degree: int,
     action: Action | None = None,
 ) -> OperatorMatrix:
-    """The matrix of D = sum_a C_a d^a, where d^a are symmetrised covariant derivatives in the frames of the graph.
+    """Return the matrix of D = sum_a C_a d^a for symmetrised covariant derivatives d^a in the frames of the graph.
 
     Args:
         graph: the domain.
         coefficients: C_a for all multi-indices a up to `order`, lowest order first.
-        order: of the operator.
-        degree: of the polynomials that are fitted to the field around each point, at least the order.
+        order: order of the operator.
+        degree: degree of the polynomials that are fitted to the field around each point, at least `order`.
         action: how transporters act on the field; `None` for scalars.
 
     Raises:
-        ValueError: most neighbourhoods do not determine derivatives of that order; see also `graph_jets`.
+        ValueError: If most neighbourhoods do not determine derivatives of that order; see also `graph_jets`.
     """
     if degree < order:
         raise ValueError(f"Expected `degree` of at least the order {order} of the operator, got {degree}.")

@@ -1,4 +1,4 @@
-"""Neighbourhoods with their points, and the derivatives at them: what operators read of a gauge graph."""
+"""The neighbourhoods of a gauge graph, including their points, and derivatives at these points."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class GraphJets:
         rows: `(rows, columns)`, float64: d^a f(p) is the sum over the rows of p of
             `rows[row, a] rho(transporter[row]) f(source)`.
         source, target: points of each row; the first row of a point is the point itself.
-        transporter: from the frame of the source to the frame of the target.
-        jets: as they were fitted, with lengths in units of the radius.
+        transporter: transporter of each row from the frame of the source to the frame of the target.
+        jets: the fitted jets, with lengths in units of the radius.
     """
 
     rows: Float[Tensor, "rows columns"]
@@ -37,10 +37,10 @@ class GraphJets:
 
 
 def graph_jets(graph: GaugeGraph, degree: int) -> GraphJets:
-    """The jets of all points, computed once per graph and degree.
+    """Return the jets of all points, computed once per graph and degree.
 
     Raises:
-        ValueError: frames that are not orthonormal; neighbourhoods without neighbours; a geometry with gradients.
+        ValueError: If frames are not orthonormal, no point has neighbours, or the geometry requires gradients.
     """
     return graph.cached(("jets", degree), graph.geometry_tensors(), lambda: _fit(graph, degree))
 
@@ -61,9 +61,9 @@ def _fit(graph: GaugeGraph, degree: int) -> GraphJets:
 
 
 def _with_centers(graph: GaugeGraph) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"], Int[Tensor, "rows"]]:
-    """Source and target of the edges and of one row a point for itself, sorted by target, the point itself first.
+    """Return source and target of all rows, the edges and one row for each point itself, and the order of rows.
 
-    The third tensor is the order in which rows of points, then edges, come.
+    Rows are sorted by target, with the point itself first. The order is a permutation of the points, then the edges.
     """
     points = torch.arange(graph.num_nodes, device=graph.edge_index.device)
     source, target = torch.cat([torch.stack([points, points]), graph.edge_index], 1)

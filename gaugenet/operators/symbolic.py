@@ -1,4 +1,4 @@
-"""Operators given by their coefficients: on graphs by jets, on grids by finite differences."""
+"""Operators given by their coefficients, applied by jets on graphs and by finite differences on grids."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gaugenet.operators.differences import on_grid
 from gaugenet.operators.matrix import Action, OperatorMatrix, operator_matrix
 
 _FIELD_DEGREE = 2
-"""Degree of the polynomials that vectors and tensors are fitted by: transporters of meshes limit higher ones."""
+"""Degree of the polynomials fitted to vectors and tensors: errors of mesh transporters would spoil a higher one."""
 _SCALAR_DEGREE = 3
-"""Degree for scalars."""
+"""Degree of the polynomials fitted to scalars."""
 _ACCURACY = 2
 """Order of the error of finite differences."""
 
@@ -31,10 +31,10 @@ class Symbol:
     """An operator D = sum_a C_a d^a with constant coefficients between fields.
 
     Attributes:
-        name: for caches and messages.
+        name: name for caches and messages.
         d: dimension of the space.
         order: highest order of its derivatives.
-        terms: C_a by the multi-index a, `(out, in)` each.
+        terms: C_a of shape `(out, in)` for every multi-index a.
         action: how transporters, and mirrors of a grid, act on the field; `None` for scalars.
     """
 
@@ -52,7 +52,7 @@ class Symbol:
 
 
 def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> OperatorMatrix:
-    """The sparse matrix of an operator on a graph, computed once per graph."""
+    """Return the sparse matrix of an operator on a graph, computed once per graph."""
     graph = gauge_graph_of(domain)
     default = _SCALAR_DEGREE if symbol.action is None else _FIELD_DEGREE
     chosen = max(default, symbol.order) if degree is None else degree
@@ -66,7 +66,7 @@ def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> Oper
 def differentiate(
     symbol: Symbol, f: Tensor, domain: Domain, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
-    """D f on a domain of any kind."""
+    """Return D f on a graph or a grid."""
     if isinstance(domain, Grid):
         if degree is not None:
             raise ValueError("Expected `accuracy` for a Grid, got `degree`, which is for graphs.")
@@ -78,15 +78,15 @@ def differentiate(
 
 
 def dimension(domain: Domain) -> int:
-    """The dimension of a domain's tangent spaces."""
+    """Return the dimension of a domain's tangent spaces."""
     return domain.d if isinstance(domain, Grid) else int(gauge_graph_of(domain).log_map.shape[1])
 
 
 def gauge_graph_of(domain: Domain) -> GaugeGraph:
-    """The graph that operators work on.
+    """Return the gauge graph of a domain.
 
     Raises:
-        ValueError: If it is not a domain, or has several graphs.
+        ValueError: If `domain` is not a domain, or has several graphs.
     """
     if isinstance(domain, GaugeGraph):
         return domain
@@ -114,14 +114,31 @@ def apply_operator(
 ) -> Float[Tensor, "points out"]:
     """Return D f for the operator of a `DifferentialSpace` with these weights, in units of length (no factors R^n).
 
-    Differentiable in `f` and in the weights.
+    Differentiable in `f` and in the weights. Source: :cite:`jenner2022steerable`.
 
     Args:
         space: the operators between two field types.
-        weight: see `DifferentialSpace.operators` for their names.
+        weight: weights of the operators, see `DifferentialSpace.operators` for their names.
         f: features of `space.in_type`.
-        graph: whose transporters act on `space.in_type`.
-        degree: of the polynomials fitted to the field, by default `max(2, space.max_order)`.
+        graph: a graph with transporters that act on `space.in_type`.
+        degree: degree of the polynomials fitted to the field, by default `max(2, space.max_order)`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.kernels import DifferentialSpace
+        >>> from gaugenet.operators import apply_operator
+        >>> scalars = FieldType(SO2(), "1x0")
+        >>> space = DifferentialSpace(scalars, scalars, max_order=2)
+        >>> [operator.name for operator in space.operators]
+        ['identity', 'laplacian']
+        >>> points = torch.rand(100, 2, dtype=torch.float64)
+        >>> graph = PointCloud(points).gauge_graph(SO2(), neighbors=20)
+        >>> f = points.square().sum(1, keepdim=True)
+        >>> out = apply_operator(space, torch.tensor([0.0, 1.0]), f, graph)
+        >>> torch.allclose(out, torch.full_like(out, 4.0))  # the Laplacian of x^2 + y^2
+        True
     """
     space.in_type.check(f, "f")
     check_structure(space.in_type, graph)

@@ -1,4 +1,4 @@
-"""grad, div, curl, the Laplacian and their relatives, on graphs and grids, in the frames of the domain."""
+"""Gradient, divergence, curl, Laplacian, Hessian and covariant derivative, in the frames of a graph or grid."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Vectors = Float[Tensor, "points d_channels *spatial"]
 def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
     """Return grad f, tangent vectors in the frames of the domain.
 
-    On a graph the field around each point is fitted by a polynomial in normal coordinates (see
-    `gaugenet.kernels.jets`); on a grid derivatives are finite differences. Where a domain ends, both are one-sided.
-    Relative error (root mean square) of a sum of harmonics of degree 1 and 2 on jittered spheres of 642 / 2,562 /
-    10,242 vertices with 20 neighbours: 8.7e-3 / 4.4e-3 / 2.2e-3.
+    On a graph a polynomial in normal coordinates is fitted to the field around each point (moving least squares,
+    :cite:`lancaster1981surfaces`, see `gaugenet.kernels.jets`). On a grid derivatives are finite differences. At the
+    boundary of a domain both are one-sided. Relative error (root mean square) of a sum of harmonics of degree 1 and 2
+    on jittered spheres of 642 / 2,562 / 10,242 vertices with 20 neighbours: 8.7e-3 / 4.4e-3 / 2.2e-3.
 
     Shapes:
         f: `(N, C)` on a graph, `(B, C, *spatial)` on a `Grid` -> `(N, d C)`, `(B, d C, *spatial)`. Components are the
@@ -33,8 +33,8 @@ def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy:
     Args:
         f: scalars.
         domain: a `GaugeGraph` with orthonormal frames, or a `Grid`.
-        degree: of the polynomials on a graph. Default: 3 for scalars, 2 for vectors and tensors, because the
-            transporters of meshes limit what more would bring.
+        degree: degree of the polynomials on a graph. Default: 3 for scalars, 2 for vectors and tensors, for which the
+            errors of mesh transporters limit the accuracy.
         accuracy: order of the error on a grid, 2 (default), 4 or 6.
 
     Raises:
@@ -46,8 +46,8 @@ def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy:
         >>> from gaugenet.geometry import Grid
         >>> from gaugenet.operators import gradient
         >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
-        >>> gradient(x, Grid((5, 5)))[0, :, 2, 2]
-        tensor([1., 0.])
+        >>> gradient(x, Grid((5, 5)))[0, :, 2, 2].tolist()
+        [1.0, 0.0]
     """
     return differentiate(gradient_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
@@ -59,19 +59,37 @@ def divergence(u: Vectors, domain: Domain, *, degree: int | None = None, accurac
         u: `(N, d C)` or `(B, d C, *spatial)` -> `(N, C)`, `(B, C, *spatial)`.
 
     Args, Raises: see `gradient`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.operators import divergence
+        >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> u = torch.cat([x, torch.zeros_like(x)], 1)  # the vector field (x, 0)
+        >>> divergence(u, Grid((5, 5)))[0, 0, 2, 2].item()
+        1.0
     """
     return differentiate(divergence_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
 
 def curl(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
-    """Return curl u: d_1 u_2 - d_2 u_1 on surfaces, the vector field of all three such terms in space.
+    """Return curl u: d_1 u_2 - d_2 u_1 on surfaces, the vector field of all three such terms in R^3.
 
-    It changes its sign with the orientation of the frames, as a pseudo-scalar (pseudo-vector) field does.
+    It changes its sign with the orientation of the frames: it is a pseudo-scalar (in R^3 a pseudo-vector) field.
 
     Shapes:
-        u: `(N, 2 C)` -> `(N, C)` in two dimensions; `(N, 3 C)` -> `(N, 3 C)` in three; on grids likewise.
+        u: `(N, 2 C)` -> `(N, C)` in two dimensions; `(N, 3 C)` -> `(N, 3 C)` in three. On grids `(B, ..., *spatial)`.
 
     Args, Raises: see `gradient`; `ValueError` in other dimensions.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.operators import curl
+        >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> y = x.mT.flip(2)  # the first axis points right, the second up
+        >>> curl(torch.cat([-y, x], 1), Grid((5, 5)))[0, 0, 2, 2].item()  # a rotation
+        2.0
     """
     return differentiate(curl_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
@@ -85,6 +103,14 @@ def laplacian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy
         f: `(N, C)` or `(B, C, *spatial)` -> the same.
 
     Args, Raises: see `gradient`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.operators import laplacian
+        >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> laplacian(x**2, Grid((5, 5)))[0, 0, 2, 2].item()
+        2.0
     """
     return differentiate(laplacian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
@@ -96,6 +122,14 @@ def hessian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: 
         f: `(N, C)` or `(B, C, *spatial)` -> `(N, d d C)`, `(B, d d C, *spatial)`; the indices (i, j) are outer.
 
     Args, Raises: see `gradient`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.operators import hessian
+        >>> x = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> hessian(x**2, Grid((5, 5)))[0, :, 2, 2].tolist()
+        [2.0, 0.0, 0.0, 0.0]
     """
     return differentiate(hessian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
@@ -123,7 +157,16 @@ def covariant_derivative(
         accuracy: see `gradient`.
 
     Raises:
-        ValueError: If the type is not on the domain's dimension or group; see also `gradient`.
+        ValueError: If the type does not fit the domain's dimension or group; see also `gradient`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.operators import covariant_derivative
+        >>> graph = PointCloud(torch.rand(100, 2)).gauge_graph(SO2(), neighbors=20)
+        >>> covariant_derivative(torch.rand(100, 6), graph, FieldType(SO2(), "3x1")).shape
+        torch.Size([100, 12])
     """
     field_type.check(f, "f")
     d = dimension(domain)
@@ -139,31 +182,31 @@ def covariant_derivative(
 
 
 def _derivative_type(field_type: FieldType) -> FieldType:
-    """The type of the covariant derivative of a field of an orthogonal group."""
+    """Return the type of the covariant derivative of a field of an orthogonal group."""
     vectors = field_type.group.standard()
     return FieldType(
         field_type.group, [(TensorProduct(vectors, b.representation), b.multiplicity) for b in field_type.blocks]
     )
 
 
-# --- their symbols ----------------------------------------------------------------------------------------------------
+# --- symbols ----------------------------------------------------------------------------------------------------------
 
 
 @lru_cache
 def gradient_symbol(d: int) -> Symbol:
-    """Scalars -> vectors."""
+    """Return the symbol of the gradient, from scalars to vectors."""
     return Symbol("gradient", d, 1, {_unit(d, i): _matrix(d, 1, (i, 0)) for i in range(d)})
 
 
 @lru_cache
 def divergence_symbol(d: int) -> Symbol:
-    """Vectors -> scalars."""
+    """Return the symbol of the divergence, from vectors to scalars."""
     return Symbol("divergence", d, 1, {_unit(d, i): _matrix(1, d, (0, i)) for i in range(d)}, _identity)
 
 
 @lru_cache
 def curl_symbol(d: int) -> Symbol:
-    """Vectors -> pseudo-scalars for d = 2, pseudo-vectors for d = 3."""
+    """Return the symbol of the curl, from vectors to pseudo-scalars for d = 2, to pseudo-vectors for d = 3."""
     terms: dict[tuple[int, ...], Tensor]
     if d == 2:
         terms = {(1, 0): _matrix(1, 2, (0, 1)), (0, 1): -_matrix(1, 2, (0, 0))}
@@ -179,13 +222,13 @@ def curl_symbol(d: int) -> Symbol:
 
 @lru_cache
 def laplacian_symbol(d: int) -> Symbol:
-    """Scalars -> scalars."""
+    """Return the symbol of the Laplacian, from scalars to scalars."""
     return Symbol("laplacian", d, 2, {_unit(d, i, 2): torch.ones(1, 1, dtype=torch.float64) for i in range(d)})
 
 
 @lru_cache
 def hessian_symbol(d: int) -> Symbol:
-    """Scalars -> symmetric tensors."""
+    """Return the symbol of the Hessian, from scalars to symmetric tensors."""
     terms: dict[tuple[int, ...], Tensor] = {}
     for i, j in itertools.product(range(d), repeat=2):
         index = tuple(a + b for a, b in zip(_unit(d, i), _unit(d, j), strict=True))
@@ -195,7 +238,7 @@ def hessian_symbol(d: int) -> Symbol:
 
 @lru_cache
 def _covariant_symbol(rho: Representation) -> Symbol:
-    """Fields of a type -> covectors of that type."""
+    """Return the symbol of the covariant derivative, from fields of a type to covectors with values in that type."""
     d, n, terms = rho.group.d, rho.dim, {}
     for i in range(d):
         full = torch.zeros(d, n, n, dtype=torch.float64)
@@ -205,7 +248,7 @@ def _covariant_symbol(rho: Representation) -> Symbol:
 
 
 def _identity(g: Tensor) -> Tensor:
-    """Vectors are transported by the transporter itself."""
+    """Transport vectors by the transporter itself."""
     return g
 
 
@@ -214,7 +257,7 @@ def _unit(d: int, axis: int, order: int = 1) -> tuple[int, ...]:
 
 
 def _matrix(outputs: int, inputs: int, one: tuple[int, int]) -> Float[Tensor, "out in"]:
-    """Zeros with a single one."""
+    """Return a matrix of zeros with a single one."""
     full = torch.zeros(outputs, inputs, dtype=torch.float64)
     full[one] = 1
     return full
