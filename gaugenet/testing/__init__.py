@@ -1,4 +1,4 @@
-"""Checks that the library's own tests use, shipped so that a user's layer or manifold can be tested too."""
+"""Checks of the library's own tests, available for testing other layers and manifolds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""assert_gauge_equivariant: does a layer depend on the frames that features are given in?"""
+"""assert_gauge_equivariant: test that a layer does not depend on the frames in which features are given."""
 
 from __future__ import annotations
 
@@ -31,20 +31,32 @@ class FramedDomain(Protocol):
         ...
 
     def gauge_transform(self, g: Float[Tensor, "points d d"]) -> Any:
-        """The same space seen from frames that are changed by g."""
+        """Return the same space with frames that are changed by g."""
         ...
 
 
 @dataclass(frozen=True)
 class GaugeReport:
-    """What a gauge transformation did to the output, relative to its largest entry.
+    """The change of a layer's output under gauge transformations, relative to its largest entry.
 
     Attributes:
-        error: under random elements of the structure group; rounding for an equivariant layer.
-        control: under elements outside the group; `None` if it was not asked for.
-        tolerance: what `error` was compared with.
+        error: change under random elements of the structure group; rounding errors for an equivariant layer.
+        control: change under elements outside the group; `None` without the negative control.
+        tolerance: largest allowed `error`.
         worst_point: row of the output with the largest error.
         worst_field: the block of the output type with the largest error, e.g. `"8x1"`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> from gaugenet.testing import assert_gauge_equivariant
+        >>> layer = GaugeConv(FieldType(SO2(), "2x0"), FieldType(SO2(), "2x1"))
+        >>> graph = PointCloud(torch.rand(50, 2)).gauge_graph(SO2(), neighbors=10)
+        >>> report = assert_gauge_equivariant(layer, graph)
+        >>> report.tolerance, report.worst_field
+        (1e-05, '2x1')
     """
 
     error: float
@@ -65,34 +77,42 @@ def assert_gauge_equivariant(
     atol: float | None = None,
     control: bool = True,
 ) -> GaugeReport:
-    """`module(rho_in(g) x, g domain) = rho_out(g) module(x, domain)` for an independent random g at every point.
+    """Test `module(rho_in(g) x, g domain) = rho_out(g) module(x, domain)` for an independent random g at every point.
 
-    Example::
-
-        group = SO2()
-        graph = mesh.gauge_graph(group, mean_neighbors=16)
-        scalars, vectors = FieldType(group, "8x0"), FieldType(group, "8x1")
-        layer = GaugeConv(scalars, vectors)
-        report = assert_gauge_equivariant(layer, graph)
-        print(report.error, report.control)  # 3e-07 1.2
+    This is the definition of gauge equivariance :cite:`cohen2019gauge`, tested up to rounding errors.
 
     Args:
         module: called as `module(x, domain)`, or as `module(x)` if its `forward` takes one argument.
         domain: a space with `num_nodes` and `gauge_transform(g)`, e.g. a `GaugeGraph`.
         in_type: field type of `x`; by default `module.in_type`.
-        out_type: field type of the output; by default `module.out_type`. The output of a module without `out_type` is
-            taken to be invariant.
+        out_type: field type of the output; by default `module.out_type`. The output of a module without `out_type`
+            must be invariant.
         x: features; by default standard normal in the precision of the module's weights (of the domain if it has none).
         seed: of features, group elements, and of the module's own randomness, so that dropout draws one mask.
         atol: largest relative error; by default from the precision of `x` (see `TOLERANCE`).
-        control: also demand that elements *outside* the group change the result (reflections under SO(2), rotations
-            under finite groups, shears under O(2)), so that a test that sees nothing cannot pass. Leave it out for
+        control: also require that elements *outside* the group change the result (reflections for SO(2), rotations
+            for finite groups, shears for O(2)), so that a layer with constant output does not pass. Use `False` for
             layers that are equivariant under more than their group, such as norms.
 
+    Returns:
+        The measured errors.
+
     Raises:
-        AssertionError: the layer depends on the gauge (by how much, where, and in which field), its output is not
-            finite, or the control found nothing.
-        ValueError: no field type to go by.
+        AssertionError: If the layer depends on the gauge (the message says by how much, where, and in which field), its
+            output is not finite, or elements outside the group change nothing.
+        ValueError: If `in_type` is neither given nor an attribute of the module.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> from gaugenet.testing import assert_gauge_equivariant
+        >>> layer = GaugeConv(FieldType(SO2(), "2x0"), FieldType(SO2(), "2x1"))
+        >>> graph = PointCloud(torch.rand(50, 2)).gauge_graph(SO2(), neighbors=10)
+        >>> report = assert_gauge_equivariant(layer, graph)
+        >>> report.error < 1e-5, report.control > 0.1  # rotations, and reflections as the negative control
+        (True, True)
     """
     in_type = in_type or getattr(module, "in_type", None)
     out_type = out_type or getattr(module, "out_type", None)
@@ -103,7 +123,7 @@ def assert_gauge_equivariant(
         x = torch.randn(num_points, in_type.size, generator=generator, dtype=_precision(module, domain))
     trial = _Trial(module, domain, in_type, out_type, x, seed)
     tolerance = TOLERANCE[x.dtype] if atol is None else atol
-    group = in_type.group if out_type is None else out_type.group  # a layer may hand on a smaller group than it takes
+    group = in_type.group if out_type is None else out_type.group  # the group of the output may be smaller
     g = group.random_element(num_points, generator=generator)
     difference = trial.difference(g)
     error, point, field = trial.largest(difference)
@@ -141,7 +161,7 @@ class _Trial:
             return typed_tensor(self.module(*arguments))
 
     def difference(self, g: Tensor) -> Tensor:
-        """Relative to the largest entry."""
+        """Return the error relative to the largest entry."""
         expected = self.run(self.x, self.domain)
         if not bool(expected.isfinite().all()):
             raise AssertionError(f"The output of {type(self.module).__name__} is not finite.")
@@ -152,7 +172,7 @@ class _Trial:
         return (got - expected).abs().double() / scale.double().clamp(min=1e-30)
 
     def largest(self, difference: Tensor) -> tuple[float, int, str]:
-        """The largest entry, its point and its field."""
+        """Return the largest entry, its point and its field."""
         if difference.numel() == 0:
             return 0.0, -1, "nothing: the output is empty"
         error = difference.max().item()
@@ -165,7 +185,7 @@ class _Trial:
 def outside_elements(
     group: StructureGroup, size: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "size d d"]:
-    """Random matrices outside of a group acting on R^d: rotations if it has not all, else reflections, else shears."""
+    """Return random matrices outside a group: rotations unless it contains all, else reflections, else shears."""
     d = group.d
     rotations = torch.linalg.qr(torch.randn(size, d, d, generator=generator, dtype=torch.float64)).Q
     rotations[..., 0] *= torch.linalg.det(rotations).sign()[:, None]
@@ -173,7 +193,7 @@ def outside_elements(
     mirror[-1, -1] = -1
     shear[0] = torch.linspace(1.5, 0.5, d)
     for g in (rotations, rotations @ mirror, rotations @ shear):
-        # a random rotation may fall into a finite group by chance, but not most of them
+        # A random rotation may be in a finite group by chance, but most are not.
         if int(group.contains(g).sum()) * 2 <= size:
             return typed_tensor(g)
     raise ValueError(f"Expected a group of orthogonal matrices, got {group.name}: pass `control=False`.")

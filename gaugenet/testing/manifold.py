@@ -15,20 +15,22 @@ from gaugenet.geometry.manifolds.manifold import Manifold, has, push_forward
 
 
 class ManifoldContract:
-    """Tests of one manifold, to be collected by pytest.
-
-    ::
-
-        class TestMySpace(ManifoldContract):
-            manifold = MySpace()
+    """The tests that every manifold must pass, as a base class for pytest.
 
     Override `points` if the space has no `random_points`.
 
     Attributes:
         manifold: the space.
-        radius: length of the geodesics that are tried, below the injectivity radius everywhere.
-        tolerance: largest error, float64, lengths relative to the radius.
+        radius: length of the tested geodesics, below the injectivity radius everywhere.
+        tolerance: largest error in float64, for lengths relative to the radius.
         count: number of points.
+
+    Example:
+        >>> from gaugenet.geometry import Sphere
+        >>> from gaugenet.testing import ManifoldContract
+        >>> class TestSphere(ManifoldContract):
+        ...     manifold = Sphere(2)
+        >>> TestSphere().test_log_inverts_exp()  # pytest runs this and the other tests
     """
 
     manifold: Manifold
@@ -37,7 +39,7 @@ class ManifoldContract:
     count: int = 40
 
     def points(self, generator: torch.Generator) -> Float[Tensor, "count D"]:
-        """Points of the space, float64."""
+        """Return points of the space, float64."""
         return self.manifold.random_points(self.count, generator=generator)
 
     # --- theorems -------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ class ManifoldContract:
         self._close(m.transport(t.p, t.q, m.log(t.q, t.p)), -t.u, "transport does not take log(q, p) to -log(p, q)")
 
     def test_the_connection_has_no_torsion(self) -> None:
-        """Small parallelograms close to third order."""
+        """Check that small parallelograms close to third order."""
         t, m = _Trial(self), self.manifold
         big, small = (float(self._opening(t, h).square().mean().sqrt()) for h in (0.2, 0.1))
         if small > max(big / 5, 10 * self.tolerance):
@@ -128,7 +130,7 @@ class ManifoldContract:
         self._close(m.transport(p, q, v)[1], m.transport(p[1], q[1], v[1]), "transport depends on the batch")
 
     def test_methods_are_differentiable(self) -> None:
-        """Derivatives agree with differences along a geodesic."""
+        """Check that derivatives agree with differences along a geodesic."""
         t, m = _Trial(self), self.manifold
         h = 1e-4
 
@@ -141,7 +143,7 @@ class ManifoldContract:
         self._close(slope, difference, "autograd disagrees with differences", tolerance=1e-6)
 
     def test_neighborhoods_are_consistent(self) -> None:
-        """What `gauge_graph` verifies, and that neighbours are found."""
+        """Check the conditions that `gauge_graph` verifies, and that neighbours are found."""
         t, m = _Trial(self), self.manifold
         points = torch.cat([t.p, t.q])
         frames = frames_of(m, points, m.frame_at(points))
