@@ -41,6 +41,7 @@ def test_every_example_is_tested():
         "nbody_springs.py",
         "moving_charges.py",
         "own_layer.py",
+        "regress_vectors.py",
         "rotated_mnist.py",
         "segment_bodies.py",
         "segment_panoramas.py",
@@ -230,6 +231,16 @@ def test_arteries_are_written_with_stress_and_distance(tmp_path):
     assert [path.parent.name for path in paths].count("test") == 2, "one artery, meshed twice"
     header = paths[0].read_bytes().split(b"end_header")[0].decode()
     assert all(f"property double {name}" in header for name in ("wss_x", "wss_y", "wss_z", "inflow_distance"))
+
+
+def test_regressed_vectors_learn_and_rotate_with_the_artery(tmp_path):
+    text = run("regress_vectors.py", tmp_path, "--epochs", "4", "--arteries", "2", "--edge", "0.9", "--out", "v.png")
+    errors = [float(line.split()[-2]) for line in text.splitlines() if line.startswith("epoch")]
+    assert errors[-1] < 0.8 * errors[0]
+    moved = [float(line.split("rotated artery: ")[1].split()[0]) for line in text.splitlines() if "rotated" in line]
+    assert len(moved) == 2
+    assert max(moved) < 1e-4
+    assert (tmp_path / "v.png").read_bytes().startswith(PNG)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
