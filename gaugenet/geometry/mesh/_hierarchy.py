@@ -112,10 +112,11 @@ def mesh_hierarchy(
     finest = (one_ring(framed.surface), longest_edge(mesh)) if along_edges else (maps, search_radius)
     _store(graph, "", _level_tensors(framed, pos, finer, *finest, options.lengths, dtype))
     if options.levels > 1:
-        samples = farthest_points(mesh, maps, int(np.ceil(mesh.num_vertices / options.ratio)))
+        points = options.points_on(mesh)
+        samples = farthest_points(mesh, maps, int(np.ceil(points / options.ratio)))
         components = int(np.isinf(samples.cover).sum())
         for level in range(1, options.levels):
-            count = max(int(np.ceil(mesh.num_vertices / options.ratio**level)), components)
+            count = max(int(np.ceil(points / options.ratio**level)), components)
             chosen = np.sort(samples.order[:count])
             cover = samples.cover[min(count, len(samples.order))] if count else 0.0
             finer = _add_level(graph, level, framed, finer, chosen, float(cover), options, pos)
@@ -149,32 +150,30 @@ def _add_level(
     dtype = pos.dtype
     prefix = f"l{level}_"
     num = len(chosen)
-    with_area = max(int(np.count_nonzero(framed.surface.area[chosen])), 1)
-    cell = framed.surface.total_area / with_area
-    search_radius = float(np.sqrt(options.mean_neighbors_on(framed.mesh) * cell / np.pi))
-    spacing = float(np.sqrt(2 / np.sqrt(3) * cell))
+    sizes = options.coarse_on(framed.mesh, level, max(int(np.count_nonzero(framed.surface.area[chosen])), 1))
+    spacing = float(np.sqrt(2 / np.sqrt(3) * sizes.cell))
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
     row = np.full(framed.mesh.num_vertices, -1)
     row[chosen] = np.arange(num)
     least = cover * (1 + 1e-6)
-    widest = max(search_radius, 1.5 * spacing, least)
+    widest = max(sizes.radius, 1.5 * spacing, least)
     around = _nobody(chosen)
     if widest:
         around = local_log_maps(
             framed.surface, widest, targets=chosen, wanted=wanted,
-            max_neighbors=options.crowd_on(framed.mesh), counted=row >= 0, least=least,
+            max_neighbors=sizes.crowd, counted=row >= 0, least=least,
         )  # fmt: skip
     with_self = around.with_self()
     nearest = with_self.nearest_targets(_UNPOOL_NEIGHBORS, framed.surface.mark)
     mass = _shared_mass(nearest.nearest_targets(1, framed.surface.mark), finer, row)
     points = _Points(chosen, row, mass)
 
-    among = around.select((row[around.source] >= 0) & (around.distance < search_radius)).nearest(
-        options.max_neighbors_on(framed.mesh), framed.surface.mark
+    among = around.select((row[around.source] >= 0) & (around.distance < sizes.radius)).nearest(
+        sizes.max_neighbors, framed.surface.mark
     )
     graph[f"{prefix}node_index"] = torch.from_numpy(finer.row[chosen])
-    _store(graph, prefix, _level_tensors(framed, pos, points, among, search_radius, options.lengths, dtype))
+    _store(graph, prefix, _level_tensors(framed, pos, points, among, sizes.radius, options.lengths, dtype))
     graph[f"{prefix}batch"] = torch.zeros(num, dtype=torch.long)
     radius = _POOL_RADIUS * spacing
     close = with_self.select(with_self.distance < max(radius, np.finfo(float).tiny))

@@ -69,7 +69,7 @@ def mesh_gauge_graph(
 
     framed = framed_surface(mesh, group, options.frames, options.seed)
     if options.neighborhood == "one_ring":
-        if (options.radius, options.mean_neighbors, options.max_neighbors) != (None, None, None):
+        if options.sized() is options or options.max_neighbors is not None:
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
         search_radius = longest_edge(mesh)
         edges = in_frames(framed, one_ring(framed.surface), dtype)

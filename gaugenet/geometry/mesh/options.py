@@ -23,6 +23,7 @@ MEAN_NEIGHBORS = 16.0
 """Neighbours of a point of a hierarchy, on average, where the options name no size."""
 
 
+_SIZES = ("radius", "relative_radius", "mean_neighbors")
 _LEAST_CROWD, _CROWD = 256, 8
 
 
@@ -34,9 +35,14 @@ class NeighborhoodOptions:
         neighborhood: `"geodesic"` for all vertices within a geodesic radius, or `"one_ring"` for the neighbours along
             edges. Coarser levels are always geodesic.
         radius: geodesic radius of the finest level, in the units of the mesh.
-        mean_neighbors: instead of `radius`: the radius whose disk holds that many points on average, at every level.
+        relative_radius: instead of `radius`: the geodesic radius over the square root of the area of the surface.
+        mean_neighbors: instead of both: the radius whose disk holds that many points on average, at every level.
+        density: with a radius: the points of a disk of that radius at which the network was made to work, on average.
+            The surface then sets the coarser levels, and not its vertices: the first one has `density / ratio` points
+            in such a disk, whatever the number of vertices. `None`: the finest level is the measure.
         max_neighbors: keep only this many nearest neighbours of each point. `None` bounds the cost on very uneven
             tessellations only: 8 times the mean number, at least 256. A number above the number of vertices keeps all.
+            Where the vertices are denser than `density`, the number is so many times larger.
         lengths: log maps and radius in the units of the mesh (`"metric"`), or at every point relative to the mean
             distance of its neighbours (`"local"`).
         frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
@@ -45,12 +51,15 @@ class NeighborhoodOptions:
         ratio: how many times fewer points each level has.
 
     Raises:
-        ValueError: If an option is unknown or not positive, or if `radius` and `mean_neighbors` are both given.
+        ValueError: If an option is unknown or not positive, if more than one size is given, or a density without a
+            radius.
     """
 
     neighborhood: Neighborhood = "geodesic"
     radius: float | None = None
+    relative_radius: float | None = None
     mean_neighbors: float | None = None
+    density: float | None = None
     max_neighbors: int | None = None
     lengths: LengthUnit = "metric"
     frames: FrameChoice = "first_edge"
@@ -67,51 +76,102 @@ class NeighborhoodOptions:
             raise ValueError(f"Expected `neighborhood` 'geodesic' or 'one_ring', got {self.neighborhood!r}.")
         if self.lengths not in ("metric", "local"):
             raise ValueError(f"Expected `lengths` 'metric' or 'local', got {self.lengths!r}.")
-        for name in ("radius", "mean_neighbors", "max_neighbors"):
+        for name in (*_SIZES, "density", "max_neighbors"):
             if (value := getattr(self, name)) is not None:
                 positive_number(name, value)
-        if self.radius is not None and self.mean_neighbors is not None:
+        if len(self._sizes) > 1:
             raise ValueError(self._expected_one_size())
+        if self.density is not None and (self.mean_neighbors is not None or not self._sizes):
+            raise ValueError("Expected `radius` or `relative_radius` with `density`: it counts the points within it.")
 
     def sized(self) -> NeighborhoodOptions:
         """Return these options, with `MEAN_NEIGHBORS` neighbours where they name no size."""
-        if self.radius is None and self.mean_neighbors is None:
-            return replace(self, mean_neighbors=MEAN_NEIGHBORS)
-        return self
+        return self if self._sizes else replace(self, mean_neighbors=MEAN_NEIGHBORS)
+
+    @property
+    def _sizes(self) -> list[str]:
+        """The options that name a size."""
+        return [name for name in _SIZES if getattr(self, name) is not None]
 
     def radius_on(self, mesh: TriangleMesh) -> float:
         """Return the radius of the finest level on a mesh, in its units.
 
         Raises:
-            ValueError: If neither `radius` nor `mean_neighbors` is given.
+            ValueError: If no size is given.
         """
         if self.mean_neighbors is not None:
             return float(np.sqrt(self.mean_neighbors * mesh.area / (np.pi * _points_with_area(mesh))))
+        if self.relative_radius is not None:
+            return float(self.relative_radius * np.sqrt(mesh.area))
         if self.radius is not None:
             return float(self.radius)
         raise ValueError(self._expected_one_size())
 
     def mean_neighbors_on(self, mesh: TriangleMesh) -> float:
-        """Return how many points the disk of the radius holds on average; coarser levels keep that number."""
+        """Return how many vertices the disk of the radius holds on average."""
         if self.mean_neighbors is not None:
             return self.mean_neighbors
         return float(np.pi * self.radius_on(mesh) ** 2 * _points_with_area(mesh) / mesh.area) if mesh.area else 0.0
 
-    def max_neighbors_on(self, mesh: TriangleMesh) -> int:
-        """Return how many neighbours a point keeps at most."""
-        if self.max_neighbors is not None:
-            return int(self.max_neighbors)
-        return self.crowd_on(mesh)
+    def points_on(self, mesh: TriangleMesh) -> float:
+        """Return how many points the finest level should have; coarser ones have a `ratio`-th of it each.
 
-    def crowd_on(self, mesh: TriangleMesh) -> int:
-        """Return how many points within the radius are too many: 8 times the mean, at least 256."""
-        return max(_LEAST_CROWD, int(np.ceil(_CROWD * self.mean_neighbors_on(mesh))))
+        With `density` that is what the area asks for, and the number of vertices otherwise.
+        """
+        if self.density is None:
+            return mesh.num_vertices
+        radius = self.radius_on(mesh)
+        return self.density * mesh.area / (np.pi * radius**2) if radius else 0.0
+
+    def max_neighbors_on(self, mesh: TriangleMesh) -> int:
+        """Return how many neighbours a point of the finest level keeps at most."""
+        if self.max_neighbors is None:
+            return crowd_of(self.mean_neighbors_on(mesh))
+        denser = self.mean_neighbors_on(mesh) / self.density if self.density is not None else 1.0
+        return int(np.ceil(self.max_neighbors * max(denser, 1.0)))
+
+    def coarse_on(self, mesh: TriangleMesh, level: int, count: int) -> LevelSizes:
+        """Return the sizes of a coarser level.
+
+        Args:
+            mesh: the surface.
+            level: 1 for the first one below the finest.
+            count: how many points with area the level has; they share the area where there is no `density`.
+        """
+        mean = self.mean_neighbors_on(mesh) if self.density is None else self.density
+        points = count if self.density is None else self.points_on(mesh) / self.ratio**level
+        cell = mesh.area / points if points else 0.0
+        crowd = crowd_of(mean)
+        return LevelSizes(float(np.sqrt(mean * cell / np.pi)), cell, self.max_neighbors or crowd, crowd)
 
     def _expected_one_size(self) -> str:
         return (
-            "Expected exactly one of `radius` (a length in the units of the mesh) and `mean_neighbors`, got "
-            f"radius={self.radius} and mean_neighbors={self.mean_neighbors}."
+            "Expected exactly one of `radius` (a length in the units of the mesh), `relative_radius` (over the square "
+            "root of the area) and `mean_neighbors`, got "
+            f"radius={self.radius}, relative_radius={self.relative_radius} and mean_neighbors={self.mean_neighbors}."
         )
+
+
+@dataclass(frozen=True)
+class LevelSizes:
+    """The sizes of a coarser level.
+
+    Attributes:
+        radius: geodesic radius of its neighbourhoods.
+        cell: area of a point.
+        max_neighbors: how many neighbours a point keeps at most.
+        crowd: how many points a search may meet.
+    """
+
+    radius: float
+    cell: float
+    max_neighbors: int
+    crowd: int
+
+
+def crowd_of(mean: float) -> int:
+    """Return how many points within a radius are too many: 8 times the mean, at least 256."""
+    return max(_LEAST_CROWD, int(np.ceil(_CROWD * mean)))
 
 
 class NeighborhoodKeywords(TypedDict, total=False):
@@ -119,7 +179,9 @@ class NeighborhoodKeywords(TypedDict, total=False):
 
     neighborhood: Neighborhood
     radius: float | None
+    relative_radius: float | None
     mean_neighbors: float | None
+    density: float | None
     max_neighbors: int | None
     lengths: LengthUnit
     frames: FrameChoice

@@ -37,7 +37,11 @@ class GeometryOptions(NeighborhoodOptions):
         ratio: how many times fewer points each level has.
         neighborhood: of the finest level, geodesic or one_ring.
         radius: geodesic radius of the finest level, in the units of the meshes; in place of mean_neighbors.
-        mean_neighbors: neighbours of a point, on average, at every level; 16 where there is no radius.
+        relative_radius: geodesic radius over the square root of the area of a mesh; in place of mean_neighbors.
+        mean_neighbors: neighbours of a point, on average over the training meshes; 16 where there is no radius. The
+            training writes the relative radius that it means into the run, so that meshes of any resolution are read
+            alike.
+        density: points within the radius on the training meshes, which the training counts; it sets the coarser levels.
         max_neighbors: keep only this many nearest neighbours; none keeps all.
         lengths: metric, or local for kernels that follow the sampling of uneven meshes.
         frames: frames at the vertices: first_edge, random or principal; an equivariant network does not mind.
@@ -53,7 +57,7 @@ class GeometryOptions(NeighborhoodOptions):
     def __post_init__(self) -> None:
         check(self.levels >= 1, "geometry.levels", "at least 1", self.levels)
         check(self.ratio > 1, "geometry.ratio", "above 1", self.ratio)
-        if self.radius is None and self.mean_neighbors is None:
+        if self.sized() is not self:
             object.__setattr__(self, "mean_neighbors", MEAN_NEIGHBORS)  # written into the run as a number
         if self.mean_neighbors is not None:
             check(self.mean_neighbors > 0, "geometry.mean_neighbors", "positive", self.mean_neighbors)

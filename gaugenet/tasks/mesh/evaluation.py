@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
 from gaugenet.files import atomic_path, check_results, files_in, sweep_temporaries, write_json
+from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
@@ -162,10 +163,11 @@ def _check_items(dataset: MeshDataset, items: str) -> None:
 
 def _truth(one: Prepared, known: ndarray) -> tuple[Int[ndarray, "items"], ndarray | None]:
     sample: MeshSample = one.sample
+    mesh = in_units(sample.mesh, unit_factor(sample.mesh))
     if sample.face_labels is not None:
-        labels, areas = sample.face_labels, sample.mesh.face_areas
+        labels, areas = sample.face_labels, mesh.face_areas
     elif sample.vertex_labels is not None:
-        labels, areas = sample.vertex_labels, sample.mesh.vertex_areas
+        labels, areas = sample.vertex_labels, mesh.vertex_areas
     else:
         labels, areas = np.array([sample.label]), None
     finite = None if areas is None else np.nan_to_num(areas)

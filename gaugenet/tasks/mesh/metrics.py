@@ -82,7 +82,8 @@ class Scores:
     Attributes:
         accuracy: plain mean over all labelled items of all meshes (the "hard face" figure where items are faces).
         mesh_accuracy: mean over meshes of each mesh's accuracy.
-        area_accuracy: share of the surface area that is labelled correctly, `None` where areas are not given.
+        area_accuracy: share of the surface area that is labelled correctly, every mesh scaled to area 1 (so that units
+            do not matter); `None` where areas are not given.
         classes: scores of each class.
         mean_iou: mean intersection over union of the classes that occur.
         confusion: `(K, K)`, rows are the truth; `None` for more than `MAX_CONFUSION_CLASSES` classes.
@@ -142,7 +143,7 @@ class MetricAccumulator:
         prediction: Int[ndarray, "items"],
         areas: Float[ndarray, "items"] | None = None,
     ) -> None:
-        """Count one mesh; `areas` are the items' areas, in any unit."""
+        """Count one mesh; `areas` are the items' areas, in any unit, as only their shares count."""
         truth, prediction = _checked(truth, prediction, self.num_classes)
         known = truth != IGNORE
         right = known & (truth == prediction)
@@ -156,9 +157,9 @@ class MetricAccumulator:
             counts += np.bincount(labels, minlength=self.num_classes)
         total = int(known.sum())
         self._per_mesh.append((name, float(right.sum() / total) if total else float("nan"), total))
-        if areas is not None:
-            self._area_correct += float(areas[right].sum())
-            self._area += float(areas[known].sum())
+        if areas is not None and (whole := float(areas.sum())) > 0:
+            self._area_correct += float(areas[right].sum()) / whole
+            self._area += float(areas[known].sum()) / whole
 
     def scores(self) -> Scores:
         """The scores of everything added so far.

@@ -28,6 +28,7 @@ from gaugenet.tasks.mesh.folds import with_held_out
 from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
+from gaugenet.tasks.mesh.scale import fixed_lengths
 from gaugenet.tasks.training.label_loss import class_weights
 from gaugenet.tasks.training.loading import GraphDataModule
 from gaugenet.tasks.training.loss_options import LossOptions
@@ -54,7 +55,9 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
 
     def load(run: Path) -> GraphDataModule:
         soft, cache = optim.loss_on == "vertices", cache_folder(data.cache, run)
-        how = Preparation(data.input_features(), geometry, data.repair, cache, data.n_jobs, soft_labels=soft)
+        fixed = fixed_lengths(geometry, train_set, repair=data.repair, n_jobs=data.n_jobs)
+        description.data["geometry"] = asdict(fixed)
+        how = Preparation(data.input_features(), fixed, data.repair, cache, data.n_jobs, soft_labels=soft)
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)

@@ -22,6 +22,7 @@ from gaugenet.tasks.mesh.data_options import GeometryOptions, Repair
 from gaugenet.tasks.mesh.field_inputs import in_file_units, parse_units
 from gaugenet.tasks.mesh.outputs import Items
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
+from gaugenet.tasks.mesh.scale import without_lengths
 from gaugenet.tasks.regression.options import RegressionData
 from gaugenet.tasks.regression.outputs import predicted_fields
 from gaugenet.tasks.training.options import TaskError, check
@@ -199,7 +200,7 @@ def _check_alike(run: Path, first: _Member, other_run: Path, other: _Member) -> 
         data = member.data
         fields = {f"target {spec.name}": (spec.kind, spec.on, spec.unit) for spec in data.target_specs()}
         inputs = {"inputs": sorted(data.inputs or ()), "features": data.features, "repair": data.repair}
-        return {**fields, **inputs, "geometry": member.geometry}
+        return {**fields, **inputs, "geometry": without_lengths(member.geometry)}
 
     one, two = described(first), described(other)
     differing = [name for name in one | two if one.get(name) != two.get(name)]

@@ -14,6 +14,7 @@ from gaugenet.tasks.mesh.augmentation import build_augmentation
 from gaugenet.tasks.mesh.data_options import GeometryOptions
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared, prepare_all
+from gaugenet.tasks.mesh.scale import fixed_lengths
 from gaugenet.tasks.mesh.setup import data_module, log_sizes
 from gaugenet.tasks.regression.module import RegressionModule
 from gaugenet.tasks.regression.options import RegressionData, cache_folder, open_meshes
@@ -43,7 +44,9 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
 
     def load(run: Path) -> GraphDataModule:
         cache = cache_folder(data.cache, run)
-        how = Preparation(data.input_features(), geometry, data.repair, cache, data.n_jobs, targets=targets)
+        fixed = fixed_lengths(geometry, train_set, repair=data.repair, n_jobs=data.n_jobs)
+        description.data["geometry"] = asdict(fixed)
+        how = Preparation(data.input_features(), fixed, data.repair, cache, data.n_jobs, targets=targets)
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         for spec in targets:

@@ -67,6 +67,9 @@ def test_a_hierarchy_without_a_size_has_16_neighbours():
     ("options", "words"),
     [
         ({"radius": 1.0, "mean_neighbors": 8.0}, "exactly one of `radius`"),
+        ({"relative_radius": 0.1, "mean_neighbors": 8.0}, "exactly one of `radius`"),
+        ({"relative_radius": -0.1}, "positive `relative_radius`"),
+        ({"mean_neighbors": 8.0, "density": 8.0}, "`radius` or `relative_radius` with `density`"),
         ({"levels": 0}, "`levels` of at least 1"),
         ({"ratio": 1.0}, "`ratio` above 1"),
         ({"neighborhood": "two_ring"}, "`neighborhood` 'geodesic' or 'one_ring', got 'two_ring'"),

@@ -54,12 +54,25 @@ def test_scores_of_each_class_agree_with_torchmetrics(labels):
 def test_mean_over_items_and_mean_over_meshes():
     accumulator = MetricAccumulator(2)
     accumulator.add("small", [0, 1], [0, 0], areas=np.array([3.0, 1.0]))
-    accumulator.add("large", [1] * 8, [1] * 8, areas=np.full(8, 0.5))
+    accumulator.add("large", [1] * 8, [1] * 8, areas=np.full(8, 0.5e6))
     scores = accumulator.scores()
     assert (scores.accuracy, scores.mesh_accuracy, scores.area_accuracy) == (0.9, 0.75, 7 / 8)
     assert scores.class_accuracy == [1.0, 8 / 9]
     assert scores.class_iou == [0.5, 8 / 9]
     assert scores.per_mesh == [("small", 0.5, 2), ("large", 1.0, 8)]
+
+
+def test_a_mesh_in_another_unit_does_not_outweigh_the_others():
+    """Accuracy by area: 3/4 of one mesh and all of another are 7/8, in metres and in millimetres."""
+    found = []
+    for unit in (1.0, 1e6):
+        accumulator = MetricAccumulator(2)
+        accumulator.add("wrong in places", [0, 1], [0, 0], areas=np.array([3.0, 1.0]) * unit)
+        accumulator.add("right", [1, IGNORE], [1, 0], areas=np.array([2.0, 2.0]))
+        found.append(accumulator.scores().area_accuracy)
+    assert found == [pytest.approx(5 / 6)] * 2
+    unscaled = (3e6 + 2) / (4e6 + 2)
+    assert unscaled != pytest.approx(5 / 6, abs=0.05), "control: without scaling one mesh decides"
 
 
 def test_a_class_that_never_occurs_counts_in_no_mean_and_json_has_no_nan():

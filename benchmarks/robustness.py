@@ -1,0 +1,209 @@
+"""Accuracy of a trained segmentation on other triangulations of the same surfaces, and on surfaces slightly changed.
+
+    python benchmarks/robustness.py RUN --data DIR --split val [--every 4]
+    python benchmarks/robustness.py RUN --bodies
+
+Every mesh is given to the network in all the ways of `VARIANTS`. Four points of every face of the mesh as it was are
+looked up on the closest face of the variant, so that all rows count the same points: `accuracy` is the share with the
+right label (for the mesh as it is, the accuracy by faces), `lost` the difference to the mesh as it is in percentage
+points, and `changed` the share whose label is another than on the mesh as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from gaugenet.data import IGNORE_LABEL, MeshSample
+from gaugenet.data.meshes.usable import usable_mesh
+from gaugenet.geometry import TriangleMesh
+from gaugenet.geometry.mesh.closest import closest_points
+from gaugenet.geometry.mesh.decimate import decimate
+from gaugenet.geometry.mesh.repair import repair_mesh
+from gaugenet.groups import SO2
+from gaugenet.tasks.mesh.data_options import open_dataset
+from gaugenet.tasks.mesh.inference import Predictor
+from gaugenet.tasks.mesh.preparation import prepare_mesh
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another mesh of a surface, and where the points of the former one are on it (NaN: cut off)."""
+
+    mesh: TriangleMesh
+    points: np.ndarray
+
+
+Make = Callable[[TriangleMesh, np.ndarray, np.random.Generator], Variant]
+
+
+def remeshed(change: Callable[[TriangleMesh, np.random.Generator], TriangleMesh]) -> Make:
+    return lambda mesh, points, rng: Variant(change(mesh, rng), points)
+
+
+def subdivided(times: int) -> Make:
+    return remeshed(lambda mesh, rng: finer(mesh, times))
+
+
+def finer(mesh: TriangleMesh, times: int) -> TriangleMesh:
+    vertices, faces = mesh.vertices, mesh.faces
+    for _ in range(times):
+        vertices, faces = trimesh.remesh.subdivide(vertices, faces)
+    return TriangleMesh(vertices, faces)
+
+
+def simplified(share: float) -> Make:
+    """By quadric errors, which keeps shapes well and makes uneven triangles."""
+
+    def change(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
+        import fast_simplification
+
+        found = fast_simplification.simplify(mesh.vertices.astype("f4"), mesh.faces, 1 - share)
+        return repair_mesh(TriangleMesh(*found)).mesh
+
+    return remeshed(change)
+
+
+def even(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
+    """As many vertices, spread evenly."""
+    return decimate(finer(mesh, 2), mesh.num_vertices).mesh
+
+
+def stretched(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
+    """As many vertices, three times denser along a random axis than across it."""
+    axis = rng.standard_normal(3)
+    axis /= np.linalg.norm(axis)
+    stretch = np.eye(3) + 2 * np.outer(axis, axis)
+    found = decimate(TriangleMesh(finer(mesh, 2).vertices @ stretch, finer(mesh, 2).faces), mesh.num_vertices).mesh
+    return TriangleMesh(found.vertices @ np.linalg.inv(stretch), found.faces)
+
+
+def noisy(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
+    size = 0.01 * mesh.edge_lengths.mean()
+    return TriangleMesh(mesh.vertices + size * rng.standard_normal(mesh.vertices.shape), mesh.faces)
+
+
+def renumbered(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
+    order = rng.permutation(mesh.num_vertices)
+    faces = np.argsort(order)[mesh.faces][rng.permutation(mesh.num_faces)]
+    return TriangleMesh(
+        mesh.vertices[order],
+        np.take_along_axis(faces, (rng.integers(3, size=len(faces))[:, None] + np.arange(3)) % 3, 1),
+    )
+
+
+def mirrored(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Generator) -> Variant:
+    flip = np.array([-1.0, 1.0, 1.0])
+    return Variant(TriangleMesh(mesh.vertices * flip, mesh.faces[:, ::-1]), points * flip)
+
+
+def in_millimetres(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Generator) -> Variant:
+    return Variant(TriangleMesh(mesh.vertices * 1000, mesh.faces), points * 1000)
+
+
+def cut_off(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Generator) -> Variant:
+    """Without the twelfth part of the surface that is farthest along its second longest axis: an open mesh."""
+    centre = (mesh.vertex_areas @ mesh.vertices) / mesh.area
+    axis = np.linalg.eigh(np.cov((mesh.vertices - centre).T, aweights=mesh.vertex_areas))[1][:, 1]
+    height = (mesh.vertices[mesh.faces].mean(axis=1) - centre) @ axis
+    order = np.argsort(height)
+    limit = height[order[np.searchsorted(np.cumsum(mesh.face_areas[order]), 11 / 12 * mesh.area)]]
+    used, faces = np.unique(mesh.faces[height < limit], return_inverse=True)
+    kept = (height < limit)[np.repeat(np.arange(mesh.num_faces), len(points) // mesh.num_faces)]
+    return Variant(TriangleMesh(mesh.vertices[used], faces.reshape(-1, 3)), np.where(kept[:, None], points, np.nan))
+
+
+VARIANTS: dict[str, Make] = {
+    "as it is": remeshed(lambda mesh, rng: mesh),
+    "subdivided x4": subdivided(1),
+    "subdivided x16": subdivided(2),
+    "decimated to 1/2": simplified(1 / 2),
+    "decimated to 1/4": simplified(1 / 4),
+    "isotropic remeshing": remeshed(even),
+    "anisotropic remeshing": remeshed(stretched),
+    "noise, 1 % of an edge": remeshed(noisy),
+    "renumbered": remeshed(renumbered),
+    "mirror image": mirrored,
+    "inside out": remeshed(lambda mesh, rng: TriangleMesh(mesh.vertices, mesh.faces[:, ::-1])),
+    "millimetres": in_millimetres,
+    "a limb cut off": cut_off,
+}
+
+
+def usable(sample: MeshSample) -> MeshSample:
+    """The sample with its mesh repaired, as a network sees it."""
+    found = usable_mesh(sample.mesh, SO2())
+    return MeshSample(sample.name, found.mesh, face_labels=sample.face_labels[found.face_map], path=sample.path)
+
+
+def points_of_faces(mesh: TriangleMesh) -> np.ndarray:
+    """The centres of the four parts of each face, `(4 F, 3)`."""
+    weights = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
+    return (weights @ mesh.vertices[mesh.faces]).reshape(-1, 3)
+
+
+def labels_at(predictor: Predictor, variant: Variant) -> np.ndarray:
+    """Predicted labels at the points, -1 where there is no surface any more."""
+    one = prepare_mesh(MeshSample("mesh", variant.mesh), predictor.preparation(repair="lossless", n_jobs=1))
+    found = predictor(one, "face").labels("face")
+    known = np.isfinite(variant.points).all(axis=1)
+    labels = np.full(len(known), -1)
+    labels[known] = found[closest_points(variant.mesh, variant.points[known]).face]
+    return labels
+
+
+def measure(run: Path, samples: list[MeshSample], names: list[str]) -> Iterator[dict[str, float | str]]:
+    predictor = Predictor(run)
+    first: list[np.ndarray] = []
+    for name in names:
+        right = changed = total = 0
+        for k, sample in enumerate(samples):
+            points, truth = points_of_faces(sample.mesh), np.repeat(sample.face_labels, 4)
+            labels = labels_at(predictor, VARIANTS[name](sample.mesh, points, np.random.default_rng(k)))
+            if name == "as it is":
+                first.append(labels)
+            known = (truth != IGNORE_LABEL) & (labels >= 0)
+            right, total = right + (labels == truth)[known].sum(), total + known.sum()
+            changed += (labels != first[k])[known].sum()
+        whole = sum(((f == np.repeat(s.face_labels, 4)).sum() for f, s in zip(first, samples))) / sum(map(len, first))
+        yield {
+            "variant": name,
+            "accuracy": 100 * right / total,
+            "lost": 100 * (whole - right / total),
+            "changed": 100 * changed / total,
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder of a segmentation of faces")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the data set, in the layout of the training"
+    )
+    parser.add_argument("--split", default="val", choices=("train", "val", "test"))
+    parser.add_argument("--every", type=int, default=1, help="take every n-th mesh only")
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS), help="some of the variants")
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    options = parser.parse_args()
+    from dataclasses import replace
+
+    data = replace(Predictor(options.run).data, root=options.data)
+    samples = [usable(sample) for sample in list(open_dataset("segmentation", data, options.split))[:: options.every]]
+    names = ["as it is", *(name for name in options.only if name != "as it is")]
+    rows = []
+    print(f"{len(samples)} meshes\n| Variant | accuracy % | lost | changed % |\n|---|---|---|---|")
+    for row in measure(options.run, samples, names):
+        rows.append(row)
+        print(f"| {row['variant']} | {row['accuracy']:.1f} | {row['lost']:.1f} | {row['changed']:.2f} |", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

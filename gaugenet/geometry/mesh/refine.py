@@ -1,0 +1,88 @@
+"""More triangles for the same surface: long edges are halved, and nothing moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+_MOST_PASSES = 20
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A mesh with more triangles. The vertices of the other mesh come first, in their order.
+
+    Attributes:
+        mesh: the finer mesh, the same polyhedron.
+        vertex_map: for each vertex one of the other mesh: itself, or an end of the edge that it lies on.
+        face_map: for each face the one of the other mesh that it is a part of.
+    """
+
+    mesh: TriangleMesh
+    vertex_map: Int[ndarray, "vertices"]
+    face_map: Int[ndarray, "faces"]
+
+
+def refine(mesh: TriangleMesh, longest: float) -> Refined:
+    """Return the mesh with every edge longer than `longest` halved, until there is none.
+
+    A face is cut into two, three or four, so that neighbours keep sharing whole edges.
+
+    Args:
+        mesh: any mesh.
+        longest: a length in the units of the mesh.
+
+    Raises:
+        ValueError: If `longest` is not positive.
+    """
+    if not longest > 0:
+        raise ValueError(f"Expected a positive length `longest`, got {longest}.")
+    vertex_map, face_map = np.arange(mesh.num_vertices), np.arange(mesh.num_faces)
+    for _ in range(_MOST_PASSES):
+        long = mesh.edge_lengths > longest
+        if not long.any():
+            break
+        ends = mesh.edges[long]
+        middle = np.full(len(mesh.edges), -1)
+        middle[long] = mesh.num_vertices + np.arange(len(ends))
+        vertices = np.concatenate([mesh.vertices, mesh.vertices[ends].mean(axis=1)])
+        faces, parent = _cut(vertices, mesh.faces, middle[mesh.halfedge_to_edge].reshape(-1, 3))
+        vertex_map, face_map = np.concatenate([vertex_map, vertex_map[ends[:, 0]]]), face_map[parent]
+        mesh = TriangleMesh(vertices, faces)
+    return Refined(mesh, vertex_map, face_map)
+
+
+def _cut(
+    vertices: ndarray, faces: Int[ndarray, "faces 3"], middle: Int[ndarray, "faces 3"]
+) -> tuple[Int[ndarray, "new 3"], Int[ndarray, "new"]]:
+    """Cut faces at the middles of their sides (-1: a side that stays whole); the new faces, and where they lie."""
+    halved = middle >= 0
+    count = halved.sum(axis=1)
+    # the corner from which the patterns below count: before the one halved side, or after the one whole side
+    first = np.where(count == 1, halved.argmax(axis=1), (~halved).argmax(axis=1) + 1)
+    turn = (first[:, None] + np.arange(3)) % 3
+    corner, mid = np.take_along_axis(faces, turn, 1), np.take_along_axis(middle, turn, 1)
+    (a, b, c), (ab, bc, ca) = corner.T, mid.T
+    both = np.flatnonzero(count == 2)
+    gap = np.linalg.norm(vertices[ab[both]] - vertices[c[both]], axis=1)
+    flip = gap > np.linalg.norm(vertices[a[both]] - vertices[bc[both]], axis=1)
+    shorter, longer = both[~flip], both[flip]
+    patterns = (
+        (np.flatnonzero(count == 0), [(a, b, c)]),
+        (np.flatnonzero(count == 1), [(a, ab, c), (ab, b, c)]),
+        (shorter, [(ab, b, bc), (a, ab, c), (ab, bc, c)]),
+        (longer, [(ab, b, bc), (a, ab, bc), (a, bc, c)]),
+        (np.flatnonzero(count == 3), [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]),
+    )
+    new = [np.stack(columns, axis=1)[rows] for rows, triples in patterns for columns in triples]
+    parent = [rows for rows, triples in patterns for _ in triples]
+    order = np.argsort(np.concatenate(parent), kind="stable")
+    return np.concatenate(new)[order], np.concatenate(parent)[order]
+
+
+__all__ = ["Refined", "refine"]
