@@ -1,4 +1,4 @@
-"""Networks."""
+"""Networks: equivariant architectures for meshes, spheres, images and multivectors, baselines, and saved networks."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from gaugenet.nn import EquivariantLinear, InvariantReadout
 class FieldHead(nn.Module):
     r"""Combine the fields of a point with coefficients that depend on its invariants: :math:`A (g(x) \odot x, h(x))`.
 
-    The invariants of `x` go through a dense layer to `h`, which gives a factor for every field of `x`. An equivariant
-    linear map then makes the outputs from the weighted fields and, where they are scalars, from `h`.
+    A dense layer maps the invariants of `x` to `h`, and `h` gives a factor for every field of `x`. An equivariant
+    linear map computes the outputs from the weighted fields and, if they are scalars, from `h`.
 
     Shapes:
         x: `(N, in_type.size)` -> `(N, out_type.size)`.
@@ -26,10 +26,10 @@ class FieldHead(nn.Module):
         in_type: the fields of the last hidden layer.
         out_type: the outputs.
         hidden: width of the dense layer; by default twice the number of invariants.
-        dropout: probability to drop a hidden invariant.
+        dropout: probability of dropping a hidden invariant.
 
     Raises:
-        ValueError: an output to which no equivariant linear map leads.
+        ValueError: If there is no equivariant linear map to one of the outputs.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class FieldHead(nn.Module):
             single = FieldType(in_type.group, [(block.representation, 1)])
             if not EquivariantLinear(self.combined, single, bias=False).weight.numel():
                 raise ValueError(
-                    f"No hidden field leads to outputs of order {block.representation.name}: expected it among the "
-                    f"orders of the network, got {in_type}."
+                    f"Expected a hidden field that can be mapped to the outputs of order {block.representation.name}, "
+                    f"got {in_type}: add this order to the orders of the network."
                 )
 
     def forward(self, x: Float[Tensor, "points in"]) -> Float[Tensor, "points out"]:

@@ -1,4 +1,4 @@
-"""What the icosahedral networks are built of: types by level, residual stages, steps to coarser levels."""
+"""The parts of the icosahedral networks: types by level, residual stages, steps to coarser levels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NORMS = {"batch": ChartBatchNorm, "layer": FieldLayerNorm}
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of `Trunk`, for type checkers: the signatures of the networks name them as one."""
+    """The keyword arguments of `Trunk`, for type checkers, in the signatures of the networks."""
 
     group: str
     width: int
@@ -43,7 +43,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Trunk:
-    """The options that the icosahedral networks share, and what follows from them.
+    """The options that the icosahedral networks share, and the types and layers that follow from them.
 
     Args:
         group: name of the structure group: `C_6`, or `D_6`, which also identifies mirror images.
@@ -53,15 +53,15 @@ class Trunk:
         blocks: residual convolutions a level, going down and coming up.
         rings: radial functions of the kernels; the six neighbours are all on one ring.
         max_frequency: angular band limit of the kernels, see `HarmonicSpace`.
-        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings` and
+        kernel: family of the kernels as text, e.g. `"Differential(max_order=2)"`, instead of `rings` and
             `max_frequency`.
-        norm: `batch` or `layer` (over the channels of each vertex: independent of the rest of the batch).
+        norm: `batch`, or `layer` over the channels of each vertex, which does not depend on the rest of the batch.
         activation: `relu`, `gelu`, `silu`, `elu` or `tanh`.
         downsample: `stride`, a strided convolution, or `pool`, the mean over neighbours, then a convolution.
-        dropout: probability to drop a field, everywhere in a sample, before each convolution of a block.
+        dropout: probability of dropping a field, everywhere in a sample, before each convolution of a block.
 
     Raises:
-        ValueError: unknown names, sizes below one.
+        ValueError: If a name is unknown, or a size is below 1.
     """
 
     group: str = "C_6"
@@ -103,25 +103,25 @@ class Trunk:
         return [FieldType(self.structure, {"regular": w}) for w in self.widths]
 
     def conv(self, in_type: FieldType, out_type: FieldType) -> GaugeConv:
-        """A convolution."""
+        """Return a convolution."""
         family = Harmonic(self.rings, self.max_frequency) if self.kernel is None else kernel_from_text(self.kernel)
         return GaugeConv(in_type, out_type, kernel=family)
 
     def stages(self, types: Sequence[FieldType]) -> nn.ModuleList:
-        """A stage for each of the types."""
+        """Return a stage for each type."""
         return nn.ModuleList([Stage(t, self) for t in types])
 
     def steps(self) -> nn.ModuleList:
-        """From each level to the next coarser one."""
+        """Return the layers from each level to the next coarser one."""
         return nn.ModuleList([Coarsen(a, b, self) for a, b in pairwise(self.types)])
 
     def activated(self, field_type: FieldType) -> tuple[nn.Module, PointwiseNonlinearity]:
-        """Normalization and nonlinearity."""
+        """Return a normalization and a nonlinearity."""
         return _NORMS[self.norm](field_type), PointwiseNonlinearity(field_type, activation=self.activation)
 
 
 class Stage(nn.Module):
-    """x + conv(act(norm(x))), a few times (He et al. 2016, pre-activation)."""
+    """Residual convolutions x + conv(act(norm(x))), with pre-activation (:cite:`he2016identity`)."""
 
     def __init__(self, field_type: FieldType, trunk: Trunk) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class Stage(nn.Module):
 
 
 class Coarsen(nn.Module):
-    """To the next coarser level, and to its width."""
+    """The step to the next coarser level and its width."""
 
     def __init__(self, in_type: FieldType, out_type: FieldType, trunk: Trunk) -> None:
         super().__init__()
@@ -151,10 +151,10 @@ class Coarsen(nn.Module):
 
 
 def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldType) -> Icosphere:
-    """The icosphere whose features have the shape of `x`; `domain` is only compared with it.
+    """Return the icosphere whose features have the shape of `x`; a given `domain` must equal it.
 
     Raises:
-        ValueError: features of another type, or of no icosphere.
+        ValueError: If the features have another type, no icosphere has features of this shape, or `domain` differs.
     """
     in_type.check(x)
     sphere = icosphere(_level(x)) if domain is None else domain
@@ -165,7 +165,7 @@ def sphere_of(x: Float[Tensor, "..."], domain: Icosphere | None, in_type: FieldT
 def projected_charts(
     x: Float[Tensor, "..."], in_type: FieldType, sphere: Icosphere
 ) -> Float[Tensor, "batch size rows columns"]:
-    """Features in any layout -> chart layout, with their invariant part at the corners."""
+    """Return features of any layout in the chart layout, with their invariant part at the corners."""
     return project_corners(charts.as_charts(x, sphere), in_type, sphere)
 
 

@@ -1,7 +1,7 @@
-"""Three ways to a symmetry without steerable kernels, around any plain network: average, augment, canonicalize.
+"""Baselines that give any plain network a symmetry without steerable kernels: average, augment, canonicalize.
 
-Each takes the actions of the group on the inputs of the network and on its output (see
-`gaugenet.geometry.FieldAction`); the default is one image or volume of scalars in, invariant numbers out.
+Each takes the actions of the group on the inputs of the network and on its output, see
+`gaugenet.geometry.FieldAction`. By default the input is one image or volume of scalars and the output is invariant.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gaugenet.models.canonicalizer import Canonicalizer
 
 
 class _Wrapped(nn.Module):
-    """A network between an action on its inputs and one on its output."""
+    """A network with an action of a group on its inputs and one on its output."""
 
     def __init__(
         self, module: nn.Module, group: StructureGroup, *, inputs: Sequence[Action] | None, output: Action | None
@@ -44,26 +44,36 @@ class _Wrapped(nn.Module):
 
 
 class GroupAveraged(_Wrapped):
-    r"""x -> 1/|G| sum_g g . module(g^-1 . x): the projection of a network onto the equivariant ones.
+    r"""The average over a group, x -> 1/|G| sum_g g . module(g^-1 . x): the projection to an equivariant network.
 
     Shapes:
-        x: what `module` takes -> what it returns.
+        x: the inputs of `module` -> the output of `module`.
 
     Equivariance: exact for a finite group whose actions are exact (features, positions, rotations of a grid by 90
-    degrees); as good as the interpolation for other angles on grids. An infinite group is averaged over `samples` Haar
-    elements drawn at each call: equivariant in the mean, with an error that falls as 1 / sqrt(samples).
+    degrees), up to interpolation for other angles on grids. An infinite group is averaged over `samples` Haar-random
+    elements, drawn in each call: equivariant in the mean, with an error proportional to 1 / sqrt(samples).
 
-    The cost is that of |G| (or `samples`) networks.
+    The cost is |G| (or `samples`) times the cost of the network.
 
     Args:
         module: any network.
         group: symmetry to average over, a subgroup of O(d).
         inputs: one action for each input of `module`; default: one `FieldAction()`, scalars on a grid.
-        output: action on what `module` returns; default: invariant.
-        samples: elements drawn of an infinite group.
+        output: action on the output of `module`; default: invariant.
+        samples: number of elements that are drawn from an infinite group.
 
     Raises:
-        ValueError: an infinite group without `samples`, or a finite one with.
+        ValueError: If the group is infinite without `samples`, or finite with `samples`; in `forward`, if the number
+            of inputs differs from the number of actions.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic
+        >>> from gaugenet.models import GroupAveraged
+        >>> plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(81, 10))
+        >>> network, x = GroupAveraged(plain, Cyclic(4)), torch.rand(2, 1, 9, 9)
+        >>> torch.allclose(network(x.rot90(1, (2, 3))), network(x), atol=1e-5)
+        True
     """
 
     def __init__(
@@ -77,7 +87,7 @@ class GroupAveraged(_Wrapped):
     ) -> None:
         super().__init__(module, group, inputs=inputs, output=output)
         if (group.order is None) == (samples is None):
-            hint = "is infinite: pass `samples`" if samples is None else "is finite: leave `samples` out"
+            hint = "is infinite: pass `samples`" if samples is None else "is finite: omit `samples`"
             raise ValueError(f"{group} {hint}, or average over another group.")
         self.samples = None if samples is None else positive("samples", samples)
 
@@ -90,21 +100,29 @@ class GroupAveraged(_Wrapped):
 
 
 class Augmented(_Wrapped):
-    r"""x -> g . module(g^-1 . x) with a random g in training, module(x) in evaluation: data augmentation.
+    r"""Data augmentation: x -> g . module(g^-1 . x) with a random g in training, module(x) in evaluation.
 
-    The output is rotated back, so that labels stay in the pose of the data; for an equivariant `module` nothing
+    The output is transformed back, so labels stay in the pose of the data. With an equivariant `module` nothing
     changes.
 
     Shapes:
-        x: what `module` takes -> what it returns.
+        x: the inputs of `module` -> the output of `module`.
 
-    Equivariance: none is enforced; what the network learns of it holds on data like those it was trained with.
+    Equivariance: not enforced. What the network learns of it holds for data like the training data.
 
     Args:
         module: any network.
-        group: random elements are drawn of it (Haar measure, PyTorch's default generator).
-        inputs, output: as for `GroupAveraged`.
-        per_sample: draw one element for each entry of the first input's first axis; else one for the call.
+        group: random elements are drawn from this group (Haar measure, PyTorch's default generator).
+        inputs, output: see `GroupAveraged`.
+        per_sample: draw one element for each entry of the first input's first axis, instead of one for each call.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic
+        >>> from gaugenet.models import Augmented
+        >>> plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(81, 10))
+        >>> Augmented(plain, Cyclic(4))(torch.rand(2, 1, 9, 9)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -127,20 +145,28 @@ class Augmented(_Wrapped):
 
 
 class Canonicalized(_Wrapped):
-    r"""x -> h(x) . module(h(x)^-1 . x): the input is brought into a pose of its own before the network sees it.
+    r"""Canonicalization: x -> h(x) . module(h(x)^-1 . x), where the pose h(x) is computed from the input.
 
     Shapes:
-        x: what `module` takes -> what it returns.
+        x: the inputs of `module` -> the output of `module`.
 
-    Equivariance: as good as that of the pose, h(g . x) = g h(x), and of the actions. It is not continuous where the
-    pose is not, and symmetric inputs have no pose (:cite:`kaba2023canonicalization`).
+    Equivariance: as good as the equivariance of the pose, h(g . x) = g h(x), and of the actions. The network is not
+    continuous where the pose is not, and symmetric inputs have no pose (:cite:`kaba2023canonicalization`).
 
     Args:
         module: any network.
-        pose: maps the inputs to elements `(B, d, d)`, or `(d, d)` for one cloud of points; see `PrincipalAxes` and
-            `ScoreCanonicalizer`.
-        group: the group that `pose` maps into; default `pose.group`.
-        inputs, output: as for `GroupAveraged`.
+        pose: maps the inputs to elements `(B, d, d)` of its `group`, or `(d, d)` for one cloud of points; see
+            `PrincipalAxes` and `ScoreCanonicalizer`.
+        inputs, output: see `GroupAveraged`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic
+        >>> from gaugenet.models import Canonicalized, PrincipalAxes
+        >>> plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(81, 10))
+        >>> network, x = Canonicalized(plain, PrincipalAxes(Cyclic(4))), torch.rand(2, 1, 9, 9)
+        >>> torch.allclose(network(x.rot90(1, (2, 3))), network(x), atol=1e-5)
+        True
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from gaugenet.groups import StructureGroup
 
 
 class Canonicalizer(nn.Module):
-    """Contract: `pose(*inputs)` is an element of `group`, `(B, d, d)` or `(d, d)`, and moves as the inputs do."""
+    """The contract of poses: `pose(*inputs)` is an element h of `group`, `(B, d, d)` or `(d, d)`; h(g x) = g h(x)."""
 
     group: StructureGroup
 
@@ -25,23 +25,33 @@ class Canonicalizer(nn.Module):
 
 
 class PrincipalAxes(Canonicalizer):
-    r"""The axes of the covariance, longest first, each pointing to the side of positive third moment.
+    r"""The principal axes of the covariance, longest first, each with the sign of its third moment.
 
-    Of a group without reflections the last axis completes a right-handed frame. For a finite group the frame is
-    replaced by the element nearest to it, a choice that moves along with the frame: h(g x) = g h(x) stays exact.
+    For a group without reflections the last axis completes a right-handed frame. For a finite group the frame is
+    replaced by the nearest element, so h(g x) = g h(x) stays exact. Compare :cite:`puny2022frame`, which averages over
+    all signs of the axes.
 
     Shapes:
         x: weights `(B, 1, *spatial)` on a grid (negative ones count as 0) -> `(B, d, d)`; or, if `points`,
         positions `(B, N, d)` or `(N, d)` -> `(B, d, d)` or `(d, d)`.
 
-    Equivariance: exact up to rounding while the moments are; those of an image rotated by another angle than a multiple
-    of 90 degrees change by the error of the interpolation. Undefined where two axes are equally long, or
-    the third moment along an axis vanishes: there tiny changes change the pose.
+    Equivariance: exact up to rounding if the moments are exact. The moments of an image that is rotated by other angles
+    than multiples of 90 degrees change by the error of the interpolation. The pose is undefined if two axes are equally
+    long or the third moment along an axis vanishes: near such inputs, small changes change the pose.
 
     Args:
         group: the symmetry, O(d) or SO(d) or a finite subgroup.
-        points: the input that gives the pose is a list of positions.
-        index: which input gives the pose.
+        points: whether the input that gives the pose is a list of positions.
+        index: index of the input that gives the pose.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3
+        >>> from gaugenet.models import PrincipalAxes
+        >>> pose, x = PrincipalAxes(SO3(), points=True), torch.rand(20, 3, dtype=torch.float64)
+        >>> g = SO3().random_element()
+        >>> torch.allclose(pose(x @ g.T), g @ pose(x))
+        True
     """
 
     def __init__(self, group: StructureGroup, *, points: bool = False, index: int = 0) -> None:
@@ -76,18 +86,29 @@ class PrincipalAxes(Canonicalizer):
 
 
 class ScoreCanonicalizer(Canonicalizer):
-    r"""The element g of a finite group for which score(g^-1 . x) is largest, for any network `score`.
+    r"""The element g of a finite group with the largest score(g^-1 . x), for any network `score`.
+
+    Optimization over a group is one of the canonicalizations of :cite:`kaba2023canonicalization`.
 
     Shapes:
         x: the inputs of `score`, which returns `(B, 1)` or `(B,)` -> `(B, d, d)`.
 
-    Equivariance: exact if the actions are, apart from ties. The choice passes no gradient: train `score` by a loss of
-    its own, or leave it at random.
+    Equivariance: exact if the actions are exact, except at ties. The choice has no gradient: train `score` by its own
+    loss, or keep it random.
 
     Args:
         score: any network.
         group: finite.
-        inputs: one action for each input, default one `FieldAction()`.
+        inputs: one action for each input; default: one `FieldAction()`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic
+        >>> from gaugenet.models import ScoreCanonicalizer
+        >>> score = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(81, 1))
+        >>> pose, x = ScoreCanonicalizer(score, Cyclic(4)), torch.rand(2, 1, 9, 9)
+        >>> pose(x).shape
+        torch.Size([2, 2, 2])
     """
 
     def __init__(self, score: nn.Module, group: StructureGroup, *, inputs: Sequence[Action] | None = None) -> None:
@@ -105,11 +126,11 @@ class ScoreCanonicalizer(Canonicalizer):
 
 
 def _pixels(x: Float[Tensor, "batch 1 *spatial"]) -> tuple[Float[Tensor, "pixels d"], Float[Tensor, "batch pixels"]]:
-    """Positions relative to the middle, and weights."""
+    """Return the positions of the pixels relative to the centroid, and their weights."""
     if x.shape[1] != 1:
         raise ValueError(
-            f"Expected one channel (B, 1, ...) to find the pose of, got shape {tuple(x.shape)}: choose another input "
-            "with `index`, or another pose."
+            f"Expected an input of one channel, (B, 1, ...), for the pose, got shape {tuple(x.shape)}: choose another "
+            "input by `index`, or another pose."
         )
     pos = frame_coordinates(centred_indices(x.shape[2:]), (1.0,) * (x.dim() - 2))
     return pos.to(x), x.flatten(2)[:, 0].clamp(min=0)

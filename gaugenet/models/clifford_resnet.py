@@ -15,15 +15,15 @@ from gaugenet.nn import EquivariantLinear, GaugeConv, GeometricProduct, Invarian
 
 
 class CliffordBlock(nn.Module):
-    """x + conv(gate(norm(conv(gate(norm(x)))))), with a geometric product instead of the second gate if `product`.
+    """A residual block x + conv(gate(norm(conv(gate(norm(x)))))), with a product instead of the second gate if asked.
 
     Shapes:
-        x: fields of `field_type` on the domain -> the same.
+        x: fields of type `field_type` on the domain -> the same.
 
     Args:
         field_type: a type of multivectors.
         kernel: family of the kernels.
-        product: multiply fields between the convolutions.
+        product: use a `GeometricProduct` instead of the second gate.
     """
 
     def __init__(self, field_type: FieldType, kernel: Clifford, *, product: bool = False) -> None:
@@ -44,8 +44,8 @@ class CliffordBlock(nn.Module):
 class CliffordResNet(nn.Module):
     """A residual network for multivector fields on any domain: by default 8 blocks of 2 convolutions.
 
-    The architecture of :cite:`zhdanov2024clifford`, with the complete kernels: a linear map at each point, residual
-    blocks, a linear map. Time steps are channels (4 frames of velocity are 4 vectors), or an axis of a grid with a
+    The architecture of :cite:`zhdanov2024clifford` with complete kernels: a linear map at each point, residual blocks,
+    a linear map. Time steps are either channels (4 frames of velocity are 4 vectors) or an axis of a grid with a
     `signature`.
 
     Shapes:
@@ -55,17 +55,25 @@ class CliffordResNet(nn.Module):
 
     Args:
         in_type, out_type: types of multivectors of one group, or their specifications, such as `"4x0 + 4x1"`.
-        group: of the specifications, or its name; not needed with field types.
+        group: group of the specifications, or its name; not needed with field types.
         channels: number of hidden multivectors.
         blocks: number of residual blocks.
         rings: radial functions of the kernels.
-        complete: all steerable kernels; `False`: the published ones.
-        product: geometric products inside the blocks.
+        complete: use all steerable kernels; `False`: only those of the paper.
+        product: use geometric products in the blocks.
 
     The arguments are stored as `config`: `CliffordResNet(**model.config)` is the same network.
 
     Raises:
         ValueError: If a block of a type is not an exterior power, or a size is not positive.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.models import CliffordResNet
+        >>> network = CliffordResNet("4x0 + 4x1", "1x0 + 1x1", group="O(2)", channels=4, blocks=1)
+        >>> network(torch.rand(1, 12, 16, 16), Grid((16, 16))).shape
+        torch.Size([1, 3, 16, 16])
     """
 
     def __init__(
@@ -113,15 +121,15 @@ class CliffordResNet(nn.Module):
 def field_types(
     in_type: FieldType | str, out_type: FieldType | str, group: StructureGroup | str | None
 ) -> tuple[FieldType, FieldType]:
-    """Both types, of one group.
+    """Return both types, of one group.
 
     Raises:
-        ValueError: If a specification comes without a group.
+        ValueError: If a specification is given without a group.
     """
     found = next((t.group for t in (in_type, out_type) if isinstance(t, FieldType)), None)
     structure = group_from_name(group) if isinstance(group, str) else group or found
     if structure is None:
-        raise ValueError(f"Expected `group` with the specification {in_type!r}: pass it, or field types.")
+        raise ValueError(f"Expected `group` with the specification {in_type!r}: pass `group`, or field types.")
     types = [t if isinstance(t, FieldType) else FieldType(structure, t) for t in (in_type, out_type)]
     return types[0], types[1]
 

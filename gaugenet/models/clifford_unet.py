@@ -19,28 +19,36 @@ from gaugenet.nn.grid_upsample import interpolated
 
 
 class CliffordUNet(nn.Module):
-    """A U-Net for multivector fields on grids: blocks on every level, Gaussian means down, interpolation up.
+    """A U-Net (:cite:`ronneberger2015unet`) for multivector fields on grids: Gaussian means down, interpolation up.
 
-    All axes are halved from level to level, time as well, so that the metric stays what it is in units of pixels.
+    All axes are halved from level to level, including time, so that the metric in units of pixels does not change.
 
     Shapes:
         x: `(B, in_type.size, *spatial)`, grid: a `Grid` of this shape -> `(B, out_type.size, *spatial)`.
 
-    Equivariance: exact under the rotations and reflections of the pixels that preserve the metric. Shifts by a pixel
-    hold up to interpolation; with periodic boundaries shifts by 2^(levels - 1) pixels are exact.
+    Equivariance: exact under the rotations and reflections of the pixels that preserve the metric. Up to interpolation
+    under shifts by a pixel; exact under shifts by 2^(levels - 1) pixels with periodic boundaries.
 
     Args:
         in_type, out_type, group: see `CliffordResNet`.
-        channels: number of hidden multivectors on the finest level; twice as many on each coarser one.
-        levels: number of levels, the finest included.
-        blocks: residual blocks a level, going down and coming up.
+        channels: number of hidden multivectors on the finest level, doubled on each coarser level.
+        levels: number of levels, including the finest.
+        blocks: residual blocks per level, on the way down and on the way up.
         rings, complete, product: see `CliffordResNet`.
-        boundary: of the grid, for pooling and interpolation: `zeros`, `reflect` or `periodic`.
+        boundary: boundary of the grid, for pooling and interpolation: `zeros`, `reflect` or `periodic`.
 
     The arguments are stored as `config`: `CliffordUNet(**model.config)` is the same network.
 
     Raises:
         ValueError: If types or sizes do not fit, the grid has another boundary, or its axes cannot be halved.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.models import CliffordUNet
+        >>> network = CliffordUNet("1x0 + 1x1", "1x1", group="O(2)", channels=2, levels=2)
+        >>> network(torch.rand(1, 3, 16, 16), Grid((16, 16))).shape
+        torch.Size([1, 2, 16, 16])
     """
 
     def __init__(
@@ -104,18 +112,19 @@ class CliffordUNet(nn.Module):
         return out
 
     def _grids(self, grid: Grid) -> list[Grid]:
-        """The grid of each level, each with windows of the same number of pixels."""
+        """Return the grids of all levels, with windows of the same number of pixels."""
         if grid.boundary != self.boundary:
             raise ValueError(
-                f"Expected a grid with boundary={self.boundary!r}, as the network was made for, got {grid.boundary!r}."
+                f"Expected a grid with boundary={self.boundary!r}, got {grid.boundary!r}: construct the network with "
+                "the boundary of the grid."
             )
         found = [grid]
         for _ in self.pool:
             fine = found[-1]
             if min(fine.shape) < 2 or (self.boundary == "periodic" and any(n % 2 for n in fine.shape)):
                 raise ValueError(
-                    f"Expected axes of at least 2 pixels on every level, even ones if periodic, got {fine.shape}: use "
-                    "fewer `levels`, or another grid."
+                    f"Expected axes of at least 2 pixels on every level, and even axes if periodic, got {fine.shape}: "
+                    "use fewer `levels` or another grid."
                 )
             shape = tuple(_half(n) for n in fine.shape)
             found.append(fine.replace(shape=shape, spacing=tuple(2 * h for h in fine.spacing)))

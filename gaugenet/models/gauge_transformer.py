@@ -13,7 +13,9 @@ from gaugenet.nn import AttentionBlock, EquivariantLinear, FieldLayerNorm
 
 
 class GaugeTransformer(nn.Module):
-    """Embedding, `depth` blocks of attention over neighbourhoods, normalization, and a linear map to the output.
+    """A transformer on graphs: embedding, `depth` attention blocks, normalization, a linear map to the output.
+
+    Attention runs over the neighbourhoods of points, see `AttentionBlock` (:cite:`basu2022equivariant`).
 
     Shapes:
         x: `(N, in_type.size)`, domain: a `GaugeGraph` or any `Domain` that gives one -> `(N, out_type.size)`.
@@ -22,14 +24,24 @@ class GaugeTransformer(nn.Module):
 
     Args:
         in_type, out_type: field types of one compact group.
-        hidden: type of the features inside.
+        hidden: type of the hidden features.
         depth: number of blocks.
-        heads: number of attentions of each.
+        heads: number of attention heads in each block.
         nonlinearity: see `AttentionBlock`.
-        dropout: probability to drop a field.
+        dropout: probability of dropping a field.
 
     Raises:
         ValueError: If the types belong to different groups, or a number is not positive.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.models import GaugeTransformer
+        >>> scalars, hidden = FieldType(SO2(), "3x0"), FieldType(SO2(), "8x0 + 4x1")
+        >>> network = GaugeTransformer(scalars, scalars, hidden=hidden, depth=1, heads=2)
+        >>> network(torch.rand(42, 3), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 3])
     """
 
     def __init__(

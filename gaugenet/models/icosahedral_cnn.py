@@ -19,25 +19,35 @@ if TYPE_CHECKING:
 
 
 class IcosahedralCNN(nn.Module):
-    """The way down of `IcosahedralUNet`, the maximum over orientations, the mean over the sphere, a linear layer.
+    """A classifier of signals on the sphere with the encoder of `IcosahedralUNet` (:cite:`cohen2019gauge`).
+
+    After the encoder come the maximum over orientations, the mean over the sphere, and a linear layer.
 
     Shapes:
-        x: on an icosphere, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see `Icosphere`
-        -> `(B, classes)`.
+        x: features on an icosphere, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see `Icosphere`
+            -> `(B, classes)`.
 
-    Equivariance: invariant under the 60 rotations of the icosahedron, exactly, in training and in eval; under others
-    as far as it is trained to be.
+    Equivariance: exactly invariant under the 60 rotations of the icosahedron, in training and in eval. For other
+    rotations it is learned from data.
 
     Args:
         in_type: field type of the input, e.g. `"3x0"`: three scalars.
         classes: number of classes.
-        stem_stride: 2 for a first convolution that goes to the next coarser level, where the `levels` begin: a quarter
-            of the time and memory, for signals that are smooth on the finest level.
-        options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
-            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
+        stem_stride: with 2, the first convolution goes to the next coarser level, where the `levels` begin. This takes
+            a quarter of the time and memory, for signals that are smooth on the finest level.
+        options: options of all icosahedral networks, see `Trunk`: `group`, `width`, `growth`, `levels`, `blocks`,
+            `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
     Raises:
-        ValueError: unknown names, sizes below one; in `forward`, features of another type or too coarse an icosphere.
+        ValueError: If a name is unknown or a size is below 1; in `forward`, if the features have another type or the
+            icosphere is too coarse.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import IcosahedralCNN
+        >>> network = IcosahedralCNN("1x0", 10, width=2, levels=2)
+        >>> network(torch.rand(3, 1, 162)).shape
+        torch.Size([3, 10])
     """
 
     def __init__(
@@ -63,7 +73,7 @@ class IcosahedralCNN(nn.Module):
         self.head = nn.Linear(trunk.widths[-1], positive("classes", classes))
 
     def forward(self, x: Float[Tensor, "batch in *points"], domain: Icosphere | None = None) -> Tensor:
-        """`domain` is only compared with the shape of `x`."""
+        """Return the logits; a given `domain` must fit the shape of `x`."""
         sphere = sphere_of(x, domain, self.in_type)
         needed = len(self.coarsen) + self.stem_stride - 1
         if x.dim() == 2 or sphere.level < needed:

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 
 class IcosahedralUNet(nn.Module):
-    """U-Net of regular fields: lifted, convolved and transported between levels, read out as any field type.
+    """A U-Net of regular fields on the icosphere, with input and output of any field type.
+
+    A U-Net (:cite:`ronneberger2015unet`) of the gauge-equivariant convolutions of :cite:`cohen2019gauge`. The level of
+    the icosphere follows from the shape of the features, and no weight depends on it: a network that was trained on
+    one level runs on another.
 
     Shapes:
-        x: on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see
-        `Icosphere` -> the same with `out_type.size` channels.
-
-    The level of the icosphere is read from the shape, and no weight depends on it: train on one level, run on another.
+        x: features on an icosphere, `(V, in_type.size)`, `(B, in_type.size, V)` or `(B, in_type.size, 5n + 1, 2n)`, see
+            `Icosphere` -> the same with `out_type.size` channels.
 
     Equivariance: exact under the 60 rotations of the icosahedron, at every vertex, in training and in eval; 1e-5
     relative in float32, 1e-13 in float64. Invariant under changes of the chart frames.
@@ -37,14 +39,22 @@ class IcosahedralUNet(nn.Module):
     Args:
         in_type: field type of the input, e.g. `"3x0 + 2x1"`: three scalars and two tangent vectors.
         out_type: number of classes (scalars), or a field type, e.g. `"1x1"`.
-        options: shared by the icosahedral networks and described at `Trunk`: `group`, `width`, `growth`, `levels`,
-            `blocks`, `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
+        options: options of all icosahedral networks, see `Trunk`: `group`, `width`, `growth`, `levels`, `blocks`,
+            `rings`, `max_frequency`, `kernel`, `norm`, `activation`, `downsample`, `dropout`.
 
-    The arguments are stored as `config`, a dictionary that JSON can hold: `IcosahedralUNet(**model.config)` is the same
+    The arguments are stored as `config`, which can be written as JSON: `IcosahedralUNet(**model.config)` is the same
     network.
 
     Raises:
-        ValueError: unknown names, sizes below one; in `forward`, features of another type or too coarse an icosphere.
+        ValueError: If a name is unknown or a size is below 1; in `forward`, if the features have another type or the
+            icosphere is too coarse.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import IcosahedralUNet
+        >>> network = IcosahedralUNet("3x0 + 1x1", 4, width=2, levels=2)
+        >>> network(torch.rand(162, 5)).shape
+        torch.Size([162, 4])
     """
 
     def __init__(
@@ -72,7 +82,7 @@ class IcosahedralUNet(nn.Module):
         self.head = EquivariantLinear(types[0], self.out_type)
 
     def forward(self, x: Float[Tensor, "..."], domain: Icosphere | None = None) -> Float[Tensor, "..."]:
-        """`domain` is only compared with the shape of `x`."""
+        """Return the outputs in the layout of `x`; a given `domain` must fit its shape."""
         sphere = sphere_of(x, domain, self.in_type)
         if sphere.level < len(self.down) - 1:
             raise ValueError(

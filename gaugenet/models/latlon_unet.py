@@ -1,4 +1,4 @@
-"""LatLonUNet: the plain U-Net on a latitude-longitude grid that networks on the sphere are compared with."""
+"""LatLonUNet: a plain U-Net on a latitude-longitude grid, the baseline for networks on the sphere."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ from gaugenet._validation import positive
 
 
 class LatLonUNet(nn.Module):
-    """A U-Net of 3 x 3 convolutions, periodic in longitude and padded with zeros at the poles.
+    """A U-Net (:cite:`ronneberger2015unet`) of 3 x 3 convolutions, periodic in longitude, with zeros beyond the poles.
 
-    It takes the components of a wind for numbers like others. So it knows no rotation of the globe, and its cells
-    become narrow towards the poles. Between its levels it averages and interpolates, which is not periodic at the date
-    line.
+    It treats the components of a wind as scalars, so it is not equivariant under rotations of the globe, and its cells
+    become narrow towards the poles. The averaging and interpolation between levels are not periodic in longitude.
 
     Shapes:
-        x: `(B, channels, H * W)`, the rows of the grid one after the other -> `(B, out_channels, H * W)`.
+        x: `(B, channels, H * W)`, row by row -> `(B, out_channels, H * W)`.
 
     Args:
         shape: latitudes and longitudes of the grid.
-        channels: numbers at each place.
-        out_channels: numbers that are asked for.
-        width: channels on the finest level, doubled from level to level.
-        levels: number of levels, the finest included.
-        dropout: probability to drop a channel after a block.
+        channels: number of input channels.
+        out_channels: number of output channels.
+        width: number of channels on the finest level, doubled from level to level.
+        levels: number of levels, including the finest.
+        dropout: probability of dropping a channel after a block.
 
     Raises:
         ValueError: If a size is not positive.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import LatLonUNet
+        >>> network = LatLonUNet((16, 32), 3, 2, width=4, levels=2)
+        >>> network(torch.rand(1, 3, 16 * 32)).shape
+        torch.Size([1, 2, 512])
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class LatLonUNet(nn.Module):
         self.head = nn.Conv2d(widths[0], positive("out_channels", out_channels), 1)
 
     def forward(self, x: Float[Tensor, "batch channels cells"], domain: Any = None) -> Float[Tensor, "batch out cells"]:
-        """`domain` is not used: it is there because networks on the sphere are called with one."""
+        """Return the outputs; `domain` is accepted, as by all networks on the sphere, but not used."""
         x = x.unflatten(2, self.shape)
         skips: list[Tensor] = []
         for block in self.down:

@@ -33,7 +33,9 @@ _Block = Callable[..., nn.Module]
 
 
 class MeshUNet(nn.Module):
-    """Gauge-equivariant U-Net: residual blocks on every level, transport between levels, fields or logits at the end.
+    """A gauge-equivariant U-Net: residual blocks on every level, transport between levels, fields or logits as output.
+
+    A U-Net (:cite:`ronneberger2015unet`) of gauge-equivariant mesh convolutions (:cite:`dehaan2021gauge`).
 
     Shapes:
         x: `(N, in_type.size)`, graph: a `GaugeGraph` with at least `levels` levels -> `(N, out_type.size)`,
@@ -45,30 +47,41 @@ class MeshUNet(nn.Module):
 
     Args:
         in_type: field type of the input features, e.g. `"16x0 + 2x1"`.
-        out_type: field type of the outputs, e.g. `"1x0 + 1x1"` for a scalar and a vector; a number means so many
-            scalars, such as the logits of classes.
-        out_channels: the number of scalars, in place of `out_type`.
+        out_type: field type of the outputs, e.g. `"1x0 + 1x1"` for a scalar and a vector, or a number of scalars, such
+            as the logits of classes.
+        out_channels: number of scalars, instead of `out_type`.
         group: name of the structure group.
         width: multiplicity of every order on the finest level.
         orders: the irreps of the hidden features (any label of the group, e.g. `"regular"`).
-        levels: number of levels, the finest included; 1 is a plain residual network.
+        levels: number of levels, including the finest; 1 is a plain residual network.
         growth: factor of the width from level to level.
-        blocks: residual blocks a level, going down and coming up.
+        blocks: residual blocks per level, on the way down and on the way up.
         rings: radial functions of the kernels.
-        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`; it takes the place of `rings`.
+        kernel: family of the kernels as text, e.g. `"Differential(max_order=2)"`, instead of `rings`.
         nonlinearity: `gated` (exact) or `fourier`.
-        samples: angles of the Fourier nonlinearity.
-        dropout: probability to drop a field inside the blocks.
+        samples: number of angles of the Fourier nonlinearity.
+        dropout: probability of dropping a field in the blocks.
         readout: `points` or `global`.
-        attention: attention over neighbourhoods in the place of convolutions, see `AttentionBlock`.
-        head_width: hidden width of the dense layers that make the outputs; default: twice the invariants.
+        attention: use attention over neighbourhoods instead of convolutions, see `AttentionBlock`.
+        head_width: hidden width of the dense layers before the outputs; default: twice the number of invariants.
 
-    The arguments are stored as `config`, a dictionary that JSON can hold: `MeshUNet(**model.config)` is the same
-    network.
+    The arguments are stored as `config`, which can be written as JSON: `MeshUNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: unknown names, sizes below one, orders that the nonlinearity or the group does not allow; in
-            `forward`, features of another type or a graph with too few levels.
+        ValueError: If a name is unknown, a size is below 1, or the nonlinearity or the group does not allow an order;
+            in `forward`, if the features have another type or the graph has too few levels.
+
+    Example:
+        >>> import torch
+        >>> import trimesh
+        >>> from gaugenet.geometry import TriangleMesh, hierarchy
+        >>> from gaugenet.groups import SO2
+        >>> from gaugenet.models import MeshUNet
+        >>> sphere = trimesh.creation.icosphere(2)
+        >>> graph = hierarchy(TriangleMesh(sphere.vertices, sphere.faces), SO2(), levels=2)
+        >>> network = MeshUNet("3x0", 5, width=4, levels=2)
+        >>> network(torch.rand(162, 3), graph).shape
+        torch.Size([162, 5])
     """
 
     def __init__(
@@ -121,7 +134,10 @@ class MeshUNet(nn.Module):
         if not self.out_type.size:
             raise ValueError(f"Expected an `out_type` with at least one channel, got {fields!r}.")
         if readout == "global" and not self.out_type.is_invariant:
-            raise ValueError(f"A mean over a mesh is of scalars, and `out_type` is {self.out_type}: use `points`.")
+            raise ValueError(
+                f"Expected scalars with readout='global', a mean over the mesh, got {self.out_type}: use "
+                "readout='points'."
+            )
         types = _level_types(structure, orders, width, growth, levels)
         positive("blocks", blocks, at_most=LARGEST_BLOCKS)
         options = {"nonlinearity": nonlinearity, "samples": samples, "dropout": dropout}
@@ -148,7 +164,7 @@ class MeshUNet(nn.Module):
 
     @property
     def classifier(self) -> nn.Linear:
-        """The last layer, which reads `hidden`."""
+        """The last layer, whose input is `hidden`."""
         last: Any = self.head[-1]
         linear: nn.Linear = last
         return linear
@@ -159,7 +175,7 @@ class MeshUNet(nn.Module):
         return typed_tensor(self.classifier(self.hidden(x, graph)))
 
     def hidden(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices_or_graphs hidden"]:
-        """What the last layer of a network of scalars reads: invariant features."""
+        """Return the invariant features that are the input of the last layer, for a network with scalar outputs."""
         invariants = self.read(self.fields(x, graph))
         if self.mean is not None:
             invariants = self.mean(invariants, graph)
@@ -168,7 +184,7 @@ class MeshUNet(nn.Module):
         return typed_tensor(invariants)
 
     def fields(self, x: Float[Tensor, "vertices in"], graph: GraphDomain) -> Float[Tensor, "vertices fields"]:
-        """The fields of the last hidden layer, from which the outputs are made."""
+        """Return the fields of the last hidden layer, from which the outputs are computed."""
         self.in_type.check(x)
         check_domain(self.in_type, x, graph)
         levels = len(self.down)
@@ -192,13 +208,13 @@ class MeshUNet(nn.Module):
 
 
 def _outputs(out_type: str | FieldType | int | None, out_channels: int | None) -> tuple[int | None, str | None]:
-    """The number of scalars, or the field type of the outputs as a text.
+    """Return the number of scalars, or the field type of the outputs as text.
 
     Raises:
-        ValueError: neither or both of them.
+        ValueError: If neither or both arguments are given.
     """
     if (out_type is None) == (out_channels is None):
-        raise ValueError(f"Expected `out_type`, or `out_channels` in its place, got {out_type!r} and {out_channels!r}.")
+        raise ValueError(f"Expected either `out_type` or `out_channels`, got {out_type!r} and {out_channels!r}.")
     if out_type is None or isinstance(out_type, Integral):
         return positive("out_channels", out_channels if out_type is None else out_type), None
     return None, str(out_type)
@@ -207,10 +223,13 @@ def _outputs(out_type: str | FieldType | int | None, out_channels: int | None) -
 def _level_types(
     group: StructureGroup, orders: Sequence[int | str], width: int, growth: float, levels: int
 ) -> list[FieldType]:
-    """The hidden features of every level."""
+    """Return the hidden features of every level."""
     widths = level_widths(width, growth, levels)
     if not orders or min(widths) < 1:
-        raise ValueError(f"Expected at least one order and a `growth` that keeps fields, got {orders} and {growth}.")
+        raise ValueError(
+            f"Expected at least one order and a `growth` that keeps at least one field on every level, got {orders} "
+            f"and {growth}."
+        )
     return [FieldType(group, [(order, w) for order in orders]) for w in widths]
 
 

@@ -1,4 +1,4 @@
-"""MobiusCNN: images on a Möbius strip, classified whatever side they are seen from."""
+"""MobiusCNN: a classifier of images on a Möbius strip, invariant to the choice of orientation."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FIELDS: dict[str, tuple[int, int, int]] = {
     "irreps": (2, 2, 0),
     "mixed": (1, 1, 1),
 }
-"""Multiplicities of trivial, sign and regular fields in the first layer, before they are multiplied by four."""
+"""Multiplicities of trivial, sign and regular fields, in units of a quarter of the first layer."""
 
 _GROWTH = (4, 8, 16, 32, 64)
 _INVARIANTS = 64
 
 
 def mobius_type(fields: str, times: int) -> FieldType:
-    """The hidden features of a network, `times` the multiplicities of `FIELDS`."""
+    """Return the type of hidden features with `times` the multiplicities of `FIELDS`."""
     labels = ("trivial", "0-", "regular")
     return FieldType(Reflection(), [(k, times * m) for k, m in zip(labels, FIELDS[fields], strict=True) if m])
 
@@ -48,8 +48,18 @@ class MobiusCNN(nn.Module):
     Args:
         fields: `scalar`, `sign`, `regular`, `irreps` or `mixed`; see `FIELDS`.
         num_classes: number of logits.
-        phase: of the pooling, see `StripPool`.
-        dropout: probability in front of the linear layers.
+        phase: phase of the pooling, see `StripPool`.
+        dropout: dropout probability before the linear layers.
+
+    Raises:
+        ValueError: If `fields` or `phase` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import MobiusCNN
+        >>> network, x = MobiusCNN("irreps").eval(), torch.rand(1, 1, 8, 16)
+        >>> network(x).shape
+        torch.Size([1, 10])
     """
 
     def __init__(
@@ -75,11 +85,25 @@ class MobiusCNN(nn.Module):
 
 
 class OrdinaryStripCNN(nn.Module):
-    """The same network with unconstrained kernels, glued at the cut but depending on which side is seen: a baseline.
+    """A baseline for `MobiusCNN` with unconstrained kernels: glued at the cut, but not invariant to the orientation.
+
+    The ordinary CNN of :cite:`weiler2021coordinate`, Sec. 5.
+
+    Shapes:
+        x: `(B, 1, H, W)`, W along the strip; H and W divisible by 4 -> logits `(B, num_classes)`.
 
     Args:
-        equal: `channels` (1.5 million parameters) or `parameters` (channels divided by the root of two).
+        equal: `channels` (1.5 million parameters) or `parameters` (channels divided by the square root of two).
         num_classes, dropout: see `MobiusCNN`.
+
+    Raises:
+        ValueError: If `equal` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import OrdinaryStripCNN
+        >>> OrdinaryStripCNN("parameters").eval()(torch.rand(1, 1, 8, 16)).shape
+        torch.Size([1, 10])
     """
 
     def __init__(self, equal: str = "channels", num_classes: int = 10, *, dropout: float = 0.3) -> None:
@@ -109,12 +133,12 @@ class OrdinaryStripCNN(nn.Module):
 
 
 def _pooled_at(field_type: FieldType, end: int) -> int:
-    """Where pooling stands among `end` layers: ahead of a final ELU, which keeps the order and has less to do then."""
+    """Return the position of the pooling among `end` layers: before a final ELU, which is monotonic and so cheaper."""
     return end - all(b.representation.permutation for b in field_type.blocks)
 
 
 def classifier(num_classes: int, dropout: float) -> nn.Sequential:
-    """Twice batch normalization, ELU, dropout and a linear layer."""
+    """Return batch normalization, ELU, dropout and a linear layer, twice."""
 
     def layer(a: int, b: int) -> list[nn.Module]:
         return [nn.BatchNorm1d(a), nn.ELU(), nn.Dropout(dropout), nn.Linear(a, b)]

@@ -1,4 +1,4 @@
-"""Layers on a Möbius strip of pixels: one conv2d a convolution, after padding at the cut with rho(s)."""
+"""Layers on a Möbius strip of pixels: each convolution is one conv2d, after padding at the cut with rho(s)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from gaugenet.nn.tables import TableModule
 
 
 class StripConv(TableModule):
-    r"""Convolution with every kernel of k x k pixels that satisfies K(s v) = rho_out(s) K(v) rho_in(s)^-1.
+    r"""A convolution with all kernels of k x k pixels that satisfy K(s v) = rho_out(s) K(v) rho_in(s)^-1.
 
-    Symmetric kernels between trivial fields and between signs, antisymmetric ones between a trivial field and a sign, a
-    free kernel and its reflected copy between these and regular fields (:cite:`weiler2021coordinate`).
+    The kernels are symmetric between trivial fields and between sign fields, and antisymmetric between a trivial and a
+    sign field. Between these and regular fields there is a free kernel with its reflected copy
+    (:cite:`weiler2021coordinate`).
 
     Shapes:
         x: `(B, in_type.size, H, W)`, W along the strip -> `(B, out_type.size, H, W)`; zeros beyond the border.
@@ -54,7 +55,7 @@ class StripConv(TableModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Every pixel of the kernel normal with deviation 2 / sqrt(k^2 (C_in + C_out)), as published."""
+        """Draw kernels with normal pixels of deviation 2 / sqrt(k^2 (C_in + C_out)), as in the paper."""
         std = 2 / math.sqrt(self.kernel_size**2 * (self.in_type.size + self.out_type.size))
         for weight in self.weights:
             nn.init.normal_(weight, std=std)
@@ -62,7 +63,7 @@ class StripConv(TableModule):
             self.bias.reset_parameters()
 
     def kernel(self) -> Float[Tensor, "out in k k"]:
-        """The kernel in the layout of the features, channels last in memory."""
+        """Return the kernel in the layout of the features, channels last in memory."""
         size = self.kernel_size
         rows: dict[int, list[Tensor]] = {}
         for k, ((target, source), weight) in enumerate(zip(self._pairs, self.weights, strict=True)):
@@ -86,11 +87,11 @@ NEAR_ZERO = 0.05
 
 
 class StripNonlinearity(nn.Module):
-    r"""ELU on components that are permuted; x / (|x| + 0.05) ELU(|x| + b) on signs, with a learned b.
+    r"""ELU on components that are permuted, x / (|x| + 0.05) ELU(|x| + b) on sign fields, with a learned b.
 
-    The published x / |x| jumps at zero: where a sign vanishes but for rounding, as in the middle of an image that is
-    its own mirror image, rounding decided on the sign of ELU(b), and a trained network changed its logits by a fifth
-    under shifts.
+    The paper uses x / |x|, which jumps at zero. In the middle of an image that is its own mirror image a sign field
+    vanishes up to rounding errors. They decided the sign of the result, and a trained network changed its logits by
+    20 % under shifts.
 
     Shapes:
         x: `(B, field_type.size, H, W)` -> the same.
@@ -112,7 +113,7 @@ class StripNonlinearity(nn.Module):
         self.in_type.check(x)
         if self.bias is None:
             return F.elu(x)
-        rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows are what vectorizes
+        rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows vectorize well
         shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
         bent = _bend(rows, shift.repeat(x.shape[-1]))
         if len(self.signs) < x.shape[1]:
@@ -122,11 +123,11 @@ class StripNonlinearity(nn.Module):
 
 
 AT_ONCE = 2**18
-"""Numbers that `_Bent` works on at a time: what it writes in between stays in the cache."""
+"""Numbers that `_Bent` processes at a time, so that intermediate results stay in the cache."""
 
 
 class _Bent(torch.autograd.Function):
-    """s ELU(|x| + b), s = x / (|x| + NEAR_ZERO), in a few passes over memory."""
+    """The function s ELU(|x| + b) with s = x / (|x| + NEAR_ZERO), in few passes over memory."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, shift: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ def _in_parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 class _Extremes(torch.autograd.Function):
-    """max(a, b, 0) + min(a, b, 0) of pairs along a dimension of size two: a + b, or the larger one of equal signs."""
+    """The function max(a, b, 0) + min(a, b, 0) of pairs: a + b for opposite signs, else the larger one in size."""
 
     @staticmethod
     def forward(ctx: Any, pairs: Tensor, dim: int) -> Tensor:
@@ -197,15 +198,16 @@ _extremes: Callable[[Tensor, int], Tensor] = _Extremes.apply
 
 
 class StripPool(nn.Module):
-    r"""The largest entry of 2 x 2 pixels; of signs, the largest positive entry plus the least negative one.
+    r"""The largest entry of 2 x 2 pixels; for sign fields the largest positive plus the smallest negative entry.
 
-    The latter of two rows, then of two columns. Published is the entry of largest absolute value, which jumps where two
-    are opposite: as in the middle of a digit that is its own mirror image, where rounding would decide.
+    For sign fields this is computed over two rows, then over two columns. The paper takes the entry of largest absolute
+    value, which jumps where two entries are opposite. This happens in the middle of a digit that is its own mirror
+    image, where rounding errors would decide.
 
-    Halving the strip's length cannot commute with a shift by one pixel if the even columns are always kept. So
-    `phase="largest"` keeps the even or the odd columns, whichever have the larger norm, sample by sample
-    (:cite:`chaman2021truly`): a shift by one pixel changes the choice along with the columns, and the kept values move
-    with the signal. `phase="even"` is as published, equivariant under shifts by multiples of two only.
+    If always the even columns are kept, halving the length of the strip does not commute with a shift by one pixel. So
+    `phase="largest"` keeps the even or the odd columns of each sample, whichever have the larger norm
+    (:cite:`chaman2021truly`). A shift by one pixel then changes the choice, and the kept values move with the signal.
+    `phase="even"` is the pooling of the paper, equivariant only under shifts by multiples of two.
 
     Shapes:
         x: `(B, size, H, W)`, H and W even -> `(B, size, H / 2, W / 2)`.
@@ -249,10 +251,10 @@ class StripPool(nn.Module):
 def reflection_kernels(
     rho_in: Representation, rho_out: Representation, size: int
 ) -> Float[Tensor, "count out in size size"]:
-    """A basis of the kernels of size x size pixels with K(s v) = rho_out(s) K(v) rho_in(s)^-1: entries 0, 1 and -1.
+    """Return a basis of the kernels of size x size pixels with K(s v) = rho_out(s) K(v) rho_in(s)^-1.
 
-    Every entry of a kernel is followed to its mirror image; for representations whose matrices permute components and
-    change their signs.
+    Each basis kernel has an entry 1 and, at its mirror image, an entry 1 or -1. The representations must permute
+    components up to signs.
     """
     s = rho_in.group.elements()[1]
     out, back = rho_out(s), rho_in(s).mT
@@ -273,7 +275,7 @@ def reflection_kernels(
 
 
 def _norm(x: Tensor) -> Tensor:
-    """|x| of every sample, to choose by: without a gradient, summed in float32 at least."""
+    """Return |x| of every sample, without a gradient, summed in at least float32."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     return typed_tensor(torch.linalg.vector_norm(x.detach(), dim=(1, 2, 3), keepdim=True, dtype=dtype))
 

@@ -1,4 +1,4 @@
-"""PlanarCNN: the steerable networks for images of Weiler & Cesa, and the ordinary CNN to compare them with."""
+"""PlanarCNN: the steerable networks for images of Weiler & Cesa, and an ordinary CNN as baseline."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _POOL_AFTER = (2, 4)
 
 
 class PlanarCNN(nn.Sequential):
-    r"""Convolutions, normalizations and nonlinearities of fields, pooled to invariants, then an ordinary classifier.
+    r"""A classifier of images: steerable convolutions, pooling to invariants, then ordinary dense layers.
 
-    The defaults are the network for rotated MNIST of :cite:`weiler2019general` (their Table 13): a 7 x 7 layer and
-    five 5 x 5 layers, each followed by batch normalization and ELU, pooling after the second and the fourth,
-    no padding in the last; the invariants of each field (maximum over the group, or norm), averaged over the image, go
-    through one hidden layer.
+    By default this is the network for rotated MNIST of :cite:`weiler2019general`, Table 13. It has a 7 x 7 layer and
+    five 5 x 5 layers, each followed by batch normalization and ELU, with pooling after the second and the fourth layer
+    and no padding in the last one. The invariants of each field (maximum over the group, or norm) are averaged over the
+    image. One hidden layer follows.
 
     Shapes:
         x: `(B, in_type.size, H, W)` -> `(B, out_channels)`.
 
-    Equivariance: the logits are invariant under the rotations of `group` (of its last restriction beyond that layer):
-    exactly, 1e-6 relative in float32, for multiples of 90 degrees; up to sampling for others. Translations by multiples
-    of the pooling steps, away from the border.
+    Equivariance: the logits are invariant under the rotations of `group`, or of the group of its last restriction:
+    exactly for multiples of 90 degrees (1e-6 relative in float32), up to sampling for others. They are invariant under
+    translations by multiples of the pooling steps, away from the border.
 
     Args:
         out_channels: number of classes.
@@ -52,18 +52,26 @@ class PlanarCNN(nn.Sequential):
         width: factor of all multiplicities, rounded, at least 1.
         kernel_sizes: odd window of each layer.
         pool_after: layers, counted from 1, that are followed by pooling.
-        restrict: smaller groups from some layer on, `{5: "C_16"}`: the features after layer 5 are seen as fields of
-            C_16. The later layers have as many times more fields as a field of it is smaller.
+        restrict: smaller groups after some layers: with `{5: "C_16"}` the features after layer 5 are fields of C_16.
+            Fields of a smaller group have fewer channels, so the later layers get proportionally more fields.
         nonlinearity: `pointwise` (permuted fields: regular, quotient), `gated` or `fourier`.
-        hidden: units of the hidden layer.
-        dropout: probability, before each linear layer of the classifier.
-        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`. Default: see `GridConv`.
-        options: of `GridConv`, e.g. `rings` or `max_frequency`.
+        hidden: width of the hidden layer.
+        dropout: dropout probability before each linear layer of the classifier.
+        kernel: family of the kernels as text, e.g. `"Differential(max_order=2)"`. Default: see `GridConv`.
+        options: options of `GridConv`, e.g. `rings` or `max_frequency`.
 
     The arguments are stored as `config`: `PlanarCNN(**model.config)` is the same network.
 
     Raises:
-        ValueError: unknown names; lists of different lengths; groups that are no subgroups.
+        ValueError: If a name is unknown, lists have different lengths, or a group is not a subgroup of the previous.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import PlanarCNN
+        >>> network = PlanarCNN(10, group="C_4", width=0.125).eval()
+        >>> x = torch.rand(1, 1, 29, 29)
+        >>> torch.allclose(network(x.rot90(1, (2, 3))), network(x), atol=1e-4)
+        True
     """
 
     def __init__(
@@ -103,7 +111,7 @@ class PlanarCNN(nn.Sequential):
             **options,
         }
         _check_layers(multiplicities, kernel_sizes, pool_after)
-        smaller = {int(k): str(name) for k, name in (restrict or {}).items()}  # JSON makes text of the numbers
+        smaller = {int(k): str(name) for k, name in (restrict or {}).items()}  # in JSON the numbers are text
         current = group_from_name(str(group))
         first = _one_field(current, fields).size
         self.in_type = previous = FieldType(current, in_type)
@@ -126,17 +134,26 @@ class PlanarCNN(nn.Sequential):
 
 
 class PlainCNN(nn.Sequential):
-    """The ordinary network with the layers of `PlanarCNN`: no symmetry beyond translations.
+    """The ordinary network with the layers of `PlanarCNN`, equivariant under translations only.
 
     Shapes:
         x: `(B, in_channels, H, W)` -> `(B, out_channels)`.
 
     Args:
         out_channels: number of classes.
-        in_channels: of the image.
-        channels: after each layer, before `width`.
+        in_channels: number of channels of the image.
+        channels: number of channels after each layer, before `width`.
         width: factor of all channels, rounded, at least 1.
-        kernel_sizes, pool_after, hidden, dropout: as for `PlanarCNN`.
+        kernel_sizes, pool_after, hidden, dropout: see `PlanarCNN`.
+
+    Raises:
+        ValueError: If lists have different lengths.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import PlainCNN
+        >>> PlainCNN(10, width=0.125).eval()(torch.rand(2, 1, 29, 29)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -176,10 +193,25 @@ class PlainCNN(nn.Sequential):
 
 
 def matched_baseline(model: PlanarCNN, *, equal: str = "parameters") -> PlainCNN:
-    """The ordinary network with the layers of a steerable one and as many `parameters`, or `channels` in each layer.
+    """Return the ordinary network with the layers of a steerable one and equal `parameters` or `channels`.
 
-    With equal channels the two cost the same arithmetic. The number of parameters is met as nearly as whole channels
-    allow, all layers narrowed by the same factor.
+    With equal channels in each layer both cost the same arithmetic. With equal parameters, all layers are narrowed by
+    the same factor, and the number of parameters is as close as whole channels allow.
+
+    Args:
+        model: the steerable network.
+        equal: `parameters` or `channels`.
+
+    Raises:
+        ValueError: If `equal` is unknown.
+
+    Example:
+        >>> from gaugenet.models import PlanarCNN, matched_baseline
+        >>> steerable = PlanarCNN(10, group="C_4", width=0.25)
+        >>> plain = matched_baseline(steerable)
+        >>> size, expected = (sum(p.numel() for p in m.parameters()) for m in (plain, steerable))
+        >>> abs(size - expected) < 0.1 * expected
+        True
     """
     sizes = [layer.out_type.size for layer in model.layers if isinstance(layer, SteerableLayer)]
     layout = {k: model.config[k] for k in ("out_channels", "kernel_sizes", "pool_after", "hidden", "dropout")}
@@ -202,7 +234,7 @@ def _count(model: nn.Module) -> int:
 
 
 class SteerableLayer(nn.Sequential):
-    """Steerable convolution, batch normalization per field, nonlinearity.
+    """A steerable convolution, batch normalization of fields, and a nonlinearity.
 
     Shapes:
         x: `(B, in_type.size, H, W)` -> `(B, out_type.size, H', W')`.
@@ -228,12 +260,12 @@ class SteerableLayer(nn.Sequential):
 
 
 def _one_field(group: StructureGroup, fields: str | Sequence[int | str]) -> FieldType:
-    """The type of one field: a representation, or a sum of irreps once each."""
+    """Return the type of one field: a representation, or a sum of irreps with multiplicity 1."""
     return FieldType(group, [(label, 1) for label in ([fields] if isinstance(fields, str) else fields)])
 
 
 def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | GatedNonlinearity | FourierNonlinearity:
-    """The nonlinearity (ELU) of that name with the given type of results."""
+    """Return the nonlinearity called `name`, with ELU and the output type `out_type`."""
     if name == "pointwise":
         return PointwiseNonlinearity(out_type, activation="elu")
     if name == "gated":
@@ -244,12 +276,12 @@ def activation(out_type: FieldType, name: str) -> PointwiseNonlinearity | GatedN
 
 
 def _global_mean() -> nn.Sequential:
-    """The mean over the image, as one vector."""
+    """Return the layers for the mean over the image, as one vector."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def classifier(in_features: int, out_channels: int, *, hidden: int, dropout: float) -> nn.Sequential:
-    """Dropout, linear, batch normalization, ELU, dropout, linear."""
+    """Return dropout, linear, batch normalization, ELU, dropout, linear."""
     return nn.Sequential(
         nn.Dropout(dropout),
         nn.Linear(in_features, positive("hidden", hidden), bias=False),

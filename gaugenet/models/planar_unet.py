@@ -19,36 +19,38 @@ from gaugenet.nn.grid_upsample import interpolated
 
 
 class PlanarUNet(nn.Module):
-    r"""A U-Net of steerable convolutions: anti-aliased pooling down, interpolation to the same size up.
+    r"""A U-Net of steerable convolutions, with anti-aliased pooling down and interpolation to the same size up.
+
+    A U-Net (:cite:`ronneberger2015unet`) of the steerable convolutions of :cite:`weiler2019general`.
 
     Shapes:
         x: `(B, in_type.size, H, W)`, of any even or odd size -> `(B, out_type.size, H, W)`.
 
     Equivariance: exact under the rotations by 90 degrees and the reflections of the pixels that lie in the group, for
-    even and odd sizes; below 1e-5 relative in float32. Other rotations, and the nonlinearity `fourier`, hold up to
-    sampling.
+    even and odd sizes; below 1e-5 relative in float32. Up to sampling for other rotations, and for the nonlinearity
+    `fourier`.
 
     Args:
         in_type: number of channels (scalars) of the image, or its field type, e.g. `"1x0 + 1x1"`.
         out_type: number of classes (scalars) at each pixel, or a field type, e.g. `"1x1"` for a vector.
         group: name of a group acting on the plane, e.g. `C_8`, `D_4`, `SO(2)`.
         fields: one hidden field: the name of a representation or a list of irreps, see `PlanarCNN`. Default: `regular`
-            for finite groups, `(0, 1, 2)` for the others.
-        width: hidden fields on the finest level.
+            for finite groups, `(0, 1, 2)` for others.
+        width: number of hidden fields on the finest level.
         growth: factor of the width from level to level.
-        levels: number of levels, the finest included.
-        blocks: steerable layers a level, going down and coming up.
-        kernel_size: of all convolutions, odd.
-        nonlinearity: `pointwise`, `gated` or `fourier`. Default: `pointwise` where the group permutes the components
-            of a field, `gated` elsewhere.
-        kernel: family of the kernels as a text, e.g. `"Differential(max_order=2)"`. Default: see `GridConv`.
-        options: of `GridConv`, e.g. `boundary="reflect"`, `rings` or `max_frequency`.
+        levels: number of levels, including the finest.
+        blocks: steerable layers per level, on the way down and on the way up.
+        kernel_size: odd size of all kernels, in pixels.
+        nonlinearity: `pointwise`, `gated` or `fourier`. Default: `pointwise` if the group permutes the components of a
+            field, else `gated`.
+        kernel: family of the kernels as text, e.g. `"Differential(max_order=2)"`. Default: see `GridConv`.
+        options: options of `GridConv`, e.g. `boundary="reflect"`, `rings` or `max_frequency`.
 
     The arguments are stored as `config`: `PlanarUNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: Unknown names, sizes below one; in `forward`, features of another type or images with too few
-            pixels for the levels.
+        ValueError: If a name is unknown or a size is below 1; in `forward`, if the features have another type or the
+            image has too few pixels for the levels.
 
     Example:
         >>> import torch
@@ -130,7 +132,7 @@ class PlanarUNet(nn.Module):
         return typed_tensor(self.head(x))
 
     def _enlarged(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        """At the pixels that `GridPool` laid its points among: on the outermost ones of odd axes."""
+        """Return `x` at the pixels before `GridPool`, which keeps the outermost pixels of odd axes."""
         if self.boundary == "periodic":
             return interpolated(x, shape, "periodic")
         return interpolated(x, shape, align_corners=[n == 2 * m - 1 for n, m in zip(shape, x.shape[2:], strict=True)])
@@ -146,12 +148,12 @@ class PlanarUNet(nn.Module):
         if self.boundary == "periodic" and any(n % 2**halvings for n in x.shape[2:]):
             raise ValueError(
                 f"Expected multiples of {2**halvings} pixels for {halvings + 1} levels of a periodic image, got "
-                f"{tuple(x.shape[2:])}."
+                f"{tuple(x.shape[2:])}: use fewer `levels` or another size."
             )
 
 
 def _type(group: StructureGroup, name: str, value: int | str | FieldType) -> FieldType:
-    """A number of scalars, or a field type."""
+    """Return the field type that a number of scalars, a specification or a field type stands for."""
     return FieldType(group, {"trivial": positive(name, value)}) if isinstance(value, int) else FieldType(group, value)
 
 

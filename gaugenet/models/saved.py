@@ -1,4 +1,4 @@
-"""Saved networks: learned weights as safetensors beside a JSON description that names the class and its arguments."""
+"""Saved networks: learned weights as safetensors, with a JSON description of the class and its arguments."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Which = Literal["best", "last"]
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used; the message says what is missing or broken and what to do."""
+    """The error for a run folder that cannot be used; its message tells what is missing or broken, and what to do."""
 
 
 def load(name: str) -> nn.Module:
     """Return a network of the model zoo with its learned weights, in evaluation mode.
 
-    `gaugenet models list` names them. `pretrained_folder` finds the run, which `gaugenet.tasks.Predictor` takes to
-    compute the inputs of the network as in its training.
+    `gaugenet models list` lists the names. `pretrained_folder` returns the run: pass it to `gaugenet.tasks.Predictor`,
+    which computes the inputs of the network as in training.
 
     Args:
         name: name of the network, for example `"human_seg"`. Its files are checked by their SHA-256.
@@ -35,6 +35,7 @@ def load(name: str) -> nn.Module:
 
     Example:
         >>> import gaugenet
+        >>> from gaugenet.models import load
         >>> network = gaugenet.models.load("human_seg")
         >>> type(network).__name__, network.training
         ('MeshUNet', False)
@@ -47,10 +48,19 @@ def load(name: str) -> nn.Module:
 
 
 def pretrained_folder(name: str) -> Path:
-    """Return the folder of a network of the model zoo: a run, as `Predictor`, `load_run` and `evaluate` take it.
+    """Return the folder of a network of the model zoo: a run for `Predictor`, `load_run` and `evaluate`.
+
+    Args:
+        name: name of the network, for example `"human_seg"`.
 
     Raises:
         ZooError: If the zoo has no such network, or a file was changed.
+
+    Example:
+        >>> import gaugenet
+        >>> from gaugenet.models import pretrained_folder
+        >>> (gaugenet.models.pretrained_folder("human_seg") / "run.json").exists()
+        True
     """
     return _zoo.folder_of(name)
 
@@ -59,24 +69,26 @@ def build_model(name: str, arguments: dict[str, Any]) -> nn.Module:
     """Construct a network of `gaugenet.models` by name.
 
     Raises:
-        RunError: no such network, or it does not take these arguments.
+        RunError: If there is no such network, or it does not accept these arguments.
     """
     from gaugenet import models
 
     cls = getattr(models, name, None)
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
-        raise RunError(f"gaugenet.models has no network {name!r} in version {gaugenet.__version__}.")
+        raise RunError(
+            f"gaugenet.models has no network {name!r} in version {gaugenet.__version__}: use the version that saved it."
+        )
     try:
         return cls(**arguments)
     except TypeError as error:
-        raise RunError(f"{name} does not take the arguments of this run: {error}.") from error
+        raise RunError(f"{name} does not accept the arguments of this run: {error}.") from error
 
 
 def load_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     """Read learned weights into `model`.
 
     Raises:
-        RunError: the file is missing, truncated, or belongs to another network.
+        RunError: If the file is missing, truncated, or belongs to another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -84,7 +96,7 @@ def load_weights(run: str | Path, model: nn.Module, which: Which) -> None:
     path = Path(run) / WEIGHTS[which]
     if not path.is_file():
         raise RunError(
-            f"{run} holds no weights ({WEIGHTS[which]}): its training was stopped before the first epoch ended."
+            f"{run} holds no weights ({WEIGHTS[which]}): its training was stopped before the end of the first epoch."
         )
     try:
         state = load_file(path)

@@ -1,4 +1,4 @@
-"""WideResNet: wide residual networks of steerable convolutions, whose group shrinks with depth."""
+"""WideResNet: wide residual networks of steerable convolutions, with smaller groups in deeper layers."""
 
 from __future__ import annotations
 
@@ -28,30 +28,38 @@ from gaugenet.nn import (
 class WideResNet(nn.Module):
     r"""A wide residual network for images with regular fields: by default the 16-5 network over D_8, D_4, D_1.
 
-    Three stages of (depth - 4) / 6 pre-activation blocks with 16, 32 and 64 times `width` channels in the ordinary
-    network (:cite:`zagoruyko2016wide`), steerable as in :cite:`weiler2019general` (Sec. 3.3): the symmetry is that of
-    small patterns at first, and features are restricted to a smaller group at each halving of the resolution.
+    The ordinary network (:cite:`zagoruyko2016wide`) has three stages of (depth - 4) / 6 pre-activation blocks with 16,
+    32 and 64 times `width` channels. Here it is steerable as in :cite:`weiler2019general` (Sec. 3.3): the first stage
+    has the symmetry of small patterns, and at each halving of the resolution features are restricted to a smaller
+    group.
 
     Shapes:
         x: `(B, in_type.size, H, W)` of any size -> `(B, out_channels)`.
 
-    Equivariance: the logits are invariant under the rotations and reflections of the *last* group by multiples of 90
-    degrees, exactly, 1e-6 relative in float32, for even and odd sizes; up to sampling for its other elements.
+    Equivariance: the logits are exactly invariant under the rotations by multiples of 90 degrees and the reflections of
+    the *last* group, 1e-6 relative in float32, for even and odd sizes; up to sampling for its other elements.
 
     Args:
         out_channels: number of classes.
         in_type: field type of the input, scalars for images: `"3x0"`.
         depth: 6 n + 4.
         width: factor of the channels.
-        groups: finite group of each stage, or its name, each a subgroup of the one before.
-        equal: `parameters` takes channels / sqrt(|G|) regular fields, so that there are about as many parameters as
-            in the ordinary network; `channels` takes channels / |G|, for equal arithmetic.
-        dropout: probability to drop a field between the convolutions of a block.
+        groups: finite group of each stage, or its name, each a subgroup of the previous one.
+        equal: `parameters` uses channels / sqrt(|G|) regular fields, for about the same number of parameters as the
+            ordinary network; `channels` uses channels / |G|, for equal arithmetic.
+        dropout: probability of dropping a field between the convolutions of a block.
 
     The arguments are stored as `config`: `WideResNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: another depth, infinite groups, a group that is no subgroup of the one before.
+        ValueError: If the depth is not 6 n + 4, or a group is not finite or not a subgroup of the previous one.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.models import WideResNet
+        >>> network = WideResNet(10, depth=10, width=0.5, groups=("D_4", "D_4", "D_1")).eval()
+        >>> network(torch.rand(1, 3, 32, 32)).shape
+        torch.Size([1, 10])
     """
 
     def __init__(
@@ -102,15 +110,15 @@ class WideResNet(nn.Module):
 
 
 class WideBlock(nn.Module):
-    """x + conv(act(norm(conv(act(norm(x)))))), with a linear map instead of x where the type changes.
+    """A residual block x + conv(act(norm(conv(act(norm(x)))))), with a linear map of x where the type changes.
 
     Shapes:
         x: `(B, in_type.size, H, W)` -> `(B, out_type.size, H, W)`, of half the size (rounded up) if `halve`.
 
     Args:
         in_type, out_type: regular fields of one group.
-        halve: blur and take every second pixel after the first nonlinearity.
-        dropout: probability to drop a field between the convolutions.
+        halve: blur and keep every second pixel after the first nonlinearity.
+        dropout: probability of dropping a field between the convolutions.
     """
 
     def __init__(self, in_type: FieldType, out_type: FieldType, *, halve: bool = False, dropout: float = 0.0) -> None:
@@ -136,7 +144,7 @@ class WideBlock(nn.Module):
 def _finite(name: str) -> FiniteGroup:
     group = group_from_name(name)
     if not isinstance(group, FiniteGroup):
-        raise ValueError(f"Expected finite groups, which have regular fields, got {name}.")
+        raise ValueError(f"Expected finite groups, which have regular fields, got {name}: use for example `D_8`.")
     return group
 
 
@@ -148,7 +156,7 @@ def _regular(group: FiniteGroup, channels: float, equal: str) -> FieldType:
 
 
 def _kernel_size(group: Any) -> int:
-    """5 for groups with rotations by less than 90 degrees, which nine pixels cannot tell apart; else 3."""
+    """Return 5 for groups with rotations by less than 90 degrees, which nine pixels cannot distinguish, else 3."""
     rotations = sum(1 for g in group.elements() if g.det() > 0)
     return 5 if rotations > 4 else 3
 

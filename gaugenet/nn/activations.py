@@ -19,10 +19,10 @@ _NONLINEARITIES: dict[str, Any] = {
 
 
 def make_nonlinearity(name: str, field_type: FieldType, **options: Any) -> Any:
-    """The layer of that name whose result has the type `field_type`; its `in_type` may be larger (gates).
+    """Return the layer called `name` whose output has the type `field_type`; its `in_type` may be larger (gates).
 
     Raises:
-        ValueError: a name that is none of `gated`, `norm`, `fourier`, `pointwise`, `tensor_product`.
+        ValueError: If `name` is not one of `gated`, `norm`, `fourier`, `pointwise`, `tensor_product`.
     """
     if name not in _NONLINEARITIES:
         raise ValueError(f"Unknown nonlinearity {name!r}: expected one of {', '.join(_NONLINEARITIES)}.")

@@ -1,4 +1,4 @@
-"""GaugeAttention: neighbours weighed by invariant products of queries with transported keys."""
+"""GaugeAttention: neighbours weighted by invariant products of queries with transported keys."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class GaugeAttention(nn.Module):
     all representations, plus a learned function of the distance. Keys are transported to the frame at the target first,
     so logits are invariant. The attention a_h(e) = w_e exp(logit) / sum of w_e exp(logit) is a softmax over the
     neighbourhood in which each neighbour counts with its quadrature weight w_e. So it depends on the surface, not on
-    the triangulation, and equal logits give a mean over the surface. Values go through steerable kernels K_h with
-    radial functions and harmonics, as in `GaugeConv`: attention on meshes as in :cite:`basu2022equivariant`.
+    the triangulation, and equal logits give a mean over the surface. Values are multiplied by steerable kernels K_h
+    of radial functions and harmonics, as in `GaugeConv`. Attention on meshes is due to :cite:`basu2022equivariant`.
 
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` or any `Domain` that gives one -> `(N, out_type.size)`.
@@ -39,8 +39,8 @@ class GaugeAttention(nn.Module):
 
     Args:
         in_type, out_type: field types of one compact group, with orthogonal representations.
-        heads: number of attentions; the channels of every block are dealt out to them.
-        keys: fields of each representation of `in_type` that queries and keys of one head have.
+        heads: number of attention heads; each gets a share of the channels of every block.
+        keys: number of fields of each representation of `in_type` in the queries and keys of one head.
         rings: Gaussian functions of the distance, for logits and kernels.
         max_frequency: angular band limit of the kernels, see `ImplicitSpace`.
         self_interaction: include K_self.
@@ -49,6 +49,16 @@ class GaugeAttention(nn.Module):
     Raises:
         ValueError: If the types belong to different groups, a number is not positive, or there is no kernel between the
             types; in `forward`, if `x` does not fit the domain.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeAttention
+        >>> features = FieldType(SO2(), "8x0 + 4x1")
+        >>> attention = GaugeAttention(features, features, heads=2)
+        >>> attention(torch.rand(42, features.size), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 16])
     """
 
     def __init__(
@@ -90,7 +100,7 @@ class GaugeAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Outputs of about unit variance from smooth inputs of unit variance; attention starts near uniform."""
+        """Draw weights that map smooth inputs of unit variance to about unit variance, with near uniform attention."""
         for module in (self.query, self.key, self.self_interaction, self.bias):
             if module is not None:
                 module.reset_parameters()
@@ -123,7 +133,7 @@ class GaugeAttention(nn.Module):
         return out if self.bias is None else self.bias(out)
 
     def _last(self) -> Float[Tensor, "heads_rings columns"]:
-        """The radial weights of every column, in the rows of its own head."""
+        """Return the radial weights of every column, in the rows of its own head."""
         own = self._head == torch.arange(self.heads, device=self._head.device)[:, None]
         return (own[:, None] * self.radial).flatten(0, 1)
 
@@ -152,7 +162,7 @@ def softmax(
     target: Int[Tensor, "edges"],
     num_points: int,
 ) -> Float[Tensor, "edges heads"]:
-    """Return w exp(logit) over its sum at each target; zero where all weights are."""
+    """Return w exp(logit) divided by its sum at each target; zero where all weights are zero."""
     with torch.no_grad():
         largest = logits.new_full((num_points, logits.shape[1]), -torch.inf)
         largest = largest.scatter_reduce(0, target[:, None].expand_as(logits), logits, "amax")
@@ -162,7 +172,7 @@ def softmax(
 
 
 def _heads_of_columns(space: ImplicitSpace, heads: int) -> Int[Tensor, "columns"]:
-    """The head of every path's channels: equal shares of each block, as far as they go."""
+    """Return the head of every path's channels: shares of each block that are as equal as possible."""
     parts = [torch.zeros(0, dtype=torch.int64)]
     for path in space.depthwise.paths:
         mult = path.source.multiplicity

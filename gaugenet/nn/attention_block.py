@@ -16,7 +16,9 @@ from gaugenet.nn.normalization import FieldLayerNorm
 
 
 class AttentionBlock(nn.Module):
-    """y = x + GaugeAttention(norm(x)); y + Linear(act(Linear(norm(y)))): one layer of a transformer.
+    """One layer of a transformer: y = x + GaugeAttention(norm(x)), then y + Linear(act(Linear(norm(y)))).
+
+    It has the structure of :cite:`vaswani2017attention`, with normalization first and all maps equivariant.
 
     Shapes:
         x: `(N, field_type.size)`, domain: a `GaugeGraph` -> the same.
@@ -25,12 +27,22 @@ class AttentionBlock(nn.Module):
 
     Args:
         field_type: type of the features.
-        heads: number of attentions.
+        heads: number of attention heads.
         expansion: width of the perceptron relative to the features.
         nonlinearity: `gated`, `norm`, `fourier`, `pointwise` or `tensor_product`.
-        samples: of the Fourier nonlinearity, see there.
-        dropout: probability to drop a field.
+        samples: number of samples of the Fourier nonlinearity, see `FourierNonlinearity`.
+        dropout: probability of dropping a field.
         max_frequency: angular band limit of the values' kernels, see `GaugeAttention`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import AttentionBlock
+        >>> features = FieldType(SO2(), "8x0 + 4x1")
+        >>> block = AttentionBlock(features, heads=2)
+        >>> block(torch.rand(42, features.size), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 16])
     """
 
     def __init__(

@@ -18,22 +18,35 @@ from gaugenet.nn.normalization import FieldLayerNorm
 
 
 class ResidualBlock(nn.Module):
-    """x + Linear(act(Linear(norm(GaugeConv(x))))): a convolution, then an equivariant perceptron at each point.
+    """A convolution, then an equivariant perceptron at each point: x + Linear(act(Linear(norm(GaugeConv(x))))).
+
+    Residual connections are due to :cite:`he2016deep`.
 
     Shapes:
         x: `(N, field_type.size)`, domain: a `GaugeGraph` -> the same.
 
-    Equivariance: exact with `nonlinearity="gated"`, 2e-7 relative in float32; see `FourierNonlinearity` for the other.
+    Equivariance: exact with `nonlinearity="gated"`, 2e-7 relative in float32; approximate with `fourier`, see
+    `FourierNonlinearity`.
 
     Args:
         field_type: type of the features.
         rings: radial functions of the convolution.
-        kernel: family of its kernels, or the text of one, instead of `rings` and `max_frequency`.
+        kernel: family of its kernels, or its name, instead of `rings` and `max_frequency`.
         expansion: width of the perceptron relative to the features.
         nonlinearity: `gated`, `norm`, `fourier`, `pointwise` or `tensor_product`.
-        samples: of the Fourier nonlinearity, see there.
-        dropout: probability to drop a field.
+        samples: number of samples of the Fourier nonlinearity, see `FourierNonlinearity`.
+        dropout: probability of dropping a field.
         max_frequency: angular band limit of the convolution for finite groups, see `HarmonicSpace`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import ResidualBlock
+        >>> features = FieldType(SO2(), "8x0 + 4x1")
+        >>> block = ResidualBlock(features)
+        >>> block(torch.rand(42, features.size), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 16])
     """
 
     def __init__(

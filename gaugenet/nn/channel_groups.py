@@ -1,4 +1,4 @@
-"""Channel groups: a convolution that mixes the fields of a part only, as `groups` of `torch.nn.Conv2d`."""
+"""Channel groups: a convolution that mixes only the fields of one group, as `groups` of `torch.nn.Conv2d`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gaugenet.nn.linear import EquivariantLinear
 
 
 def part_of(field_type: FieldType, groups: int, name: str) -> FieldType:
-    """The fields of one group: the same blocks with multiplicities divided by `groups`."""
+    """Return the fields of one group: the same blocks with multiplicities divided by `groups`."""
     for b in field_type.blocks:
         if b.multiplicity % groups:
             raise ValueError(f"Expected multiplicities of `{name}` that `groups` = {groups} divides, got {field_type}.")
@@ -22,7 +22,7 @@ def part_of(field_type: FieldType, groups: int, name: str) -> FieldType:
 
 
 def grouped_order(field_type: FieldType, groups: int) -> Int[Tensor, "size"]:
-    """Channels in the order group, block, component, field: what lies together in memory in a grouped convolution."""
+    """Return the channels in the order group, block, component, field: the memory layout of a grouped convolution."""
     channels = torch.arange(field_type.size)
     parts = [channels[b.slice].view(b.representation.dim, groups, -1).transpose(0, 1) for b in field_type.blocks]
     return torch.cat([p.flatten(1) for p in parts], 1).flatten() if parts else channels
@@ -31,7 +31,7 @@ def grouped_order(field_type: FieldType, groups: int) -> Int[Tensor, "size"]:
 def by_group(
     convolve: Callable[[int, Tensor], Tensor], x: Float[Tensor, "points in *spatial"], layer: Any
 ) -> Float[Tensor, "points out *spatial"]:
-    """`convolve(a, channels of group a)` for every group a, put together in the layout of the layer's `out_type`."""
+    """Return `convolve(a, channels of group a)` of all groups a, in the layout of the layer's `out_type`."""
     order = grouped_order(layer.in_type, layer.groups).to(x.device)
     parts = x[:, order].chunk(layer.groups, 1)
     out = torch.cat([convolve(a, part) for a, part in enumerate(parts)], 1)
@@ -41,7 +41,7 @@ def by_group(
 def dense(
     kernel: Float[Tensor, "out in_of_group *window"], in_type: FieldType, out_type: FieldType, groups: int
 ) -> Float[Tensor, "out in *window"]:
-    """The kernel of an ordinary convolution, in the layout of the types, that a grouped one is."""
+    """Return the kernel of the ordinary convolution that equals a grouped one, in the layout of the types."""
     if groups == 1:
         return kernel
     parts = kernel.chunk(groups)
@@ -66,5 +66,5 @@ class GroupedLinear(nn.ModuleList):
             part.reset_parameters()
 
     def matrix(self) -> Float[Tensor, "out in_of_group"]:
-        """The matrices of all groups below each other."""
+        """Return the matrices of all groups below each other."""
         return torch.cat([part.matrix() for part in self._parts()])

@@ -19,8 +19,8 @@ from gaugenet.nn.precision import check_features
 class ChartBatchNorm(FieldBatchNorm):
     r"""`FieldBatchNorm` of permuted fields in the chart layout, in two passes over memory.
 
-    Statistics run over all vertices, each counted once (cells are equal in the hexagonal structure), and over the
-    group; the cells of the layout that are no vertices are left out.
+    Statistics are taken over all vertices, each counted once, and over the group. All cells have the same area in the
+    hexagonal structure. Cells of the layout that do not belong to a vertex are left out.
 
     Shapes:
         x: `(B, field_type.size, 5n + 1, 2n)`, see `Icosphere` -> the same.
@@ -31,7 +31,17 @@ class ChartBatchNorm(FieldBatchNorm):
         field_type: regular, quotient and trivial fields.
 
     Raises:
-        ValueError: other fields: use `FieldBatchNorm` with the icosphere as domain.
+        ValueError: If there are other fields: use `FieldBatchNorm` with the icosphere as domain.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import ChartBatchNorm
+        >>> sphere = Icosphere(2)
+        >>> norm = ChartBatchNorm(FieldType(Cyclic(6), "2xregular"))
+        >>> norm(torch.rand(3, 12, *sphere.chart_shape)).shape
+        torch.Size([3, 12, 21, 8])
     """
 
     def __init__(self, field_type: FieldType, **options: Any) -> None:
@@ -53,7 +63,7 @@ class ChartBatchNorm(FieldBatchNorm):
         return typed_tensor(channel_affine(x, scale.to(mean.dtype), shift.to(mean.dtype)))
 
     def _affine_of(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Scale and shift of each channel from its statistics; updates the running ones."""
+        """Return scale and shift of each channel from its statistics; update the running statistics."""
         scales, shifts = [], []
         for part in self._parts():
             rows = (part.block.representation.dim, -1)

@@ -28,13 +28,13 @@ from gaugenet.nn.precision import check_dtype
 class GaugeConv(nn.Module):
     r"""out(p) = K_self x(p) + sum over edges q -> p of w_e K(log_map_e / radius) rho_in(transporter_e) x(q) + b.
 
-    K is a G-steerable kernel of the family `kernel`, K_self an intertwiner, b a bias in the invariant part
-    (:cite:`weiler2021coordinate`, Eq. 4.29). The domain chooses how this is computed, see `gaugenet.nn.engines`.
+    K is a G-steerable kernel of the family `kernel`, K_self an intertwiner and b a bias in the invariant part
+    (:cite:`weiler2021coordinate`, Eq. 4.29). The domain decides how the sum is computed, see `gaugenet.nn.engines`.
 
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` of N points -> `(N, out_type.size)`.
         x: `(B, in_type.size, *spatial)`; domain: a `Grid` -> `(B, out_type.size, *spatial)`, fewer pixels if strided.
-        Any other `Domain`: the layouts of its engine.
+        Any other `Domain`: the layout of its engine.
 
     Equivariance: exact under an independent gauge transformation at every point; 3e-7 relative in float32, 5e-16 in
     float64.
@@ -43,13 +43,24 @@ class GaugeConv(nn.Module):
         in_type, out_type: field types of one structure group.
         kernel: the family of kernels, by default `Harmonic(rings=2)`.
         rings, max_frequency: short form of `kernel=Harmonic(rings, max_frequency)`.
-        self_interaction: include K_self. Default: unless the kernels see the point itself, as operators do.
+        self_interaction: include K_self. Default: `True` unless the kernels include the point itself, as operators do.
         bias: include b.
-        groups: number of parts, of equal types, that do not mix, as in `torch.nn.Conv2d`; it divides all
+        groups: number of parts of equal type that do not mix, as in `torch.nn.Conv2d`; it must divide all
             multiplicities.
 
     Raises:
-        ValueError: types of two groups, features of another size, a domain whose transporters lie in a larger group.
+        ValueError: If the types belong to different groups; in `forward`, if the features have another size, or the
+            transporters of the domain lie in a larger group.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> scalars, vectors = FieldType(SO2(), "3x0"), FieldType(SO2(), "4x1")
+        >>> conv = GaugeConv(scalars, vectors)
+        >>> conv(torch.rand(42, 3), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 8])
     """
 
     def __init__(
@@ -90,7 +101,7 @@ class GaugeConv(nn.Module):
         return self.weight.view(self.groups, -1)
 
     def reset_parameters(self) -> None:
-        """Outputs of about unit variance from smooth inputs of unit variance."""
+        """Draw weights that map smooth inputs of unit variance to outputs of about unit variance."""
         with torch.no_grad():
             for weight in self.group_weights:
                 self.kernels.initialize(weight)
@@ -106,7 +117,7 @@ class GaugeConv(nn.Module):
         edge_attr: Float[Tensor, "edges edge_size"] | None = None,
         node_attr: Float[Tensor, "points node_size"] | None = None,
     ) -> Float[Tensor, "points out *spatial"]:
-        """Attributes are for kernels that depend on them, see `gaugenet.kernels.Implicit`."""
+        """Return the convolution; attributes are for kernels that depend on them, see `gaugenet.kernels.Implicit`."""
         self.in_type.check(x)
         attributes = Attributes(edge_attr, node_attr)
         self.kernels.check_attributes(attributes)
@@ -116,9 +127,12 @@ class GaugeConv(nn.Module):
         return engine.convolve(self, x, domain, attributes)
 
     def sampled(self, stencil: PixelStencil) -> Sampled:
-        """Weight and bias of an ordinary convolution that is this layer on a lattice: `(out, in, *window)`, `(out,)`.
+        """Return weight and bias of the ordinary convolution that equals this layer on a lattice of points.
 
-        Differentiable; in evaluation mode without gradients it is computed once, and again when a parameter changes.
+        Differentiable. In evaluation mode without gradients it is computed once, and again when a parameter changes.
+
+        Returns:
+            `(out, in, *window)` and `(out,)`.
         """
         return self.cached_samples.get(self, stencil, lambda: sampled(self, stencil))
 
@@ -135,5 +149,5 @@ class GaugeConv(nn.Module):
 
 
 def check_domain(field_type: FieldType, x: Tensor, domain: Domain) -> None:
-    """Raise `ValueError` unless `x` is a field on the domain whose transporters act on the field type."""
+    """Raise `ValueError` unless `x` is a field on the domain and the domain's transporters act on the field type."""
     engine_for(domain).check(field_type, x, domain)

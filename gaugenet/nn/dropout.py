@@ -1,4 +1,4 @@
-"""FieldDropout: whole fields are dropped, so that no direction is preferred."""
+"""FieldDropout: all components of a field are dropped together, so that no direction is preferred."""
 
 from __future__ import annotations
 
@@ -18,21 +18,30 @@ from gaugenet.nn.samples import Samples, need_samples
 
 
 class FieldDropout(nn.Module):
-    """In training, fields are zeroed with probability `p`, with all their components, the rest scaled by 1 / (1 - p).
+    """Dropout of whole fields: with probability `p` all components of a field are zeroed, others scaled by 1 / (1 - p).
+
+    In evaluation mode nothing is dropped. For scalars this is :cite:`srivastava2014dropout`.
 
     Shapes:
-        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)`, domain: needed for whole fields on graphs -> the
-            same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same; domain: needed on graphs if `whole`.
 
     Equivariance: exact for a given mask, which does not depend on the gauge.
 
     Args:
         field_type: type of the features.
-        p: probability to drop a field.
+        p: probability of dropping a field.
         whole: drop a field everywhere in a sample (a graph, an image) instead of independently at each point (pixel).
 
     Raises:
-        ValueError: no probability below 1; whole fields of a graph without the graph.
+        ValueError: If `p` is not a probability below 1; in `forward`, if `whole` and the graph is missing.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import FieldDropout
+        >>> dropped = FieldDropout(FieldType(SO2(), "5x1"), p=0.5)(torch.ones(10, 10))
+        >>> bool((dropped[:, :5] == dropped[:, 5:]).all())  # both components of a vector
+        True
     """
 
     def __init__(self, field_type: FieldType, p: float = 0.1, *, whole: bool = False) -> None:
@@ -62,7 +71,7 @@ class FieldDropout(nn.Module):
         return torch.cat(parts, 1)
 
     def _factor(self, flat: Tensor, samples: Samples | None) -> Float[Tensor, "points fields *pixels"]:
-        """1 for fields that stay, 0 for those that go."""
+        """Return the scale of each field: 0 for dropped fields."""
         points = flat.shape[0] if samples is None else samples.count
         pixels = flat.shape[2:] if samples is None else [1] * (flat.dim() - 2)
         shape = (points, self.in_type.num_fields, *pixels)
@@ -70,7 +79,7 @@ class FieldDropout(nn.Module):
         return mask if samples is None else samples.spread(mask)
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """Nothing in eval mode."""
+        """Return the identity: nothing is dropped in evaluation mode."""
         return nn.Identity()
 
     def extra_repr(self) -> str:

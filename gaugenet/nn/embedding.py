@@ -20,26 +20,35 @@ from gaugenet.nn.tables import TableModule
 class HarmonicEmbedding(TableModule):
     r"""v -> phi_k(|v| / radius) Y_j(v / |v|) for every vector, radial function phi_k and frequency j = 0 ... J.
 
-    Circular harmonics for groups acting on R^2, spherical ones for those acting on R^3 and beyond. It rotates
-    coordinates about a centre, normals or forces into features that a linear layer can use: any function of one vector
-    is linear in enough of them.
+    Y_j are circular harmonics for groups acting on R^2, spherical harmonics for groups acting on R^3 and beyond. The
+    layer turns coordinates about a centre, normals or forces into features for a linear layer: with enough of them,
+    a linear map approximates any continuous function of one vector. See also :cite:`thomas2018tensor`.
 
     Shapes:
         x: `(N, d vectors)` or `(B, d vectors, *spatial)`, first components of all vectors, then second ones, ...
-            -> with `out_type.size` channels: a block for each frequency, in it the radial functions of each vector.
+            -> with `out_type.size` channels: one block for each frequency, with the radial functions of each vector.
 
-    Equivariance: exact; 1e-6 relative in float32. Continuous also at v = 0, where a direction does not exist: there
-    phi_k is 0.
+    Equivariance: exact; 1e-6 relative in float32. Continuous also at v = 0, which has no direction: there phi_k is 0.
 
     Args:
         group: a compact group acting on R^d.
         vectors: number of vectors at each point.
         max_frequency: J.
-        radial: phi_k, or the number of `Rings`.
-        radius: length that the radial functions reach to.
+        radial: the functions phi_k, or a number of `Rings`.
+        radius: support of the radial functions, in the unit of the vectors.
 
     Raises:
-        ValueError: a radius that is not positive, a group that is not compact.
+        ValueError: If `radius` is not positive, or the group is not compact.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3
+        >>> from gaugenet.nn import HarmonicEmbedding
+        >>> embed = HarmonicEmbedding(SO3(), max_frequency=2, radial=4)
+        >>> embed.out_type
+        FieldType(SO(3), '4x0 + 4x1 + 4x2')
+        >>> embed(torch.rand(10, 3)).shape
+        torch.Size([10, 36])
     """
 
     def __init__(
@@ -87,7 +96,7 @@ class HarmonicEmbedding(TableModule):
 
 
 def _harmonic(group: StructureGroup, j: int) -> Representation:
-    """How Y_j transforms, by the name of the irrep where it is one."""
+    """Return the representation by which Y_j transforms, as a named irrep where it is one."""
     rho = group.harmonic(j)
     g = group.random_element(4, generator=torch.Generator().manual_seed(0))
     for irrep in group.irreps(j):

@@ -1,4 +1,4 @@
-"""to_torch: a trained equivariant network as an ordinary one, for those who do not have gaugenet."""
+"""to_torch: a trained equivariant network as an ordinary one, to run it without gaugenet."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 
 def to_torch(network: nn.Module, x: Tensor) -> nn.Module:
-    """The same function in evaluation mode, made of `torch.nn`: convolutions have plain kernels.
+    """Return the same function in evaluation mode, made of modules of `torch.nn` with plain kernels.
 
-    A layer with a method `to_torch(x)` says itself what it is (`GridConv` is a `Conv2d`, `GridPool` one of each
-    channel); every other layer of gaugenet's is traced into a `torch.fx.GraphModule` of PyTorch's operations. Other
-    modules keep their class and get converted children. So a `Sequential` of layers needs no gaugenet to be loaded::
+    A layer with a method `to_torch(x)` converts itself (`GridConv` to a `Conv2d`, `GridPool` to a depthwise one).
+    Every other layer of gaugenet is traced into a `torch.fx.GraphModule` of PyTorch's operations. Other modules keep
+    their class and get converted children. So a `Sequential` of layers is loaded without gaugenet::
 
         plain = to_torch(network, x)
         torch.save(plain, "network.pt")  # torch.load("network.pt", weights_only=False)
 
-    and neither does a network of any class when it is exported::
+    as is a network of any class that was exported::
 
         torch.export.save(torch.export.export(plain, (x,)), "network.pt2")  # torch.export.load
         torch.onnx.export(plain, (x,), "network.onnx", dynamo=True)
@@ -32,12 +32,20 @@ def to_torch(network: nn.Module, x: Tensor) -> nn.Module:
 
     Args:
         network: called as `network(x)`: with `GridConv`, not with `GaugeConv` and a domain.
-        x: an example. Batches of any size may follow, images of other sizes unless a layer depends on the size
-            (`GridPool` on whether it is even).
+        x: an example. The result accepts batches of any size, and images of other sizes unless a layer depends on the
+            size (`GridPool` on whether it is even).
 
     Raises:
-        ValueError: a layer that is called with a domain, or that no tracer can follow.
-        RuntimeError: the result differs from the network on the example.
+        ValueError: If a layer is called with a domain, or cannot be traced.
+        RuntimeError: If the result differs from the network on the example.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GridConv, to_torch
+        >>> conv = GridConv(FieldType(Cyclic(4), "1x0"), FieldType(Cyclic(4), "2xregular"), kernel_size=5)
+        >>> to_torch(conv, torch.rand(1, 1, 9, 9))
+        Conv2d(1, 8, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
     """
     plain = copy.deepcopy(network).eval()
     with torch.no_grad():
@@ -49,7 +57,7 @@ def to_torch(network: nn.Module, x: Tensor) -> nn.Module:
 
 
 def _inputs(network: nn.Module, x: Tensor) -> dict[nn.Module, tuple[Any, ...]]:
-    """What each module is called with."""
+    """Return the arguments that each module is called with."""
     found: dict[nn.Module, tuple[Any, ...]] = {}
 
     def record(module: nn.Module, arguments: tuple[Any, ...]) -> None:
@@ -87,7 +95,7 @@ def _holds_converters(module: nn.Module) -> bool:
 
 
 def _plain_container(module: nn.Module) -> nn.Module:
-    """A subclass of `Sequential` that adds nothing to calling it as a `Sequential`."""
+    """Return a plain `Sequential` for a subclass that adds nothing to calling it."""
     if _is_ours(module) and type(module).forward is nn.Sequential.forward:
         return nn.Sequential(OrderedDict(module.named_children()))
     return module
@@ -109,12 +117,12 @@ def _converted_layer(
             plain = module.to_torch(arguments[0])  # type: ignore[operator]
         except NotImplementedError:
             return _traced(module, arguments[0])
-        return _converted(plain, examples, done)  # it may keep a part of itself that is to be traced
+        return _converted(plain, examples, done)  # it may contain a part of the layer, to be traced
     return _traced(module, arguments[0])
 
 
 def _traced(module: nn.Module, x: Tensor) -> nn.Module:
-    """The operations of a layer on features of any batch and spatial size."""
+    """Return the operations of a layer on features of any batch and spatial size."""
     from torch.fx import GraphModule
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -128,12 +136,12 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
             "method `to_torch(x)` that returns a module of `torch.nn`."
         ) from error
     for node in traced.graph.nodes:
-        node.meta.clear()  # the tracer's notes cannot be saved
+        node.meta.clear()  # the tracer's metadata cannot be saved
     return GraphModule(traced, traced.graph, type(module).__name__).requires_grad_(False)
 
 
 def _distinct(count: int, *, above: int, but: int) -> list[int]:
-    """Small primes: the tracer takes equal sizes for the same size, that of the channels among them."""
+    """Return different small primes: the tracer identifies equal sizes, also with the number of channels."""
     found: list[int] = []
     n = above
     while len(found) < count:
@@ -146,7 +154,10 @@ def _distinct(count: int, *, above: int, but: int) -> list[int]:
 def _compare(got: Tensor, expected: Tensor) -> None:
     error = (got - expected).abs().max() / expected.abs().max().clamp(min=1e-30) if expected.numel() else 0.0
     if not float(error) <= TOLERANCE.get(expected.dtype, 1e-2):
-        raise RuntimeError(f"The converted network differs from the original by {float(error):.1e} on the example.")
+        raise RuntimeError(
+            f"The converted network differs from the original by {float(error):.1e} on the example: check the "
+            "`to_torch` of its layers, and that they are deterministic."
+        )
 
 
 __all__ = ["to_torch"]

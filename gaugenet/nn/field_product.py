@@ -1,4 +1,4 @@
-"""TensorProduct: all equivariant bilinear maps of two features, with learned or given weights."""
+"""TensorProduct: all equivariant bilinear maps of two features, with learned or external weights."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Mode = Literal["full", "channels"]
 
 @dataclass(frozen=True)
 class ProductPath:
-    """The bilinear maps from one block of either factor to one block of the product.
+    """The bilinear maps from one block of each factor to one block of the product.
 
     Attributes:
         first, second, target: the three blocks.
         count: number of independent maps, dim Hom_G(rho_1 x rho_2, rho_out).
-        start: of its weights in the flat vector.
-        shape: of its weights: maps, channels of the first factor, of the second, and in mode `full` of the product.
+        start: position of its weights in the flat vector.
+        shape: shape of its weights: maps, channels of the first factor, of the second, in mode `full` of the product.
     """
 
     first: Block
@@ -43,23 +43,18 @@ class ProductPath:
         return self.start + math.prod(self.shape)
 
     def weight(self, weight: Float[Tensor, "*points weights"]) -> Tensor:
-        """Return its part of the flat vector."""
+        """Return the weights of this path, a part of the flat vector."""
         return cast(Tensor, weight[..., self.start : self.stop].unflatten(-1, self.shape))
 
 
 class TensorProduct(TableModule):
     r"""z_w = sum over paths of W C (x_u (x) y_v), where C are Clebsch-Gordan coefficients: bilinear and equivariant.
 
-    For any triple of blocks C runs over a basis of Hom_G(rho_1 (x) rho_2, rho_out), in any basis of the representations
-    and for reducible ones too. In mode `full` every channel of the product sees all pairs of channels. Every
-    equivariant bilinear map has this form. In mode `channels` channel u of the product sees channel u of the first
-    factor only: few weights, as for messages whose channels an `EquivariantLinear` mixes afterwards.
-
-    Example::
-
-        gate = GatedNonlinearity(FieldType(O3(), "16x0e + 8x1o"))
-        product = TensorProduct(FieldType(O3(), "16x0e + 8x1o"), FieldType(O3(), "1x0e + 1x1o"), gate.in_type)
-        z = gate(product(x, y))
+    For each triple of blocks, C runs over a basis of Hom_G(rho_1 (x) rho_2, rho_out). The representations may be
+    reducible and in any basis. In mode `full` every channel of the product depends on all pairs of channels, and every
+    equivariant bilinear map has this form. In mode `channels` channel u of the product depends only on channel u of
+    the first factor. This needs few weights, for example in messages whose channels an `EquivariantLinear` mixes
+    afterwards. For O(3) these are the tensor products of :cite:`thomas2018tensor`.
 
     Shapes:
         x: `(N, type_1.size)`, y: `(N, type_2.size)` -> `(N, out_type.size)`. Also `(B, size, *spatial)` each.
@@ -70,11 +65,21 @@ class TensorProduct(TableModule):
     Args:
         type_1, type_2, out_type: field types of one group.
         mode: `"full"` or `"channels"`.
-        external: take the weights as a third argument `weight`, e.g. from a network of the distance.
+        external: take the weights as a third argument `weight`, for example from a network of the distance.
 
     Raises:
-        ValueError: If the types belong to different groups; there is no bilinear map between them; in mode `channels`,
-            multiplicities of the product and the first factor differ.
+        ValueError: If the types belong to different groups; if there is no bilinear map between them; in mode
+            `channels`, if multiplicities of the product and the first factor differ.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.nn import GatedNonlinearity, TensorProduct
+        >>> features, harmonics = FieldType(O3(), "16x0e + 8x1o"), FieldType(O3(), "1x0e + 1x1o")
+        >>> gate = GatedNonlinearity(features)
+        >>> product = TensorProduct(features, harmonics, gate.in_type)
+        >>> gate(product(torch.rand(10, 40), torch.rand(10, 4))).shape
+        torch.Size([10, 40])
     """
 
     def __init__(
@@ -112,20 +117,20 @@ class TensorProduct(TableModule):
     def _check_not_empty(self) -> None:
         if self.type_1.size and self.type_2.size and self.out_type.size and not self.paths:
             raise ValueError(
-                f"There is no bilinear map of {self.out_type.group.name} from {self.type_1} and {self.type_2} to "
-                f"{self.out_type}"
+                f"There is no equivariant bilinear map under {self.out_type.group.name} from {self.type_1} and "
+                f"{self.type_2} to {self.out_type}"
                 + (" with equal multiplicities" if self.mode == "channels" else "")
-                + ": the layer could only give zeros. Choose another `out_type`."
+                + ": the layer would only return zeros. Choose another `out_type`."
             )
 
     def reset_parameters(self) -> None:
-        """Outputs of unit variance from independent inputs of unit variance."""
+        """Draw weights that map independent inputs of unit variance to outputs of unit variance."""
         if self.weight is not None:
             with torch.no_grad():
                 self.weight.copy_(self.weight_scale(self.weight) * torch.randn_like(self.weight))
 
     def weight_scale(self, like: Tensor) -> Float[Tensor, "weights"]:
-        """Return the standard deviation of each weight that gives outputs of unit variance, also for given weights."""
+        """Return the standard deviation of each weight, learned or external, that gives outputs of unit variance."""
         scale = like.new_zeros(self.num_weights)
         for block in self.out_type.blocks:
             paths = [p for p in self.paths if p.target is block]
@@ -181,7 +186,7 @@ class TensorProduct(TableModule):
             raise ValueError(
                 "Expected `weight` as the third argument, since `external=True`."
                 if self.external
-                else "Expected no third argument: pass `external=True` to the layer to give the weights yourself."
+                else "Expected no third argument: pass `external=True` to the constructor to use external weights."
             )
         if weight is not None and tuple(weight.shape) not in ((self.num_weights,), (x.shape[0], self.num_weights)):
             raise ValueError(
@@ -189,7 +194,10 @@ class TensorProduct(TableModule):
                 f"got {tuple(weight.shape)}."
             )
         if weight is not None and weight.dim() == 2 and x.dim() > 2:
-            raise ValueError("Expected one `weight` (num_weights,) for all pixels of a grid.")
+            raise ValueError(
+                f"Expected one `weight` of shape ({self.num_weights},) for all pixels of a grid, got "
+                f"{tuple(weight.shape)}."
+            )
 
     def extra_repr(self) -> str:
         return (
@@ -201,7 +209,7 @@ class TensorProduct(TableModule):
 def _paths(
     type_1: FieldType, type_2: FieldType, out_type: FieldType, mode: str
 ) -> Iterator[tuple[ProductPath, Float[Tensor, "maps out pairs"]]]:
-    """The triples of blocks that have bilinear maps, and these maps: of unit variance on independent inputs."""
+    """Yield the triples of blocks that have bilinear maps, and these maps, of unit variance on independent inputs."""
     start = 0
     for c in out_type.blocks:
         for a in type_1.blocks:

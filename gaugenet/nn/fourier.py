@@ -17,7 +17,7 @@ from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 _SAMPLES = {"circle": 21, "sphere": 18, "rotations": 8}
-"""Points along a great circle unless the user says otherwise."""
+"""Default number of points along a great circle."""
 
 _LEBEDEV = (
     3,
@@ -50,13 +50,15 @@ _LEBEDEV = (
     125,
     131,
 )
-"""Degrees of the Lebedev rules with positive weights."""
+"""Degrees of Lebedev's rules with positive weights."""
 
 
 class FourierNonlinearity(TableModule):
-    r"""Pointwise function of the function that the fields are the coefficients of, sampled and projected back.
+    r"""A pointwise function in the space of functions whose Fourier coefficients are the fields.
 
-    A gauge transformation moves the function. Which space it lives on follows from the type:
+    The Fourier series is evaluated at samples, the pointwise function is applied to these values, and the result is
+    projected back (:cite:`dehaan2021gauge` on the circle, :cite:`cohen2018spherical` on the sphere and the rotations).
+    A gauge transformation rotates the function. The domain of the function follows from the type:
 
     - circle, groups acting on R^2: orders 0 ... M with equal multiplicity, f(t) = sum_m a_m cos(m t) + b_m sin(m t);
     - sphere, groups acting on R^3: orders 0 ... L of natural parity with equal multiplicity, f(v) = sum_l x_l . Y_l(v);
@@ -66,9 +68,9 @@ class FourierNonlinearity(TableModule):
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
-    Equivariance: approximate, since a pointwise function makes frequencies that `samples` points alias. Exact for a
-    finite group that permutes the samples: whose number of rotations divides `samples` on the circle; the octahedral
-    group and its subgroups on the sphere. RMS error relative to the output, orders 0 to 2, normal coefficients of
+    Equivariance: approximate, because a pointwise function creates frequencies that `samples` points alias. Exact for
+    a finite group that permutes the samples: on the circle if its number of rotations divides `samples`, on the sphere
+    for the octahedral group and its subgroups. RMS error relative to the output, orders 0 to 2, normal coefficients of
     deviation s (benchmarks/nonlinearity.py):
 
     ========================  =====  =====  =====  =====  =====  =====
@@ -90,17 +92,25 @@ class FourierNonlinearity(TableModule):
     ReLU, any s                2e-1   5e-2   2e-2   1e-2   6e-3   4e-3
     ========================  =====  =====  =====  =====  =====  =====
 
-    So normalize before it, or take more samples; `GatedNonlinearity` is exact.
+    So normalize the features first, or take more samples. `GatedNonlinearity` is exact.
 
     Args:
-        field_type: one of the types above, orders in this order, each once.
-        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`; smooth ones alias far less.
-        samples: n points along a great circle: products of two functions of degree at most (n - 1) / 2 are projected
-            without error. n angles; about n^2 / 3 points on the sphere (Lebedev's rule); n^3 / 3 rotations. At least
-            2 M + 1 (2 L + 1); default: 21, 18, 8.
+        field_type: one of the types above, with ascending orders, each once.
+        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`; smooth functions alias much less.
+        samples: number n of points along a great circle, at least 2 M + 1 (2 L + 1). Products of two functions of
+            degree at most (n - 1) / 2 are projected without error. In all, n angles on the circle, about n^2 / 3
+            points on the sphere (Lebedev's rule), n^3 / 3 rotations. Default: 21, 18, 8.
 
     Raises:
-        ValueError: another type, or too few samples.
+        ValueError: If the type is another one, or there are too few samples.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import FourierNonlinearity
+        >>> fields = FieldType(SO2(), "4x0 + 4x1 + 4x2")
+        >>> FourierNonlinearity(fields, samples=31)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 20])
     """
 
     def __init__(
@@ -141,11 +151,11 @@ class FourierNonlinearity(TableModule):
 def _transforms(
     space: str, max_order: int, samples: int
 ) -> tuple[Float[Tensor, "samples coefficients"], Float[Tensor, "coefficients samples"]]:
-    """Coefficients -> values, and values -> coefficients by the quadrature, float64."""
+    """Return the maps coefficients -> values and, by quadrature, values -> coefficients, in float64."""
     make = {"circle": _circle, "sphere": _sphere, "rotations": _rotations}[space]
     synthesis, weight = make(max_order, samples)
     analysis = synthesis.T * weight
-    # columns are orthogonal as functions, and so under the quadrature
+    # The columns are orthogonal as functions, and so under the quadrature.
     return synthesis, analysis / (analysis @ synthesis).diagonal()[:, None]
 
 
@@ -163,7 +173,7 @@ def _sphere(max_order: int, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def _rotations(max_order: int, samples: int) -> tuple[Tensor, Tensor]:
-    """Rotations F(v) R_z(angle), F(v) some rotation of the z axis to v: Lebedev's rule for v, equal angles."""
+    """Return maps for rotations F(v) R_z(angle), F(v) takes the z axis to v: Lebedev's rule for v, equal angles."""
     points, weight = _lebedev(samples - 1)
     angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
     c, s, o = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
@@ -174,7 +184,7 @@ def _rotations(max_order: int, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def _lebedev(degree: int) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points"]]:
-    """Points on the sphere and weights of sum one that integrate polynomials of the degree."""
+    """Return points on the sphere and weights of sum 1 that integrate polynomials up to the degree exactly."""
     from scipy.integrate import lebedev_rule
 
     enough = [d for d in _LEBEDEV if d >= degree]
@@ -185,7 +195,7 @@ def _lebedev(degree: int) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "poi
 
 
 def _to_pole(v: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3 3"]:
-    """A rotation whose third row is v."""
+    """Return a rotation whose third row is v."""
     helper = torch.eye(3, dtype=v.dtype)[v.abs().argmin(1)]
     x = torch.nn.functional.normalize(torch.linalg.cross(helper, v), dim=1)
     return torch.stack([x, torch.linalg.cross(v, x), v], 1)
@@ -209,12 +219,12 @@ def _space(field_type: FieldType) -> str:
 
 
 def _is_circular(rho: Representation, m: int) -> bool:
-    """Whether rho rotates the coefficients of cos(m t), sin(m t) as a shift (or a reflection) of the circle does."""
+    """Return whether rho acts on the coefficients of cos(m t), sin(m t) as a shift or reflection of the circle does."""
     return rho.is_trivial if m == 0 else rho.order == m and rho.dim == 2
 
 
 def _is_wigner(rho: Representation, order: int, *, even: bool = False) -> bool:
-    """Whether rho is D^l, the irrep of natural parity; or that of even parity, seen at a few elements of the group."""
+    """Return whether rho is D^l, the irrep of natural (or even) parity, tested at a few elements of the group."""
     if rho.dim != 2 * order + 1:
         return False
     g = rho.group.random_element(4, generator=torch.Generator().manual_seed(0))

@@ -12,15 +12,24 @@ from gaugenet.nn.samples import need_samples
 
 
 class GlobalPool(nn.Module):
-    """Area-weighted mean of scalars over each graph of a batch or each image (frames at two points do not compare).
+    """The area-weighted mean of scalars over each graph of a batch or each image.
+
+    Other fields have no mean, because frames at different points are unrelated.
 
     Shapes:
         x: `(N, size)`, domain: a `GaugeGraph` -> `(graphs, size)`; or
         x: `(B, size, *spatial)`, domain: a grid, or none -> `(B, size)`.
 
     Raises:
-        ValueError: a field type that is not invariant (put an `InvariantReadout` before), a graph's features without
-            the graph.
+        ValueError: If the field type is not invariant (put an `InvariantReadout` before it); in `forward`, if the
+            graph is missing.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GlobalPool
+        >>> GlobalPool(FieldType(SO2(), "8x0"))(torch.rand(2, 8, 5, 5)).shape
+        torch.Size([2, 8])
     """
 
     def __init__(self, field_type: FieldType) -> None:

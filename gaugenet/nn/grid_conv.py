@@ -1,4 +1,4 @@
-"""GridConv: the convolution with its window, for images and volumes: `nn.Sequential` can hold it."""
+"""GridConv: a convolution on images and volumes that needs no domain, for use in `nn.Sequential`."""
 
 from __future__ import annotations
 
@@ -25,20 +25,15 @@ from gaugenet.nn.precision import check_dtype
 
 Counts = int | Sequence[int]
 _PADDING_MODES = {"zeros": "zeros", "periodic": "circular", "reflect": "reflect"}
-"""As `torch.nn.Conv2d` calls the boundaries."""
+"""The names of the boundaries in `torch.nn.Conv2d`."""
 
 
 class GridConv(GaugeConv):
-    r"""A `GaugeConv` that knows its window of pixels, and so needs no domain: the equivariant `Conv2d`.
+    r"""The equivariant `Conv2d`: a `GaugeConv` with a fixed window of pixels, which needs no domain.
 
-    Example::
-
-        group = Cyclic(8)
-        image, hidden = FieldType(group, "3x0"), FieldType(group, "16xregular")
-        network = nn.Sequential(GridConv(image, hidden, kernel_size=5), PointwiseNonlinearity(hidden))
-
-    Same weights and `state_dict` as `GaugeConv` with the same `rings` and `max_frequency`, which runs on any other
-    space; called as `conv(x, domain)` it is one.
+    On the plane it is the steerable convolution of :cite:`weiler2019general`. It has the weights and the `state_dict`
+    of a `GaugeConv` with the same `rings` and `max_frequency`, which runs on any other space. Called as
+    `conv(x, domain)` it computes that `GaugeConv`.
 
     Shapes:
         x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of `torch.nn.Conv2d`.
@@ -46,29 +41,38 @@ class GridConv(GaugeConv):
     Equivariance: exact under translations (by the stride) and under the rotations and reflections of the pixels that
     lie in the group, for even and odd sizes. Other rotations hold up to sampling.
 
-    With a stride the results lie symmetrically about the middle of each axis. Where the stride does not divide the way
-    of the window, the pixels that are left over are shared between both ends. With stride 2 and an even size that is
-    one pixel: results lie half way between two pixels, of which the layer sees the mean. The trivial group has no
-    symmetry to keep, so its layers leave out the last pixels, as `torch.nn.Conv2d` does.
+    With a stride, the outputs lie symmetrically about the middle of each axis. If the window does not reach all pixels,
+    those left over are shared between both ends. With stride 2 and an even size, one pixel is left over: the outputs
+    lie half way between two pixels, and the layer sees the mean of the two. The trivial group has no symmetry to keep:
+    its layers leave out the last pixels, as `torch.nn.Conv2d` does.
 
     Args:
         in_type, out_type: field types of one group acting on R^1, R^2 or R^3.
-        kernel_size: odd, one number or one for each array axis.
+        kernel_size: odd size of the window in pixels, one number or one for each array axis.
         stride, dilation: as in `torch.nn.Conv2d`.
         padding: as in `torch.nn.Conv2d`; default: half the window, which keeps the shape.
-        boundary: what the padding holds, `zeros`, `reflect` or `periodic`, see `Grid`.
-        spacing: distance of the pixels. Matters only if the same weights are used elsewhere, or if it differs
+        boundary: values of the padding, `zeros`, `reflect` or `periodic`, see `Grid`.
+        spacing: distance of the pixels. It matters only if the weights are used on another space, or if it differs
             between the axes.
-        radius: of the ball of neighbours in the window, see `Grid`.
+        radius: radius of the ball of neighbours in the window, see `Grid`.
         kernel: the family of kernels, see `GaugeConv`.
         rings, max_frequency: radial functions of the kernel and angular band limit. Default: `band_limit(kernel_size)`,
-            Gaussian rings at 1, 2, ... pixels, each with the frequencies that its pixels can hold: a higher one is
-            sampled as a different function in every orientation, and the layer is equivariant on paper only. For
-            windows that are no cubes: linear rings, and the default of `HarmonicSpace`.
-        options: of `GaugeConv`.
+            Gaussian rings at 1, 2, ... pixels, each with the frequencies that its pixels can represent. A higher
+            frequency is sampled as a different function in every orientation, so the layer would not be equivariant
+            in practice. For windows that are not cubes: linear rings, and the default of `HarmonicSpace`.
+        options: options of `GaugeConv`.
 
     Raises:
-        ValueError: as `GaugeConv` and `Grid`.
+        ValueError: If an option is not valid, see `GaugeConv` and `Grid`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GridConv, PointwiseNonlinearity
+        >>> image, hidden = FieldType(Cyclic(8), "3x0"), FieldType(Cyclic(8), "4xregular")
+        >>> layers = torch.nn.Sequential(GridConv(image, hidden, kernel_size=5), PointwiseNonlinearity(hidden))
+        >>> layers(torch.rand(2, 3, 28, 28)).shape
+        torch.Size([2, 32, 28, 28])
     """
 
     def __init__(
@@ -125,7 +129,7 @@ class GridConv(GaugeConv):
         return grid_engine.slide(self, x, self.sliding)
 
     def grid(self, shape: Sequence[int]) -> Grid:
-        """The domain that the layer runs on: pixels of spatial shape `shape` with its window."""
+        """Return the domain of the layer: pixels of spatial shape `shape` with its window."""
         s, ball = self.sliding, cast(BallStencil, self.sliding.stencil)
         return Grid(
             shape if s.output_padding is None else s.out_shape(shape),
@@ -140,11 +144,11 @@ class GridConv(GaugeConv):
         )
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """The same as a convolution of `torch.nn`; channel groups become one dense kernel."""
+        """Return the equal convolution of `torch.nn`; channel groups become one dense kernel."""
         s = self.sliding
         mirrored = s.boundary == "reflect" and not self.in_type.is_invariant
         if mirrored or not type(self).forward == GridConv.forward:
-            raise NotImplementedError("No layer of torch.nn does this.")
+            raise NotImplementedError("No layer of torch.nn equals this convolution.")
         kernel, bias = self.sampled(s.stencil)
         kernel = dense(kernel, self.in_type, self.out_type, self.groups)
         left_out = grid_engine.pixels_left_out(self.in_type, s, x.shape[2:])
@@ -172,7 +176,7 @@ class GridConv(GaugeConv):
 
 
 def _default_rings(grid: Grid) -> tuple[int | RadialBasis, Sequence[int] | None]:
-    """Rings and band limits for a window."""
+    """Return the rings and band limits for a window."""
     size, step = grid.kernel_size, grid.stencil.spacing
     if min(size) < 3:
         raise ValueError(
@@ -186,10 +190,10 @@ def _default_rings(grid: Grid) -> tuple[int | RadialBasis, Sequence[int] | None]
 
 
 class GridConvTranspose(GridConv):
-    r"""The way back from a strided grid to the finer one: the equivariant `ConvTranspose2d`.
+    r"""The equivariant `ConvTranspose2d`: from a strided grid to the finer grid.
 
-    out(p) = sum over coarse pixels q in the window of w_q K(log_p q) x(q): the same kernels, whose sources are the
-    coarse pixels. Each point of the output sees only those cells of its window that hold one.
+    out(p) = sum over coarse pixels q in the window of w_q K(log_p q) x(q): the same kernels, with the coarse pixels as
+    sources. Each point of the output depends only on the cells of its window that contain a coarse pixel.
 
     Shapes:
         x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of
@@ -199,8 +203,19 @@ class GridConvTranspose(GridConv):
 
     Args:
         stride: ratio of the spacings.
-        output_padding: as in `torch.nn.ConvTranspose2d`: that many more pixels at the end of each axis.
-        options: of `GridConv`; the boundary is `zeros`, the window is that of the finer grid.
+        output_padding: number of additional pixels at the end of each axis, as in `torch.nn.ConvTranspose2d`.
+        options: options of `GridConv`; the boundary is `zeros`, the window is on the finer grid.
+
+    Raises:
+        ValueError: If an option is not valid, or the boundary is not `zeros`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GridConvTranspose
+        >>> hidden = FieldType(Cyclic(4), "2xregular")
+        >>> GridConvTranspose(hidden, hidden, kernel_size=3)(torch.rand(1, 8, 7, 7)).shape
+        torch.Size([1, 8, 13, 13])
     """
 
     def __init__(
@@ -216,7 +231,7 @@ class GridConvTranspose(GridConv):
         super().__init__(in_type, out_type, kernel_size, stride=stride, **options)
         s = self.sliding
         if s.boundary != "zeros":
-            raise ValueError(f"A transposed convolution has boundary='zeros', got {s.boundary!r}.")
+            raise ValueError(f"Expected boundary='zeros' for a transposed convolution, got {s.boundary!r}.")
         added = counts("output_padding", output_padding, s.d, least=0)
         self.sliding = Sliding(s.stencil, s.stride, s.padding, s.dilation, output_padding=added)
 

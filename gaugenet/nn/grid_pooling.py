@@ -1,4 +1,4 @@
-"""GridPool: a coarser grid without aliasing, and without losing the symmetry of the pixels."""
+"""GridPool: fields on a coarser grid without aliasing, with the symmetry of the pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule
 
 MATRIX_PIXELS = 64
-"""Largest axis along which means are taken by a matrix."""
+"""Longest axis along which means are computed by a matrix."""
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -30,29 +30,37 @@ _MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 class GridPool(TableModule):
     r"""The mean under a Gaussian at every `stride`-th pixel, after a maximum over windows of 3 if `kind="max"`.
 
-    Taking every second pixel, or the maximum in blocks, aliases: a shift by one pixel changes the result altogether
-    (:cite:`zhang2019making`). And it breaks rotations wherever the pixels that are kept do not lie symmetrically. Here
-    they always do: on an axis of n pixels `ceil(n / stride)` points of that spacing are laid about its middle, on
-    pixels or half way between two, and the Gaussian is sampled at the pixels as seen from these points. Beyond the
-    border the outermost pixels go on, so that constants stay constant.
+    Taking every second pixel, or the maximum in blocks, aliases: a shift by one pixel changes the result completely
+    (:cite:`zhang2019making`). It also breaks rotations where the kept pixels do not lie symmetrically. Here they always
+    do: on an axis of n pixels, `ceil(n / stride)` points with spacing `stride` are placed symmetrically about its
+    middle, on pixels or half way between two. The Gaussian is centred at these points. Beyond the border the outermost
+    pixels are repeated, so that constants stay constant.
 
-    The maximum of fields that the group permutes is taken in each channel; of all others the vector of greatest norm.
+    For fields that the group permutes the maximum is taken in each channel, for others it is the vector of largest
+    norm.
 
     Shapes:
         x: `(B, field_type.size, *spatial)` -> the same with `ceil(n / stride)` pixels an axis.
 
     Equivariance: exact under the rotations and reflections of the pixels, for even and odd sizes. With `kind="max"`
-    where two vectors have the same norm the choice is arbitrary.
+    the choice between two vectors of equal norm is arbitrary.
 
     Args:
         stride: ratio of the spacings, one number or one for each array axis.
         kind: `mean` or `max`.
-        sigma: width of the Gaussian in pixels; default 0.33 stride: at stride 2, waves as short as two pixels keep 12 %
-            of their amplitude, those that the coarser grid can just hold keep 58 %.
-        boundary: `zeros` and `reflect`: the outermost pixels go on; `periodic`: the other side.
+        sigma: width of the Gaussian in pixels; default 0.33 stride. At stride 2, waves of length two pixels keep 12 %
+            of their amplitude, and the shortest waves on the coarser grid keep 58 %.
+        boundary: `zeros` and `reflect` repeat the outermost pixels, `periodic` continues at the other side.
 
     Raises:
-        ValueError: a stride that is no positive integer, an unknown `kind` or `boundary`.
+        ValueError: If a stride is not a positive integer, or `kind` or `boundary` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GridPool
+        >>> GridPool(FieldType(Cyclic(4), "1xregular"))(torch.rand(1, 4, 9, 8)).shape
+        torch.Size([1, 4, 5, 4])
     """
 
     def __init__(
@@ -88,7 +96,7 @@ class GridPool(TableModule):
         return self.blur(x if self.maximum is None else self.maximum(x))
 
     def blur(self, x: Tensor) -> Tensor:
-        """Gaussian means at the coarse points: a matrix for each axis, or one convolution of each channel."""
+        """Return Gaussian means at the coarse points, by a matrix for each axis or a depthwise convolution."""
         if max(x.shape[2:]) <= MATRIX_PIXELS:
             return self._product(x)
         padding, weight = self.window(x.shape[2:])
@@ -99,7 +107,7 @@ class GridPool(TableModule):
         return _CONVOLUTIONS[len(self.stride)](padded, weight, None, self.stride, 0, 1, x.shape[1])
 
     def _laps(self, padding: Sequence[tuple[int, int]], shape: Sequence[int]) -> bool:
-        """Whether the window reaches more than once around, which padding cannot."""
+        """Return whether the window reaches more than once around a periodic axis, which padding cannot do."""
         return self.boundary == "periodic" and any(
             half_width > n for (half_width, _), n in zip(padding, shape, strict=True)
         )
@@ -107,7 +115,7 @@ class GridPool(TableModule):
     def _product(self, x: Tensor) -> Tensor:
         plain = x.dim() == 4 and (
             torch.compiler.is_compiling() or not is_wrapped(x)
-        )  # `vmap` cannot say how its tensors lie in memory
+        )  # `vmap` does not know the memory format of its tensors
         last = plain and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         y, first = (x.movedim(1, -1), 1) if last else (x, 2)
         for axis, n in enumerate(x.shape[2:]):
@@ -117,7 +125,7 @@ class GridPool(TableModule):
         return y.movedim(-1, 1) if last else y
 
     def _matrix(self, axis: int, n: int) -> Float[Tensor, "coarse fine"]:
-        """The means along an axis of n pixels: faster than depthwise convolution up to some 100 pixels."""
+        """Return the matrix of means along an axis of n pixels: faster than convolution up to about 100 pixels."""
         (half_width, _), taps = self._axis(axis, n)
         s = self.stride[axis]
         count = (n - 1) // s + 1
@@ -131,23 +139,23 @@ class GridPool(TableModule):
 
     @property
     def padding_mode(self) -> str:
-        """As `torch.nn.Conv2d` calls it."""
+        """The name of the boundary in `torch.nn.Conv2d`."""
         return "circular" if self.boundary == "periodic" else "replicate"
 
     def window(self, shape: Sequence[int]) -> tuple[list[tuple[int, int]], Float[Tensor, "1 1 *window"]]:
-        """How far to pad each axis of an array of spatial shape `shape`, and the Gaussian as seen from its points."""
+        """Return the padding of each axis for arrays of spatial shape `shape`, and the weights of the Gaussian."""
         padding, taps = zip(*(self._axis(axis, n) for axis, n in enumerate(shape)), strict=True)
         return list(padding), reduce(lambda a, b: a[..., None] * b, taps)[None, None]
 
     def _axis(self, axis: int, n: int) -> tuple[tuple[int, int], Float[Tensor, "taps"]]:
         s = self.stride[axis]
-        doubled = (n - 1) - ((n - 1) // s) * s  # twice the distance of the first point from the first pixel
+        doubled = (n - 1) - ((n - 1) // s) * s  # twice the distance from the first pixel to the first point
         values = getattr(self, f"_taps_{axis}_{doubled % 2}")
         half_width = (len(values) - 1 - doubled) // 2
         return (half_width, half_width), values
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """The same for arrays of the shape of `x`, of layers of `torch.nn`."""
+        """Return the same for arrays of the shape of `x`, made of layers of `torch.nn`."""
         d, size = len(self.stride), self.in_type.size
         padding, weight = self.window(x.shape[2:])
         if self._laps(padding, x.shape[2:]):
@@ -175,7 +183,7 @@ class GridPool(TableModule):
 
 
 class _Maximum(nn.Module):
-    """The greatest field in every window of 3 pixels."""
+    """The largest field in every window of 3 pixels."""
 
     def __init__(self, field_type: FieldType, boundary: Boundary) -> None:
         super().__init__()
@@ -198,7 +206,7 @@ class _Maximum(nn.Module):
 
 
 def _gaussian(sigma: float, shift: int) -> Float[Tensor, "taps"]:
-    """Samples at the pixels around a point, which lies on one (`shift` 0) or half way between two (1); sum 1."""
+    """Return Gaussian weights of sum 1 of the pixels around a point on a pixel (`shift` 0) or between two (1)."""
     half_width = positive("half_width", math.ceil(3 * sigma))
     at = torch.arange(2 * half_width + 1 + shift, dtype=torch.float64) - half_width - shift / 2
     values = torch.exp(-0.5 * (at / sigma).square())

@@ -18,10 +18,10 @@ _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class GridUpsample(nn.Module):
-    r"""Fields of a box of pixels at the pixels of a finer box of the same extent, by linear interpolation.
+    r"""Linear interpolation of fields from a box of pixels to a finer box of the same extent.
 
-    Each component is interpolated: frames on a grid are parallel, so fields of every type may be averaged. It is the
-    way back from `GridPool` or from a convolution with a stride, to exactly the size that was there before::
+    Each component is interpolated: frames on a grid are parallel, so fields of every type may be averaged. The layer
+    restores exactly the size before a `GridPool` or a convolution with a stride::
 
         down, up = GridPool(hidden), GridUpsample(hidden)
         y = up(down(x), x.shape[2:])  # even or odd
@@ -34,14 +34,15 @@ class GridUpsample(nn.Module):
 
     Args:
         field_type: of a group acting on R^1, R^2 or R^3.
-        size: of the result, one number or one for each array axis.
-        scale: instead, the ratio of the sizes. Without both, the size is given in the call.
-        boundary: `zeros` and `reflect`: the outermost pixels go on; `periodic`: the other side, for whole ratios.
+        size: size of the result, one number or one for each array axis.
+        scale: ratio of the sizes, instead of `size`. Without both, pass the size in the call.
+        boundary: `zeros` and `reflect` repeat the outermost pixels, `periodic` (whole ratios only) continues at the
+            other side.
         align_corners: the outermost pixels of both boxes coincide, instead of the borders of the boxes.
 
     Raises:
-        ValueError: Both `size` and `scale`, or neither of them in the constructor and in the call; a size below that
-            of `x`; a ratio that is not whole with `boundary="periodic"`.
+        ValueError: If both `size` and `scale` are given, or no size at all; if a size is below the size of `x`; if a
+            ratio is not whole with `boundary="periodic"`.
 
     Example:
         >>> import torch
@@ -65,11 +66,11 @@ class GridUpsample(nn.Module):
         d = field_type.group.d
         check_boundary(boundary)
         if size is not None and scale is not None:
-            raise ValueError(f"Expected `size` or `scale`, got both: {size} and {scale}.")
+            raise ValueError(f"Expected `size` or `scale`, got both: size={size} and scale={scale}.")
         if d not in _MODES:
             raise ValueError(f"Expected fields on grids of 1 to 3 dimensions, got {field_type.group.name} on R^{d}.")
         if align_corners and boundary == "periodic":
-            raise ValueError("A periodic box has no corners: leave `align_corners` out.")
+            raise ValueError("Expected `align_corners=False` with boundary='periodic': a periodic box has no corners.")
         self.in_type = self.out_type = field_type
         self.size = None if size is None else counts("size", size, d)
         self.scale = None if scale is None else counts("scale", scale, d)
@@ -78,7 +79,7 @@ class GridUpsample(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch size *coarse"], size: Sequence[int] | None = None
     ) -> Float[Tensor, "batch size *fine"]:
-        """`size` takes the place of what the layer was made with."""
+        """Return the interpolated fields; `size` overrides the size of the layer."""
         check_features(self, x)
         d = self.in_type.group.d
         if x.dim() != d + 2:
@@ -91,13 +92,13 @@ class GridUpsample(nn.Module):
         if self.scale is not None:
             return tuple(n * s for n, s in zip(x.shape[2:], self.scale, strict=True))
         if self.size is None:
-            raise ValueError("Expected a `size` in the call: the layer was made without `size` and `scale`.")
+            raise ValueError("Expected a `size` in the call: the layer was constructed without `size` and `scale`.")
         return self.size
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """The layer of `torch.nn` that it is on features of the shape of `x`."""
+        """Return the equal layer of `torch.nn` for features of the shape of `x`."""
         if self.boundary == "periodic":
-            raise NotImplementedError("No layer of torch.nn does this.")
+            raise NotImplementedError("No layer of torch.nn equals this interpolation.")
         size, mode = self._size(x, None), _MODES[self.in_type.group.d]
         return nn.Upsample(size, mode=mode, align_corners=self.align_corners)
 
@@ -115,13 +116,13 @@ def interpolated(
     *,
     align_corners: Sequence[bool] | None = None,
 ) -> Float[Tensor, "batch size *fine"]:
-    """Interpolate linearly at the pixels of a finer box; symmetric under what maps the boxes to themselves.
+    """Interpolate linearly at the pixels of a finer box; equivariant under the symmetries of the boxes.
 
     Args:
         x: fields, or any channels.
-        shape: of the finer box, of any dimension.
+        shape: shape of the finer box, of any dimension.
         boundary: see `GridUpsample`.
-        align_corners: of each axis, see `GridUpsample`.
+        align_corners: one value for each axis, see `GridUpsample`.
 
     Raises:
         ValueError: If an axis would become shorter, or its ratio is not whole and it is periodic.
@@ -145,8 +146,8 @@ def _check_sizes(coarse: Sequence[int], fine: Sequence[int], boundary: str) -> N
     for m, n in zip(coarse, fine, strict=True):
         if n < m:
             raise ValueError(
-                f"Expected a size of at least {tuple(coarse)}, that of `x`, got {tuple(fine)}: for fewer pixels use "
-                "`GridPool`, which does not alias."
+                f"Expected a size of at least {tuple(coarse)}, the size of `x`, got {tuple(fine)}: for fewer pixels "
+                "use `GridPool`, which does not alias."
             )
         if boundary == "periodic" and n % m:
             raise ValueError(f"Expected whole ratios on a periodic box, got {tuple(fine)} from {tuple(coarse)}.")

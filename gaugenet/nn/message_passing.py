@@ -1,4 +1,4 @@
-"""GaugeMessagePassing: messages that are any equivariant function of both ends of an edge, in one frame."""
+"""GaugeMessagePassing: messages by any equivariant function of both ends of an edge, in one frame."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from gaugenet.nn.precision import check_features
 class GaugeMessagePassing(nn.Module):
     r"""x'(p) = update[x(p), sum over edges q -> p of w_e message(x(p), rho(transporter_e) x(q), e)].
 
-    Features of the source are transported to the frame at the target, where both ends and the edge are side by side as
-    one field: functions of the distance, harmonics of the direction, and attributes. `message` is any equivariant
-    module on it, so messages may be nonlinear in the features, as in :cite:`park2023modeling`. A message is computed at
-    each edge: memory is O(E C).
+    Features of the source are transported to the frame at the target. There the features of both ends, functions of
+    the distance, harmonics of the direction and attributes of the edge are one field. `message` is any equivariant
+    module on this field, so messages may be nonlinear in the features, as in :cite:`park2023modeling`. A message is
+    computed for each edge: memory is O(E C).
 
     Shapes:
         x: `(N, in_type.size)`; domain: a `GaugeGraph` or any `Domain` that gives one -> `(N, out_type.size)`.
         edge_attr: `(E, edge_type.size)`, in the frame at the target.
 
-    Equivariance: that of `message` and `update`.
+    Equivariance: as good as that of `message` and `update`.
 
     Args:
         in_type, out_type: field types of one group.
-        message: module with `in_type` equal to `message_type` (see there) and any `out_type`. Default: an
-            `EquivariantMLP` with hidden layer and result of type `hidden`.
-        update: module from `in_type` followed by the message's `out_type`, to `out_type`. Default: such a perceptron.
+        message: module with `in_type` equal to `message_type(...)` and any `out_type`. Default: an `EquivariantMLP`
+            with hidden layer and result of type `hidden`.
+        update: module from `in_type` followed by the message's `out_type`, to `out_type`. Default: an
+            `EquivariantMLP` with hidden layer of type `hidden`.
         hidden: type of messages and hidden layers of the default modules; by default `out_type`.
         edge_type: type of attributes of edges.
         rings: Gaussian functions of the distance.
@@ -45,6 +46,16 @@ class GaugeMessagePassing(nn.Module):
 
     Raises:
         ValueError: If the types belong to different groups, or a module has another type.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeMessagePassing
+        >>> scalars, vectors = FieldType(SO2(), "4x0"), FieldType(SO2(), "4x0 + 2x1")
+        >>> layer = GaugeMessagePassing(scalars, vectors)
+        >>> layer(torch.rand(42, 4), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 8])
     """
 
     def __init__(
@@ -78,7 +89,7 @@ class GaugeMessagePassing(nn.Module):
         _need_types("update", self.update, joined, out_type)
 
     def reset_parameters(self) -> None:
-        """Of both modules, where they can."""
+        """Reset both modules, if they have `reset_parameters`."""
         for module in (self.message, self.update):
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
@@ -107,10 +118,10 @@ class GaugeMessagePassing(nn.Module):
 def message_type(
     in_type: FieldType, edge_type: FieldType | None = None, *, rings: int = 4, max_frequency: int = 1
 ) -> FieldType:
-    """Return the type of what a message sees.
+    """Return the type of the input of a message.
 
-    Features of the target, transported features of the source, functions of the distance, harmonics of frequency 1 up
-    to `max_frequency`, attributes of the edge.
+    It has the features of the target, the transported features of the source, functions of the distance, harmonics of
+    frequency 1 up to `max_frequency`, and the attributes of the edge.
     """
     group = in_type.group
     harmonics = [(group.harmonic(j), 1) for j in range(1, max_frequency + 1) if group.d > 1 or j == 1]

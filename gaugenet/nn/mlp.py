@@ -16,19 +16,28 @@ class EquivariantMLP(nn.Sequential):
     r"""Linear, nonlinearity, linear, ..., linear: `f(rho_in(g) x) = rho_out(g) f(x)` for every g in the group.
 
     Shapes:
-        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels. Points never meet, so
-            a batch of plain vectors `(N, in_type.size)` is as good as a graph.
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels. Points are
+            independent, so the rows may be points of a graph or a batch of plain vectors.
 
-    Equivariance: that of the nonlinearity: exact but for `fourier`, 3e-7 relative in float32.
+    Equivariance: exact except with `fourier`, 3e-7 relative in float32.
 
     Args:
         in_type, out_type: field types of one group.
         hidden: type of each hidden layer.
         act: `gated`, `norm`, `fourier`, `pointwise` (regular and quotient fields) or `tensor_product`.
-        options: of the nonlinearity, e.g. `activation="relu"`.
+        options: options of the nonlinearity, e.g. `activation="relu"`.
 
     Raises:
-        ValueError: types of two groups, or a nonlinearity that the hidden types do not have.
+        ValueError: If the types belong to different groups, or the nonlinearity does not exist for a hidden type.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.nn import EquivariantMLP
+        >>> vectors, scalars = FieldType(O3(), "2x1o"), FieldType(O3(), "3x0e")
+        >>> mlp = EquivariantMLP(vectors, scalars, hidden=FieldType(O3(), "8x0e + 4x1o"))
+        >>> mlp(torch.rand(10, 6)).shape
+        torch.Size([10, 3])
     """
 
     def __init__(

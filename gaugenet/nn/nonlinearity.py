@@ -26,19 +26,21 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def activation_function(name: str) -> Callable[[Tensor], Tensor]:
-    """The pointwise function of that name; `ValueError` names the ones there are."""
+    """Return the pointwise function called `name`; raise `ValueError` with a list of all names if it is unknown."""
     if name not in ACTIVATIONS:
         raise ValueError(f"Unknown activation {name!r}: expected one of {', '.join(ACTIVATIONS)}.")
     return ACTIVATIONS[name]
 
 
 def _is_pointwise(block: Block) -> bool:
-    """Whether a pointwise function of the components commutes with the representation (it permutes them)."""
+    """Return whether the representation permutes the components, so that pointwise functions commute with it."""
     return block.representation.permutation
 
 
 class GatedNonlinearity(nn.Module):
-    r"""Scalars s -> act(s); other fields v -> sigmoid(gate) v, one extra scalar gate a field; permuted ones pointwise.
+    r"""Scalars s -> act(s), other fields v -> sigmoid(gate) v with one additional scalar as the gate of each field.
+
+    Fields that the group permutes are treated pointwise, without gates. Gates are due to :cite:`weiler2018threed`.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels;
@@ -48,7 +50,17 @@ class GatedNonlinearity(nn.Module):
 
     Args:
         out_type: type of the result.
-        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+        activation: function of the scalars: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GatedNonlinearity
+        >>> gated = GatedNonlinearity(FieldType(SO2(), "8x0 + 4x1"))
+        >>> gated.in_type
+        FieldType(SO(2), '8x0 + 4x1 + 4x0')
+        >>> gated(torch.rand(10, 20)).shape
+        torch.Size([10, 16])
     """
 
     def __init__(self, out_type: FieldType, *, activation: str = "gelu") -> None:
@@ -85,7 +97,7 @@ class GatedNonlinearity(nn.Module):
 
 
 class _GatedNonlinearity(torch.autograd.Function):
-    """`GatedNonlinearity._plain` for points, without copies of blocks."""
+    """The function `GatedNonlinearity._plain` for points, without copies of blocks."""
 
     @staticmethod
     def forward(ctx: Any, layer: GatedNonlinearity, x: Tensor) -> Tensor:
@@ -118,12 +130,26 @@ class _GatedNonlinearity(torch.autograd.Function):
 
 
 class NormNonlinearity(nn.Module):
-    r"""v -> v act(|v| + b) / |v| for every field, with a learned b; scalars s -> act(s + b).
+    r"""v -> v act(|v| + b) / |v| for every field, with a learned b (:cite:`worrall2017harmonic`); s -> act(s + b).
 
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
-    Equivariance: exact; 3e-7 relative in float32. The representations must be orthogonal, as all irreps here are.
+    Equivariance: exact; 3e-7 relative in float32.
+
+    Args:
+        field_type: fields with orthogonal representations, which all irreps of compact groups are here.
+        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+
+    Raises:
+        ValueError: If a representation is not orthogonal, or `activation` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import NormNonlinearity
+        >>> NormNonlinearity(FieldType(SO2(), "2x0 + 4x1"))(torch.rand(10, 10)).shape
+        torch.Size([10, 10])
     """
 
     def __init__(
@@ -163,12 +189,29 @@ class NormNonlinearity(nn.Module):
 
 
 class PointwiseNonlinearity(nn.Module):
-    """The same function of every component, for representations that permute them (regular, quotient, trivial).
+    """The same function of every component, for representations that permute the components.
+
+    These are regular, quotient and trivial representations (:cite:`cohen2016group`).
+
+    Shapes:
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
     Equivariance: exact for finite groups.
 
+    Args:
+        field_type: regular, quotient and trivial fields.
+        activation: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+
     Raises:
-        ValueError: a representation that does not permute its components.
+        ValueError: If a representation does not permute its components.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import PointwiseNonlinearity
+        >>> relu = PointwiseNonlinearity(FieldType(Cyclic(4), "2xregular"), activation="relu")
+        >>> relu(torch.randn(10, 8)).min() >= 0
+        tensor(True)
     """
 
     def __init__(self, field_type: FieldType, *, activation: str = "gelu") -> None:
@@ -176,8 +219,8 @@ class PointwiseNonlinearity(nn.Module):
         for b in field_type.blocks:
             if not _is_pointwise(b):
                 raise ValueError(
-                    f"A pointwise function does not commute with {b.representation!r}: "
-                    "use `GatedNonlinearity` or `FourierNonlinearity`."
+                    f"A pointwise function does not commute with {b.representation!r}: use `GatedNonlinearity` or "
+                    "`FourierNonlinearity`."
                 )
         self.in_type = self.out_type = field_type
         self.activation = activation
@@ -188,7 +231,7 @@ class PointwiseNonlinearity(nn.Module):
         return self._function(x)
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """The module of `torch.nn` that it is."""
+        """Return the equal module of `torch.nn`."""
         kinds: dict[str, type[nn.Module]] = {
             "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "elu": nn.ELU, "tanh": nn.Tanh,
         }  # fmt: skip
@@ -199,23 +242,30 @@ class PointwiseNonlinearity(nn.Module):
 
 
 class VectorFieldNonlinearity(TableModule):
-    r"""Functions on a group -> vectors: max_g f(g) along the direction g e_1 where it is attained.
+    r"""Functions f on a group -> vectors: max_g f(g) times g e_1 for the g of the maximum (:cite:`marcos2017rotation`).
 
-    A regular field answers "how much, in which orientation"; the vector keeps the best answer
-    (:cite:`marcos2017rotation`), with d numbers in the place of |G|.
+    A regular field has a response for each orientation. The vector keeps the largest response and its orientation, in d
+    numbers instead of |G|.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels, a vector for each
             field.
 
-    Equivariance: exact, where the maximum is unique; at a tie the first element wins.
+    Equivariance: exact where the maximum is unique; at a tie the first element is taken.
 
     Args:
         in_type: regular fields of a finite group.
         activation: applied to the maximum.
 
     Raises:
-        ValueError: fields that are not regular.
+        ValueError: If a field is not regular.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import VectorFieldNonlinearity
+        >>> VectorFieldNonlinearity(FieldType(Cyclic(8), "3xregular"))(torch.rand(10, 24)).shape
+        torch.Size([10, 6])
     """
 
     def __init__(
@@ -228,7 +278,9 @@ class VectorFieldNonlinearity(TableModule):
     ) -> None:
         super().__init__()
         if any(b.representation.name != "regular" for b in in_type.blocks):
-            raise ValueError(f"Expected regular fields, got {in_type}: vectors point where a function on G is largest.")
+            raise ValueError(
+                f"Expected regular fields of a finite group, got {in_type}: use `FieldType(group, 'Cxregular')`."
+            )
         self.in_type, self.out_type = in_type, FieldType(in_type.group, [("standard", in_type.num_fields)])
         self.activation = activation
         self._function = activation_function(activation)
@@ -248,5 +300,5 @@ class VectorFieldNonlinearity(TableModule):
 
 
 def safe_norm(v: Float[Tensor, "points dim fields *spatial"]) -> Float[Tensor, "points fields *spatial"]:
-    """|v| over the dimension of the representation, with a finite gradient at zero."""
+    """Return |v| over the dimension of the representation, with a finite gradient at zero."""
     return (v.square().sum(1) + 1e-12).sqrt()

@@ -25,10 +25,11 @@ from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
 @dataclass(frozen=True)
 class _Part:
-    """A block, its fields among all fields, and the numbers of its invariant part among all such numbers.
+    """A block, with the positions of its fields among all fields and of its invariants among all invariants.
 
-    The invariant part is spanned by the rows of `basis`; the rows of `dual` read coefficients off a vector: for scalars
-    1 and 1, for regular fields (1, ..., 1) and the mean; for nontrivial irreps there are none. `None` means 1.
+    The rows of `basis` span the invariant part, and the rows of `dual` give the coefficients of a vector in it. For
+    scalars both are 1, for regular fields (1, ..., 1) and the mean. Nontrivial irreps have no invariant part. `None`
+    means 1.
     """
 
     block: Block
@@ -48,20 +49,20 @@ class _Part:
         return rho.permutation and len(rho.invariants) == 1
 
     def coefficients(self, v: Float[Tensor, "points dim *rest"]) -> Float[Tensor, "points count *rest"]:
-        """Of the invariant part of v."""
+        """Return the coefficients of the invariant part of v."""
         return v if self.dual is None else torch.einsum("cd,nd...->nc...", self.dual.to(v), v)
 
     def vectors(self, c: Float[Tensor, "points count *rest"]) -> Float[Tensor, "points dim *rest"]:
-        """The invariant vectors of these coefficients."""
+        """Return the invariant vectors with these coefficients."""
         return c if self.basis is None else torch.einsum("cd,nc...->nd...", self.basis.to(c), c)
 
     def shift(self, numbers: Float[Tensor, "all"]) -> Float[Tensor, "1 dim multiplicity"]:
-        """The invariant vectors of this block among the numbers of all blocks."""
+        """Return the invariant vectors of this block from the numbers of all blocks."""
         return self.vectors(numbers[self.invariants].view(1, -1, self.block.multiplicity))
 
 
 class _FieldNorm(TableModule):
-    """After a normalization: a learned scale of every field and shift in the invariant part."""
+    """A normalization followed by a learned scale of every field and a learned shift in the invariant part."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class _FieldNorm(TableModule):
             field, invariant = fields.stop, invariants.stop
 
     def _applied(self, x: Tensor, samples: Any) -> Tensor:
-        """`samples`: what the statistics run over, if not the channels of a point."""
+        """Normalize, scale and shift; statistics are taken over `samples`, or the channels of a point if `None`."""
         return self._affine(x, samples, self.weight, self.bias)
 
     def _affine(self, x: Tensor, samples: Any, weight: Tensor, bias: Tensor) -> Tensor:
@@ -125,19 +126,30 @@ class _FieldNorm(TableModule):
 
 
 class FieldLayerNorm(_FieldNorm):
-    r"""At every point: each block to unit mean square over its channels, its invariant part centred before.
+    r"""Layer norm at every point: the invariant part of each block is centred, then the block has unit mean square.
 
-    So scalars get mean 0 and variance 1 over the channels (have at least two: one would be centred to zero), regular
-    fields mean 0 over channels and group, nontrivial fields keep their directions.
+    So scalars get mean 0 and variance 1 over the channels, as in :cite:`ba2016layer`: use at least two, since a single
+    one would become zero. Regular fields get mean 0 over channels and group. Nontrivial fields keep their directions.
 
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
 
-    Equivariance: exact; 3e-7 relative in float32. Points, hence samples, never meet.
+    Equivariance: exact; 3e-7 relative in float32. Points are independent, hence samples as well.
 
     Args:
         field_type: fields with orthogonal representations.
         eps: added to the variance; fields much smaller than its root stay small.
+
+    Raises:
+        ValueError: If a representation is not orthogonal.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import FieldLayerNorm
+        >>> y = FieldLayerNorm(FieldType(SO2(), "8x0 + 4x1"))(torch.rand(10, 16))
+        >>> torch.allclose(y[:, :8].mean(1), torch.zeros(10), atol=1e-5)
+        True
     """
 
     def __init__(self, field_type: FieldType, *, eps: float = 1e-4, **factory: Any) -> None:
@@ -153,7 +165,7 @@ class FieldLayerNorm(_FieldNorm):
         return self._affine(x, None, weight, bias)
 
     def _is_simple(self) -> bool:
-        """Whether all blocks are scalars or have no invariant part, as irreps."""
+        """Return whether all blocks are scalars or have no invariant part, as irreps."""
         return all(part.basis is None for part in self._parts())
 
     def _normalized(self, part: _Part, v: Tensor, samples: Any) -> Tensor:
@@ -163,7 +175,7 @@ class FieldLayerNorm(_FieldNorm):
 
 
 class _LayerNorm(torch.autograd.Function):
-    """`FieldLayerNorm` of points, each read once."""
+    """The layer norm of points, each of which is read once."""
 
     @staticmethod
     def forward(ctx: Any, layer: FieldLayerNorm, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -194,14 +206,16 @@ class _LayerNorm(torch.autograd.Function):
 
 
 def _norm_tables(layer: FieldLayerNorm, x: Tensor) -> tuple[np.ndarray, np.ndarray, np.floating]:
-    """Blocks, the first bias of each or -1, and the smallest variance in the precision of x."""
+    """Return the blocks, the first bias of each or -1, and the smallest variance in the precision of x."""
     shifts = [part.invariants.start if part.has_mean else -1 for part in layer._parts()]
     table = field_table(layer.in_type.blocks)
     return table, np.array(shifts, dtype=np.int64), array(x).dtype.type(layer.eps)
 
 
 class FieldInstanceNorm(_FieldNorm):
-    r"""Over each graph of a batch or each image: every field to unit mean square, its invariant part centred before.
+    r"""Instance norm over each graph or image: the invariant part is centred, then each field has unit mean square.
+
+    For scalars this is :cite:`ulyanov2016instance`.
 
     Shapes:
         x: `(N, field_type.size)`, domain: a `GaugeGraph` with `mass` (and `batch`) -> the same; or
@@ -215,7 +229,7 @@ class FieldInstanceNorm(_FieldNorm):
         eps: added to the variance; fields much smaller than its root stay small.
 
     Raises:
-        ValueError: features of a graph without the graph.
+        ValueError: If a representation is not orthogonal; in `forward`, if the graph is missing.
     """
 
     def __init__(self, field_type: FieldType, *, eps: float = 1e-4, **factory: Any) -> None:
@@ -235,23 +249,34 @@ class FieldInstanceNorm(_FieldNorm):
 
 
 class FieldBatchNorm(_FieldNorm):
-    r"""Over the batch: every field to unit mean square, its invariant part centred before; running statistics in eval.
+    r"""Batch norm: the invariant part is centred, then each field has unit mean square; in eval by running statistics.
 
-    Means live in the invariant part alone and mean squares are of whole fields, so statistics of scalars are those of
-    `torch.nn.BatchNorm2d`, those of regular fields are shared over the group, and nontrivial fields are never centred
-    (:cite:`weiler2019general`): a mean over points of vectors in unrelated frames has no meaning.
+    Means are taken of the invariant part only, mean squares of whole fields (:cite:`weiler2019general`). So scalars
+    have the statistics of `torch.nn.BatchNorm2d`, and regular fields share theirs over the group. Nontrivial fields
+    are not centred, because the mean over points of vectors in unrelated frames has no meaning.
 
     Shapes:
         x: `(N, field_type.size)`, domain: a `GaugeGraph` (or none: N plain vectors) -> the same; or
         x: `(B, field_type.size, *spatial)`, domain: a grid, or none -> the same.
 
-    Equivariance: exact, in training and in eval; 3e-7 relative in float32. Each graph of a batch counts the same, its
-    points by `mass`.
+    Equivariance: exact, in training and in eval; 3e-7 relative in float32. All graphs of a batch have equal weight,
+    their points are weighted by `mass`.
 
     Args:
         field_type: fields with orthogonal representations.
         eps: added to the variance.
         momentum: share of a new batch in the running statistics.
+
+    Raises:
+        ValueError: If a representation is not orthogonal, or `momentum` is not between 0 and 1.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import FieldBatchNorm
+        >>> norm = FieldBatchNorm(FieldType(Cyclic(4), "2xregular"))
+        >>> norm(torch.rand(3, 8, 9, 9)).shape
+        torch.Size([3, 8, 9, 9])
     """
 
     running_mean: Tensor
@@ -320,14 +345,14 @@ class FieldBatchNorm(_FieldNorm):
         return torch.cat(scales), torch.cat(shifts)
 
     def _moments(self, part: _Part, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
-        """Coefficients of the mean, and mean square about it, of each field from those of its channels."""
+        """Return coefficients of the mean of each field and mean square about it, from the moments of its channels."""
         m, v = part.block.split(mean[None]), part.block.split(var[None])
         centre = part.coefficients(m) if part.has_mean else m[:, :0]
         about = m - part.vectors(centre) if part.has_mean else m
         return centre, (v + about.square()).mean(1, keepdim=True)
 
     def to_torch(self, x: Tensor) -> nn.Module:
-        """What it is in eval mode on features like `x`: a `BatchNorm1d`, `2d` or `3d` of every channel by itself."""
+        """Return the equal layer in eval mode for features like `x`: a `BatchNorm1d`, `2d` or `3d` of the channels."""
         kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
         plain = kinds[x.dim()](self.in_type.size, eps=0.0, device=x.device, dtype=self.weight.dtype).eval()
         scale, shift = self.affine()
@@ -346,10 +371,10 @@ class FieldBatchNorm(_FieldNorm):
         return v * torch.rsqrt(variance + self.eps)
 
     def _scaled(self, part: _Part, v: Tensor, samples: Samples, weight: Tensor, bias: Tensor) -> Tensor:
-        """On grids by PyTorch's own kernel, where the group is one more dimension that statistics run over."""
+        """Scale and shift; on grids by PyTorch's kernel, with the group as one more dimension of the statistics."""
         if not (part.is_permuted and samples.uniform and v.dim() == 4 and v[:, :, 0].numel() > 1):
             return super()._scaled(part, v, samples, weight, bias)
-        # Copies: autograd keeps what it is given, and the next block writes into the same buffers.
+        # Copies: autograd keeps its inputs, and the next block writes into the same buffers.
         mean, var = self.running_mean[part.invariants].clone(), self.running_var[part.fields].clone()
         scale, shift = weight[part.fields], bias[part.invariants]
         y = F.batch_norm(v.flatten(0, 1), mean, var, scale, shift, True, self.momentum, self.eps).view_as(v)

@@ -27,8 +27,8 @@ def export_onnx(
 ) -> None:
     """Write a network in evaluation mode as an ONNX file, for runtimes without PyTorch and gaugenet.
 
-    Batches of any size may follow for networks on grids and icospheres, graphs of any number of points and edges for
-    networks on graphs, as many of them in a batch as in `graph`. `onnx_inputs` makes the inputs of the file::
+    The file accepts batches of any size for networks on grids and icospheres. For networks on graphs it accepts any
+    number of points and edges, and the number of graphs that `graph` has. `onnx_inputs` makes its inputs::
 
         export_onnx(network, x, "network.onnx", graph)
         session = onnxruntime.InferenceSession("network.onnx")
@@ -40,10 +40,10 @@ def export_onnx(
         network: called as `network(x)`, or `network(x, graph)`.
         x: an example.
         path: the file to write.
-        graph: an example of a graph, or what `prepare_graph` made of it.
+        graph: an example of a graph, or the result of `prepare_graph` for it.
 
     Raises:
-        ValueError: If `graph` is something else.
+        ValueError: If `graph` has another type.
     """
     training = [module for module in network.modules() if module.training]
     network.eval()
@@ -64,27 +64,34 @@ def export_onnx(
 
 
 def onnx_inputs(x: Float[Tensor, "..."], prepared: PreparedGraph | None = None) -> dict[str, ndarray]:
-    """Return the inputs of a file of `export_onnx` by name: features, and the tensors of a prepared graph."""
+    """Return the inputs of a file of `export_onnx` by name: features, and the tensors of a prepared graph.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.nn import onnx_inputs
+        >>> list(onnx_inputs(torch.rand(2, 3, 9, 9)))
+        ['x']
+    """
     return {name: array(t) for name, t in _tensors(x, *[] if prepared is None else [prepared]).items()}
 
 
 def _arguments(network: nn.Module, x: Tensor, graph: GaugeGraph | PreparedGraph | None) -> tuple[Any, ...]:
     if graph is None:
-        return (torch.cat([x, x]) if x.dim() > 2 and x.shape[0] == 1 else x,)  # a batch of one would be of one for ever
+        return (torch.cat([x, x]) if x.dim() > 2 and x.shape[0] == 1 else x,)  # a batch of one would be fixed to one
     if isinstance(graph, PreparedGraph):
         return x, graph
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     if not isinstance(graph, GaugeGraph):
         raise ValueError(
-            f"Expected `graph` to be a GaugeGraph or what `prepare_graph` returned, got {type(graph).__name__}: pass "
-            "`domain.gauge_graph()`, or nothing for networks on grids and icospheres."
+            f"Expected `graph` to be a GaugeGraph or a result of `prepare_graph`, got {type(graph).__name__}: pass "
+            "`domain.gauge_graph()`, or no graph for networks on grids and icospheres."
         )
     return x, prepare_graph(network, x, graph)
 
 
 def _tensors(*arguments: Any) -> dict[str, Tensor]:
-    """Names as short as they can be, by the place of each tensor."""
+    """Return the tensors by short names, made from their places in the arguments."""
     found, _ = pytree.tree_flatten_with_path(arguments)
     return {_name(arguments, path): leaf for path, leaf in found if isinstance(leaf, Tensor)}
 
@@ -93,7 +100,7 @@ def _name(arguments: tuple[Any, ...], path: tuple[Any, ...]) -> str:
     words: list[str] = ["graph"]
     value: Any = arguments[path[0].idx]
     for key in path[1:]:
-        if isinstance(key, pytree.MappingKey):  # factors, whose keys are long: by number
+        if isinstance(key, pytree.MappingKey):  # the keys of factors are long: use their number
             words.append(str(list(value).index(key.key)))
         else:
             words.append(str(key.name if isinstance(key, pytree.GetAttrKey) else key.idx))

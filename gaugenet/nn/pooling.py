@@ -12,7 +12,7 @@ from gaugenet.nn.precision import check_features
 
 
 class _Transfer(nn.Module):
-    """out(p) = sum over edges q -> p of w_e rho(transporter_e) x(q), from one level to the next."""
+    """A transfer from one level to another: out(p) = sum over edges q -> p of w_e rho(transporter_e) x(q)."""
 
     def __init__(self, field_type: FieldType) -> None:
         super().__init__()
@@ -23,38 +23,54 @@ class _Transfer(nn.Module):
 
 
 class Pool(_Transfer):
-    """Area-weighted mean of the transported features around each point of the next coarser level.
+    """The area-weighted mean of the transported features around each point of the next coarser level.
 
     Shapes:
-        x: features on level `level - 1` -> features on `level` of the graph; on an `Icosphere`, features of that
-        icosphere -> of `icosphere.coarser()`, in the same layout.
+        x: features on level `level - 1` -> features on `level` of the graph; on an `Icosphere`, its features ->
+            features of `icosphere.coarser()`, in the same layout.
 
     Equivariance: exact; 3e-7 relative in float32.
 
     Raises:
-        ValueError: features of another size or level.
+        ValueError: If the features have another size or belong to another level.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import Pool
+        >>> Pool(FieldType(Cyclic(6), "1xregular"))(torch.rand(162, 6), Icosphere(2)).shape
+        torch.Size([42, 6])
     """
 
     def forward(self, x: Float[Tensor, "fine size"], domain: Domain, *, level: int = 1) -> Float[Tensor, "coarse size"]:
-        """`domain` is the whole hierarchy."""
+        """Return the features on the other level; `domain` is the whole hierarchy."""
         check_features(self, x)
         return engine_for(domain).pool(self.in_type, x, domain, level)
 
 
 class Unpool(_Transfer):
-    """Interpolation of the transported features of the coarser points around each point of the next finer level.
+    """The interpolation of the transported features of coarser points at each point of the next finer level.
 
     Shapes:
         x: features on level `level` -> features on `level - 1` of the graph; on an `Icosphere`, features of
-        `icosphere.coarser()` -> of that icosphere, in the same layout.
+            `icosphere.coarser()` -> features of the icosphere, in the same layout.
 
     Equivariance: exact; 3e-7 relative in float32.
 
     Raises:
-        ValueError: features of another size or level.
+        ValueError: If the features have another size or belong to another level.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import Unpool
+        >>> Unpool(FieldType(Cyclic(6), "1xregular"))(torch.rand(42, 6), Icosphere(2)).shape
+        torch.Size([162, 6])
     """
 
     def forward(self, x: Float[Tensor, "coarse size"], domain: Domain, *, level: int = 1) -> Float[Tensor, "fine size"]:
-        """`domain` is the whole hierarchy."""
+        """Return the features on the other level; `domain` is the whole hierarchy."""
         check_features(self, x)
         return engine_for(domain).unpool(self.in_type, x, domain, level)

@@ -1,4 +1,4 @@
-"""The precision that sums are taken in: at least float32."""
+"""The precision of sums, at least float32, and checks of the precision of features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def widest(v: Tensor) -> torch.dtype:
-    """Return the precision that sums of `v` are taken in."""
+    """Return the precision for sums of `v`."""
     return torch.float32 if v.dtype in (torch.bfloat16, torch.float16) else v.dtype
 
 
@@ -19,11 +19,10 @@ def widened(x: Tensor) -> Tensor:
 
 
 def check_features(layer: nn.Module, x: Tensor) -> None:
-    """Refuse features that a layer is not made for: of another type than its `in_type`, or of another precision.
+    """Raise `ValueError` unless `x` has the layer's `in_type` and precision.
 
-    Raises:
-        ValueError: As the field type's `check` and `check_dtype`. A layer without weights takes any floating-point
-            features; one with fixed tables those of the precision of its tables.
+    A layer without weights accepts features of any floating-point type, a layer with fixed tables features of the
+    precision of its tables. See the field type's `check` and `check_dtype`.
     """
     layer.in_type.check(x)  # type: ignore[operator, union-attr]
     if torch.compiler.is_compiling():
@@ -33,14 +32,15 @@ def check_features(layer: nn.Module, x: Tensor) -> None:
 
 
 def check_dtype(x: Tensor, weight: Tensor | None) -> None:
-    """Refuse features that do not fit the precision of a layer; the precisions of autocast do.
+    """Check that features fit the precision of a layer; the precisions of autocast do.
 
     Raises:
-        ValueError: If only one of them has double precision, or the features are not floating-point numbers.
+        ValueError: If either the features or the weights have double precision but not both, or the features are not
+            floating-point numbers.
     """
     if not (x.is_floating_point() or x.is_complex()):
         wanted = f"{torch.get_default_dtype()}" if weight is None else f"{weight.dtype} like the weights"
-        raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it before.")
+        raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it first.")
     if weight is None:
         return
     double = x.dtype in (torch.float64, torch.complex128)

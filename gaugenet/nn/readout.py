@@ -1,4 +1,4 @@
-"""Invariants of fields: numbers that no gauge transformation changes."""
+"""Invariants of fields: numbers that do not change under gauge transformations."""
 
 from __future__ import annotations
 
@@ -42,12 +42,19 @@ class _Invariants(nn.Module):
 
 
 class InvariantReadout(_Invariants):
-    """Scalars as they are, the maximum over components of permuted fields, the norm of all others.
+    """One invariant per field: scalars unchanged, the maximum of permuted fields, the norm of all others.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
 
     Equivariance: invariant, exactly; 3e-7 relative in float32.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import InvariantReadout
+        >>> InvariantReadout(FieldType(SO2(), "1x0 + 1x1"))(torch.tensor([[-2.0, 3.0, 4.0]]))
+        tensor([[-2.,  5.]])
     """
 
     def _invariant(self, block: Block, v: Tensor) -> Tensor:
@@ -55,12 +62,19 @@ class InvariantReadout(_Invariants):
 
 
 class NormPool(_Invariants):
-    """The norm of every field.
+    """The norm of every field, whose representation must be orthogonal.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
 
-    Equivariance: invariant, exactly; 3e-7 relative in float32. The representations must be orthogonal.
+    Equivariance: invariant, exactly; 3e-7 relative in float32.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import NormPool
+        >>> NormPool(FieldType(SO2(), "1x1"))(torch.tensor([[3.0, 4.0]]))
+        tensor([[5.]])
     """
 
     def _invariant(self, block: Block, v: Tensor) -> Tensor:
@@ -68,7 +82,7 @@ class NormPool(_Invariants):
 
 
 class GroupPool(_Invariants):
-    """The maximum, or the mean, of functions on a group or a quotient over the group (:cite:`cohen2016group`).
+    """The maximum or mean over the group of functions on the group or a quotient (:cite:`cohen2016group`).
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
@@ -80,7 +94,14 @@ class GroupPool(_Invariants):
         reduce: `max` or `mean`.
 
     Raises:
-        ValueError: a representation that does not permute its components.
+        ValueError: If a representation does not permute its components.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GroupPool
+        >>> GroupPool(FieldType(Cyclic(4), "1xregular"))(torch.tensor([[1.0, 7.0, 2.0, 5.0]]))
+        tensor([[7.]])
     """
 
     def __init__(self, in_type: FieldType, *, reduce: str = "max") -> None:
@@ -88,8 +109,8 @@ class GroupPool(_Invariants):
         for b in in_type.blocks:
             if not b.representation.permutation:
                 raise ValueError(
-                    f"A maximum over components is no invariant of {b.representation!r}: "
-                    "use `NormPool`, or `InvariantReadout`."
+                    f"A maximum over components is not invariant under {b.representation!r}: use `NormPool` or "
+                    "`InvariantReadout`."
                 )
         if reduce not in ("max", "mean"):
             raise ValueError(f"Expected `reduce` to be `max` or `mean`, got {reduce!r}.")

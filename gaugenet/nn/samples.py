@@ -1,4 +1,4 @@
-"""Means over each sample of a batch: a graph by area, an image over its pixels, a vector by itself."""
+"""Means over each sample of a batch: over a graph by area, over the pixels of an image, of a single vector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gaugenet.nn.precision import widest
 
 
 class Samples(ABC):
-    """What the rows of a batch belong to. Values are `(points, *rest)`, on grids `(B, *rest, pixels)`."""
+    """The samples that the rows of a batch belong to. Values are `(points, *rest)`, on grids `(B, *rest, pixels)`."""
 
     count: int
     """Number of samples."""
@@ -25,25 +25,25 @@ class Samples(ABC):
 
     @abstractmethod
     def means(self, v: Tensor) -> Tensor:
-        """The mean over each sample, at least float32: `(samples, *rest)`, on grids `(B, *rest, 1)`."""
+        """Return the mean over each sample, at least float32: `(samples, *rest)`, on grids `(B, *rest, 1)`."""
 
     @abstractmethod
     def spread(self, values: Tensor) -> Tensor:
-        """One value of each sample, shaped as `means` are, at each of its points."""
+        """Return the value of each sample (of the shape of `means`) at each of its points."""
 
     @abstractmethod
     def present(self) -> Float[Tensor, "samples"]:
-        """1 for each sample that has points, 0 for each that has none."""
+        """Return 1 for each sample that has points, 0 for each that has none."""
 
     def batch_mean(self, v: Tensor) -> Tensor:
-        """The mean over the samples that have points, each counted once: `(*rest)`, on grids `(*rest, 1)`."""
+        """Return the mean over the samples that have points, each counted once: `(*rest)`, on grids `(*rest, 1)`."""
         means = self.means(v)
         present = self.present().to(means)
         return typed_tensor(torch.tensordot(present, means, 1) / present.sum().clamp(min=1))
 
 
 def samples_of(x: Tensor, domain: Domain | None) -> Samples:
-    """The samples in `x`: images if it has spatial dimensions, else graphs; single vectors if there is no domain."""
+    """Return the samples in `x`: images if it has spatial dimensions, else graphs; single vectors without a domain."""
     if x.dim() > 2:
         weight = _pixel_weights(x, domain)
         return _Images(weight, x, x.shape[0], weight is None)
@@ -55,9 +55,11 @@ def samples_of(x: Tensor, domain: Domain | None) -> Samples:
 
 
 def need_samples(x: Tensor, domain: Domain | None) -> Samples:
-    """`samples_of`, and a `ValueError` where nothing says which rows belong together."""
+    """Return `samples_of`; raise `ValueError` if a domain is needed to tell which rows belong together."""
     if x.dim() == 2 and domain is None:
-        raise ValueError("Expected a domain: of `(N, channels)` it says which points belong to one graph.")
+        raise ValueError(
+            "Expected a domain with `x` of shape (N, channels): it tells which points belong to one graph."
+        )
     return samples_of(x, domain)
 
 
@@ -69,9 +71,9 @@ class _Graphs(Samples):
     uniform = False
 
     def means(self, v: Tensor) -> Tensor:
-        """Return sums in float64, in the order of a graph's points.
+        """Return the means, summed in float64 in the order of a graph's points.
 
-        They are the same to the last bit whatever else is in the batch, and as precise on large meshes as on small
+        They do not depend on the rest of the batch, to the last bit, and are as precise on large meshes as on small
         ones.
         """
         mass = self.mass.double()
@@ -125,7 +127,7 @@ class _Vectors(Samples):
 
 
 def _pixel_weights(x: Tensor, domain: Domain | None) -> Float[Tensor, "pixels"] | None:
-    """Shares of the area; `None` where all pixels have the same."""
+    """Return each pixel's share of the area; `None` where all pixels have the same."""
     areas = None if domain is None else domain.areas(x)
     if areas is None:
         return None

@@ -1,4 +1,4 @@
-"""SequentialModule: layers one after the other, the domain passed on to those that need it."""
+"""SequentialModule: layers one after the other, with the domain passed to those that need it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from gaugenet.groups import FieldType
 class SequentialModule(nn.Sequential):
     """Layers one after the other: `layer(x, domain)` for those with a second argument, `layer(x)` for the others.
 
-    Example::
-
-        network = SequentialModule(GaugeConv(scalars, act.in_type), act, GaugeConv(act.out_type, scalars))
-        out = network(x, graph)
-
     Args:
-        layers: modules; where one has an `out_type` and the next an `in_type`, these must be equal.
+        layers: modules. If a layer has an `out_type` and the next one an `in_type`, these must be equal.
 
     Raises:
-        ValueError: If the types of two neighbouring layers differ.
+        ValueError: If the types of two consecutive layers differ.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GatedNonlinearity, GaugeConv, SequentialModule
+        >>> scalars, act = FieldType(SO2(), "3x0"), GatedNonlinearity(FieldType(SO2(), "8x0 + 4x1"))
+        >>> network = SequentialModule(GaugeConv(scalars, act.in_type), act, GaugeConv(act.out_type, scalars))
+        >>> network(torch.rand(42, 3), Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 3])
     """
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -40,12 +45,12 @@ class SequentialModule(nn.Sequential):
 
     @property
     def in_type(self) -> Any:
-        """Type of the input: that of the first layer that has one."""
+        """Type of the input, from the first layer that has an `in_type`."""
         return next(t for t in (getattr(layer, "in_type", None) for layer in self) if t is not None)
 
     @property
     def out_type(self) -> Any:
-        """Type of the result: that of the last layer that has one."""
+        """Type of the result, from the last layer that has an `out_type`."""
         return next(t for t in (getattr(layer, "out_type", None) for layer in reversed(list(self))) if t is not None)
 
     def forward(self, x: Tensor, domain: Domain) -> Tensor:  # type: ignore[override]  # the domain is new

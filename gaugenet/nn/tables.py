@@ -1,4 +1,4 @@
-"""What layers share: fixed tables that keep full precision, and the layout of channels."""
+"""Helpers of layers: fixed tables that keep full precision, and the layout of channels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gaugenet.groups import FieldType, Representation
 
 
 def along_channels(values: Float[Tensor, "channels"], x: Tensor) -> Tensor:
-    """One number a channel, shaped so that it broadcasts over the spatial dimensions of `x`, `(N, size, *spatial)`."""
+    """Return one number per channel, shaped to broadcast over the spatial dimensions of `x`, `(N, size, *spatial)`."""
     return values.view(-1, *[1] * (x.dim() - 2))
 
 
 def need_orthogonal(field_type: FieldType, layer: object) -> None:
-    """Raise `ValueError` unless lengths of features are invariant: under groups that are not compact few are."""
+    """Raise `ValueError` unless all representations are orthogonal, so that lengths of features are invariant."""
     for b in field_type.blocks:
         if not (field_type.group.compact or b.representation.is_orthogonal):
             raise ValueError(
@@ -31,9 +31,9 @@ def need_orthogonal(field_type: FieldType, layer: object) -> None:
 def equal_irreps_together(
     irreps: list[Representation], basis: Float[Tensor, "n total"]
 ) -> tuple[list[tuple[Representation, int]], Float[Tensor, "n total"]]:
-    """Irreps with the number of their copies, and the columns that embed them by component, then by copy.
+    """Return the irreps with their multiplicities, and the columns that embed them by component, then by copy.
 
-    That is the order inside a block, where the representation's dimension is the outer index.
+    This is the order inside a block, where the representation's dimension is the outer index.
     """
     copies = [(rho, len(list(same))) for rho, same in groupby(irreps)]
     parts = basis.split([count * rho.dim for rho, count in copies], 1)
@@ -42,9 +42,9 @@ def equal_irreps_together(
 
 
 class TableModule(nn.Module):
-    """A module with tables: non-persistent buffers, in the precision of the layer, that are cast from float64.
+    """A module with tables: non-persistent buffers in the precision of the layer, cast from float64.
 
-    A plain buffer made in float32 would stay rounded after `.double()`, and float64 gauge invariance with it.
+    A plain buffer in float32 would stay rounded after `.double()`, and the layer would lose its float64 accuracy.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class TableModule(nn.Module):
     def add_table(
         self, name: str, table: Tensor, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> None:
-        """Register a float64 table as a buffer of the layer's precision: a copy, which other layers do not share."""
+        """Register a copy of a float64 table as a buffer in the precision of the layer."""
         self._exact[name] = table
         own = table.to(device, dtype or torch.get_default_dtype(), copy=True)
         self.register_buffer(name, own, persistent=False)

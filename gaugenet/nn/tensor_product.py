@@ -16,12 +16,12 @@ from gaugenet.nn.tables import TableModule, equal_irreps_together
 
 
 class TensorProductNonlinearity(TableModule):
-    r"""y = W (U x * V x, x) + b, where `*` multiplies fields of a channel in all ways that the group allows.
+    r"""y = W (U x * V x, x) + b, where `*` are all equivariant products of the fields of a channel.
 
     U and V are equivariant maps to `channels` fields of every representation of `in_type`. In each channel, the
-    products of a field of U x with one of V x are decomposed into irreps by Clebsch-Gordan coefficients (all pairs of
-    representations, all irreps of which `out_type` has a copy), and W, equivariant again, mixes them. Every equivariant
-    polynomial of degree two has this form with enough channels.
+    products of a field of U x and a field of V x are decomposed into irreps by Clebsch-Gordan coefficients, for all
+    pairs of representations and all irreps in `out_type` (:cite:`kondor2018clebsch`). The equivariant map W mixes
+    them. With enough channels, every equivariant polynomial of degree two has this form.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels.
@@ -29,12 +29,20 @@ class TensorProductNonlinearity(TableModule):
     Equivariance: exact; 5e-7 relative in float32.
 
     Args:
-        in_type, out_type: fields of one group, if it is compact with orthogonal representations; `out_type` is
+        in_type, out_type: fields of one group; if it is compact, with orthogonal representations. `out_type` is
             `in_type` by default.
-        channels: default: the largest multiplicity in `in_type`.
+        channels: number of products; by default the largest multiplicity in `in_type`.
 
     Raises:
-        ValueError: types of two groups, or features of another size.
+        ValueError: If the types belong to different groups; in `forward`, if the features have another size.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, FieldType
+        >>> from gaugenet.nn import TensorProductNonlinearity
+        >>> fields = FieldType(SO3(), "4x0 + 2x1")
+        >>> TensorProductNonlinearity(fields)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 10])
     """
 
     def __init__(
@@ -63,7 +71,7 @@ class TensorProductNonlinearity(TableModule):
         self.mix = EquivariantLinear(terms, self.out_type, device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
-        """Outputs of about unit variance from inputs of unit variance."""
+        """Draw weights that map inputs of unit variance to outputs of about unit variance."""
         for module in (self.left, self.right, self.mix):
             module.reset_parameters()
 
@@ -85,7 +93,7 @@ class TensorProductNonlinearity(TableModule):
 def _products(
     factors: list[Representation], out_type: FieldType
 ) -> Iterator[tuple[int, int, list[tuple[Representation, int]], Tensor]]:
-    """Pairs i <= j, the irreps in their product that `out_type` can use, and the columns that embed them."""
+    """Yield pairs i <= j, the irreps in their product that `out_type` has, and the columns that embed them."""
     for i, a in enumerate(factors):
         for j, b in enumerate(factors[i:], i):
             if not out_type.group.compact:

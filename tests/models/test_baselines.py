@@ -149,7 +149,7 @@ def test_average_over_an_infinite_group_converges_in_the_mean():
     assert errors[2] > 3 / 400**0.5, "control: two samples"
     with pytest.raises(ValueError, match="infinite: pass `samples`"):
         GroupAveraged(PointNet(2), group)
-    with pytest.raises(ValueError, match="finite: leave `samples` out"):
+    with pytest.raises(ValueError, match="finite: omit `samples`"):
         GroupAveraged(PointNet(2), Cyclic(4), samples=3)
 
 

@@ -113,5 +113,5 @@ def test_bad_input():
     x = torch.zeros(1, layer.in_type.size, 5, 4, dtype=torch.float64)
     with pytest.raises(ValueError, match="boundary='periodic'"):
         layer(x, Grid((5, 4), kernel_size=3))
-    with pytest.raises(ValueError, match="even ones if periodic"):
+    with pytest.raises(ValueError, match="even axes if periodic"):
         layer(x, Grid((5, 4), boundary="periodic", kernel_size=3))

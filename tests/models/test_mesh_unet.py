@@ -260,11 +260,11 @@ def test_scalars_are_the_network_of_logits():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "Expected `out_type`, or `out_channels`"),
-        ({"out_type": "1x1", "out_channels": 3}, "Expected `out_type`, or `out_channels`"),
-        ({"out_type": "1x3"}, "No hidden field leads to outputs of order 3"),
+        ({}, "Expected either `out_type` or `out_channels`"),
+        ({"out_type": "1x1", "out_channels": 3}, "Expected either `out_type` or `out_channels`"),
+        ({"out_type": "1x3"}, "can be mapped to the outputs of order 3"),
         ({"out_type": ""}, "at least one channel"),
-        ({"out_type": "1x1", "readout": "global"}, "use `points`"),
+        ({"out_type": "1x1", "readout": "global"}, "use readout='points'"),
         ({"out_type": 0}, "positive integer"),
     ],
 )

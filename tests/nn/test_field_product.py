@@ -223,7 +223,7 @@ def test_wrong_arguments():
     layer, given = TensorProduct(a, b, c, dtype=torch.float64), TensorProduct(a, b, c, external=True)
     with pytest.raises(ValueError, match="one structure group"):
         TensorProduct(a, FieldType(SO2(), "1x1"), c)
-    with pytest.raises(ValueError, match="no bilinear map"):
+    with pytest.raises(ValueError, match="no equivariant bilinear map"):
         TensorProduct(*types(O3(), "1x0e", "1x1o", "1x1e"))
     with pytest.raises(ValueError, match="with equal multiplicities"):
         TensorProduct(*types(O3(), "2x0e", "1x1o", "1x1o"), mode="channels")

@@ -390,7 +390,7 @@ def test_engines_of_graphs_can_be_forced(engine, options):
         with pytest.raises(ValueError, match="without strides"):
             layer_on(GridConv, Cyclic(4), "2xregular", "4x1", 3, stride=2)(x)
         scalars, sphere = layer_on(GaugeConv, Cyclic(6), "1x0", "1x0"), Icosphere(1)
-        with pytest.raises(ValueError, match="of the Icosphere"):
+        with pytest.raises(ValueError, match="got an Icosphere"):
             scalars(torch.zeros(42, 1, dtype=torch.float64), sphere)
 
 

@@ -85,7 +85,7 @@ def test_gradcheck():
     [
         ({"size": 4, "scale": 2}, (3, 3), None, "got both"),
         ({}, (3, 3), None, "Expected a `size` in the call"),
-        ({"size": 2}, (3, 3), None, "at least .3, 3., that of `x`"),
+        ({"size": 2}, (3, 3), None, "at least .3, 3., the size of `x`"),
         ({"size": 7, "boundary": "periodic"}, (3, 3), None, "whole ratios"),
         ({"boundary": "periodic", "align_corners": True}, (3, 3), 6, "no corners"),
         ({"scale": 0}, (3, 3), None, "`scale`"),

@@ -410,5 +410,5 @@ def test_wrong_attributes():
         GaugeConv(case.a, case.b, kernel=Implicit(max_frequency=-1))
     grid, a = Grid((6, 6), kernel_size=3), FieldType(Cyclic(4), "1x0 + 1x1")
     conv = GaugeConv(a, a, kernel=Implicit(edge_type=a))
-    with pytest.raises(ValueError, match=r"Grid has one kernel for all points.*`gauge_graph"):
+    with pytest.raises(ValueError, match=r"Grid, which has one kernel for all points.*`gauge_graph"):
         conv(torch.zeros(1, 3, 6, 6), grid, edge_attr=torch.zeros(3, 3))

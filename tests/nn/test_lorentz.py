@@ -346,7 +346,7 @@ def test_arguments():
         LorentzType(FieldType(SO2(), "1x0"), 0.0)
     with pytest.raises(ValueError, match="at least one channel"):
         LorentzType(FieldType(SO2(), ""))
-    with pytest.raises(ValueError, match="Expected scalars"):
+    with pytest.raises(ValueError, match="Expected invariant fields"):
         LorentzMLR(lorentz(SO2(), "2x1"), 3)
     with pytest.raises(ValueError, match="channels in dimension 1"):
         LorentzLinear(PLAIN, PLAIN)(torch.zeros(3, 2))

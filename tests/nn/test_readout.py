@@ -51,7 +51,7 @@ def test_global_pool_of_images_and_spheres():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="no invariant of"):
+    with pytest.raises(ValueError, match="not invariant under"):
         GroupPool(FieldType(SO2(), "1x1"))
     with pytest.raises(ValueError, match="`max` or `mean`"):
         GroupPool(FieldType(SO2(), "1x0"), reduce="min")

@@ -14,11 +14,11 @@ from gaugenet.nn.tables import along_channels
 
 
 class InvariantGate(MultivectorModule):
-    r"""v -> sigmoid(a q(<v, v>) + b) v for every field of grade 1 and higher; scalars s -> act(s).
+    r"""Gates from the fields' own squares: v -> sigmoid(a q(<v, v>) + b) v for grades above 0, s -> act(s) for scalars.
 
-    q is `signed_length`: squares of either sign pass, time-like and space-like fields may get different gates, and
-    light-like ones have a derivative. `GatedNonlinearity`, with gates from additional channels, serves these fields,
-    too.
+    q is `signed_length`. It accepts squares of either sign, so time-like and space-like fields can get different
+    gates, and it is differentiable at light-like fields. `GatedNonlinearity`, with gates from additional channels,
+    also works for these fields.
 
     Shapes:
         x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same.
@@ -27,10 +27,18 @@ class InvariantGate(MultivectorModule):
 
     Args:
         field_type: a type of multivectors.
-        activation: of scalars: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+        activation: function of the scalars: `gelu`, `relu`, `silu`, `elu` or `tanh`.
 
     Raises:
-        ValueError: If a block is not an exterior power, or `activation` is not known.
+        ValueError: If a block is not an exterior power, or `activation` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.nn import InvariantGate
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> InvariantGate(fields)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 16])
     """
 
     def __init__(
@@ -51,7 +59,7 @@ class InvariantGate(MultivectorModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Gates that open with the square, half open for light-like fields."""
+        """Set gates that open as the square grows and are half open for light-like fields."""
         nn.init.ones_(self.scale)
         nn.init.zeros_(self.shift)
 

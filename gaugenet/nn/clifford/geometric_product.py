@@ -18,11 +18,11 @@ from gaugenet.nn.tables import TableModule
 
 
 class GeometricProduct(TableModule):
-    r"""y = W (U x * V x, x) + b: the geometric product of multivectors, channel by channel (:cite:`ruhe2023clifford`).
+    r"""The geometric product of multivectors, channel by channel: y = W (U x * V x, x) + b (:cite:`ruhe2023clifford`).
 
-    U and V are equivariant maps to `channels` multivectors of all grades. In each channel the part of grade t of the
-    product of grades r and s has a weight of its own. W, equivariant, mixes the channels. The product gathers
-    the partners i xor k of each blade: 4^n multiply-adds a channel, and no table of products in memory.
+    U and V are equivariant maps to `channels` multivectors of all grades. In each channel, the grade t part of the
+    product of grades r and s has its own weight. The equivariant map W mixes the channels. The product pairs blade k
+    with blade i xor k: 4^n multiply-adds per channel, without a table of products in memory.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with `out_type.size` channels.
@@ -31,10 +31,18 @@ class GeometricProduct(TableModule):
 
     Args:
         in_type, out_type: types of multivectors of one group of isometries; `out_type` is `in_type` by default.
-        channels: default: the largest multiplicity in `in_type`.
+        channels: number of products; by default the largest multiplicity in `in_type`.
 
     Raises:
         ValueError: If a block is not an exterior power, the group has no metric, or the types have different groups.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.nn import GeometricProduct
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> GeometricProduct(fields)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 16])
     """
 
     def __init__(
@@ -65,7 +73,7 @@ class GeometricProduct(TableModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Outputs of about unit variance from inputs of unit variance."""
+        """Draw weights that map inputs of unit variance to outputs of about unit variance."""
         for module in (self.left, self.right, self.mix):
             module.reset_parameters()
         nn.init.normal_(self.weight, 0, 0.5 ** (self.algebra.n / 2))  # each component is a sum of 2^n products
@@ -85,7 +93,7 @@ class GeometricProduct(TableModule):
 
 
 def _paths(grades: tuple[int, ...], n: int) -> Tensor:
-    """Number of the path of grades (of a_i, of b_(i xor k), of the result) for each pair of blades (k, i)."""
+    """Return the index of the path of grades (of a_i, b_(i xor k) and the result) for each pair of blades (k, i)."""
     partner = partner_positions(n)
     triples = [[(grades[i], grades[partner[i][k]], grades[k]) for i in range(len(grades))] for k in range(len(grades))]
     known = sorted({t for row in triples for t in row})

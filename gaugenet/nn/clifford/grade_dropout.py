@@ -14,23 +14,31 @@ from gaugenet.nn.samples import need_samples
 
 
 class GradeDropout(nn.Module):
-    """In training, whole grades are zeroed with probability `p`, all their fields at once; others grow by 1 / (1 - p).
+    """Dropout of whole grades: with probability `p` all fields of a grade are zeroed, the others scaled by 1 / (1 - p).
 
-    `FieldDropout` drops the grades of each multivector on their own.
+    In evaluation mode nothing is dropped. `FieldDropout` drops the grades of each multivector independently.
 
     Shapes:
-        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)`, domain: needed for whole samples on graphs -> the
-            same.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same; domain: needed on graphs if `whole`.
 
     Equivariance: exact for a given mask, which does not depend on the gauge.
 
     Args:
         field_type: a type of multivectors.
-        p: probability to drop a grade.
-        whole: drop a grade everywhere in a sample (a graph, an image) instead of at each point or pixel on its own.
+        p: probability of dropping a grade.
+        whole: drop a grade everywhere in a sample (a graph, an image) instead of at each point or pixel independently.
 
     Raises:
-        ValueError: If p is not a probability below 1, a block is not an exterior power, or the graph is missing.
+        ValueError: If `p` is not a probability below 1, a block is not an exterior power, or the graph is missing.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.nn import GradeDropout
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> dropped = GradeDropout(fields, p=0.5)(torch.ones(10, fields.size))
+        >>> set(dropped.flatten().tolist()) <= {0.0, 2.0}
+        True
     """
 
     def __init__(self, field_type: FieldType, p: float = 0.1, *, whole: bool = False) -> None:

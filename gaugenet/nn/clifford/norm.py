@@ -15,14 +15,14 @@ _EPS = 1e-6
 
 
 class MultivectorNorm(MultivectorModule):
-    r"""x_k -> gain x_k / sqrt(1 - s + s m_k), with m_k the mean over the fields of grade k of |<x, x>| / C(n, k).
+    r"""Layer norm by grade: x_k -> gain x_k / sqrt(1 - s + s m_k), m_k the mean of |<x, x>| / C(n, k) over the fields.
 
-    The absolute value is sqrt(q^2 + eps^2): squares of negative sign count as those of positive sign do, none is
-    clipped, and there is a derivative everywhere. s in (0, 1) is learned, one for each grade: light-like fields, whose
-    squares are zero, are enlarged by at most 1 / sqrt(1 - s). No norm of an indefinite metric bounds the components.
+    The absolute value is sqrt(q^2 + eps^2). Negative squares count like positive ones, no square is clipped, and the
+    layer is differentiable everywhere. One s in (0, 1) is learned for each grade k. Light-like fields, whose squares
+    are zero, are enlarged by at most 1 / sqrt(1 - s). No norm of an indefinite metric bounds the components.
 
     Shapes:
-        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same, each point by itself.
+        x: `(N, field_type.size)` or `(B, field_type.size, *spatial)` -> the same. Points are normalized independently.
 
     Equivariance: exact; 3e-7 relative in float32 under rotations, more under boosts, which enlarge rounding.
 
@@ -31,6 +31,14 @@ class MultivectorNorm(MultivectorModule):
 
     Raises:
         ValueError: If a block is not an exterior power.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.nn import MultivectorNorm
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> MultivectorNorm(fields)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 16])
     """
 
     def __init__(
@@ -47,7 +55,7 @@ class MultivectorNorm(MultivectorModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Gains of one, and s = sigmoid(3): squares of unit size stay, the largest factor is 4.6."""
+        """Set the gains to 1 and s to sigmoid(3): unit squares stay the same, the largest factor is 4.6."""
         nn.init.ones_(self.gain)
         nn.init.constant_(self.share, 3.0)
 

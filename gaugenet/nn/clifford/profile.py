@@ -1,4 +1,4 @@
-"""Radial profiles from a small network of <v, v>, in the place of free ones."""
+"""Radial profiles computed by a small network of <v, v>, instead of free weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gaugenet.nn.conv import GaugeConv
 
 
 class RadialNetwork(nn.Module):
-    r"""Weights of all radial functions from those of a few features: w_k = sum_f h_f(s_k) u_f.
+    r"""The weights w_k of all radial functions, computed from those of a few features: w_k = sum_f h_f(s_k) u_f.
 
-    h is a perceptron with one hidden layer, s_k the value of <v, v> at which radial function k is largest. So every
-    profile is a smooth function of <v, v>, as in :cite:`zhdanov2024clifford`, and a fine set of radial functions
-    costs no more weights than a coarse one. The kernel stays linear in the radial functions, and steerable.
+    h is a perceptron with one hidden layer. s_k is the value of <v, v> at which radial function k is largest. So every
+    profile is a smooth function of <v, v>, as in :cite:`zhdanov2024clifford`, and more radial functions do not need
+    more weights. The kernel stays linear in the radial functions, and steerable.
 
     Args:
-        space: the kernels of the layer, all of whose pairs have the same radial functions.
-        features: number of h_f.
+        space: the kernels of the layer; all pairs of blocks must have the same radial functions.
+        features: number of functions h_f.
         hidden: width of the hidden layer.
     """
 
@@ -35,21 +35,21 @@ class RadialNetwork(nn.Module):
         self.register_buffer("positions", positions[:, None], persistent=False)
         self.bend = nn.Linear(1, positive("hidden", hidden))
         self.read = nn.Linear(hidden, self.features)
-        with torch.no_grad():  # features that bend inside of the neighbourhood
+        with torch.no_grad():  # features that bend inside the neighbourhood
             self.bend.weight.mul_(4)
             self.read.weight.mul_(4)
 
     def profile(self) -> Float[Tensor, "rings features"]:
-        """h_f(s_k)."""
+        """Return h_f(s_k)."""
         out: Tensor = self.read(torch.nn.functional.silu(self.bend(self.positions.to(self.bend.weight))))
         return out
 
     def forward(self, original: Float[Tensor, "weights"]) -> Float[Tensor, "all_weights"]:
-        """The weights of the layer from those of the features."""
+        """Return the weights of the layer, computed from the weights of the features."""
         return self._mapped(self.profile().to(original), original, self.features)
 
     def right_inverse(self, weight: Float[Tensor, "all_weights"]) -> Float[Tensor, "weights"]:
-        """The weights of the features whose profiles are nearest to given ones."""
+        """Return the weights of the features whose profiles are nearest to the profiles `weight`."""
         inverse = torch.linalg.pinv(self.profile().detach().double()).to(weight)
         return self._mapped(inverse, weight, self.rings)
 
@@ -60,23 +60,33 @@ class RadialNetwork(nn.Module):
 
 
 def with_radial_network(conv: GaugeConv, *, features: int = 8, hidden: int = 32) -> GaugeConv:
-    """Return a convolution with Clifford kernels whose radial profiles come from a `RadialNetwork`: `conv` itself.
+    """Let a `RadialNetwork` compute the radial profiles of a convolution with Clifford kernels; return `conv` itself.
 
-    The layer learns the weights of the features and the network. It starts near the profiles it had. Saved by its
-    `state_dict`; layers of this kind cannot be pickled.
+    The layer learns the weights of the features and of the network. Its profiles start near the previous ones. Save
+    it by its `state_dict`: layers of this kind cannot be pickled.
 
     Args:
-        conv: with `kernel=Clifford(rings)`, many rings.
+        conv: a layer with `kernel=Clifford(rings)` and many rings.
         features: number of features of the network.
         hidden: width of its hidden layer.
 
     Raises:
-        ValueError: If the layer has other kernels, or a network already.
+        ValueError: If the layer has other kernels, or already has a radial network.
+
+    Example:
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.kernels import Clifford
+        >>> from gaugenet.nn import GaugeConv, with_radial_network
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> free = GaugeConv(fields, fields, kernel=Clifford(rings=40))
+        >>> shared = with_radial_network(GaugeConv(fields, fields, kernel=Clifford(rings=40)))
+        >>> sum(p.numel() for p in shared.parameters()) < sum(p.numel() for p in free.parameters())
+        True
     """
     if not isinstance(conv.kernels, CliffordSpace):
         raise ValueError(f"Expected a convolution with `kernel=Clifford(...)`, got {conv.kernels!r}.")
     if parametrize.is_parametrized(conv, "weight"):
-        raise ValueError("Expected a convolution without a radial network, got one that has one.")
+        raise ValueError("Expected a convolution without a radial network, got one that already has it.")
     network = RadialNetwork(conv.kernels, features=features, hidden=hidden).to(conv.weight.device)
     parametrize.register_parametrization(conv, "weight", network, unsafe=True)
     return conv

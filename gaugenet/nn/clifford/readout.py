@@ -12,7 +12,9 @@ from gaugenet.nn.precision import check_features
 
 
 class MultivectorReadout(MultivectorModule):
-    """Scalars as they are; of every other field its `signed_length`: about +-sqrt |<x, x>|, with the sign of <x, x>.
+    """Invariants of multivectors: scalars unchanged, and the `signed_length` of every other field.
+
+    The signed length is about sqrt |<x, x>|, with the sign of <x, x>.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `in_type.num_fields` channels.
@@ -24,6 +26,14 @@ class MultivectorReadout(MultivectorModule):
 
     Raises:
         ValueError: If a block is not an exterior power.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO3, multivector
+        >>> from gaugenet.nn import MultivectorReadout
+        >>> fields = multivector(SO3(), multiplicity=2)
+        >>> MultivectorReadout(fields)(torch.rand(10, fields.size)).shape
+        torch.Size([10, 8])
     """
 
     def __init__(self, in_type: FieldType) -> None:

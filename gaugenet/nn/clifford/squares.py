@@ -29,7 +29,7 @@ class MultivectorModule(TableModule):
         self.add_table("_metric", signs)
 
     def squares(self, x: Float[Tensor, "points size *spatial"]) -> list[Float[Tensor, "points fields *spatial"]]:
-        """<x, x> of the fields of each block; exact zeros and negative numbers are values like any other."""
+        """Return <x, x> of the fields of each block, which may be zero or negative."""
         found = []
         for k, b in zip(self.grades, self.in_type.blocks, strict=True):
             signs = self._metric[self.algebra.grade_slice(k)].to(x.dtype)  # type: ignore[index]
@@ -39,7 +39,7 @@ class MultivectorModule(TableModule):
 
 
 def signed_length(square: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """Return q / (1 + q^2)^(1/4): about q near zero, about sqrt |q| with the sign of q far from it; increasing."""
+    """Return q / (1 + q^2)^(1/4): about q near zero, about sign(q) sqrt |q| for large |q|, and increasing."""
     return square * (1 + square.square()).pow(-0.25)
 
 

@@ -1,4 +1,4 @@
-"""A normalization of images as one scale and shift of each channel: few passes over memory, whatever the fields are."""
+"""A normalization of images as one scale and one shift of each channel: few passes over memory for all field types."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Affine = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def serves(x: Tensor) -> bool:
-    """Whether `normalize` works for `x`, and is the faster way: eager mode on CPUs."""
+    """Return whether `normalize` works for `x` and is faster: in eager mode on CPUs."""
     return x.device.type == "cpu" and x.dim() > 2 and x.numel() > 0 and not torch.compiler.is_compiling()
 
 
 def normalize(
     x: Float[Tensor, "batch channels *spatial"], weight: Tensor, bias: Tensor, affine: Affine
 ) -> tuple[Float[Tensor, "batch channels *spatial"], Float[Tensor, "channels"], Float[Tensor, "channels"]]:
-    """`scale x + shift` with the `affine` of the batch; and mean and (biased) variance of its channels.
+    """Return `scale x + shift` with the `affine` of the batch, and the mean and (biased) variance of its channels.
 
-    Statistics of fields are functions of those of their channels, so all passes over `x` are PyTorch's own kernels for
-    batch normalization, and only numbers of channels are left to the formulas of fields. First derivatives only.
+    The statistics of fields are functions of the statistics of their channels. So all passes over `x` are PyTorch's
+    kernels for batch normalization, and the formulas of fields see one number per channel. First derivatives only.
     """
 
     def in_full(*numbers: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,17 +14,17 @@ from torch import Tensor
 
 
 def _wide_dtype(x: Tensor) -> torch.dtype:
-    """The precision of sums over `x`, and of numbers that multiply it."""
+    """Return the precision of sums over `x` and of factors of `x`."""
     return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
 
 
 @torch.library.custom_op("gaugenet::channel_moments", mutates_args=())
 def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `_wide_dtype`.
+    """Return mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `_wide_dtype`.
 
     Args:
-        x: features, of at least one sample.
-        unused: number of cells, the last of the last row, that do not count.
+        x: features of at least one sample.
+        unused: number of cells at the end of the last row that are not counted.
     """
     running = torch.zeros(2, x.shape[1], dtype=_wide_dtype(x), device=x.device)
     mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 1.0)

@@ -1,4 +1,4 @@
-"""When compiled loops may take the place of PyTorch's operations, and what layers with such loops share."""
+"""When compiled loops may replace PyTorch's operations, and helpers of the layers that have such loops."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gaugenet.groups import Block
 from gaugenet.nn.compiled.threads import in_parallel
 
 ROWS = 1024
-"""Points a thread should at least have."""
+"""The least number of points for a thread."""
 
 
 def has_loops(*tensors: Tensor | None) -> bool:
-    """Whether these are plain points `(N, ...)` on the CPU, of one precision, and nobody traces or transforms the code.
+    """Return whether compiled loops can be used: points `(N, ...)` on the CPU of one precision, in plain eager mode.
 
-    Compilers and exporters, functional transforms and forward-mode derivatives see PyTorch's operations instead, which
-    compute the same; so does half precision. Autocast is left aside, as `GaugeConv` does: these passes are bound by
-    memory and by conversions, which it would only add to.
+    Compilers and exporters, functional transforms, forward-mode derivatives and half precision use PyTorch's
+    operations instead, which compute the same. Autocast is ignored, as in `GaugeConv`: these passes are bound by
+    memory, and conversions would only add to it.
     """
     there = [t for t in tensors if t is not None]
     return (
@@ -39,8 +39,8 @@ def has_loops(*tensors: Tensor | None) -> bool:
 def plain_gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
 ) -> list[Tensor | None]:
-    """Gradients that have gradients themselves, by PyTorch's operations: for derivatives of higher order."""
-    # views, so that where one input was computed from another the derivatives are partial ones all the same
+    """Return differentiable gradients, by PyTorch's operations: for derivatives of higher order."""
+    # Views: where one input was computed from another, the derivatives are partial ones all the same.
     inputs = [None if t is None else t.view_as(t) for t in inputs]
     wanted = [t for t in inputs if t is not None and t.requires_grad]
     found = iter(torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True, allow_unused=True))
@@ -48,22 +48,22 @@ def plain_gradients(
 
 
 def over_rows(loop: Callable[..., None], inputs: Sequence[Any], outputs: Sequence[Any], rows: int) -> None:
-    """`loop(*inputs, begin, end, *outputs)` for shares of the rows, on as many threads as PyTorch has."""
+    """Call `loop(*inputs, begin, end, *outputs)` for shares of the rows, on the threads that PyTorch may use."""
     in_parallel(lambda begin, end, _: loop(*inputs, begin, end, *outputs), 0, rows, threads(rows))
 
 
 def threads(rows: int) -> int:
-    """As many as have at least `ROWS` points each."""
+    """Return the number of threads that have at least `ROWS` points each."""
     return min(torch.get_num_threads(), max(1, rows // ROWS))
 
 
 def array(x: Tensor) -> np.ndarray:
-    """The contiguous numbers of a tensor."""
+    """Return a tensor as a contiguous array."""
     return x.detach().contiguous().numpy()
 
 
 def field_table(blocks: Sequence[Block]) -> np.ndarray:
-    """Rows (first column, dimension, multiplicity, number of its first field among these blocks)."""
+    """Return rows (first column, dimension, multiplicity, number of its first field among these blocks)."""
     first = accumulate((b.multiplicity for b in blocks), initial=0)
     rows = [(b.start, b.representation.dim, b.multiplicity, f) for b, f in zip(blocks, first, strict=False)]
     return np.array(rows, dtype=np.int64).reshape(-1, 4)

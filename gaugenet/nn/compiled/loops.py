@@ -1,8 +1,8 @@
 """Compiled loops over points: normalization of blocks, factors of fields, and their adjoints.
 
-Each reads a point's numbers once, from memory to the caches, where PyTorch's operations would pass over all points many
-times. `blocks` has rows (first column, dimension, multiplicity, first field). Indices are unsigned and numbers that are
-not arrays have the precision of the arrays, or the loops would not be vectorised.
+Each loop reads the numbers of a point from memory once, where PyTorch's operations would pass over all points many
+times. `blocks` has rows (first column, dimension, multiplicity, first field). Indices must be unsigned and scalars must
+have the precision of the arrays: otherwise the loops are not vectorised.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import numpy as np
 from numba import njit, uint64
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-"""Sums in any order; but what is not finite stays so, and stays in its row."""
+"""Sums may run in any order, but a number that is not finite must stay so, and must not leave its row."""
 
 
 @njit(inline="always")
 def _block(blocks, b):
-    """First column, dimension, multiplicity, first field, without signs."""
+    """Return first column, dimension, multiplicity and first field as unsigned numbers."""
     return uint64(blocks[b, 0]), uint64(blocks[b, 1]), uint64(blocks[b, 2]), uint64(blocks[b, 3])
 
 
 @njit(nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
 def _statistics(x, p, start, mult, size, centred, eps, s):
-    """Mean and 1 / root of the mean square plus eps of a block, in the precision of `s`."""
+    """Return mean and 1 / root of the mean square plus eps of a block, in the precision of `s`."""
     total, square = eps - eps, eps - eps
     if centred:
         for c in range(start, start + mult):
@@ -59,7 +59,7 @@ def layer_norm(x, weight, bias, blocks, shifts, eps, begin, end, out):
 
 @njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gweight, gbias):
-    """`gx` is overwritten, `gweight` and `gbias` (float64) grow."""
+    """Overwrite `gx` and add to `gweight` and `gbias` (float64)."""
     s = np.empty(2, x.dtype)
     some_weight, some_bias = np.zeros(gweight.shape[0], x.dtype), np.zeros(gbias.shape[0], x.dtype)
     for n in range(begin, end):
@@ -101,7 +101,7 @@ def layer_norm_adjoint(grad, x, weight, blocks, shifts, eps, begin, end, gx, gwe
 
 @njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def scale_fields(x, factor, blocks, begin, end, out):
-    """Write factor x, one factor a field and point."""
+    """Write factor x, with one factor for each field and point."""
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):
@@ -114,7 +114,7 @@ def scale_fields(x, factor, blocks, begin, end, out):
 
 @njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=True)
 def gate_adjoint(grad, x, gate, blocks, first, begin, end, gx):
-    """Of v -> gate v with gate = sigmoid(x[first + field]): the gradients of the fields and of the gates' inputs."""
+    """Write the gradients of v -> sigmoid(x[first + field]) v: of the fields and of the inputs of the gates."""
     for n in range(begin, end):
         p = uint64(n)
         for b in range(blocks.shape[0]):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 
 def in_parallel(work: Callable[[int, int, int], None], begin: int, end: int, workers: int) -> None:
-    """Split `begin ... end` over threads; numba releases the GIL. Its own `prange` is not safe to fork or to nest."""
+    """Split `begin ... end` over threads; numba releases the GIL. Numba's `prange` is not safe to fork or to nest."""
     if workers == 1:
         work(begin, end, 0)
         return

@@ -1,4 +1,4 @@
-"""Engines: several ways to compute one convolution. The domain chooses; the answer is the same."""
+"""Engines: several ways to compute one convolution, with equal results. The domain chooses the engine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _forced: ContextVar[str | None] = ContextVar("gaugenet_engine", default=None)
 
 
 def engine_for(domain: object) -> Engine[Any]:
-    """Return the engine that computes on a domain: that of its type, or the one that `use_engine` forces.
+    """Return the engine that computes on a domain: the engine of its type, or the one that `use_engine` forces.
 
     Raises:
         ValueError: If `domain` is not a `Domain`.
@@ -67,10 +67,25 @@ def forced() -> str | None:
 def use_engine(name: str) -> Iterator[None]:
     """Force an engine of graphs inside the context, in a test for example.
 
-    Grids are then seen as their gauge graphs, image by image; a space that cannot be says so.
+    Grids are then computed on their gauge graphs, image by image.
+
+    Args:
+        name: `"graph"` or `"reference"`.
 
     Raises:
-        ValueError: If there is no engine of that name.
+        ValueError: If there is no engine of that name; in a layer, if its domain cannot be seen as one graph.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeConv, use_engine
+        >>> conv, graph = GaugeConv(FieldType(SO2(), "3x0"), FieldType(SO2(), "4x1")), Icosphere(1).gauge_graph(SO2())
+        >>> x = torch.rand(42, 3)
+        >>> with use_engine("reference"):
+        ...     expected = conv(x, graph)
+        >>> torch.allclose(conv(x, graph), expected, atol=1e-5)
+        True
     """
     if name not in _ON_GRAPHS:
         raise ValueError(f"Unknown engine {name!r}: expected one of {', '.join(_ON_GRAPHS)}.")

@@ -4,7 +4,7 @@ Indices are unsigned: numba's wrap-around of negative indices stops LLVM from ve
 `blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
 `transport` (-1 where the representation is trivial).
 
-Compiled, because in array operations the transported features of all edges would have to be stored. Sources are taken
+The loops are compiled, because array operations would store the transported features of all edges. Sources are taken
 `_TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
 """
 
@@ -19,7 +19,7 @@ _TILE = 6
 
 @njit(nogil=True, fastmath=True, inline="always")
 def _transport(x, transport, blocks, q, e, h, k):
-    """h[k] = rho(g_e) x[q]."""
+    """Write h[k] = rho(g_e) x[q]."""
     for b in range(blocks.shape[0]):
         start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
         dim = uint64(blocks[b, 1])
@@ -50,7 +50,7 @@ def _transport(x, transport, blocks, q, e, h, k):
 
 @njit(nogil=True, fastmath=True, inline="always")
 def _transport_back(h, transport, blocks, q, e, gx):
-    """gx[q] += rho(g_e)^T h."""
+    """Add rho(g_e)^T h to gx[q]."""
     for b in range(blocks.shape[0]):
         start, mult = uint64(blocks[b, 0]), uint64(blocks[b, 2])
         dim = uint64(blocks[b, 1])
@@ -79,7 +79,7 @@ def _transport_back(h, transport, blocks, q, e, gx):
 
 @njit(nogil=True, fastmath=True, cache=True)
 def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out):
-    """out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for targets begin <= p < end."""
+    """Write out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for begin <= p < end."""
     size, columns = uint64(x.shape[1]), uint64(coefficient.shape[1])
     h = np.empty((_TILE, size), x.dtype)
     for target in range(begin, end):
@@ -117,7 +117,7 @@ def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out
 
 @njit(nogil=True, fastmath=True, cache=True)
 def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, begin, end, gx):
-    """gx[q] += sum over edges q -> p and t of coefficient[e, t] rho(g_e)^T grad[p - begin, t], begin <= p < end."""
+    """Add coefficient[e, t] rho(g_e)^T grad[p - begin, t] to gx[q] for all t and edges q -> p with begin <= p < end."""
     size, columns = uint64(gx.shape[1]), uint64(coefficient.shape[1])
     whole = columns - columns % FIVE
     h = np.empty(size, gx.dtype)
@@ -146,7 +146,7 @@ def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, begi
 
 @njit(nogil=True, fastmath=True, cache=True)
 def contract(aggregated, entries, values, out):
-    """out[p, row + c] += value aggregated[p, column, channel + c] for every entry (row, column, channel, length)."""
+    """Add value aggregated[p, column, channel + c] to out[p, row + c] for each entry (row, column, channel, length)."""
     for n in range(uint64(out.shape[0])):
         for c in range(uint64(out.shape[1])):
             out[n, c] = 0
@@ -159,7 +159,7 @@ def contract(aggregated, entries, values, out):
 
 @njit(nogil=True, fastmath=True, cache=True)
 def contract_adjoint(grad, entries, values, out):
-    """out[p, column, channel + c] += value grad[p, row + c], the adjoint of `contract`; `out` is overwritten."""
+    """Write the adjoint of `contract`: out[p, column, channel + c] = sum of value grad[p, row + c]."""
     for n in range(uint64(out.shape[0])):
         for t in range(uint64(out.shape[1])):
             for c in range(uint64(out.shape[2])):

@@ -1,6 +1,6 @@
 """The operator of the `charts` engine: a convolution, corrected along groups of edges, and its adjoint.
 
-One operator, so that neither a padded copy of the features nor a second gradient of their size is ever made.
+It is one operator, so that neither a padded copy of the features nor a second gradient of their size is made.
 `plain_chart_conv` computes the same by PyTorch's operations, for functional transforms, second derivatives and ONNX.
 """
 
@@ -30,7 +30,7 @@ def chart_conv(
     counts: list[int],
     stride: int,
 ) -> Tensor:
-    """conv2d(x, kernel, bias), plus sides[g] x[source] at `target` for each group g of edges.
+    """Return conv2d(x, kernel, bias), plus sides[g] x[source] at `target` for each group g of edges.
 
     Args:
         x: `(B, C, rows, columns)`.
@@ -65,7 +65,7 @@ def chart_conv_backward(
     stride: int,
     needed: list[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients with respect to x, kernel, bias and sides; empty where not `needed` (of x, of the weights)."""
+    """Return gradients with respect to x, kernel, bias and sides; empty where not `needed` (of x, of the weights)."""
     x = x.contiguous(memory_format=torch.channels_last)
     grad = grad.contiguous(memory_format=torch.channels_last)
     of_x, of_weights = needed
@@ -95,16 +95,16 @@ def chart_conv_backward(
 
 
 def _by_group(large_groups: Tensor, counts: list[int], x: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows of the sources in `x`, and of the targets in `out`, of each large group: in every sample.
+    """Return the rows of the sources in `x` and of the targets in `out` for each large group, over all samples.
 
-    What one of them gathers stays in the cache, and never counts for the peak of memory.
+    The rows that one group gathers fit in the cache, and do not raise the peak of memory.
     """
     sizes = [n * len(x) for n in counts]
     return zip(*(_in_every_sample(cell, t).split(sizes) for cell, t in zip(large_groups, (x, out))))
 
 
 def _padded_groups(small_groups: Tensor, x: Tensor, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The same of the small groups, one a row, and factors that leave out the padding."""
+    """Return the same for the small groups, one group per row, and factors that remove the padding."""
     read, written = (_in_every_sample(cell, t) for cell, t in zip(small_groups, (x, out)))
     return read, written, small_groups[2].repeat_interleave(len(x), 1).unsqueeze(-1).to(x.dtype)
 
@@ -119,7 +119,7 @@ def _rows(x: Tensor) -> Float[Tensor, "batch_cells channels"]:
 
 
 def cells(x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch cells channels"]:
-    """A view of features that are channels last in memory."""
+    """Return a view by cells of features that are channels last in memory."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
@@ -133,7 +133,7 @@ def plain_chart_conv(
     counts: list[int],
     stride: int,
 ) -> Tensor:
-    """The same as `chart_conv`, with all that is added at once in memory."""
+    """Return the same as `chart_conv`, with all additions of the groups in memory at once."""
     out = F.conv2d(x, kernel, bias, stride, kernel.shape[-1] // 2)
     rows, (source, target, used) = cells(x), small_groups
     by_group = zip(sides, large_groups[0].split(counts), strict=False)

@@ -1,12 +1,12 @@
-"""Where one convolution of the stacked charts of an icosphere sees a wrong neighbour, and what it should have seen.
+"""Where one convolution of the stacked charts of an icosphere reads a wrong neighbour, and which one is right.
 
-The convolution runs over the chart layout as if it were one image. At the sides of the charts it sees zeros, or the row
-of another chart; at the neighbours of corners, values that no frame belongs to. There, groups of edges add
+The convolution runs over the chart layout as if it were one image. At the sides of the charts it reads zeros or the row
+of another chart. Next to corners it reads values that belong to no frame. There, groups of edges add
 
     out[target] += M x[source],   M = left W_k right,
 
-with W_k the kernel at cell k of the neighbourhood (the last one: at the vertex itself): once to take back what was
-seen, once for what is there. With one ring these are about 90 * 2^level edges beside 60 * 4^level.
+with W_k the kernel at cell k of the neighbourhood (the last cell is the vertex itself). One edge subtracts the value
+that was read, another adds the right one. With one ring these are about 90 * 2^level of 60 * 4^level edges.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ PROJECT = 6
 degrees."""
 
 Run = tuple[int, int, tuple[int, ...]]
-"""Left, right, and the cell k of each of the groups that have these two."""
+"""Left, right, and the cell k of each group that has these two."""
 
 
 _SMALL_GROUP = 12
-"""Groups of so many edges at most (those of corners and poles, at every level) are computed all at once."""
+"""Groups of at most this number of edges (at corners and poles, on every level) are computed all at once."""
 
 
 @dataclass(frozen=True)
 class SideEdges:
-    """Edges sorted by group: first those of the large groups, then the small groups, the ones at corners last.
+    """Edges sorted by group: first the large groups, then the small groups, groups at corners last.
 
     Attributes:
         runs: left, right and cells of the groups in their order.
-        counts: edges of each large group.
+        counts: number of edges of each large group.
         large_groups: source (a cell of the finer chart layout) and target (a cell of the layout of the output) of each
             edge of the large groups, one group after the other.
-        small_groups: source, target, and 1 (0 where a row is padded) of the edges of the small groups.
+        small_groups: source, target, and a mask (0 where a row is padded) of the edges of the small groups.
     """
 
     runs: tuple[Run, ...]
@@ -58,7 +58,7 @@ class SideEdges:
 
 @lru_cache(maxsize=64)
 def side_edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdges:
-    """The edges of an icosphere, for outputs at every vertex, or at those of the next coarser level (`stride` 2)."""
+    """Return the edges of an icosphere, for outputs at all vertices or, with `stride` 2, at the coarse ones."""
     parts = _sides(level, rings, stride)
     if stride == 2:
         parts += _south_pole(level, _charts.NUM_CELLS[rings])
@@ -82,13 +82,13 @@ def side_edges(level: int, rings: int, stride: int, device: torch.device) -> Sid
 
 
 def _runs(kinds: Int[ndarray, "groups 3"]) -> tuple[Run, ...]:
-    """(left, right, k) of each group, with one entry for neighbours that have the first two in common."""
+    """Return left and right with the cells k of all consecutive groups that share them."""
     both = groupby(kinds.tolist(), key=lambda kind: kind[:2])
     return tuple((left, right, tuple(k for *_, k in groups)) for (left, right), groups in both)
 
 
 def _padded(edges: Int[ndarray, "2 edges"], counts: Int[ndarray, "groups"]) -> Int[ndarray, "3 groups longest"]:
-    """One row a group; what is missing repeats its last edge, with a 0."""
+    """Return one row per group, padded by its last edge with mask 0."""
     slot = np.arange(counts.max(initial=0))
     last = np.cumsum(counts)[:, None] - 1
     index = np.minimum(last - counts[:, None] + 1 + slot, last)
@@ -96,11 +96,11 @@ def _padded(edges: Int[ndarray, "2 edges"], counts: Int[ndarray, "groups"]) -> I
 
 
 Edges = tuple[ndarray, ndarray, ndarray]
-"""Kind, source, target."""
+"""Kind (left, right, k), source and target of edges."""
 
 
 def _sides(level: int, rings: int, stride: int) -> list[Edges]:
-    """What is wrongly seen, and what is there in place of it."""
+    """Return the edges to values that are wrongly read, and the edges to the right values."""
     links, seen = _charts.links(level, rings), _seen(level, rings, stride)
     is_corner = _is_corner(level)
     to_corner = is_corner[links.target]
@@ -108,7 +108,7 @@ def _sides(level: int, rings: int, stride: int) -> list[Edges]:
     fine = ~to_corner & (links.source == seen[links.target, links.cell]) & (right == 0) & (links.share == 1)
     seen[links.target[fine], links.cell[fine]] = -1
     target, k = np.nonzero(seen >= 0)
-    # The mean over orientations of K(v) rho(g) is that of K at the place which g rotates to v.
+    # The mean over orientations of K(v) rho(g) is the mean of K at the cell that g rotates to v.
     cell = np.where(to_corner, _charts.rotated_cell(links.cell, -links.rotation), links.cell)
     right = np.where(to_corner & (right != PROJECT), 0, right)
     left = np.where(to_corner, CORNER, np.where(links.share == 1, PLAIN, HALF))
@@ -117,7 +117,7 @@ def _sides(level: int, rings: int, stride: int) -> list[Edges]:
 
 
 def _south_pole(level: int, centre: int) -> list[Edges]:
-    """Every second column of the last row: the cell beside the south pole is there in place of it."""
+    """Return edges for stride 2, which reads the cell next to the south pole in place of the pole."""
     pole, k, none = np.array([_charts.num_vertices(level) - 1]), np.array([centre]), np.zeros(1, dtype=int)
     return [_edges(k, none + SUBTRACT, none, pole + 1, pole), _edges(k, none + PLAIN, none, pole, pole)]
 
@@ -133,7 +133,7 @@ def _is_corner(level: int) -> ndarray:
 
 
 def _seen(level: int, rings: int, stride: int) -> Int[ndarray, "vertices cells"]:
-    """The cell of the layout that a convolution reads for each neighbour; -1 outside, where it reads zero."""
+    """Return the cell of the layout that a convolution reads for each neighbour; -1 outside, where it reads zero."""
     rows, columns = 5 * 2**level + 1, 2 * 2**level
     cell = np.arange(_charts.num_vertices(level))
     if stride == 2:
@@ -145,7 +145,7 @@ def _seen(level: int, rings: int, stride: int) -> Int[ndarray, "vertices cells"]
 
 
 def _coarse_cells(level: int) -> Int[ndarray, "vertices"]:
-    """The cell of the coarser layout of each vertex that the coarser level has; -1 for the others."""
+    """Return the cell in the coarser layout of each vertex; -1 for vertices that the coarser level does not have."""
     coarse_vertex = _charts.coarse_vertices(level)
     out = np.full(_charts.num_vertices(level), -1)
     out[coarse_vertex] = np.arange(len(coarse_vertex))

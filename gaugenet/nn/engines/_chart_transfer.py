@@ -30,9 +30,9 @@ class Gather:
 
 
 def pool(x: Float[Tensor, "..."], field_type: FieldType, sphere: Icosphere) -> Float[Tensor, "..."]:
-    """(2 x(p) + sum of the six transported neighbours) / 8 at the vertices of the coarser level.
+    """Return (2 x(p) + sum of the six transported neighbours) / 8 at the vertices of the coarser level.
 
-    At a corner the vertex itself stands in for the neighbour that is missing, and the invariant part is taken.
+    A corner takes the place of its missing sixth neighbour, and keeps the invariant part only.
     """
     coarse = sphere.coarser()
     fine = cells(as_charts(x, sphere))
@@ -42,7 +42,7 @@ def pool(x: Float[Tensor, "..."], field_type: FieldType, sphere: Icosphere) -> F
 
 
 def unpool(x: Float[Tensor, "..."], field_type: FieldType, sphere: Icosphere) -> Float[Tensor, "..."]:
-    """Coarse features as they are at the coarse vertices of `sphere`, the transported mean of two at the midpoints."""
+    """Return the coarse features at the coarse vertices of `sphere`, and transported means of two at the midpoints."""
     coarse = cells(as_charts(x, sphere.coarser()))
     first, second = _unpooled(sphere.level, x.device)
     return _as_given((coarse[:, first] + _read(coarse, field_type, second)) / 2, x.dim(), sphere)
@@ -51,7 +51,7 @@ def unpool(x: Float[Tensor, "..."], field_type: FieldType, sphere: Icosphere) ->
 def project_corners(
     x: Float[Tensor, "batch size rows columns"], field_type: FieldType, sphere: Icosphere
 ) -> Float[Tensor, "batch size rows columns"]:
-    """The field with its invariant part at the twelve corners, all that exists there."""
+    """Return the field reduced to its invariant part at the twelve corners, where nothing else is defined."""
     if field_type.is_invariant:
         return x
     return _as_given(_projected(cells(x), field_type, sphere), 4, sphere)
@@ -135,5 +135,5 @@ def _gather(index: ndarray, rotation: ndarray, device: torch.device) -> Gather:
 
 
 def _unused(level: int) -> int:
-    """A cell of the layout that belongs to no vertex; level 0 has none, and its south pole must do."""
+    """Return a cell of the layout that belongs to no vertex; on level 0, which has none, the south pole."""
     return _charts.num_vertices(level) - (level == 0)

@@ -2,7 +2,7 @@
 
 `paths` has rows (first column of the block, its multiplicity, first weight, first channel of component 0 in the
 products, channels between components, first entry); `entries` rows (path, o, i), sorted. Rows of `b` and `w` begin at
-the first edge of the block of targets. Indices are unsigned, or the loops would not be vectorised.
+the first edge of the block of targets. Indices must be unsigned: otherwise the loops are not vectorised.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gaugenet.nn.engines._aggregate import _transport, _transport_back
 
 @njit(nogil=True, fastmath=True, cache=True)
 def messages(x, b, w, transport, blocks, indptr, source, paths, entries, first_edge, begin, end, out):
-    """out[p - begin, (o, path, u)] = sum over edges q -> p of w[e, u] sum_i b[e, (path, o, i)] (rho x[q])[i, u]."""
+    """Write out[p - begin, (o, path, u)] = sum over q -> p of w[e, u] sum_i b[e, (path, o, i)] (rho x[q])[i, u]."""
     size, width = uint64(x.shape[1]), uint64(out.shape[1])
     h, t = np.empty((1, size), x.dtype), np.empty(size, x.dtype)
     for target in range(begin, end):
@@ -46,7 +46,7 @@ def messages(x, b, w, transport, blocks, indptr, source, paths, entries, first_e
 def messages_adjoint(
     grad, x, b, w, transport, blocks, indptr, source, paths, entries, first_edge, begin, end, gx, gb, gw
 ):
-    """Gradients: gx grows; the rows of gb and gw that belong to these targets are overwritten."""
+    """Add to gx, and overwrite the rows of gb and gw that belong to these targets, by the gradients of `messages`."""
     size = uint64(x.shape[1])
     h, back, t = np.empty((1, size), x.dtype), np.empty(size, x.dtype), np.empty(size, x.dtype)
     for target in range(begin, end):

@@ -1,11 +1,11 @@
 """The `graph` engine's operator on the CPU: aggregate and mix in blocks of vertices that stay in the cache.
 
-Nothing of size O(E C) or O(N C T) is ever stored: the aggregate of a block of vertices is consumed by its matrix
-products before the next block is made, and made again in the backward pass.
+Nothing of size O(E C) or O(N C T) is stored: the aggregate of a block of vertices is used by its matrix products before
+the next block is computed. The backward pass computes it again.
 
-`entries` and `values` are those of a `Contraction` that is applied in between; empty for mixing directly. `mixing`
-holds the matrices one after the other. `layout` has for each of them its first column in the (contracted) aggregate,
-its rows, its columns, and how often it is applied, to the next columns each time.
+`entries` and `values` belong to a `Contraction` that is applied in between; they are empty if there is none. `mixing`
+holds the matrices one after the other. `layout` has four numbers for each matrix: its first column in the (contracted)
+aggregate, its rows, its columns, and how many times it is applied, each time to the next columns.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _aggregate_mix_backward(
     mixing: Tensor,
     layout: list[int],
 ) -> tuple[Tensor, Tensor]:
-    """Gradients with respect to `x` and `mixing`; the aggregate is computed again, block by block."""
+    """Return the gradients with respect to `x` and `mixing`; compute the aggregate again, block by block."""
     x, grad = x.contiguous(), grad.contiguous()
     matrices = _matrices(mixing, layout)
     grad_mixing = torch.zeros_like(mixing)
@@ -130,7 +130,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | None) -> tuple[Tensor | None, ...]:
-    """The operator is linear in `x` and in `mixing`, so its second derivatives are the two operators again."""
+    """Return second derivatives: the operator is linear in `x` and in `mixing`, so they are the two operators again."""
     grad, x, *fixed, mixing = ctx.saved_tensors
     to_grad = to_x = to_mixing = None
     if along_x is not None:
@@ -151,8 +151,8 @@ class _Loops:
     """The compiled loops over blocks of targets, on threads, with reused buffers.
 
     Attributes:
-        chunk: targets a block.
-        width: columns of what the matrices are applied to.
+        chunk: number of targets in a block.
+        width: number of columns that the matrices are applied to.
     """
 
     def __init__(self, x: Tensor, geometry: list[Tensor], contraction: list[Tensor], layout: list[int]) -> None:
@@ -170,7 +170,7 @@ class _Loops:
         self.product = x.new_empty(self.chunk, self.width) if self.contracted else self.buffer.flatten(1)
 
     def aggregates(self) -> Iterator[tuple[int, int, Tensor]]:
-        """Blocks of targets `begin ... end` with their (contracted) aggregate `(end - begin, width)`."""
+        """Yield blocks of targets `begin ... end` with their (contracted) aggregate `(end - begin, width)`."""
         from gaugenet.nn.engines._aggregate import aggregate, contract
 
         values, array, product = self.x.numpy(), self.buffer.numpy(), self.product.numpy()
@@ -187,7 +187,7 @@ class _Loops:
             yield begin, end, self.product[: end - begin]
 
     def spread(self, grad: Tensor, begin: int, end: int, grad_x: Tensor) -> None:
-        """Add to `grad_x[worker]` what the gradient `(end - begin, width)` of a block means for the sources."""
+        """Add to `grad_x[worker]` the gradients of the sources, from the gradient `(end - begin, width)` of a block."""
         from gaugenet.nn.engines._aggregate import aggregate_adjoint, contract_adjoint
 
         shares, array, product = grad_x.numpy(), self.buffer.numpy(), grad.numpy()
@@ -204,7 +204,7 @@ class _Loops:
 
 
 # Four numbers for each matrix (first column, rows, columns, times) in one flat list, because the schema of a custom
-# operator knows lists of integers but no tuples in them.
+# operator allows lists of integers but not of tuples.
 def _groups(layout: list[int]) -> Iterator[tuple[int, int, int, int]]:
     yield from zip(layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True)
 
@@ -226,7 +226,7 @@ def _matrices(mixing: Tensor, layout: list[int]) -> list[Tensor]:
 
 
 def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int]) -> tuple[Tensor, ...]:
-    """For every product: its columns of `out`, its columns of the (contracted) aggregate, its matrix."""
+    """Return for every product its columns of `out`, its columns of the (contracted) aggregate, and its matrix."""
     start = 0
     for (first, rows, outputs, times), matrix in zip(_groups(layout), matrices, strict=True):
         for _ in range(times):
@@ -235,6 +235,6 @@ def _views(flat: Tensor, out: Tensor, matrices: list[Tensor], layout: list[int])
 
 
 def _columns_overlap(layout: list[int]) -> bool:
-    """Whether two output blocks read the same columns, so that their gradients add up."""
+    """Return whether two output blocks read the same columns, so that their gradients add up."""
     starts = [first for first, *_ in _groups(layout)]
     return len(set(starts)) < len(starts)

@@ -1,4 +1,4 @@
-"""The `charts` engine: one ordinary convolution of the stacked charts of an icosphere, then its sides and corners."""
+"""The `charts` engine: one ordinary convolution of an icosphere's stacked charts, then corrections at their sides."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class ChartsEngine(Engine[Icosphere]):
         need_no_attributes(attributes, domain)
         if convolution.groups > 1:
             raise ValueError(
-                f"An icosphere takes no channel groups, got groups={convolution.groups}: use its `gauge_graph`."
+                f"Expected a convolution without channel groups on an Icosphere, got groups={convolution.groups}: pass "
+                "its `gauge_graph(...)`."
             )
         edges = _edges(domain.level, domain.neighborhood, domain.stride, x.device)
         kernel, sides, bias = _sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
@@ -63,7 +64,7 @@ class ChartsEngine(Engine[Icosphere]):
         return charts if x.dim() == 4 else from_charts(charts, x.dim(), domain.out)
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[Icosphere]:
-        raise ValueError("Engines of graphs compute on graphs: pass the `gauge_graph(...)` of the Icosphere.")
+        raise ValueError("Expected a graph for an engine of graphs, got an Icosphere: pass its `gauge_graph(...)`.")
 
     def pool(self, field_type: FieldType, x: Tensor, domain: Icosphere, level: int) -> Tensor:
         from gaugenet.nn.engines._chart_transfer import pool
@@ -77,7 +78,7 @@ class ChartsEngine(Engine[Icosphere]):
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:
-    """Under autocast its precision, as in `conv2d`; the operator itself gets tensors of one precision."""
+    """Return the precision of autocast, as `conv2d` does: all tensors of the operator have the same precision."""
     kind = x.device.type
     if torch.is_autocast_enabled(kind) and x.dtype != torch.float64:
         return torch.get_autocast_dtype(kind)
@@ -85,7 +86,7 @@ def _dtype_of_products(x: Tensor) -> torch.dtype:
 
 
 def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels rows columns"]:
-    """Features in any layout -> chart layout, channels last in memory."""
+    """Return features of any layout in the chart layout, channels last in memory."""
     if x.dim() == 4:
         return x
     rows, columns = sphere.chart_shape
@@ -95,7 +96,7 @@ def as_charts(x: Tensor, sphere: Icosphere) -> Float[Tensor, "batch channels row
 
 
 def from_charts(x: Float[Tensor, "batch channels rows columns"], dim: int, sphere: Icosphere) -> Tensor:
-    """Chart layout -> vertex order, `(V, C)` for `dim` 2 and `(B, C, V)` for 3."""
+    """Return features of the chart layout in vertex order, `(V, C)` for `dim` 2 and `(B, C, V)` for 3."""
     by_vertex = x.permute(0, 2, 3, 1).flatten(1, 2)[:, : sphere.num_vertices]
     return by_vertex[0] if dim == 2 else by_vertex.transpose(1, 2)
 
@@ -114,7 +115,7 @@ def _edges(level: int, rings: int, stride: int, device: torch.device) -> SideEdg
 def _sampled_with_sides(
     layer: Convolution, stencil: HexagonalStencil, runs: tuple[Run, ...]
 ) -> tuple[Float[Tensor, "out in window window"], Float[Tensor, "groups out in"], Float[Tensor, "out"] | None]:
-    """Kernel, matrices of the groups of edges, bias."""
+    """Return the kernel, the matrices of the groups of edges, and the bias."""
 
     def make() -> tuple[Tensor, Tensor, Tensor | None]:
         readout = WithSides(layer.in_type.group, runs)
@@ -150,7 +151,7 @@ class WithSides:
 def _side_matrices(
     kernel: Float[Tensor, "out in window window"], in_type: FieldType, out_type: FieldType, runs: tuple[Run, ...]
 ) -> Float[Tensor, "groups out in"]:
-    """The matrix of each group of edges, see `_chart_edges`."""
+    """Return the matrix of each group of edges, see `_chart_edges`."""
     rings = kernel.shape[-1] // 2
     positions = np.append(CELLS[: NUM_CELLS[rings]], [(0, 0)], 0) + rings
     taps = kernel[:, :, positions[:, 0], positions[:, 1]].permute(2, 0, 1)
@@ -169,11 +170,11 @@ def _side_matrices(
 FACTORS = {SUBTRACT: -1.0, PLAIN: 1.0, HALF: 0.5}
 
 _CORNER_SHARE = {1: 7 / 6, 2: 19 / 16}
-"""Weight of a neighbour at a corner, one of six cells (of 16), over that elsewhere, one of seven (of 19), by rings."""
+"""Weight of a neighbour at a corner divided by the weight elsewhere, by rings: 6 (16) cells there, 7 (19) elsewhere."""
 
 
 def _rotated(matrices: Float[Tensor, "n out in"], in_type: FieldType, right: int) -> Float[Tensor, "n out in"]:
-    """Each of the matrices times the representation of a rotation, or the projection on the invariants."""
+    """Return each of the matrices times the representation of a rotation, or the projection on the invariants."""
     parts = [
         torch.einsum("koim,ij->kojm", matrices[..., b.slice].unflatten(2, (b.representation.dim, -1)), rho[right])
         for b, rho in zip(in_type.blocks, block_matrices(in_type, matrices.dtype, matrices.device), strict=True)
@@ -182,7 +183,7 @@ def _rotated(matrices: Float[Tensor, "n out in"], in_type: FieldType, right: int
 
 
 def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Float[Tensor, "n out in"]:
-    """The projection on the invariants times each of the matrices."""
+    """Return the projection on the invariants times each of the matrices."""
     parts = [
         torch.einsum("ji,kimc->kjmc", rho[PROJECT], matrices[:, b.slice].unflatten(1, (b.representation.dim, -1)))
         for b, rho in zip(out_type.blocks, block_matrices(out_type, matrices.dtype, matrices.device), strict=True)
@@ -192,7 +193,7 @@ def _projected(matrices: Float[Tensor, "n out in"], out_type: FieldType) -> Floa
 
 @constant_result
 def block_matrices(field_type: FieldType, dtype: torch.dtype, device: torch.device) -> list[Float[Tensor, "7 n n"]]:
-    """For each block rho of the six rotations by 60 degrees, and at `PROJECT` the projection on the invariants."""
+    """Return rho of the six rotations by 60 degrees and, at `PROJECT`, the projection on the invariants, by block."""
     with outside_transforms():
         return _rotated_blocks(field_type, dtype, device)
 

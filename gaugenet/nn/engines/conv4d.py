@@ -1,4 +1,4 @@
-"""Convolutions of arrays with four axes, such as space-time in 3 + 1 dimensions, which PyTorch does not have."""
+"""Convolutions of arrays with four axes, such as 3 + 1 dimensional space-time: PyTorch has none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def conv4d(
 ) -> Float[Tensor, "batch out a_out b_out c_out d_out"]:
     """Return the convolution as `torch.nn.functional.conv3d` defines it, with one more axis.
 
-    It is a sum over the cells of the window along the first axis: one `conv3d` each, of all steps at once.
+    It is a sum over the cells of the window along the first axis, with one `conv3d` of all steps for each cell.
     """
     margin = [padding] * 4 if isinstance(padding, int) else list(padding)
     x = F.pad(x, (0, 0, 0, 0, 0, 0, margin[0], margin[0]))
@@ -42,13 +42,13 @@ def conv4d(
         )
         out = term if out is None else out + term
     if out is None:
-        raise ValueError(f"Expected `weight` with a window, got shape {tuple(weight.shape)}.")
+        raise ValueError(f"Expected `weight` with a window of at least one cell, got shape {tuple(weight.shape)}.")
     result: Tensor = out.unflatten(0, (x.shape[0], steps)).transpose(1, 2)
     return result
 
 
 def wrapped(x: Float[Tensor, "batch size *spatial"], padding: Sequence[int]) -> Tensor:
-    """Return a periodic field, continued beyond its border by so many pixels along each axis."""
+    """Return a periodic field, continued beyond its border by `padding` pixels along each axis."""
     for axis, n in enumerate(padding):
         if n:
             dim, size = axis + 2, x.shape[axis + 2]

@@ -1,9 +1,9 @@
-"""The form of conditional kernels: depthwise messages with weights that a perceptron makes, mixed at each point.
+"""The form of conditional kernels: depthwise messages with weights computed by a perceptron, mixed at each point.
 
-On the CPU, points are taken in blocks. The weights of a block's edges, one for each path and channel, are made by one
-matrix product, used while they are in the cache, and made again in the backward pass. So memory is O(E hidden + N C),
-and nothing of size edges x paths x channels exists. Elsewhere, and for second derivatives, PyTorch's operations compute
-the same.
+On the CPU, points are taken in blocks. One matrix product computes the weights of a block's edges, one for each path
+and channel. They are used while they are in the cache, and computed again in the backward pass. So memory is
+O(E hidden + N C), and no array of edges x paths x channels exists. On other devices, and for second derivatives,
+PyTorch's operations compute the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def convolve(
     domain: GraphDomain,
     attributes: Attributes,
 ) -> Float[Tensor, "vertices out"]:
-    """The same as `reference.convolve`; derivatives of any order in `x`, weights, attributes and geometry."""
+    """Return the convolution; it has derivatives of any order in `x`, weights, attributes and geometry."""
     if not space.num_weights:
         return x.new_zeros(x.shape[0], space.out_type.size)
     with torch.autocast(x.device.type, enabled=False):
@@ -63,7 +63,7 @@ def convolve(
 def row_attributes(
     space: ConditionalSpace, attributes: Attributes, domain: GraphDomain, factors: EdgeFactors
 ) -> Float[Tensor, "edges size"]:
-    """Attributes of every edge, those of the source transported."""
+    """Return the attributes of every edge, with the attributes of the source transported to the target."""
     like = factors.coefficient[:, 0]
     if space.node_type is None or attributes.node is None:
         return space.joined(attributes.edge, None, None, like)
@@ -75,7 +75,7 @@ def row_attributes(
 
 
 def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
-    """The transport matrices of a field type on every edge."""
+    """Return the transport matrices of a field type on every edge."""
 
     def build(graph: GaugeGraph) -> EdgeFactors:
         rows = rows_of(graph, includes_center=False)
@@ -91,11 +91,11 @@ def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torc
 
 @dataclass(frozen=True)
 class DepthwiseInputs:
-    """What a sum of depthwise messages has gradients in.
+    """The tensors that a sum of depthwise messages is differentiated by.
 
     Attributes:
         b: entries of the matrices B_p, quadrature weights included.
-        s: hidden units; their product with `last` are the weights of paths and channels.
+        s: hidden units; their product with `last` gives the weights of paths and channels.
         mixing: a matrix for each output block.
     """
 
@@ -118,7 +118,7 @@ def depthwise_sum(depthwise: Depthwise, inputs: DepthwiseInputs, factors: EdgeFa
 
 
 def _plain(depthwise: Depthwise, factors: EdgeFactors, *tensors: Tensor) -> Tensor:
-    """By PyTorch's operations, path by path."""
+    """Return the sum of messages by PyTorch's operations, path by path."""
     x, b, s, last, *mixing = tensors
     target, points = targets(factors), factors.num_targets
     h = transported(x[factors.source], factors, depthwise.in_type)
@@ -212,7 +212,7 @@ class _Blocks:
         return self.s[part.first_edge : part.last_edge] @ self.last
 
     def messages(self, part: _Part) -> Float[Tensor, "targets width"]:
-        """The sums of messages of every path, before channels are mixed."""
+        """Return the sum of messages of every path, before channels are mixed."""
         from gaugenet.nn.engines._depthwise import messages
 
         self.w = self._weights(part)
@@ -227,7 +227,7 @@ class _Blocks:
         return out
 
     def spread(self, part: _Part, grad: Tensor, gx: Tensor, gb: Tensor) -> Float[Tensor, "edges columns"]:
-        """The gradient of the weights; those of features grow, those of the entries are written."""
+        """Return the gradient of the weights; add to the gradient of the features, write that of the entries."""
         from gaugenet.nn.engines._depthwise import messages_adjoint
 
         gw = torch.empty_like(self.w)
@@ -248,7 +248,7 @@ class _Blocks:
 def _views(
     products: Tensor, out: Tensor, mixing: list[Tensor], layout: list[int]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """For every component of every output block: its products, its columns of the output, its matrix."""
+    """Yield for every component of every output block its products, its columns of the output, and its matrix."""
     start = 0
     for matrix, first, width, multiplicity, dim in zip(
         mixing, layout[::4], layout[1::4], layout[2::4], layout[3::4], strict=True

@@ -1,4 +1,4 @@
-"""EdgeFactors: what a sum over edges needs of the geometry, as plain tensors."""
+"""EdgeFactors: the geometry that a sum over edges needs, as plain tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gaugenet.groups import FieldType
 
 @dataclass(frozen=True)
 class EdgeFactors:
-    """What a convolution needs of the geometry: computed once per graph, shared by all layers of the same types."""
+    """The geometry that a convolution needs: computed once per graph, shared by all layers of the same types."""
 
     coefficient: Float[Tensor, "edges columns"]
     transport: Float[Tensor, "edges entries"]
@@ -31,9 +31,9 @@ torch.export.register_dataclass(EdgeFactors, serialized_type_name="gaugenet.Edge
 
 
 def targets(factors: EdgeFactors) -> Int[Tensor, "edges"]:
-    """Return the target of every edge: how many points end before it.
+    """Return the target of every edge: the number of points whose edges end before it.
 
-    Not by `repeat_interleave`, which ONNX computes from all pairs of points and edges.
+    `repeat_interleave` is not used, because ONNX computes it from all pairs of points and edges.
     """
     ends = factors.indptr[1:-1]
     starts = ends.new_zeros(factors.source.shape[0] + 1).index_add(0, ends, torch.ones_like(ends))
@@ -41,7 +41,7 @@ def targets(factors: EdgeFactors) -> Int[Tensor, "edges"]:
 
 
 def transported(x: Float[Tensor, "edges in"], factors: EdgeFactors, in_type: FieldType) -> Float[Tensor, "edges in"]:
-    """Features of the sources, transported along the edges."""
+    """Return the features of the sources, transported along the edges."""
     parts, start = [], 0
     for block in in_type.blocks:
         if block.representation.is_trivial or not factors.transport.shape[1]:

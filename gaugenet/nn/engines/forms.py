@@ -14,6 +14,6 @@ Form = Callable[[Any, Tensor, Tensor, GraphDomain, Attributes], Tensor]
 """`form(space, weight, x, graph, attributes)`: sum over rows of K_pq rho_in(g_pq) x(q)."""
 
 FORMS: dict[str, Form] = {}
-"""The table that the engine of graphs looks up `KernelSpace.form` in; each form adds itself."""
+"""The table in which the engine of graphs looks up `KernelSpace.form`; each form adds itself."""
 
 __all__ = ["FORMS", "Form"]

@@ -1,4 +1,4 @@
-"""The form of kernels that are a full matrix for each edge: for small types."""
+"""The form of kernels with a full matrix for each edge: for small types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def convolve(
     domain: GraphDomain,
     attributes: Attributes,
 ) -> Float[Tensor, "vertices out"]:
-    """Sum of K_pq rho_in(g_pq) x(q); memory O(E C_out C_in)."""
+    """Return the sum of K_pq rho_in(g_pq) x(q), in memory of O(E C_out C_in)."""
     if not space.num_weights:
         return x.new_zeros(x.shape[0], space.out_type.size)
     with torch.autocast(x.device.type, enabled=False):

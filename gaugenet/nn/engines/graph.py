@@ -1,4 +1,4 @@
-"""The `graph` engine: aggregate transported neighbours with coefficients of the geometry alone, then mix once."""
+"""The `graph` engine: aggregate transported neighbours with coefficients of the geometry, then mix once per point."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class GraphEngine(Engine[Domain]):
-    """Gauge graphs, and every space that gives one: what any `Domain` falls back on."""
+    """The engine of gauge graphs and of every domain that has one: the default of any `Domain`."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Domain) -> None:
         if isinstance(domain, PreparedGraph):
@@ -55,7 +55,7 @@ class GraphEngine(Engine[Domain]):
     def aggregate(
         self, space: KernelSpace, weight: Tensor, x: Tensor, graph: GraphDomain, attributes: Attributes
     ) -> Tensor:
-        """The sum over neighbours, in the form of the kernels."""
+        """Return the sum over neighbours, in the form of the kernels."""
         return FORMS[space.form](space, weight, x, graph, attributes)
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
@@ -69,7 +69,7 @@ class GraphEngine(Engine[Domain]):
 
 
 class PreparedEngine(GraphEngine):
-    """Prepared graphs, which hold factors alone: no other engine can read them."""
+    """The engine of prepared graphs, which hold only factors: no other engine can read them."""
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[Domain]:
         return self
@@ -82,9 +82,9 @@ def convolve(
     domain: GraphDomain,
     attributes: Attributes = NO_ATTRIBUTES,
 ) -> Float[Tensor, "vertices out"]:
-    """The same as `reference.convolve`, factorised; gradients with respect to `x` and `weight`.
+    """Return the convolution by aggregation and mixing; it has gradients with respect to `x` and `weight`.
 
-    Half precision and autocast are widened to float32: the aggregate is a long sum.
+    Half precision and autocast are widened to float32, because the aggregate is a long sum.
     """
     if not space.num_weights:
         return x.new_zeros(x.shape[0], space.out_type.size)
@@ -97,9 +97,9 @@ def convolve(
 
 
 def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
-    """On the CPU, where the geometry has no gradients.
+    """Return whether the fused operator can be used: on the CPU, if the geometry needs no gradients.
 
-    Functional transforms and ONNX see PyTorch's operations instead.
+    Functional transforms and ONNX use PyTorch's operations instead.
     """
     if x.device.type != "cpu" or factors.coefficient.requires_grad or factors.transport.requires_grad:
         return False
@@ -132,7 +132,7 @@ def _direct_layout(space: KernelSpace) -> list[int]:
 
 
 def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
-    """The same with PyTorch operations: on other devices, and where the geometry itself has gradients."""
+    """Return the same by PyTorch's operations: on other devices, and where the geometry needs gradients."""
     target, points = targets(factors), factors.num_targets
     h = transported(x[factors.source], factors, space.in_type)
     columns = [
@@ -145,7 +145,7 @@ def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, facto
 
 
 def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) -> EdgeFactors:
-    """Coefficients and transport matrices of every row, cached on the graph; types of equal layout share them."""
+    """Return coefficients and transport matrices of every row, cached on the graph for all types of equal layout."""
     coefficient_key, transport_key = space.factor_keys
 
     def build(graph: GaugeGraph) -> EdgeFactors:
@@ -168,9 +168,9 @@ def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) ->
 
 
 def _transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
-    """Matrices rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, of the blocks that rotate.
+    """Return rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, for the blocks that are not trivial.
 
-    None at all, `(E, 0)`, for the trivial connection in plain form.
+    The result is empty, `(E, 0)`, for the trivial connection in plain form.
     """
     g = rows.transporter
     frames = space.edge_frames(rows.neighborhood.log_map)

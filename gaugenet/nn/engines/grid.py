@@ -28,7 +28,7 @@ _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose
 
 
 class GridEngine(Engine[Grid]):
-    """Grids: the whole convolution, K_self and bias included, as one convolution of PyTorch's."""
+    """The engine of grids: the whole convolution, K_self and bias included, is one convolution of PyTorch's."""
 
     def check(self, field_type: FieldType, x: Tensor, domain: Grid) -> None:
         if x.dim() != domain.d + 2 or tuple(x.shape[2:]) != domain.in_shape:
@@ -37,7 +37,7 @@ class GridEngine(Engine[Grid]):
                 f"got {tuple(x.shape)}."
             )
         if torch.compiler.is_compiling():
-            return  # Dynamo cannot look into groups
+            return  # Dynamo cannot trace groups
         field_type.group.check_subgroup(domain.group)
         domain.check_metric(field_type.group)
         check_mirrors(field_type, domain.boundary)
@@ -59,7 +59,7 @@ class GridEngine(Engine[Grid]):
 
 
 class GridOnEdges(GridEngine):
-    """The same on the gauge graph of the grid, image by image, by an engine of graphs."""
+    """An engine of graphs on the gauge graph of the grid, image by image."""
 
     def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine
@@ -70,8 +70,8 @@ class GridOnEdges(GridEngine):
         need_no_attributes(attributes, domain)
         if max(domain.stride) > 1 or domain.transposed or domain.sliding.coarse(domain.shape) != domain.shape:
             raise ValueError(
-                "Expected a grid without strides and with the default padding for an engine of graphs, whose points "
-                f"are those of the result, got {domain}: leave `use_engine`, or make the graph yourself."
+                "Expected a grid without strides and with the default padding for an engine of graphs, which gives one "
+                f"result for each pixel, got {domain}: do not use `use_engine`, or pass a graph of your own."
             )
         graph = domain.gauge_graph(dtype=torch.float64 if x.dtype == torch.float64 else torch.float32).to(x.device)
         images = [self.engine.convolve(convolution, image.flatten(1).T, graph).T for image in x]
@@ -81,7 +81,7 @@ class GridOnEdges(GridEngine):
 def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
-    """The layer with its stencil sliding over an array of any size."""
+    """Return the layer with its stencil sliding over an array of any size."""
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
@@ -107,10 +107,11 @@ def slide(
 
 
 def _centred(x: Tensor, left_out: Sequence[int]) -> Tensor:
-    """Padded features without the pixels that no window reaches, half of them at each end of an axis.
+    """Return padded features without the pixels that no window reaches, half of them at each end of an axis.
 
-    So the results of a strided layer lie symmetrically, and rotations and reflections of the box map them to each
-    other. An odd number is halved by the mean of neighbouring pixels: the results lie half way between two.
+    So the outputs of a strided layer are placed symmetrically, and rotations and reflections of the box map them to
+    each other. If the number of these pixels is odd, neighbouring pixels are averaged, and the outputs lie half way
+    between two pixels.
     """
     for dim, n in enumerate(left_out, start=2):
         if n % 2:
@@ -121,14 +122,14 @@ def _centred(x: Tensor, left_out: Sequence[int]) -> Tensor:
 
 
 def of_centred(kernel: Tensor, sliding: Sliding, left_out: Sequence[int]) -> tuple[Tensor, Sliding]:
-    """The kernel of an ordinary convolution that is a layer after `_centred`, and how it moves.
+    """Return the kernel and the sliding of the ordinary convolution that includes `_centred`.
 
     Raises:
-        NotImplementedError: If no convolution of `torch.nn` is.
+        NotImplementedError: If no convolution of `torch.nn` does.
     """
     padding = tuple(p - n // 2 for p, n in zip(sliding.padding, left_out, strict=True))
     if max(sliding.dilation) > 1 or min(padding) < 0:
-        raise NotImplementedError("No layer of torch.nn does this.")
+        raise NotImplementedError("No layer of torch.nn equals this strided convolution.")
     for dim, n in enumerate(left_out, start=2):
         if n % 2:
             around = [0] * (2 * (kernel.dim() - dim - 1))
@@ -137,7 +138,7 @@ def of_centred(kernel: Tensor, sliding: Sliding, left_out: Sequence[int]) -> tup
 
 
 def pixels_left_out(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> tuple[int, ...]:
-    """What `_centred` is to take away: nothing where there is no symmetry to be kept, or no stride."""
+    """Return how many pixels `_centred` removes on each axis: none without a stride, or without a symmetry to keep."""
     if max(sliding.stride) == 1 or sliding.output_padding is not None or field_type.group.order == 1:
         return (0,) * sliding.d
     return sliding.left_out(shape)
@@ -155,7 +156,7 @@ def _convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Slidin
 
 
 def _has_few_pixels(x: Tensor, kernel: Tensor, sliding: Sliding) -> bool:
-    """A wide layer with fewer results than cells in its window: up to ten times slower as a convolution."""
+    """Return whether a wide layer has fewer outputs than cells in its window: then `conv` is up to ten times slower."""
     if torch.compiler.is_compiling() or x.device.type != "cpu" or sliding.d != 2:
         return False
     few_pixels = math.prod(sliding.coarse(x.shape[2:])) <= math.prod(sliding.stencil.window)
@@ -163,16 +164,16 @@ def _has_few_pixels(x: Tensor, kernel: Tensor, sliding: Sliding) -> bool:
 
 
 def _as_product(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
-    """The convolution as one matrix product of the windows of all results; channels last."""
+    """Return the convolution as one matrix product with the windows of all outputs; channels last."""
     windows = x.unfold(2, kernel.shape[2], stride[0]).unfold(3, kernel.shape[3], stride[1]).permute(0, 2, 3, 4, 5, 1)
     matrix = kernel.permute(0, 2, 3, 1).flatten(1)
     return F.linear(windows.flatten(3), matrix, bias).permute(0, 3, 1, 2)
 
 
 def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
-    """The kernel as seen from the target; PyTorch's transposed convolution scatters from the source, hence the flip.
+    """Return the kernel as seen from the target: flipped, since PyTorch's transposed convolution scatters sources.
 
-    A target sees one in prod(stride) cells of its window, each of which is so much larger.
+    A target reads one in prod(stride) cells of its window, so the kernel is multiplied by prod(stride).
     """
     spatial = tuple(range(2, kernel.dim()))
     by_part = kernel.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
@@ -180,7 +181,7 @@ def transposed_kernel(kernel: Tensor, sliding: Sliding, groups: int) -> Tensor:
 
 
 def pad(x: Tensor, field_type: FieldType, padding: tuple[int, ...], boundary: str) -> Tensor:
-    """Continue a field beyond the border of its box, `reflect` or `periodic`."""
+    """Continue a field beyond the border of its box, by `reflect` or `periodic`."""
     if boundary == "periodic":
         if len(padding) > 3:
             return wrapped(x, padding)
@@ -201,10 +202,10 @@ def _reflect(x: Tensor, field_type: FieldType, axis: int, n: int) -> Tensor:
 
 
 def check_mirrors(field_type: FieldType, boundary: str) -> None:
-    """Raise `ValueError` if a field is to be seen in a mirror that does not act on it."""
+    """Raise `ValueError` if the boundary reflects fields and the group does not contain these reflections."""
     group = field_type.group
     if boundary == "reflect" and not field_type.is_invariant and not has_mirrors(group):
         raise ValueError(
-            f"Fields of type {field_type} of {group.name} have no mirror image: the mirrors of the axes do not lie in "
-            f"{group.name}. Use boundary='zeros' or 'periodic', a group with these mirrors, or scalars."
+            f"Fields of type {field_type} have no mirror image: the reflections of the axes do not lie in "
+            f"{group.name}. Use boundary='zeros' or 'periodic', a group with these reflections, or scalars."
         )

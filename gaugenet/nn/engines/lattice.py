@@ -1,4 +1,4 @@
-"""The `lattice` engine: shift whole fields, transport them by links, mix; or the same sums by compiled loops."""
+"""The `lattice` engine: shift whole fields, transport them by links and mix, or compute the same by compiled loops."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gaugenet.nn.engines.graph import GraphEngine
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 
 LARGEST_TABLE = 2**25
-"""Entries of transport matrices that are stored for compiled loops over edges: 256 MB in double precision."""
+"""Most entries of transport matrices to store for compiled loops over edges: 256 MB in double precision."""
 
 
 class LatticeEngine(Engine[LatticeGaugeField]):
-    """Lattice gauge fields: features are `(B, size, *shape)`.
+    """The engine of lattice gauge fields: features are `(B, size, *shape)`.
 
-    On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time; all
-    layers share their transport matrices. They are used if these fit into memory.
+    On the CPU, with links that need no gradients, the compiled loops of the graph engine take about half the time. They
+    are used if the transport matrices, which all layers share, are not too large.
     """
 
     def check(self, field_type: FieldType, x: Tensor, domain: LatticeGaugeField) -> None:
@@ -62,7 +62,7 @@ class LatticeEngine(Engine[LatticeGaugeField]):
         return self.shift(convolution, x, domain)
 
     def shift(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
-        """The convolution by shifts of whole fields, differentiable in the links."""
+        """Return the convolution by shifts of whole fields, differentiable in the links."""
         space, middle = cast(ShiftSpace, convolution.kernels), convolution.self_interaction
 
         def convolve(part: int, x: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class LatticeEngine(Engine[LatticeGaugeField]):
 
 
 class LatticeOnEdges(LatticeEngine):
-    """The same on the gauge graph of the lattice, by an engine of graphs."""
+    """An engine of graphs on the gauge graph of the lattice."""
 
     def __init__(self, engine: Engine[Domain]) -> None:
         self.engine = engine

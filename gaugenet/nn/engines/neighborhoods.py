@@ -1,4 +1,4 @@
-"""Gauge graphs as kernels see them: rows sorted by target, the points themselves included where a space asks for it."""
+"""The neighbourhoods of gauge graphs: rows sorted by target, including the points themselves if kernels need them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rows:
 
 
 def rows_of(graph: GaugeGraph, *, includes_center: bool) -> Rows:
-    """The rows of a graph; computed once a graph."""
+    """Return the rows of a graph, computed once per graph."""
     return graph.cached(("rows", includes_center), graph.geometry_tensors(), lambda: _rows(graph, includes_center))
 
 
@@ -51,10 +51,10 @@ def _rows(graph: GaugeGraph, includes_center: bool) -> Rows:
 
 
 def _compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[Tensor, "edges"]]:
-    """Row pointers over targets, and the sources.
+    """Return the row pointers over targets, and the sources.
 
     Raises:
-        ValueError: If edges are not sorted by target, or name a point that does not exist.
+        ValueError: If edges are not sorted by target, or refer to a point that does not exist.
     """
     source, target = graph.edge_index
     count = graph.num_nodes or 0

@@ -1,4 +1,4 @@
-"""PreparedGraph: what layers read of a gauge graph, as plain tensors."""
+"""PreparedGraph: the parts of a gauge graph that layers read, as plain tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PreparedGraph:
-    """A gauge graph reduced to the factors that one network needs: see `gaugenet.nn.prepare_graph`.
+    """A gauge graph reduced to the factors that one network needs, made by `gaugenet.nn.prepare_graph`.
 
     Attributes:
         mass: `(N,)`, area of the dual cell of each point.
@@ -35,7 +35,7 @@ class PreparedGraph:
     coarser: list[PreparedGraph]
 
     def gauge_graph(self) -> PreparedGraph:
-        """The graph itself."""
+        """Return the graph itself."""
         return self
 
     @property
@@ -45,21 +45,21 @@ class PreparedGraph:
 
     @property
     def structures(self) -> frozenset[str]:
-        """Nothing to be checked: the factors were made for the types of one network."""
+        """Empty: there is nothing to check, as the factors were made for the types of one network."""
         return frozenset()
 
     def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
-        """`mass`."""
+        """Return `mass`."""
         return self.mass
 
     def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
-        """The graph of a batch that each point belongs to, and the number of graphs."""
+        """Return the graph of a batch that each point belongs to, and the number of graphs."""
         return self.batch, self.num_graphs
 
     def derived(
         self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
     ) -> T:
-        """The factors that were prepared under `key`."""
+        """Return the factors that were prepared under `key`."""
         if key not in self.tables:
             raise ValueError(
                 f"The domain was not prepared for {key!r}: call `prepare_graph(network, x, graph)` with this network, "
@@ -73,11 +73,11 @@ class PreparedGraph:
         return 1 + len(self.coarser)
 
     def level(self, level: int) -> PreparedGraph:
-        """One level; level 0 is the graph itself."""
+        """Return one level; level 0 is this graph."""
         return self if level == 0 else self.coarser[level - 1]
 
     def level_size(self, level: int) -> int:
-        """Number of points of a level."""
+        """Return the number of points of a level."""
         return self.level(level).num_nodes
 
 

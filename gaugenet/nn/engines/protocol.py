@@ -1,4 +1,4 @@
-"""Engine: a way to compute a convolution; Convolution: what it computes."""
+"""The protocols Engine, a way to compute a convolution, and Convolution, the layer to compute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ D = TypeVar("D", bound=Domain, contravariant=True)
 class Convolution(Protocol):
     r"""out(p) = K_self x(p) + sum over rows q of the neighbourhood of p of K_pq rho_in(g_pq) x(q) + b.
 
-    K_pq lies in the space `kernels` and has the weights `weight`; with channel groups each group has its own weights.
+    K_pq lies in the space `kernels`, with the weights `weight`. Each channel group has its own weights.
     """
 
     in_type: FieldType
@@ -45,20 +45,20 @@ class Convolution(Protocol):
         ...
 
     def sampled(self, stencil: PixelStencil) -> Sampled:
-        """Weight and bias of the ordinary convolution that it is on a lattice."""
+        """Return weight and bias of the equal ordinary convolution on a lattice of points."""
         ...
 
     def parameters(self, recurse: bool = True) -> Any:
-        """All learned tensors."""
+        """Return all learned tensors."""
         ...
 
 
 class Engine(Protocol[D]):
-    """One way to compute a `Convolution` on the domains of one type. All ways give the same result.
+    """One way to compute a `Convolution` on the domains of one type. All engines give the same result.
 
-    Every engine agrees with `reference` to 1e-12 in float64; a test states it. An engine knows the types `Convolution`,
-    `KernelSpace` and its own domain, and no layer. `gaugenet.nn.engines` has one table from types of domains to
-    engines.
+    Every engine agrees with `reference` to 1e-12 in float64, as a test verifies. An engine uses the types
+    `Convolution`, `KernelSpace` and its own domain, and no layer. `gaugenet.nn.engines` has one table from types of
+    domains to engines.
     """
 
     def check(self, field_type: FieldType, x: Tensor, domain: D) -> None:
@@ -72,15 +72,15 @@ class Engine(Protocol[D]):
     def convolve(
         self, convolution: Convolution, x: Tensor, domain: D, attributes: Attributes = NO_ATTRIBUTES
     ) -> Tensor:
-        """The whole convolution, K_self and bias included.
+        """Return the whole convolution, K_self and bias included.
 
         Raises:
-            ValueError: If there are attributes, and the domain has no edges that they could belong to.
+            ValueError: If there are attributes but the domain has no edges for them.
         """
         ...
 
     def on_edges(self, engine: Engine[Domain]) -> Engine[D]:
-        """This engine's domains as gauge graphs, computed by `engine`: what `use_engine` asks for.
+        """Return an engine that computes these domains as gauge graphs by `engine`, for `use_engine`.
 
         Raises:
             ValueError: If these domains cannot be seen as one graph.
@@ -88,16 +88,16 @@ class Engine(Protocol[D]):
         ...
 
     def pool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
-        """Features on `level - 1` of the domain -> transported means on `level`."""
+        """Return transported means on `level` of features on `level - 1` of the domain."""
         ...
 
     def unpool(self, field_type: FieldType, x: Tensor, domain: D, level: int) -> Tensor:
-        """Features on `level` of the domain -> transported interpolation on `level - 1`."""
+        """Return the transported interpolation on `level - 1` of features on `level` of the domain."""
         ...
 
 
 def no_levels(domain: Domain) -> ValueError:
-    """The error of domains that have no coarser levels."""
+    """Return the error for domains that have no coarser levels."""
     return ValueError(
         f"{type(domain).__name__} has no coarser levels of its own: use `GridPool` on grids, or a graph made by "
         "`hierarchy(mesh, group, levels=...)`."
@@ -105,11 +105,11 @@ def no_levels(domain: Domain) -> ValueError:
 
 
 def need_no_attributes(attributes: Attributes, domain: object) -> None:
-    """Raise `ValueError` if a lattice, whose points all have one kernel, is asked for kernels that differ by edge."""
+    """Raise `ValueError` if there are attributes on a domain that has one kernel for all points."""
     if attributes:
         raise ValueError(
-            f"{type(domain).__name__} has one kernel for all points, which attributes would change from edge to edge: "
-            "pass its `gauge_graph(...)`."
+            f"Expected no attributes on {type(domain).__name__}, which has one kernel for all points: pass its "
+            "`gauge_graph(...)`, where kernels may differ from edge to edge."
         )
 
 

@@ -16,7 +16,7 @@ from gaugenet.nn.engines.neighborhoods import rows_of
 
 
 class ReferenceEngine(GraphEngine):
-    """Gauge graphs, one matrix K_pq an edge."""
+    """The engine that evaluates one matrix K_pq for each edge of a gauge graph."""
 
     def aggregate(
         self,
@@ -26,7 +26,7 @@ class ReferenceEngine(GraphEngine):
         graph: GraphDomain,
         attributes: Attributes,
     ) -> Float[Tensor, "vertices out"]:
-        """Sum over rows of K_pq rho_in(g_pq) x(q)."""
+        """Return the sum over rows of K_pq rho_in(g_pq) x(q)."""
         rows = graph.derived(
             f"reference rows {space.includes_center}",
             lambda graph: rows_of(graph.astype(torch.float64), includes_center=space.includes_center),

@@ -24,17 +24,17 @@ Sampled = tuple[Float[Tensor, "out in_of_group *window"], Float[Tensor, "out"] |
 
 @dataclass(frozen=True)
 class _Entry:
-    """What was sampled, and the parameters that it was sampled from."""
+    """A sampled kernel, and the parameters that it was sampled from."""
 
     parameters: list[Tensor]
     stamps: list[tuple[Any, ...]]
     value: Any
 
     def is_fresh(self, parameters: list[Tensor]) -> bool:
-        """Whether the parameters are what they were.
+        """Return whether the parameters are unchanged.
 
-        On the CPU their values are compared, which also notices what was written through `.data`; elsewhere that would
-        wait for the device, and version and storage must do (writing through `.data` leaves them as they are).
+        On the CPU their values are compared, so writing through `.data` is noticed. On other devices this would wait
+        for the device: version and storage are compared, which writing through `.data` does not change.
         """
         if parameters and parameters[0].device.type == "cpu":
             same = zip(self.parameters, parameters, strict=True)
@@ -43,13 +43,13 @@ class _Entry:
 
 
 class SampledKernels:
-    """What was sampled of one layer, by stencil: cached while nothing asks for its gradients."""
+    """The sampled kernels of one layer, by stencil: cached while no gradients are needed."""
 
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
 
     def get(self, layer: Convolution, key: Hashable, make: Callable[[], T]) -> T:
-        """`make()`, or what it was the last time for these parameters."""
+        """Return `make()`, or its last result if the parameters are unchanged."""
         parameters: list[Tensor] = list(layer.parameters())
         if torch.compiler.is_compiling():
             return make()
@@ -66,7 +66,7 @@ class SampledKernels:
 
 
 def _may_keep(layer: Convolution, parameters: list[Tensor]) -> bool:
-    """In evaluation mode, unless gradients are wanted or the parameters are computed."""
+    """Return whether caching is allowed: in evaluation mode, without gradients, for parameters that are leaves."""
     if layer.training or torch.jit.is_tracing():
         return False
     if not all(type(p) is nn.Parameter and not p.is_inference() for p in parameters):
@@ -79,7 +79,7 @@ def _stamp(p: Tensor) -> tuple[Any, ...]:
 
 
 def sampled(layer: Convolution, stencil: PixelStencil) -> Sampled:
-    """Kernel with K_self in the middle, and bias, in the precision of the layer."""
+    """Return the kernel with K_self in the middle, and the bias, in the precision of the layer."""
     with torch.autocast(layer.weight.device.type, enabled=False):
         weights = widened(layer.group_weights)
         kernel = torch.cat([layer.kernels.sample(w, stencil) for w in weights])
@@ -90,9 +90,9 @@ def sampled(layer: Convolution, stencil: PixelStencil) -> Sampled:
 
 
 def trained_in_low_precision(layer: Convolution, stencil: PixelStencil) -> Sampled | None:
-    """The same in the precision of autocast, while weights are trained under it: convolutions would round anyway.
+    """Return the same in the precision of autocast, to which convolutions would round anyway, in training under it.
 
-    `None` where that is not the case, or not the faster way.
+    `None` outside of autocast or training, or where this is not faster.
     """
     device = layer.weight.device.type
     if not (torch.is_autocast_enabled(device) and torch.is_grad_enabled() and layer.weight.requires_grad):
@@ -104,7 +104,7 @@ def trained_in_low_precision(layer: Convolution, stencil: PixelStencil) -> Sampl
 def all_at_once(
     layer: Convolution, stencil: PixelStencil, dtype: torch.dtype, readout: Readout | None = None
 ) -> tuple[Float[Tensor, "out in cells"], Float[Tensor, "out"] | None] | None:
-    """Kernel with K_self (or a `readout` of it, see `sample_at_once`) and bias; `None` where it does not apply."""
+    """Return the kernel with K_self (or a `readout`, see `sample_at_once`) and the bias; `None` if not applicable."""
     if not layer.weight.numel() or layer.groups > 1 or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return None
     with torch.autocast(layer.weight.device.type, enabled=False):

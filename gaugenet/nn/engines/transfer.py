@@ -1,4 +1,4 @@
-"""Features transported along edges between two sets of points: the sum over edges of w_e rho(transporter_e) x(q)."""
+"""Transport of features along edges between two sets of points: the sum over edges of w_e rho(transporter_e) x(q)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def transfer(
     level: int,
     direction: Literal["pool", "unpool"],
 ) -> Float[Tensor, "targets size"]:
-    """Features from `level - 1` of a graph to `level` (`pool`), or back (`unpool`)."""
+    """Return features of `level - 1` of a graph on `level` (`pool`), or the reverse (`unpool`)."""
     if not 0 < level < graph.num_levels:
         raise ValueError(f"Expected a graph with more than {level} levels, got {graph.num_levels}.")
     fine, coarse = graph.level_size(level - 1), graph.level_size(level)
@@ -50,14 +50,14 @@ def transfer(
 
 @constant_result
 def _key(field_type: FieldType, direction: str, level: int) -> str:
-    """The name of the factors; compilers cannot format a field type."""
+    """Return the key of the factors; cached, because compilers cannot format a field type."""
     return f"{direction} {field_type.group} {field_type} {level}"
 
 
 def _transfer_factors(
     field_type: FieldType, edges: dict[str, Tensor], num_targets: int, dtype: torch.dtype
 ) -> EdgeFactors:
-    """The factors of edges with `index` (sources, targets), `transporter` and `weight`, in the order of targets."""
+    """Return the factors of edges with `index` (sources, targets), `transporter` and `weight`, sorted by target."""
     source, target = edges["index"]
     order = target.argsort(stable=True)
     g, weight = edges["transporter"][order], edges["weight"][order]
@@ -76,7 +76,7 @@ def _transfer_factors(
 def _transport_features(
     field_type: FieldType, x: Float[Tensor, "sources size"], factors: EdgeFactors
 ) -> Float[Tensor, "targets size"]:
-    """By compiled loops on the CPU, by PyTorch's operations elsewhere and where the geometry has gradients."""
+    """Return transported sums, by compiled loops on the CPU unless the geometry needs gradients, else by PyTorch."""
     if has_loops(x, factors.coefficient, factors.transport) and not (
         factors.coefficient.requires_grad or factors.transport.requires_grad
     ):
@@ -90,7 +90,7 @@ def _transport_torch(field_type: FieldType, x: Tensor, factors: EdgeFactors) -> 
 
 
 class _TransportFeatures(torch.autograd.Function):
-    """`_transport_torch` without a copy of the features on every edge."""
+    """The function `_transport_torch` without a copy of the features on every edge."""
 
     @staticmethod
     def forward(ctx: Any, field_type: FieldType, x: Tensor, factors: EdgeFactors) -> Tensor:

@@ -18,19 +18,30 @@ Vectors = Float[Tensor, "points vector_size *spatial"]
 
 @dataclass(frozen=True)
 class LorentzType:
-    """Hyperbolic features: points (t, s) with t^2 - |s|^2 = k and t > 0, channels t, then s.
+    """The type of hyperbolic features: points (t, s) with t^2 - |s|^2 = k and t > 0, channels t, then s.
 
-    The space part s is a field of `space`, whose representations are orthogonal, so that the group rotates s and leaves
-    t alone: an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). As features of this library they are of
-    type `field_type`: one scalar, and `space`. Vectors `v` at the apex are fields of type `space`, and lengths are
-    those of the hyperbolic space of curvature -1 / k.
+    The space part s is a field of type `space` with orthogonal representations. The group rotates s and does not
+    change t: this is an isometry of the hyperboloid that fixes its apex (sqrt(k), 0). The features have the type
+    `field_type`, one scalar and `space`. Vectors `v` at the apex are fields of type `space`. Lengths are measured in
+    the hyperbolic space of curvature -1 / k (the Lorentz model, :cite:`chen2022fully`).
 
     Attributes:
         space: type of the space part.
-        k: minus one over the curvature.
+        k: -1 / curvature, positive.
 
     Raises:
-        ValueError: representations that are not orthogonal, a `k` that is not positive, an empty space part.
+        ValueError: If a representation is not orthogonal, `k` is not positive, or the space part is empty.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzType
+        >>> points = LorentzType(FieldType(SO2(), "2x0 + 1x1"), k=1.0)
+        >>> x = points.exp(torch.rand(10, 4))
+        >>> x.shape
+        torch.Size([10, 5])
+        >>> torch.allclose(points.inner(x, x), torch.tensor(-1.0), atol=1e-4)
+        True
     """
 
     space: FieldType
@@ -38,14 +49,14 @@ class LorentzType:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.k) and self.k > 0):
-            raise ValueError(f"Expected a positive `k`, minus one over the curvature, got {self.k}.")
+            raise ValueError(f"Expected a positive `k` (-1 / curvature), got {self.k}.")
         if not self.space.size:
             raise ValueError("Expected a `space` part of at least one channel.")
         for b in self.space.blocks:
             if not b.representation.is_orthogonal:
                 raise ValueError(
-                    f"Expected orthogonal representations in `space`, got {b.representation!r}: others do not map the "
-                    "hyperboloid to itself."
+                    f"Expected orthogonal representations in `space`, got {b.representation!r}: others do not preserve "
+                    "the hyperboloid. Use another type."
                 )
 
     @cached_property
@@ -61,50 +72,53 @@ class LorentzType:
     # --- points -------------------------------------------------------------------------------------------------------
 
     def lift(self, s: Vectors) -> Points:
-        """The point with these space coordinates."""
+        """Return the point with these space coordinates."""
         return torch.cat([(s.square().sum(1, keepdim=True) + self.k).sqrt(), s], 1)
 
     def exp(self, v: Vectors) -> Points:
-        """The point at distance |v| from the apex in the direction v."""
+        """Return the point at distance |v| from the apex in the direction v."""
         r = _length(v) / math.sqrt(self.k)
         return self.lift(v * torch.where(r > 1e-4, r.sinh() / r, 1 + r.square() / 6))
 
     def log(self, x: Points) -> Vectors:
-        """The inverse of `exp`."""
+        """Return the vector at the apex that `exp` maps to the point."""
         self.field_type.check(x)
         s = x[:, 1:]
         r = _length(s) / math.sqrt(self.k)
         return s * torch.where(r > 1e-4, r.asinh() / r, 1 - r.square() / 6)
 
     def inner(self, x: Points, y: Points) -> Float[Tensor, "points *spatial"]:
-        """The Lorentz product s_x . s_y - t_x t_y: -k of a point with itself."""
+        """Return the Lorentz product s_x . s_y - t_x t_y, which is -k for a point with itself."""
         product = x * y
         return product[:, 1:].sum(1) - product[:, 0]
 
     def distance(self, x: Points, y: Points) -> Float[Tensor, "points *spatial"]:
-        """Geodesic distance; from the difference of the points, which keeps small distances precise."""
+        """Return the geodesic distance, computed from the difference of the points so that small ones are precise."""
         square = self.inner(x - y, x - y).clamp(min=0)
         return 2 * math.sqrt(self.k) * ((square + 1e-30).sqrt() / (2 * math.sqrt(self.k))).asinh()
 
     def mean_to_point(self, mean: Points) -> Points:
-        """The point in the direction of a mean of points, the Lorentz centroid (:cite:`law2019lorentzian`)."""
+        """Return the point in the direction of a mean of points, the Lorentz centroid (:cite:`law2019lorentzian`)."""
         square = (-self.inner(mean, mean)).clamp(min=torch.finfo(mean.dtype).tiny)
         return self.lift((mean * (self.k / square).sqrt().unsqueeze(1))[:, 1:])
 
     def translate(self, x: Points, to: Points) -> Points:
-        """The boost that takes the apex to `to`."""
+        """Return the points moved by the boost that takes the apex to `to`."""
         return self.lift(_boosted(x, to / math.sqrt(self.k), 1))
 
     def translate_back(self, x: Points, origin: Points) -> Points:
-        """The boost that takes `origin` to the apex: the inverse of `translate`."""
+        """Return the points moved by the boost that takes `origin` to the apex, the inverse of `translate`."""
         return self.lift(_boosted(x, origin / math.sqrt(self.k), -1))
 
     def concatenate(self, points: list[Points], into: LorentzType) -> Points:
-        """Several points as one in the product of their space parts: t^2 = sum of t_i^2 - (n - 1) k.
+        """Return several points as one with the concatenated space parts: t^2 = sum of t_i^2 - (n - 1) k.
 
         Args:
-            points: each of this type.
-            into: of which every block has as many copies as all of them together, block by block.
+            points: points of this type.
+            into: type of the result, with the fields of all points block by block.
+
+        Raises:
+            ValueError: If `into` is another type.
         """
         if into.space != FieldType(self.space.group, [(r, m * len(points)) for r, m in self.space.terms()]):
             raise ValueError(f"Expected `into` of type {self.space * len(points)}, got {into.space}.")
@@ -113,12 +127,12 @@ class LorentzType:
 
 
 def _length(v: Tensor) -> Tensor:
-    """|v| over the channels, with a finite gradient at zero."""
+    """Return |v| over the channels, with a finite gradient at zero."""
     return (v.square().sum(1, keepdim=True) + 1e-30).sqrt()
 
 
 def _boosted(x: Tensor, unit: Tensor, sign: int) -> Tensor:
-    """Space coordinates of the boost of x to (or from, -1) a unit time-like vector."""
+    """Return the space coordinates of x, boosted to (or from, if `sign` is -1) a unit time-like vector."""
     t, s = x[:, :1], x[:, 1:]
     u0, u = unit[:, :1], sign * unit[:, 1:]
     return s + u * (t + (u * s).sum(1, keepdim=True) / (1 + u0))

@@ -1,4 +1,4 @@
-"""Layers between hyperbolic features that stay gauge equivariant on any base space."""
+"""Gauge-equivariant layers for hyperbolic features on any base space."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ from gaugenet.nn.tables import TableModule, along_channels
 
 
 class LorentzEmbedding(nn.Module):
-    """Ordinary features as vectors at the apex, and the points that they lead to.
+    """The exponential map at the apex: ordinary features as vectors there, mapped to points.
 
     Shapes:
-        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with one channel more, first.
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with one more channel, the first.
 
     Equivariance: exact; 3e-7 relative in float32.
 
     Args:
         out_type: hyperbolic features; `in_type` is its space part.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzEmbedding, LorentzType
+        >>> LorentzEmbedding(LorentzType(FieldType(SO2(), "2x0 + 1x1")))(torch.rand(10, 4)).shape
+        torch.Size([10, 5])
     """
 
     def __init__(self, out_type: LorentzType) -> None:
@@ -43,7 +50,24 @@ class LorentzEmbedding(nn.Module):
 
 
 class LorentzLog(nn.Module):
-    """The inverse of `LorentzEmbedding`: points as vectors at the apex, for layers of ordinary features."""
+    """The inverse of `LorentzEmbedding`: points as vectors at the apex, for layers of ordinary features.
+
+    Shapes:
+        x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> with one channel less.
+
+    Equivariance: exact.
+
+    Args:
+        in_type: hyperbolic features; `out_type` is its space part.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzEmbedding, LorentzLog, LorentzType
+        >>> points, x = LorentzType(FieldType(SO2(), "2x0 + 1x1")), torch.rand(10, 4)
+        >>> torch.allclose(LorentzLog(points)(LorentzEmbedding(points)(x)), x, atol=1e-4)
+        True
+    """
 
     def __init__(self, in_type: LorentzType) -> None:
         super().__init__()
@@ -57,8 +81,8 @@ class LorentzLog(nn.Module):
 class LorentzLinear(nn.Module):
     r"""y_s = A (t, s) + b, y_t = sqrt(|y_s|^2 + k), with `rho_out(g) A = A (1 + rho_in)(g)` and b invariant.
 
-    The Lorentz fully connected layer (:cite:`chen2022fully`, in the form of :cite:`bdeir2024fully`), whose matrix is
-    any intertwiner: time, an invariant, enters the scalars of the output.
+    This is the Lorentz fully connected layer (:cite:`chen2022fully`, in the form of :cite:`bdeir2024fully`) with an
+    intertwiner as its matrix. The time t is invariant, so it contributes to the scalars of the output.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `out_type.size` channels.
@@ -68,6 +92,14 @@ class LorentzLinear(nn.Module):
     Args:
         in_type, out_type: hyperbolic features of one group.
         bias: add b.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzEmbedding, LorentzLinear, LorentzType
+        >>> points, out = LorentzType(FieldType(SO2(), "2x0 + 1x1")), LorentzType(FieldType(SO2(), "4x0"))
+        >>> LorentzLinear(points, out)(LorentzEmbedding(points)(torch.rand(10, 4))).shape
+        torch.Size([10, 5])
     """
 
     def __init__(self, in_type: LorentzType, out_type: LorentzType, *, bias: bool = True, **factory: Any) -> None:
@@ -86,19 +118,29 @@ class LorentzLinear(nn.Module):
 class LorentzConv(nn.Module):
     r"""y_s(p) = K_self x(p) + sum over edges q -> p of w_e K(log_map_e) rho_in(transporter_e) x(q) + b; y_t follows.
 
-    A Lorentz linear map of every neighbour, seen from p, added in space coordinates: K is steerable from
-    (trivial + rho_in) to rho_out, so any base space, structure group and engine will do. (:cite:`bdeir2024fully`
-    concatenates the neighbours before one linear map; that adds their space parts in the same way and differs in time,
-    which enters here neighbour by neighbour.)
+    Every neighbour, seen from p, is mapped by a Lorentz linear map, and the results are added in space coordinates. K
+    is steerable from (trivial + rho_in) to rho_out, so the layer works on any base space, with any structure group and
+    engine. :cite:`bdeir2024fully` concatenates the neighbours before one linear map. That adds the space parts in the
+    same way, but has one time for all neighbours, whereas here each neighbour contributes its own time.
 
     Shapes:
-        as those of `GaugeConv`, with points of the hyperboloid.
+        x: as in `GaugeConv`, with points of the hyperboloid.
 
     Equivariance: exact; 3e-7 relative in float32.
 
     Args:
         in_type, out_type: hyperbolic features of one group.
-        options: of `GaugeConv`.
+        options: options of `GaugeConv`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzConv, LorentzEmbedding, LorentzType
+        >>> points = LorentzType(FieldType(SO2(), "2x0 + 1x1"))
+        >>> x = LorentzEmbedding(points)(torch.rand(42, 4))
+        >>> LorentzConv(points, points)(x, Icosphere(1).gauge_graph(SO2())).shape
+        torch.Size([42, 5])
     """
 
     def __init__(self, in_type: LorentzType, out_type: LorentzType, **options: Any) -> None:
@@ -115,14 +157,23 @@ class LorentzConv(nn.Module):
 
 
 class LorentzActivation(nn.Module):
-    """An equivariant nonlinearity on the space part; time follows.
+    """An equivariant nonlinearity of the space part; the time t is computed from the result.
 
-    Pointwise functions are for representations that permute their components; `GatedNonlinearity` and
+    Pointwise functions are for representations that permute their components, `GatedNonlinearity` and
     `NormNonlinearity` for all.
 
     Args:
-        nonlinearity: with `in_type` and `out_type`, e.g. `GatedNonlinearity(FieldType(group, "8x0 + 4x1"))`.
-        k: minus one over the curvature.
+        nonlinearity: a layer with `in_type` and `out_type`, e.g. `GatedNonlinearity(FieldType(group, "8x0 + 4x1"))`.
+        k: -1 / curvature.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzActivation, LorentzEmbedding, LorentzType, NormNonlinearity
+        >>> fields = FieldType(SO2(), "2x0 + 1x1")
+        >>> x = LorentzEmbedding(LorentzType(fields))(torch.rand(10, 4))
+        >>> LorentzActivation(NormNonlinearity(fields))(x).shape
+        torch.Size([10, 5])
     """
 
     def __init__(self, nonlinearity: nn.Module, *, k: float = 1.0) -> None:
@@ -137,11 +188,11 @@ class LorentzActivation(nn.Module):
 
 
 class LorentzBatchNorm(TableModule):
-    r"""Centroid of the batch to the apex, mean square distance from it to one, then a learned scale and centre.
+    r"""Batch normalization: the centroid moves to the apex, the mean square distance becomes 1, then scale and centre.
 
-    The centroid of :cite:`bdeir2024fully` over points of the base space makes no sense where features are given in
-    unrelated frames; here it is that of all features in all frames. That lies in the invariant part, so the boosts
-    to and from it commute with the group.
+    The scale and the centre are learned. The centroid of :cite:`bdeir2024fully` over points of the base space has no
+    meaning where features are given in unrelated frames. Here it is the centroid of all features in all frames, which
+    lies in the invariant part. So the boosts to and from it commute with the group.
 
     Shapes:
         x: `(N, size)`, domain: a `GaugeGraph` (or none: N plain points) -> the same; or
@@ -153,6 +204,17 @@ class LorentzBatchNorm(TableModule):
         field_type: hyperbolic features.
         eps: added to the variance.
         momentum: share of a new batch in the running statistics.
+
+    Raises:
+        ValueError: If `momentum` is not between 0 and 1.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzBatchNorm, LorentzEmbedding, LorentzType
+        >>> points = LorentzType(FieldType(SO2(), "2x0 + 1x1"))
+        >>> LorentzBatchNorm(points)(LorentzEmbedding(points)(torch.rand(10, 4))).shape
+        torch.Size([10, 5])
     """
 
     running_mean: Tensor
@@ -205,7 +267,7 @@ class LorentzBatchNorm(TableModule):
         return space.translate(space.exp(v), self._point(self.bias, flat)).view(x.shape)
 
     def _centroid(self, mean: Float[Tensor, "size *one"]) -> Float[Tensor, "invariants"]:
-        """Coefficients of the logarithm of the centroid of all features in all frames."""
+        """Return the coefficients of the logarithm of the centroid of all features in all frames."""
         mean = mean.flatten().to(self._basis.dtype)
         invariant = torch.cat([mean[:1], (mean[1:] @ self._basis.T) @ self._basis])
         return self.hyperbolic.log(self.hyperbolic.mean_to_point(invariant[None]))[0] @ self._basis.T
@@ -226,9 +288,9 @@ class LorentzBatchNorm(TableModule):
 class LorentzMLR(TableModule):
     r"""Signed distances to hyperplanes: multinomial logistic regression of points (:cite:`bdeir2024fully`).
 
-    The hyperplane of class c is at distance a_c from the apex, normal to z_c there; its logit is
+    The hyperplane of class c is at distance a_c from the apex, with normal z_c there. The logit of the class is
     sqrt(k) |z| asinh((cosh(a') z . s - sinh(a') |z| t) / (sqrt(k) |z|)) with a' = a / sqrt(k). The normals lie in the
-    invariant part of the space, so that no frame changes a logit: all else enters by time alone.
+    invariant part of the space part, so logits do not depend on the frame. The other fields contribute only by t.
 
     Shapes:
         x: `(N, in_type.size)` or `(B, in_type.size, *spatial)` -> the same with `classes` channels, logits.
@@ -240,7 +302,15 @@ class LorentzMLR(TableModule):
         classes: number of classes.
 
     Raises:
-        ValueError: no invariant in the space part.
+        ValueError: If there is no invariant in the space part.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import LorentzEmbedding, LorentzMLR, LorentzType
+        >>> points = LorentzType(FieldType(SO2(), "2x0 + 1x1"))
+        >>> LorentzMLR(points, classes=3)(LorentzEmbedding(points)(torch.rand(10, 4))).shape
+        torch.Size([10, 3])
     """
 
     def __init__(
@@ -254,7 +324,10 @@ class LorentzMLR(TableModule):
         super().__init__()
         basis = invariant_basis(in_type.space)
         if not len(basis):
-            raise ValueError(f"Expected scalars in {in_type.space}: normals of invariant hyperplanes lie among them.")
+            raise ValueError(
+                f"Expected invariant fields, such as scalars, in the space part, got {in_type.space}: the normals of "
+                "the hyperplanes are invariant. Add scalars to the type."
+            )
         self.hyperbolic, self.in_type = in_type, in_type.field_type
         self.out_type = FieldType(in_type.space.group, [("trivial", classes)])
         self._basis: Tensor
@@ -282,7 +355,7 @@ class LorentzMLR(TableModule):
 
 
 def invariant_basis(space: FieldType) -> Float[Tensor, "invariants size"]:
-    """An orthonormal basis of the invariant vectors."""
+    """Return an orthonormal basis of the invariant vectors."""
     rows = [torch.zeros(0, space.size, dtype=torch.float64)]
     for b in space.blocks:
         vectors = b.representation.invariants

@@ -17,9 +17,9 @@ from gaugenet.nn.lattice.fields import channels_of, matrices, need_matrices
 
 
 class LatticeBilinear(nn.Module):
-    r"""W''_i(x) = sum alpha_{ijk} W_j(x) W'_k(x), where W and W' are extended by W^+, W'^+ and the unit matrix.
+    r"""Products of matrix fields: W''_i(x) = sum alpha_{ijk} W_j(x) W'_k(x), extended by W^+, W'^+ and unit matrices.
 
-    The unit matrix makes linear terms and a bias of it (:cite:`favoni2022lattice`, Eq. 10). alpha is complex.
+    Products with the unit matrix are linear terms and a bias (:cite:`favoni2022lattice`, Eq. 10). alpha is complex.
 
     Shapes:
         x: `(B, first_type.size, *shape)`, y: `(B, second_type.size, *shape)` -> `(B, out_type.size, *shape)`.
@@ -30,7 +30,16 @@ class LatticeBilinear(nn.Module):
         first_type, second_type, out_type: `matrix` fields of one group.
 
     Raises:
-        ValueError: If a type is another one.
+        ValueError: If a type has other fields.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import LatticeBilinear, matrix_type
+        >>> two, three = matrix_type(SU(2), 2), matrix_type(SU(2), 3)
+        >>> x = torch.rand(1, two.size, 4, 4)
+        >>> LatticeBilinear(two, two, three)(x, x).shape == (1, three.size, 4, 4)
+        True
     """
 
     def __init__(
@@ -52,7 +61,7 @@ class LatticeBilinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Outputs of about unit variance from unitary matrices."""
+        """Draw weights that map unitary matrices to outputs of about unit variance."""
         _, first, second, _ = self.alpha.shape
         nn.init.normal_(self.alpha, std=(2 * first * second) ** -0.5)
 
@@ -76,10 +85,10 @@ class LatticeBilinear(nn.Module):
 
 
 class LatticeBlock(nn.Module):
-    """W'' = bilinear(W, conv(W)): a convolution and the products of its result with its input.
+    """A convolution and the products of its result with its input: W'' = bilinear(W, conv(W)).
 
-    After one block with K steps a network of plaquettes holds loops of two plaquettes that are up to K steps apart;
-    each further block doubles the area again.
+    From plaquettes, one block with K steps makes loops of two plaquettes that are up to K steps apart. Each further
+    block doubles the area again (:cite:`favoni2022lattice`).
 
     Shapes:
         x: `(B, in_type.size, *shape)`; domain: a `LatticeGaugeField` -> `(B, out_type.size, *shape)`.
@@ -89,9 +98,19 @@ class LatticeBlock(nn.Module):
     Args:
         in_type, out_type: `matrix` fields of one group.
         d: dimension of the lattice.
-        hidden: number of fields of the result of the convolution; by default as many as the output has.
+        hidden: number of fields of the result of the convolution; by default the number of output fields.
         steps: see `Shifts`.
         symmetric: see `Shifts`.
+
+    Example:
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import LatticeBlock, LoopFeatures, matrix_type
+        >>> links = LatticeGaugeField.random(SU(2), (4, 4))
+        >>> loops = LoopFeatures(SU(2), d=2)
+        >>> block = LatticeBlock(loops.out_type, matrix_type(SU(2), 2), d=2).double()
+        >>> block(loops(links), links).shape
+        torch.Size([1, 16, 4, 4])
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""LatticePool and LatticeUnpool: to lattices of half the extent, with blocked links, and back."""
+"""LatticePool and LatticeUnpool: features on the lattice of half the extents, with blocked links, and back."""
 
 from __future__ import annotations
 
@@ -16,22 +16,29 @@ from gaugenet.nn.precision import check_features
 
 
 def blocked(domain: LatticeGaugeField) -> LatticeGaugeField:
-    """Return the lattice of the sites 2 X with the links U_mu(2 X) U_mu(2 X + mu), and the same neighbourhoods.
+    """Return the lattice of the sites 2 X with the links U_mu(2 X) U_mu(2 X + mu) and the same paths to neighbours.
 
     Raises:
         ValueError: If an extent is odd, or below 6.
+
+    Example:
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import blocked
+        >>> blocked(LatticeGaugeField.random(SU(2), (8, 6))).shape
+        (4, 3)
     """
     if any(n % 2 or n < 6 for n in domain.shape):
-        raise ValueError(f"Expected even extents of at least 6 to halve, got {domain.shape}.")
+        raise ValueError(f"Expected even extents of at least 6, to be halved, got {domain.shape}.")
     links = torch.stack([_even(line(domain.links, mu, 2), 1, domain.d) for mu in range(domain.d)], 1)
     axes = [mu for mu, flips in enumerate(domain.antiperiodic) if flips]
     return LatticeGaugeField(links, domain.group, antiperiodic=axes, paths=domain.paths, check=False)
 
 
 class LatticePool(nn.Module):
-    """y(X) = mean over the 2^d sites x of the block at 2 X of rho(U) x(x), transported along the block's edges.
+    """The mean over the 2^d sites of each block of the features, transported to the first site 2 X of the block.
 
-    The path from 2 X to x follows the axes in ascending order. `blocked(domain)` is the lattice of the result.
+    The path from 2 X to a site follows the axes in ascending order. `blocked(domain)` is the lattice of the result.
 
     Shapes:
         x: `(B, size, *shape)`; domain: a `LatticeGaugeField` with even extents -> `(B, size, *halves)`.
@@ -40,6 +47,14 @@ class LatticePool(nn.Module):
 
     Args:
         field_type: type of the features.
+
+    Example:
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import LatticePool, LoopFeatures
+        >>> links, loops = LatticeGaugeField.random(SU(2), (8, 8)), LoopFeatures(SU(2), d=2)
+        >>> LatticePool(loops.out_type)(loops(links), links).shape
+        torch.Size([1, 8, 4, 4])
     """
 
     def __init__(self, field_type: FieldType) -> None:
@@ -62,7 +77,7 @@ class LatticePool(nn.Module):
 
 
 class LatticeUnpool(nn.Module):
-    """x(2 X + delta) = rho(U)^-1 y(X): every site of a block gets the value of the block, transported back.
+    """Every site of a block gets the value of the block, transported back: x(2 X + delta) = rho(U)^-1 y(X).
 
     Shapes:
         y: `(B, size, *halves)`; domain: the *fine* `LatticeGaugeField` -> `(B, size, *shape)`.
@@ -71,6 +86,17 @@ class LatticeUnpool(nn.Module):
 
     Args:
         field_type: type of the features.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import LatticePool, LatticeUnpool, LoopFeatures
+        >>> links, loops = LatticeGaugeField.random(SU(2), (8, 8)), LoopFeatures(SU(2), d=2)
+        >>> coarse = LatticePool(loops.out_type)(loops(links), links)
+        >>> fine = LatticeUnpool(loops.out_type)(coarse, links)
+        >>> torch.allclose(LatticePool(loops.out_type)(fine, links), coarse, atol=1e-6)
+        True
     """
 
     def __init__(self, field_type: FieldType) -> None:
@@ -111,7 +137,7 @@ def _even(x: Tensor, first: int, d: int) -> Tensor:
 def _need_even(domain: LatticeGaugeField) -> None:
     """Raise `ValueError` unless all extents are even."""
     if any(n % 2 for n in domain.shape):
-        raise ValueError(f"Expected even extents to halve, got {domain.shape}.")
+        raise ValueError(f"Expected even extents, to be halved, got {domain.shape}.")
 
 
 __all__ = ["LatticePool", "LatticeUnpool", "blocked"]

@@ -1,4 +1,4 @@
-"""Types of `matrix` fields: what the layers for lattice gauge fields ask of their inputs."""
+"""Types of `matrix` fields, the inputs of the layers for lattice gauge fields."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from gaugenet.nn.precision import check_dtype
 
 
 def matrix_type(group: UnitaryGroup, channels: int) -> FieldType:
-    """Return `channels` fields W -> Omega W Omega^+ of complex N x N matrices."""
+    """Return the type of `channels` fields of complex N x N matrices, which transform as W -> Omega W Omega^+.
+
+    Example:
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import matrix_type
+        >>> matrix_type(SU(3), 2).size  # real and imaginary parts of 2 x 9 entries
+        36
+    """
     return FieldType(group, {"matrix": channels})
 
 
 def need_matrices(name: str, field_type: FieldType) -> UnitaryGroup:
-    """Return the group of a type of `matrix` fields alone.
+    """Return the group of a type that has only `matrix` fields.
 
     Raises:
-        ValueError: If the type is another one.
+        ValueError: If the type has other fields.
     """
     group = field_type.group
     names = [b.representation.name for b in field_type.blocks]

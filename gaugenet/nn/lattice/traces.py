@@ -14,7 +14,9 @@ from gaugenet.nn.precision import check_features
 
 
 class TraceActivation(nn.Module):
-    """W_i(x) -> act(a_i Re tr W_i(x) / N + b_i) W_i(x), with learned a and b (:cite:`favoni2022lattice`, Eq. 11).
+    """Gates by traces: W_i(x) -> act(a_i Re tr W_i(x) / N + b_i) W_i(x), with learned a and b.
+
+    The activation of :cite:`favoni2022lattice`, Eq. 11.
 
     Shapes:
         x: `(B, in_type.size, *shape)` -> the same.
@@ -24,6 +26,14 @@ class TraceActivation(nn.Module):
     Args:
         in_type: `matrix` fields.
         activation: `gelu`, `relu`, `silu`, `elu` or `tanh`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import TraceActivation, matrix_type
+        >>> fields = matrix_type(SU(2), 3)
+        >>> TraceActivation(fields)(torch.rand(1, fields.size, 4, 4)).shape
+        torch.Size([1, 24, 4, 4])
     """
 
     def __init__(
@@ -57,9 +67,10 @@ class TraceActivation(nn.Module):
 
 
 class TraceNorm(nn.Module):
-    """W -> W / sqrt(mean of tr(W W^+) / N + eps), with the mean over the fields and sites of each configuration.
+    """Normalization: W -> W / sqrt(mean of tr(W W^+) / N + eps), the mean over fields and sites of each configuration.
 
-    Products of matrices make deep networks explode or vanish; this makes the size of fields one after every block.
+    Repeated products of matrices make the features of deep networks explode or vanish. This layer keeps their size
+    at 1.
 
     Shapes:
         x: `(B, in_type.size, *shape)` -> the same.
@@ -69,6 +80,15 @@ class TraceNorm(nn.Module):
     Args:
         in_type: `matrix` fields.
         eps: added under the root.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import TraceNorm, matrix_type
+        >>> fields = matrix_type(SU(2), 3)
+        >>> small = TraceNorm(fields)(1e-3 * torch.ones(1, fields.size, 4, 4))
+        >>> torch.allclose(small, TraceNorm(fields)(torch.ones(1, fields.size, 4, 4)))
+        True
     """
 
     def __init__(self, in_type: FieldType, *, eps: float = 1e-12) -> None:
@@ -79,7 +99,7 @@ class TraceNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch size *shape"]) -> Float[Tensor, "batch size *shape"]:
         check_features(self, x)
-        entries = 2 * self.in_type.group.d  # tr(W W^+) / N is the sum of squares over N, which is 2 N times their mean
+        entries = 2 * self.in_type.group.d  # tr(W W^+) / N is the sum of squares divided by N: 2 N times their mean
         square = entries * x.flatten(1).square().mean(1)
         return x / (square + self.eps).sqrt().view(-1, *[1] * (x.dim() - 1))
 
@@ -88,7 +108,7 @@ class TraceNorm(nn.Module):
 
 
 class TraceReadout(nn.Module):
-    """W_i -> (Re tr W_i / N, Im tr W_i / N): invariant numbers at each site.
+    """The invariant traces at each site: W_i -> (Re tr W_i / N, Im tr W_i / N).
 
     Shapes:
         x: `(B, in_type.size, *shape)` -> `(B, 2 C, *shape)`: first all real parts, then all imaginary parts.
@@ -97,6 +117,14 @@ class TraceReadout(nn.Module):
 
     Args:
         in_type: C `matrix` fields.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SU
+        >>> from gaugenet.nn import TraceReadout, matrix_type
+        >>> fields = matrix_type(SU(2), 3)
+        >>> TraceReadout(fields)(torch.rand(1, fields.size, 4, 4)).shape
+        torch.Size([1, 6, 4, 4])
     """
 
     def __init__(self, in_type: FieldType) -> None:

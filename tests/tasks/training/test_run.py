@@ -66,7 +66,7 @@ def test_missing_and_foreign_parts_are_named(run):
     with pytest.raises(RunError, match="no network 'NoSuchNet'"):
         load_run(path)
     _edit(path, model="TinyNet", arguments={"depth": 3})
-    with pytest.raises(RunError, match="does not take the arguments"):
+    with pytest.raises(RunError, match="does not accept the arguments"):
         load_run(path)
 
 
