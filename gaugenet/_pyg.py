@@ -13,6 +13,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import torch  # noqa: F401  (before its compiler is deferred: while it is imported itself, it asks for it)
+
 
 class _Deferred(ModuleType):
     """Stands for a module until an attribute of it is asked for, and imports it then."""

@@ -65,7 +65,7 @@ def crowd_reach(t: HalfedgeArrays, source: int, limit: float, crowd: Crowd) -> f
 
 
 @njit(cache=True, nogil=True)
-def _relax(front: list[tuple[float, int]], distance: ndarray, through: float, v: int, limit: float) -> None:
+def _relax(front: list[tuple[float, np.int64]], distance: ndarray, through: float, v: int, limit: float) -> None:
     if through < distance[v] and through < limit:
         distance[v] = through
         heapq.heappush(front, (through, np.int64(v)))

@@ -86,7 +86,8 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
             return False
         slot = next_source(t, search, limit)
         if slot < 0:
-            _finish(t, search, np.int64(1), size[0])  # a literal would be compiled by itself
+            one = np.int64(1)  # for the literal numba would compile the function again
+            _finish(t, search, one, size[0])  # type: ignore[arg-type]
             return True
         back = 0.0
         if slot > 0:

@@ -64,7 +64,7 @@ class Representation:
 
     def derivative(self, algebra: Float[Tensor, "d d"]) -> Float[Tensor, "n n"]:
         """d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
-        # By two reverse passes, of numbers: torch's forward mode would load its compiler, gradients along tensors sympy.
+        # By two reverse passes of numbers: torch's forward mode loads its compiler, gradients along tensors load sympy.
         with torch.enable_grad():
             t = torch.zeros((), dtype=algebra.real.dtype, requires_grad=True)
             rho = self(torch.eye(self.group.d, dtype=algebra.dtype) + t * algebra)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.nn.compiled.operator import operator
+from gaugenet.nn.compiled.operator import fake, operator
 
 
 def _wide_dtype(x: Tensor) -> torch.dtype:
@@ -77,22 +77,22 @@ def _count(x: Tensor, unused: int) -> int:
     return x.shape[0] * (x.shape[2] * x.shape[3] - unused)
 
 
-@torch.library.register_fake("gaugenet::channel_moments")
+@fake("channel_moments")
 def _(x: Tensor, unused: int) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(x.shape[1], dtype=_wide_dtype(x)) for _ in range(2))
 
 
-@torch.library.register_fake("gaugenet::channel_moments_backward")
+@fake("channel_moments_backward")
 def _(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.register_fake("gaugenet::channel_affine")
+@fake("channel_affine")
 def _(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.register_fake("gaugenet::channel_affine_backward")
+@fake("channel_affine_backward")
 def _(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]], Any]:
     """Define the operator `gaugenet::name` by a function that changes none of its arguments, and return the operator.
 
-    Its form for compilers and its derivative are registered by name, by `torch.library.register_fake` and
-    `torch.library.register_autograd`.
+    Its derivative is registered by name, by `torch.library.register_autograd`.
 
     Args:
         name: of the operator.
@@ -40,4 +41,13 @@ def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]
     return define
 
 
-__all__ = ["operator"]
+def fake(name: str) -> Callable[[Function], Function]:
+    """Register what tells compilers the shape of the result of `gaugenet::name`: empty tensors."""
+
+    def register(function: Function) -> Function:
+        return cast("Function", torch.library.register_fake(f"gaugenet::{name}", function))
+
+    return register
+
+
+__all__ = ["fake", "operator"]

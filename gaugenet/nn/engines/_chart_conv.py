@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.nn.compiled.eager import plain_gradients
-from gaugenet.nn.compiled.operator import operator
+from gaugenet.nn.compiled.operator import fake, operator
 
 
 @operator("chart_conv")
@@ -145,7 +145,7 @@ def plain_chart_conv(
     return typed_tensor(total.transpose(1, 2).unflatten(2, out.shape[2:]))
 
 
-@torch.library.register_fake("gaugenet::chart_conv")
+@fake("chart_conv")
 def _(
     x: Tensor,
     kernel: Tensor,
@@ -161,7 +161,7 @@ def _(
     return out.contiguous(memory_format=torch.channels_last)
 
 
-@torch.library.register_fake("gaugenet::chart_conv_backward")
+@fake("chart_conv_backward")
 def _(
     grad: Tensor,
     x: Tensor,

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaugenet.nn.compiled.operator import operator
+from gaugenet.nn.compiled.operator import fake, operator
 from gaugenet.nn.compiled.threads import in_parallel
 
 BLOCK_BYTES = 1 << 20
@@ -86,7 +86,7 @@ def _aggregate_mix_backward(
     return grad_x.sum(0) if loops.workers > 1 else grad_x[0], grad_mixing
 
 
-@torch.library.register_fake("gaugenet::aggregate_mix")
+@fake("aggregate_mix")
 def _(
     x: Tensor,
     coefficient: Tensor,
@@ -102,7 +102,7 @@ def _(
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
-@torch.library.register_fake("gaugenet::aggregate_mix_backward")
+@fake("aggregate_mix_backward")
 def _(
     grad: Tensor,
     x: Tensor,
