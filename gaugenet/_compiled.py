@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from threading import RLock
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+logger = logging.getLogger(__name__)
 
 _WAITING: list[_Loop] = []
 _LOCK = RLock()
@@ -16,9 +19,12 @@ _LOCK = RLock()
 def njit(**options: Any) -> Callable[[Function], Function]:
     """`numba.njit` with types, and late: the function is handed to numba when a loop is called for the first time.
 
+    Nothing calls loops from C, so numba need not compile a second entry for that.
+
     Args:
         **options: those of `numba.njit`.
     """
+    options = {"no_cfunc_wrapper": True, **options}
 
     def decorate(function: Function) -> Function:
         loop = _Loop(function, options)
@@ -56,6 +62,7 @@ def _hand_over() -> None:
     import numba
 
     with _LOCK:
+        _announce_compilation()
         loops = _WAITING.copy()
         made = {id(loop): numba.njit(**loop.options)(loop.function) for loop in loops}
         for namespace in {id(space): space for space in (loop.function.__globals__ for loop in loops)}.values():
@@ -64,6 +71,25 @@ def _hand_over() -> None:
         for loop in loops:
             loop.compiled = made[id(loop)]
             _WAITING.remove(loop)
+
+
+@functools.lru_cache(maxsize=1)
+def _announce_compilation() -> None:
+    """Say so when numba first compiles a loop, instead of finding it in its cache."""
+    from numba.core import event
+
+    class Announcement(event.Listener):
+        def on_start(self, event: Any) -> None:
+            _say_once("compiling loops for this machine, once after an installation: some 15 seconds")
+
+        def on_end(self, event: Any) -> None: ...
+
+    event.register("numba:compile", Announcement())  # type: ignore[no-untyped-call]
+
+
+@functools.lru_cache(maxsize=1)
+def _say_once(text: str) -> None:
+    logger.info(text)
 
 
 __all__ = ["njit"]

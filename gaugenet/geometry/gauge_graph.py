@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch_geometric.data import Data
 
+from gaugenet._pyg import Data
 from gaugenet._transforms import is_wrapped, outside_transforms
 from gaugenet._typing import typed_tensor
 

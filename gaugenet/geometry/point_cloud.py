@@ -145,7 +145,7 @@ class PointCloud:
             graphs.append(part.graph(frame[a:b], own, weight, group, attribute, dtype))
         if batch is None:
             return graphs[0]
-        from torch_geometric.data import Batch
+        from gaugenet._pyg import Batch
 
         batched: GaugeGraph = Batch.from_data_list(graphs)
         return batched

@@ -88,8 +88,8 @@ def test_inspecting_meshes_builds_no_graph(tmp_path):
     assert run.stdout.splitlines()[-1] == "heavy: numba numpy scipy torch"
 
 
-TRAINERS = {"lightning", "tensorboard", "torchmetrics", "xarray"}
-"""What no command needs that applies or draws what was trained on meshes."""
+TRAINERS = {"lightning", "tensorboard", "torchmetrics", "xarray", "torch._dynamo", "sympy", "pandas"}
+"""What no command needs that applies or draws what was trained on meshes: a second of imports and more."""
 
 
 @pytest.mark.parametrize(

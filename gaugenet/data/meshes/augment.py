@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch_geometric.transforms import BaseTransform
 
+from gaugenet._pyg import BaseTransform
 from gaugenet._typing import typed_tensor
 from gaugenet.data.fields.spec import FIELD_PREFIX
 from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
-from torch_geometric.transforms import BaseTransform
 
+from gaugenet._pyg import BaseTransform
 from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.data.meshes.laplacian import angle_defects, shape_operator, vertex_gradient
 from gaugenet.geometry.gauge_graph import GaugeGraph

@@ -6,8 +6,8 @@ import inspect
 
 import torch
 from torch import Tensor
-from torch_geometric.transforms import BaseTransform
 
+from gaugenet._pyg import BaseTransform
 from gaugenet.data.fields.on_graph import FieldInput
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.meshes.features import FEATURE_PREFIX, InputFeature, SurfaceFeature, mesh_of

@@ -42,7 +42,7 @@ def crowd_reach(t: HalfedgeArrays, source: int, limit: float, crowd: Crowd) -> f
     missing = copies * crowd.enough  # both copies of a vertex of a double cover are one
     distance = np.full(len(t.first), np.inf)
     distance[source] = 0.0
-    front = [(0.0, source)]
+    front = [(0.0, np.int64(source))]
     while len(front) > 0:
         d, v = heapq.heappop(front)
         if d > distance[v]:
@@ -65,7 +65,7 @@ def crowd_reach(t: HalfedgeArrays, source: int, limit: float, crowd: Crowd) -> f
 
 
 @njit(cache=True, nogil=True)
-def _relax(front: list[tuple[float, int]], distance: ndarray, through: float, v: int, limit: float) -> None:
+def _relax(front: list[tuple[float, np.int64]], distance: ndarray, through: float, v: int, limit: float) -> None:
     if through < distance[v] and through < limit:
         distance[v] = through
-        heapq.heappush(front, (through, v))
+        heapq.heappush(front, (through, np.int64(v)))

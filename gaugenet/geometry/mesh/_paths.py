@@ -30,6 +30,7 @@ from gaugenet.geometry.mesh._windows import (
     follow,
     new_search,
     next_source,
+    twice_the_rows,
     with_room,
 )
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
@@ -85,7 +86,8 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
             return False
         slot = next_source(t, search, limit)
         if slot < 0:
-            _finish(t, search, 1, size[0])
+            one = np.int64(1)  # for the literal numba would compile the function again
+            _finish(t, search, one, size[0])  # type: ignore[arg-type]
             return True
         back = 0.0
         if slot > 0:
@@ -225,17 +227,15 @@ def local_geodesics(
             return counts, cut, neighbor[:0], geodesic[:0], sources[i]
         chosen = _chosen(t, search, sources[i], wanted, max_neighbors, reached)
         counts[i], cut[i] = len(chosen), reached < limit or len(chosen) == max_neighbors
-        if size + len(chosen) > len(neighbor):
-            room = 2 * (size + len(chosen))
-            wider, longer = np.empty((room, 2), dtype=np.int32), np.empty((room, 4))
-            wider[:size], longer[:size] = neighbor[:size], geodesic[:size]
-            neighbor, geodesic = wider, longer
+        while size + len(chosen) > len(neighbor):
+            neighbor, geodesic = twice_the_rows(neighbor), twice_the_rows(geodesic)
         for slot in chosen:
             vertex = search.state[slot, 0]
             neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
             neighbor[size, 1] = 1 if vertex < t.num_base else -1
             geodesic[size, 0] = search.path[slot, 0]
-            geodesic[size, 1:] = search.path[slot, 5:8]
+            for k in range(3):
+                geodesic[size, 1 + k] = search.path[slot, 5 + k]
             size += 1
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
@@ -263,8 +263,32 @@ def _chosen(
         count += 1
     chosen = chosen[:count]
     if 0 < max_neighbors < count:
-        marks = np.array([t.mark[search.state[slot, 0]] for slot in chosen])
-        chosen = chosen[np.argsort(marks, kind="mergesort")]
-        order = np.argsort(np.round(search.path[:, 0][chosen] / (QUANTUM * limit)), kind="mergesort")
-        chosen = np.sort(chosen[order[:max_neighbors]])
+        distance, mark = np.empty(count), np.empty(count)
+        for k in range(count):
+            distance[k] = np.rint(search.path[chosen[k], 0] / (QUANTUM * limit))
+            mark[k] = t.mark[search.state[chosen[k], 0]]
+        kept = np.zeros(count, dtype=np.bool_)
+        for k in _sorted_by(distance, mark)[:max_neighbors]:
+            kept[k] = True
+        chosen = chosen[kept]
     return chosen
+
+
+# Shell's algorithm, with the gaps of Gonnet and Baeza-Yates: numba compiles its own sorts for two seconds.
+@njit(cache=True, nogil=True)
+def _sorted_by(first: ndarray, second: ndarray) -> ndarray:
+    """Positions in the order of the first key, then of the second one, then as they come; the lists are short."""
+    order = np.arange(len(first))
+    gap = len(order)
+    while gap > 1:
+        gap = max(1, (5 * gap - 1) // 11)
+        for i in range(gap, len(order)):
+            here, k = order[i], i
+            while k >= gap:
+                there = order[k - gap]
+                if (first[there], second[there], there) < (first[here], second[here], here):
+                    break
+                order[k] = there
+                k -= gap
+            order[k] = here
+    return order

@@ -77,21 +77,36 @@ def new_search(num_vertices: int) -> Search:
 @njit(cache=True, nogil=True)
 def _grown(search: Search) -> Search:
     """The same search with twice the room."""
-    state = np.empty((2 * search.state.shape[0], search.state.shape[1]), dtype=np.int32)
-    path = np.empty((2 * search.path.shape[0], search.path.shape[1]))
-    root = np.empty(2 * len(search.root), dtype=np.int32)
-    root_ray = np.empty((2 * len(search.root), search.root_ray.shape[1]))
-    window = np.empty((2 * search.window.shape[0], search.window.shape[1]), dtype=np.int32)
-    wedge = np.empty((2 * search.wedge.shape[0], search.wedge.shape[1]))
-    waiting = np.empty(len(state), dtype=np.int32)
-    state[: len(search.state)] = search.state
-    path[: len(search.path)] = search.path
-    root[: len(search.root)] = search.root
-    root_ray[: len(search.root_ray)] = search.root_ray
-    window[: len(search.window)] = search.window
-    wedge[: len(search.wedge)] = search.wedge
-    waiting[: len(search.waiting)] = search.waiting
-    return Search(search.slot_of, search.size, state, path, root, root_ray, window, wedge, waiting)
+    return Search(
+        search.slot_of,
+        search.size,
+        twice_the_rows(search.state),
+        twice_the_rows(search.path),
+        _twice_as_long(search.root),
+        twice_the_rows(search.root_ray),
+        twice_the_rows(search.window),
+        twice_the_rows(search.wedge),
+        _twice_as_long(search.waiting),
+    )
+
+
+# By loops, because numba compiles the assignment of one slice to another with the text of an error, for seconds.
+@njit(cache=True, nogil=True)
+def twice_the_rows(table: ndarray) -> ndarray:
+    """A table with these rows and as many empty ones."""
+    longer = np.empty((2 * table.shape[0], table.shape[1]), table.dtype)
+    for i in range(table.shape[0]):
+        for k in range(table.shape[1]):
+            longer[i, k] = table[i, k]
+    return longer
+
+
+@njit(cache=True, nogil=True)
+def _twice_as_long(column: ndarray) -> ndarray:
+    longer = np.empty(2 * len(column), column.dtype)
+    for i in range(len(column)):
+        longer[i] = column[i]
+    return longer
 
 
 @njit(cache=True, nogil=True)

@@ -74,14 +74,14 @@ class Representation:
 
     def derivative(self, algebra: Float[Tensor, "d d"]) -> Float[Tensor, "n n"]:
         """Return d/dt rho(1 + t X) at t = 0, for X in the Lie algebra."""
-        # By two reverse passes: the first use of torch's forward mode loads its compiler, which takes over a second.
+        # By two reverse passes of numbers: torch's forward mode loads its compiler, gradients along tensors load sympy.
         with torch.enable_grad():
             t = torch.zeros((), dtype=algebra.real.dtype, requires_grad=True)
             rho = self(torch.eye(self.group.d, dtype=algebra.dtype) + t * algebra)
             if not rho.requires_grad:
                 return torch.zeros_like(rho)
             dual = torch.zeros_like(rho, requires_grad=True)
-            (slope,) = torch.autograd.grad(rho, t, dual, create_graph=True)
+            (slope,) = torch.autograd.grad((rho * dual.conj()).real.sum(), t, create_graph=True)
             return torch.autograd.grad(slope, dual)[0]
 
     @property

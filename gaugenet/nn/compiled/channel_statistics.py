@@ -12,13 +12,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet.nn.compiled.operator import fake, operator
+
 
 def _wide_dtype(x: Tensor) -> torch.dtype:
     """Return the precision of sums over `x` and of factors of `x`."""
     return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
 
 
-@torch.library.custom_op("gaugenet::channel_moments", mutates_args=())
+@operator("channel_moments")
 def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance of each channel of `x`, `(B, C, rows, columns)`, in its `_wide_dtype`.
 
@@ -37,7 +39,7 @@ def channel_moments(x: Tensor, unused: int) -> tuple[Tensor, Tensor]:
     return centre, (squares / count).clamp(min=0)
 
 
-@torch.library.custom_op("gaugenet::channel_moments_backward", mutates_args=())
+@operator("channel_moments_backward")
 def _channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     """Return the gradient of `channel_moments` with respect to `x`."""
     slope = 2 * of_variance / _count(x, unused)
@@ -46,13 +48,13 @@ def _channel_moments_backward(of_mean: Tensor, of_variance: Tensor, x: Tensor, m
     return grad
 
 
-@torch.library.custom_op("gaugenet::channel_affine", mutates_args=())
+@operator("channel_affine")
 def channel_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Return scale x + shift, for `x` of shape `(B, C, rows, columns)` and numbers `(C,)` in its `_wide_dtype`."""
     return _affine(x, scale, shift)
 
 
-@torch.library.custom_op("gaugenet::channel_affine_backward", mutates_args=())
+@operator("channel_affine_backward")
 def _channel_affine_backward(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of `channel_affine` with respect to `x`, `scale` and `shift`."""
     zero, one = torch.zeros_like(scale), torch.ones_like(scale)
@@ -75,22 +77,22 @@ def _count(x: Tensor, unused: int) -> int:
     return x.shape[0] * (x.shape[2] * x.shape[3] - unused)
 
 
-@channel_moments.register_fake
+@fake("channel_moments")
 def _(x: Tensor, unused: int) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(x.shape[1], dtype=_wide_dtype(x)) for _ in range(2))
 
 
-@_channel_moments_backward.register_fake
+@fake("channel_moments_backward")
 def _(of_mean: Tensor, of_variance: Tensor, x: Tensor, mean: Tensor, unused: int) -> Tensor:
     return torch.empty_like(x)
 
 
-@channel_affine.register_fake
+@fake("channel_affine")
 def _(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-@_channel_affine_backward.register_fake
+@fake("channel_affine_backward")
 def _(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
 

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.nn.compiled.eager import plain_gradients
+from gaugenet.nn.compiled.operator import fake, operator
 
 
-@torch.library.custom_op("gaugenet::chart_conv", mutates_args=())
+@operator("chart_conv")
 def chart_conv(
     x: Tensor,
     kernel: Tensor,
@@ -53,7 +54,7 @@ def chart_conv(
     return out
 
 
-@torch.library.custom_op("gaugenet::chart_conv_backward", mutates_args=())
+@operator("chart_conv_backward")
 def chart_conv_backward(
     grad: Tensor,
     x: Tensor,
@@ -144,7 +145,7 @@ def plain_chart_conv(
     return typed_tensor(total.transpose(1, 2).unflatten(2, out.shape[2:]))
 
 
-@chart_conv.register_fake
+@fake("chart_conv")
 def _(
     x: Tensor,
     kernel: Tensor,
@@ -160,7 +161,7 @@ def _(
     return out.contiguous(memory_format=torch.channels_last)
 
 
-@chart_conv_backward.register_fake
+@fake("chart_conv_backward")
 def _(
     grad: Tensor,
     x: Tensor,

@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gaugenet.nn.compiled.operator import fake, operator
 from gaugenet.nn.compiled.threads import in_parallel
 
 BLOCK_BYTES = 1 << 20
 """Size of the aggregate of one block of vertices: about the level-2 cache of a core."""
 
 
-@torch.library.custom_op("gaugenet::aggregate_mix", mutates_args=(), device_types="cpu")
+@operator("aggregate_mix", "cpu")
 def aggregate_mix(
     x: Tensor,
     coefficient: Tensor,
@@ -46,7 +47,7 @@ def aggregate_mix(
     return out
 
 
-@torch.library.custom_op("gaugenet::aggregate_mix_backward", mutates_args=(), device_types="cpu")
+@operator("aggregate_mix_backward", "cpu")
 def _aggregate_mix_backward(
     grad: Tensor,
     x: Tensor,
@@ -85,7 +86,7 @@ def _aggregate_mix_backward(
     return grad_x.sum(0) if loops.workers > 1 else grad_x[0], grad_mixing
 
 
-@aggregate_mix.register_fake
+@fake("aggregate_mix")
 def _(
     x: Tensor,
     coefficient: Tensor,
@@ -101,7 +102,7 @@ def _(
     return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
 
 
-@_aggregate_mix_backward.register_fake
+@fake("aggregate_mix_backward")
 def _(
     grad: Tensor,
     x: Tensor,
@@ -143,8 +144,8 @@ def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | No
     return to_grad, to_x, *[None] * len(fixed), to_mixing, None
 
 
-aggregate_mix.register_autograd(_backward, setup_context=_setup_context)
-_aggregate_mix_backward.register_autograd(_second_backward, setup_context=_setup_context)
+torch.library.register_autograd("gaugenet::aggregate_mix", _backward, setup_context=_setup_context)
+torch.library.register_autograd("gaugenet::aggregate_mix_backward", _second_backward, setup_context=_setup_context)
 
 
 class _Loops:

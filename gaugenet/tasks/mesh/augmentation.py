@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch_geometric.transforms import BaseTransform
 
+from gaugenet._pyg import BaseTransform
 from gaugenet.tasks.mesh.data_options import DataOptions, subclasses_in
 from gaugenet.tasks.training.expressions import build_all
 from gaugenet.tasks.training.options import TaskError

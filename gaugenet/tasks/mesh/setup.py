@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch_geometric.transforms import Compose
 
+from gaugenet._pyg import Compose
 from gaugenet.data import IGNORE_LABEL, MeshDataset
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name

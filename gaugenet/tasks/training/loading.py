@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import Dataset, Sampler
-from torch_geometric.data import Data
-from torch_geometric.loader import DataLoader
 
+from gaugenet._pyg import Data, DataLoader
 from gaugenet.tasks.training.options import TaskError
 
 _Transform = Callable[[Any], Any]

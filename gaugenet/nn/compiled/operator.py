@@ -1,0 +1,53 @@
+"""Custom operators of PyTorch that do not import its compiler when they are first called.
+
+`torch.library.custom_op` does, for more than a second, to hide the function from the compiler. As long as nobody has
+imported the compiler there is nothing to hide from.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import torch
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]], Any]:
+    """Define the operator `gaugenet::name` by a function that changes none of its arguments, and return the operator.
+
+    Its derivative is registered by name, by `torch.library.register_autograd`.
+
+    Args:
+        name: of the operator.
+        device: type of the devices that the function is for; all of them by default.
+    """
+
+    def define(function: Callable[..., Any]) -> Any:
+        hidden: list[Callable[..., Any]] = []
+
+        def kernel(*arguments: Any) -> Any:
+            if not hidden and "torch._dynamo" in sys.modules:
+                hidden.append(torch.compiler.disable(function))
+            return (hidden[0] if hidden else function)(*arguments)
+
+        full_name = f"gaugenet::{name}"
+        torch.library.define(full_name, torch.library.infer_schema(function, mutates_args=()))
+        torch.library.impl(full_name, device, kernel)
+        return getattr(torch.ops.gaugenet, name).default
+
+    return define
+
+
+def fake(name: str) -> Callable[[Function], Function]:
+    """Register what tells compilers the shape of the result of `gaugenet::name`: empty tensors."""
+
+    def register(function: Function) -> Function:
+        return cast("Function", torch.library.register_fake(f"gaugenet::{name}", function))
+
+    return register
+
+
+__all__ = ["fake", "operator"]
