@@ -1,10 +1,11 @@
 """Predict a vector at every point of a surface, with a plain PyTorch loop: the wall shear stress of arteries.
 
-    python examples/regress_vectors.py                about two minutes of training, writes regress_vectors.png
+    python examples/regress_vectors.py                some minutes of training, writes regress_vectors.png
     python examples/regress_vectors.py --epochs 60    better
 
-The network sees the distance from the inlet and the curvature, and returns tangent vectors. Rotated arteries get rotated
-vectors; the script checks that. `gaugenet train regression` does the same for files, with validation, metrics and more.
+The network sees the distance from the inlet and the curvature, and returns tangent vectors. Rotated arteries get
+rotated vectors; the script checks that. `gaugenet train regression` does the same for files, with validation, metrics
+and more.
 """
 
 from __future__ import annotations
