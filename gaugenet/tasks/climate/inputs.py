@@ -57,8 +57,8 @@ class SphereInputs:
     The input has the field type `in_type`: the scalars (and the absolute sine of latitude) as trivial fields, then the
     winds (and the rotated winds) as tangent vectors, of irrep order 1. With latitude, each wind w is given a second
     time as s (n x w): rotated by 90 degrees to the left on the northern and to the right on the southern hemisphere.
-    The sign s changes gradually from 1 to -1 within ten degrees of the equator. A reflection of the globe that exchanges
-    its hemispheres transforms s (n x w) as it transforms w, and the field converges in cyclones of both hemispheres.
+    The sign s falls from 1 to -1 within ten degrees of the equator. A reflection of the globe that exchanges its
+    hemispheres transforms s (n x w) as it transforms w, and the field converges in cyclones of both hemispheres.
 
     Args:
         sphere: an `Icosphere`, or anything else with unit vectors `pos` (V, 3) and tangent frames `frame` (V, 3, 2).
@@ -122,7 +122,7 @@ class SphereInputs:
         return Interpolation(*corners, np.empty(0, dtype=np.int64))
 
     def round_trip(self, fields: SphereFields) -> float:
-        """Return the relative error of interpolating to the vertices and back: root mean square over area and fields."""
+        """Return the relative error, root mean square over area and fields, of interpolating to vertices and back."""
         flat = np.concatenate([fields.scalars, fields.vectors.reshape(-1, fields.vectors.shape[-1])])
         area = np.ascontiguousarray(self.locations.area).reshape(-1)
         given = flat[:, : len(area)]

@@ -130,7 +130,7 @@ class Conditions:
         return torch.cat([torch.cat(scalars, 1), torch.cat(vectors, 2).flatten(1, 2)], 1)
 
     def side(self, pose: Pose = None) -> Float[Tensor, "vertices"]:
-        """Return 1 on the northern and -1 on the southern hemisphere, interpolated within ten degrees of the equator."""
+        """Return 1 on the northern, -1 on the southern hemisphere, interpolated within ten degrees of the equator."""
         return (self._sine(pose) / FADE).clamp(-1, 1) if self.latitude else torch.zeros(len(self._points))
 
     def _sine(self, pose: Pose) -> Float[Tensor, "vertices"]:
