@@ -1,6 +1,6 @@
 """gaugenet: gauge-equivariant convolutional networks on meshes and manifolds.
 
-Subpackages are loaded when they are first used: `import gaugenet` itself is light.
+Subpackages are loaded when they are first used, so `import gaugenet` is quick.
 """
 
 from __future__ import annotations

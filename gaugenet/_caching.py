@@ -24,8 +24,8 @@ _MISSING: Any = object()
 def cached(function: Function) -> Function:
     """Compute the tensor, or the tuple of tensors, of each set of (hashable, positional) arguments once.
 
-    Unlike `functools.lru_cache` it keeps no tensor that stands for one while code is traced, exported or compiled, and
-    what it makes in inference mode serves training. The tensors are shared: never to be written to.
+    Unlike `functools.lru_cache`, it does not keep placeholder tensors while code is traced, exported or compiled, and
+    tensors made in inference mode can be used in training. The tensors are shared: never write to them.
     """
     found: dict[tuple[Hashable, ...], Tensor | tuple[Tensor, ...]] = {}
 
@@ -44,13 +44,13 @@ def cached(function: Function) -> Function:
 
 
 class BoundedCache(Generic[Value]):
-    """Values that an object holds by key, each made once, up to a number of entries or of bytes.
+    """A cache of values by key, each made once, with an upper limit of entries or bytes.
 
     Args:
         max_entries: number of values to hold; unbounded by default.
         max_bytes: bytes to hold, by the attribute `nbytes` of the values; unbounded by default.
-        replace: when full, drop the value that was asked for longest ago; otherwise hold no further ones, which is
-            better where all keys are asked for in turn, again and again.
+        replace: when full, drop the least recently used value. Otherwise add no further values, which is better
+            where all keys are used in turn, again and again.
     """
 
     def __init__(self, *, max_entries: int | None = None, max_bytes: float | None = None, replace: bool = True) -> None:
@@ -62,7 +62,7 @@ class BoundedCache(Generic[Value]):
         return len(self._values)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the value of a key; `make()` it if it is not there."""
+        """Return the value of a key; call `make()` if it is not cached."""
         value: Value = self._values.pop(key, _MISSING)
         if value is not _MISSING:
             self._values[key] = value  # the last one is the most recent one

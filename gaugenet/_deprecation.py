@@ -1,4 +1,4 @@
-"""Names of earlier versions: each is the new object, and a `DeprecationWarning` says what it is called now."""
+"""Names of earlier versions: each gives the new object, with a `DeprecationWarning` that tells its new name."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ RENAMED: dict[str, dict[str, str]] = {
 
 
 def current_name(package: str, name: str) -> str:
-    """Return what an exported name is called now, e.g. one that was written to a run file; without a warning."""
+    """Return the current form of an exported name, for example of one in a run file, without a warning."""
     return RENAMED[package].get(name, name)
 
 
 def renamed_arguments(**names: str) -> Callable[[Function], Function]:
-    """Decorate a function so that keyword arguments are also accepted by their former names.
+    """Decorate a function so that it also accepts keyword arguments under their former names.
 
     Args:
         **names: former name to new name.
 
     Raises:
-        TypeError: If a call gives an argument by both of its names.
+        TypeError: If a call gives an argument under both of its names.
     """
 
     def decorate(function: Function) -> Function:

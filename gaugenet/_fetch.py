@@ -1,4 +1,4 @@
-"""Fetch a network of the zoo from a folder or an address that the user names: whole, checked, never replacing one."""
+"""Fetch a network of the zoo from a folder or an address that the user names: complete, checked, never overwriting."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _Read = Callable[[str, int], bytes]
 def fetch(name: str, source: str | Path, *, out: str | Path | None = None) -> Path:
     """Copy a network from a folder or an address, check it, and return its new folder.
 
-    The source holds the files of the network, or a folder of its name with them. The checksums are those of the
-    library's own manifest. Where that does not list the network, `manifest.json` of the source must; then they find
-    damage in transport, and the source has to be trusted.
+    The source holds the files of the network, directly or in a folder with its name. The checksums come from the
+    library's own manifest. If that does not list the network, `manifest.json` of the source must list it. Such
+    checksums only detect damage during the transfer, so the source has to be trusted.
 
     Args:
         name: name of the network.
-        source: a folder, or an address that begins with `https://` or `http://`. Nothing else is asked.
+        source: a folder, or an address that begins with `https://` or `http://`. No other address is contacted.
         out: folder that receives the folder `name`; by default `$GAUGENET_MODELS` or `~/.cache/gaugenet/models`,
             where `gaugenet predict NAME` finds it.
 
     Raises:
-        ZooError: If the source lacks the network, or a file is not what the manifest says. Nothing is left then.
-        OutputError: If the network is there already.
-        OSError: If the source cannot be read, or the folder not be written.
+        ZooError: If the source lacks the network, or a file does not match the manifest. No files remain then.
+        OutputError: If the network exists already.
+        OSError: If the source cannot be read, or the folder cannot be written.
     """
     if not is_name(name):
         raise ZooError(f"Expected the name of a network (letters, digits, - and _), got {name!r:.80}.")
@@ -67,7 +67,7 @@ def _check_free(target: Path) -> None:
 
 
 def _contents(entry: ZooEntry, source: object, read: _Read) -> dict[str, bytes]:
-    """The checked content of each file; together they are no larger than the manifest says."""
+    """Return the checked content of each file; the total size is at most what the manifest says."""
     found: dict[str, bytes] = {}
     for file in entry.checksum:
         left = entry.size - sum(map(len, found.values()))

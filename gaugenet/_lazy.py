@@ -9,7 +9,7 @@ A package lists its exports as imports for type checkers, which do not run::
 
     __all__ = ["TriangleMesh"]
 
-So the imports are the one table of names, for checkers, editors and the running program alike.
+So the imports are the one table of names for checkers, editors and the running program.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def lazy_exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
 
 def _checker_imports(source: str) -> Iterator[tuple[str, str]]:
-    """Pairs (name, module) of `from module import name` under `if TYPE_CHECKING:` at the top level of a file."""
+    """Return pairs (name, module) of `from module import name` under `if TYPE_CHECKING:` at the top level of a file."""
     for block in ast.parse(source).body:
         if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
             for line in block.body:

@@ -1,7 +1,7 @@
-"""Functional transforms of PyTorch (`torch.func`) and forward mode: whether they are at work, and how to step outside.
+"""Functional transforms of PyTorch (`torch.func`) and forward mode: detect them, and compute outside of them.
 
-Tensors that are made inside of a transform belong to it and must not outlive it, so whatever is cached is made outside.
-PyTorch has no public name for either question; the private ones are asked here only.
+Tensors that are made inside a transform belong to it and must not outlive it, so cached tensors are made outside.
+PyTorch has no public functions for this; the private ones are used in this file only.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 
 def is_transformed() -> bool:
-    """Return whether a functional transform or forward-mode differentiation is at work."""
+    """Return whether a functional transform or forward-mode differentiation is active."""
     return bool(torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0)
 
 
 def is_exported_to_onnx() -> bool:
     """Return whether the code is traced for ONNX, which has standard operators only.
 
-    Asked while tracing only: PyTorch loads its exporter to answer.
+    Call it only while tracing, because PyTorch loads its exporter to answer.
     """
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
     return traced and torch.onnx.is_in_onnx_export()
@@ -37,10 +37,10 @@ def is_wrapped(t: Tensor) -> bool:
 
 @contextmanager
 def outside_transforms() -> Iterator[None]:
-    """Compute as if no transform, no tracer, no gradient and no inference mode were at work: for what is cached.
+    """Suspend transforms, tracing, gradients and inference mode within the block, for tensors that are cached.
 
-    So exporters, which put tensors without values in place of real ones, get constants. Dynamo reads the code instead
-    of running it, and looks after itself.
+    So exporters, which replace real tensors by tensors without values, get constants. Dynamo reads the code instead
+    of running it, and needs no such help.
     """
     with torch.inference_mode(False), torch.no_grad():
         if torch.compiler.is_dynamo_compiling():

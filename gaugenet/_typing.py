@@ -1,4 +1,4 @@
-"""Types that libraries leave out: of results of numpy and torch that are `Any` to checkers."""
+"""Types for results of numpy and torch that are `Any` to type checkers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def typed_tensor(value: Any) -> Tensor:
 
 
 def apply_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    """`function.apply(*arguments)`, which torch leaves untyped."""
+    """Call `function.apply(*arguments)`, which torch leaves untyped."""
     return function.apply(*arguments)
 
 
 def constant_result(function: Function) -> Function:
-    """`torch.compiler.assume_constant_result`, which has no types: compilers call the function once, while tracing.
+    """Decorate with `torch.compiler.assume_constant_result`, typed: compilers call the function once, while tracing.
 
     The mark is set by hand, because torch's function imports its compiler first, which takes a second.
     """

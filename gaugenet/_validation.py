@@ -12,7 +12,7 @@ _LARGEST_LEVELS = 32
 
 
 def positive(name: str, value: object, *, at_most: int | None = None) -> int:
-    """`value` as a positive integer, or `ValueError` about the argument `name`."""
+    """Return `value` as a positive integer, or `ValueError` about the argument `name`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"Expected `{name}` to be a positive integer, got {value!r}.")
     if at_most is not None and int(value) > at_most:
@@ -21,7 +21,7 @@ def positive(name: str, value: object, *, at_most: int | None = None) -> int:
 
 
 def positive_number(name: str, value: float) -> float:
-    """`value` as a positive, finite number, or `ValueError` about the argument `name`."""
+    """Return `value` as a positive, finite number, or `ValueError` about the argument `name`."""
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"Expected a positive `{name}`, got {value}.")
     return float(value)

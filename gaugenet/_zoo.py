@@ -1,7 +1,8 @@
-"""The model zoo: the manifest of trained networks, and where their files are, each checked by its SHA-256.
+"""The model zoo: the manifest of trained networks, and their files, each checked by its SHA-256.
 
-A folder of the zoo holds `manifest.json` and one folder a network, `NAME/run.json`, `NAME/model.safetensors` and
-`NAME/README.md`. The library ships one such folder. What `fetch` brought is in another, a manifest in each network.
+A folder of the zoo holds `manifest.json` and one folder for each network with `NAME/run.json`,
+`NAME/model.safetensors` and `NAME/README.md`. The library ships one such folder. Fetched networks are in another one,
+each with its own manifest.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ZooError(ValueError):
-    """A network that the zoo does not have, or whose files are not what its manifest says."""
+    """A network that the zoo does not have, or whose files do not match its manifest."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ class ZooEntry:
     Attributes:
         name: name of the network and of its folder.
         task: the task that it was trained for, see `gaugenet.tasks.table`.
-        summary: what it finds, in a line.
+        summary: what it predicts, in a line.
         data: what it was trained on.
         licence: how its weights may be used.
-        figures: what was measured, each a dictionary of `metric`, `value` and `on`.
+        figures: measured scores, each a dictionary of `metric`, `value` and `on`.
         size: bytes of all files.
         checksum: SHA-256 of each file by name.
-        folder: where its files are; nothing in a manifest that was only read.
+        folder: where its files are; the empty path if only the manifest was read.
     """
 
     name: str
@@ -64,11 +65,11 @@ class ZooEntry:
     folder: Path = Path()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the manifest says, fit for JSON."""
+        """Return the entry as plain values for JSON."""
         return {key: value for key, value in asdict(self).items() if key != "folder"}
 
     def check(self, file: str, content: bytes, source: object) -> None:
-        """Raise `ZooError` if the content of a file has another checksum than the manifest says."""
+        """Raise `ZooError` if the checksum of a file's content differs from the manifest."""
         found = hashlib.sha256(content).hexdigest()
         if found != self.checksum[file]:
             raise ZooError(
@@ -78,7 +79,7 @@ class ZooEntry:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text can be the name of a network, without a folder before it."""
+    """Return whether a text is a valid name of a network, without a folder before it."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -89,7 +90,7 @@ def home() -> Path:
 
 
 def entries() -> dict[str, ZooEntry]:
-    """Return all networks by name: those of the library, then those that were fetched.
+    """Return all networks by name: first the shipped ones, then the fetched ones.
 
     A fetched network whose manifest cannot be read is left out with a warning.
     """
@@ -134,7 +135,7 @@ def folder_of(name: str) -> Path:
     """Return the folder of a network, after every file in it has been checked.
 
     Raises:
-        ZooError: If there is no such network, or a file is missing or is not that of the manifest.
+        ZooError: If there is no such network, or a file is missing or does not match the manifest.
     """
     entry = find(name)
     for file in entry.checksum:
@@ -155,7 +156,7 @@ def parse(content: bytes, source: object) -> dict[str, ZooEntry]:
         source: where it comes from, for messages.
 
     Raises:
-        ZooError: If it is not a manifest, or an entry is not complete.
+        ZooError: If it is not a manifest, or an entry is incomplete.
     """
     try:
         values = json.loads(content.decode("utf-8"))
@@ -168,7 +169,7 @@ def parse(content: bytes, source: object) -> dict[str, ZooEntry]:
 
 
 def as_manifest(*networks: ZooEntry) -> dict[str, Any]:
-    """Return a manifest of the networks, fit for JSON."""
+    """Return a manifest of the networks as plain values for JSON."""
     return {"format": FORMAT, "models": [entry.as_dict() for entry in networks]}
 
 

@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status: 0, 1 (bad input), 2 (bad usage), 128 + a signal (130 for Ctrl-C)."""
+    """Run the command line; return the exit status: 0, 1 (bad input), 2 (bad usage), 128 + signal (130 for Ctrl-C)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception, debug: bool) -> int:
-    """The exit status of a command that raised, after one message; the error itself with `--debug`."""
+    """Report an error in one message and return the exit status; with `--debug`, raise it again."""
     if isinstance(error, BrokenPipeError):
-        sys.stderr.close()  # the reader of a pipe went away: nobody is left to be told
+        sys.stderr.close()  # the reader of the pipe has ended: a message would reach nobody
         return BAD_INPUT
     if debug:
         raise error
@@ -68,7 +68,7 @@ def _failed(error: Exception, debug: bool) -> int:
 
 
 def overview() -> str:
-    """The text of `gaugenet --help`."""
+    """Return the text of `gaugenet --help`."""
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
     return (
@@ -92,7 +92,7 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def _message(error: Exception) -> str:
-    """What a user needs to know of an error: its own words where they are ours, its kind where it is unforeseen."""
+    """Return the message of an error for the user: its text if it is ours, with its type if it is unexpected."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         name = error.filename if error.filename is not None else ""

@@ -1,4 +1,4 @@
-"""Sample data that come with the library."""
+"""Sample data that the library ships."""
 
 from __future__ import annotations
 

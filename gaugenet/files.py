@@ -1,4 +1,4 @@
-"""Writing files: never half of one, never over an input, and never over what is there unless that is asked for."""
+"""Writing files: never half a file, never over an input, and never over an existing file unless requested."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 
 class OutputError(ValueError):
-    """An output that would replace an input, another output, or a file that is there already."""
+    """An output that would replace an input, another output, or an existing file."""
 
 
 def check_outputs(outputs: Iterable[str | Path], *, inputs: Iterable[str | Path] = (), overwrite: bool = False) -> None:
-    """Refuse outputs that would destroy something; commands call this before they read or compute anything.
+    """Refuse outputs that would overwrite something; commands call this before they read or compute anything.
 
-    Two names of one file (links, `..`, another case on a disk that ignores it) count as one file. An input that is a
-    folder, such as a Zarr store, covers everything in it.
+    Two names of one file (links, `..`, upper and lower case on a disk that ignores case) count as one file. An input
+    that is a folder, such as a Zarr store, covers everything in it.
 
     Args:
         outputs: all files that will be written.
@@ -67,8 +67,8 @@ def check_results(
     Args:
         folder: where the results go.
         names: files that will be written there.
-        last: those of `names` that always belong to the last evaluation, pictures for example. They are replaced where
-            the folder holds an evaluation, `evaluation_*.json`, and so the earlier ones are known to be results.
+        last: those of `names` that always belong to the last evaluation, for example pictures. They are replaced if
+            the folder holds an evaluation, `evaluation_*.json`, which shows that they are earlier results.
         inputs: as in `check_outputs`; an input that is one of `names` is an earlier result in the folder of a run.
         overwrite: as in `check_outputs`.
 
@@ -83,7 +83,7 @@ def check_results(
 
 
 def _identity(path: Path) -> object:
-    """What two names of one file share: its place on the disk, or the resolved name where there is no file yet."""
+    """Return what all names of a file share: its place on the disk, or its resolved name if it does not exist yet."""
     try:
         found = path.stat()
     except OSError:
@@ -92,7 +92,7 @@ def _identity(path: Path) -> object:
 
 
 def files_in(folder: str | Path) -> list[Path]:
-    """Return the files directly in a folder; none if there is no such folder."""
+    """Return the files directly in a folder; an empty list if there is no such folder."""
     folder = Path(folder)
     return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
@@ -100,7 +100,7 @@ def files_in(folder: str | Path) -> list[Path]:
 def reason_unread(error: Exception) -> str:
     """Return in one line why a file of tensors was not read.
 
-    The advice of torch, to read a file that holds code all the same, is not passed on.
+    The advice of torch to load a file despite the code in it is not passed on.
     """
     if isinstance(error, pickle.UnpicklingError):
         return "it holds something other than tensors and plain values, which is never loaded"
@@ -113,7 +113,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def disk_errors(path: str | Path) -> Iterator[None]:
-    """Call a full or failing disk by its name, where a library reports something else, or does not say which file.
+    """Report a full or failing disk, and the file, where a library reports something else.
 
     Raises:
         OSError: If the block could not write.
@@ -206,15 +206,22 @@ def _read_array(file: Any, size: int) -> Any:
 
 @contextmanager
 def atomic_path(path: str | Path, *, synchronize: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path` that becomes `path` when the block ends without an error.
+    """Yield a temporary name next to `path`; the file is renamed to `path` when the block ends without an error.
 
-    The folder of `path` is made when it is missing. After an error the temporary file is removed and an older file at
-    `path` stays as it was. The name keeps its ending, since many writers choose their format by it. It also holds the
-    number of this process, so that `sweep_temporaries` knows what a killed process left.
+    The folder of `path` is created if it is missing. After an error, the temporary file is removed and an older file
+    at `path` stays as it was. The name keeps its ending, since many writers choose their format by it. It also holds
+    the process id, so that `sweep_temporaries` recognizes what a killed process left.
 
     Args:
         path: the file.
-        synchronize: wait until the disk has the contents, so that not even a power failure leaves half of them.
+        synchronize: wait until the contents are on the disk, so that not even a power failure leaves half a file.
+
+    Example:
+        >>> from gaugenet.files import atomic_path
+        >>> with atomic_path("result.txt") as temporary:
+        ...     _ = temporary.write_text("complete or absent")
+        >>> open("result.txt").read()
+        'complete or absent'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +244,7 @@ def atomic_path(path: str | Path, *, synchronize: bool = True) -> Iterator[Path]
 
 
 def remove_temporaries() -> None:
-    """Remove the temporary files of this process, which is about to end."""
+    """Remove the temporary files of this process before it ends."""
     for path in list(_TEMPORARIES):
         path.unlink(missing_ok=True)
 
@@ -245,8 +252,8 @@ def remove_temporaries() -> None:
 def sweep_temporaries(folder: str | Path) -> None:
     """Remove the temporary files directly in a folder that killed processes left.
 
-    Those of processes that run are kept. Of other machines, whose processes cannot be seen, files older than an hour
-    are removed.
+    Files of running processes are kept. Processes on other machines cannot be seen, so their files are removed after
+    an hour.
     """
     for path in Path(folder).glob(".*-????????.*-*"):
         name = _TEMPORARY.search(path.name)
@@ -278,13 +285,13 @@ _STALE_SECONDS = 3600.0
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file, completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -72,7 +72,7 @@ def test_networks_look_at_neighbours():
 
 def test_lattices_must_be_mapped_to_themselves():
     entry = row("pixels")
-    with pytest.raises(ValueError, match="take these points to themselves"):
+    with pytest.raises(ValueError, match="permutes the points"):
         symmetry_error(entry, Transformation("half a pixel", lambda p: p + 0.5))
     points = entry.points()
     assert torch.equal(images(points, points.flip(0)), torch.arange(len(points)).flip(0))

@@ -1,1 +1,1 @@
-"""The sub-commands of `gaugenet`, one a file: each parses its arguments and calls the library."""
+"""The sub-commands of `gaugenet`, one in each file: each parses its arguments and calls the library."""

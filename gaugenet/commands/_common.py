@@ -30,7 +30,7 @@ _NEAR = 0.6
 
 
 class _Help(DefaultHelpFormatter):
-    """Wider columns, and types only where the name of the value does not say enough."""
+    """A help formatter with wider columns, which shows types only where the name of the value is not sufficient."""
 
     def __init__(self, prog: str) -> None:
         width = min(120, max(80, shutil.get_terminal_size().columns))
@@ -41,7 +41,7 @@ class _Help(DefaultHelpFormatter):
 
 
 class Parser(ArgumentParser):
-    """A parser whose errors are short: what is wrong, and which options have similar names."""
+    """A parser with short errors: what is wrong, and which options have similar names."""
 
     extra_options: Iterable[str] = ()
     """Options that exist but were not added to this parser."""
@@ -58,9 +58,9 @@ class Parser(ArgumentParser):
 
 
 def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
-    """Return the most similar of the known option names, the best first.
+    """Return the most similar known option names, the best first.
 
-    The last parts of the names are compared, too: `--witdh` is near `--model.width`.
+    The last parts of the names are compared too: `--witdh` is near `--model.width`.
     """
 
     def similarity(other: str) -> tuple[float, float]:
@@ -95,9 +95,9 @@ def make_parser(command: str, description: str, **settings: Any) -> Parser:
 
 
 def task_for(arguments: list[str]) -> Task:
-    """Return the task of the run that the first positional argument names; the first task if it names none.
+    """Return the task of the run that the first positional argument names; the first task if there is no such run.
 
-    The command itself then says what is wrong with the run.
+    The command then reports what is wrong with the run.
     """
     run = next((a for a in arguments if not a.startswith("-")), None)
     found = task_of_run(run_folder(run)) if run is not None else None
@@ -105,10 +105,10 @@ def task_for(arguments: list[str]) -> Task:
 
 
 def run_folder(run: str | Path) -> Path:
-    """Return the folder of a run; for the name of a network of the zoo, where no folder has that name, its folder.
+    """Return the folder of a run, or of a network of the zoo if no folder has that name.
 
     Raises:
-        ZooError: If a file of that network was changed.
+        ZooError: If a file of the network does not match the manifest.
     """
     name = str(run)
     is_in_zoo = not Path(run).exists() and _zoo.is_name(name) and name in _zoo.entries()

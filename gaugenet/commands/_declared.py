@@ -1,4 +1,4 @@
-"""Signatures read from source files, so that help and a check of names need not import torch or Lightning."""
+"""Signatures read from source files, so that help and the check of names do not import torch or Lightning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a class: `annotation` is `Any` where it cannot be known without an import."""
+    """An argument of a class; `annotation` is `Any` if only an import can tell its type."""
 
     name: str
     annotation: Any
@@ -49,9 +49,9 @@ def declared(source: str) -> type:
 
 
 def _named(module: str, node: ast.ClassDef, members: dict[str, Any]) -> type:
-    """A class with the name and the docstring of a written one, and with bases that have those of its bases.
+    """Return a class with the name and docstring of a class in the source, and with such copies of its bases.
 
-    It is not in a package: jsonargparse would look for a shorter path to it, and import what is on the way.
+    It is not in a package, because jsonargparse would look for a shorter path to it and import modules on the way.
     """
     there = [_definition(module, base.id) for base in node.bases if isinstance(base, ast.Name)]
     bases = [_named(found[0], found[1], {}) for found in there if found and isinstance(found[1], ast.ClassDef)]
@@ -73,7 +73,7 @@ def _arguments(module: str, node: ast.ClassDef) -> Iterator[Argument]:
 
 @dataclass(frozen=True)
 class _Written:
-    """An argument as it is written in a module."""
+    """An argument as the source of a module declares it."""
 
     module: str
     name: str
@@ -118,7 +118,7 @@ def _literal(module: str, node: ast.expr | None) -> Any:
 
 
 def _evaluated(module: str, annotation: ast.expr | None) -> Any:
-    """The type; names that only an import could explain count as `Any`."""
+    """Return the type of an annotation; names that only an import can resolve count as `Any`."""
     if annotation is None:
         return Any
     try:
@@ -150,7 +150,11 @@ class _Names(dict[str, Any]):
 
 
 def _definition(module: str, name: str) -> tuple[str, ast.AST] | None:
-    """Where a module, or the one that it imports the name from, defines it: that module and the statement."""
+    """Find the definition of a name in a module, or in the module that it is imported from.
+
+    Returns:
+        The module and the statement; `None` if there is none.
+    """
     for node in _tree(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return module, node

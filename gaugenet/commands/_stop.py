@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: at once, with one message, and with nothing half written."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: at once, with one message, and without half-written files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StopSignals:
         raise Stopped(f"stopped by {signal.Signals(number).name}.")
 
     def watch(self, pipe: int, handled: frozenset[int]) -> None:
-        """End the process some time after a signal, for when the main thread is in compiled code and hears nothing."""
+        """End the process some time after a signal, in case the main thread is in compiled code and does not react."""
         while byte := os.read(pipe, 1):
             if byte[0] in handled:
                 time.sleep(SECONDS)
@@ -53,9 +53,9 @@ class StopSignals:
 
 @contextmanager
 def stop_signals() -> Iterator[StopSignals]:
-    """Turn SIGTERM and SIGHUP into `Stopped`, and end the process where that does not end it soon.
+    """Turn SIGTERM and SIGHUP into `Stopped`, and end the process if that does not end it soon.
 
-    After a signal the process ends here, since the libraries take seconds to clean up what ends with it anyway.
+    After a signal the process ends here, since the libraries need seconds for a cleanup that has no effect.
 
     Signals that are ignored (`nohup`) or have a handler stay as they are. Outside of the main thread nothing
     is changed.
@@ -92,7 +92,7 @@ def _end(status: int) -> NoReturn:
 
 
 def _leave() -> None:
-    """In a forked child: signals of the child are not those of its parent."""
+    """Restore the default handling of signals in a forked child."""
     for name in _NAMES:
         number = getattr(signal, name)
         if isinstance(getattr(signal.getsignal(number), "__self__", None), StopSignals):

@@ -1,4 +1,4 @@
-"""The options of Lightning's trainer with plain types: an option file names no classes, so it imports no code."""
+"""The options of Lightning's trainer with plain types: option files cannot name classes, so they import no code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PLAIN: dict[str, Any] = {
 
 @lru_cache(maxsize=1)
 def plain_trainer() -> type:
-    """Return a class with the arguments, defaults and docstring of the trainer, none of which takes an object."""
+    """Return a class with the trainer's docstring, arguments and defaults, where no argument takes an object."""
     from lightning.pytorch import Trainer
 
     own = inspect.signature(Trainer.__init__)

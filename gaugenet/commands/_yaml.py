@@ -1,4 +1,4 @@
-"""Option files read with bounds: plain values of moderate size, whoever wrote them."""
+"""Reading option files with bounds: only plain values of moderate size are accepted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register() -> str:
 def load_bounded(text: str) -> Any:
     """Return the plain values that a YAML text describes.
 
-    Aliases are refused: a few lines of them stand for more values than a memory holds.
+    Aliases are refused: a few lines of them can describe more values than fit into memory.
 
     Raises:
         yaml.YAMLError: If the text is not YAML, too large or too deep, has aliases, or names that are not texts.
@@ -37,7 +37,7 @@ def load_bounded(text: str) -> Any:
 
 
 def check_file(path: Path) -> None:
-    """Raise `ValueError` if an option file is so large that reading it is a mistake."""
+    """Raise `ValueError` if an option file is too large."""
     if path.is_file() and path.stat().st_size > 4 * _CHARACTERS:
         raise ValueError(f"{path} is not a file of options: it has {path.stat().st_size:,} bytes.")
 

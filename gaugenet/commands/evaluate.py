@@ -9,7 +9,7 @@ _JSON = option("--json", action="store_true", help="print everything as JSON")
 
 
 def run(arguments: list[str]) -> int:
-    """Parse, score, print; the exit status."""
+    """Parse the arguments, score the run, print the result; return the exit status."""
     task = task_for(arguments)
     folder, options = parse_for_run("evaluate", task.evaluation, arguments, _JSON)
     as_json = options.pop(_JSON.keyword)

@@ -1,4 +1,4 @@
-"""`gaugenet inspect MESH|DIR...`: what is wrong with meshes, repaired copies of them, and surveys of folders."""
+"""`gaugenet inspect MESH|DIR...`: defects of meshes, repaired copies, and surveys of folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Exit status 0 if all meshes are usable (after the repair, with --repair), 1 if o
 
 
 def run(arguments: list[str]) -> int:
-    """Parse, inspect, print; the exit status."""
+    """Parse the arguments, inspect the meshes, print the result; return the exit status."""
     parser = make_parser("inspect", _DESCRIPTION)
     parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH|DIR", help="mesh files, or folders of them")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -21,7 +21,7 @@ Trained networks by name: `gaugenet predict NAME MESH --out DIR` applies one.
 
 
 def run(arguments: list[str]) -> int:
-    """List, explain or fetch; the exit status."""
+    """List, describe or fetch networks; return the exit status."""
     actions = {"list": _list, "info": _info, "fetch": _fetch}
     if not arguments or arguments[0] in _HELP:
         write_line(_OVERVIEW)

@@ -1,4 +1,4 @@
-"""`gaugenet predict RUN INPUT... --out OUT`: what a trained network finds in data that nobody labelled."""
+"""`gaugenet predict RUN INPUT... --out OUT`: predictions of a trained network for unlabelled data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gaugenet.commands._common import parse_for_run, task_for, write_line
 
 
 def run(arguments: list[str]) -> int:
-    """Parse, label, tell; the exit status."""
+    """Parse the arguments, predict, report the result; return the exit status."""
     task = task_for(arguments)
     folder, options = parse_for_run("predict", task.prediction, arguments)
     found = task.predict(folder, **options)

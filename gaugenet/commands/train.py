@@ -43,7 +43,7 @@ _CONFIG = "config.yaml"
 
 
 def run(arguments: list[str]) -> int:
-    """Parse, train, tell where the run is; the exit status."""
+    """Parse the arguments, train, report where the run is; return the exit status."""
     if not arguments or arguments[0] in _HELP:
         write_line(_overview())
         return 0 if arguments else 2
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _outline(task: Task) -> Parser:
-    """The parser of a task without the options of Lightning's trainer, which are only named: made without torch."""
+    """Return the parser of a task, made without torch: it lists only the names of the trainer's options."""
     parser = _general(task, epilog=_about_trainer())
     for group in task.groups:
         parser.add_class_arguments(declared(group.source), group.name, skip=set(group.skip))
@@ -80,7 +80,7 @@ def _outline(task: Task) -> Parser:
 
 
 def _full_parser(task: Task) -> Parser:
-    """The parser of a task with all options."""
+    """Return the parser of a task with all options."""
     from gaugenet.commands._trainer import plain_trainer
 
     parser = _general(task)
@@ -93,7 +93,7 @@ def _full_parser(task: Task) -> Parser:
 
 
 def _trainer_parser(task: Task) -> Parser:
-    """A parser of the options of Lightning's trainer alone, for their help."""
+    """Return a parser of the options of Lightning's trainer alone, for their help."""
     from gaugenet.commands._trainer import plain_trainer
 
     parser = make_parser(f"train {task.name}", "Options of Lightning's trainer.", usage=_usage(task))
@@ -142,12 +142,12 @@ def _check_names(task: Task, arguments: list[str]) -> None:
 
 
 def _shortcuts(task: Task) -> dict[str, str]:
-    """Short forms of the options, those of the task first."""
+    """Return the short forms of the options, the task's own first."""
     return {**task.shortcuts, **_SHORTCUTS}
 
 
 def _expand(arguments: list[str], task: Task) -> list[str]:
-    """Short forms written out, e.g. `--lr 0.1` as `--optim.lr 0.1`."""
+    """Expand short forms, for example `--lr 0.1` to `--optim.lr 0.1`."""
     out, shortcuts = [], _shortcuts(task)
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -156,7 +156,7 @@ def _expand(arguments: list[str], task: Task) -> list[str]:
 
 
 def _join_lists(arguments: list[str], task: Task) -> list[str]:
-    """`--data.files a.nc b.nc` as one argument, which is how the parser takes lists."""
+    """Join the values of a list, such as `--data.files a.nc b.nc`, into one argument, as the parser expects."""
     out: list[str] = []
     k = 0
     while k < len(arguments):
@@ -174,7 +174,7 @@ def _join_lists(arguments: list[str], task: Task) -> list[str]:
 
 
 def _with_saved_config(arguments: list[str]) -> list[str]:
-    """With `--resume`, the options that the run was started with come first, so that only `--out` need be repeated."""
+    """Prepend the saved options when resuming, so that only `--out` must be repeated."""
     if "--resume" not in arguments:
         return arguments
     for k, argument in enumerate(arguments):
@@ -188,7 +188,7 @@ def _with_saved_config(arguments: list[str]) -> list[str]:
 
 
 def _refuse_code_of_run(saved: Path, arguments: list[str]) -> None:
-    """Raise `ValueError` if saved options name a class of the user's own, and the user does not name it again."""
+    """Raise `ValueError` if saved options name a class of the user, and the user does not name it again."""
     options = load_bounded(saved.read_text(encoding="utf-8"))
     data = options.get("data") if isinstance(options, dict) else None
     features = str(data.get("features")) if isinstance(data, dict) else ""
@@ -201,7 +201,7 @@ def _refuse_code_of_run(saved: Path, arguments: list[str]) -> None:
 
 
 def _config_files(arguments: list[str]) -> list[Path]:
-    """The option files that the arguments name."""
+    """Return the option files that the arguments name."""
     pairs = [(*argument.partition("=")[::2], after) for argument, after in zip(arguments, [*arguments[1:], ""])]
     return [Path(value or after) for name, value, after in pairs if name == "--config" and (value or after)]
 
@@ -250,7 +250,7 @@ def _cross_validate(
 
 
 def _figures(task: Task, description: RunDescription) -> str:
-    """The best epoch, and the class that was found worst in it; the table of all classes goes to the log."""
+    """Return a text about the best epoch and the worst class in it; log the table of all classes."""
     best = description.metrics.get("best", {})
     last = description.metrics.get("last", best)
     figures = [f"best epoch {best.get('epoch', 0):.0f} of {last.get('epoch', 0):.0f}"]

@@ -20,7 +20,7 @@ _ON_THE_SURFACE = ("frames", "at", "group", "disc", "kernel", "radius", "fields"
 
 
 def run(arguments: list[str]) -> int:
-    """Parse, load, write; the exit status."""
+    """Parse the arguments, load the data, write the picture; return the exit status."""
     parser = make_parser("view", _DESCRIPTION)
     _add_arguments(parser)
     _add_surface_arguments(parser)
@@ -38,13 +38,13 @@ def run(arguments: list[str]) -> int:
 
 
 def _read_by(options: Namespace) -> list[Path]:
-    """What a page is made of: meshes, runs and what predictions left."""
+    """Return the files that a page is made from: meshes, runs and results of predictions."""
     given = [path for path in (options.path, options.run) if path is not None]
     return [file for path in given for file in (files_in(path) if path.is_dir() else [path])]
 
 
 def _draw(file: Path, options: Namespace) -> str:
-    """Write a page or a picture: of a run as its task does, of anything else as meshes."""
+    """Write a page or a picture; the task of a run draws it, anything else is drawn as meshes."""
     look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme", "split", "title")}
     if options.worst is not None:
         look["worst"] = options.worst

@@ -1,4 +1,4 @@
-"""The table of all tasks: what `gaugenet train` offers, and what the other commands do with a run."""
+"""The table of all tasks, in which the commands look up what to train and what to do with a run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def find_task(name: str) -> Task:
 
     Raises:
         TaskError: If there is none.
+
+    Example:
+        >>> from gaugenet.tasks import find_task
+        >>> find_task("segmentation").name
+        'segmentation'
     """
     if name not in TASKS:
         raise TaskError(f"Expected a task, one of {', '.join(TASKS)}; got {name!r}.")
@@ -47,7 +52,7 @@ def task_of_run(run: str | Path) -> Task | None:
         text = (Path(run) / "run.json").read_text(encoding="utf-8")
         name = json.loads(text).get("task")
     except (OSError, ValueError, AttributeError):
-        return None  # what reads the run next says what is wrong with it
+        return None  # the next reader of the run reports what is wrong with it
     if not isinstance(name, str):
         return None
     if name not in TASKS:

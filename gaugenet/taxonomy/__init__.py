@@ -1,14 +1,18 @@
-"""The taxonomy of coordinate independent CNNs as a gallery: every row a configuration that runs and is tested.
+"""The taxonomy of coordinate independent CNNs; every row has a configuration that runs and is tested.
 
-A row says on which manifold, with which structure group and which representations, and which global symmetry follows
-from these (:cite:`weiler2021coordinate`, the table of its taxonomy)::
+A row names a manifold, a structure group, representations, and the global symmetry that follows from these
+(the table in :cite:`weiler2021coordinate`).
 
-    from gaugenet.taxonomy import row, symmetry_error
-
-    entry = row("sphere_rotations")
-    domain, layer = entry.configure(entry.points())
-    symmetry_error(entry, entry.example_symmetry)  # rounding
-    symmetry_error(entry, entry.counterexample)  # not small
+Example:
+    >>> from gaugenet.taxonomy import row, symmetry_error
+    >>> entry = row("sphere_rotations")
+    >>> domain, layer = entry.configure(entry.points())
+    >>> domain.num_nodes, layer.in_type
+    (80, FieldType(SO(2), '2x0 + 2x1 + 1x2'))
+    >>> symmetry_error(entry, entry.example_symmetry) < 1e-11  # a rotation of the sphere
+    True
+    >>> symmetry_error(entry, entry.counterexample) > 1e-3  # a reflection
+    True
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from gaugenet.taxonomy.gallery import markdown_page
 from gaugenet.taxonomy.noncompact import NONCOMPACT
 
 ROWS: tuple[Row, ...] = FLAT + NONCOMPACT + CURVED
-"""All that run."""
+"""All rows that run."""
 
 MISSING: tuple[MissingRow, ...] = (
     MissingRow(
@@ -29,11 +33,20 @@ MISSING: tuple[MissingRow, ...] = (
         "left multiplication represents the double cover only; conjugation is `0 + 1`, as in `space_rotations`",
     ),
 )  # fmt: skip
-"""What cannot be built yet."""
+"""Rows that cannot be built yet."""
 
 
 def row(name: str) -> Row:
-    """The row of a name; `ValueError` with all names if there is none."""
+    """Return the row of a name.
+
+    Raises:
+        ValueError: If there is no such row; the message lists all names.
+
+    Example:
+        >>> from gaugenet.taxonomy import row
+        >>> row("mobius_strip").symmetry
+        'SO(2)'
+    """
     for entry in ROWS:
         if entry.name == name:
             return entry
@@ -41,12 +54,12 @@ def row(name: str) -> Row:
 
 
 def table() -> str:
-    """The taxonomy as a Markdown table, with what is missing."""
+    """Return the taxonomy as a Markdown table, with the missing rows at its end."""
     return markdown_table(ROWS, MISSING)
 
 
 def page() -> str:
-    """The text of docs/taxonomy.md: the table and all configurations."""
+    """Return the text of docs/taxonomy.md: the table and all configurations."""
     return markdown_page(ROWS, MISSING)
 
 

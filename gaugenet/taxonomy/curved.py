@@ -16,28 +16,28 @@ H2, H3 = Hyperbolic(2), Hyperbolic(3)
 
 
 def south_and_east(p: Tensor) -> Tensor:
-    """Frames of the sphere off its poles."""
+    """Return the frames (south, east) of the sphere, away from its poles."""
     east = torch.stack([-p[:, 1], p[:, 0], torch.zeros_like(p[:, 0])], -1)
     east = east / torch.linalg.vector_norm(east, dim=-1, keepdim=True)
     return torch.stack([torch.linalg.cross(east, p), east], -1)
 
 
 def ball(points: Tensor, level: int = 2) -> TriangleMesh:
-    """The mesh with these vertices and the faces of an icosphere, counter-clockwise from outside."""
+    """Return the mesh with these vertices and the faces of an icosphere, counter-clockwise from outside."""
     face = Icosphere(level).face
     volume = torch.linalg.det(points[face].transpose(0, 1)).sum()
     return TriangleMesh(points, (face if volume > 0 else face.flip(0)).T)
 
 
 def combed(surface: TriangleMesh) -> Tensor:
-    """Frames of a mesh: the vertical direction along the surface, and the horizontal one."""
+    """Return frames of a mesh: the direction along the surface that points up, and the horizontal one."""
     n = torch.from_numpy(surface.vertex_normals)
     up = torch.nn.functional.normalize(POLES[0] - n * n[:, 2:], dim=-1)
     return torch.stack([up, torch.linalg.cross(n, up)], -1)
 
 
 def reduced(graph: GaugeGraph, group: StructureGroup, connection: str) -> GaugeGraph:
-    """The graph of a smaller structure group in the same frames, with a connection that fits."""
+    """Reduce the structure group of a graph, in the same frames, with a connection of the smaller group."""
     structure = GStructure(group, graph.frame, connection)
     pos = graph.pos[graph.edge_index]
     graph.transporter = structure.transporter(pos[1], pos[0], graph.transporter).contiguous()
@@ -70,7 +70,7 @@ def icosahedron_hexagonal(points: Tensor) -> Configuration:
 
 
 def icosahedron_charts(points: Tensor) -> Configuration:
-    """The frames of the five charts, which have singularities at the poles, with the trivial connection."""
+    """Use the frames of the five charts, which are singular at the poles, with the trivial connection."""
     fields = FieldType(Trivial(), "4x0")
     structure = GStructure(Trivial(), Icosphere(2).frame[:-2], "trivial", singular_points=POLES)
     graph = SPHERE.gauge_graph(points, radius=0.5, structure=structure, dtype=torch.float64)
@@ -84,7 +84,7 @@ def mesh(points: Tensor) -> Configuration:
 
 
 def mesh_crosses(points: Tensor) -> Configuration:
-    """The crosses are those of frames that point up; the connection rotates by the nearest multiple of 90 degrees."""
+    """Use crosses of frames that point up; the connection rotates by the nearest multiple of 90 degrees."""
     surface, fields = ball(points), FieldType(Dihedral(4), "1xregular")
     graph = surface.gauge_graph(SO2(), mean_neighbors=10, frames=combed(surface), dtype=torch.float64)
     return reduced(graph, Dihedral(4), "nearest"), GaugeConv(fields, fields)
@@ -122,7 +122,7 @@ def horocycles(points: Tensor) -> Configuration:
 
 
 def uneven_ball(level: int = 2) -> Tensor:
-    """The vertices of an icosphere, moved so that no symmetry is left."""
+    """Return the vertices of an icosphere, moved so that no symmetry remains."""
     p = Icosphere(level).pos
     x, y, z = p.unbind(-1)
     return p * (1 + 0.2 * torch.sin(3 * x + y) + 0.2 * torch.cos(2 * y - z) * x)[:, None]

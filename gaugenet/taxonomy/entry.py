@@ -1,4 +1,4 @@
-"""Rows of the taxonomy: a manifold, a structure group, the global symmetry that follows, and how to see it."""
+"""Rows of the taxonomy: a manifold, a structure group, the global symmetry that follows, and a test of it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ class Transformation:
     Attributes:
         text: what it does.
         map: points `(N, D)` to points `(N, D)`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.taxonomy import Transformation
+        >>> half = Transformation("180° about z", lambda p: p * torch.tensor([-1.0, -1.0, 1.0]))
+        >>> half.map(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[-1., -2.,  3.]])
     """
 
     text: str
@@ -43,8 +50,8 @@ class Row:
         configure: points `(N, D)` to a domain and a layer on it, at most 15 lines. A lattice brings its own points.
         points: `(N, D)`, float64: some to configure it with.
         example_symmetry: one of the symmetries.
-        counterexample: a map of the space to itself that is none.
-        lattice: the points are a lattice that a symmetry maps to itself; other symmetries move the points along.
+        counterexample: a map of the space to itself that is not a symmetry.
+        lattice: whether the points are a lattice that each symmetry permutes. Elsewhere a symmetry moves the points.
     """
 
     name: str
@@ -74,7 +81,9 @@ class MissingRow:
 
 
 class ScalarNetwork(nn.Module):
-    """Scalars -> fields of the layer's input type -> the layer -> scalars: every symmetry acts on scalars alike.
+    """A network from scalars to scalars around a layer, since every symmetry acts on scalars alike.
+
+    A first layer maps scalars to the layer's input type, and a last one its output to scalars.
 
     Shapes:
         x: `(N, 2)` -> `(N, 2)`.
@@ -95,9 +104,9 @@ class ScalarNetwork(nn.Module):
 
 
 def symmetry_error(row: Row, transformation: Transformation, *, seed: int = 0) -> float:
-    """How far a random network of a row is from commuting with a map of its space to itself.
+    """Return how far a random network of a row is from commuting with a map of its space to itself.
 
-    Values ride along with their points: f'(phi(p)) = f(p). Relative to the largest output.
+    Values move with their points: f'(phi(p)) = f(p). The error is relative to the largest output.
 
     Args:
         row: whose configuration is tried.
@@ -105,7 +114,13 @@ def symmetry_error(row: Row, transformation: Transformation, *, seed: int = 0) -
         seed: of weights and features.
 
     Raises:
-        ValueError: a lattice is not mapped to itself.
+        ValueError: If the points are a lattice that is not mapped to itself.
+
+    Example:
+        >>> from gaugenet.taxonomy import row, symmetry_error
+        >>> rotations = row("plane_rotations")
+        >>> symmetry_error(rotations, rotations.example_symmetry) < 1e-11
+        True
     """
     points = row.points()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -124,17 +139,21 @@ def symmetry_error(row: Row, transformation: Transformation, *, seed: int = 0) -
 
 
 def images(points: Float[Tensor, "points D"], moved: Float[Tensor, "points D"]) -> Int[Tensor, "points"]:
-    """The number of the point that each one is moved to; `ValueError` unless that permutes them."""
+    """Return the index of the point that each point is moved to.
+
+    Raises:
+        ValueError: If the map does not permute the points.
+    """
     distance, image = torch.cdist(moved, points).min(1)
     if distance.max() > 1e-6 or len(image.unique()) != len(points):
         raise ValueError(
-            f"The map does not take these points to themselves: some end {float(distance.max()):.1e} from any."
+            f"Expected a map that permutes the points of the lattice, got one {float(distance.max()):.1e} from all."
         )
     return image
 
 
 def markdown_table(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
-    """The taxonomy as a table in Markdown; what is missing stands at its end."""
+    """Return the taxonomy as a table in Markdown, with the missing rows at its end."""
     lines: list[list[Any]] = [
         ["Manifold", "G", "Global symmetry", "Representations", "Configuration", "Commutes with", "Control: not with"],
         ["---"] * 7,

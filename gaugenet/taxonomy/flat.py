@@ -108,7 +108,7 @@ def plane_log_polar(points: Tensor) -> Configuration:
 
 
 def shells(points: Tensor) -> Configuration:
-    """Direction and logarithm of the length: S^2 x R, frames (south, east, outwards)."""
+    """Use direction and logarithm of the length as coordinates: S^2 x R, frames (south, east, outwards)."""
     manifold, group = Product(Sphere(2), Euclidean(1)), Axial(SO2())
     length = torch.linalg.vector_norm(points, dim=-1, keepdim=True)
     n = points / length

@@ -10,14 +10,14 @@ from gaugenet.taxonomy.operators import operators_text
 HEAD = """\
 # The taxonomy of coordinate independent CNNs
 
-A convolution on a manifold is decided by three things: the manifold M, the structure group G (between which frames no
-difference is made), and the representations of the features. Which global symmetry the network has follows: the
-isometries of M (with S, dilations too) that map the frames of the G-structure to each other. The table goes through the
-taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space, T_d its
-translations, S scaling, R a reflection, {e} the trivial group.
+Three things determine a convolution on a manifold: the manifold M, the structure group G (its elements relate frames
+that count as equal), and the representations of the features. The global symmetry of the network follows from them. It
+consists of the isometries of M (with S, also dilations) that map the frames of the G-structure to each other. The table
+covers the taxonomy of :cite:`weiler2021coordinate`, from ordinary images to the hyperbolic plane. E_d is flat space,
+T_d its translations, S scaling, R a reflection, {e} the trivial group.
 
-Every row links to a configuration that runs, and names two maps of its space to itself: one that every network of this
-kind commutes with (to rounding, 1e-14 in float64), and one that it does not commute with. Both are tested.
+Every row links to a configuration that runs, and names two maps of its space to itself. Every network of this kind
+commutes with the first (to rounding, 1e-14 in float64), and does not commute with the second. Both are tested.
 
 """
 
@@ -34,8 +34,8 @@ assert symmetry_error(entry, entry.example_symmetry) < 1e-11  # a rotation of th
 assert symmetry_error(entry, entry.counterexample) > 1e-3  # a reflection: kernels of SO(2) know left from right
 ```
 
-`symmetry_error` builds a network from scalars to scalars around the layer, with random weights, and compares its output
-before and after values ride along with their points. It takes any map of yours:
+`symmetry_error` builds a network from scalars to scalars around the layer, with random weights. It compares the outputs
+before and after the points, with their values, are moved by a map. You can pass your own map:
 
 ```python
 import torch
@@ -47,18 +47,18 @@ assert symmetry_error(row("sphere_polar"), half_rotation) < 1e-11
 
 ## The configurations
 
-`Configuration` is the pair of domain and layer. Points are drawn on the manifold (`entry.points()`); lattices (pixels,
-icosahedron) bring their own.
+`Configuration` is the pair of domain and layer. Points are drawn on the manifold (`entry.points()`); on lattices
+(pixels, icosahedron) they are fixed.
 
-Each picture shows frames of the G-structure (first vector orange, second blue, third green), drawn from it at random:
-faint arrows and circles are the other frames that G leads to. Discs (balls in three dimensions) are one entry of a
-kernel of the layer, from blue (negative) to red (positive), moved over the space by the frames at their centres: the
-same function of log coordinates everywhere. [Pictures](pictures.md) tells how to draw your own.
+Each picture shows frames drawn at random from the G-structure (first vector orange, second blue, third green). Faint
+arrows and circles are the other frames that G relates to them. Discs (balls in three dimensions) show one entry of a
+kernel of the layer, from blue (negative) to red (positive). The frames at their centres place the kernel: it is the
+same function of logarithmic coordinates everywhere. [Pictures](pictures.md) explains how to draw your own.
 """
 
 
 def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
-    """The table, how to run a row, and the source of every configuration."""
+    """Return the page: the table, how to run a row, and the source of every configuration."""
     parts = [HEAD, markdown_table(rows, missing), _USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")

@@ -16,11 +16,11 @@ from gaugenet.taxonomy.transformations import affine, draw, rotation
 
 LINE, PLANE = Euclidean(1), Euclidean(2)
 ALL = 5.0
-"""A radius that all points lie within, before and after the moves below."""
+"""A radius that contains all points, before and after the transformations below."""
 
 
 def line_scaling(points: Tensor) -> Configuration:
-    """All points are neighbours: nothing smaller is mapped to itself."""
+    """Make all points neighbours: no smaller neighbourhood is invariant under scaling."""
     group = Scaling(1)
     fields = FieldType(group, "2x0 + 2xs1 + 1xs2")
     return LINE.gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
@@ -39,7 +39,7 @@ def plane_similarities(points: Tensor) -> Configuration:
 
 
 def minkowski_plane(points: Tensor) -> Configuration:
-    """All points are neighbours: nothing smaller is mapped to itself."""
+    """Make all points neighbours: no bounded neighbourhood is invariant under boosts."""
     group = Lorentz(2)
     fields = FieldType(group, "2x0 + 2x1 + 1x2")
     return Minkowski(2).gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
@@ -52,7 +52,7 @@ def minkowski_space(points: Tensor) -> Configuration:
 
 
 def along(*factors: float) -> Tensor:
-    """The matrix that stretches the axes."""
+    """Return the diagonal matrix that scales each axis by its factor."""
     return torch.diag(torch.tensor(factors, dtype=torch.float64))
 
 

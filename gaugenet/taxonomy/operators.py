@@ -1,4 +1,4 @@
-"""Rows of the taxonomy with differential operators in the place of kernels."""
+"""Rows of the taxonomy with differential operators in place of kernels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def operators_of(entry: Row, max_order: int = _MAX_ORDER) -> tuple[int, ...]:
 
 
 def operators_text(entry: Row) -> str:
-    """Return whether a row works with operators, as its section of the page says it."""
+    """Return the sentence about operators in a row's section of the page."""
     counts = operators_of(entry)
     if not any(counts[1:]):
         return "Between these fields the only differential operators are pointwise maps: derivatives scale."

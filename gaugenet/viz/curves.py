@@ -34,15 +34,20 @@ def plot_learning_curves(
     """Draw losses and accuracies over the epochs: one panel for each quantity, one line for each of train/val/test.
 
     Args:
-        path: the PNG to write; complete or absent.
-        metrics: the rows, or the CSV file that holds them (Lightning's `CSVLogger` writes one). Columns are called
-            `train_loss`, `val/accuracy` and the like; empty, missing and NaN entries are left out. The rows of
-            one `epoch` are averaged; without a column `epoch` the row number serves.
+        path: the PNG; written completely or not at all.
+        metrics: the rows, or the CSV file that holds them (Lightning's `CSVLogger` writes one). Columns have names such
+            as `train_loss` and `val/accuracy`. Empty, missing and NaN entries are left out. Rows of the same `epoch`
+            are averaged; without a column `epoch`, the row number counts as the epoch.
         title: heading.
 
     Raises:
-        FileNotFoundError: no such CSV file.
-        ValueError: no column holds any number.
+        FileNotFoundError: If there is no such CSV file.
+        ValueError: If no column holds a number.
+
+    Example:
+        >>> from gaugenet.viz import plot_learning_curves
+        >>> rows = [{"epoch": k, "train_loss": 1 / (k + 1), "val_loss": 2 / (k + 2)} for k in range(5)]
+        >>> plot_learning_curves("curves.png", rows)
     """
     rows = _read_rows(metrics) if isinstance(metrics, str | Path) else list(metrics)
     curves = _curves(rows)
@@ -68,17 +73,22 @@ def plot_comparison(
     counted: str = "epoch",
     title: str | None = None,
 ) -> None:
-    """Draw the course of several trainings: one panel for each column of their rows, one line for each training.
+    """Draw the metrics of several trainings: one panel for each column of their rows, one line for each training.
 
     Args:
-        path: the PNG to write; complete or absent.
+        path: the PNG; written completely or not at all.
         runs: rows by name; each row holds `epoch` (or `counted`) and the columns.
-        columns: what to draw, on logarithmic axes; those called `..._error` in percent.
+        columns: what to draw, on logarithmic axes; columns called `..._error` in percent.
         counted: what the rows count, such as the step of a forecast.
         title: heading.
 
     Raises:
-        ValueError: no rows, or a column that no row has.
+        ValueError: If there are no rows, or no row has one of the columns.
+
+    Example:
+        >>> from gaugenet.viz import plot_comparison
+        >>> plain, gauge = ([{"epoch": k, "loss": s / (k + 1)} for k in range(5)] for s in (1.0, 0.5))
+        >>> plot_comparison("losses.png", {"plain": plain, "gauge": gauge}, ["loss"])
     """
     figure, axes = _figure(len(columns))
     colors = [to_hex(color) for color in palette(max(3, len(runs)))]
@@ -109,13 +119,17 @@ def plot_confusion_matrix(
     """Draw a confusion matrix: rows are true classes and columns predictions, in percent of the row.
 
     Args:
-        path: the PNG to write; complete or absent.
+        path: the PNG; written completely or not at all.
         matrix: `(C, C)` counts or weights, `matrix[i, j]` of true class i predicted as j.
         class_names: C names, label 0 first.
         title: heading.
 
     Raises:
-        ValueError: a matrix that is not square, negative or not finite entries, or a wrong number of names.
+        ValueError: If the matrix is not square, an entry is negative or not finite, or the number of names is wrong.
+
+    Example:
+        >>> from gaugenet.viz import plot_confusion_matrix
+        >>> plot_confusion_matrix("confusion.png", [[8, 2], [1, 9]], ["head", "leg"])
     """
     counts = _checked_matrix(matrix)
     size = len(counts)
@@ -156,7 +170,7 @@ def _number(value: Any) -> float:
 
 
 def _split_name(column: str) -> tuple[str, str] | None:
-    """`train_loss_epoch` -> (`loss`, `train`); None for columns that are not of a split."""
+    """Read `train_loss_epoch` as (`loss`, `train`); return `None` for columns that are not of a split."""
     for split in _SPLITS:
         for separator in ("_", "/"):
             if column.startswith(split + separator) and not column.endswith("_step"):
@@ -165,7 +179,7 @@ def _split_name(column: str) -> tuple[str, str] | None:
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[ndarray, ndarray]]]:
-    """`{quantity: {split: (epochs, values)}}`, losses first."""
+    """Return `{quantity: {split: (epochs, values)}}`, losses first."""
     gathered: dict[str, dict[str, dict[float, list[float]]]] = {}
     for index, row in enumerate(rows):
         epoch = _number(row.get("epoch"))

@@ -21,10 +21,10 @@ Kernel = Any
 def kernel_function(
     kernel: Kernel, entry: tuple[int, int] | None = None
 ) -> Callable[[Float[ndarray, "n d"]], Float[ndarray, "n"]]:
-    """One entry of a kernel as a function of v, |v| <= 1.
+    """Return one entry of a kernel as a function of v, |v| <= 1.
 
     Raises:
-        ValueError: no kernel; an entry that it does not have.
+        ValueError: If `kernel` is neither a layer nor a function, or does not have the entry.
     """
     from gaugenet.nn import GaugeConv
 
@@ -58,7 +58,7 @@ def _pointwise(conv: GaugeConv) -> PointwiseSpace:
 
 
 def _telling_entry(conv: GaugeConv) -> tuple[int, int]:
-    """The entry of the kernel that varies most with the direction."""
+    """Return the entry of the kernel that varies most with the direction."""
     space = _pointwise(conv)
     d = space.group.d
     generator = np.random.default_rng(0)

@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
 
 class SpacePicture(Picture):
-    """A picture of a space of dimension three: frames as arrows along geodesics, kernels as painted balls.
+    """A picture of a space of dimension three: frames as arrows along geodesics, kernels as coloured balls.
 
-    A ball is the geodesic sphere of a part of the radius; its colours are the kernel there, as seen from the frame of
-    its centre (blue negative, red positive).
+    A ball is a geodesic sphere whose radius is a share of the kernel's radius. Its colours are the values of the
+    kernel there, in the frame of its centre (blue negative, red positive).
 
     Args:
         manifold: of dimension 3; Euclidean and hyperbolic space (drawn in the ball model) are known.
-        immersion: where points are drawn, `(N, D)` to `(N, 3)`, in other spaces.
+        immersion: map from points to their positions in the picture, `(N, D)` to `(N, 3)`, for other spaces.
 
     Raises:
-        ValueError: another dimension; a manifold for which `immersion` is needed.
+        ValueError: If the dimension is not 3, or the manifold needs `immersion`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Euclidean
+        >>> from gaugenet.viz import SpacePicture
+        >>> picture = SpacePicture(Euclidean(3))
+        >>> picture = picture.frames(torch.randn(5, 3, dtype=torch.float64), length=0.5)
+        >>> picture.save("frames.html")
     """
 
     @renamed_arguments(place="immersion")
@@ -49,7 +57,7 @@ class SpacePicture(Picture):
         elif immersion is None and isinstance(manifold, Euclidean):
             immersion = torch.clone
         if immersion is None:
-            raise ValueError(f"It is not known how {manifold!r} lies in space: pass `immersion`, (N, D) to (N, 3).")
+            raise ValueError(f"Expected `immersion` for {manifold!r}: points (N, D) to positions (N, 3).")
         self.manifold, self.immersion = manifold, immersion
         super().__init__(Camera("z", "x", 20.0, 15.0))
 
@@ -86,11 +94,11 @@ class SpacePicture(Picture):
 
         Args:
             points: `(N, D)`.
-            kernel: a `GaugeConv`, or a function of `v (n, 3)`, |v| <= 1, to `(n,)`.
+            kernel: a `GaugeConv`, or a function from `v (n, 3)`, |v| <= 1, to `(n,)`.
             radius: geodesic radius of the neighbourhoods.
             frames: as in `frames`.
             entry: row and column of K(v); by default the one that varies most.
-            share: of the radius, at which the kernel is seen.
+            share: radius of the balls, relative to `radius`.
         """
         points, frames = self._framed(points, frames)
         ball = Icosphere(4)
@@ -123,7 +131,7 @@ class SpacePicture(Picture):
         return points, frames
 
     def _ends(self, points: Tensor, frames: Tensor, v: Float[ndarray, "n 3"]) -> Float[ndarray, "points n 3"]:
-        """Where geodesics with initial velocities `frame @ v` end, in space."""
+        """Return the end points, in space, of the geodesics with initial velocities `frame @ v`."""
         vectors = torch.einsum("pdk,nk->pnd", frames, torch.from_numpy(v))
         start = points[:, None].expand_as(vectors)
         with torch.no_grad():
@@ -132,6 +140,6 @@ class SpacePicture(Picture):
 
 
 def _outwards(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
-    """Triangles of a ball counter-clockwise from outside, also where a reflected frame has reversed it."""
+    """Orient the triangles of a ball counter-clockwise from outside, also where a reflected frame reversed them."""
     a, b, c = (vertices - vertices.mean(0))[faces].swapaxes(0, 1)
     return faces if (a * np.cross(b, c)).sum() > 0 else faces[:, ::-1]

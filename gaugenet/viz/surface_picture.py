@@ -35,37 +35,35 @@ LIFT, LAYER = 0.004, 0.0011
 class SurfacePicture(Picture):
     """A picture of a surface, to which frames, discs, kernels and curves are added.
 
-    ::
+    Everything follows geodesics. An arrow is the geodesic whose initial velocity is a frame vector. A disc is the
+    image of a disc in the tangent plane under `exp`, so its grid shows logarithmic coordinates. A kernel is drawn at
+    every point as the convolution uses it: as a function of the logarithm in the frame of that point.
 
-        from gaugenet.geometry import MobiusStrip
-        from gaugenet.viz import SurfacePicture
-
-        picture = SurfacePicture(MobiusStrip(4.0, 1.2))
-        picture.frames(picture.spread(30))
-        picture.save("frames.png")
-        picture.save("frames.html")
-
-    What is drawn follows geodesics: an arrow is the geodesic that starts with a frame vector, a disc is the image of a
-    disc in the tangent plane under `exp` (so that its grid is log coordinates), a kernel is drawn at every point as a
-    function of the logarithm in the frame of that point: as the convolution sees it.
-
-    Points are rows of coordinates on a manifold, numbers of vertices on a mesh. Frames are `None` (those that the
-    library chooses), a tensor `(N, D, 2)`, a function of points, a `GStructure`; on meshes also a name ("first_edge",
-    "random", "principal"), a `CrossField`, or an array over all vertices.
+    Points are rows of coordinates on a manifold, and vertex indices on a mesh. Frames are `None` (those that the
+    library chooses), a tensor `(N, D, 2)`, a function of points, or a `GStructure`. On meshes they are also a name
+    ("first_edge", "random", "principal"), a `CrossField`, or an array over all vertices.
 
     Args:
-        surface: a `Manifold` of dimension 2, a `TriangleMesh`, an `Icosphere`, a `CrossField`. A manifold without
-            `exp` is drawn by its logarithms, linear on the triangles of the picture.
-        immersion: where the points of a manifold are in space, `(N, D)` to `(N, 3)` or `(N, 2)`, if that is not known
-            or to be seen otherwise.
+        surface: a `Manifold` of dimension 2, a `TriangleMesh`, an `Icosphere`, or a `CrossField`. A manifold without
+            `exp` is drawn with its logarithms, linear on the triangles of the picture.
+        immersion: map from the points of a manifold to space, `(N, D)` to `(N, 3)` or `(N, 2)`; replaces the map that
+            the library knows, if any.
         domain: ranges of both chart coordinates.
-        chart: coordinates `(N, 2)` in the domain to points `(N, D)`, where points are no such coordinates themselves.
+        chart: map from coordinates `(N, 2)` in the domain to points `(N, D)`; needed where points have other
+            coordinates.
         color: of the surface.
         up, front: directions in space that point up and to the viewer, as in `MeshView`.
 
     Raises:
-        ValueError: no surface; a manifold for which `immersion`, `domain` or `chart` is needed; points or frames of
-            wrong shape.
+        ValueError: If `surface` is not a surface, a manifold needs `immersion`, `domain` or `chart`, or points or
+            frames have the wrong shape.
+
+    Example:
+        >>> from gaugenet.geometry import MobiusStrip
+        >>> from gaugenet.viz import SurfacePicture
+        >>> picture = SurfacePicture(MobiusStrip(4.0, 1.2))
+        >>> picture = picture.frames(picture.spread(30))
+        >>> picture.save("frames.html")  # or frames.png
     """
 
     @renamed_arguments(place="immersion")
@@ -88,15 +86,15 @@ class SurfacePicture(Picture):
         self.parts.append(Triangles.of(mesh.vertices, mesh.faces, color))
 
     def spread(self, count: int) -> Tensor:
-        """`count` points of the surface, far from each other and from its edge."""
+        """Return `count` points of the surface, far from each other and from its edge."""
         return self.surface.spread(count)
 
     def transported(self, points: Any, frame: Any = None) -> Float[Tensor, "points D 2"]:
-        """A frame at the first point, by default the library's, transported from each point to the next one."""
+        """Transport a frame at the first point, by default the library's, from each point to the next one."""
         points = self.surface.checked(points)
         return self.surface.transported(points, self.surface.frames_at(points[:1], frame)[0])
 
-    # --- what can be added --------------------------------------------------------------------------------------------
+    # --- drawing ------------------------------------------------------------------------------------------------------
 
     def frames(
         self,
@@ -110,13 +108,14 @@ class SurfacePicture(Picture):
         """Draw frames as pairs of arrows along the surface, the first vector orange, the second blue.
 
         Args:
-            points: where; a number for so many points far from each other.
+            points: where; a number N stands for N points far from each other.
             frames: see the class.
-            group: also draw, fainter, the other frames of the G-structure: for a finite group one for each of its
-                elements, for SO(2) and O(2) the circle that their vectors reach. Default: the group of a `GStructure`
-                or `CrossField`; none otherwise.
-            length: of the arrows, in the units of the frames; by default two fifths of the way to the nearest point.
-            width: of the arrows, in lengths.
+            group: also draw, fainter, the other frames of the G-structure. A finite group has one frame for each of
+                its elements; for SO(2) and O(2) it is the circle that the vectors reach. By default the group of a
+                `GStructure` or `CrossField`, otherwise none.
+            length: of the arrows, in the units of the frames; by default two fifths of the distance to the nearest
+                point.
+            width: of the arrows, relative to their length.
         """
         points = self._points(points)
         group = _group_of(frames) if group is None else group
@@ -147,7 +146,7 @@ class SurfacePicture(Picture):
     def disc(
         self, points: Any, radius: float, frames: FramesLike = None, *, color: Color = DISC, rings: int = 3
     ) -> Self:
-        """Draw geodesic discs with their log coordinates: circles of equal distance and geodesics from the centre.
+        """Draw geodesic discs with their logarithmic coordinates: circles of equal distance, geodesics from the centre.
 
         Args:
             points: centres.
@@ -184,10 +183,10 @@ class SurfacePicture(Picture):
 
         Args:
             points: centres.
-            kernel: a `GaugeConv`, trained or not, of which one entry of the matrix K(v) is drawn; or a function of
+            kernel: a `GaugeConv`, trained or not (one entry of its matrix K(v) is drawn), or a function from
                 `v (n, 2)`, |v| <= 1, in the frame, to numbers `(n,)`.
             radius: geodesic radius of the neighbourhoods.
-            frames: see the class; kernels look the same from all of them.
+            frames: see the class; the kernel is the same function in each of them.
             entry: row (output) and column (input) of K(v); by default the one that varies most with the direction.
             axes: also draw the frames.
         """
@@ -218,7 +217,7 @@ class SurfacePicture(Picture):
             self._add_triangles(positions, faces, np.array(color), 0.9 * ridge)
         return self
 
-    # --- how --------------------------------------------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------------------------------------
 
     def _points(self, points: Any) -> Tensor:
         if isinstance(points, int):
@@ -226,7 +225,7 @@ class SurfacePicture(Picture):
         return self.surface.checked(points)
 
     def _length(self, points: Tensor, frames: Tensor) -> float:
-        """Two fifths of the usual distance between neighbours, in the units of the frames."""
+        """Return two fifths of the typical distance between neighbours, in the units of the frames."""
         from scipy.spatial import cKDTree
 
         at, stretch = self.surface.immersion(points), np.median(self.surface.stretch(points, frames))
@@ -234,7 +233,7 @@ class SurfacePicture(Picture):
         return float(0.4 * apart / stretch)
 
     def _orbit(self, p: Tensor, frame: Tensor, group: StructureGroup | None, length: float, width: float) -> None:
-        """The other frames of the G-structure."""
+        """Return the arrows of the other frames of the G-structure."""
         if group is None or group.order == 1:
             return
         if group.order is None:
@@ -249,7 +248,7 @@ class SurfacePicture(Picture):
                     self._arrow(p, frame, share * length * tip, 0.26 * width * length, faded(color, 0.42), 4 + 0.4 * k)
 
     def _axes(self, p: Tensor, frame: Tensor, length: float, width: float) -> None:
-        """Both vectors of a frame; `width` is that of half an arrow, in lengths."""
+        """Return the arrows of both vectors of a frame; `width` is half an arrow's width, relative to its length."""
         for k, color in enumerate((FIRST, SECOND)):
             self._arrow(p, frame, length * np.eye(2)[k], width * length, color, layer=6)
 
@@ -263,7 +262,7 @@ class SurfacePicture(Picture):
         self._waiting.append((p, frame, flat, color, layer))
 
     def _flush(self) -> Self:
-        """Transport all that waits from the tangent planes to the surface: many geodesics at once."""
+        """Map all waiting pieces from their tangent planes to the surface, many geodesics at once."""
         if not self._waiting:
             return self
         points, frames = (torch.stack([entry[k] for entry in self._waiting]) for k in (0, 1))
@@ -278,7 +277,7 @@ class SurfacePicture(Picture):
         return self
 
     def _add_triangles(self, positions: ndarray, faces: ndarray, color: ndarray, layer: float | ndarray) -> None:
-        """Put triangles that lie on the surface above it, on both sides if both are seen."""
+        """Add triangles slightly above the surface, on both sides if both are visible."""
         if not len(faces):
             return
         normals = _own_normals(positions, faces)
@@ -300,7 +299,7 @@ def _group_of(frames: FramesLike) -> StructureGroup | None:
 
 
 def _stacked(n: int, count: int) -> float:
-    """The layer of one of several discs: later ones lie on earlier ones, and lines on all."""
+    """Return the layer of each disc: later discs cover earlier ones, and lines cover all discs."""
     return 2 + 0.9 * n / count
 
 

@@ -347,10 +347,10 @@ def test_balls_are_seen_from_outside_also_in_reflected_frames():
         (lambda: SurfacePicture(Rotations()), "dimension 2"),
         (lambda: SurfacePicture(Euclidean(3)), "SpacePicture"),
         (lambda: SurfacePicture("sphere"), "a surface to draw"),
-        (lambda: SurfacePicture(WithoutExp()), "pass `domain` and `chart`"),
+        (lambda: SurfacePicture(WithoutExp()), "pass `domain`, `chart`"),
         (lambda: SurfacePicture(from_embedding(lambda p: torch.stack([p[0], p[1], p[0]]), dim=2)), "`domain`"),
         (lambda: SurfacePicture(Euclidean(2), domain=((1, 0), (0, 1))), "a < b"),
-        (lambda: SurfacePicture(OwnSphere(), chart=on_the_sphere), "`domain` besides `chart`"),
+        (lambda: SurfacePicture(OwnSphere(), chart=on_the_sphere), "`domain` with `chart`"),
         (lambda: SurfacePicture(SPD(2), chart=torch.clone), "dimension 2"),
         (lambda: SurfacePicture(Sphere(2), immersion=lambda p: p[:, :1]), r"`immersion` to map \(N, 3\) to"),
         (lambda: SurfacePicture(Sphere(2)).frames([[0.0, 1.0]]), r"shape \(N, 3\)"),
@@ -359,7 +359,7 @@ def test_balls_are_seen_from_outside_also_in_reflected_frames():
         (lambda: SurfacePicture(Sphere(2)).kernel(POLE, 3, 0.5), "GaugeConv or a function"),
         (lambda: SurfacePicture(Sphere(2)).kernel(POLE, lambda v: v, 0.5), r"\(n,\)"),
         (lambda: SpacePicture(Sphere(2)), "dimension 3"),
-        (lambda: SpacePicture(Rotations()), "pass `immersion`"),
+        (lambda: SpacePicture(Rotations()), "Expected `immersion` for"),
     ],
 )
 def test_mistakes_are_named(make, message):
@@ -382,7 +382,7 @@ def test_what_is_not_connected_is_told(icosphere):
         picture.curve([0, n])
     with pytest.raises(ValueError, match=f"No geodesic was found from vertex {n} to vertex 0"):
         picture.transported([0, n])
-    with pytest.raises(ValueError, match=f"Vertex {2 * n} belongs to no triangle"):
+    with pytest.raises(ValueError, match=f"vertex {2 * n} belongs to no triangle"):
         picture.disc([0, 2 * n], 0.3)
     frames = picture.transported([7, 7, 8, 8, 7])  # staying is no way
     assert torch.allclose(frames[0], frames[-1], atol=1e-9)

@@ -11,24 +11,26 @@ from gaugenet.groups import UnitaryGroup
 
 
 class HeatBath(LatticeSampler):
-    """One heat bath sweep, then sweeps of overrelaxation, per update.
+    """A sampler whose update is one heat bath sweep, followed by sweeps of overrelaxation.
 
     U(1): the angle has a von Mises density. SU(2): the algorithms of Creutz and of Kennedy and Pendleton
     (:cite:`kennedy1985improved`). SU(N): these in the SU(2) subgroups of all pairs of rows
-    (:cite:`cabibbo1982new`). Overrelaxation reflects a link at its staple, which leaves the action as it is.
+    (:cite:`cabibbo1982new`). Overrelaxation reflects a link at its staple, which does not change the action.
 
-    At large beta the topological charge of U(1) in two dimensions, and of SU(N) in four, hardly changes: mean values
-    over all charges then need several chains with `start="hot"`, or chains that are much longer.
+    At large beta the topological charge of U(1) in two dimensions, and of SU(N) in four, hardly changes. Mean values
+    over all charges then need several chains with `start="hot"`, or much longer chains.
 
     Args:
         group, shape, beta, chains, seed, start: see `LatticeSampler`.
-        overrelaxation: number of sweeps of it per heat bath sweep.
+        overrelaxation: number of overrelaxation sweeps for each heat bath sweep.
 
-    Example::
-
-        sampler = HeatBath(SU(2), (16, 16), 2.0, chains=4, overrelaxation=3)
-        sampler.update(100)
-        print(binned_mean(sampler.measure(200)))
+    Example:
+        >>> from gaugenet.data import HeatBath, binned_mean
+        >>> from gaugenet.groups import SU
+        >>> sampler = HeatBath(SU(2), (4, 4), 2.0, chains=4, overrelaxation=3)
+        >>> sampler.update(20)
+        >>> sampler.measure(20).shape  # pass it to binned_mean
+        (20, 4)
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Scoring a climate run on labelled files, upright and rotated."""
+"""Scores of a climate run on labelled files, upright and rotated."""
 
 from __future__ import annotations
 
@@ -41,31 +41,30 @@ def evaluate_climate(
 ) -> dict[str, Any]:
     """Score a run on every labelled time step, and write the results into its folder or another one.
 
-    They are `evaluation_NAME.json`, `map.png` and `globe.html`. NAME is that of the first file; with the names of its
-    folders before it where another file of that name was evaluated before. The pictures are those of the last
-    evaluation.
+    The results are `evaluation_NAME.json`, `map.png` and `globe.html`. NAME is the name of the first file, preceded by
+    the names of its folders if another file of that name was evaluated before. The pictures show the last evaluation.
 
     Probabilities are interpolated to the locations of the file and compared with its labels there, by area. The labels,
-    and with them IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
-    training; `best_iou` is that of the best threshold on the scored files themselves.
+    and thus IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
+    training. `best_iou` uses the best threshold on the scored files themselves.
 
     Args:
         run: folder of the run.
-        data: labelled files; the network need not have seen them.
+        data: labelled files, for example files that were not used in training.
         weights: as in `ClimatePredictor`.
         tta: as in `ClimatePredictor`.
         missing: as in `ClimatePredictor`.
         device: as in `ClimatePredictor`.
         precision: as in `ClimatePredictor`.
-        rotations: also score so many random rotations of the globe, the same ones every time.
+        rotations: also score this number of random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
-        out: folder of the results, made when missing; the run by default.
+        out: folder of the results, created if missing; the run by default.
         overwrite: replace an earlier evaluation of the same files.
 
     Raises:
-        RunError, TaskError, DataError: no run of this task, or unusable files.
-        OutputError: an evaluation of these files that is there already.
+        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
+        OutputError: If there is an evaluation of these files.
     """
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(within_km > 0, "within_km", "positive", within_km)
@@ -103,14 +102,14 @@ def evaluate_climate(
 
 
 def _result_name(folder: Path, files: Sequence[str]) -> str:
-    """The name of the first file, with those of its folders as far as files of one name need them."""
+    """Return the name of the result: the first file's, preceded by its folders if other files have the same name."""
     parts = [part for part in (*Path(files[0]).parts[1:-1], Path(files[0]).stem) if part]
     names = [f"evaluation_{'_'.join(parts[k:])}.json" for k in reversed(range(len(parts)))]
     return next((name for name in names if _scored(folder / name) in (None, list(files))), names[-1])
 
 
 def _scored(path: Path) -> list[str] | None:
-    """The files of an earlier evaluation, `None` if there is none."""
+    """Return the names of the files of an earlier evaluation, `None` if there is none."""
     if not path.is_file():
         return None
     try:
@@ -121,7 +120,7 @@ def _scored(path: Path) -> list[str] | None:
 
 
 def _score(predictor: ClimatePredictor, scored: Sequence[tuple[Pose, ClimateScores]]) -> None:
-    """Score every labelled frame in every pose; frames are read once, as many as the network takes together."""
+    """Score every labelled frame in every pose; frames are read once and processed in batches."""
     count, size = len(predictor.files), predictor.at_once
     with progress(count * len(scored), "evaluating") as bar:
         for first in range(0, count, size):

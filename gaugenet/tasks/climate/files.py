@@ -1,4 +1,4 @@
-"""The climate files of a task: which layout they have, their split in time, and how their frames become inputs."""
+"""The climate files of a task: their layout, their split in time, and the conversion of frames to inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_files(
     *,
     variables: ClimateVariables | None = None,
 ) -> Files:
-    """Open the time steps of climate files in whatever layout they are.
+    """Open the time steps of climate files in any of the known layouts.
 
     Raises:
         TaskError: If no files are given.
@@ -51,11 +51,11 @@ def open_files(
 
 
 def open_split(data: ClimateData) -> tuple[Files, Files | None, str]:
-    """Open the steps of training and of validation, and say what was done to keep them apart.
+    """Open the steps of training and of validation, with a description of how they are separated.
 
     Raises:
         TaskError: If the files have no labels of at least two classes.
-        DataError: If the parts leak into each other, or the validation files differ from those of the training.
+        DataError: If the parts leak into each other, or the validation files do not match the training files.
     """
     files = open_files(data.files, data)
     if files.variables.label is None:
@@ -80,6 +80,6 @@ def inputs_of(files: Files, data: ClimateData) -> SphereInputs:
 
 
 def memory_shares(train: Files, val: Files | None, gigabytes: float) -> tuple[float, float]:
-    """Return the bytes that each part may hold in memory, in proportion to its steps."""
+    """Return the bytes of memory that each part may use, in proportion to its steps."""
     count = len(train) + (len(val) if val is not None else 0)
     return gigabytes * 1e9 * len(train) / count, gigabytes * 1e9 * (count - len(train)) / count

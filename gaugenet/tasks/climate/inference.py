@@ -1,4 +1,4 @@
-"""A trained network at work on climate files: probabilities on the icosphere and at the locations of the file."""
+"""Predictions for climate files: probabilities on the icosphere and at the locations of the file."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ _VERTICES_AT_ONCE = 330_000
 
 
 class ClimatePredictor:
-    """Loads a run once and labels the time steps of files.
+    """A trained network that labels the time steps of climate files; the run is loaded once.
 
     Args:
         run: folder of the run.
         paths: the files.
         weights: `"best"` or `"last"`.
-        tta: average over so many poses: the globe as it is, its mirror image, and random rotations of both.
-        missing: as in `ClimateData`; what the training used by default.
-        device: where the network runs; a GPU if there is one by default.
+        tta: number of poses to average over: the unchanged globe, its mirror image, and random rotations of both.
+        missing: as in `ClimateData`; by default as in the training.
+        device: device of the network; by default a GPU if there is one.
         precision: `bfloat16` for autocast, twice as fast on processors with AMX.
 
     Raises:
-        RunError: no complete run of this task. DataError: files without the variables of the training.
+        RunError: If there is no complete run of this task.
+        DataError: If files lack the variables of the training.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class ClimatePredictor:
         self.files: Files = open_files(paths, self.data, variables=variables)
         self.inputs: SphereInputs = inputs_of(self.files, self.data)
         self.poses = tta_poses(tta)
-        # every step asks for all poses: what is held must stay
+        # every step uses all poses in turn, so cached ones are not replaced
         self._backs: BoundedCache[Interpolation] = BoundedCache(max_bytes=_INTERPOLATION_BYTES, replace=False)
 
     @property
@@ -85,28 +86,28 @@ class ClimatePredictor:
 
     @property
     def thresholds(self) -> Float[ndarray, "classes"]:
-        """Of each class: those of the best epoch on the validation part, 0.5 without one."""
+        """Thresholds of the classes: the best on the validation part, or 0.5 if there was none."""
         best = self.description.metrics.get("best", {})
         return np.array([best.get(f"val_threshold_{k}", 0.5) for k in range(len(self.classes))])
 
     @property
     def validated(self) -> bool:
-        """Whether the thresholds come from a validation part."""
+        """Whether the thresholds were chosen on a validation part."""
         return "val_threshold_1" in self.description.metrics.get("best", {})
 
     def fields(self, index: int) -> tuple[ClimateFrame, SphereFields]:
-        """A frame, checked and normalized."""
+        """Return a frame, and its checked and normalized fields."""
         frame = self.files[index]
         self.normalization.check(frame, self.files.variables, self.inputs.locations.area)
         return frame, SphereFields.of(frame, self.inputs.locations, self.normalization)
 
     @property
     def at_once(self) -> int:
-        """How many globes `together` takes best."""
+        """Number of globes for which `together` is fastest."""
         return max(1, _VERTICES_AT_ONCE // int(self.inputs.sphere.num_vertices))
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
-        """Probabilities at the vertices, vertex p looking at the location `pose @ p` of the globe."""
+        """Return the probabilities at the vertices; vertex p sees the location `pose @ p` of the globe."""
         return typed_array(self._on_spheres([fields], pose)[0])
 
     @torch.inference_mode()
@@ -117,16 +118,16 @@ class ClimatePredictor:
         return torch.softmax(logits, dim=1).cpu().numpy()
 
     def at_locations(self, probability: Float[ndarray, "*b vertices"], pose: Pose = None) -> Float[ndarray, "*b cells"]:
-        """Linear interpolation from the vertices to the locations of the file."""
+        """Interpolate linearly from the vertices to the locations of the file."""
         key = b"" if pose is None else pose.tobytes()
         return self._backs.get(key, lambda: self.inputs.back(pose)).fields(probability)
 
     def __call__(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes cells"]:
-        """Probabilities at the locations of the file, averaged over poses, of the globe rotated by `pose` before."""
+        """Return the probabilities at the locations of the file, averaged over all poses, each combined with `pose`."""
         return typed_array(self.together([fields], pose)[0])
 
     def together(self, spheres: Sequence[SphereFields], pose: Pose = None) -> Float[ndarray, "spheres classes cells"]:
-        """The same of several globes, which is faster; `at_once` says of how many."""
+        """Return the probabilities of several globes, which is faster; see `at_once` for their number."""
         total: Any = 0.0
         for own in self.poses:
             both = own if pose is None else pose if own is None else pose @ own
@@ -135,7 +136,7 @@ class ClimatePredictor:
 
 
 def tta_poses(count: int) -> list[Pose]:
-    """The globe as it is, its mirror image, then random rotations and mirror images; always the same ones."""
+    """Return poses: identity, mirror image, then random rotations and mirror images, always the same ones."""
     if count < 0:
         raise TaskError(f"Expected `tta` of at least 0, got {count}.")
     poses: list[Pose] = [None, np.diag([1.0, 1.0, -1.0])]

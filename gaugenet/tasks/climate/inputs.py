@@ -1,4 +1,4 @@
-"""From a time step of a climate file to the inputs of a network on the icosphere, for the globe in any pose."""
+"""Inputs of a network on the icosphere from a time step of a climate file, for the globe in any pose."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FADE = np.sin(np.radians(10.0))
 
 @dataclass(frozen=True)
 class SphereFields:
-    """A normalized frame, ready to be read off at any points.
+    """A normalized frame, which can be interpolated at any points.
 
     Attributes:
         scalars: `(S, locations)` float32, extended for stencils.
         vectors: `(P, 3, locations)` float32, in space.
-        label: classes at the locations of the file, -1 where none counts; `None` without labels.
+        label: classes at the locations of the file, -1 for unknown; `None` without labels.
     """
 
     scalars: Float[ndarray, "scalars locations"]
@@ -40,7 +40,7 @@ class SphereFields:
 
     @classmethod
     def of(cls, frame: ClimateFrame, locations: Locations, normalization: Normalization) -> SphereFields:
-        """Normalize, and rotate winds into vectors in space."""
+        """Normalize a frame, and convert winds to vectors in space."""
         vectors = locations.vectors(normalization.vectors(frame.vectors)).astype(np.float32)
         scalars = normalization.scalars(frame.scalars)
         label = None if frame.label is None else frame.label.reshape(-1).astype(np.int16)
@@ -52,13 +52,13 @@ class SphereFields:
 
 
 class SphereInputs:
-    """Reads fields off at the vertices of an icosphere, and writes winds in the frames of its vertices.
+    """The interpolation of fields at the vertices of an icosphere, with winds in the frames of the vertices.
 
     The input has the field type `in_type`: the scalars (and the absolute sine of latitude) as trivial fields, then the
-    winds (and the rotated winds) as tangent vectors, of irrep order 1. With latitude a wind w enters a second time as
-    s (n x w): rotated by a quarter to the left on the northern and to the right on the southern hemisphere, s falling
-    from 1 through 0 to -1 within ten degrees of the equator. Under a reflection of the globe that exchanges its
-    hemispheres this is a vector like the wind itself, and it converges in a cyclone of either hemisphere.
+    winds (and the rotated winds) as tangent vectors, of irrep order 1. With latitude, each wind w is given a second
+    time as s (n x w): rotated by 90 degrees to the left on the northern and to the right on the southern hemisphere.
+    The sign s falls from 1 to -1 within ten degrees of the equator. A reflection of the globe that exchanges its
+    hemispheres transforms s (n x w) as it transforms w, and the field converges in cyclones of both hemispheres.
 
     Args:
         sphere: an `Icosphere`, or anything else with unit vectors `pos` (V, 3) and tangent frames `frame` (V, 3, 2).
@@ -82,7 +82,7 @@ class SphereInputs:
         return " + ".join(f"{n}x{k}" for n, k in ((scalars, 0), (vectors, 1)) if n)
 
     def interpolation(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
-        """How to read fields with vertex p of the icosphere at the location `pose @ p` of the globe; one is kept."""
+        """Return the cached interpolation of fields at the vertices; vertex p sees the location `pose @ p`."""
         key = b"" if pose is None else pose.tobytes()
         return self._interpolations.get(
             key, lambda: self.locations.interpolation(self.points if pose is None else self.points @ pose.T)
@@ -91,12 +91,12 @@ class SphereInputs:
     def read(
         self, fields: SphereFields, *, pose: Float[ndarray, "3 3"] | None = None, gain: float = 1.0
     ) -> tuple[Float[Tensor, "channels vertices"], Int[Tensor, "vertices"] | None]:
-        """Inputs and labels at the vertices.
+        """Return the inputs and labels at the vertices.
 
         Args:
             fields: the globe.
-            pose: orthogonal matrix; vertex p looks at `pose @ p`. With determinant -1 the network sees the globe's
-                mirror image.
+            pose: orthogonal matrix; vertex p sees the location `pose @ p`. With determinant -1 the network sees the
+                globe's mirror image.
             gain: factor of the winds.
         """
         interpolation = self.interpolation(pose)
@@ -116,13 +116,13 @@ class SphereInputs:
         return torch.from_numpy(x), label
 
     def back(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
-        """How to read values at the vertices off at the locations of the file: linear in the triangles."""
+        """Return the interpolation of values at the vertices to the locations of the file, linear on triangles."""
         points = self.points if pose is None else self.points @ pose.T
         corners = triangle_interpolation(points, self.sphere.face.numpy().T, self.locations.points.reshape(-1, 3))
         return Interpolation(*corners, np.empty(0, dtype=np.int64))
 
     def round_trip(self, fields: SphereFields) -> float:
-        """Relative error (root mean square by area, over all fields) of reading at the vertices and writing back."""
+        """Return the relative error, root mean square over area and fields, of interpolating to vertices and back."""
         flat = np.concatenate([fields.scalars, fields.vectors.reshape(-1, fields.vectors.shape[-1])])
         area = np.ascontiguousarray(self.locations.area).reshape(-1)
         given = flat[:, : len(area)]
@@ -130,21 +130,21 @@ class SphereInputs:
         return float(np.sqrt((error**2 @ area).sum() / (given**2 @ area).sum()))
 
     def sine_of_latitude(self, pose: Float[ndarray, "3 3"] | None = None) -> Float[ndarray, "vertices"]:
-        """Of the globe that the network sees: its axis of rotation is rotated with it, and reversed by a mirror."""
+        """Return the sine of latitude at the vertices; a rotation moves the axis, a mirror image reverses it."""
         return sine_of_latitude(self.points, pose)
 
 
 def sine_of_latitude(
     points: Float[ndarray, "vertices 3"], pose: Float[ndarray, "3 3"] | None = None
 ) -> Float[ndarray, "vertices"]:
-    """Return the sine of latitude at vertices of which p looks at `pose @ p`; a mirror image reverses the axis."""
+    """Return the sine of latitude at vertices, where vertex p sees `pose @ p`; a mirror image reverses the axis."""
     return typed_array(points[:, 2] if pose is None else np.linalg.det(pose) * (points @ pose[2]))
 
 
 def grid_vertices(grid: LatLonGrid) -> SimpleNamespace:
-    """Return the cells of a latitude-longitude grid in the place of an icosphere, for networks on such grids.
+    """Return the cells of a latitude-longitude grid in the form of an icosphere, for networks on such grids.
 
-    It has the points `pos`, the frames to the east and north, the areas `mass`, and no corners.
+    They have points `pos`, frames (east, north), areas `mass`, and no corners.
     """
     parts = {"pos": grid.points.reshape(-1, 3), "frame": grid.frames.reshape(-1, 3, 2), "mass": grid.area.reshape(-1)}
     tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in parts.items()}
@@ -152,7 +152,7 @@ def grid_vertices(grid: LatLonGrid) -> SimpleNamespace:
 
 
 def random_pose(draw: np.random.Generator, *, rotate: bool, mirror: bool) -> Float[ndarray, "3 3"] | None:
-    """A random rotation and, every other time, a reflection about the equator; `None` for the globe as it is."""
+    """Return a random rotation, with probability 1/2 after a reflection about the equator; `None` for no change."""
     pose = np.eye(3)
     if rotate:
         pose, upper = np.linalg.qr(draw.normal(size=(3, 3)))

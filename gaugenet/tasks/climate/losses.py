@@ -18,15 +18,15 @@ def climate_loss(
     class_weight: Float[Tensor, "classes"],
     options: ClimateLoss,
 ) -> Float[Tensor, ""]:
-    r"""Sum of the chosen terms; vertices with the label `IGNORE` count in none of them.
+    r"""Return the sum of the chosen terms; vertices with the label `IGNORE` have no influence.
 
     With the class probabilities :math:`p`, areas :math:`a`, class weights :math:`w` and the true class :math:`y`:
 
     - cross_entropy :math:`-\sum a\,w_y \log p_y \,/ \sum a\,w_y`;
     - focal :math:`-\sum a\,w_y (1 - p_y)^\gamma \log p_y \,/ \sum a\,w_y` (:cite:`lin2017focal`);
-    - dice, the mean over the classes but the first (the background) of
+    - dice, the mean over all classes except the first (the background) of
       :math:`1 - 2 \sum a\,p_k [y = k] / \sum a\,(p_k + [y = k])`, over the whole batch (:cite:`milletari2016vnet`);
-    - jaccard likewise with :math:`1 - I / (\sum a\,(p_k + [y = k]) - I)`, :math:`I = \sum a\,p_k [y = k]`.
+    - jaccard, the same mean of :math:`1 - I / (\sum a\,(p_k + [y = k]) - I)`, :math:`I = \sum a\,p_k [y = k]`.
     """
     log_prob = torch.log_softmax(logits.float(), dim=1)
     known = target != IGNORE
@@ -52,5 +52,5 @@ def _overlap(prob: Tensor, index: Tensor, weight: Tensor, known: Tensor, *, jacc
     truth = torch.nn.functional.one_hot(index, prob.shape[1]).movedim(-1, 1).to(prob) * known[:, None]
     both = (weight[:, None] * prob * truth).sum(dim=(0, 2))
     sizes = (weight[:, None] * (prob + truth)).sum(dim=(0, 2))
-    smooth = 1e-3 * weight.sum() / weight.numel()  # keeps a batch without the class from dividing by nothing
+    smooth = 1e-3 * weight.sum() / weight.numel()  # avoids a division by zero in a batch without the class
     return overlap_loss(both, sizes, jaccard=jaccard, smooth=smooth)[1:].mean()

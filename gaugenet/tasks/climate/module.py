@@ -26,7 +26,7 @@ AP = "val_ap"
 
 @dataclass(frozen=True)
 class Readout:
-    """From values at the vertices to the locations of a file, and the areas of these."""
+    """The interpolation from the vertices to the locations of a file, and the areas of the locations."""
 
     back: Interpolation
     area: Float[ndarray, "locations"]
@@ -37,17 +37,17 @@ class Readout:
 
 
 class ClimateModule(TrainingModule):
-    """Trains a network `model(x, sphere) -> (B, classes, V)` to label the vertices of an icosphere.
+    """A module that trains a network `model(x, sphere) -> (B, classes, V)` to label the vertices of an icosphere.
 
     Validation logs, over the rare classes, the mean average precision `val_ap` and the mean intersection over union
-    `val_iou` at the best threshold of each class, which is logged too (`val_threshold_1`, ...): all by area, where the
-    labels of the files are. At the vertices these scores would be others, and above all the thresholds: interpolation
-    smooths the probabilities between the vertices.
+    `val_iou` at the best threshold of each class. It also logs these thresholds (`val_threshold_1`, ...). All scores
+    are by area, at the locations of the labels. At the vertices the scores, and above all the thresholds, would differ,
+    because interpolation smooths the probabilities between the vertices.
 
     Args:
         model: the network.
         sphere: the icosphere, second argument of the network; the areas `mass` of its vertices weight the loss.
-        validated: how answers at the vertices are read and scored at the locations of the validation files.
+        validated: how outputs at the vertices are interpolated and scored at the locations of the validation files.
         class_weight: `(K,)` weights of the classes in the loss.
         loss, options: see the classes.
         seed: seed of dropout.

@@ -1,4 +1,4 @@
-"""Options of climate-pattern segmentation: which files, how they become inputs, and what is minimised."""
+"""Options of climate-pattern segmentation: the files, their conversion to inputs, and the loss."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ Layout = Literal["auto", "netcdf", "happi20"]
 
 @dataclass(frozen=True)
 class ClimateData:
-    """Which climate files are trained on, and how they become fields on an icosphere.
+    """The climate files of a training, and how they become fields on an icosphere.
 
     Attributes:
         files: NetCDF files, Zarr stores, or folders of NetCDF (or HAPPI20 npz) files.
         val: files for validation; by default blocks of time of `files` are set aside.
         layout: netcdf (plain CF and ClimateNet files), happi20 (npz files), or auto.
-        scalars: names of scalar inputs separated by commas; auto takes every field that is no wind.
+        scalars: names of scalar inputs separated by commas; auto takes every field that is not a wind.
         vectors: pairs U850:V850 separated by commas; auto goes by standard names, then by u and v in the names.
         levels: all, or values separated by commas: variables with a level or an ensemble dimension become one channel
             for each, such as z@500; scalars and vectors may also name channels one by one.
         label: name of the label variable; auto takes the one with flag_meanings, or a usual name.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
-        latitude: give the network the absolute sine of latitude, and every wind also rotated by a quarter to the
-            cyclonic side of its hemisphere: a storm of the south then looks like the mirror image of one of the north.
-        rotate: train on globes rotated at random, latitude rotating with them.
+        latitude: give the network the absolute sine of latitude, and every wind also rotated by 90 degrees to the
+            cyclonic side of its hemisphere. A southern storm is then the mirror image of a northern one.
+        rotate: train on globes rotated at random; latitude rotates with them.
         mirror: train on mirror images of the globe, in which storms change hemisphere.
         gain: strengthen or weaken the wind of a whole globe at random by up to this factor.
-        missing: values that are not finite: refuse, or put the mean there.
-        val_fraction: share of the blocks of time that validate, where no files are named; 0 validates nothing.
+        missing: values that are not finite: refuse them, or replace them by the mean.
+        val_fraction: share of the blocks of time for validation, if no files are named; 0 means no validation.
         block_hours: length of the blocks of time.
         gap_hours: least time between training and validation; steps in between are left out.
         batch_size: globes in a step.
-        memory: frames are cached in memory up to so many gigabytes; others are read again each time.
+        memory: gigabytes of frames that are cached in memory; others are read again each time.
         num_workers: processes that prepare globes ahead of the training; 0 does it in the training process.
     """
 
@@ -70,18 +70,18 @@ class ClimateData:
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run's description; the locations of the files stay out of it."""
+        """Return plain values for a run's description, without the locations of the files."""
         return {k: v for k, v in asdict(self).items() if k not in ("files", "val", "num_workers", "memory")}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ClimateData:
-        """Back from `as_dict`; other entries are left out."""
+        """Read the values of `as_dict`; other entries are ignored."""
         return cls(**{k: v for k, v in values.items() if k in {f.name for f in fields(cls)}})
 
 
 @dataclass(frozen=True)
 class ClimateLoss(LossOptions):
-    """What is minimised; every term is weighted by area, labels that are ignored have no part in it.
+    """The loss; every term is weighted by area, and ignored labels have no influence.
 
     Attributes:
         terms: cross_entropy, focal, dice and jaccard, joined by plus signs, with factors if wanted.

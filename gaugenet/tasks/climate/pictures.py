@@ -25,7 +25,7 @@ def draw_run(predictor: ClimatePredictor, folder: str | Path, *, title: str, fra
         predictor: the run and the files.
         folder: where the pictures go.
         title: name of the run.
-        frames: at most so many.
+        frames: largest number of frames.
     """
     from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
 
@@ -50,21 +50,21 @@ def draw_run(predictor: ClimatePredictor, folder: str | Path, *, title: str, fra
 
 
 def copy_picture(run: Path, file: Path) -> str:
-    """Copy the page (`.html`) or the map (`.png`) that the last evaluation of a run made, and return a line about it.
+    """Copy the page (`.html`) or the map (`.png`) of the last evaluation of a run, and return a line about it.
 
     Raises:
         TaskError: If the run was not evaluated.
     """
     name = GLOBE if file.suffix.lower() == ".html" else MAP
     if not (run / name).is_file():
-        raise TaskError(f"{run} was not evaluated yet: `gaugenet evaluate {run} --data FILE.nc`.")
+        raise TaskError(f"{run} was not evaluated yet: run `gaugenet evaluate {run} --data FILE.nc`.")
     with atomic_path(file) as temporary:
         shutil.copyfile(run / name, temporary)
     return f"{file}: from the last evaluation of {run}"
 
 
 def _chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
-    """Of the frames with patterns in them as many as asked for, evenly spread in time; of all where none has any."""
+    """Return `count` of the frames with patterns, evenly spread in time; of all frames if none has a pattern."""
     labelled = []
     for index in range(len(predictor.files)):
         label = predictor.files[index].label
@@ -75,7 +75,7 @@ def _chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
 
 
 def _shown(predictor: ClimatePredictor, fields: SphereFields) -> tuple[ndarray, str]:
-    """The field under the labels: the strength of the first wind, or the first scalar."""
+    """Return the field that is shown under the labels: the speed of the first wind, or the first scalar."""
     variables, interpolation = predictor.files.variables, predictor.inputs.interpolation()
     if variables.vectors:
         u, v = variables.vectors[0]

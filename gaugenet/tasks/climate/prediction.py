@@ -1,4 +1,4 @@
-"""Labelling climate files: NetCDF in, NetCDF out."""
+"""Labels for climate files: NetCDF in, NetCDF out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def predict_climate(
         run: folder of the run.
         paths: NetCDF files or Zarr stores with the variables of the training.
         out: NetCDF file on the grid of the input, in its order of latitudes and longitudes.
-        sphere: NetCDF file on the vertices of the icosphere; `out` with `.icosphere` before the ending by default.
+        sphere: NetCDF file on the vertices of the icosphere; by default `out` with `.icosphere` before the ending.
         overwrite: replace outputs that exist. Inputs and the run are never replaced.
         weights: as in `ClimatePredictor`.
         tta: as in `ClimatePredictor`.
@@ -49,8 +49,8 @@ def predict_climate(
         The files that were written, the number of time steps, and the share of the area of each class.
 
     Raises:
-        RunError, TaskError, DataError: no run of this task, or unusable files.
-        OutputError: an output that is an input, or exists.
+        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
+        OutputError: If an output is an input, or exists.
     """
     out = Path(out)
     sphere = Path(sphere) if sphere is not None else out.with_name(f"{out.stem}.icosphere{out.suffix}")
@@ -84,7 +84,7 @@ def predict_climate(
 def _write_step(
     predictor: ClimatePredictor, step: int, time: float | None, on_grid: ClassMapFile, on_cells: ClassMapFile
 ) -> np.ndarray:
-    """Write one step to both files; the labels on the grid."""
+    """Write one step to both files; return the labels on the grid."""
     _, fields = predictor.fields(step)
     shape = predictor.inputs.locations.shape
     at_locations = predictor(fields).reshape(-1, *shape)

@@ -1,4 +1,4 @@
-"""Scores of patterns on the globe, in words."""
+"""Scores of patterns on the globe, as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:
-    """Return the result of `evaluate_climate` as a table."""
+    """Format the result of `evaluate_climate` as a table."""
     lines = [f"{result['run']} on {result['frames']} time steps ({result['weights']} weights), by area:", ""]
     width = max(map(len, result["classes"]))
     lines.append(f"  {'class':<{width}}      AP     IoU  recall  precision   found  false alarms")

@@ -1,4 +1,4 @@
-"""Globes for training: frames read lazily, cached while memory lasts, rotated and mirrored by seed, epoch and frame."""
+"""Globes for training: frames read lazily, cached up to a limit, rotated and mirrored by seed, epoch and frame."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from gaugenet.tasks.training.loading import EpochBatches, Key
 
 
 class Globes(Protocol):
-    """What is addressed by `(epoch, index)`."""
+    """A dataset of globes addressed by `(epoch, index)`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, key: Key) -> Any: ...
 
 
 class SphereDataset(Dataset[Any]):
-    """Inputs and labels addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
+    """Inputs and labels addressed by `(epoch, index)`: a key gives the same pose in every process.
 
     Args:
-        frames: what is read, one at a time.
+        frames: the frames, read one at a time.
         inputs: how a frame becomes an input.
         normalization: of the training part.
-        augment: options of the augmentation; `None` for globes as they are, with the labels of the file as `truth`.
+        augment: options of the augmentation; `None` for unchanged globes, with the labels of the file as `truth`.
         seed: seed of the augmentation.
         memory: bytes of frames that are cached.
     """
@@ -49,14 +49,14 @@ class SphereDataset(Dataset[Any]):
     ) -> None:
         self.frames, self.inputs, self.normalization = frames, inputs, normalization
         self.augment, self.seed = augment, seed
-        # every epoch asks for all frames: what is held must stay
+        # every epoch reads all frames in turn, so cached frames are not replaced
         self._cached: BoundedCache[SphereFields] = BoundedCache(max_bytes=memory, replace=False)
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def fields(self, index: int) -> SphereFields:
-        """The normalized frame."""
+        """Return the normalized frame."""
         return self._cached.get(
             index, lambda: SphereFields.of(self.frames[index], self.inputs.locations, self.normalization)
         )
@@ -80,7 +80,7 @@ class SphereDataModule(LightningDataModule):
 
     Args:
         train, val: globes; `val` may be empty.
-        batch_size: globes a step, all processes together.
+        batch_size: globes in a step, over all processes.
         seed: seed of the order.
         num_workers: processes that prepare globes ahead.
     """
@@ -112,7 +112,7 @@ class SphereDataModule(LightningDataModule):
 
 
 def class_shares(spheres: SphereDataset, num_classes: int, *, at_most: int = 64) -> torch.Tensor:
-    """`(K,)` share of the labelled area of each class, over at most so many frames."""
+    """Return the share `(K,)` of each class in the labelled area, over at most `at_most` frames."""
     chosen = np.unique(np.round(np.linspace(0, len(spheres) - 1, min(at_most, len(spheres)))).astype(int))
     area = spheres.inputs.locations.area.reshape(-1)
     total = np.zeros(num_classes)

@@ -1,4 +1,4 @@
-"""Scores of rare classes by area, from histograms that need no memory for the fields, and scores of objects."""
+"""Scores of rare classes by area, from histograms instead of stored fields, and scores of objects."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LIMIT = 20.0
 
 
 class AreaHistogram:
-    """Areas of true and false by the log-odds of a class: everything that depends on a threshold follows from it.
+    """A histogram of true and false area over the log-odds of a class, from which scores at any threshold follow.
 
-    Log-odds are counted in 16,384 bins between -20 and 20: thresholds are exact to 0.25 % of the odds.
+    Log-odds are counted in 16,384 bins between -20 and 20, so thresholds are exact to 0.25 % of the odds.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class AreaHistogram:
         self.false += np.bincount(bins[~truth], area[~truth], minlength=_BINS)
 
     def curves(self) -> tuple[ndarray, ndarray, ndarray]:
-        """True area, false area above each bin's lower edge, from the highest bin down, and those thresholds."""
+        """Return true and false area above each bin's lower edge, from the highest bin down, and these thresholds."""
         edges = (np.arange(_BINS)[::-1] / _BINS * 2 - 1) * _LIMIT
         return np.cumsum(self.true[::-1]), np.cumsum(self.false[::-1]), 1 / (1 + np.exp(-edges))
 
@@ -47,12 +47,12 @@ class AreaHistogram:
         return float((np.diff(true, prepend=0.0) * precision).sum() / true[-1])
 
     def best_threshold(self) -> float:
-        """The threshold with the largest intersection over union; 0.5 where nothing is true."""
+        """Return the threshold with the largest intersection over union; 0.5 where nothing is true."""
         true, false, thresholds = self.curves()
         return float(thresholds[(true / (true[-1] + false)).argmax()]) if true[-1] > 0 else 0.5
 
     def at(self, threshold: float) -> dict[str, float | None]:
-        """IoU, recall and precision of what reaches the threshold."""
+        """Return IoU, recall and precision of the points that reach the threshold."""
         true, false, thresholds = self.curves()
         k = min(int(np.searchsorted(-thresholds, -threshold, side="right")) - 1, _BINS - 1)
         hit, wrong, all_ = (float(true[k]), float(false[k]), float(true[-1])) if k >= 0 else (0.0, 0.0, float(true[-1]))
@@ -65,7 +65,7 @@ class AreaHistogram:
 
 @dataclass
 class _ObjectCounts:
-    """Objects of the truth that were found and missed, and objects that are not there."""
+    """Numbers of objects that were found, missed, and predicted wrongly."""
 
     hits: int = 0
     misses: int = 0
@@ -90,7 +90,7 @@ class _ObjectCounts:
 def match_objects(
     predicted: Float[ndarray, "predicted 3"], truth: Float[ndarray, "truth 3"], *, within_km: float = 300.0
 ) -> _ObjectCounts:
-    """Pair centres on the sphere one to one: as many as possible within the distance, then as near as can be."""
+    """Match centres on the sphere one to one: as many as possible within the distance, then as near as possible."""
     if not len(predicted) or not len(truth):
         return _ObjectCounts(0, len(truth), len(predicted))
     from scipy.optimize import linear_sum_assignment
@@ -110,15 +110,15 @@ def object_centers(
     ignored: Bool[ndarray, "n"] | None = None,
     least_km: float = 100.0,
 ) -> Float[ndarray, "objects 3"]:
-    """Area-weighted centres of the connected components of a mask.
+    """Return area-weighted centres of the connected components of a mask.
 
     Args:
         mask: the points of the objects.
         edges: pairs of neighbouring points.
         points: unit vectors.
         area: areas on the unit sphere.
-        ignored: components that lie for the larger part in here are left out.
-        least_km: so are components with less area than a disc of this radius.
+        ignored: leave out components that lie mostly in this mask.
+        least_km: leave out components with less area than a disc of this radius.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -138,10 +138,10 @@ def object_centers(
 
 
 def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarray, "classes"]) -> Int[ndarray, "*n"]:
-    """The most probable of the classes whose probability reaches their threshold, class 0 where none does.
+    """Return the most probable of the classes whose probability reaches their threshold, class 0 where none does.
 
-    The threshold of class 0 has no meaning. A class that the network does not tell from others, and whose best
-    threshold is low therefore, takes nothing from classes that are more probable.
+    The threshold of class 0 has no meaning. A class that the network cannot distinguish has a low threshold, but does
+    not replace classes that are more probable.
     """
     shape = (-1, *[1] * (probability.ndim - 1))
     above = probability[1:] >= np.asarray(thresholds, dtype=probability.dtype)[1:].reshape(shape)
@@ -149,7 +149,7 @@ def labels_at(probability: Float[ndarray, "classes *n"], thresholds: Float[ndarr
 
 
 class ClimateScores:
-    """Collects probabilities frame by frame and sums them up.
+    """Scores that are collected frame by frame.
 
     Args:
         classes: names, the background first.
@@ -176,7 +176,7 @@ class ClimateScores:
         self.frames = 0
 
     def add(self, probability: Float[ndarray, "classes n"], label: Int[ndarray, "n"]) -> None:
-        """One frame; `IGNORE_LABEL` counts nowhere."""
+        """Add one frame, without places whose label is `IGNORE_LABEL`."""
         known = label != IGNORE_LABEL
         found = labels_at(probability, self.thresholds)
         flat = label[known] * len(self.classes) + found[known]
@@ -195,10 +195,10 @@ class ClimateScores:
         return match_objects(predicted, object_centers(truth, *where), within_km=self.within_km)
 
     def result(self) -> dict[str, Any]:
-        """Plain numbers for JSON. IoU, recall and precision are those of the labels at the thresholds.
+        """Return plain numbers for JSON; IoU, recall and precision belong to the labels at the thresholds.
 
         Raises:
-            ValueError: nothing labelled was added.
+            ValueError: If no labelled frame was added.
         """
         if self.confusion.sum() == 0:
             raise ValueError("Expected labelled frames to score, got none: are the labels missing?")

@@ -1,4 +1,4 @@
-"""How a training of patterns on the globe starts: its data, its network and its loss."""
+"""The start of a training of patterns on the globe: its data, its network and its loss."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
 def _check_labels(
     training: SphereDataset, validation: SphereDataset | Sequence[Any], classes: Sequence[str]
 ) -> torch.Tensor:
-    """Refuse parts without labels, tell which classes cannot be learned, and return the shares of the classes.
+    """Refuse parts without labels, log which classes cannot be learned, and return the shares of the classes.
 
-    A class that only the validation has is a warning, as on meshes: blocks of time part rare events like that, and the
-    scores of the other classes are sound.
+    A class that occurs only in the validation part gives a warning, as on meshes. Blocks of time can separate rare
+    events in this way, and the scores of the other classes remain valid.
 
     Raises:
-        TaskError: If no place of the training, or of the validation, has a label.
+        TaskError: If the training or the validation has no label at all.
     """
     shares = {
         name: _shares(part, len(classes))
@@ -104,7 +104,7 @@ def _check_labels(
 
 
 def _shares(part: SphereDataset, count: int) -> torch.Tensor:
-    """Shares of the classes over a selection of the frames, or over all of them where the selection has no label."""
+    """Return the shares of the classes over a selection of the frames, or over all if the selection has no label."""
     found = class_shares(part, count)
     return found if found.any() else class_shares(part, count, at_most=len(part))
 
@@ -112,7 +112,7 @@ def _shares(part: SphereDataset, count: int) -> torch.Tensor:
 def _network(
     files: Files, inputs: SphereInputs, data: ClimateData, model: dict[str, Any], seed: int
 ) -> tuple[torch.nn.Module, RunDescription]:
-    """The network with its first weights, and the description of the run."""
+    """Return the network with its first weights, and the description of the run."""
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)
@@ -137,7 +137,7 @@ def _network(
 
 
 def _latitudes(files: Files) -> str:
-    """What the grid was, for the reader of `run.json`."""
+    """Describe the grid, for the reader of `run.json`."""
     if not isinstance(files, ClimateFiles):
         return f"{files.locations.shape[0]} points"
     height, width = files.grid.shape

@@ -44,7 +44,7 @@ _COMMON = (
 
 
 class ClimateTask(Task):
-    """A class for every place on the globe, from winds and scalars, by an `IcosahedralUNet`."""
+    """Classes of all places on the globe, from winds and scalars, by an `IcosahedralUNet`."""
 
     name = "climate"
     summary = "weather patterns on the globe: NetCDF files with winds and labels"
@@ -183,7 +183,7 @@ class ClimateTask(Task):
         return Prediction([f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}"])
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
-        """Copy the page or the map that the last evaluation made."""
+        """Copy the page or the map of the last evaluation."""
         from gaugenet.tasks.climate.pictures import copy_picture
 
         if "worst" in look:

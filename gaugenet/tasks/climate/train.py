@@ -1,4 +1,4 @@
-"""Climate-pattern segmentation from files to a run."""
+"""Training of climate-pattern segmentation, from files to a run."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def train_climate(
     Args:
         out: folder of the run.
         data: files and variables.
-        loss: what is minimized.
-        optim: how it is minimized.
+        loss: the loss.
+        optim: options of the optimizer.
         model: further arguments of `IcosahedralUNet`.
         trainer: arguments of Lightning's `Trainer`.
         seed: of weights, batches and augmentation.
-        resume: go on from the last checkpoint of `out`.
-        overwrite: replace what is in `out`.
-        init: a run whose weights the network starts from.
+        resume: continue from the last checkpoint of `out`.
+        overwrite: replace the run in `out`.
+        init: a run whose weights are the first weights of the network.
         threads: number of threads of torch.
         config: text of the configuration, kept with the run.
 
     Raises:
-        TaskError, DataError, RunError: bad options, unusable files, or a run in the way.
+        TaskError, DataError, RunError: If options or files cannot be used, or a run is in the way.
     """
     return train_task(
         ClimateTask(),

@@ -22,9 +22,10 @@ _YEARS = {"360_day": 360.0, "noleap": 365.0, "365_day": 365.0, "all_leap": 366.0
 class Clock:
     """Time of day and of the year as three scalar fields and a vector field, which rotate with the planet.
 
-    With the unit vector s to the sun and a place n, the fields are the cosine of the zenith angle n . s, the height
-    of n above the equator times the cosine and the sine of the season, and the part of s that is tangent to the sphere:
-    it points to the place where the sun stands in the zenith, and tells morning from evening. The orbit is a circle.
+    Let s be the unit vector to the sun and n a place. The scalar fields are the cosine of the zenith angle, n . s, and
+    the height of n above the equator times the cosine and the sine of the season. The vector field is the part of s
+    that is tangent to the sphere. It points to the place where the sun is in the zenith, and distinguishes morning from
+    evening. The orbit is a circle.
 
     Args:
         calendar: of the files.
@@ -41,7 +42,7 @@ class Clock:
         return None if time.date(files.steps[0].index) is None else cls(time.calendar or "standard")
 
     def season(self, hours: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
-        """Return the angle of the season, 0 at the equinox of March, of hours since 1970."""
+        """Return the angle of the season, 0 at the March equinox, at hours since 1970."""
         return 2 * np.pi * (hours / 24.0 - _EQUINOX) / _YEARS.get(self.calendar, 365.2425)
 
     def sun(self, hours: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:

@@ -1,4 +1,4 @@
-"""Conditions: what a forecast step is given in addition to the state: static fields, latitude, time."""
+"""Conditions: the inputs of a forecast step in addition to the state, namely static fields, latitude and time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pose = Float[ndarray, "3 3"] | None
 
 
 class StaticFields(Protocol):
-    """Fields without time at the vertices: `scalars` of them are scalars, `pairs` are vectors."""
+    """Fields without time at the vertices: `scalars` scalar fields and `pairs` vector fields."""
 
     @property
     def scalars(self) -> int: ...
@@ -38,7 +38,7 @@ class StaticFiles:
     """Static fields from files, for the globe in any pose.
 
     Args:
-        parts: files of which the first time step counts, each on its own grid.
+        parts: files whose first time step is used, each on its own grid.
         sphere: the icosphere.
     """
 
@@ -64,7 +64,7 @@ class StaticFiles:
 
 
 class StoredFields:
-    """Static fields as a run keeps them, at the vertices; the globe in another pose is interpolated from these.
+    """Static fields as a run stores them, at the vertices; other poses of the globe are interpolated from them.
 
     Args:
         values: the scalars, then the first and the second components of the vectors.
@@ -79,7 +79,7 @@ class StoredFields:
         self._sphere = sphere
 
     def read(self, pose: Pose) -> Float[Tensor, "channels vertices"]:
-        """See `StaticFields`."""
+        """Return the static fields, see `StaticFields`."""
         return self.values if pose is None or not len(self.values) else self._inputs.read(self._fields, pose=pose)[0]
 
     @cached_property
@@ -97,12 +97,12 @@ class StoredFields:
 
 
 class Conditions:
-    """Scalars and vectors at the vertices that a step is given: static fields, |sine of latitude|, time.
+    """Further inputs of a step, scalars and vectors at the vertices: static fields, |sine of latitude|, time.
 
     Args:
         sphere: the icosphere.
         static: fields without time.
-        latitude: whether the axis of rotation is given.
+        latitude: whether to give the latitude.
         clock: time of day and of the year; `None` to leave it out.
     """
 
@@ -130,7 +130,7 @@ class Conditions:
         return torch.cat([torch.cat(scalars, 1), torch.cat(vectors, 2).flatten(1, 2)], 1)
 
     def side(self, pose: Pose = None) -> Float[Tensor, "vertices"]:
-        """Return 1 on the northern, -1 on the southern hemisphere, with a passage of ten degrees about the equator."""
+        """Return 1 on the northern, -1 on the southern hemisphere, interpolated within ten degrees of the equator."""
         return (self._sine(pose) / FADE).clamp(-1, 1) if self.latitude else torch.zeros(len(self._points))
 
     def _sine(self, pose: Pose) -> Float[Tensor, "vertices"]:

@@ -1,4 +1,4 @@
-"""Scoring the forecasts of a run against what came, persistence and climatology."""
+"""Scores of the forecasts of a run, compared with the truth, persistence and climatology."""
 
 from __future__ import annotations
 
@@ -41,25 +41,26 @@ def evaluate_forecast(
 ) -> dict[str, Any]:
     """Score forecasts of several steps from every start in files, and write the results into the folder of the run.
 
-    They are `evaluation_NAME.json` (NAME being that of the file), `scores.png`, `map.png` and `globe.html`. Errors are
-    at the places of the file. `unresolved` is the size of what the icosphere does not resolve of a field.
+    The results are `evaluation_NAME.json` (with the name of the file), `scores.png`, `map.png` and `globe.html`.
+    Errors are at the locations of the file. `unresolved` is the size of the part of a field that the icosphere does
+    not resolve.
 
     Args:
         run: folder of the run.
-        data: files that the network need not have seen.
+        data: files, for example files that were not used in training.
         steps: length of the forecasts in steps.
-        stride: start at every so many of the possible starts.
-        rotations: also score so many random rotations of the globe, the same ones every time.
+        stride: start at every `stride`-th of the possible starts.
+        rotations: also score this number of random rotations of the globe, the same ones every time.
         icosahedral: also measure how much the forecast of a globe, rotated by each of the 60 rotations of the
             icosahedron, differs from the rotated forecast.
-        overwrite: replace an evaluation of a file of this name that is there.
+        overwrite: replace an earlier evaluation of a file of this name.
         weights: as in `Forecaster`.
         missing: as in `Forecaster`.
         device: as in `Forecaster`.
 
     Raises:
         RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
-        OutputError: If results are there already.
+        OutputError: If there are results already.
     """
     check(steps >= 1, "steps", "at least 1", steps)
     check(rotations >= 0, "rotations", "at least 0", rotations)
@@ -102,7 +103,7 @@ def _score(forecaster: Forecaster, window: np.ndarray, scores: ForecastScores, p
 
 
 def _unresolved(forecaster: Forecaster, step: int) -> list[float]:
-    """The error by area of each field of a time step that is sent to the vertices and back."""
+    """Return the error, by area, of interpolating each field of a time step to the vertices and back."""
     frame = forecaster.frame(step)
     back, area = forecaster.at_locations(forecaster.state(frame)), forecaster.files.grid.area / (4 * np.pi)
     return [float(np.sqrt(((a - b) ** 2 * area).sum())) for a, b in zip(back, fields_of(frame))]
@@ -112,8 +113,8 @@ def _unresolved(forecaster: Forecaster, step: int) -> list[float]:
 def rotation_error(forecaster: Forecaster, step: int) -> float:
     """Return how much the forecast of a rotated planet differs from the rotated forecast, over the 60 rotations.
 
-    State, static fields, axis and sun are rotated on the vertices, so that nothing is interpolated. The result is the
-    largest difference of a change in one step, relative to the largest change.
+    State, static fields, axis and sun are rotated on the vertices, without interpolation. The result is the largest
+    difference between the changes in one step, relative to the largest change.
     """
     stepper, layout = forecaster.stepper, forecaster.layout
     state = forecaster.state(forecaster.frame(step))[None]

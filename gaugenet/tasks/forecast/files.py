@@ -1,4 +1,4 @@
-"""The files of a forecast: what is forecast and what is static, their split in time, and what a run keeps of them."""
+"""The files of a forecast: forecast and static fields, their split in time, and the fields that a run stores."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class ForecastFiles:
     """Opened files.
 
     Attributes:
-        train: what is forecast, the steps to train on.
-        val: the steps to validate on, `None` for none.
+        train: the time steps to train on.
+        val: the time steps to validate on, `None` for none.
         static: files of static fields.
-        split: what keeps the parts apart, in words.
+        split: description of how the parts are separated.
     """
 
     train: ClimateFiles
@@ -71,7 +71,7 @@ def open_forecast(data: ForecastData) -> ForecastFiles:
 
 
 def by_time(variables: ClimateVariables, path: Path) -> tuple[ClimateVariables, ClimateVariables]:
-    """Return the variables of a file that have a time, and those that have none.
+    """Return the variables of a file with a time, and the variables without.
 
     Raises:
         DataError: If none has a time, or only one component of a vector has.
@@ -95,12 +95,12 @@ def by_time(variables: ClimateVariables, path: Path) -> tuple[ClimateVariables, 
 
 
 def field_names(variables: ClimateVariables) -> list[str]:
-    """Return a name for each field: of scalars their own, of vectors both."""
+    """Return a name for each field: the variable of a scalar, both variables of a vector."""
     return [*variables.scalars, *(f"{u}, {v}" for u, v in variables.vectors)]
 
 
 def inputs_of(files: ClimateFiles, sphere: Icosphere) -> SphereInputs:
-    """Return how frames are read at the vertices: latitude is one of the conditions."""
+    """Return the interpolation of frames at the vertices, without latitude, which is one of the conditions."""
     sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
     return SphereInputs(sphere, files.locations, latitude=False, **sizes)
 
@@ -108,13 +108,13 @@ def inputs_of(files: ClimateFiles, sphere: Icosphere) -> SphereInputs:
 def keep_fields(
     run: str | Path, *, climatology: Float[Tensor, "channels vertices"], static: Float[Tensor, "extra vertices"]
 ) -> None:
-    """Write the mean of the training part and the static fields into a run: what its forecasts need of the files."""
+    """Write the mean of the training part and the static fields, which forecasts need, into a run."""
     with atomic_path(Path(run) / _KEPT) as temporary:
         np.savez_compressed(temporary, climatology=climatology.numpy(), static=static.numpy())
 
 
 def kept_fields(run: str | Path) -> dict[str, Tensor]:
-    """Return what `keep_fields` wrote.
+    """Read the fields that `keep_fields` wrote.
 
     Raises:
         RunError: If it is missing or broken.

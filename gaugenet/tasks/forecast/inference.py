@@ -1,4 +1,4 @@
-"""A trained network at work: forecasts from the time steps of files, on the icosphere and at the places of the file."""
+"""Forecasts from the time steps of files, on the icosphere and at the locations of the file."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ from gaugenet.tasks.training.run import RunError, Which, load_run
 
 
 class Forecaster:
-    """Loads a run once and makes forecasts from the time steps of files.
+    """A trained network that forecasts from the time steps of files; the run is loaded once.
 
     Args:
         run: folder of the run.
         paths: the files.
         weights: `"best"` or `"last"`.
-        missing: as in `ForecastData`; what the training used by default.
-        device: where the network runs; a GPU if there is one by default.
+        missing: as in `ForecastData`; by default as in the training.
+        device: device of the network; by default a GPU if there is one.
 
     Raises:
-        RunError: If there is no complete run of this task. DataError: If the files lack the variables of the training.
+        RunError: If there is no complete run of this task.
+        DataError: If the files lack the variables of the training.
     """
 
     def __init__(
@@ -81,13 +82,13 @@ class Forecaster:
         return self.stepper.layout
 
     def frame(self, step: int) -> ClimateFrame:
-        """Return a time step of the files, checked for units that differ from those of the training."""
+        """Return a time step of the files after a check of its units against the training."""
         frame = self.files[step]
         self.normalization.check(frame, self.files.variables, self.inputs.locations.area)
         return frame
 
     def state(self, frame: ClimateFrame, pose: Pose = None) -> Float[Tensor, "channels vertices"]:
-        """Return a frame at the vertices, normalized; vertex p looks at the location `pose @ p` of the globe."""
+        """Return a frame at the vertices, normalized; vertex p sees the location `pose @ p` of the globe."""
         return self.inputs.read(SphereFields.of(frame, self.inputs.locations, self.normalization), pose=pose)[0]
 
     @torch.inference_mode()
@@ -101,10 +102,10 @@ class Forecaster:
         """Yield the states after each step.
 
         Args:
-            states: where the forecasts start.
-            hours: when they start, in hours since 1970.
-            steps: how many steps they take.
-            pose: how the globe is rotated for the network.
+            states: initial states.
+            hours: initial times, in hours since 1970.
+            steps: number of steps.
+            pose: rotation of the globe for the network.
         """
         side = self.conditions.side(pose).expand(len(states), -1).to(self.device)
         state = states.to(self.device)
@@ -115,10 +116,10 @@ class Forecaster:
             yield state.cpu()
 
     def forecast(self, step: int, steps: int, pose: Pose = None) -> Iterator[list[Float[ndarray, "components *shape"]]]:
-        """Yield the fields after each step of a forecast from a time step of the files, at its places and in its units.
+        """Yield the fields after each step of a forecast from a time step of the files, at its locations, in its units.
 
-        The changes at the vertices are added to the fields of the start: what the icosphere does not resolve stays as
-        it was.
+        The changes at the vertices are added to the initial fields, so the part that the icosphere does not resolve
+        stays constant.
         """
         start = self.frame(step)
         first = self.state(start, pose)
@@ -129,12 +130,12 @@ class Forecaster:
     def at_locations(
         self, state: Float[Tensor, "channels vertices"], pose: Pose = None, *, absolute: bool = True
     ) -> list[Float[ndarray, "components *shape"]]:
-        """Return the fields at the places of the file, in their units: scalars, then eastward and northward winds.
+        """Return the fields at the locations of the file, in their units: scalars, then eastward and northward winds.
 
         Args:
             state: normalized, at the vertices.
-            pose: how the globe was rotated.
-            absolute: add the means of the scalars; not to differences of states.
+            pose: rotation of the globe.
+            absolute: add the means of the scalars; set it to false for differences of states.
         """
         count, shape = self.layout.scalars, self.inputs.locations.shape
         back = self._backs.get(b"" if pose is None else pose.tobytes(), lambda: self.inputs.back(pose))
@@ -157,5 +158,5 @@ class Forecaster:
 
 
 def fields_of(frame: ClimateFrame) -> list[Float[ndarray, "components *shape"]]:
-    """Return the fields of a frame in the form of `Forecaster.at_locations`."""
+    """Return the fields of a frame, in the form of `Forecaster.at_locations`."""
     return [*(s[None].astype(np.float64) for s in frame.scalars), *(w.astype(np.float64) for w in frame.vectors)]

@@ -17,14 +17,14 @@ RMSE, PERSISTENCE = "val_rmse", "val_persistence"
 
 
 class ForecastModule(TrainingModule):
-    """Trains a stepper on roll-outs: the loss is the mean over the steps, through all of them.
+    """A module that trains a stepper on roll-outs; the loss is the mean over all steps of a roll-out.
 
-    Errors are in units of the usual change in one step and weighted by area. Validation logs `val_rmse`, the root mean
-    square error of a roll-out over its steps and channels (the mean over the roll-outs), and `val_persistence`, that of
-    the forecast that nothing changes.
+    Gradients flow through all steps. Errors are in units of the typical change in one step and weighted by area.
+    Validation logs `val_rmse`, the root mean square error of a roll-out over its steps and channels (the mean over the
+    roll-outs), and `val_persistence`, the same error of the forecast that nothing changes.
 
     Args:
-        stepper: the network as a step in time; its network is what is trained and saved.
+        stepper: the step in time; its network is trained and saved.
         weights: factor of each field (scalars, then vectors) in the loss.
         loss, options: see the classes.
         seed: seed of dropout.
@@ -85,9 +85,9 @@ class ForecastModule(TrainingModule):
 
 
 def channel_weights(stepper: ForecastStepper, weights: list[float]) -> Float[Tensor, "channels vertices"]:
-    """Return weights of the errors that sum to one: of the fields as given, over the sphere by area.
+    """Return weights of the errors that sum to one: the given weights of the fields, times the areas of the vertices.
 
-    Vectors count nowhere at the corners of the icosphere, where they have no coefficients.
+    Vectors have weight 0 at the corners of the icosphere, where they have no coefficients.
     """
     sphere, layout = stepper.sphere, stepper.layout
     area = sphere.mass.float().expand(layout.channels, -1).clone()

@@ -1,4 +1,4 @@
-"""Options of forecasts: which files, which step in time, how long the roll-outs are, and what is minimized."""
+"""Options of forecasts: the files, the step in time, the length of roll-outs, and the loss."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from gaugenet.tasks.training.options import TaskError, check
 
 @dataclass(frozen=True)
 class ForecastData:
-    """Which files forecasts are learned from, and how they become fields on an icosphere.
+    """The files of a training, and how they become fields on an icosphere.
 
     Attributes:
-        files: NetCDF files, Zarr stores, or folders of NetCDF files. Files with the same times are runs of their own.
+        files: NetCDF files, Zarr stores, or folders of NetCDF files. Files with the same times are separate
+            simulations.
         val: files for validation; by default blocks of time of `files` are set aside.
         static: files of fields without time, such as orography, on any global grid. Variables without time in `files`
             are static too.
-        scalars: names of scalar fields separated by commas, z@500 being z at the level 500; auto takes every field
-            that is not a wind.
+        scalars: names of scalar fields separated by commas, z@500 for z at the level 500; auto takes every field that
+            is not a wind.
         vectors: pairs U:V or u@850:v@850 separated by commas; auto goes by standard names, then by u and v in names.
         levels: all, or values separated by commas: variables with a level or an ensemble dimension become one channel
             for each.
         step_hours: length of a step in hours, a multiple of the time between the steps of the files; that time by
             default.
-        rollout: steps that a forecast makes in training before the loss is taken, the mean over all of them.
-        val_rollout: steps of the forecasts that validate.
+        rollout: steps of a forecast in training; the loss is the mean over all of them.
+        val_rollout: steps of a forecast in validation.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
-        latitude: give the network the absolute sine of latitude, and every wind also rotated by a quarter to the
-            cyclonic side of its hemisphere. A planet that does not rotate needs none.
+        latitude: give the network the absolute sine of latitude, and every wind also rotated by 90 degrees to the
+            cyclonic side of its hemisphere. A planet that does not rotate does not need it.
         clock: give the network the direction of the sun and the season, from the dates of the files.
-        rotate: train on globes rotated at random, the axis and static fields rotating with them.
+        rotate: train on globes rotated at random; the axis and static fields rotate with them.
         mirror: train on mirror images of the globe too.
-        missing: values that are not finite: refuse, or put the mean there.
-        val_fraction: share of the blocks of time that validate, where no files are named; 0 validates nothing.
+        missing: values that are not finite: refuse them, or replace them by the mean.
+        val_fraction: share of the blocks of time for validation, if no files are named; 0 means no validation.
         block_hours: length of the blocks of time.
         gap_hours: least time between training and validation; steps in between are left out.
         batch_size: roll-outs in a step of the optimizer.
-        memory: frames are cached in memory up to so many gigabytes; others are read again each time.
+        memory: gigabytes of frames that are cached in memory; others are read again each time.
         num_workers: processes that prepare globes ahead of the training; 0 does it in the training process.
     """
 
@@ -78,24 +79,24 @@ class ForecastData:
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run's description; the locations of the files stay out of it."""
+        """Return plain values for a run's description, without the locations of the files."""
         left_out = ("files", "val", "static", "num_workers", "memory")
         return {k: v for k, v in asdict(self).items() if k not in left_out}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ForecastData:
-        """Back from `as_dict`; other entries are left out."""
+        """Read the values of `as_dict`; other entries are ignored."""
         return cls(**{k: v for k, v in values.items() if k in {f.name for f in fields(cls)}})
 
 
 @dataclass(frozen=True)
 class ForecastLoss:
-    """What is minimized: errors in units of the change in a step, weighted by area.
+    """The loss: errors in units of the change in a step, weighted by area.
 
     Attributes:
-        kind: l2, the mean square, or l1, the mean absolute error (of vectors, their length).
-        weights: factors of channels or of variables, such as `z@500:2,u:0.5`; both components of a vector take the one
-            of the first; the others count once.
+        kind: l2, the mean square, or l1, the mean absolute error (for vectors, the mean length of the error).
+        weights: factors of channels or of variables, such as `z@500:2,u:0.5`. A vector takes the factor of its first
+            component. All other channels have the factor 1.
     """
 
     kind: Literal["l2", "l1"] = "l2"
@@ -108,7 +109,7 @@ class ForecastLoss:
         """Return the factor of each channel.
 
         Raises:
-            TaskError: If a factor names none of them.
+            TaskError: If a factor names an unknown channel.
         """
         factors = self._factors()
         unknown = [name for name in factors if name not in {*names, *map(variable_of, names)}]

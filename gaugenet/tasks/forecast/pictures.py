@@ -35,7 +35,7 @@ def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
 
 
 def draw_forecast(run: str | Path, forecaster: Forecaster, window: Int[ndarray, "length"]) -> None:
-    """Write `map.png` and `globe.html` of the first field of a forecast: found and true, after one step and at the end.
+    """Write `map.png` and `globe.html` of the first field: forecast and truth, after one step and at the end.
 
     Args:
         run: folder for the pictures.
@@ -67,5 +67,5 @@ def draw_forecast(run: str | Path, forecaster: Forecaster, window: Int[ndarray, 
 
 
 def _size(field: ndarray) -> ndarray:
-    """A scalar, or the length of a vector."""
+    """Return scalars unchanged, and the lengths of vectors."""
     return typed_array(field[0] if len(field) == 1 else np.hypot(*field))

@@ -1,4 +1,4 @@
-"""Forecasts from files to files: NetCDF in, NetCDF out."""
+"""Forecasts for files: NetCDF in, NetCDF out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def predict_forecast(
 ) -> dict[str, Any]:
     """Forecast from one time step of files, and write the steps that follow as CF NetCDF.
 
-    The file has the grid, the names and the order of the dimensions of the input, and its time axis goes on from it.
+    The file has the grid, the names and the order of dimensions of the input, and continues its time axis.
 
     Args:
         run: folder of the run.
@@ -78,7 +78,7 @@ def predict_forecast(
 
 
 def start_of(files: ClimateFiles, start: str) -> int:
-    """Return the time step that a text names: `first`, `last`, or the beginning of a date.
+    """Return the index of the time step that a text names: `first`, `last`, or the beginning of a date.
 
     Raises:
         TaskError: If there is none.
@@ -98,7 +98,7 @@ def start_of(files: ClimateFiles, start: str) -> int:
 def later_times(
     files: ClimateFiles, first: int, step_hours: float, steps: int
 ) -> tuple[list[float], dict[str, str] | None]:
-    """Return the numbers of the times after a step, in the units and calendar of the files, and these as attributes."""
+    """Return the times after a step as numbers, in the units and calendar of the files, with these as attributes."""
     numbers, coding = files.subset([first]).coded_times
     if coding is None or numbers[0] is None:
         return [float(files.hours[first] + (k + 1) * step_hours) for k in range(steps)], None

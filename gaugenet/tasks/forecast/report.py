@@ -1,4 +1,4 @@
-"""Scores of forecasts, in words."""
+"""Scores of forecasts, as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ROWS = 8
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:
-    """Return the result of `evaluate_forecast` as a table."""
+    """Format the result of `evaluate_forecast` as a table."""
     steps, hours = result["steps"], result["step_hours"]
     lines = [
         f"{result['run']}: {result['starts']} forecasts of {steps} steps of {hours:g} h ({result['weights']} weights), "
@@ -37,7 +37,7 @@ def describe_scores(result: Mapping[str, Any]) -> str:
 
 
 def _fine(spectrum: Mapping[str, list[float]]) -> float:
-    """The share of power that a forecast keeps in the wavenumbers above a quarter of the largest."""
+    """Return the power of a forecast relative to the truth, in the wavenumbers above a quarter of the largest."""
     first = len(spectrum["truth"]) // 4
     found, truth = (sum(spectrum[name][first:]) for name in ("forecast", "truth"))
     return found / truth if truth > 0 else float("nan")

@@ -23,15 +23,15 @@ from gaugenet.tasks.training.loading import Key
 
 
 class ForecastDataset(Dataset[Any]):
-    """Windows addressed by `(epoch, index)`: the same key gives the same pose, in whichever process.
+    """Windows addressed by `(epoch, index)`: a key gives the same pose in every process.
 
     Args:
-        files: what is read, one time step at a time.
-        windows: which time steps belong together.
-        inputs: how a frame is read at the vertices.
+        files: the files, read one time step at a time.
+        windows: the time steps of each roll-out.
+        inputs: the interpolation of frames at the vertices.
         normalization: of the training part.
-        conditions: what a step is given in addition.
-        augment: options of the augmentation; `None` for globes as they are.
+        conditions: further inputs of a step.
+        augment: options of the augmentation; `None` for unchanged globes.
         seed: seed of the augmentation.
         memory: bytes of frames that are cached.
     """
@@ -77,7 +77,7 @@ class ForecastDataset(Dataset[Any]):
 def usual_change(
     windows: ForecastDataset, layout: StateLayout, names: list[str], *, at_most: int = 64
 ) -> Float[Tensor, "channels"]:
-    """Return the root mean square change of each channel in one step, by area, over at most so many windows.
+    """Return the root mean square change of each channel in one step, by area, over a limited number of windows.
 
     Raises:
         DataError: If a field does not change.
@@ -99,7 +99,7 @@ def usual_change(
 
 
 def climatology(dataset: ForecastDataset, *, at_most: int = 400) -> Float[Tensor, "channels vertices"]:
-    """Return the mean of at most so many time steps, evenly spread, at the vertices."""
+    """Return the mean at the vertices over a limited number of time steps, evenly spread."""
     count = len(dataset.files)
     chosen = np.unique(np.round(np.linspace(0, count - 1, min(at_most, count))).astype(int))
     total = torch.zeros_like(dataset.state(0), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Scores of forecasts by lead time: root mean square errors, anomaly correlation, spectra; all by area."""
+"""Scores of forecasts by lead time, weighted by area: root mean square errors, anomaly correlation, spectra."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _POLAR = 60.0
 
 
 class ForecastScores:
-    """Collects forecasts of several starts and what came.
+    """Scores that are collected from several forecasts and the truth.
 
     Args:
-        names: of the fields: scalars have one component, vectors two, whose errors are lengths of vectors.
-        grid: where the fields are.
+        names: of the fields. Scalars have one component; vectors have two, and their errors are lengths of vectors.
+        grid: the grid of the fields.
         leads: number of steps of a forecast.
     """
 
@@ -38,7 +38,7 @@ class ForecastScores:
         self._count = np.zeros(leads)
 
     def add(self, lead: int, found: Mapping[str, Fields], truth: Fields) -> None:
-        """Add what each source forecasts for a lead time, counted from 0, and the truth."""
+        """Add the forecast of each source for a lead time, counted from 0, and the truth."""
         self._count[lead] += 1
         for region, area in self._area.items():
             for s, source in enumerate(SOURCES):
@@ -53,8 +53,9 @@ class ForecastScores:
     def result(self) -> dict[str, Any]:
         """Return plain numbers for JSON, by field and lead time.
 
-        `rmse` of each source on the globe, `polar_rmse` from 60 degrees on, `acc` the mean correlation of anomalies,
-        `spectrum` the mean square by zonal wavenumber of the last lead time: forecast and truth.
+        `rmse` is the error of each source on the globe, and `polar_rmse` the error beyond 60 degrees of latitude. `acc`
+        is the mean correlation of anomalies. `spectrum` is the mean square by zonal wavenumber at the last lead time,
+        of the forecast and the truth.
         """
         count = np.maximum(self._count, 1)[:, None]
         rmse = {region: np.sqrt(total / count) for region, total in self._square.items()}

@@ -1,4 +1,4 @@
-"""How a training of forecasts starts: its files, its network and its loss."""
+"""The start of a training of forecasts: its files, its network and its loss."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a training needs but the network.
+    """Everything that a training needs except the network.
 
     Attributes:
         files: the opened files.
         train, val: roll-outs; `val` may be `None`.
         layout: the channels of states and conditions.
-        change: usual change of each channel in a step.
+        change: typical change of each channel in a step.
         step_hours: length of a step.
         normalization: of the training part.
-        conditions: what a step is given in addition to the state.
+        conditions: inputs of a step in addition to the state.
     """
 
     files: ForecastFiles
@@ -57,11 +57,11 @@ class Prepared:
 
     @property
     def variables(self) -> ClimateVariables:
-        """What is forecast."""
+        """Variables that are forecast."""
         return self.files.train.variables
 
     def as_dict(self) -> dict[str, Any]:
-        """What a run keeps of it."""
+        """Return the values that a run stores."""
         static, clock = self.conditions.static, self.conditions.clock
         return {
             "step_hours": self.step_hours,
@@ -76,7 +76,7 @@ class Prepared:
 
 
 def prepare(data: ForecastData, sphere: Any, *, seed: int) -> Prepared:
-    """Open the files, and fit the normalization and the usual change.
+    """Open the files, and compute the normalization and the typical change.
 
     Args:
         data: the options.
@@ -138,7 +138,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
 
 
 def build_network(layout: StateLayout, options: Mapping[str, Any], *, seed: int) -> IcosahedralUNet:
-    """Return the network with its first weights, those of the last layer zero: it starts as persistence."""
+    """Return the network with its first weights; the last layer is zero, so it starts as persistence."""
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)

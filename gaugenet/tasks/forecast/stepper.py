@@ -16,11 +16,11 @@ from gaugenet.geometry import Icosphere
 
 @dataclass(frozen=True)
 class StateLayout:
-    """Which channels a state and its conditions have: scalars, then first, then second components of the vectors.
+    """The channels of a state and its conditions: scalars, then first, then second components of the vectors.
 
     Attributes:
         scalars, pairs: number of scalar and of vector fields that are forecast.
-        extra_scalars, extra_pairs: number of those that are given.
+        extra_scalars, extra_pairs: number of scalar and of vector fields in the conditions.
         latitude: whether every wind is given a second time, rotated to the cyclonic side.
     """
 
@@ -51,7 +51,7 @@ class StateLayout:
         return _type(self.scalars, self.pairs)
 
     def spread(self, per_field: list[float]) -> list[float]:
-        """Values of the fields as values of the channels: both components of a vector have the same."""
+        """Repeat values of the fields as values of the channels: both components of a vector get the same value."""
         return [*per_field[: self.scalars], *(2 * per_field[self.scalars :])]
 
     def join(
@@ -73,21 +73,21 @@ class StateLayout:
 
 
 class ForecastStepper(nn.Module):
-    """Advances states by one step: the network says by how much they change, in units of the usual change.
+    """A step in time: the network predicts the change of the state, in units of the typical change.
 
-    At the twelve corners of the icosphere vectors have no coefficients. They stay as they are there, no network sees
-    them, and what reads the state takes the mean of the five neighbours.
+    Vectors have no coefficients at the twelve corners of the icosphere. The channels there stay constant and no network
+    sees them. Interpolation uses the mean of the five neighbours.
 
     Shapes:
         state: `(B, C, V)`, condition: `(B, E, V)`, side: `(B, V)` -> `(B, C, V)`.
 
-    Equivariance: that of the network. A field of type `layout.out_type` goes in and comes out.
+    Equivariance: as the network. The state is a field of type `layout.out_type`, before and after.
 
     Args:
         network: `network(x, sphere)` from `layout.in_type` to `layout.out_type`.
         layout: the channels.
         sphere: the icosphere.
-        scale: `(C,)` usual change of each channel in a step.
+        scale: `(C,)` typical change of each channel in a step.
     """
 
     scale: Tensor

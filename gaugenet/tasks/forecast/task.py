@@ -41,7 +41,7 @@ _COMMON = (
 
 
 class ForecastTask(Task):
-    """Fields at t + dt from fields at t, by an `IcosahedralUNet` that says by how much they change."""
+    """Fields at t + dt from fields at t, by an `IcosahedralUNet` that predicts the change."""
 
     name = "forecast"
     summary = "fields on the globe one step later: NetCDF files with scalars and winds"
@@ -150,7 +150,7 @@ class ForecastTask(Task):
         return Prediction([f"{found['out']}: {found['steps']} steps, {found['hours']:g} h from {found['start']}"])
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
-        """Copy the page or the map that the last evaluation made."""
+        """Copy the page or the map of the last evaluation."""
         from gaugenet.tasks.climate.pictures import copy_picture
 
         return copy_picture(run, file)

@@ -1,4 +1,4 @@
-"""Forecasts from files to a run."""
+"""Training of forecasts, from files to a run."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def train_forecast(
         out: folder of the run.
         data: files, variables and step in time.
         model: further arguments of `IcosahedralUNet`.
-        loss: what is minimized.
-        optim: how it is minimized.
+        loss: the loss.
+        optim: options of the optimizer.
         settings: further arguments of `train_task`, such as `trainer`, `seed` and `resume`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Windows of time: which steps of files follow each other at the distance of a forecast step."""
+"""Windows of time: time steps of files that follow each other at the distance of a forecast step."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SAME = 1e-3
 
 @dataclass(frozen=True)
 class Windows:
-    """Unbroken sequences of time steps.
+    """Sequences of time steps without gaps.
 
     Attributes:
-        index: `(N, steps + 1)` places of the time steps, the first being the start of a forecast.
-        summary: what was found, in words.
+        index: `(N, steps + 1)` indices of the time steps; the first column is the start of a forecast.
+        summary: description of the windows.
     """
 
     index: Int[ndarray, "starts length"]
@@ -33,7 +33,7 @@ def step_of(files: ClimateFiles, step_hours: float | None) -> float:
     """Return the length of a forecast step in hours; the time between the steps of the files by default.
 
     Raises:
-        DataError: If the files name no times, or the length is not a multiple of the time between their steps.
+        DataError: If the files have no times, or the length is not a multiple of the time between their steps.
     """
     hours = files.hours
     if not np.isfinite(hours).all():
@@ -55,7 +55,7 @@ def step_of(files: ClimateFiles, step_hours: float | None) -> float:
 
 
 def runs_of(files: ClimateFiles) -> Int[ndarray, "steps"]:
-    """Return the number of the run that each time step belongs to: all files are one, unless times occur twice.
+    """Return the number of the simulation that each time step belongs to: one for all files, unless times repeat.
 
     Raises:
         DataError: If a time occurs twice in one file.

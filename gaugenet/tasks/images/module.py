@@ -22,9 +22,10 @@ VALIDATED_AT_ONCE = 250
 
 
 class ImageModule(TrainingModule):
-    """Trains a network `(B, 1, H, W) -> (B, classes)`, values in [0, 1], to classify images.
+    """A module that trains a network `(B, 1, H, W) -> (B, classes)`, values in [0, 1], to classify images.
 
-    A batch is the indices of its images: augmented images are drawn where the random numbers of the step are.
+    A batch holds the indices of its images. The training step draws the augmented images, so that its random numbers
+    determine them.
 
     Args:
         model: the network.
@@ -46,7 +47,7 @@ class ImageModule(TrainingModule):
         self.train_images, self.val_images, self.image_options = train, val, options
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        if batch_idx == 0:  # one stream of numbers an epoch, which begins with the order of the images
+        if batch_idx == 0:  # one stream of random numbers for each epoch, which begins with the order of the images
             torch.manual_seed(_epoch_seed(self.seed, self.current_epoch))
             torch.randperm(len(self.train_images))
 
@@ -69,7 +70,7 @@ class ImageModule(TrainingModule):
         return logits, torch.from_numpy(chosen.labels).to(self.device)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Biases and scales of normalizations do not decay: what initialization leaves constant."""
+        """Return parameter groups: biases and scales of normalizations do not decay."""
         named = list(self.model.named_parameters())
         constant = [p for name, p in named if "bias" in name or "norm" in name or "scale" in name]
         others = [p for name, p in named if not ("bias" in name or "norm" in name or "scale" in name)]
@@ -84,7 +85,7 @@ class ImageModule(TrainingModule):
 
 
 class ImageDataModule(LightningDataModule):
-    """The indices of the images of each batch.
+    """A data module whose batches are indices of images.
 
     Args:
         train: number of images to train on.
@@ -105,13 +106,13 @@ class ImageDataModule(LightningDataModule):
 
 
 class _ShuffledBatches(Sampler[Tensor]):
-    """Indices in an order that depends on the seed and the epoch alone; the last batch may be smaller."""
+    """Batches of indices in an order that depends on the seed and the epoch alone; the last one may be smaller."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before every epoch, after a resume too."""
+        """Set the epoch: Lightning calls this before every epoch, also after a resume."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -127,18 +128,18 @@ def _parts(indices: Tensor, size: int) -> list[Tensor]:
 
 
 class _Itself(Dataset[Tensor]):
-    """Every key is its own value."""
+    """A dataset in which every key is its own value."""
 
     def __getitem__(self, key: Tensor) -> Tensor:
         return key
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
-    """Return the seed of everything random in an epoch."""
+    """Return the seed of all random numbers of an epoch."""
     return seed * 100_003 + epoch
 
 
 def to_images(digits: Digits, device: str | torch.device) -> Float[Tensor, "batch 1 height width"]:
-    """Return images with values in [0, 1], channels last in memory; the background stays 0, as beyond the border."""
+    """Return images with values in [0, 1], channels last in memory; the background stays 0, like the padding."""
     images = torch.from_numpy(digits.images).to(device)[:, None].float() / 255
     return images.to(memory_format=torch.channels_last)

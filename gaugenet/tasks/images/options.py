@@ -1,4 +1,4 @@
-"""How a classifier of images is trained."""
+"""Options of the training of an image classifier."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from gaugenet.tasks.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """How a classifier of images is trained.
+    """Options of the training of an image classifier.
 
     Attributes:
         epochs: passes over the training images.
-        batch_size: images a step.
+        batch_size: images in a step.
         lr: largest learning rate.
-        weight_decay: on all weights that are not of one dimension.
+        weight_decay: on all weights that have more than one dimension.
         optimizer: `adamw`, with decoupled weight decay, or `adam`, with a penalty.
         schedule: of the learning rate, see `learning_rate_factor`.
         precision: `float32`, or `bfloat16` for autocast (several times faster on processors with AMX and on GPUs).
-        seed: of shuffles, dropout and augmentation.
-        device: where to compute.
+        seed: of the order, dropout and augmentation.
+        device: device of the training.
     """
 
     epochs: int = 30

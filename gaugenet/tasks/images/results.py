@@ -1,4 +1,4 @@
-"""What a trained classifier of images is worth: its test error, and what rotations of the image do to its answers."""
+"""Results of a trained image classifier: its test error, and how rotations of the image change its output."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def train_and_test(
     *,
     degrees: Sequence[float] = _DEGREES,
 ) -> dict[str, Any]:
-    """Train (or go on), then measure on the test digits, once; the result is also written to `result.json`.
+    """Train (or continue), then score the test digits once; write the result to `result.json` and return it.
 
     Args:
         model: see `fit_images`.
-        data: the test digits play no part in the training.
-        folder: of the checkpoint and the result.
+        data: the digits; the test digits are not used in the training.
+        folder: for the checkpoint and the result.
         options: see `ImageOptions`.
-        degrees: angles by which the first 1,000 test digits are rotated once more.
+        degrees: angles by which the first 1,000 test digits are rotated in addition.
 
     Returns:
         `parameters`, `test_error`, `test_images`, `rotations` (see `rotation_errors`), `options` and the `rows` of the
@@ -60,10 +60,10 @@ def train_and_test(
 def rotation_errors(
     model: nn.Module, digits: Digits, degrees: Sequence[float], options: ImageOptions
 ) -> dict[str, Row]:
-    """For each angle by which all images are rotated: how far the logits move, and which share of the answers changes.
+    """Return, for each angle of rotation, how much the logits change, and the share of predictions that change.
 
-    `logits` is the root mean square of the change relative to that of the logits, in float32. Angles other than
-    multiples of 90 degrees interpolate the image (bicubic), which changes it whatever the network does.
+    `logits` is the root mean square of the change, relative to the root mean square of the logits, in float32. Angles
+    other than multiples of 90 degrees interpolate the image (bicubic), so even an invariant network has an error.
     """
     model.eval()
     x, rotate = to_images(digits, options.device), FieldAction(mode="bicubic")
@@ -78,7 +78,7 @@ def rotation_errors(
 
 
 def result_table(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """A Markdown table of results by name."""
+    """Return a Markdown table of results by name."""
     angles = list(next(iter(results.values()))["rotations"]) if results else []
     heads = ["network", "parameters", "test error", "epochs", "CPU-s"]
     heads += [f"answers that change at {angle}°" for angle in angles]

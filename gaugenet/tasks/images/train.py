@@ -31,21 +31,21 @@ _BEFORE = "state.pt"
 def fit_images(
     model: nn.Module, train: Digits, folder: str | Path, options: ImageOptions, *, val: Digits | None = None
 ) -> list[Row]:
-    """Train by cross-entropy; one row an epoch with the loss, the errors and the CPU time so far.
+    """Train with cross-entropy; return a row for each epoch with the loss, the errors and the CPU time so far.
 
-    After each epoch the whole state is written to `folder`, a run as `gaugenet train` writes it. Called again with the
-    same arguments, a training that was killed goes on from there and ends with the same weights (on a CPU) as one that
-    was not; of a finished one the weights are read.
+    After each epoch the complete state is written to `folder`, a run as `gaugenet train` writes it. Call it again with
+    the same arguments to continue a training that was killed: it ends with the same weights (on a CPU) as one that was
+    not interrupted. For a finished training, the weights are read.
 
     Args:
         model: maps `(B, 1, H, W)`, values in [0, 1], to logits `(B, classes)`; trained in place.
         train: images and labels.
-        folder: made when missing.
+        folder: created if missing.
         options: see `ImageOptions`.
-        val: images that the error is measured on after each epoch.
+        val: images that are scored after each epoch.
 
     Raises:
-        TaskError: If the folder holds the training of another network or with other options, or the loss is not finite.
+        TaskError: If the folder holds a training of another network or with other options, or the loss is not finite.
     """
     run = Path(folder)
     identity = {**asdict(options), "model": str(model), "images": len(train)}
@@ -87,7 +87,16 @@ def predict_images(model: nn.Module, digits: Digits, options: ImageOptions) -> F
 
 
 def error_rate(logits: Float[Tensor, "images classes"], digits: Digits) -> float:
-    """Return the share of images whose largest logit is not that of their class."""
+    """Return the share of images whose largest logit belongs to another class.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from gaugenet.data import Digits
+        >>> from gaugenet.tasks import error_rate
+        >>> logits = torch.tensor([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
+        >>> error_rate(logits, Digits(np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 1, 1])))
+        0.5
+    """
     return (logits.argmax(-1) != torch.from_numpy(digits.labels)).float().mean().item()
 
 
@@ -119,7 +128,7 @@ def _shown(row: Row) -> list[str]:
 
 
 def _check_identity(run: Path, identity: dict[str, Any]) -> None:
-    """Refuse to go on with another training than the one in the folder."""
+    """Raise `TaskError` if the folder holds another training."""
     if not (run / DESCRIPTION).is_file():
         return
     found = {**asdict(ImageOptions()), **RunDescription.load(run).data}

@@ -1,1 +1,1 @@
-"""Work on lattice gauge fields: exact regression and linear systems."""
+"""Lattice gauge fields: exact regression and linear systems."""

@@ -1,4 +1,4 @@
-"""ChargeDensity: an invariant density whose sum is learned."""
+"""ChargeDensity: an invariant density, trained by its sum."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gaugenet.nn import LatticeBlock, LoopFeatures, TraceReadout, matrix_type
 
 
 class ChargeDensity(nn.Module):
-    """A perceptron of the traces of plaquettes and of a `LatticeBlock`, at each site.
+    """A perceptron, at each site, of the traces of plaquettes and of the output of a `LatticeBlock`.
 
     Shapes:
-        field: a `LatticeGaugeField` -> `(B, *shape)`; sum over the sites for the charge.
+        field: a `LatticeGaugeField` -> `(B, *shape)`; the sum over the sites is the charge.
 
     Equivariance: exact, the output is invariant; 1e-14 absolute in float64.
 

@@ -1,4 +1,4 @@
-"""GMRES with a preconditioner, counting iterations."""
+"""GMRES with a preconditioner and a count of the iterations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Operator = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Solution:
-    """The solution, the iterations that it took, and the relative residual."""
+    """The solution, the number of iterations, and the relative residual."""
 
     x: Complex[Tensor, "*shape"]
     iterations: int
@@ -41,6 +41,14 @@ def gmres(
 
     Raises:
         ValueError: If b is zero or not finite.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.tasks.lattice.gmres import gmres
+        >>> matrix = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.complex128))
+        >>> found = gmres(lambda x: matrix @ x, torch.ones(3, dtype=torch.complex128))
+        >>> found.iterations
+        3
     """
     size = float(b.norm())
     if not 0 < size < float("inf"):
@@ -52,7 +60,7 @@ def gmres(
         stacked = torch.stack(basis)
         h = stacked.conj() @ w
         w = w - h @ stacked
-        again = stacked.conj() @ w  # twice: orthogonal to rounding
+        again = stacked.conj() @ w  # orthogonalized twice, so that the basis is orthogonal up to rounding
         w, h = w - again @ stacked, h + again
         columns.append(torch.cat([h, w.norm()[None].to(h)]))
         y, residual = _smallest_residual(columns)
@@ -63,7 +71,7 @@ def gmres(
 
 
 def _smallest_residual(columns: list[Tensor]) -> tuple[Tensor, float]:
-    """The coefficients that minimise the residual of the Hessenberg system, and that residual."""
+    """Return the coefficients that minimise the residual of the Hessenberg system, and that residual."""
     steps = len(columns)
     matrix = torch.zeros(steps + 1, steps, dtype=columns[0].dtype)
     for k, column in enumerate(columns):

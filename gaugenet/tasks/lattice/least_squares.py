@@ -1,4 +1,4 @@
-"""Exact regression: L-BFGS, and Gauss-Newton steps that finish it."""
+"""Exact regression: L-BFGS, followed by Gauss-Newton steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.func import functional_call, jvp, vmap
 
 
 def lbfgs(loss: Callable[[], Tensor], network: nn.Module, *, seconds: float, enough: float) -> float:
-    """Minimise `loss()` over the parameters until it is `enough`, or the CPU time is over; return it."""
+    """Minimize `loss()` over the parameters until it is at most `enough` or the CPU time is used up; return it."""
     options: dict[str, Any] = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe"}
     optimizer = torch.optim.LBFGS(network.parameters(), tolerance_grad=0.0, tolerance_change=0.0, **options)
     begin, value = time.process_time(), math.inf
@@ -35,9 +35,9 @@ def lbfgs(loss: Callable[[], Tensor], network: nn.Module, *, seconds: float, eno
 def gauss_newton(
     network: nn.Module, arguments: tuple[object, ...], y: Float[Tensor, "*shape"], *, steps: int = 8, chunk: int = 16
 ) -> float:
-    """Take damped Gauss-Newton steps of mean (network(*arguments) - y)^2, in place; return the last value.
+    """Minimize mean (network(*arguments) - y)^2 by damped Gauss-Newton steps, in place; return the last value.
 
-    Near an exact solution each step squares the error, also where the solution is not unique.
+    Near an exact solution each step squares the error, even if the solution is not unique.
     """
     names, parameters = zip(*network.named_parameters(), strict=True)
     sizes = [p.shape for p in parameters]

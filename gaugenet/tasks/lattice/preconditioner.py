@@ -15,9 +15,9 @@ from gaugenet.nn import GaugeConv
 
 
 class Preconditioner(nn.Module):
-    """Linear convolutions between spinor fields: complex weights, since these are the intertwiners of `fundamental`.
+    """Linear convolutions between spinor fields, with complex weights, the intertwiners of `fundamental`.
 
-    A network without activations and biases that learns M with M D = 1 (:cite:`lehner2023gauge`).
+    It has no activations and biases, and learns M with M D = 1 (:cite:`lehner2023gauge`).
 
     Shapes:
         psi: `(B, spins, *shape, N)`, complex; field: a `LatticeGaugeField` -> the same.
@@ -25,7 +25,7 @@ class Preconditioner(nn.Module):
     Equivariance: exact; 7e-16 relative in float64.
 
     Args:
-        group: the group of the links, not SU(2), whose fundamental has more intertwiners than complex numbers.
+        group: the group of the links, except SU(2), whose fundamental representation has further intertwiners.
         layers: number of convolutions.
         channels: spinor fields of the hidden layers.
         d: dimension of the lattice.

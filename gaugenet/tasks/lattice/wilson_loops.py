@@ -1,4 +1,4 @@
-"""LoopNetwork: Wilson loops from links, and its exact fit: from the traces alone, or loop by loop."""
+"""LoopNetwork: Wilson loops from links, with exact fits from the traces alone or loop by loop."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def fit_exactly(
         field: links of the training set.
         y: values at their sites.
         seconds: CPU time.
-        starts: at most so many.
+        starts: largest number of starts.
     """
     best, lowest, begin = LoopNetwork(group, steps), math.inf, time.process_time()
     for start in range(starts):
@@ -94,7 +94,7 @@ def fit_exactly(
 
 @dataclass(frozen=True)
 class Doubling:
-    """One block of `fit_by_doubling`: two loops of half the size, `steps` apart along `axis`, make an `r x t` loop."""
+    """A block of `fit_by_doubling`: two loops of half the size, `steps` apart along `axis`, form an `r x t` loop."""
 
     r: int
     t: int
@@ -103,7 +103,7 @@ class Doubling:
 
 
 def doublings(r: int, t: int) -> list[Doubling]:
-    """Return how a plaquette grows to an `r x t` loop, the shorter side first; both sides are powers of two.
+    """Return the stages in which a plaquette grows to an `r x t` loop, beginning with the shorter side.
 
     Raises:
         ValueError: If a side is not a power of two.
@@ -129,16 +129,16 @@ def fit_by_doubling(field: LatticeGaugeField, r: int, t: int, *, seconds: float,
     """Return a network for `r x t` loops in the plane of the first two axes, trained block by block.
 
     A deep product of matrices has bad minima when only the traces of the last loop are known. Here each block learns
-    the *matrix* of a loop of twice the area from the output of the block before it; the matrix is gauge covariant, so
-    it is a target like any other. A loop that grows along axis 0 is learned with the opposite orientation, because
-    `LatticeBlock` multiplies by transported matrices from the right.
+    the *matrix* of a loop of twice the area from the output of the previous block. The matrix is gauge covariant, so it
+    is a valid target. A loop that grows along axis 0 is learned with the opposite orientation, because `LatticeBlock`
+    multiplies by transported matrices from the right.
 
     Args:
         field: links of the training set.
         r: extent of the loop along axis 0, a power of two.
         t: extent of the loop along axis 1, a power of two.
         seconds: CPU time of each block.
-        starts: random weights tried for each block, at most.
+        starts: largest number of random starts for each block.
 
     Raises:
         ValueError: If a side is not a power of two.
@@ -169,7 +169,7 @@ def _fit_block(
     seconds: float,
     starts: int,
 ) -> None:
-    """Keep the weights of the best start."""
+    """Fit a block from several starts, and keep the best weights."""
 
     def loss() -> Tensor:
         difference: Tensor = block(x, domain) - goal
@@ -191,7 +191,7 @@ def _fit_block(
 
 
 def _fit_readout(network: LoopNetwork, x: Float[Tensor, "batch in *shape"], y: Float[Tensor, "batch *shape"]) -> None:
-    """Set the linear map of the traces by least squares."""
+    """Fit the linear map of the traces by least squares."""
     with torch.no_grad():
         traces = network.traces(x).movedim(1, -1).flatten(0, -2)
         columns = torch.cat([traces, torch.ones_like(traces[:, :1])], 1)

@@ -1,4 +1,4 @@
-"""Scoring a regression on a split: errors of each mesh and over all, with pictures."""
+"""Scores of a regression on a split: errors of each mesh and over all meshes, with pictures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Compared:
 
     Attributes:
         predicted: the prediction.
-        truth: true values in space, as the kind of the field keeps them; NaN where they are missing.
+        truth: true values in space, restricted to the kind of the field; NaN where they are missing.
         known: where the truth is neither missing nor masked, and there is a prediction.
     """
 
@@ -64,19 +64,19 @@ def evaluate_fields(
 ) -> dict[str, Any]:
     """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and pictures.
 
-    Values are compared on the vertices, faces or meshes as they were given, whatever was repaired before the network
-    saw them. See `gaugenet.tasks.regression.metrics` for the scores.
+    Values are compared on the given vertices, faces or meshes, even if the meshes were repaired for the network. See
+    `gaugenet.tasks.regression.metrics` for the scores.
 
     Args:
         run: folder of the run.
-        data: folder of the data set; the network need not have seen it.
-        split: which part of it.
+        data: folder of the data set, for example one that was not used in training.
+        split: part of the data set.
         weights: as in `FieldPredictor`.
         samples: as in `FieldPredictor`.
         ensemble: as in `FieldPredictor`.
-        repair: as in `DataOptions`; what the training used by default.
+        repair: as in `DataOptions`; by default as in the training.
         out: folder for the results, by default the run.
-        overwrite: replace an evaluation of this split that is there.
+        overwrite: replace an earlier evaluation of this split.
         cache: as in `DataOptions`.
         n_jobs: as in `DataOptions`.
         device: as in `FieldPredictor`.
@@ -84,8 +84,8 @@ def evaluate_fields(
         unit: as in `FieldPredictor`.
 
     Raises:
-        RunError, TaskError, DataError: an incomplete run, unusable data, or meshes without the targets.
-        OutputError: results that are there already.
+        RunError, TaskError, DataError: If the run is incomplete, data cannot be used, or meshes lack the targets.
+        OutputError: If there are results already.
     """
     folder = Path(run) if out is None else Path(out)
     names = [name.format(split=split) for name in _RESULTS]
@@ -112,7 +112,7 @@ def evaluate_fields(
 
 
 def _check_targets(meshes: Sequence[MeshSample], specs: Sequence[FieldSpec]) -> None:
-    """Raise `DataError` naming all meshes without usable targets, before anything is computed."""
+    """Raise `DataError` if any meshes lack usable targets; the message names all of them."""
     problems = []
     for sample in meshes:
         try:
@@ -164,7 +164,7 @@ def _result(
 
 
 def _mean(values: Sequence[float | int | None]) -> float | None:
-    """Of the meshes on which a score is defined."""
+    """Return the mean over the meshes on which a score is defined."""
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None
 

@@ -1,4 +1,4 @@
-"""A trained regression at work: fields on meshes as they were given, with what several networks disagree about."""
+"""Predictions of a trained regression: fields on the given meshes, and the deviation between several networks."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from gaugenet.tasks.training.run import RunDescription, Which, load_run
 
 @dataclass(frozen=True, eq=False)
 class PredictedField:
-    """A field on one mesh as it was given, repairs undone.
+    """A field on one mesh as it was given, before repairs.
 
     Attributes:
-        spec: which field.
-        values: `(n,)`, `(n, 3)` or `(n, 3, 3)` in coordinates of space, NaN where an item has no finite place.
-        deviation: `(n,)` root mean square distance of the members of an ensemble from their mean; `None` for one.
+        spec: the specification of the field.
+        values: `(n,)`, `(n, 3)` or `(n, 3, 3)` in coordinates of space, NaN where an item has no finite position.
+        deviation: `(n,)` root mean square distance of the members of an ensemble from their mean; `None` for a single
+            network.
     """
 
     spec: FieldSpec
@@ -57,21 +58,21 @@ class _Member:
 
 
 class FieldPredictor:
-    """Loads one or more runs and predicts fields on prepared meshes.
+    """One or more trained networks that predict fields on prepared meshes; the runs are loaded once.
 
     Args:
         run: folder of the run.
         weights: `"best"` or `"last"`.
-        samples: networks that dropout makes of each run (Monte Carlo dropout, :cite:`gal2016dropout`); 0 switches
-            dropout off, as usual.
+        samples: number of random dropout samples of each run (Monte Carlo dropout, :cite:`gal2016dropout`); 0 turns
+            dropout off.
         ensemble: further runs with the same targets, inputs and geometry, such as trainings with other seeds.
-        device: where the networks run; a GPU if there is one by default.
-        feature: the feature classes of a user's own that the runs need, as `module:Class`.
+        device: device of the networks; by default a GPU if there is one.
+        feature: the feature classes of the user that the runs need, as `module:Class`.
         unit: units of fields in the files, as `NAME=UNIT`, for inputs and targets that were trained with units.
 
     Raises:
-        RunError: not a complete run.
-        TaskError: runs that do not go together, or dropout that is not there.
+        RunError: If a run is not complete.
+        TaskError: If the runs do not match, or were trained without dropout but `samples` is positive.
     """
 
     def __init__(
@@ -103,30 +104,30 @@ class FieldPredictor:
 
     @property
     def description(self) -> RunDescription:
-        """The first run's."""
+        """Description of the first run."""
         return self._members[0].description
 
     @property
     def data(self) -> RegressionData:
-        """The first run's options of data."""
+        """Options of data of the first run."""
         return self._members[0].data
 
     @property
     def targets(self) -> tuple[FieldSpec, ...]:
-        """The fields that are predicted."""
+        """Predicted fields."""
         return self.data.target_specs()
 
     @property
     def members(self) -> int:
-        """How many networks vote."""
+        """Number of networks."""
         return len(self._members) * max(self.samples, 1)
 
     def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
-        """How meshes must be prepared for these networks."""
+        """Return the preparation of meshes for these networks."""
         return Preparation(self._features[0], self._members[0].geometry, repair, cache, n_jobs)
 
     def __call__(self, prepared: Prepared) -> list[PredictedField]:
-        """Return all targets on the vertices and faces of the original mesh, or of the whole mesh."""
+        """Predict all targets: on the vertices or faces of the original mesh, or for the whole mesh."""
         votes = [self._fields(prepared, member, outputs) for member, outputs in self._outputs(prepared)]
         return [_vote(spec, [vote[spec.name] for vote in votes]) for spec in self.targets]
 
@@ -142,7 +143,7 @@ class FieldPredictor:
                     yield member, _applied(member.model, graph)
 
     def _fields(self, prepared: Prepared, member: _Member, outputs: Tensor) -> dict[str, ndarray]:
-        """Predictions on the mesh as it was given."""
+        """Return the predictions of one network on the mesh as it was given."""
         specs, mesh = member.data.target_specs(), prepared.sample.mesh
         found = {}
         for spec, values in zip(specs, predicted_fields(outputs.double(), prepared.graph, specs).values()):
@@ -155,7 +156,7 @@ class FieldPredictor:
 
 
 def _along(values: ndarray, spec: FieldSpec, mesh: Any) -> ndarray:
-    """Copies of a vertex that a repair made have frames of their own; their mean is brought back to one plane."""
+    """Average the copies of a vertex that a repair made, in the tangent plane of one of them."""
     if spec.kind not in ("tangent_vector", "tensor"):
         return values
     return tangential_part(FieldValues(values, spec.on), mesh)  # type: ignore[arg-type]
@@ -168,7 +169,7 @@ def _applied(model: nn.Module, graph: Any) -> Tensor:
 
 
 def _vote(spec: FieldSpec, votes: Sequence[ndarray]) -> PredictedField:
-    """The mean of all networks, and how far they are from it."""
+    """Return the mean over all networks, and their deviation from it."""
     if len(votes) == 1:
         return PredictedField(spec, votes[0])
     together = np.stack(votes)

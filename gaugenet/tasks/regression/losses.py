@@ -1,4 +1,4 @@
-"""Losses of fields: how far a prediction is from its target, mesh by mesh."""
+"""Losses of fields: distances between predictions and targets, mesh by mesh."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def field_loss(
     kind: LossKind = "l2",
     delta: float = 1.0,
 ) -> Float[Tensor, ""]:
-    r"""Mean over the graphs of a batch of the weighted mean over each graph's items.
+    r"""Return the mean over the graphs of a batch of the weighted mean over each graph's items.
 
     With the error :math:`r` of an item, the norm of its difference, an item costs :math:`r^2` (`l2`), :math:`r` (`l1`),
     or :math:`r^2 / 2` up to `delta` and :math:`\delta (r - \delta / 2)` beyond (`huber`). The relative loss of a graph
-    is :math:`\sqrt{\sum w r^2 / \sum w |t|^2}`. Norms are those of space, so that the loss does not depend on frames.
+    is :math:`\sqrt{\sum w r^2 / \sum w |t|^2}`. Norms are taken in space, so the loss does not depend on frames.
 
     Args:
         prediction: values in space.
-        target: the same.
-        weight: what each item counts, 0 where its target is missing.
+        target: true values in space.
+        weight: weight of each item, 0 where its target is missing.
         batch: the graph of each item.
         num_graphs: number of graphs.
-        kind: which loss.
+        kind: `l2`, `l1`, `huber` or `relative`.
         delta: of the Huber loss.
     """
     squares = _norm_squares(prediction - target)
@@ -55,6 +55,6 @@ def _norm_squares(values: Float[Tensor, "items *shape"]) -> Float[Tensor, "items
 
 
 def _root(squares: Tensor) -> Tensor:
-    """The square root, with slope 0 at 0."""
+    """Return the square root, with slope 0 at 0."""
     positive = squares > 0
     return torch.where(positive, torch.where(positive, squares, 1.0).sqrt(), 0.0)

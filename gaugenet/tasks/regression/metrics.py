@@ -1,4 +1,4 @@
-"""Scores of fields: errors of single items, summed up for each mesh and over all of them."""
+"""Scores of fields: errors of single items, summed for each mesh and over all meshes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FieldSums:
         first: sum of the targets.
         second: sum of the squared norms of the targets.
         cosine: sum of the cosines between prediction and target.
-        directed: number of items that have a direction, whose target is not zero.
+        directed: number of items with a direction, whose target is not zero.
     """
 
     count: int
@@ -42,7 +42,7 @@ class FieldSums:
     def of(
         cls, prediction: Float[ndarray, "n *shape"], target: Float[ndarray, "n *shape"], known: Bool[ndarray, "n"]
     ) -> FieldSums:
-        """Return the sums over one mesh; items that are not known do not count."""
+        """Return the sums over one mesh, without items that are not known."""
         p, t = (values.reshape(len(values), -1)[known].astype(np.float64) for values in (prediction, target))
         error, size, length = np.linalg.norm(p - t, axis=1), np.linalg.norm(t, axis=1), np.linalg.norm(p, axis=1)
         directed = size > 0
@@ -99,7 +99,7 @@ class FieldSums:
 
 
 def total(sums: Sequence[FieldSums]) -> FieldSums:
-    """Return the sums over all meshes.
+    """Add the sums of all meshes.
 
     Raises:
         ValueError: If there are none.

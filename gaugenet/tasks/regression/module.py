@@ -17,17 +17,17 @@ from gaugenet.tasks.training.options import OptimOptions
 
 
 class RegressionModule(TrainingModule):
-    """Trains a network `model(x, graph) -> (N, channels)` to predict fields.
+    """A module that trains a network `model(x, graph) -> (N, channels)` to predict fields.
 
     The batch is a `GaugeGraph` (or a PyG batch of several) with `x` and the targets in coordinates of space. Errors are
-    in units of each target's spread, so that targets of different units count alike.
+    in units of each target's scale, so that targets of different units have the same influence.
 
     Args:
-        model: the network, whose outputs are of the type that `out_type` gives.
+        model: the network, whose outputs have the type that `out_type` gives.
         targets: the fitted targets.
-        loss: how far predictions are from targets.
+        loss: the loss.
         options: optimizer and schedule.
-        seed: seed of dropout; the seed of augmentation and order is the data module's.
+        seed: seed of dropout; the data module has the seed of augmentation and order.
     """
 
     monitor = "val_loss"
@@ -57,7 +57,7 @@ class RegressionModule(TrainingModule):
         self.log_mean("val_loss", self._compared(batch, "val"), _num_graphs(batch))
 
     def _compared(self, batch: Any, part: str) -> Tensor:
-        """The weighted mean of the losses of all targets."""
+        """Return the weighted mean of the losses of all targets."""
         predictions = predicted_fields(self.model(batch.x, batch), batch, self.targets, normalized=True)
         truths = true_fields(batch, self.targets)
         losses = {}

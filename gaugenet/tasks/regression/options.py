@@ -1,4 +1,4 @@
-"""Options of a regression: which fields are predicted, and how far predictions are from them."""
+"""Options of a regression: the data, the predicted fields, and the loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LossKind = Literal["l2", "l1", "huber", "relative"]
 
 @dataclass(frozen=True)
 class RegressionData(DataOptions):
-    """Which meshes are trained on, the fields that are predicted, inputs and augmentation.
+    """The meshes of a training, the predicted fields, inputs and augmentation.
 
     Attributes:
         targets: fields in the files of the meshes that the network learns, by name, such as
@@ -31,7 +31,7 @@ class RegressionData(DataOptions):
         """Return the targets.
 
         Raises:
-            TaskError: If there are none, or one of them is an input, too.
+            TaskError: If there are none, or one of them is also an input.
             ValueError: If an entry cannot be used.
         """
         from gaugenet.data.fields.spec import parse_fields
@@ -49,14 +49,14 @@ class RegressionData(DataOptions):
 
 @dataclass(frozen=True)
 class RegressionLoss:
-    """How far predictions are from the targets, in units of each target's spread on the training part.
+    """The loss, in units of each target's scale on the training part.
 
     Attributes:
         kind: l2 squares the error of an item, l1 takes its length, huber is l2 for errors below delta and l1 beyond,
-            relative divides the root of the summed squares by that of the target, mesh by mesh.
-        delta: where the Huber loss passes from squares to lengths, in units of the target's spread.
-        area_weighted: weigh vertices and faces by their area.
-        weights: what each target counts, by name; 1 for those not named.
+            relative divides the root of the summed squares by the same root for the target, mesh by mesh.
+        delta: error at which the Huber loss changes from squares to lengths, in units of the target's scale.
+        area_weighted: weight vertices and faces by their area.
+        weights: weight of each target, by name; 1 for targets that are not named.
     """
 
     kind: LossKind = "l2"
@@ -72,10 +72,10 @@ class RegressionLoss:
             check(weight >= 0, f"loss.weights.{name}", "at least 0", weight)
 
     def weights_of(self, specs: Sequence[FieldSpec]) -> dict[str, float]:
-        """Return what each target counts.
+        """Return the weight of each target.
 
         Raises:
-            TaskError: If a weight is of a field that is not a target, or all of them are 0.
+            TaskError: If a weight names a field that is not a target, or all of them are 0.
         """
         given: Mapping[str, float] = self.weights or {}
         names = [spec.name for spec in specs]

@@ -1,4 +1,4 @@
-"""From a network's outputs at the vertices to predicted fields in space, on vertices, on faces or of whole meshes."""
+"""Predicted fields in space, on vertices, on faces or of whole meshes, from a network's outputs at the vertices."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def sizes(specs: Sequence[FieldSpec]) -> list[int]:
 def predicted_fields(
     outputs: Float[Tensor, "vertices channels"], graph: Any, specs: Sequence[FieldSpec], *, normalized: bool = False
 ) -> dict[str, Tensor]:
-    """Return the fields that outputs stand for, in space, where the targets are given.
+    """Return the predicted fields in space, on the items of the targets.
 
     Args:
-        outputs: what the network says at each vertex, see `out_type`.
+        outputs: outputs of the network at each vertex, see `out_type`.
         graph: the graph or batch of graphs.
         specs: the fitted targets.
-        normalized: leave mean and scale of the targets out; otherwise the fields are in the units of the targets.
+        normalized: leave out mean and scale of the targets; otherwise the fields are in the units of the targets.
     """
     outputs = outputs if outputs.dtype == torch.float64 else outputs.float()
     parts = outputs.split(sizes(specs), dim=1)
@@ -54,14 +54,14 @@ def predicted_fields(
 
 
 def _placed(values: Float[Tensor, "vertices *shape"], graph: Any, spec: FieldSpec) -> Float[Tensor, "items *shape"]:
-    """Values of the vertices where the target is given: the mean over a face's corners, or over a mesh by area."""
+    """Average values of vertices over the items of the target: over a face's corners, or over a mesh by area."""
     if spec.on == "face":
         return along_surface(values[graph.face].mean(dim=0), graph, spec)
     return _area_mean(values, graph) if spec.on == "mesh" else values
 
 
 def along_surface(values: Float[Tensor, "items *shape"], graph: Any, spec: FieldSpec) -> Float[Tensor, "items *shape"]:
-    """Return the part of a field that its kind keeps: the tangential one of tangent vectors and tensors."""
+    """Restrict a field to its kind: tangent vectors and tensors to their tangential part."""
     if spec.kind not in ("tangent_vector", "tensor") or spec.on == "mesh":
         return values
     normal = (face_normals(graph) if spec.on == "face" else normals(graph.frame)).to(values.dtype)
@@ -97,5 +97,5 @@ def _area_mean(values: Tensor, graph: Any) -> Tensor:
 
 
 def true_fields(graph: Any, specs: Sequence[FieldSpec]) -> Mapping[str, tuple[Tensor, Tensor]]:
-    """Return the targets of a graph as their kinds keep them, and what each value counts (0 where it is missing)."""
+    """Return the targets of a graph, restricted to their kinds, and the weight of each value, 0 if missing."""
     return {s.name: (along_surface(graph[s.key], graph, s), graph[s.mask_key]) for s in specs}

@@ -1,4 +1,4 @@
-"""Pictures of a regression: parity, histogram and maps after an evaluation, and what `gaugenet view` shows of a run."""
+"""Pictures of a regression: parity, histogram and maps after an evaluation, and the pictures of `gaugenet view`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAPPED_MESHES = 3
 
 
 def sizes_of(values: Float[ndarray, "n *shape"]) -> Float[ndarray, "n"]:
-    """Return scalars as they are, and the norms of vectors and tensors."""
+    """Return scalars unchanged, and the norms of vectors and tensors."""
     return values if values.ndim == 1 else typed_array(np.linalg.norm(values.reshape(len(values), -1), axis=1))
 
 
@@ -87,15 +87,17 @@ def draw_run(
 ) -> str:
     """Write a page (`.html`) or a picture (`.png`) of a run that was evaluated, and return a line about it.
 
-    A page shows for each mesh and target the truth, the prediction and the error as scalar maps; a picture shows the
-    same side by side with colour bars.
+    For each mesh and target, a page shows the truth, the prediction and the error as scalar maps. A picture shows them
+    side by side, with colour bars.
 
     Raises:
         TaskError: If the run was not evaluated, or predicts values of whole meshes only.
     """
     found = [s for s in ([split] if split else _SPLITS) if (run / f"evaluation_{s}.json").is_file()]
     if not found:
-        raise TaskError(f"{run} was not evaluated on {split or 'any split'} yet: `gaugenet evaluate {run} --data DIR`.")
+        raise TaskError(
+            f"{run} was not evaluated on {split or 'any split'} yet: run `gaugenet evaluate {run} --data DIR`."
+        )
     result = json.loads((run / f"evaluation_{found[0]}.json").read_text(encoding="utf-8"))
     maps = _saved_maps(run, found[0], result, limit)
     if not maps:

@@ -1,4 +1,4 @@
-"""Fields on new meshes: arrays, PLY and VTP files, and a summary of what could be done."""
+"""Fields on new meshes: arrays, PLY and VTP files, and a summary."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def predict_fields(
     feature: Sequence[str] = (),
     unit: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Predict fields on meshes; a mesh that cannot be used does not keep the others from it.
+    """Predict fields on meshes; meshes that cannot be used are skipped and reported.
 
-    For `NAME.ply` the folder `out` receives `NAME.fields.npz` with an array for each target, `NAME.fields.ply` with all
-    that the input holds and the predictions as properties, and (where VTK is installed) `NAME.fields.vtp`. With several
-    networks each target `wss` has its `wss_std`, too.
+    For `NAME.ply` the folder `out` receives `NAME.fields.npz` with an array for each target, `NAME.fields.ply` with the
+    content of the input and the predictions as properties, and (if VTK is installed) `NAME.fields.vtp`. With several
+    networks, each target such as `wss` also has a deviation `wss_std`.
 
     Args:
         run: folder of the run.
-        meshes: mesh files, and folders whose mesh files are meant.
-        out: folder for the results, made when missing.
+        meshes: mesh files, and folders of mesh files.
+        out: folder for the results, created if missing.
         weights: as in `FieldPredictor`.
         samples: as in `FieldPredictor`.
         ensemble: as in `FieldPredictor`.
-        repair: as in `DataOptions`; what the training used by default.
+        repair: as in `DataOptions`; by default as in the training.
         overwrite: replace outputs that exist. Meshes and runs are never replaced.
         n_jobs: threads that prepare meshes.
         device: as in `FieldPredictor`.
@@ -60,10 +60,12 @@ def predict_fields(
         unit: as in `FieldPredictor`.
 
     Returns:
-        One dictionary a mesh, as in `predictions.json`: `file`, `name`, and either `error` or what was found.
+        A dictionary for each mesh, as in `predictions.json`: `file`, `name`, and either `error` or the predictions.
 
     Raises:
-        RunError: not a complete run. TaskError: no meshes. OutputError: an output that is an input, or exists.
+        RunError: If the run is not complete.
+        TaskError: If there are no meshes.
+        OutputError: If an output is an input, or exists.
     """
     out = Path(out)
     files = mesh_inputs(meshes, tuple(f".{ending}" for ending in ENDINGS))
@@ -117,7 +119,7 @@ def _write(out: Path, name: str, sample: MeshSample, found: Sequence[PredictedFi
 
 
 def _about(field: PredictedField) -> dict[str, Any]:
-    """What a summary says about a field: the value of a mesh, or the mean and the largest size."""
+    """Summarize a field: the value of a mesh, or the mean and the largest size."""
     known = field.values[np.isfinite(field.values.reshape(len(field.values), -1)).all(axis=1)]
     size = np.linalg.norm(known.reshape(len(known), -1), axis=1) if field.spec.shape else known
     entry: dict[str, Any] = {"on": field.spec.on, "kind": field.spec.kind}

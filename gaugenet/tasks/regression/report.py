@@ -1,4 +1,4 @@
-"""Scores and predictions of fields, in words."""
+"""Scores and predictions of fields, as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WORST = 5
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:
-    """Return the result of an evaluation as a table."""
+    """Format the result of an evaluation as a table."""
     networks = f", mean of {result['networks']} networks" if result["networks"] > 1 else ""
     where = f"{result['run']} on {result['meshes_scored']} meshes of {result['split']!r}"
     lines = [f"{where} ({result['weights']} weights{networks})"]

@@ -1,4 +1,4 @@
-"""How a regression starts: its data, its network and its loss."""
+"""The start of a regression: its data, its network and its loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
     """Open the meshes, fit inputs and targets on the training part, and build the network.
 
     Raises:
-        ValueError: If an option or the data cannot be used. Nothing has been written then.
+        ValueError: If an option or the data cannot be used. No file is written then.
     """
     data, geometry = options["data"], options["geometry"]
     written = data.target_specs()
@@ -58,7 +58,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
 
 
 def has_validation(data: RegressionData) -> bool:
-    """Whether the options set a validation part aside."""
+    """Return whether the options set a validation part aside."""
     root = data.root or Path()
     at_random = not any((root / name).is_dir() for name in ("train", "val", "test"))
     return (root / "val").is_dir() or (at_random and data.fractions[1] > 0)
@@ -80,7 +80,7 @@ def _module(
     targets: Sequence[FieldSpec],
     seed: int,
 ) -> tuple[RegressionModule, RunDescription]:
-    """The network with its first weights, and the description of the run."""
+    """Return the network with its first weights, and the description of the run."""
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)

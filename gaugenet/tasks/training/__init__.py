@@ -1,1 +1,1 @@
-"""What all tasks share: trainer, checkpoints, runs, schedules and options."""
+"""The parts of training that all tasks share: trainer, checkpoints, runs, schedules and options."""

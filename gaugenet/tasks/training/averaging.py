@@ -12,12 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage(Callback):
-    r"""Keeps :math:`\bar w \leftarrow d \bar w + (1 - d) w` after every optimizer step and validates with it.
+    r"""A callback that updates :math:`\bar w \leftarrow d \bar w + (1 - d) w` after each step and validates with it.
 
-    The decay grows as `min(decay, (1 + n) / (10 + n))`, so that the average of a short training does not remember the
-    initialization. The average is part of the checkpoint next to the current weights: a resumed training continues it
-    exactly. (Lightning's `EMAWeightAveraging` keeps the decay fixed and exchanges the two in the checkpoint, so that
-    trainings begun with this class could not go on.)
+    The decay grows as `min(decay, (1 + n) / (10 + n))`, so that the average of a short training forgets the
+    initialization. The average is part of the checkpoint, next to the current weights, so a resumed training continues
+    it exactly. (Lightning's `EMAWeightAveraging` keeps the decay fixed and exchanges the two in the checkpoint, so it
+    cannot continue trainings of this class.)
 
     Args:
         decay: final decay `d` per optimizer step, in `[0, 1)`.
@@ -58,7 +58,7 @@ class WeightAverage(Callback):
 
     @contextmanager
     def applied(self, pl_module: LightningModule) -> Iterator[None]:
-        """Within the block, the module holds the averaged weights."""
+        """Use the averaged weights in the module within the block."""
         self._swap(pl_module)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Checkpoints that survive being killed at any moment: the state after every epoch, the last two kept."""
+"""Checkpoints that stay valid if the process is killed at any moment: the states after the last two epochs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PREVIOUS = "previous.ckpt"
 
 
 def find_checkpoint(run: str | Path) -> Path | None:
-    """The newest whole checkpoint of a run: `last.ckpt`, or with a warning the one before it; `None` if there is none.
+    """Return the newest complete checkpoint of a run, or `None`: `last.ckpt`, or with a warning the one before it.
 
     Raises:
-        RunError: there are checkpoints, and none of them can be read.
+        RunError: If there are checkpoints, but none of them can be read.
     """
     broken: list[str] = []
     for name in (LAST, PREVIOUS):
@@ -58,15 +58,15 @@ def _problem(path: Path) -> str | None:
 
 
 class RunCheckpoint(Checkpoint):
-    """Writes the run after every epoch: the full state to resume from, the last weights, and the best ones.
+    """A callback that writes the run after every epoch: the state to resume from, the last and the best weights.
 
     Args:
         run: the run's folder.
-        description: what becomes `run.json`; its `metrics` are filled in here.
+        description: the content of `run.json`; its `metrics` are filled in here.
         monitor: metric that decides which weights are best, e.g. `"val_accuracy"`; without a validation part the
             last weights are the best.
         mode: `"max"` or `"min"`.
-        average: the callback that holds averaged weights; those are what is saved as learned weights.
+        average: the callback with averaged weights, which are then saved as the learned weights.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RunCheckpoint(Checkpoint):
         self.best: dict[str, float] = {}
         self.class_scores: dict[str, dict[str, dict[str, float | None]]] = {}
 
-    # Lightning calls the checkpoint callbacks last: what other callbacks know of the epoch is complete.
+    # Lightning calls checkpoint callbacks last, when the other callbacks have finished the epoch.
     def on_train_epoch_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:  # type: ignore[override]
         metrics = epoch_metrics(trainer)
         is_best = self._is_best(metrics)
@@ -97,7 +97,7 @@ class RunCheckpoint(Checkpoint):
         if scores := pl_module.class_scores():
             named = dict(zip(self.description.classes, scores, strict=True))
             self.class_scores |= dict.fromkeys(["best", "last"] if is_best else ["last"], named)
-        # Weights before state: killed in between, the epoch is repeated and writes the same weights again.
+        # Weights before state: if killed in between, the epoch is repeated and writes the same weights again.
         if trainer.is_global_zero:
             self._save_weights(pl_module, metrics, is_best)
         self._save_state(trainer)

@@ -1,4 +1,4 @@
-"""Scores of the classes in words: a table, and the class that a mean over all items hides."""
+"""Scores of the classes as text: a table, and the worst class, which a mean over all items hides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Classes = Mapping[str, Mapping[str, Any]]
 
 
 def class_table(classes: Classes) -> list[str]:
-    """Return lines with the scores of every class, by name; none for too many classes.
+    """Return lines with the scores of every class, by name; no lines if there are too many classes.
 
     The accuracy of a class is its recall.
     """
@@ -30,7 +30,7 @@ def class_table(classes: Classes) -> list[str]:
 
 
 def lowest_class(classes: Classes) -> str | None:
-    """Return the class with the lowest intersection over union, or all classes of which nothing was found."""
+    """Return the class with the lowest intersection over union, or all classes that were never found."""
     known = {name: c["iou"] for name, c in classes.items() if c.get("iou") is not None}
     if len(known) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Cross-validation: a training for each fold, one after another, and one table of mean and spread."""
+"""Cross-validation: a training for each fold, one after another, and a table of means and standard deviations."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ TABLE = "folds.csv"
 class CrossValidation:
     """Scores of all folds, each on the meshes that it held out, with the last weights of its training.
 
-    The best weights were chosen on those meshes: their scores would be too good.
+    The best weights are chosen on these meshes, so their scores would be too good.
 
     Attributes:
         run: the folder, with a run `fold_0`, `fold_1`, ... for each fold.
-        held_out: the names of what each fold held out.
+        held_out: the names of the meshes that each fold held out.
         scores: of each fold.
     """
 
@@ -42,13 +42,13 @@ class CrossValidation:
     scores: list[FoldScores]
 
     def spread(self, name: str, *, of_classes: bool = False) -> tuple[float, float] | None:
-        """Return mean and standard deviation over the folds that have the figure; `None` if none has."""
+        """Return mean and standard deviation of a score over the folds that have it; `None` if none has."""
         found = [(fold.classes if of_classes else fold.figures).get(name) for fold in self.scores]
         values = [value for value in found if value is not None]
         return (mean(values), stdev(values) if len(values) > 1 else 0.0) if values else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for `folds.json`."""
+        """Return plain values for `folds.json`."""
         folds = [
             {"run": f"fold_{k}", "held_out": names, **(vars(self.scores[k]) if k < len(self.scores) else {})}
             for k, names in enumerate(self.held_out)
@@ -65,7 +65,7 @@ class CrossValidation:
         return list(dict.fromkeys(name for fold in self.scores for name in getattr(fold, part)))
 
     def table(self) -> str:
-        """Return the figures of each fold, their mean and their spread, and those of each class."""
+        """Format the scores of each fold and of each class, with means and standard deviations."""
         names = self._names("figures")
         titles = [name.replace("_", " ") for name in names]
         lines = [
@@ -96,7 +96,7 @@ class CrossValidation:
         return lines
 
     def save(self) -> None:
-        """Write `folds.json` and `folds.csv`, each whole or not at all."""
+        """Write `folds.json` and `folds.csv`, each completely or not at all."""
         write_json(self.run / FOLDS, self.as_dict())
         figures, classes = self._names("figures"), self._names("classes")
         text = io.StringIO()
@@ -125,18 +125,18 @@ def cross_validate(
     config: str | None = None,
     config_of_fold: Callable[[int], str] | None = None,
 ) -> CrossValidation:
-    """Train one network for each fold, score each on what its fold held out, and write `folds.json` and `folds.csv`.
+    """Train a network for each fold, score it on the items that the fold held out, write `folds.json` and `folds.csv`.
 
-    The run of a fold is an ordinary run, `out/fold_0` and so on. A cross-validation that was killed goes on with
-    `resume`: finished folds are kept, the one that was interrupted goes on from its last epoch.
+    The run of a fold is an ordinary run, `out/fold_0` and so on. A cross-validation that was killed continues with
+    `resume`: finished folds are kept, and the interrupted fold continues from its last epoch.
 
     Args:
         task: what to train for.
         out: folder of the runs.
-        options: as in `train_task`; they say how many folds there are.
+        options: as in `train_task`; they give the number of folds.
         trainer: as in `train_task`; on one device.
         seed: as in `train_task`, the same for all folds.
-        resume: go on where it was left.
+        resume: continue an interrupted cross-validation.
         overwrite: delete the runs of an older cross-validation.
         init: as in `train_task`.
         threads: as in `train_task`.
@@ -144,8 +144,8 @@ def cross_validate(
         config_of_fold: the same for the run of each fold.
 
     Raises:
-        TaskError: If an option cannot be used, a run is in the way, or the data to go on with are others.
-        DataError: If data cannot be used, or not be split into so many folds.
+        TaskError: If an option cannot be used, a run is in the way, or the data of a resumed run have changed.
+        DataError: If data cannot be used, or cannot be split into this number of folds.
     """
     run = Path(out)
     trainer = _on_one_device(trainer)
@@ -187,10 +187,10 @@ def _on_one_device(trainer: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _scores_so_far(run: Path, folds: list[Fold], *, resume: bool, overwrite: bool) -> dict[int, FoldScores]:
-    """The scores of finished folds, or room for all folds.
+    """Return the scores with the finished folds filled in.
 
     Raises:
-        TaskError: If something is in the way.
+        TaskError: If another training or another cross-validation is in the way.
     """
     if (run / DESCRIPTION).exists():
         raise TaskError(f"{run} holds a training that is not a cross-validation: choose another --out.")
@@ -210,14 +210,14 @@ def _scores_so_far(run: Path, folds: list[Fold], *, resume: bool, overwrite: boo
     entries = json.loads((run / FOLDS).read_text(encoding="utf-8"))["folds"]
     if [entry["held_out"] for entry in entries] != [fold.held_out for fold in folds]:
         raise TaskError(
-            f"{run} cannot be resumed: the folds would be others, since meshes or options have changed. Leave them as "
-            "they were, or start again."
+            f"{run} cannot be resumed: meshes or options have changed, so the folds differ. Restore them, or start "
+            "again."
         )
     return {k: FoldScores(e["figures"], e["classes"]) for k, e in enumerate(entries) if "figures" in e}
 
 
 def _is_finished(path: Path, config: str | None) -> bool:
-    """Whether the training of a fold came to its end, with the same options."""
+    """Return whether the training of a fold is finished, with the same options."""
     if not (path / DESCRIPTION).is_file() or not RunDescription.load(path).finished:
         return False
     return config is None or (path / CONFIG).read_text(encoding="utf-8") == WRITTEN + config

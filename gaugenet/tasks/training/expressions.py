@@ -1,8 +1,7 @@
 """Features and augmentations written as constructor calls, e.g. `TangentGradient(of=HeatKernelSignature())`.
 
 The text is what `repr` gives, so a run's description can say in words what its inputs were and be read back. Only the
-named classes of `gaugenet.data`, classes of a user's own that are handed over, and literal arguments are understood;
-nothing is evaluated.
+named classes of `gaugenet.data`, given classes of the user, and literal arguments are understood; nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ _STAND_IN = "_own_class_{}"
 
 
 def build(text: str, allowed: Mapping[str, Callable[..., Any]]) -> Any:
-    """The object that a constructor call describes; a bare name is a call without arguments.
+    """Return the object that a constructor call describes; a bare name is a call without arguments.
 
     Args:
         text: the call.
-        allowed: the classes that may be called, nested calls included; a user's own under `module:Class`.
+        allowed: the classes that may be called, also in nested calls; classes of the user under `module:Class`.
 
     Raises:
-        TaskError: not a call, a class that is not allowed, an argument that is no literal or that the class refuses.
+        TaskError: If it is not a call, the class is not allowed, or an argument is not a literal or is refused.
     """
     found = build_all([text], allowed)
     return found[0]
 
 
 def build_all(texts: Sequence[str] | str, allowed: Mapping[str, Callable[..., Any]]) -> list[Any]:
-    """Several objects, from a list of texts or from one text with commas between the calls."""
+    """Build several objects, from a list of texts or from one text with commas between the calls."""
     if isinstance(texts, str):
         return _Calls(texts, allowed).built() if texts.strip() else []
     built = [_Calls(text, allowed).built() for text in texts]

@@ -1,4 +1,4 @@
-"""Fitting: the Lightning trainer with this library's callbacks, from the start or from where a run was left."""
+"""Fitting: the Lightning trainer with this library's callbacks, from the start or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def fit(
     trainer: dict[str, Any] | None = None,
     again: str | None = None,
 ) -> RunDescription:
-    """Train, writing the run after every epoch; returns the description with the metrics of best and last weights.
+    """Train and write the run after every epoch; return the description with the metrics of the best and last weights.
 
-    Resuming is exact: everything random follows from the seed and the step, and the state of the last whole epoch is
-    read.
+    Resuming is exact: all random numbers follow from the seed and the step, and the state of the last complete epoch
+    is restored.
 
     Args:
         module: network, loss and optimizer.
-        data: a `LightningDataModule` whose `val` is what the network is validated on, perhaps empty.
-        run: folder of the run; made when missing.
-        description: what becomes `run.json`.
-        resume: go on from the newest whole checkpoint in `run`; from the start where there is none.
+        data: a `LightningDataModule` whose `val` holds the data for validation, perhaps empty.
+        run: folder of the run; created if missing.
+        description: the content of `run.json`.
+        resume: continue from the newest complete checkpoint in `run`, or start if there is none.
         trainer: arguments of `lightning.pytorch.Trainer`, e.g. `{"max_epochs": 100, "devices": 2}`; `logger` by name,
             see `gaugenet.tasks.training.loggers`, or an object.
-        again: what to do to go on after an interruption; by default the command that resumes the run.
+        again: how to continue after an interruption, for messages; by default the command that resumes the run.
 
     Raises:
-        TaskError: an argument in `trainer` that is set here, or a loss that is no longer finite.
-        RunError: `resume`, and no checkpoint can be read.
-        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+        TaskError: If `trainer` holds an argument that is set here, or the loss is no longer finite.
+        RunError: If `resume` is set and no checkpoint can be read.
+        KeyboardInterrupt: If Ctrl-C is pressed; the run can be resumed.
     """
     arguments = dict(trainer or {})
     if taken := OWN_TRAINER_ARGUMENTS & set(arguments):
@@ -81,7 +81,7 @@ def fit(
         )
         try:
             loop.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)  # type: ignore[arg-type]
-        except SystemExit:  # how Lightning answers Ctrl-C
+        except SystemExit:  # Lightning's reaction to Ctrl-C
             if not loop.interrupted:
                 raise
             again = again or f"`gaugenet train {description.task} --out {run} --resume`"

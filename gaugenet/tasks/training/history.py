@@ -1,4 +1,4 @@
-"""The course of a training: one row an epoch, stored in the checkpoint, written as CSV, shown with the progress."""
+"""The metrics of a training, a row for each epoch: stored in the checkpoint, written as CSV, shown as progress."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ METRICS = "metrics.csv"
 
 
 class History(Callback):
-    """Collects the metrics of every epoch, writes `metrics.csv` and moves the progress bar.
+    """A callback that collects the metrics of every epoch, writes `metrics.csv` and moves the progress bar.
 
-    The rows are part of the checkpoint, so that a resumed training continues the same table without gap or repetition.
-    Epochs are counted from 1, here as in `run.json`, in messages and in what other loggers get as `epoch`.
+    The rows are part of the checkpoint, so a resumed training continues the same table without gap or repetition.
+    Epochs are counted from 1: here, in `run.json`, in messages, and in the `epoch` of other loggers.
 
     Args:
         run: the run's folder.
@@ -72,30 +72,30 @@ FIRST_EPOCH = 1
 
 
 def epoch_metrics(trainer: Trainer) -> dict[str, float]:
-    """Return the number of the epoch and its metrics."""
+    """Return the metrics of the current epoch, with its number."""
     metrics = {k: float(v) for k, v in sorted(trainer.callback_metrics.items()) if k not in ("lr", "epoch")}
     return {"epoch": float(trainer.current_epoch + FIRST_EPOCH), **metrics}
 
 
 def counted_from_one(metrics: dict[str, float], state: dict[str, Any]) -> dict[str, float]:
-    """Return metrics of a checkpoint, whose epochs earlier versions counted from 0."""
+    """Convert the metrics of a checkpoint to epochs from 1, since earlier versions counted from 0."""
     return metrics if "first_epoch" in state or not metrics else {**metrics, "epoch": metrics["epoch"] + FIRST_EPOCH}
 
 
 def log_epoch(module: LightningModule) -> None:
-    """Give the loggers the number of the epoch; Lightning would count from 0."""
+    """Log the number of the epoch from 1, since Lightning counts from 0."""
     module.log("epoch", float(module.current_epoch + FIRST_EPOCH), on_step=False, on_epoch=True, sync_dist=True)
 
 
 class _Clock:
-    """Seconds of a training, and of the CPU in this process, those before it was resumed included."""
+    """Seconds and CPU seconds of a training, including the time before it was resumed."""
 
     def __init__(self, seconds: float = 0.0, cpu_seconds: float = 0.0) -> None:
         self._start = {"seconds": time.monotonic() - seconds, "cpu_seconds": time.process_time() - cpu_seconds}
 
     @classmethod
     def after(cls, rows: list[dict[str, float]]) -> _Clock:
-        """Go on where the table of a resumed training ends."""
+        """Return a clock that continues from the table of a resumed training."""
         last = rows[-1] if rows else {}
         return cls(last.get("seconds", 0.0), last.get("cpu_seconds", 0.0))
 
@@ -105,7 +105,7 @@ class _Clock:
 
 
 def table(rows: list[dict[str, float]]) -> str:
-    """Rows as CSV, one column a metric; a metric that an epoch lacks stays empty."""
+    """Format rows as CSV, with a column for each metric; missing metrics stay empty."""
     names: dict[str, None] = {}
     for row in rows:
         names |= dict.fromkeys(row)
@@ -117,7 +117,7 @@ def table(rows: list[dict[str, float]]) -> str:
 
 
 def read_table(run: str | Path) -> list[dict[str, float]]:
-    """The rows of a run's `metrics.csv`; empty fields are left out."""
+    """Return the rows of a run's `metrics.csv`; empty fields are left out."""
     text = (Path(run) / METRICS).read_text(encoding="utf-8")
     return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]
 

@@ -1,4 +1,4 @@
-"""Parts of losses over labels that all tasks share: class weights, the focal factor and overlaps."""
+"""Class weights, the focal factor and overlaps, for the losses over labels of all tasks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def class_weights(
     A class without an item in training has the weight 1 unless numbers are given.
 
     Args:
-        options: which weights.
-        share: share of each class in the loss without weights: of the area, or of the items with every mesh counting
-            the same. Sums to 1.
+        options: the kind of weights.
+        share: share of each class in the loss without weights: of the area, or of the items with equal weight for
+            every mesh. Sums to 1.
         count: number of samples of each class.
     """
     share, count = share.double(), count.double()
@@ -45,17 +45,17 @@ def class_weights(
 
 
 def focused(log_prob: Tensor, focus: float) -> Tensor:
-    r"""Return :math:`(1 - p)^\gamma \log p`, minus which is the focal loss (:cite:`lin2017focal`)."""
+    r"""Return :math:`(1 - p)^\gamma \log p`, the negative of the focal loss (:cite:`lin2017focal`)."""
     return log_prob if focus == 0 else log_prob * (-torch.expm1(log_prob)).clamp(min=1e-6) ** focus
 
 
 def overlap_loss(both: Tensor, sizes: Tensor, *, jaccard: bool, smooth: Tensor | float = 0.0) -> Tensor:
-    r"""Return one minus the Dice coefficient :math:`2 I / S` (:cite:`milletari2016vnet`), or the Jaccard index.
+    r"""Return one minus the Dice coefficient :math:`2 I / S` (:cite:`milletari2016vnet`) or the Jaccard index.
 
     Args:
         both: :math:`I = \sum p\,t`, the overlap of probabilities and truth.
         sizes: :math:`S = \sum (p + t)`.
-        jaccard: :math:`1 - I / (S - I)` instead.
+        jaccard: return :math:`1 - I / (S - I)` instead.
         smooth: added to the denominator.
     """
     return 1 - (both / (sizes - both + smooth) if jaccard else 2 * both / (sizes + smooth))

@@ -1,4 +1,4 @@
-"""Batches of graphs held in memory, in an order and with augmentations that depend on seed, epoch and mesh alone."""
+"""Batches of graphs in memory; their order and augmentation depend on seed, epoch and mesh alone."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Key = tuple[int, int]
 
 
 class AugmentedGraphs(Dataset[Data]):
-    """Graphs addressed by `(epoch, index)`: the same key gives the same augmentation, in whichever process or order.
+    """Graphs addressed by `(epoch, index)`: a key gives the same augmentation in every process and order.
 
     Args:
         graphs: prepared graphs, held in memory.
-        transform: augmentation, drawing from torch's global random numbers; `None` gives the graphs as they are.
+        transform: augmentation, which uses torch's global random numbers; `None` returns the graphs unchanged.
         seed: seed of all augmentations.
     """
 
@@ -45,19 +45,19 @@ class AugmentedGraphs(Dataset[Data]):
 
 
 class EpochBatches(Sampler[list[Key]]):
-    """Batches of keys; reshuffled every epoch from the seed, and dealt out to the processes of a training.
+    """Batches of keys, shuffled in every epoch by the seed, and distributed to the processes of a training.
 
-    A batch of `batch_size` meshes is the batch of *all* processes together: each takes its share of it. So the same
-    training on one or on several processes takes the same steps.
+    A batch of `batch_size` meshes is the batch of *all* processes together, and each process takes its share. So the
+    same training takes the same steps on one or on several processes.
 
     Args:
         size: number of graphs.
-        batch_size: meshes a step, all processes together.
+        batch_size: meshes in a step, over all processes.
         seed: seed of the order; `None` keeps the order and the incomplete last batch.
-        rank, world: number of this process and of all.
+        rank, world: rank of this process and number of processes.
 
     Raises:
-        TaskError: the batch cannot be dealt out evenly.
+        TaskError: If the batch cannot be divided evenly.
     """
 
     def __init__(self, size: int, batch_size: int, *, seed: int | None = None, rank: int = 0, world: int = 1) -> None:
@@ -67,12 +67,12 @@ class EpochBatches(Sampler[list[Key]]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before every epoch, after a resume too."""
+        """Set the epoch: Lightning calls this before every epoch, also after a resume."""
         self.epoch = epoch
 
     @property
     def sampler(self) -> EpochBatches:
-        """Itself: Lightning looks for `set_epoch` at the `sampler` of a batch sampler."""
+        """This object, because Lightning looks for `set_epoch` on the `sampler` of a batch sampler."""
         return self
 
     def __len__(self) -> int:
@@ -92,11 +92,11 @@ class EpochBatches(Sampler[list[Key]]):
             yield [(self.epoch, i) for i in batch[self.rank :: self.world]]
 
     def _own(self) -> list[int]:
-        """The graphs that this process evaluates: a share, or all where there are fewer graphs than processes."""
+        """Return the graphs that this process evaluates: a share, or all if there are fewer graphs than processes."""
         return list(range(self.size)) if self.size < self.world else list(range(self.rank, self.size, self.world))
 
     def _whole(self, batch: list[int]) -> list[int]:
-        """A batch that divides by the number of processes; only a set smaller than one batch needs filling up."""
+        """Repeat graphs until the processes divide the batch; only a set smaller than one batch needs it."""
         missing = -len(batch) % self.world
         return batch + (batch * missing)[:missing]
 
@@ -107,10 +107,22 @@ class GraphDataModule(LightningDataModule):
     Args:
         train, val: prepared graphs with `x` and `y`; `val` may be empty.
         augment: augmentation of training graphs, see `AugmentedGraphs`.
-        batch_size: meshes a step, all processes together.
+        batch_size: meshes in a step, over all processes.
         seed: seed of order and augmentation.
         num_workers: processes that augment and collate ahead; 0 does it in the training process, which is as fast
-            as long as an augmentation costs little.
+            if the augmentation is cheap.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> from gaugenet.groups import SO2
+        >>> from gaugenet.tasks import GraphDataModule
+        >>> sphere = Icosphere(1)
+        >>> graph = TriangleMesh(sphere.pos, sphere.face.T).gauge_graph(SO2(), mean_neighbors=6)
+        >>> graph.x, graph.y = torch.randn(42, 3), torch.zeros(42, dtype=torch.long)
+        >>> batch = next(iter(GraphDataModule([graph] * 4, batch_size=2).train_dataloader()))
+        >>> batch.num_graphs, batch.num_nodes
+        (2, 84)
     """
 
     def __init__(

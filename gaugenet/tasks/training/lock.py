@@ -1,4 +1,4 @@
-"""One training a folder: a lock that the operating system releases, however a process ends."""
+"""A lock that allows one training in each folder; the operating system releases it, however a process ends."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOCK = ".lock"
 
 @contextmanager
 def run_lock(run: str | Path) -> Iterator[None]:
-    """Hold the folder of a run, which is made when missing, and remove what killed trainings left half written.
+    """Lock the folder of a run, created if missing, and remove half-written files of killed trainings.
 
     On systems without `flock` (Windows, some network disks) nothing is locked.
 
     Raises:
-        TaskError: If another process trains in the folder; the message names its number.
+        TaskError: If another process trains in the folder; the message gives its process id.
     """
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def _is_file(handle: int, path: Path) -> bool:
 
 
 def _sweep(run: Path) -> None:
-    """Remove hidden files of `atomic_path` and of checkpoints that no process writes any more."""
+    """Remove temporary files of `atomic_path` and of checkpoints that no process writes to."""
     (run / ".last.ckpt.tmp").unlink(missing_ok=True)
     for folder in (run, run / "cache"):
         sweep_temporaries(folder)

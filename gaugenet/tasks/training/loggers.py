@@ -1,4 +1,4 @@
-"""Loggers by name: those of Lightning, with plain arguments, so that an option file names no code."""
+"""Lightning's loggers by name, with plain arguments, so that option files do not name code."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _MORE = {
 
 @dataclass(frozen=True)
 class _Request:
-    """A logger that was asked for by name."""
+    """A logger requested by name."""
 
     name: str
     arguments: dict[str, Any]
 
     def has_server(self) -> bool:
-        """Whether the user says where MLflow writes."""
+        """Return whether the user has set where MLflow writes."""
         return "tracking_uri" in self.arguments or "MLFLOW_TRACKING_URI" in os.environ
 
     def open(self, run: Path) -> Logger:
@@ -71,7 +71,7 @@ def parse_loggers(text: str | bool | None) -> list[_Request]:
     """Read names of loggers, with arguments if wanted: `csv, wandb(project="bodies")`.
 
     Args:
-        text: the names, separated by commas; `None` or true is `tensorboard`, false or `none` no logger.
+        text: the names, separated by commas. `None` or true means `tensorboard`, false or `none` means no logger.
 
     Raises:
         TaskError: If there is no such logger, it does not take an argument, or its package is not installed.
@@ -90,8 +90,8 @@ def open_loggers(logger: Any, run: Path) -> list[Logger]:
     """Return the loggers of a training.
 
     Args:
-        logger: names as in `parse_loggers`, or from Python loggers of Lightning.
-        run: the folder of the run, in which those that write files write.
+        logger: names as in `parse_loggers`, or logger objects of Lightning.
+        run: the folder of the run, which receives the files of loggers that write files.
     """
     if logger is None or isinstance(logger, str | bool):
         return [request.open(run) for request in parse_loggers(logger)]

@@ -1,4 +1,4 @@
-"""Options of losses over labels: which terms are summed, and how much each class counts."""
+"""Options of losses over labels: the terms of the sum, and the weights of the classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _METHODS = {"none": "none", "inverse": "inverse", "balanced": "inverse", "effect
 
 @dataclass(frozen=True)
 class LossOptions:
-    """What is minimized over labelled items; items without a label count in no term.
+    """The loss over labelled items; items without a label have no influence.
 
     Attributes:
         terms: cross_entropy, focal, dice and jaccard joined by plus signs, with factors if wanted:
@@ -26,6 +26,11 @@ class LossOptions:
         balance: inverse takes frequencies to the power of minus this: 0 counts items, 1 counts classes.
         beta: effective counts n samples as (1 - beta^n) / (1 - beta).
         focus: exponent of the focal loss.
+
+    Example:
+        >>> from gaugenet.tasks import LossOptions
+        >>> LossOptions(terms="cross_entropy + 0.5 * dice").parsed_terms
+        (('cross_entropy', 1.0), ('dice', 0.5))
     """
 
     terms: str = "cross_entropy"
@@ -81,7 +86,7 @@ class LossOptions:
         return self.method != "none" or any(name in ("dice", "jaccard") for name, _ in self.parsed_terms)
 
     def describe(self, classes: Sequence[str], weights: Sequence[float] | None) -> dict[str, Any]:
-        """Plain values for a run's description: the options, and the weight of each class by name."""
+        """Return plain values for a run's description: the options, and the weight of each class by name."""
         by_name = None if weights is None else dict(zip(classes, weights, strict=True))
         return {**asdict(self), "class_weights": by_name, "method": self.method or "numbers"}
 
@@ -96,7 +101,7 @@ class LossOptions:
 
 
 def _term(text: str) -> tuple[str, float]:
-    """`0.5 * dice` as the name and the factor."""
+    """Parse a term such as `0.5 * dice` into the name and the factor."""
     factor, times, name = text.rpartition("*")
     try:
         return name.strip(), float(factor) if times else 1.0

@@ -1,4 +1,4 @@
-"""The Lightning module of all tasks: optimizer, schedule, random numbers and a watch over the loss."""
+"""The Lightning module of all tasks: optimizer, schedule, random numbers, and a check that the loss stays finite."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ from gaugenet.tasks.training.schedule import learning_rate_factor
 
 
 class TrainingModule(LightningModule):
-    """Trains a network. A subclass says what the loss of a batch is and, perhaps, how a batch is validated.
+    """The base class of modules that train a network.
 
-    A subclass implements `loss`, and `validation_step` where there is something to validate. It logs means with
-    `log_mean`. All random numbers of a step follow from the seed, the step and the process: a training that was killed
-    and resumed meets the same ones.
+    A subclass implements `loss`, and `validation_step` if there is something to validate. It logs means with
+    `log_mean`. All random numbers of a step follow from the seed, the step and the process. So a training that is
+    killed and resumed draws the same numbers.
 
     Args:
         model: the network.
         options: optimizer, schedule, averaging.
-        seed: seed of dropout; the seed of augmentation and order is the data module's.
+        seed: seed of dropout; the data module has the seed of augmentation and order.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.tasks import TrainingModule
+        >>> class Regression(TrainingModule):
+        ...     def loss(self, batch):
+        ...         x, y = batch
+        ...         return (self.model(x) - y).square().mean()
+        >>> Regression(torch.nn.Linear(3, 1)).loss((torch.ones(8, 3), torch.ones(8, 1))).shape
+        torch.Size([])
     """
 
     monitor: ClassVar[str]
@@ -43,18 +53,18 @@ class TrainingModule(LightningModule):
         self._loss_of_epoch: Tensor | None = None
 
     def loss(self, batch: Any) -> Tensor:
-        """Return the loss of a batch, whose gradient the optimizer follows, and log it."""
+        """Return the loss of a batch, which the optimizer minimizes, and log it."""
         raise NotImplementedError(f"{type(self).__name__} has no loss: implement `loss(batch)`.")
 
     def class_scores(self) -> list[dict[str, float | None]]:
-        """Return scores of each class on the validation part of the last epoch; none where there are no classes."""
+        """Return the scores of each class on the validation part in the last epoch; empty if there are no classes."""
         return []
 
     def on_train_epoch_start(self) -> None:
         self._loss_of_epoch = None
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # In every step: data loaders draw from the global numbers too, and after a resume they are made again.
+        # In every step: data loaders also use the global generator, and after a resume they are created again.
         sequence = np.random.SeedSequence([self.seed, self.current_epoch, batch_idx, self.global_rank])
         torch.manual_seed(int(sequence.generate_state(1)[0]))
 
@@ -70,11 +80,11 @@ class TrainingModule(LightningModule):
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def log_mean(self, name: str, value: Tensor, batch_size: int) -> None:
-        """Log the mean of a value over the epoch, each batch weighted by its size."""
+        """Log the mean of a value over the epoch, with each batch weighted by its size."""
         self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the parameters for the optimizer: weight matrices decay, biases and scales do not."""
+        """Return the parameter groups of the optimizer: weight matrices decay, biases and scales do not."""
         trained = [p for p in self.parameters() if p.requires_grad]
         return [
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.options.weight_decay},
@@ -82,7 +92,7 @@ class TrainingModule(LightningModule):
         ]
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        """Return the optimizer of these parameters at the largest learning rate."""
+        """Return the optimizer of these parameters, with the largest learning rate."""
         return torch.optim.AdamW(groups, lr=self.options.lr)
 
     def configure_optimizers(self) -> Any:

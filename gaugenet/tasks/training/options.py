@@ -29,12 +29,12 @@ OWN_TRAINER_ARGUMENTS = frozenset(
 
 
 class TaskError(ValueError):
-    """A training or evaluation that cannot go on; the message says why and what to do."""
+    """A training or evaluation that cannot continue; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class OptimOptions:
-    """How the weights are learned.
+    """Options of the optimizer.
 
     Attributes:
         lr: largest learning rate of AdamW.
@@ -44,9 +44,9 @@ class OptimOptions:
         clip: largest norm of the gradient; 0 does not clip.
         smoothing: label smoothing in [0, 1).
         ema: decay of the averaged weights that are validated and saved, per step; 0 does not average.
-        patience: stop after so many epochs without better validation; 0 never stops early.
-        loss_on: items compares with the labels as given; vertices, where labels are of faces, with their shares
-            around each vertex.
+        patience: stop after this number of epochs without better validation; 0 never stops early.
+        loss_on: items compares with the labels as given; vertices compares labels of faces with their shares around
+            each vertex.
         corners: how vertex scores become face probabilities: average of probabilities or of logits.
     """
 

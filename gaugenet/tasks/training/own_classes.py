@@ -1,4 +1,4 @@
-"""Classes of a user's own, by `module:Class`: imported only because the user named them."""
+"""Classes of the user, by `module:Class`: imported only because the user named them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gaugenet.tasks.training.options import TaskError
 
 
 def import_classes(names: Sequence[str], base: type) -> dict[str, type]:
-    """Import classes by name, from the current folder or wherever Python finds modules.
+    """Import classes by name, from the current folder or Python's module path.
 
-    Importing runs the code of a module, so the names must come from the user, never from a file that is only read.
+    Importing runs the code of a module, so the names must come from the user, never from a data file.
 
     Args:
         names: each as `module:Class` or `package.module:Class`.
-        base: what each must derive from.
+        base: the class that each must derive from.
 
     Raises:
         TaskError: If there is no such module or class, its module fails, or it derives from another class.
@@ -47,7 +47,7 @@ def _imported(name: str, base: type) -> type:
 
 @contextmanager
 def _current_folder() -> Iterator[None]:
-    """Modules in the current folder are found, as with `python -m`, after all others."""
+    """Search the current folder for modules, as `python -m` does, but last."""
     here = os.getcwd()
     sys.path.append(here)
     try:

@@ -1,4 +1,4 @@
-"""Progress on the terminal, with the time left; a few plain lines where nobody watches."""
+"""Progress on the terminal, with the time left; a few plain lines if there is no terminal."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _SECONDS = 5.0
 
 
 class Bar(Protocol):
-    """What the block of `progress` is given."""
+    """A progress bar, as `progress` yields it."""
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
-        """Move on by `steps`, and show `note` beside the bar."""
+        """Advance by `steps`, and show `note` next to the bar."""
 
 
 @contextmanager
 def progress(total: int, description: str, *, done: int = 0) -> Iterator[Bar]:
-    """A bar over `total` steps on stderr if that is a terminal; otherwise at most `LINES` lines to the log.
+    """Yield a progress bar of `total` steps on stderr if that is a terminal; otherwise log at most `LINES` lines.
 
     Args:
         total: number of steps.
-        description: what is going on.
-        done: steps done before, e.g. by a training that is resumed.
+        description: text in front of the bar.
+        done: steps done before, for example by a training that is resumed.
     """
     if sys.stderr.isatty():
         with _RichBar(total, description, done) as bar:

@@ -1,4 +1,4 @@
-"""A run on disk: learned weights as safetensors beside a JSON description that rebuilds the network and its inputs."""
+"""A run on disk: learned weights as safetensors, and a JSON description that rebuilds the network and its inputs."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ FOLDS = "folds.json"
 
 @dataclass
 class RunDescription:
-    """Everything but the weights that is needed to use a trained network again.
+    """Everything except the weights that is needed to use a trained network.
 
     Attributes:
         task: name of the task, see `gaugenet.tasks.table`; `"images"` for a training by `fit_images`.
         model: name of a class in `gaugenet.models`.
         arguments: keyword arguments of that class.
-        data: how meshes become inputs: features, geometry, what was held out.
+        data: how meshes become inputs: features, geometry, held-out meshes.
         classes: class names, in the order of the network's outputs.
-        items: what has a label: `"face"`, `"vertex"`, `"mesh"` or `"image"`.
+        items: the labelled items: `"face"`, `"vertex"`, `"mesh"` or `"image"`.
         corners: how vertex scores become face probabilities (see `face_log_probabilities`).
         seed: seed of the training.
         label_values: the number of each class in label files, in the order of the classes; empty in runs of earlier
@@ -52,8 +52,8 @@ class RunDescription:
         loss: terms of the loss and, by name, the weights of the classes.
         class_scores: `{"best": {...}, "last": {...}}`, by class the scores of the saved weights on the validation
             part.
-        metrics: `{"best": {...}, "last": {...}}`, the figures of the saved weights.
-        finished: whether the training came to its end.
+        metrics: `{"best": {...}, "last": {...}}`, the scores of the saved weights.
+        finished: whether the training is complete.
         version: version of the library that wrote the run.
     """
 
@@ -74,7 +74,7 @@ class RunDescription:
     format: int = FORMAT
 
     def save(self, run: str | Path) -> None:
-        """Write `run.json`, whole or not at all."""
+        """Write `run.json`, completely or not at all."""
         write_json(Path(run) / DESCRIPTION, asdict(self))
 
     @classmethod
@@ -82,7 +82,7 @@ class RunDescription:
         """Read `run.json`.
 
         Raises:
-            RunError: the folder or the file is missing, is not JSON, or was written by a newer format.
+            RunError: If the folder or the file is missing, is not JSON, or has a newer format.
         """
         run = Path(run)
         path = run / DESCRIPTION
@@ -123,7 +123,7 @@ class RunDescription:
 
 
 def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
-    """Write the learned weights, whole or not at all."""
+    """Write the learned weights, completely or not at all."""
     from safetensors.torch import save_file
 
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -132,14 +132,14 @@ def save_weights(run: str | Path, model: nn.Module, which: Which) -> None:
 
 
 def load_run(run: str | Path, *, weights: Which = "best") -> tuple[nn.Module, RunDescription]:
-    """The trained network of a run, in evaluation mode, and its description.
+    """Return the trained network of a run, in evaluation mode, and its description.
 
     Args:
         run: folder that `gaugenet train` wrote.
         weights: `"best"` on the validation part (the last ones where there was none), or `"last"`.
 
     Raises:
-        RunError: the folder does not hold a complete run.
+        RunError: If the folder does not hold a complete run.
     """
     description = RunDescription.load(run)
     try:

@@ -1,4 +1,4 @@
-"""Learning-rate schedules as functions of the step alone, so that a resumed training meets the same rates."""
+"""Learning-rate schedules as functions of the step alone, so that a resumed training has the same rates."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ Schedule = Literal["one_cycle", "cosine", "constant", "halving"]
 
 
 def learning_rate_factor(step: int, total: int, *, schedule: Schedule = "one_cycle", warmup: float = 0.1) -> float:
-    r"""Factor in `(0, 1]` that multiplies the learning rate at a step.
+    r"""Return the factor in `(0, 1]` that multiplies the learning rate at a step.
 
-    `"one_cycle"` rises along half a cosine from 1/25 to 1 during the warm-up and falls along another to 1/10000
-    (Smith, *Super-convergence*); `"cosine"` rises linearly from 0 and falls along half a cosine to 0; `"constant"`
-    only warms up; `"halving"` has no warm-up and halves the rate after every fifth of the training.
+    - `"one_cycle"` rises along half a cosine from 1/25 to 1 during the warm-up, and falls along another to 1/10000
+      (:cite:`smith2019super`);
+    - `"cosine"` rises linearly from 0 and falls along half a cosine to 0;
+    - `"constant"` only warms up;
+    - `"halving"` has no warm-up and halves the rate after every fifth of the training.
 
     Args:
         step: optimizer steps taken so far.

@@ -1,4 +1,4 @@
-"""Task: what networks are trained for. One class a task; the commands look tasks up in `gaugenet.tasks.table`."""
+"""Task: the base class of all tasks. The commands look tasks up in `gaugenet.tasks.table`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class OptionGroup:
 
     Attributes:
         name: name of the group.
-        source: the class, as `package.module:Class`. It is imported when a training starts, not when help is asked for.
+        source: the class, as `package.module:Class`. It is imported when a training starts, not for help.
         skip: arguments that the task sets itself.
-        built: hand the task an instance of the class; otherwise its arguments as a dictionary.
+        built: pass an instance of the class to the task; otherwise a dictionary of its arguments.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Option:
 
     @property
     def keyword(self) -> str:
-        """Name of the keyword argument that the task receives."""
+        """Name of the keyword argument in the methods of the task."""
         return self.name.removeprefix("--").replace("-", "_")
 
 
@@ -71,18 +71,18 @@ THREADS = option("--threads", type=int | None, default=None, help="CPU threads; 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command does with the runs of a task, in words, and the options that it takes."""
+    """A description of what a command does with the runs of a task, and its options."""
 
     description: str
     options: tuple[Option, ...]
 
 
 class TrainingData(Protocol):
-    """A `LightningDataModule` that says what the network is validated on."""
+    """A `LightningDataModule` with the data for validation as `val`."""
 
     @property
     def val(self) -> Sized:
-        """The data held out for validation, perhaps none."""
+        """The data held out for validation, perhaps empty."""
 
 
 @dataclass
@@ -91,9 +91,9 @@ class Training:
 
     Attributes:
         module: the network with its first weights, and its loss.
-        description: what becomes `run.json`.
-        load: read and prepare the data, given the folder of the run. This may take long, so it is called only after
-            everything else has been checked.
+        description: the content of `run.json`.
+        load: function that reads and prepares the data, given the folder of the run. This may take long, so it is
+            called only after everything else has been checked.
     """
 
     module: TrainingModule
@@ -107,7 +107,7 @@ class Fold:
 
     Attributes:
         options: of the training.
-        held_out: names of what it is validated and scored on.
+        held_out: names of the items that it is validated and scored on.
     """
 
     options: Mapping[str, Any]
@@ -116,7 +116,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Scores on what a fold held out.
+    """Scores on the items that a fold held out.
 
     Attributes:
         figures: scores by name, between 0 and 1.
@@ -129,20 +129,20 @@ class FoldScores:
 
 @dataclass
 class Prediction:
-    """What `predict` has to say: a line for each input, and a message for each input that could not be used."""
+    """The report of `predict`: a line for each input, and a message for each input that could not be used."""
 
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 class Task(ABC):
-    """What networks are trained for: the data, network, loss, scores, outputs and pictures of one kind of job.
+    """A task: the data, network, loss, scores, outputs and pictures of one kind of training.
 
-    To add a task, write one subclass and one line in `gaugenet.tasks.table`. Then `gaugenet train NAME` trains it, and
-    `evaluate`, `predict` and `view` know what to do with its runs, since a run transports the name of its task.
+    To add a task, write one subclass and one line in `gaugenet.tasks.table`. Then `gaugenet train NAME` trains it.
+    The commands `evaluate`, `predict` and `view` find the task of a run by the name in `run.json`.
 
-    The module of a task imports neither torch nor Lightning: methods import what they need, so that help and lookups
-    are quick. What training and inference share must not import the trainer.
+    The module of a task imports neither torch nor Lightning. Its methods import what they need, so that help and
+    lookups are quick. Code that training and inference share must not import the trainer.
 
     Attributes:
         name: name on the command line and in `run.json`.
@@ -152,7 +152,7 @@ class Task(ABC):
             Lightning's trainer (`trainer.max_epochs`).
         shortcuts: short forms of options, with their full names.
         lists: full names of options that take several values.
-        headline: metrics that are told after a training.
+        headline: metrics that are reported after a training.
         evaluation, prediction: how `evaluate` and `predict` are called; each option is a keyword argument.
     """
 
@@ -172,10 +172,10 @@ class Task(ABC):
 
         Args:
             options: for each of `groups` an instance of its class, or its arguments.
-            seed: everything random follows from it.
+            seed: seed of all random numbers.
 
         Raises:
-            ValueError: If an option or the data cannot be used. Nothing has been written then.
+            ValueError: If an option or the data cannot be used. No file is written then.
         """
 
     def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
@@ -190,28 +190,28 @@ class Task(ABC):
             run: the folder that holds the runs of all folds.
 
         Raises:
-            ValueError: If the data cannot be split so.
+            ValueError: If the data cannot be split into these folds.
         """
         raise ValueError(f"There is no cross-validation of {self.name}.")
 
     def score_fold(self, run: Path, fold: Fold) -> FoldScores:
-        """Score the last weights of the run of a fold on what it held out."""
+        """Score the last weights of the run of a fold on the items that it held out."""
         raise ValueError(f"There is no cross-validation of {self.name}.")
 
     @abstractmethod
     def evaluate(self, run: Path, **options: Any) -> dict[str, Any]:
         """Score a run on labelled data, write scores and pictures into its folder, and return the scores.
 
-        The result is fit for JSON.
+        The result consists of plain values for JSON.
         """
 
     @abstractmethod
     def describe(self, result: Mapping[str, Any]) -> str:
-        """Return the result of `evaluate` as a table to read."""
+        """Format the result of `evaluate` as a table."""
 
     @abstractmethod
     def predict(self, run: Path, **options: Any) -> Prediction:
-        """Apply a run to new data and write what it finds."""
+        """Apply a run to new data and write its predictions."""
 
     @abstractmethod
     def draw(self, run: Path, file: Path, **look: Any) -> str:
@@ -221,5 +221,5 @@ class Task(ABC):
             run: folder of the run.
             file: what to write.
             look: `split`, `limit`, `worst`, `title`, `theme`, `azimuth` and `elevation` of `gaugenet view`; a task may
-                ignore what does not concern its pictures.
+                ignore options that do not concern its pictures.
         """

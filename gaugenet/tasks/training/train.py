@@ -46,25 +46,25 @@ def train_task(
 ) -> RunDescription:
     """Train a network for a task, and write the run.
 
-    Everything that can be wrong with the options is found before data are prepared and an older run is deleted.
+    The options are checked completely before data are prepared and an older run is deleted.
 
     Args:
         task: what to train for.
         out: folder of the run.
         options: for each group of options of the task an instance of its class, or its arguments.
         trainer: arguments of Lightning's trainer.
-        seed: everything random follows from it.
-        resume: go on where the run was left.
-        overwrite: delete the files of a run that is there already.
-        init: folder of another run, from whose best weights this training starts (fine-tuning).
+        seed: seed of all random numbers.
+        resume: continue an interrupted run.
+        overwrite: delete the files of an existing run.
+        init: folder of another run whose best weights are the first weights of this training (fine-tuning).
         threads: CPU threads of torch.
         config: text to keep with the run as `config.yaml`.
-        again: what to do to go on after an interruption; by default the command that resumes the run.
+        again: how to continue after an interruption, for messages; by default the command that resumes the run.
 
     Raises:
         TaskError: If an option cannot be used, or a run is in the way.
         RunError: If `init` is not a run with the same network, or the run cannot be resumed.
-        DataError: If data cannot be used; all of them are named.
+        DataError: If data cannot be used; the message names all of them.
     """
     run = Path(out)
     use_threads(threads)
@@ -94,12 +94,12 @@ def train_task(
 
 
 def _present(run: Path) -> list[Path]:
-    """The files of a training in a folder; the cache of prepared meshes is not one of them."""
+    """Return the files of a training in a folder, without the cache of prepared meshes."""
     return [path for pattern in _OWN_FILES for path in run.glob(pattern)]
 
 
 def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
-    """Raise `TaskError` if the folder cannot take the run."""
+    """Raise `TaskError` if the run cannot be written to the folder."""
     if run.exists() and not run.is_dir():
         raise TaskError(f"{run} is a file: choose a folder for the run.")
     if not resume and not overwrite and any(not _left_by_start(path) for path in _present(run)):
@@ -110,12 +110,12 @@ def _check_room(run: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def _left_by_start(path: Path) -> bool:
-    """Whether a file is what a training that never began leaves, and not a file of the user by the same name."""
+    """Return whether a training that never began left the file, as opposed to a file of the user with the same name."""
     return path.name == CONFIG and path.read_text(encoding="utf-8", errors="replace").startswith(WRITTEN)
 
 
 def make_room(run: Path, *, resume: bool) -> None:
-    """Make the folder and, unless resuming, delete what an older training left there."""
+    """Create the folder and, unless resuming, delete the files of an older training."""
     if not resume:
         for path in _present(run):
             path.unlink()
@@ -124,7 +124,7 @@ def make_room(run: Path, *, resume: bool) -> None:
 
 
 def _check_same(description: RunDescription, run: Path) -> None:
-    """A network other than the one in the checkpoint cannot go on from it."""
+    """Raise `TaskError` if the network differs from the one in the checkpoint to resume from."""
     if not (run / DESCRIPTION).is_file():
         return
     before = RunDescription.load(run)
@@ -136,9 +136,7 @@ def _check_same(description: RunDescription, run: Path) -> None:
         else:
             what = "" if old == new else f"{old} -> {new}"
         if what:
-            raise TaskError(
-                f"{run} cannot be resumed with other {name}: {what}. Leave them as they were, or start again."
-            )
+            raise TaskError(f"{run} cannot be resumed with other {name}: {what}. Restore them, or start again.")
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +144,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_first_process() -> bool:
-    """Whether this process is the one that writes files."""
+    """Return whether this process is the one that writes files."""
     return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 

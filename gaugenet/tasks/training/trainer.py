@@ -1,4 +1,4 @@
-"""Arguments of Lightning's trainer, checked before data are prepared."""
+"""Arguments of Lightning's trainer, checked before the data are prepared."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NOT_NEGATIVE = (
 
 
 def check_trainer(arguments: Mapping[str, Any] | None) -> None:
-    """Refuse arguments that Lightning's trainer will not run with, in one sentence each.
+    """Refuse arguments that Lightning's trainer cannot run with.
 
     Raises:
-        TaskError: If a number is out of range, or the trainer cannot be made: no such device, strategy or time.
+        TaskError: If a number is out of range, or the trainer cannot be made, for example on a missing device.
     """
     from lightning.pytorch import Trainer
 
@@ -67,7 +67,7 @@ def check_trainer(arguments: Mapping[str, Any] | None) -> None:
 
 
 def silence_lightning() -> None:
-    """Advice of Lightning that does not apply here, such as workers for data that are in memory."""
+    """Silence advice of Lightning that does not apply here, such as workers for data in memory."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for text in (

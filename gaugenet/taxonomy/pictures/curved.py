@@ -23,7 +23,7 @@ from gaugenet.viz.surfaces.sheets import Camera
 def surface(
     make: Callable[[], Any], radius: float, *, kernels: int = 14, frames: int = 60, gap: float = 1.35, seed: int = 0
 ) -> Callable[[Row], Picture]:
-    """A row of a manifold of dimension two: points far from each other."""
+    """Return a function that draws a row of a manifold of dimension two, at points far from each other."""
 
     def draw(row: Row) -> Picture:
         picture = SurfacePicture(make())
@@ -35,7 +35,7 @@ def surface(
 
 
 def strip(row: Row) -> Picture:
-    """Kernels around the strip, frames at its edges."""
+    """Draw kernels along the middle of the strip, and frames at its edges."""
     picture = SurfacePicture(STRIP)
     centres = torch.stack([torch.linspace(0.2, 3.8, 9), torch.zeros(9)], -1).double()
     others = torch.tensor([[x, y] for x in torch.linspace(0.05, 3.95, 14) for y in (-0.36, 0.36)], dtype=torch.float64)
@@ -43,7 +43,7 @@ def strip(row: Row) -> Picture:
 
 
 def hyperbolic(row: Row) -> Picture:
-    """Rings of points of the disc, at hyperbolic distances."""
+    """Draw kernels and frames on rings about the centre of the hyperbolic plane."""
     origin = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
     outer = [H2.from_ball(ring(math.tanh(r / 2), n, s)) for r, n, s in ((1.5, 7, 0.0), (2.75, 14, 0.5))]
     between = [H2.from_ball(ring(math.tanh(r / 2), n, s)) for r, n, s in ((0.8, 7, 0.5), (2.1, 14, 0.0))]
@@ -55,7 +55,7 @@ def hyperbolic(row: Row) -> Picture:
 
 
 def horocyclic(row: Row) -> Picture:
-    """The half-plane, whose frames and kernels grow with the height."""
+    """Draw the half-plane, where frames and kernels grow with the height."""
     picture = SurfacePicture(H2, immersion=lambda p: p, domain=((-1.75, 1.75), (0.12, 2.62)))
     rows = [(1.9 / 2**k, 1.75 / 2**k, 0.5 * (k % 2)) for k in range(4)]
     centres = [[(k + s) * step, y] for y, step, s in rows for k in range(-8, 9) if abs((k + s) * step) < 1.75 - 0.3 * y]
@@ -66,7 +66,7 @@ def horocyclic(row: Row) -> Picture:
 
 
 def polar_sphere(row: Row) -> Picture:
-    """Circles of latitude, off the poles."""
+    """Draw kernels and frames on circles of latitude, away from the poles."""
     rows = [(50, 6, 0.0), (0, 9, 0.5), (-50, 6, 0.0)]
     between = [(74, 5, 0.5), (27, 9, 0.0), (-27, 9, 0.0), (-74, 5, 0.5)]
     centres, others = (
@@ -76,7 +76,7 @@ def polar_sphere(row: Row) -> Picture:
 
 
 def icosahedron(row: Row) -> Picture:
-    """Vertices of the icosphere, without the twelve corners."""
+    """Draw kernels and frames at vertices of the icosphere, without its twelve corners."""
     points, picture = Icosphere(2).pos[:-2], SurfacePicture(SPHERE)
     frames = frames_of(row, points)
     regular = torch.cdist(points, Icosphere(0).pos).amin(1) > 1e-6
@@ -92,7 +92,11 @@ def icosahedron(row: Row) -> Picture:
 
 
 def uneven(field: Callable[[Any], Tensor] | None) -> Callable[[Row], Picture]:
-    """A row of meshes, on a finer mesh of the same shape; `None`: frames by the first edge."""
+    """Return a function that draws a row of meshes, on a finer mesh of the same shape.
+
+    Args:
+        field: frames of a mesh; `None` for frames by the first edge.
+    """
 
     def draw(row: Row) -> Picture:
         mesh = ball(uneven_ball(4), 4)

@@ -1,8 +1,8 @@
 """A picture of every row: its frames, and a kernel of its layer transported over the space.
 
 Frames are those of the row's own configuration, in gauges drawn at random from the structure group; faint arrows and
-circles are the other frames of the G-structure. Where it is trivial there is one frame at every point, and kernels look
-the same from each. Kernels are an entry of K(v) of the row's layer, with random weights.
+circles are the other frames of the G-structure. A trivial structure group has one frame at every point, and the kernel
+looks the same in all of them. Kernels are an entry of K(v) of the row's layer, with random weights.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SIZE = (420, 300)
 
 
 def _draw_row(row: Row) -> Picture:
-    """The picture of a row.
+    """Return the picture of a row.
 
     Raises:
-        ValueError: a row that has none.
+        ValueError: If there is no picture of the row.
     """
     if row.name not in _PICTURES:
         raise ValueError(f"Expected a row with a picture, one of {', '.join(_PICTURES)}, got {row.name!r}.")

@@ -1,4 +1,4 @@
-"""What the pictures of rows have in common: frames and layers of a row, points in space, colours."""
+"""Frames, layers and points that the pictures of rows share."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LINES = (176, 184, 196)
 
 
 def layer_of(row: Row, seed: int) -> Any:
-    """The layer of a row, with weights of this seed."""
+    """Return the layer of a row, with random weights from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return row.configure(row.points())[1]
 
 
 def frames_of(row: Row, points: Tensor) -> Float[Tensor, "points D d"]:
-    """The frames of a row's configuration at points."""
+    """Return the frames of a row's configuration at points."""
     domain, layer = row.configure(points)
     d = layer.in_type.group.d
     frame = torch.eye(d).expand(len(points), -1, -1) if isinstance(domain, Grid) else domain.frame[: len(points)]
@@ -35,7 +35,7 @@ def frames_of(row: Row, points: Tensor) -> Float[Tensor, "points D d"]:
 
 
 def in_random_gauges(frames: Tensor, group: StructureGroup, seed: int) -> Tensor:
-    """Frames rotated by a random element of the group at every point; moderate ones of a group that is not compact."""
+    """Return frames transformed by a random group element at every point, a moderate one if the group is noncompact."""
     if group.order == 1:
         return frames
     generator = torch.Generator().manual_seed(seed)
@@ -55,7 +55,7 @@ def collected(
     seed: int = 0,
     orbit: bool = True,
 ) -> SurfacePicture:
-    """Kernels about some points, and frames at others, all in random gauges."""
+    """Draw kernels at the centres and frames at the other points, all in random gauges; return the picture."""
     group = layer.in_type.group
     frame = in_random_gauges(frames(torch.cat([centres, others])), group, seed)
     count = len(centres)
@@ -64,18 +64,18 @@ def collected(
 
 
 def apart(picture: SurfacePicture, centres: Tensor, others: Tensor, distance: float) -> Tensor:
-    """Those of the other points that are further, in space, from all centres and from the edge."""
+    """Return those of the other points that are further than `distance`, in space, from all centres."""
     here, there = (torch.from_numpy(picture.surface.immersion(p)) for p in (centres, others))
     return others[torch.cdist(there, here).amin(1) > distance]
 
 
 def ring(radius: float, count: int, shift: float = 0.0) -> Float[Tensor, "count 2"]:
-    """Points on a circle."""
+    """Return evenly spaced points on a circle; `shift` is in parts of the spacing."""
     angle = 2 * math.pi * (torch.arange(count, dtype=torch.float64) + shift) / count
     return radius * torch.stack([angle.cos(), angle.sin()], -1)
 
 
 def at_latitude(degrees: float, circle: Tensor) -> Tensor:
-    """Return points of a circle of latitude of the unit sphere."""
+    """Return points of the unit circle, moved to a circle of latitude of the unit sphere."""
     height = torch.full((len(circle), 1), math.sin(math.radians(degrees)), dtype=torch.float64)
     return torch.cat([math.cos(math.radians(degrees)) * circle, height], -1)

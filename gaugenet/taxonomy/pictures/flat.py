@@ -27,7 +27,7 @@ _BETWEEN = torch.tensor(
 
 
 def plane(seed: int = 0) -> Callable[[Row], Picture]:
-    """A row of the plane, or of its noncompact groups, whose frames are larger and smaller."""
+    """Return a function that draws a row of the plane; noncompact groups have larger and smaller frames."""
 
     def draw(row: Row) -> Picture:
         picture = SurfacePicture(Euclidean(2), domain=_DOMAIN)
@@ -39,7 +39,7 @@ def plane(seed: int = 0) -> Callable[[Row], Picture]:
 
 
 def pixels(seed: int = 0) -> Callable[[Row], Picture]:
-    """A row of pixels: kernels over 5 x 5 of them."""
+    """Return a function that draws a row of pixels: kernels over 5 x 5 pixels."""
 
     def draw(row: Row) -> Picture:
         picture = SurfacePicture(Euclidean(2), domain=((-7.5, 7.5), (-5.5, 5.5)))
@@ -57,7 +57,7 @@ def pixels(seed: int = 0) -> Callable[[Row], Picture]:
 
 
 def punctured(rings: list[tuple[float, int]], between: list[tuple[float, int]], radius: float, length: float) -> Any:
-    """Rings of points about the origin."""
+    """Return a function that draws a row of the punctured plane: rings of points about the origin."""
 
     def draw(row: Row) -> Picture:
         centres = torch.cat([ring(r, n) for r, n in rings])
@@ -69,7 +69,7 @@ def punctured(rings: list[tuple[float, int]], between: list[tuple[float, int]], 
 
 
 def scaled_frames(rotate: bool) -> Callable[[Row], Picture]:
-    """Frames of three sizes; kernels grow with them."""
+    """Return a function that draws frames of different sizes, and kernels that grow with them."""
 
     def draw(row: Row) -> Picture:
         picture, layer = SurfacePicture(Euclidean(2), domain=_DOMAIN), layer_of(row, 0)
@@ -84,7 +84,7 @@ def scaled_frames(rotate: bool) -> Callable[[Row], Picture]:
 
 
 def boosted(row: Row) -> Picture:
-    """Time upwards, light along the diagonals; frames boosted along the way."""
+    """Draw boosted frames in the Minkowski plane, with time upwards and light along the diagonals."""
     picture, layer = SurfacePicture(Euclidean(2), domain=_DOMAIN), layer_of(row, 0)
     swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)  # coordinates (t, x) are drawn as (x, t)
     rapidity = [-0.5, 0.0, 0.5, 0.3, -0.3, 0.0, -0.6, 0.6, 0.6, -0.6, 0.3, 0.0, -0.3]
@@ -99,7 +99,10 @@ def boosted(row: Row) -> Picture:
 
 
 def line(row: Row) -> Picture:
-    """The line, with the graph of a kernel over it, from frames of three sizes; near zero it has no end of waves."""
+    """Draw the line and, above it, the graph of a kernel in frames of three sizes.
+
+    Near zero the kernel oscillates without end, so the graph leaves out a small interval.
+    """
     picture, kernel = SurfacePicture(Euclidean(2), domain=_DOMAIN), kernel_function(layer_of(row, 0), (2, 0))
     picture.curve([[-1.75, -0.85], [1.75, -0.85]], width=0.025, color=INK)
     steps = np.geomspace(0.03, 1, 160)

@@ -25,7 +25,7 @@ BALLS = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=t
 
 
 def space(seed: int = 0) -> Callable[[Row], Picture]:
-    """A row of flat space: kernels and frames at alternate corners of a cube."""
+    """Return a function that draws a row of flat space: kernels and frames at alternate corners of a cube."""
 
     def draw(row: Row) -> Picture:
         picture, layer = SpacePicture(Euclidean(3)), layer_of(row, seed)
@@ -39,7 +39,7 @@ def space(seed: int = 0) -> Callable[[Row], Picture]:
 
 
 def box(picture: SpacePicture, corners: Tensor) -> None:
-    """The edges of a cube."""
+    """Draw the edges of a cube."""
     for one in corners:
         for other in corners:
             if (one - other).norm() == 2 and (one < other).any():
@@ -47,7 +47,7 @@ def box(picture: SpacePicture, corners: Tensor) -> None:
 
 
 def shells(row: Row) -> Picture:
-    """Around the origin, where lengths are logarithms: everything grows with the distance."""
+    """Draw kernels and frames around the origin; both grow with the distance, since radii are logarithmic."""
 
     def immersion(p: Tensor) -> Tensor:
         return p[:, :3] * p[:, 3:].exp()
@@ -66,13 +66,13 @@ def shells(row: Row) -> Picture:
 
 
 def origin() -> Any:
-    """A small dark ball."""
+    """Return a small dark ball at the origin."""
     sphere = Icosphere(3)
     return Triangles.of(0.05 * sphere.pos.numpy(), sphere.face.T.numpy(), INK)
 
 
 def hyperbolic_space(row: Row) -> Picture:
-    """The ball model: lengths shrink towards its surface, of which three great circles are drawn."""
+    """Draw kernels and frames in the ball model, with three great circles on the surface of the ball."""
     picture, layer = SpacePicture(H3), layer_of(row, 0)
     unit = torch.nn.functional.normalize(BALLS, dim=-1)
     at = [
@@ -96,7 +96,7 @@ def axes() -> Float[Tensor, "6 3"]:
 
 
 def boosted_space(row: Row) -> Picture:
-    """Time upwards: frames and kernels of observers that move in different directions."""
+    """Draw frames and kernels of observers that move in different directions, with time upwards."""
     picture, layer = SpacePicture(Euclidean(3)), layer_of(row, 0)
     upright = torch.tensor([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)  # (t, x, y) as (x, y, t)
     points = torch.cat([BALLS, -BALLS])

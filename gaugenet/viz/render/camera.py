@@ -1,4 +1,4 @@
-"""Where to look at a mesh from: a rotation chosen by the directions in which its area spreads."""
+"""The orientation in which a mesh is seen, chosen by the directions in which its area spreads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {"up": ', "auto", "standing" or "pca"', "front": ""}
 def base_orientation(
     mesh: TriangleMesh, up: Direction = "auto", front: Direction | None = None
 ) -> Float[ndarray, "3 3"]:
-    """A rotation whose rows are the directions right, up and towards the viewer, in the coordinates of the mesh.
+    """Return a rotation whose rows are the directions right, up and towards the viewer, in the coordinates of the mesh.
 
     Unless `front` is given, the viewer looks along the direction in which the area spreads least, so that the broad
     side is seen. A direction close to a coordinate axis is taken to be that axis, on its positive side.
@@ -28,10 +28,10 @@ def base_orientation(
         mesh: the mesh to look at.
         up: `"x"`, `"y"`, `"z"` (or `"-x"` ...), three numbers, `"pca"` for the longest extent, `"standing"`
             for `_standing_direction`, or `"auto"` for y, or z where y is the thin direction.
-        front: the side that the viewer sees, an axis or three numbers; what of it is along `up` is left out.
+        front: the side that the viewer sees, an axis or three numbers; its component along `up` is ignored.
 
     Raises:
-        ValueError: another word, or a direction of length zero.
+        ValueError: If a word is unknown, or a direction has length zero.
     """
     thin, long = _thinnest_and_longest(mesh)
     if isinstance(up, str) and up == "pca":
@@ -50,7 +50,7 @@ def base_orientation(
 
 
 def rotated(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Float[ndarray, "3 3"]:
-    """The orientation after the viewer walked `azimuth` degrees to the right and rose by `elevation` degrees."""
+    """Return the orientation seen from `azimuth` degrees further to the right and `elevation` degrees higher."""
     a, e = np.radians([azimuth, elevation])
     yaw = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     pitch = np.array([[1, 0, 0], [0, np.cos(e), -np.sin(e)], [0, np.sin(e), np.cos(e)]])
@@ -58,11 +58,11 @@ def rotated(base: Float[ndarray, "3 3"], azimuth: float, elevation: float) -> Fl
 
 
 def _standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
-    """The direction that points up when the mesh stands on the ground: a guess, which serves bodies with legs.
+    """Guess the direction that points up when the mesh stands on the ground; meant for bodies with legs.
 
-    Every face of the convex hull is tried as the ground. A direction is good when the centre of the surface lies high
-    above the ground and over the points of support, and these are far apart: feet, rather than a flank (low) or a nose
-    (narrow). Of the rotated animals and people that come with this project it sets about half on their feet.
+    Every face of the convex hull is tried as the ground. A direction scores well when the centre of the surface is
+    high and lies over points of support that are far apart. Feet score better than a flank (low) or a nose (narrow).
+    About half of the rotated animals and people that come with this project end up on their feet.
     """
     from scipy.spatial import ConvexHull, QhullError
 
@@ -82,8 +82,8 @@ def _standing_direction(mesh: TriangleMesh) -> Float[ndarray, "3"]:
 def _standing_score(corners: Float[ndarray, "n 3"], up: Float[ndarray, "3"]) -> float:
     """Return how well a mesh stands with `up` upwards; more is better.
 
-    It is the height of the centre, times the spread of the points of support, times the share of the mesh's height that
-    lies below the centre (legs are slender), less where the centre hangs over.
+    The score is the height of the centre, times the spread of the points of support, times the share of the mesh's
+    height that lies below the centre (legs are slender). It is lower where the centre is not above the support.
     """
     height = corners @ up
     support = corners[height < height.min() + 0.03]
@@ -98,7 +98,7 @@ def _standing_score(corners: Float[ndarray, "n 3"], up: Float[ndarray, "3"]) -> 
 
 
 def _overhang(points: Float[ndarray, "n 2"]) -> float:
-    """Distance of the origin from the convex hull of points of the plane."""
+    """Return the distance of the origin from the convex hull of points in the plane."""
     angle = np.sort(np.arctan2(points[:, 1], points[:, 0]))
     if np.diff(angle, append=angle[0] + 2 * np.pi).max() < np.pi:
         return 0.0
@@ -152,7 +152,7 @@ def _thinnest_and_longest(mesh: TriangleMesh) -> tuple[ndarray, ndarray]:
 
 
 def _snapped(direction: ndarray, *, signed: bool = False) -> ndarray:
-    """The coordinate axis within 25 degrees of a direction, or the direction itself, its largest part positive.
+    """Return the coordinate axis within 25 degrees of a direction, or the direction itself, its largest part positive.
 
     With `signed` the direction keeps its sign, and only axes within 15 degrees count.
     """

@@ -27,13 +27,20 @@ _DIVERGING = ("2457b8", "6f9fe0", "e9ebee", "ee9a72", "b82a3c")
 
 
 def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
-    """The sRGB colours of classes `0 .. num_classes - 1`; that of class `k` is the same for every `num_classes`.
+    """Return the sRGB colours of classes `0 .. num_classes - 1`; class `k` has the same colour for every `num_classes`.
 
-    The first twenty are chosen by hand; the others go round the hue circle of OKLab by the golden angle, at
-    four lightnesses in turn, so that any number of classes has its colours.
+    The first twenty are chosen by hand. The others go round the hue circle of OKLab by the golden angle, at four
+    lightnesses in turn, so that there are colours for any number of classes.
 
     Raises:
-        ValueError: a negative number.
+        ValueError: If the number is negative.
+
+    Example:
+        >>> from gaugenet.viz import palette
+        >>> palette(3)
+        array([[ 63, 127, 214],
+               [245, 154,  62],
+               [ 61, 189, 159]], dtype=uint8)
     """
     if num_classes < 0:
         raise ValueError(f"Expected `num_classes` of 0 or more, got {num_classes}.")
@@ -44,7 +51,14 @@ def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
 
 
 def label_colors(labels: Int[ndarray, "n"], num_classes: int | None = None) -> UInt8[ndarray, "n 3"]:
-    """Colours of labels; negative labels mean unlabelled and are grey."""
+    """Return the colours of labels; negative labels mean unlabelled and are grey.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.viz import label_colors
+        >>> label_colors(np.array([0, 1, 0, -1])).shape
+        (4, 3)
+    """
     labels = np.asarray(labels)
     highest = int(labels.max(initial=-1))
     colors = palette(max(highest + 1, num_classes or 0))
@@ -52,7 +66,7 @@ def label_colors(labels: Int[ndarray, "n"], num_classes: int | None = None) -> U
 
 
 def color_ramp(*, diverging: bool = False, steps: int = 256) -> UInt8[ndarray, "steps 3"]:
-    """A colour map of rising lightness, or (diverging) lightest in the middle, mixed in OKLab."""
+    """Return a colour map of rising lightness or, if diverging, lightest in the middle, mixed in OKLab."""
     stops = np.array([_from_hex(code) for code in (_DIVERGING if diverging else _SEQUENTIAL)]) / 255
     lab = srgb_to_oklab(stops)
     at = np.linspace(0, len(stops) - 1, steps)
@@ -63,7 +77,7 @@ def color_ramp(*, diverging: bool = False, steps: int = 256) -> UInt8[ndarray, "
 def scalar_colors(
     values: Float[ndarray, "n"], limits: tuple[float, float], *, diverging: bool
 ) -> UInt8[ndarray, "n 3"]:
-    """Colours of a scalar field between two limits; values that are not finite are grey."""
+    """Return colours of a scalar field between two limits; values that are not finite are grey."""
     low, high = limits
     values = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(values)
@@ -73,17 +87,17 @@ def scalar_colors(
 
 
 def to_hex(color: UInt8[ndarray, "3"] | tuple[int, int, int]) -> str:
-    """`#rrggbb`."""
+    """Return `#rrggbb`."""
     return "#" + "".join(f"{int(channel):02x}" for channel in color)
 
 
 def srgb_to_linear(color: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """Light intensities of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    """Return light intensities of sRGB values in [0, 1] (IEC 61966-2-1)."""
     return np.where(color <= 0.04045, color / 12.92, ((np.maximum(color, 0) + 0.055) / 1.055) ** 2.4)
 
 
 def linear_to_srgb(light: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """Inverse of `srgb_to_linear`, clipped to [0, 1]."""
+    """Return the inverse of `srgb_to_linear`, clipped to [0, 1]."""
     light = np.clip(light, 0, 1)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
@@ -106,12 +120,12 @@ _LMS_TO_LAB = np.array(
 
 
 def srgb_to_oklab(color: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """OKLab coordinates (lightness, green-red, blue-yellow): equal distances look about equally different."""
+    """Return OKLab coordinates (lightness, green-red, blue-yellow): equal distances look about equally different."""
     return typed_array(np.cbrt(srgb_to_linear(color) @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T)
 
 
 def oklab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """Inverse of `srgb_to_oklab`, clipped to the sRGB gamut."""
+    """Return the inverse of `srgb_to_oklab`, clipped to the sRGB gamut."""
     return linear_to_srgb((lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T)
 
 

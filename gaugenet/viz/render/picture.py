@@ -1,4 +1,4 @@
-"""Picture: coloured triangles as a PNG, and as a page to rotate."""
+"""Picture: coloured triangles, saved as a PNG or as a page in which they can be rotated."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gaugenet.viz.surfaces.sheets import Camera
 
 
 class Picture:
-    """Triangles that have been collected, and how they are seen."""
+    """Collected triangles and the view in which they are shown."""
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
         self.parts: list[Triangles] = []
 
     def view(self, name: str = "picture") -> MeshView:
-        """All that was drawn so far, for `render_meshes` and `write_viewer`."""
+        """Return everything drawn so far, for `render_meshes` and `write_viewer`."""
         drawn = Triangles.joined(self.parts)
         return MeshView(
             name=name,
@@ -48,19 +48,19 @@ class Picture:
         theme: sheet.Theme = "light",
         palette: bool = False,
     ) -> None:
-        """Write a picture (`.png`) or a page that is rotated with the mouse and needs no network (`.html`).
+        """Write a PNG, or an HTML page in which the mouse rotates the picture, and which needs no network.
 
         Args:
-            path: the file; complete or absent.
+            path: the file, `.png` or `.html`; written completely or not at all.
             size: pixels of a PNG.
             title: of a page.
             azimuth: degrees that the viewer stands to the right of the front.
             elevation: degrees that the viewer stands above the horizon.
-            theme: paper.
-            palette: at most 256 colours in a PNG, a third of the size.
+            theme: `"light"` or `"dark"` paper.
+            palette: limit a PNG to 256 colours, which makes the file about a third as large.
 
         Raises:
-            ValueError: another ending, an unknown theme.
+            ValueError: If the ending or the theme is unknown.
         """
         from gaugenet.viz.render.html import write_viewer
 

@@ -31,8 +31,8 @@ def write_ply(
 ) -> None:
     """Write a mesh with an integer property `label` and the palette's colours on its faces or vertices.
 
-    Vertices keep their order and their float64 coordinates. Class names stand in the comments of the header. The
-    file is complete or absent: it is written under a temporary name and renamed.
+    Vertices keep their order and their float64 coordinates. The comments of the header hold the class names. The
+    file is written under a temporary name and renamed, so it is complete or absent.
 
     Args:
         path: the file to write; its folder is made when missing.
@@ -41,11 +41,20 @@ def write_ply(
         labels: `(F,)` or `(V,)` integers, negative meaning unlabelled (grey); or None for a plain mesh.
         labels_on: `"face"` or `"vertex"`; needed only when the mesh has as many faces as vertices.
         class_names: names of the classes.
-        label_values: the number that stands for each class in the file; 0, 1, ... by default.
+        label_values: the number of each class in the file; 0, 1, ... by default.
         vertex_labels: `(V,)` labels to write on the vertices, without colours, next to those of the faces.
 
     Raises:
-        ValueError: as many labels as neither faces nor vertices, or a label without a name or number.
+        ValueError: If the number of labels fits neither faces nor vertices, or a label has no name or number.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> from gaugenet.viz import write_ply
+        >>> sphere = Icosphere(1)
+        >>> write_ply("halves.ply", sphere.pos, sphere.face.T, (sphere.pos[:, 2] > 0).long())
+        >>> TriangleMesh.load("halves.ply").num_vertices
+        42
     """
     view = MeshView(name=Path(path).name, vertices=vertices, faces=faces, prediction=labels, labels_on=labels_on)
     names = class_names_for([view], class_names)
@@ -106,5 +115,5 @@ def _property(name: str, dtype: np.dtype) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name that cannot break the header: printable ASCII on one line."""
+    """Return a name that cannot break the header: printable ASCII on one line."""
     return "".join(c if 32 < ord(c) < 127 else "_" for c in name) or "_"

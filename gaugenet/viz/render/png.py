@@ -1,4 +1,4 @@
-"""Pictures of meshes as PNG: a row for each mesh with prediction, truth and error, or one sheet of many meshes."""
+"""Pictures of meshes as PNG: prediction, truth and error of each mesh in a row, or many meshes on one sheet."""
 
 from __future__ import annotations
 
@@ -54,25 +54,33 @@ def render_meshes(
 ) -> None:
     """Draw meshes into one PNG with captions and a legend, without OpenGL and without a display.
 
-    With several panels each mesh has its panels side by side, `columns` meshes to a row (1 unless said). With one
-    panel the meshes form a sheet, as square as may be unless `columns` is given.
+    With several panels, the panels of a mesh stand side by side, and `columns` meshes (by default 1) in a row. With
+    one panel, the meshes form a grid that is about square unless `columns` is given.
 
     Args:
-        path: the PNG to write; complete or absent.
+        path: the PNG; written completely or not at all.
         views: at least one mesh.
-        panels: what to show of each mesh, of "prediction", "truth", "error", "scalar", "colors" and "surface" (plain);
-            by default all that the first mesh has. A mesh without some panel has an empty place there.
+        panels: some of "prediction", "truth", "error", "scalar", "colors" and "surface" (plain); by default all that
+            the first mesh has. Where a mesh lacks a panel, its place stays empty.
         class_names: names for the legend, label 0 first.
         title: heading.
         columns: meshes in a row.
         tile: pixels of each panel, its side or (width, height).
         azimuth: degrees that the viewer stands to the right of the front.
         elevation: degrees above the horizon.
-        smooth: round shading; otherwise every facet is seen.
+        smooth: interpolate the shading; otherwise every facet is visible.
         theme: "light" or "dark" paper.
 
     Raises:
-        ValueError: no meshes, an unknown panel or theme, or a label without a name.
+        ValueError: If there are no meshes, a panel or the theme is unknown, or a label has no name.
+
+    Example:
+        >>> from gaugenet.datasets import bodies
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> from gaugenet.viz import MeshView, render_meshes
+        >>> mesh = TriangleMesh.load(bodies() / "test" / "deer_0.ply")
+        >>> view = MeshView(name="deer", vertices=mesh.vertices, faces=mesh.faces, scalar=mesh.vertices[:, 1])
+        >>> render_meshes("deer.png", [view], tile=120)
     """
     panels = _checked_panels(views, panels)
     names = class_names_for(views, class_names)
@@ -102,7 +110,7 @@ def render_meshes(
 
 
 def panels_of(view: MeshView) -> list[Panel]:
-    """All that can be shown of a mesh; its bare surface when there is nothing else."""
+    """Return the panels that a mesh has; the plain surface when there is nothing else."""
     values = {
         "prediction": view.prediction,
         "truth": view.truth,
@@ -116,7 +124,7 @@ def panels_of(view: MeshView) -> list[Panel]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything stands, in pixels from the upper left corner."""
+    """Positions of panels, captions and legend, in pixels from the upper left corner."""
 
     views: int
     panels: Sequence[Panel]
@@ -166,7 +174,7 @@ class _Layout:
         return self.legend_top + (keys + self.margin // 2 if keys else 0) + self.margin // 2
 
     def corner(self, index: int, panel: Panel) -> tuple[int, int]:
-        """(left, top) of one panel of one mesh."""
+        """Return (left, top) of one panel of one mesh."""
         row, column = divmod(index, self.per_row)
         inner = self.per_row * self.block_width + (self.per_row - 1) * self.gap
         left = (self.canvas_width - inner) // 2 + column * (self.block_width + self.gap)

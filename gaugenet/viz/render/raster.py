@@ -1,4 +1,4 @@
-"""A z-buffer rasteriser for triangles, compiled with numba: pictures of meshes without any OpenGL."""
+"""A z-buffer rasteriser for triangles, compiled with numba: pictures of meshes without OpenGL."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Fragments:
 def rasterize(
     pixels: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], height: int, width: int
 ) -> Fragments:
-    """The nearest face at each pixel centre.
+    """Return the nearest face at each pixel centre.
 
     Args:
         pixels: `(V, 3)` vertices as (column, row, depth), in pixels with the origin at the upper left corner of the
             picture (the centre of the first pixel is at 0.5, 0.5); larger depth is nearer.
-        faces: `(F, 3)`; both sides of a face are seen, faces without area are not.
+        faces: `(F, 3)`; both sides of a face are visible, faces without area are not.
         height: rows of the picture.
         width: columns.
     """
@@ -60,18 +60,18 @@ def vertex_openness(
     directions: int | None = None,
     resolution: int = 192,
 ) -> Float[ndarray, "vertices"]:
-    """The cosine-weighted share of the sky that each vertex sees past the mesh itself: 1 in the open, 0 in a hole.
+    """Return the cosine-weighted share of the sky that the mesh leaves visible from each vertex, from 0 to 1.
 
-    Each direction's depth picture of the mesh (a shadow map) says which vertices it reaches, so the cost is
-    O(directions x (faces + pixels)) and not a ray against every face. A vertex is taken as reached when it lies
-    less than a few pixels behind the surface, so that faces do not shade themselves.
+    A shadow map of the mesh for each direction says which vertices light from there reaches. So the cost is
+    O(directions x (faces + pixels)), without a ray against every face. A vertex counts as reached when it lies less
+    than a few pixels behind the surface, so that faces do not shade themselves.
 
     Args:
         vertices: `(V, 3)`.
         faces: `(F, 3)`.
         normals: `(V, 3)` unit outward normals.
-        directions: how many directions, spread evenly over the sphere; fewer for larger meshes unless said.
-        resolution: pixels on a side of each depth picture.
+        directions: number of directions, spread evenly over the sphere; by default fewer for larger meshes.
+        resolution: pixels on a side of each shadow map.
     """
     directions = directions or int(np.clip(1_000_000 / len(vertices), 24, 96))
     center = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
@@ -103,8 +103,8 @@ def corner_normals(
 ) -> Float[ndarray, "faces 3 3"]:
     """Return a unit normal at each corner: round parts look smooth and the edges of a box stay sharp.
 
-    It is the angle-weighted mean over those faces at its vertex that bend away from the corner's own face by less than
-    `crease` degrees.
+    It is the mean of the normals at its vertex, weighted by angle, over the faces that bend away from the corner's own
+    face by less than `crease` degrees.
     """
     order = np.argsort(faces.reshape(-1), kind="stable")
     starts = np.searchsorted(faces.reshape(-1)[order], np.arange(int(faces.max(initial=-1)) + 2))
@@ -112,7 +112,7 @@ def corner_normals(
 
 
 def _even_directions(count: int) -> Float[ndarray, "count 3"]:
-    """Points of a Fibonacci lattice on the unit sphere."""
+    """Return points of a Fibonacci lattice on the unit sphere."""
     k = np.arange(count) + 0.5
     z, angle = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k
     return np.stack([np.cos(angle) * np.sqrt(1 - z**2), np.sin(angle) * np.sqrt(1 - z**2), z], axis=-1)

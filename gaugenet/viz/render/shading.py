@@ -1,4 +1,4 @@
-"""Light on a mesh: from an orientation and colours to an antialiased picture with a soft shadow on the ground."""
+"""Shading of a mesh: from an orientation and colours to an antialiased picture with a soft shadow on the ground."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARGIN = 1.12
 
 @dataclass(frozen=True)
 class Model:
-    """A mesh made ready for many pictures: unit size, corner normals and how open each vertex lies."""
+    """A mesh prepared for many pictures: scaled to unit size, with corner normals and the openness of each vertex."""
 
     mesh: TriangleMesh
     normals: Float[ndarray, "faces 3 3"]
@@ -31,7 +31,7 @@ class Model:
 
     @classmethod
     def of(cls, mesh: TriangleMesh) -> Model:
-        """Compute normals and openness (0.1 s for a mesh of some thousand faces)."""
+        """Compute normals and openness (0.1 s for a mesh of a few thousand faces)."""
         center = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
         radius = float(np.linalg.norm(mesh.vertices - center, axis=1).max())
         return cls(
@@ -52,11 +52,11 @@ class _Camera:
     row: float
 
     def shrunk(self, factor: int) -> _Camera:
-        """The same view on `factor` times fewer pixels."""
+        """Return the same view on `factor` times fewer pixels."""
         return _Camera(self.zoom / factor, self.column / factor, self.row / factor)
 
     def project(self, points: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
-        """(column, row, depth); this depth is linear over the picture of a plane."""
+        """Return (column, row, depth); this depth is linear over the picture of a plane."""
         nearness = _CAMERA / (_CAMERA - points[:, 2])
         column = self.column + self.zoom * points[:, 0] * nearness
         row = self.row - self.zoom * points[:, 1] * nearness
@@ -65,15 +65,15 @@ class _Camera:
 
 @dataclass(frozen=True)
 class Shading:
-    """A mesh seen and lit from one side, ready to be painted in different colours.
+    """A mesh seen and lit from one side, which can be painted in different colours.
 
     Attributes:
         shape: (height, width, samples along each side of a pixel).
-        hit: `(height * samples, width * samples)`, where the mesh is seen.
+        hit: `(height * samples, width * samples)`, the samples in which the mesh is visible.
         face: the face at each hit.
         weights: barycentric weights at each hit.
-        light: what part of each colour channel a white surface would send to the eye.
-        gloss: light added to every colour alike.
+        light: the part of each colour channel that a white surface would reflect to the viewer.
+        gloss: light added to all colours.
         shadow: `(height, width)`, opacity of the shadow on the ground.
     """
 
@@ -86,7 +86,7 @@ class Shading:
     shadow: Float[ndarray, "height width"]
 
     def paint(self, corner_colors: Float[ndarray, "faces 3 3"], *, crisp: bool) -> Float[ndarray, "height width 4"]:
-        """The picture in straight-alpha sRGB, in [0, 1].
+        """Return the picture in straight-alpha sRGB, in [0, 1].
 
         Args:
             corner_colors: sRGB colours in [0, 1] at the corners of each face.
@@ -118,7 +118,7 @@ def shade(
     smooth: bool = True,
     samples: int = 3,
 ) -> Shading:
-    """See and light a mesh, filling a picture of `width` by `height` pixels.
+    """Project and light a mesh so that it fills a picture of `width` by `height` pixels.
 
     Args:
         model: the mesh.
@@ -126,7 +126,7 @@ def shade(
         up: unit vector across the ground on which the shadow falls, in the coordinates of the mesh.
         width: pixels.
         height: pixels.
-        smooth: interpolate the normals; otherwise facets are seen.
+        smooth: interpolate the normals; otherwise facets are visible.
         samples: rays along each side of a pixel.
     """
     points = (model.mesh.vertices - model.center) / model.radius @ rotation.T
@@ -157,7 +157,7 @@ def _normals(
     *,
     smooth: bool,
 ) -> Float[ndarray, "hits 3"]:
-    """Unit normals in camera coordinates, on the side of the surface that is seen."""
+    """Return unit normals in camera coordinates, on the visible side of the surface."""
     facet = model.mesh.face_normals[face]
     normal = np.einsum("nc,nck->nk", weights, model.normals[face]) if smooth else facet
     normal = normal @ rotation.T
@@ -188,7 +188,7 @@ def _gloss(normal: Float[ndarray, "n 3"], openness: Float[ndarray, "n"]) -> Floa
 
 
 def _outline(fragments: Fragments, hit: Bool[ndarray, "tall wide"]) -> Float[ndarray, "tall wide"]:
-    """A factor below 1 where the surface ends before something farther away: a thin silhouette line."""
+    """Return a factor that is below 1 where the surface ends in front of something farther away: a silhouette line."""
     depth = np.where(hit, fragments.depth, -np.inf)
     factor = np.ones(hit.shape)
     for step in (1, 2):
@@ -209,7 +209,7 @@ def _ground_shadow(
     *,
     shape: tuple[int, int],
 ) -> Float[ndarray, "tall wide"]:
-    """Opacity of the shadow on the plane below the mesh, which is seen only from above."""
+    """Return the opacity of the shadow on the plane below the mesh, which is visible only from above."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     tall, wide = shape
@@ -241,13 +241,13 @@ def _ground_shadow(
 
 
 def _border_fade(tall: int, wide: int) -> Float[ndarray, "tall wide"]:
-    """1 inside, falling to 0 at the border of the picture, so that no shadow is cut off."""
+    """Return weights that fall from 1 inside to 0 at the border of the picture, so that no shadow is cut off."""
     rows, columns = (np.clip((1 - np.abs(np.linspace(-1, 1, n))) / 0.16, 0, 1) for n in (tall, wide))
     return (rows * rows * (3 - 2 * rows))[:, None] * (columns * columns * (3 - 2 * columns))[None]
 
 
 def _lean(rotation: Float[ndarray, "3 3"], up: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
-    """Shadows fall away from the key light, along the ground."""
+    """Return the direction of shadows: away from the key light, along the ground."""
     towards = _unit(_KEY) @ rotation
     return typed_array(-(towards - (towards @ up) * up))
 
@@ -269,5 +269,5 @@ def _unit(v: ndarray) -> ndarray:
 def corner_values(
     values: Int[ndarray, "n"] | Float[ndarray, "n *k"], faces: Int[ndarray, "faces 3"], *, on_faces: bool
 ) -> ndarray:
-    """Values of faces or vertices, gathered at the three corners of each face."""
+    """Return values of faces or vertices, gathered at the three corners of each face."""
     return np.repeat(values[:, None], 3, axis=1) if on_faces else values[faces]

@@ -1,4 +1,4 @@
-"""A sheet of paper: pixels with words and swatches on them, written as PNG."""
+"""A sheet of pixels with text and color swatches on it, written as PNG."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def check_theme(theme: str) -> None:
 
 
 def blank(tall: int, wide: int, theme: Theme) -> Float[ndarray, "tall wide 3"]:
-    """Return empty paper, sRGB in [0, 1].
+    """Return an empty sheet, sRGB in [0, 1].
 
     Raises:
-        ValueError: an unknown theme.
+        ValueError: If the theme is unknown.
     """
     check_theme(theme)
     return np.tile(np.array(_PAPER[theme]) / 255, (tall, wide, 1))
 
 
 def lay(canvas: Float[ndarray, "tall wide 3"], picture: Float[ndarray, "height width 4"], left: int, top: int) -> None:
-    """Lay a picture with an alpha channel on the canvas, its upper left corner at `(left, top)`."""
+    """Draw a picture with an alpha channel onto the canvas, its upper left corner at `(left, top)`."""
     height, width, _ = picture.shape
     part = canvas[top : top + height, left : left + width]
     part += picture[..., 3:] * (picture[..., :3] - part)
@@ -58,13 +58,13 @@ def figure_of(canvas: Float[ndarray, "tall wide 3"]) -> Figure:
 
 
 def write(figure: Figure, x: float, y: float, words: str, *, size: float, color: str, **style: Any) -> None:
-    """Write words at pixels from the upper left corner, `size` pixels tall."""
+    """Write text at a position in pixels from the upper left corner, `size` pixels tall."""
     wide, tall = figure.get_size_inches() * _DPI
     figure.text(x / wide, 1 - y / tall, literal(words), fontsize=size * 72 / _DPI, color=color, va="center", **style)
 
 
 def literal(words: str) -> str:
-    """Return words that matplotlib does not read as formulas: names of files may hold dollars."""
+    """Escape text so that matplotlib does not read it as a formula: file names may contain dollars."""
     return words.replace("$", r"\$")
 
 
@@ -86,6 +86,6 @@ def swatch(figure: Figure, x: float, y: float, color: str) -> None:
 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> None:
-    """Write a PNG, complete or not at all."""
+    """Write a PNG, completely or not at all."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi)

@@ -1,4 +1,4 @@
-"""Coloured triangles, and the shapes that pictures of surfaces are put together from."""
+"""Coloured triangles, and the shapes that pictures of surfaces consist of."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Triangles:
 
     @classmethod
     def of(cls, vertices: ndarray, faces: ndarray, color: tuple[int, int, int] | ndarray) -> Triangles:
-        """Of one colour, or a colour for every vertex."""
+        """Return triangles of one color, or with a color for every vertex."""
         colors = np.broadcast_to(np.asarray(color, dtype=np.uint8), (len(vertices), 3))
         return cls(np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64), colors)
 
     @staticmethod
     def joined(parts: Sequence[Triangles]) -> Triangles:
-        """All in one, in order."""
+        """Concatenate triangles, in order."""
         starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
         return Triangles(
             np.concatenate([part.vertices for part in parts]),
@@ -50,7 +50,7 @@ class Flat:
     Attributes:
         points: `(V, 2)`.
         faces: `(F, 3)`.
-        ridge: `(V,)`, how far above the surface each vertex stands, relative to the others: arrows are roofs.
+        ridge: `(V,)`, height of each vertex above the surface, relative to the others: arrows have a ridge like a roof.
     """
 
     points: Float[ndarray, "vertices 2"]
@@ -59,7 +59,7 @@ class Flat:
 
 
 def polar_grid(rings: int = 18, sectors: int = 60) -> Flat:
-    """The unit disc, in rings of triangles about its centre."""
+    """Return the unit disc, in rings of triangles about its centre."""
     angle = 2 * np.pi * np.arange(sectors) / sectors
     circle = np.stack([np.cos(angle), np.sin(angle)], -1)
     points = np.concatenate([[[0.0, 0.0]], *(circle * (k / rings) for k in range(1, rings + 1))])
@@ -75,7 +75,7 @@ def polar_grid(rings: int = 18, sectors: int = 60) -> Flat:
 
 
 def ribbon(line: Float[ndarray, "stations 2"], half_width: float | ndarray, *, closed: bool = False) -> Flat:
-    """A band along a line, three vertices across, the middle one on the ridge."""
+    """Return a band along a line, three vertices across, the middle one on the ridge."""
     before, after = (np.roll(line, 1, 0), np.roll(line, -1, 0)) if closed else (_shift(line, 1), _shift(line, -1))
     along = after - before
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
@@ -87,7 +87,7 @@ def ribbon(line: Float[ndarray, "stations 2"], half_width: float | ndarray, *, c
 def band_in_space(
     line: Float[ndarray, "stations 3"], normals: Float[ndarray, "stations 3"], half_width: float
 ) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"], Float[ndarray, "vertices"]]:
-    """Vertices, faces and ridge of a band along a line on a surface with these normals."""
+    """Return vertices, faces and ridge of a band along a line on a surface with these normals."""
     side = np.cross(normals, _shift(line, -1) - _shift(line, 1))
     side *= half_width / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-300)
     points = np.stack([line - side, line, line + side], 1).reshape(-1, 3)
@@ -95,14 +95,14 @@ def band_in_space(
 
 
 def refined(line: Float[ndarray, "stations 3"], step: float) -> Float[ndarray, "more 3"]:
-    """A line with stations no further apart than `step`."""
+    """Return a line with additional points, no further apart than `step`."""
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     at = np.union1d(length, np.linspace(0, length[-1], int(np.ceil(length[-1] / step)) + 1))
     return np.stack([np.interp(at, length, x) for x in line.T], -1)
 
 
 def _band(count: int, *, closed: bool = False) -> Int[ndarray, "faces 3"]:
-    """Triangles between stations of three vertices each."""
+    """Return the triangles of a band with `count` cross sections of three vertices each."""
     here = np.arange(count if closed else count - 1)
     there = (here + 1) % count
     faces = []
@@ -113,7 +113,7 @@ def _band(count: int, *, closed: bool = False) -> Int[ndarray, "faces 3"]:
 
 
 def arrow(tip: Float[ndarray, "2"], half_width: float, *, grow: float = 0.0) -> Flat:
-    """An arrow from the origin to `tip`; `grow` widens it on all sides, for a rim around it.
+    """Return an arrow from the origin to `tip`; `grow` widens it on all sides, which gives a rim around it.
 
     The head is three times as wide as the shaft, and at most half of the arrow.
     """
@@ -131,12 +131,12 @@ def arrow(tip: Float[ndarray, "2"], half_width: float, *, grow: float = 0.0) -> 
 
 
 def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *values: ndarray) -> tuple[ndarray, ...]:
-    """The part of triangles where a function that is linear on each is not negative.
+    """Return the part of triangles where a function that is linear on each is not negative.
 
     Triangles with a corner whose level is not finite are left out.
 
     Returns:
-        the faces, and each array of `values` at the old and new vertices.
+        The faces, and each array of `values` at the old and new vertices.
     """
     level = np.where(np.isfinite(level), level, np.nan)
     faces = faces[np.isfinite(level[faces]).all(1)]
@@ -166,16 +166,16 @@ def clipped(faces: Int[ndarray, "faces 3"], level: Float[ndarray, "vertices"], *
 def unstretched(
     faces: Int[ndarray, "faces 3"], flat: Float[ndarray, "vertices 2"], positions: Float[ndarray, "vertices 3"]
 ) -> Bool[ndarray, "faces"]:
-    """Which triangles have no edge that is more than three times as long in space as in the plane.
+    """Return which triangles have no edge that is more than three times as long in space as in the plane.
 
-    Where geodesics part at a cut, neighbours in a tangent plane arrive far from each other.
+    On different sides of the cut locus, neighbours in a tangent plane have images far from each other.
     """
     edges = [np.linalg.norm(x[faces] - np.roll(x[faces], 1, 1), axis=-1) for x in (flat, positions)]
     return typed_array((edges[1] <= 3 * edges[0] + 1e-12).all(1))
 
 
 def split(faces: Int[ndarray, "faces 3"], *values: ndarray) -> tuple[ndarray, ...]:
-    """Every triangle into four; values at the middle of an edge are the mean of its ends."""
+    """Split every triangle into four; values at the middle of an edge are the mean of the values at its ends."""
     edges = np.sort(np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2), axis=1)
     unique, index = np.unique(edges, axis=0, return_inverse=True)
     size = len(values[0])
@@ -186,7 +186,7 @@ def split(faces: Int[ndarray, "faces 3"], *values: ndarray) -> tuple[ndarray, ..
 
 
 def tube(line: Float[ndarray, "stations 3"], radius: ndarray | float, *, sides: int = 12) -> tuple[ndarray, ndarray]:
-    """Vertices and faces of a round tube along a line in space, one radius at each station."""
+    """Return vertices and faces of a round tube along a line in space, with a radius at each point of the line."""
     along = _shift(line, -1) - _shift(line, 1)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
     helper = np.eye(3)[np.abs(along[0]).argmin()]
@@ -209,5 +209,5 @@ def tube(line: Float[ndarray, "stations 3"], radius: ndarray | float, *, sides: 
 
 
 def _shift(line: ndarray, by: int) -> ndarray:
-    """The previous (1) or next (-1) station, the ends repeated."""
+    """Return the previous (1) or next (-1) point of the line at each point; the ends are repeated."""
     return np.concatenate([line[:1], line[:-1]]) if by == 1 else np.concatenate([line[1:], line[-1:]])

@@ -1,1 +1,1 @@
-"""What can be drawn of a surface: immersions, charts and sheets."""
+"""Surfaces for pictures: immersions, charts and sheets."""

@@ -1,4 +1,4 @@
-"""Any surface, made ready to be drawn on."""
+"""Prepare any surface for drawing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gaugenet.viz.surfaces.surface import Drawable, FramesLike
 def drawable(
     surface: Any, *, immersion: Immersion | None = None, domain: Domain | None = None, chart: Chart | None = None
 ) -> Drawable:
-    """The surface of a manifold, a mesh, an icosphere or a cross field.
+    """Return the surface of a manifold, a mesh, an icosphere or a cross field.
 
     Raises:
-        ValueError: something else, or a manifold that is no surface.
+        ValueError: If it is something else, or the dimension of the manifold is not 2.
     """
     if isinstance(surface, CrossField):
         surface = surface.mesh
@@ -26,7 +26,7 @@ def drawable(
         surface = TriangleMesh(surface.pos, surface.face.T)
     if isinstance(surface, TriangleMesh):
         if immersion is not None or domain is not None or chart is not None:
-            raise ValueError("A mesh lies where its vertices are: `immersion`, `domain` and `chart` are for manifolds.")
+            raise ValueError("Expected no `immersion`, `domain` or `chart` for a mesh: they are for manifolds.")
         return MeshSurface(surface)
     if isinstance(surface, Manifold):
         return ManifoldSurface(surface, sheet_of(surface, immersion=immersion, domain=domain, chart=chart))

@@ -1,4 +1,4 @@
-"""Where the points of some surfaces are drawn, if they do not lie in space by themselves."""
+"""Immersions into space, for surfaces that are not defined in space."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Immersion = Callable[[Tensor], Tensor]
 
 
 def flat(p: Tensor) -> Tensor:
-    """Lay the plane into space."""
+    """Return the points of the plane at height zero in space."""
     return torch.cat([p, torch.zeros_like(p[:, :1])], -1)
 
 
 def twisted(length: float) -> Immersion:
-    """A strip with half a twist around a circle of the same length."""
+    """Return the immersion of a strip with half a twist around a circle of the same length."""
 
     def immersion(p: Tensor) -> Tensor:
         radius, angle = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
@@ -29,7 +29,7 @@ def twisted(length: float) -> Immersion:
 
 
 def rolled(length: float) -> Immersion:
-    """Return a cylinder around the third axis whose circumference is `length`."""
+    """Return the immersion of a cylinder around the third axis whose circumference is `length`."""
 
     def immersion(p: Tensor) -> Tensor:
         radius, angle = length / (2 * math.pi), 2 * math.pi * p[:, 0] / length
@@ -39,7 +39,10 @@ def rolled(length: float) -> Immersion:
 
 
 def ring(length: float, width: float) -> Immersion:
-    """A torus in space; its tube is made thin enough for its ring, so that lengths are not those of the flat torus."""
+    """Return the immersion of a torus in space; its lengths differ from the flat torus.
+
+    The tube is made thin enough for its ring.
+    """
 
     def immersion(p: Tensor) -> Tensor:
         ring = length / (2 * math.pi)
@@ -52,7 +55,7 @@ def ring(length: float, width: float) -> Immersion:
 
 
 def figure_eight(length: float, width: float) -> Immersion:
-    """A figure eight that makes half a rotation around a circle: the Klein bottle, which meets itself there."""
+    """Return the immersion of the Klein bottle: a figure eight that makes half a rotation around a circle."""
 
     def immersion(p: Tensor) -> Tensor:
         ring = length / (2 * math.pi)
@@ -68,7 +71,7 @@ def figure_eight(length: float, width: float) -> Immersion:
 
 
 def boy(p: Tensor) -> Tensor:
-    """Boy's surface, on which the projective plane lies smoothly, though it meets itself: unit vectors up to sign.
+    """Map points of the projective plane, unit vectors up to sign, to Boy's surface.
 
     The conformal parametrization of Bryant and Kusner, an inverted minimal surface :cite:`kusner1987conformal`.
     """

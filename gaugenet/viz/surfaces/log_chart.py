@@ -1,4 +1,4 @@
-"""LogChart: the neighbourhood of a point of a triangle mesh in log coordinates."""
+"""LogChart: the neighbourhood of a point of a triangle mesh in logarithmic coordinates."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gaugenet.viz.surfaces.surface import Patch
 
 @dataclass(frozen=True)
 class LogChart:
-    """The neighbourhood of a point in log coordinates that are linear on triangles.
+    """The neighbourhood of a point in logarithmic coordinates that are linear on triangles.
 
     Attributes:
         vertices: `(V, 3)`, in space.
         faces: `(F, 3)`.
-        coordinates: `(V, 2)`, logarithms; NaN far away.
-        radius: how far they are asked for.
+        coordinates: `(V, 2)`, logarithms; NaN outside the neighbourhood.
+        radius: of the neighbourhood.
     """
 
     vertices: Float[ndarray, "vertices 3"]
@@ -35,7 +35,7 @@ class LogChart:
 
     @cached_property
     def near(self) -> Int[ndarray, "near 3"]:
-        """Triangles whose logarithms are all known, and no further from each other than geodesics allow."""
+        """Triangles whose logarithms are all known, and not further from each other than their edges allow."""
         corners = self.coordinates[self.faces]
         with np.errstate(invalid="ignore"):
             apart = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=-1)
@@ -45,7 +45,7 @@ class LogChart:
         return typed_array(self.faces[close & np.isfinite(apart).all(1) & (apart <= 3 * length + 1e-12).all(1)])
 
     def exp(self, v: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]:
-        """The triangle in which each v lies, and the point of it; level -1 where there is none."""
+        """Return the point in space at each v, and its level: -1 where no triangle contains v."""
         a, b, c = self.coordinates[self.near].swapaxes(0, 1)
         area = _cross(b - a, c - a)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -62,7 +62,7 @@ class LogChart:
         return positions, np.where(inside[rows, best] > -1e-9, 1.0, -1.0)
 
     def patch(self, radius: float) -> Patch:
-        """The triangles about the point, made fine and cut off at the radius."""
+        """Return the triangles about the point, refined and cut off at the radius."""
         used, faces = np.unique(self.near, return_inverse=True)
         faces = faces.reshape(-1, 3)
         positions, coordinates = self.vertices[used], self.coordinates[used]
@@ -76,7 +76,7 @@ class LogChart:
 def by_charts(
     chart: Callable[[Tensor, Tensor, float], LogChart], points: Tensor, frames: Tensor, v: Sequence[ndarray]
 ) -> list[tuple[ndarray, ndarray]]:
-    """`Drawable.exp` from a chart of every point; the same point and frame in a row share theirs."""
+    """Compute `Drawable.exp` with a chart at every point; successive equal points and frames share a chart."""
     found = []
     furthest = max((float(np.linalg.norm(x, axis=1).max(initial=0.0)) for x in v), default=0.0)
     for k, (p, frame, x) in enumerate(zip(points, frames, v)):

@@ -1,4 +1,4 @@
-"""ManifoldSurface: a manifold of dimension two, to be drawn on."""
+"""ManifoldSurface: a manifold of dimension two on which pictures are drawn."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ class ManifoldSurface(Drawable):
         return patches
 
     def _chart(self, point: Tensor, frame: Tensor, radius: float) -> LogChart:
-        """Without `exp`: the logarithms of all vertices of the sheet, linear in between."""
+        """Return the chart of all vertices of the sheet by their logarithms; for manifolds without `exp`."""
         points = self.sheet.points
         logs = self._coordinates(point.expand_as(points), frame, self.manifold.log(point.expand_as(points), points))
         positions = self.sheet.immersion(points).detach().numpy()
         return LogChart(positions, self.sheet.faces, logs, radius)
 
     def _coordinates(self, point: Tensor, frame: Tensor, vectors: Tensor) -> ndarray:
-        """Vectors at a point in a frame, by the metric."""
+        """Return the coefficients of vectors in a frame at a point, computed with the metric."""
         columns = [e.expand_as(vectors) for e in frame.unbind(-1)]
         flat = torch.stack([self.manifold.inner(point, vectors, e) for e in columns], -1)
         gram = torch.stack([self.manifold.inner(point, a, b)[0] for a in columns for b in columns]).reshape(2, 2)
@@ -104,7 +104,7 @@ class ManifoldSurface(Drawable):
 
 
 def _oriented(manifold: Manifold, points: Tensor, frames: Tensor) -> Tensor:
-    """Frames flipped where the manifold says that they are reflected."""
+    """Flip the frames that are reflected, by the orientation of the manifold."""
     sign = manifold.orientation(points, frames)
     if sign is None:
         return frames
@@ -112,7 +112,7 @@ def _oriented(manifold: Manifold, points: Tensor, frames: Tensor) -> Tensor:
 
 
 def _merged(positions: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> tuple[ndarray, ndarray]:
-    """Vertices that lie on each other become one, unless that makes the surface one-sided: then a seam stays."""
+    """Merge vertices that coincide, unless that makes the surface one-sided: then a seam stays."""
     size = float(np.ptp(positions, axis=0).max())
     _, first, index = np.unique(np.round(positions / size * 1e6), axis=0, return_index=True, return_inverse=True)
     joined = index.reshape(-1)[faces]
@@ -121,7 +121,7 @@ def _merged(positions: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> tup
 
 
 def _outward(vertices: ndarray, faces: ndarray) -> TriangleMesh:
-    """With faces counter-clockwise seen from outside, or from above."""
+    """Orient the faces counter-clockwise seen from outside, or from above."""
     mesh = TriangleMesh(vertices, faces)
     a, b, c = (vertices - vertices.mean(0))[faces].swapaxes(0, 1)
     volume = float((a * np.cross(b, c)).sum())

@@ -1,4 +1,4 @@
-"""MeshSurface: a triangle mesh, to be drawn on."""
+"""MeshSurface: a triangle mesh on which pictures are drawn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gaugenet.viz.surfaces.surface import Drawable, FramesLike, Patch, checked_f
 
 
 class MeshSurface(Drawable):
-    """A triangle mesh; points are numbers of vertices, frames two orthonormal vectors in space."""
+    """A triangle mesh; points are vertex indices, frames are two orthonormal vectors in space."""
 
     in_true_size = True
 
@@ -41,23 +41,23 @@ class MeshSurface(Drawable):
         points = torch.atleast_1d(torch.as_tensor(points))
         if points.dim() != 1 or points.is_floating_point() or points.dtype == torch.bool:
             raise ValueError(
-                f"Expected points of a mesh as numbers of vertices, integers (N,), got {points.dtype} of shape "
+                f"Expected points of a mesh as vertex indices, integers (N,), got {points.dtype} of shape "
                 f"{tuple(points.shape)}."
             )
         outside = (points < 0) | (points >= self.mesh.num_vertices)
         if outside.any():
             raise ValueError(
-                f"Expected numbers of vertices from 0 to {self.mesh.num_vertices - 1}, got {int(points[outside][0])}."
+                f"Expected vertex indices from 0 to {self.mesh.num_vertices - 1}, got {int(points[outside][0])}."
             )
         lonely = ~np.isin(points.numpy(), self.mesh.faces)
         if lonely.any():
             raise ValueError(
-                f"Vertex {int(points[int(lonely.argmax())])} belongs to no triangle: nothing lies around it."
+                f"Expected vertices of triangles; vertex {int(points[int(lonely.argmax())])} belongs to no triangle."
             )
         return typed_tensor(points.long())
 
     def frames_at(self, points: Tensor, frames: FramesLike) -> Tensor:
-        """Also names of frames (see `frame_field`), cross fields, and arrays over all vertices."""
+        """Return frames at points; also from names (see `frame_field`), cross fields and arrays over all vertices."""
         from gaugenet.geometry.mesh.frame_field import frame_field
 
         if isinstance(frames, CrossField):
@@ -76,7 +76,7 @@ class MeshSurface(Drawable):
         return typed_array(self.mesh.vertices[points.numpy()])
 
     def _logs(self, point: Tensor, frame: Tensor, radius: float) -> tuple[ndarray, ndarray, ndarray]:
-        """Vertices around a point, their logarithms, and transporters from their reference frames to `frame`."""
+        """Return the vertices around a point, their logarithms, and transporters from their frames to `frame`."""
         from gaugenet.geometry.mesh.frame_field import relative_to
         from gaugenet.geometry.mesh.log_map import local_log_maps
         from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport
@@ -106,7 +106,7 @@ class MeshSurface(Drawable):
         return self._geodesic(point, frame, other)[0]
 
     def _geodesic(self, point: Tensor, frame: Tensor, other: Tensor) -> tuple[ndarray, ndarray]:
-        """The logarithm of another vertex, and the transporter from its reference frame."""
+        """Return the logarithm of another vertex, and the transporter from its reference frame."""
         if int(point) == int(other):
             return np.zeros(2), frame.numpy().T @ self._surface.frame[int(other)]
         far = float(np.linalg.norm(np.diff(self.immersion(torch.stack([point, other])), axis=0)))
@@ -125,7 +125,7 @@ class MeshSurface(Drawable):
         return torch.stack(moved)
 
     def bands(self, points: Tensor, half_width: float) -> list[tuple[ndarray, ndarray, ndarray]]:
-        """Along shortest lines, from triangle to triangle; log coordinates of the start do not reach as far."""
+        """Follow geodesics from triangle to triangle: logarithmic coordinates do not reach as far."""
         from potpourri3d import EdgeFlipGeodesicSolver
 
         if one_sided(self.mesh):  # the solver needs orientable surfaces

@@ -1,4 +1,4 @@
-"""Points of a surface that lie far from each other."""
+"""Farthest-point sampling of surfaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gaugenet.geometry import TriangleMesh
 
 
 def spread_out(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "count"]:
-    """Rows of positions on a mesh that lie far from each other and, where they can, from its edge."""
+    """Choose positions on a mesh that lie far from each other and, where possible, from its edge; return their rows."""
     return farthest_point_sampling(positions, count, allowed=_off_the_edge(mesh, positions, count))
 
 
@@ -24,13 +24,13 @@ def farthest_point_sampling(
     allowed: Bool[ndarray, "n"] | None = None,
     start: int | None = None,
 ) -> Int[ndarray, "count"]:
-    """Rows chosen one after the other, each as far as may be from those before.
+    """Choose positions one after the other, each as far as possible from the earlier ones; return their rows.
 
     Args:
-        positions: of which some are chosen.
-        count: how many; all if there are fewer.
-        allowed: those that may be.
-        start: which of these is the first; by default the one that is furthest from their mean.
+        positions: to choose from.
+        count: number of positions to choose; all if there are fewer.
+        allowed: which positions may be chosen; by default all.
+        start: the first one, counted among the allowed; by default the one that is furthest from their mean.
     """
     rows = np.arange(len(positions)) if allowed is None else np.flatnonzero(allowed)
     at = positions[rows]
@@ -43,7 +43,7 @@ def farthest_point_sampling(
 
 
 def _off_the_edge(mesh: TriangleMesh, positions: Float[ndarray, "n 3"], count: int) -> Bool[ndarray, "n"]:
-    """Which positions keep away from the edge of a surface, by half of what `count` even points are apart."""
+    """Return which positions are not near the edge: not within half the spacing of `count` even points."""
     from scipy.spatial import cKDTree
 
     edge = mesh.vertices[mesh.boundary_vertices]

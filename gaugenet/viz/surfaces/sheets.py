@@ -1,4 +1,4 @@
-"""How surfaces lie in space: where their points are drawn, and which points there are."""
+"""Sheets: the points of surfaces and their positions in space."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CELLS = 9000
 
 @dataclass(frozen=True)
 class Camera:
-    """From where a picture is seen (see `MeshView` and `render_meshes`), and how bright colours are there."""
+    """The viewpoint of a picture (see `MeshView` and `render_meshes`), and the brightness of its colours."""
 
     up: Direction = "z"
     front: Direction = "x"
@@ -64,9 +64,9 @@ class Sheet:
     Attributes:
         points: `(V, D)`, points of the manifold.
         faces: `(F, 3)`, triangles between them; where the surface closes up, vertices may coincide in space.
-        immersion: points to space.
-        level: not negative at points that are drawn, falling through zero at the edge; `None`: all are drawn.
-        camera: a good place to look from.
+        immersion: map from points to space.
+        level: function of points that is zero at the edge and negative outside; `None` draws all points.
+        camera: a good viewpoint.
     """
 
     points: Float[Tensor, "vertices D"]
@@ -79,16 +79,16 @@ class Sheet:
 def sheet_of(
     manifold: Manifold, *, immersion: Immersion | None = None, domain: Domain | None = None, chart: Chart | None = None
 ) -> Sheet:
-    """How a manifold of dimension two is drawn.
+    """Return the sheet on which a manifold of dimension two is drawn.
 
     Args:
         manifold: flat quotients, spheres, the hyperbolic plane (as a disc) and surfaces in space are known.
-        immersion: where its points are in space, if not known or to be seen otherwise.
+        immersion: map from its points to space; replaces the known one, if any.
         domain: ranges of both chart coordinates.
-        chart: coordinates in the domain to points, if points are no such coordinates themselves.
+        chart: map from coordinates in the domain to points, where points have other coordinates.
 
     Raises:
-        ValueError: another dimension; a manifold for which `immersion` or `domain` must be given.
+        ValueError: If the dimension is not 2, or `immersion` or `domain` must be given for the manifold.
     """
     if manifold.dim != 2:
         raise ValueError(
@@ -104,17 +104,17 @@ def sheet_of(
             return sheet(manifold, domain)
     if manifold.ambient_dim != 2:
         raise ValueError(
-            f"It is not known how {manifold!r} lies in space: pass `domain` and `chart`, a function of "
-            f"coordinates (N, 2) to points (N, {manifold.ambient_dim}); and `immersion`, points to (N, 3), if not."
+            f"No immersion of {manifold!r} in space is known: pass `domain`, `chart` (a function from coordinates "
+            f"(N, 2) to points (N, {manifold.ambient_dim})) and, if points are not in space, `immersion` to (N, 3)."
         )
     return _chart(flat, _given(manifold, domain))
 
 
 def _in_chart(manifold: Manifold, immersion: Immersion | None, domain: Domain | None, chart: Chart | None) -> Sheet:
-    """What the user says: ranges of coordinates, the points that they stand for, and where these lie."""
+    """Return the sheet that the user describes by ranges of coordinates, a chart and an immersion."""
     if domain is None:
         name = "place" if chart is None else "chart"
-        raise ValueError(f"Expected `domain` besides `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
+        raise ValueError(f"Expected `domain` with `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
     if immersion is None and manifold.ambient_dim not in (2, 3):
         raise ValueError(f"Expected `immersion` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
     return _chart(immersion or torch.clone, domain, chart)
@@ -194,10 +194,10 @@ _KNOWN: tuple[tuple[type[Manifold], Callable[[Any, Domain | None], Sheet]], ...]
 
 
 def _chart(immersion: Immersion, domain: Domain, chart: Chart | None = None, **camera: Any) -> Sheet:
-    """Return a rectangle of coordinates.
+    """Return the sheet of a rectangle of coordinates.
 
-    Where opposite edges lie on each other in space, the surface goes on. Whatever is drawn goes on over an edge where
-    points are not coordinates, so that it is not known on which side they lie.
+    Where opposite edges coincide in space, the surface closes up. With a chart, drawings also continue over an edge,
+    since points do not tell on which side of it they lie.
     """
     (a, b), (c, d) = domain
     if not (a < b and c < d):
@@ -226,7 +226,7 @@ def _chart(immersion: Immersion, domain: Domain, chart: Chart | None = None, **c
 
 
 def _in_space(immersion: Immersion) -> Immersion:
-    """Positions in space also where a place gives those in a plane; checked."""
+    """Wrap an immersion: check the shape of its result, and give positions in a plane the height zero."""
 
     def checked(p: Tensor) -> Tensor:
         positions = immersion(p).double()
@@ -240,7 +240,7 @@ def _in_space(immersion: Immersion) -> Immersion:
 
 
 def _cells(immersion: Immersion, domain: Domain) -> tuple[int, int]:
-    """How many cells along both coordinates, so that they are about square in space."""
+    """Return the numbers of cells along both coordinates that make them about square in space."""
     (a, b), (c, d) = domain
     t = torch.linspace(0, 1, 65, dtype=torch.float64)
     lengths = []
@@ -258,7 +258,7 @@ def _cells(immersion: Immersion, domain: Domain) -> tuple[int, int]:
 
 
 def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:
-    """Whether two edges coincide, in either direction, or one shrinks to a point (a pole)."""
+    """Return whether two edges coincide, in either direction, or one shrinks to a point (a pole)."""
     size = torch.linalg.vector_norm(one - one[:1], dim=-1).max()
     if size < 1e-6:
         return True
@@ -269,7 +269,7 @@ def _same_edge(one: Float[Tensor, "n 3"], other: Float[Tensor, "n 3"]) -> bool:
 
 
 def _poincare_disc(plane: Hyperbolic) -> Sheet:
-    """The disc model: angles are right, lengths shrink towards the edge. Drawn to distance 4 from the middle."""
+    """Return the disc model to distance 4 from the centre; angles are right, lengths shrink towards the edge."""
     edge = math.tanh(2.0)
     grid = polar_grid(60, 150)
     return Sheet(
@@ -282,7 +282,7 @@ def _poincare_disc(plane: Hyperbolic) -> Sheet:
 
 
 def _projective_plane() -> Sheet:
-    """Half of the sphere, whose edge is sewn to itself, on Boy's surface."""
+    """Return Boy's surface: half of the sphere with opposite points of its edge identified."""
     grid = polar_grid(70, 180)
     x, y = torch.from_numpy(grid.points).unbind(-1)
     square = x**2 + y**2
@@ -291,7 +291,7 @@ def _projective_plane() -> Sheet:
 
 
 def _annulus(inner: float, outer: float) -> Sheet:
-    """The plane around a hole."""
+    """Return the sheet of an annulus in the plane."""
     radius = torch.linspace(inner, outer, 50, dtype=torch.float64)
     angle = torch.arange(180, dtype=torch.float64) * (2 * math.pi / 180)
     r, a = torch.meshgrid(radius, angle, indexing="ij")

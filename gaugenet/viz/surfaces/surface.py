@@ -1,4 +1,4 @@
-"""Surfaces in space that know their geodesics: what pictures draw on."""
+"""Surfaces in space with their geodesics, on which pictures are drawn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FramesLike = Any
 
 @dataclass(frozen=True)
 class Patch:
-    """A geodesic disc: where the points of a tangent plane arrive.
+    """A geodesic disc, the image of a disc in a tangent plane.
 
     Attributes:
         vertices: `(V, 3)`, in space.
@@ -39,7 +39,7 @@ class Patch:
 
 
 class Drawable(ABC):
-    """A surface in space whose geodesics are known."""
+    """A surface in space with its geodesics."""
 
     mesh: TriangleMesh
     camera: Camera
@@ -48,44 +48,44 @@ class Drawable(ABC):
 
     @abstractmethod
     def checked(self, points: Any) -> Tensor:
-        """Points of this surface, one a row (manifold) or one a number (mesh)."""
+        """Return valid points of this surface: rows of coordinates (manifold) or vertex indices (mesh)."""
 
     @abstractmethod
     def frames_at(self, points: Tensor, frames: FramesLike) -> Float[Tensor, "points D 2"]:
-        """The frames at points; columns are tangent vectors as the surface writes them."""
+        """Return the frames at points; columns are tangent vectors in the coordinates of the surface."""
 
     @abstractmethod
     def immersion(self, points: Tensor) -> Float[ndarray, "points 3"]:
-        """Where points are in space."""
+        """Return the positions of points in space."""
 
     @abstractmethod
     def exp(
         self, points: Tensor, frames: Float[Tensor, "points D 2"], v: Sequence[Float[ndarray, "n 2"]]
     ) -> list[tuple[Float[ndarray, "n 3"], Float[ndarray, "n"]]]:
-        """Return for every point the ends in space of geodesics with initial velocities `frame @ v`, and their level.
+        """Return the ends, in space, of geodesics from every point with initial velocities `frame @ v`, and a level.
 
-        The level is negative outside.
+        The level is negative outside the surface.
         """
 
     @abstractmethod
     def patches(self, points: Tensor, frames: Float[Tensor, "points D 2"], radius: float) -> list[Patch]:
-        """The geodesic discs of all |v| <= radius that lie inside."""
+        """Return the geodesic disc |v| <= radius about each point, without the part outside the surface."""
 
     @abstractmethod
     def log(self, point: Tensor, frame: Float[Tensor, "D 2"], other: Tensor) -> Float[ndarray, "2"]:
-        """Coordinates in the frame of the geodesic to another point."""
+        """Return the logarithm of another point, in the frame."""
 
     @abstractmethod
     def transported(self, points: Tensor, frame: Float[Tensor, "D 2"]) -> Float[Tensor, "points D 2"]:
-        """A frame at the first point, transported by parallel transport from each point to the next."""
+        """Transport a frame at the first point from each point to the next, by parallel transport."""
 
     @abstractmethod
     def spread(self, count: int) -> Tensor:
-        """Points that lie far from each other and from the edge."""
+        """Return points that lie far from each other and from the edge."""
 
     @cached_property
     def two_sided(self) -> bool:
-        """Whether both sides can be seen: the surface has an edge, or is one-sided."""
+        """Whether both sides are visible: the surface has an edge, or is one-sided."""
         return bool((self.mesh.edge_face_count != 2).any()) or one_sided(self.mesh)
 
     @cached_property
@@ -94,7 +94,7 @@ class Drawable(ABC):
         return float(np.ptp(self.mesh.vertices, axis=0).max() / 2)
 
     def stretch(self, points: Tensor, frames: Float[Tensor, "points D 2"]) -> Float[ndarray, "points"]:
-        """How long in space short vectors of unit length are."""
+        """Return the length in space of short geodesics, relative to their length on the surface."""
         step = 1e-3 * self.size
         v = step * np.concatenate([[[0.0, 0.0]], np.eye(2), -np.eye(2)])
         found = []
@@ -104,14 +104,14 @@ class Drawable(ABC):
         return np.array(found)
 
     def bands(self, points: Tensor, half_width: float) -> list[tuple[ndarray, ndarray, ndarray]]:
-        """Geodesics from each point to the next, as narrow bands on the surface.
+        """Return geodesics from each point to the next, as narrow bands on the surface.
 
         Args:
             points: at least two.
             half_width: in space.
 
         Returns:
-            of each band the positions `(n, 3)`, faces `(m, 3)`, and the ridge `(n,)` along its middle (see `Flat`).
+            The positions `(n, 3)`, the faces `(m, 3)` and the ridge `(n,)` (see `Flat`) of each band.
         """
         frames = self.frames_at(points, None)[:-1]
         logs = [self.log(p, frame, q) for p, frame, q in zip(points, frames, points[1:])]
@@ -132,19 +132,23 @@ class Drawable(ABC):
         return cKDTree(self.mesh.vertices)
 
     def normals_near(self, positions: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
-        """Normals of the drawn mesh at its nearest vertices."""
+        """Return normals of the drawn mesh at its nearest vertices."""
         return typed_array(self.mesh.vertex_normals[self._tree.query(positions)[1]])
 
 
 def one_sided(mesh: TriangleMesh) -> bool:
-    """Whether some edge is passed in the same direction by both of its triangles."""
+    """Return whether some edge is passed in the same direction by both of its triangles."""
     forward = np.where(mesh.halfedges[:, 0] < mesh.halfedges[:, 1], 1, -1)
     balance = np.bincount(mesh.halfedge_to_edge, weights=forward)
     return bool((np.abs(balance) == 2).any())
 
 
 def checked_frames(frames: Any, shape: tuple[int, ...]) -> Tensor:
-    """Return frames for all points, or raise `ValueError` about their shape."""
+    """Return frames for all points.
+
+    Raises:
+        ValueError: If their shape is wrong, or they are not finite.
+    """
     frames = torch.as_tensor(frames, dtype=torch.float64)
     if tuple(frames.shape) == shape[1:]:
         frames = frames.expand(shape)

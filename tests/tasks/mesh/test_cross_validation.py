@@ -102,7 +102,7 @@ def test_a_cross_validation_is_not_overwritten_unless_asked_and_not_resumed_with
     assert main([*start, "--data.folds=3"]) == 1
     assert "already holds a cross-validation" in capsys.readouterr().err
     assert main(["train", "segmentation", "--out", str(run), "--resume", "--data.split_seed=5"]) == 1
-    assert "the folds would be others" in capsys.readouterr().err
+    assert "the folds differ" in capsys.readouterr().err
     assert main([*start, "--data.folds=2", "--overwrite"]) == 0
     assert not (run / "fold_2" / "run.json").exists()
     assert len(json.loads((run / "folds.json").read_text())["folds"]) == 2
