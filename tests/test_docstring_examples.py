@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 import gaugenet
+from tests.test_public_surface import PUBLIC
 
 ROOT = Path(gaugenet.__file__).parent
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -61,6 +63,17 @@ def test_example_prints_what_it_says(example, tmp_path, monkeypatch):
     torch.manual_seed(0)
     if problem := failures(example):
         pytest.fail(problem, pytrace=False)
+
+
+def test_at_least_a_hundred_public_names_have_an_example():
+    public = [getattr(importlib.import_module(module), name) for module in PUBLIC for name in PUBLIC[module].split()]
+    named = {f"{one.__module__}.{one.__qualname__}" for one in public if hasattr(one, "__qualname__")}
+    assert len(named & {example.name for example in EXAMPLES}) >= 100
+
+
+def test_every_example_is_one_that_runs():
+    """A block after `Example::` is shown and never run."""
+    assert [path for path in ROOT.rglob("*.py") if "Example::" in path.read_text(encoding="utf-8")] == []
 
 
 def test_controls_wrong_examples_are_noticed(tmp_path):
