@@ -1,4 +1,4 @@
-"""Manifolds -> gauge graphs: where neighbours are and how to transport features."""
+"""Spaces and their gauge graphs: where neighbours are, and how features are transported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of neighbouring points of flat space, with the images of points where space repeats."""
+"""Pairs of neighbouring points in flat space, including periodic images of points."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Edges:
     Attributes:
         source, target: `(E,)`.
         shift: `(E, d)`, lattice steps from the source to the image that is the neighbour; `None` without a cell.
-        radius: of the neighbourhoods; `None`: the length of the longest edge.
-        order: `(E,)`, position of each edge in the list that a user gave.
+        radius: radius of the neighbourhoods; `None`: the length of the longest edge.
+        order: `(E,)`, position of each edge in the list of the user.
     """
 
     source: Int[Tensor, "edges"]
@@ -74,9 +74,9 @@ class Images:
 
     Args:
         pos: `(N, d)`, the points, inside the cell if there is one.
-        point, steps: of which point, and how many lattice steps away each image is.
-        moved: `(N, d)`, lattice steps by which the user's points were brought into the cell.
-        limit: distance up to which all images are there.
+        point, steps: the point of each image, and the lattice steps from the point to the image.
+        moved: `(N, d)`, lattice steps by which the user's points were moved into the cell.
+        limit: distance up to which all images are included.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class Images:
         return self.edges(target, image)
 
     def nearest(self, k: int) -> tuple[Float[ndarray, "points k"], Int[ndarray, "points k"]]:
-        """Return distance and number of the k nearest images of every point, the point itself first."""
+        """Return the distances and indices of the k nearest images of every point, the point itself first."""
         distance, image = self.tree.query(self.pos.numpy(), k)
         return distance.reshape(len(self.pos), k), image.reshape(len(self.pos), k)
 
     def edges(self, target: Int[ndarray, "edges"], image: Int[ndarray, "edges"]) -> Edges:
-        """Return edges from images to targets, without those from a point to itself, sorted."""
+        """Return sorted edges from images to targets, without edges from a point to itself."""
         to, one = torch.from_numpy(np.ascontiguousarray(target)), torch.from_numpy(np.ascontiguousarray(image))
         source, steps = self.point[one], self.steps[one]
         other = (source != to) | (steps != 0).any(1)
@@ -124,14 +124,14 @@ def _images(pos: Tensor, cell: PeriodicCell | None, distance: float) -> Images:
 
 
 def _first_distance(pos: Tensor, cell: PeriodicCell, count: float) -> float:
-    """Return a distance that should hold `count` neighbours, as if points were spread evenly over the cell."""
+    """Return the distance within which `count` neighbours are expected if points fill the cell evenly."""
     volume = float(torch.linalg.det(cell.vectors.detach()).abs())
     return math.pow(volume * (count + 1) / len(pos), 1 / cell.d)
 
 
 def _nearest(pos: Tensor, cell: PeriodicCell | None, k: int) -> Edges:
     if cell is None and k >= len(pos):
-        raise ValueError(f"Expected `neighbors` below the number of points, got {k} for {len(pos)} points.")
+        raise ValueError(f"Expected `neighbors` below the number of points, {len(pos)}, got {k}.")
     search_radius = math.inf if cell is None else _first_distance(pos, cell, k)
     while True:
         images = _images(pos, cell, search_radius)
@@ -143,16 +143,16 @@ def _nearest(pos: Tensor, cell: PeriodicCell | None, k: int) -> Edges:
     target = np.broadcast_to(np.arange(len(pos))[:, None], image.shape)
     own = (images.point.numpy()[image] == target) & (images.steps.numpy()[image] == 0).all(-1)
     other = ~own
-    other[other.all(1), -1] = False  # the point itself was crowded out by others in the same place
+    other[other.all(1), -1] = False  # the point itself is missing if many others have its position
     return images.edges(target[other], image[other])
 
 
 def _mean(pos: Tensor, cell: PeriodicCell | None, mean: float) -> Edges:
-    """Return the edges up to the distance that `mean` points lie within on average."""
+    """Return the edges up to the distance within which points have `mean` neighbours on average."""
     count = len(pos)
     wanted = round(mean * count)
     if wanted <= 0 or (cell is None and wanted > count * (count - 1)):
-        raise ValueError(f"Expected `mean_neighbors` below the number of points, got {mean} for {count} points.")
+        raise ValueError(f"Expected `mean_neighbors` below the number of points, {count}, got {mean}.")
     search_radius = math.inf if cell is None else _first_distance(pos, cell, 2 * mean)
     k = 2 + math.ceil(2 * mean)
     while True:
@@ -167,11 +167,11 @@ def _mean(pos: Tensor, cell: PeriodicCell | None, mean: float) -> Edges:
         k = 2 * k
         if ordered.size < wanted or found > images.limit:
             search_radius = 2 * search_radius
-    return images.within(float(found * (1 + 1e-12)))  # that point included
+    return images.within(float(found * (1 + 1e-12)))  # including the point at this distance
 
 
 def given_edges(edge_index: Int[Tensor, "2 edges"], count: int, d: int, shift: Int[Tensor, "edges d"] | None) -> Edges:
-    """Return a user's own edges, sorted by target; edges of one target stay in the user's order.
+    """Return a user's edges, sorted by target; edges of one target stay in the user's order.
 
     Raises:
         ValueError: If an edge is out of range, is repeated, or joins a point to itself; if `shift` does not fit.

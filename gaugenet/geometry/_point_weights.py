@@ -1,4 +1,4 @@
-"""Masses of points of flat space, and quadrature weights of their edges; differentiable in the positions."""
+"""Masses of points in flat space, and quadrature weights of their edges; differentiable in the positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CUTOFF_POWER = 6
 
 
 def areas(mass: float | Tensor, count: int) -> Float[Tensor, "points"]:
-    """Return given masses, one for each point; `ValueError` unless they are positive."""
+    """Return the masses of a user, one for each point; raise `ValueError` unless they are positive."""
     mass = torch.as_tensor(mass).to("cpu", torch.float64)
     mass = mass.expand(count) if mass.dim() == 0 else mass
     if tuple(mass.shape) != (count,) or not bool((mass.isfinite() & (mass > 0)).all()):
@@ -33,15 +33,15 @@ def volumes(
     radius: Float[Tensor, ""],
     weight: str,
 ) -> Float[Tensor, "points"]:
-    """Return the volume that each point stands for, found from the cloud."""
+    """Return the volume that each point represents, estimated from the cloud."""
     count, d = pos.shape
     if mass not in ("uniform", "density"):
         raise ValueError(f"Expected `mass` 'uniform', 'density', a number or a tensor, got {mass!r}.")
     volume = None if cell is None else cell.volume
     if weight == "smooth" and (mass == "density" or volume is None):
         raise ValueError(
-            f"Expected `mass` as a number (the mean volume of a point) with weight='smooth', got {mass!r}: a mass that "
-            "is counted from neighbours jumps when one crosses the radius."
+            f"Expected `mass` as a number (the mean volume of a point) with weight='smooth', got {mass!r}: a mass "
+            "computed from neighbours jumps when one of them crosses the radius."
         )
     if mass == "uniform":
         each = _ball_volume(d, radius) / (1 + len(target) / count) if volume is None else volume / count
@@ -50,7 +50,7 @@ def volumes(
 
 
 def _density(pos: Tensor, cell: PeriodicCell | None) -> Float[Tensor, "points"]:
-    """The ball up to the eighth neighbour, divided by eight."""
+    """Return the volume of the ball up to the eighth neighbour, divided by eight."""
     from gaugenet.geometry._neighbors import Search
 
     count, d = pos.shape
@@ -81,7 +81,7 @@ def weights(
 
 
 def cutoff(r: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges"]:
-    """Return 1 - 28 r^6 + 48 r^7 - 21 r^8 inside the unit ball, 0 outside: two derivatives everywhere.
+    """Return 1 - 28 r^6 + 48 r^7 - 21 r^8 inside the unit ball and 0 outside: twice differentiable everywhere.
 
     The polynomial envelope of :cite:`gasteiger2020directional`, Eq. 8 with p = 6.
     """

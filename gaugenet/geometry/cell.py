@@ -1,4 +1,4 @@
-"""PeriodicCell: a box of flat space, of any shape, that repeats along some of its axes."""
+"""PeriodicCell: a cell of flat space, of any shape, that repeats along some of its axes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,35 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _SMALLEST_VOLUME = 1e-9
-"""Volume of a cell over the product of its edge lengths, below which it counts as flat."""
+"""Volume of a cell divided by the product of its edge lengths, below which it counts as flat."""
 
 
 class PeriodicCell:
-    """A parallelepiped of R^d, of any angles, that repeats along some of its axes.
+    """A parallelepiped in R^d, with any angles, that repeats along some of its axes.
 
     Args:
-        vectors: `(d, d)`, one lattice vector a row, in the unit of the positions; differentiable.
-        periodic: along which vectors space repeats. The vectors of other axes do not matter.
+        vectors: `(d, d)`, one lattice vector per row, in the unit of the positions; differentiable.
+        periodic: the vectors along which space repeats. The vectors of other axes do not matter.
 
     Raises:
-        ValueError: If `vectors` are not a square matrix of finite numbers, or the periodic ones span no volume.
+        ValueError: If `vectors` is not a square matrix of finite numbers, or the periodic vectors span no volume.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PeriodicCell
+        >>> cell = PeriodicCell(torch.diag(torch.tensor([2.0, 3.0])))
+        >>> cell.volume
+        tensor(6., dtype=torch.float64)
+        >>> inside, steps = cell.wrap(torch.tensor([[2.5, -1.0]], dtype=torch.float64))
+        >>> inside, steps
+        (tensor([[0.5000, 2.0000]], dtype=torch.float64), tensor([[-1,  1]]))
     """
 
     def __init__(self, vectors: Float[Tensor, "d d"], *, periodic: bool | Sequence[bool] = True) -> None:
         vectors = torch.as_tensor(vectors).to("cpu", torch.float64)
         if vectors.dim() != 2 or vectors.shape[0] != vectors.shape[1]:
             raise ValueError(
-                f"Expected `cell` of shape (d, d), one lattice vector a row, got {tuple(vectors.shape)}: for a box "
+                f"Expected `cell` of shape (d, d), one lattice vector per row, got {tuple(vectors.shape)}: for a box "
                 "with right angles pass `torch.diag(lengths)`."
             )
         self.periodic = _axes(periodic, len(vectors))
@@ -57,14 +67,14 @@ class PeriodicCell:
         return pos + self.offset(steps), steps
 
     def offset(self, steps: Int[Tensor, "*count d"]) -> Float[Tensor, "*count d"]:
-        """Return the vector of whole lattice steps."""
+        """Return the vectors of whole lattice steps."""
         return steps.to(self.vectors.dtype) @ self.vectors
 
     def minimum_image(self, vector: Float[Tensor, "edges d"]) -> Int[Tensor, "edges d"]:
         """Return the lattice steps that make each vector shortest.
 
-        Rounding the coordinates in the cell is not enough where its angles are far from right. The shortest image has
-        coordinates below its length over the heights of the cell, so that these candidates are compared.
+        Rounding the coordinates in the cell is not enough if its angles differ much from right angles. The coordinates
+        of the shortest image are at most its length divided by the heights of the cell. These candidates are compared.
         """
         vector = vector.detach()
         steps: Tensor = -(vector @ self.inverse.detach()).round().long() * self.periodic
@@ -74,7 +84,7 @@ class PeriodicCell:
         length = float(torch.linalg.vector_norm(rounded, dim=1).max())
         most = [int(length / h + 0.5 + 1e-9) if math.isfinite(h) else 0 for h in self.heights.tolist()]
         candidates = torch.tensor(list(itertools.product(*(range(-m, m + 1) for m in most))), dtype=torch.int64)
-        candidates = candidates[candidates.abs().sum(1).argsort(stable=True)]  # of equal images, the fewest steps
+        candidates = candidates[candidates.abs().sum(1).argsort(stable=True)]  # fewest steps first, for equal images
         shortest = torch.full((len(vector),), math.inf, dtype=vector.dtype)
         best = torch.zeros_like(steps)
         for candidate in candidates:
@@ -85,11 +95,11 @@ class PeriodicCell:
         return steps + best
 
     def images(self, pos: Float[Tensor, "points d"], distance: float) -> tuple[Int[Tensor, "n"], Int[Tensor, "n d"]]:
-        """Return the number and the lattice steps of all images of points within a distance of the cell.
+        """Return the indices and the lattice steps of all images of points within a distance of the cell.
 
         Args:
             pos: points inside the cell, see `wrap`.
-            distance: in the unit of `pos`.
+            distance: a length in the unit of `pos`.
         """
         margin = (distance / self.heights).tolist()
         most = [math.floor(m) + 1 if p else 0 for m, p in zip(margin, self.periodic.tolist(), strict=True)]
@@ -113,12 +123,12 @@ def _axes(periodic: bool | Sequence[bool], d: int) -> Bool[Tensor, "d"]:
     axes = torch.as_tensor(periodic, dtype=torch.bool)
     axes = axes.expand(d) if axes.dim() == 0 else axes
     if tuple(axes.shape) != (d,):
-        raise ValueError(f"Expected `periodic` as one truth value or one for each of {d} axes, got {periodic}.")
+        raise ValueError(f"Expected `periodic` as one boolean or one for each of {d} axes, got {periodic}.")
     return axes
 
 
 def _with_volume(vectors: Tensor, periodic: Tensor) -> Tensor:
-    """Return the vectors, those of axes that do not repeat replaced by unit vectors orthogonal to all others."""
+    """Return the vectors, with unit vectors orthogonal to all others for axes that do not repeat."""
     if not bool(vectors.isfinite().all()):
         raise ValueError("Expected finite lattice vectors in `cell`, got NaN or infinity.")
     own = vectors[periodic]
@@ -126,8 +136,8 @@ def _with_volume(vectors: Tensor, periodic: Tensor) -> Tensor:
     volume = torch.linalg.svdvals(own.detach()).prod() if len(own) else torch.ones(())
     if not bool(volume > _SMALLEST_VOLUME * lengths.prod()) or not bool((lengths > 0).all()):
         raise ValueError(
-            f"Expected a `cell` with a volume, got lattice vectors {own.tolist()} that are linearly dependent: "
-            "the vectors stand in rows; pass `periodic=` where space does not repeat along all axes."
+            f"Expected a `cell` with a volume, got linearly dependent lattice vectors {own.tolist()}: pass one vector "
+            "per row, and `periodic=` if space does not repeat along all axes."
         )
     if bool(periodic.all()):
         return vectors

@@ -1,4 +1,4 @@
-"""Domain: what a layer asks of a space."""
+"""Domain: the interface between spaces and layers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Domain(Protocol):
-    r"""A space with N points, reference frames at them, and neighbourhoods seen from these frames.
+    r"""A space of N points with reference frames, and the neighbourhoods of the points seen from these frames.
 
-    A layer computes out(p) = sum over neighbours q of w_pq K(log_p q / radius) rho(g_pq) x(q). So a space must say, for
-    every point p, which neighbours q it has, where they lie (`log_p q`, in the frame at p), how features are
-    transported (`g_pq`, from the frame at q to the frame at p) and how much each counts (`w_pq`). All of this is a
-    `GaugeGraph`; `gauge_graph()` returns it, the same object on every call, so that what is derived from it is cached.
+    A layer computes out(p) = sum over neighbours q of w_pq K(log_p q / radius) rho(g_pq) x(q). So for every point p a
+    space defines its neighbours q, their positions (`log_p q`, in the frame at p), the transport of features (`g_pq`,
+    from the frame at q to the frame at p) and their weights (`w_pq`). A `GaugeGraph` holds all of this.
+    `gauge_graph()` returns the same object on every call, so that quantities derived from it are cached.
 
     `GaugeGraph`, `Grid`, `Icosphere` and `gaugenet.nn.PreparedGraph` are domains. A new space inherits from `Domain`
-    and needs this one method; the engine of graphs then computes on it. A space with a faster way to the same sums has
-    an engine of its own, see `gaugenet.nn.engines`::
+    and needs only this method: the engine of graphs then computes on it. A space with a faster way to compute the same
+    sums has its own engine, see `gaugenet.nn.engines`::
 
         class HealpixSphere(Domain):
             def gauge_graph(self) -> GaugeGraph:
@@ -34,7 +34,7 @@ class Domain(Protocol):
     """
 
     def gauge_graph(self) -> GraphDomain:
-        """The neighbourhoods of all points, as a `GraphDomain`."""
+        """Return the neighbourhoods of all points as a `GraphDomain`, the same object on every call."""
         ...
 
     @property
@@ -44,48 +44,48 @@ class Domain(Protocol):
 
     @property
     def structures(self) -> frozenset[str]:
-        """Names of the groups in which the transporters lie: one, or one for each graph of a batch."""
+        """Names of the groups that contain the transporters: one, or one for each graph of a batch."""
         return self.gauge_graph().structures
 
     def areas(self, x: Tensor) -> Float[Tensor, "..."] | None:
-        """The area of each point, in the layout of features `x`; `None` where all points have the same."""
+        """Return the area of each point in the layout of features `x`; `None` if all areas are equal."""
         return self.gauge_graph().areas(x)
 
     def membership(self) -> tuple[Int[Tensor, "points"], int]:
-        """The sample of a batch that each point belongs to, and the number of samples."""
+        """Return the sample of a batch that each point belongs to, and the number of samples."""
         return self.gauge_graph().membership()
 
 
 @runtime_checkable
 class GraphDomain(Domain, Protocol):
-    """A domain that is a graph itself, with coarser levels: a `GaugeGraph`, or what was prepared from one."""
+    """A domain that is a graph with coarser levels: a `GaugeGraph` or a graph that was prepared from one."""
 
     @property
     def num_levels(self) -> int:
-        """Number of levels of the hierarchy, the finest one included."""
+        """Number of levels of the hierarchy, including the finest."""
         ...
 
     def level(self, level: int) -> GraphDomain:
-        """One level of the hierarchy; level 0 is the graph itself."""
+        """Return one level of the hierarchy; level 0 is the graph itself."""
         ...
 
     def level_size(self, level: int) -> int:
-        """Number of points of a level."""
+        """Return number of points of a level."""
         ...
 
     def derived(
         self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
     ) -> T:
-        """`build(graph)`, cached as long as the tensors of `sources(graph)` (default: its geometry) do not change.
+        """Return `build(graph)`, cached while the tensors of `sources(graph)` (default: its geometry) do not change.
 
         Raises:
-            ValueError: If the graph was prepared for other layers and does not hold `key`.
+            ValueError: If the graph was prepared for other layers and does not have `key`.
         """
         ...
 
 
 def single_sample(num_points: int, device: torch.device | str = "cpu") -> tuple[Int[Tensor, "points"], int]:
-    """The `membership` of a space that is one sample."""
+    """Return the `membership` of a space that consists of one sample."""
     return torch.zeros(num_points, dtype=torch.int64, device=device), 1
 
 

@@ -1,4 +1,4 @@
-"""GaugeGraph: what a space computes, and all that a layer asks for."""
+"""GaugeGraph: the geometry of a space that layers use."""
 
 from __future__ import annotations
 
@@ -34,18 +34,27 @@ class GaugeGraph(Data):
         frame: `(N, D, d)`, columns are the frame vectors in ambient coordinates.
         pos: `(N, D)`, points.
         mass: `(N,)`, area of the dual cell of each point, in squared units of the mesh.
-        radius: `(1,)`, geodesic radius of the neighbourhoods; `(B,)` in a batch, one a graph.
-        structure: name of the structure group, e.g. `"SO(2)"`; every transporter lies in it.
+        radius: `(1,)`, geodesic radius of the neighbourhoods; `(B,)` in a batch, one for each graph.
+        structure: name of the structure group, e.g. `"SO(2)"`, which contains all transporters.
         face: `(3, F)`, optional.
 
-    Coarser levels `l = 1, 2, ...` of a hierarchy are stored beside these under the prefix `l{l}_` (see `level`,
-    `pool`, `unpool`); their points are a subset of the finer level's points and share their frames.
+    Coarser levels `l = 1, 2, ...` of a hierarchy are stored in the same graph under the prefix `l{l}_` (see `level`,
+    `pool`, `unpool`). Their points are a subset of the points of the finer level, with the same frames.
 
-    Under a gauge transformation `g_p` (Weiler et al., *Coordinate Independent Convolutional Networks*, Sec. 2-4):
-    `frame -> frame g_p^-1`, `log_map -> g_p log_map`, `transporter -> g_p transporter g_q^-1`; see `gauge_transform`.
+    A gauge transformation `g_p` (:cite:`weiler2021coordinate`, Sec. 2-4) maps `frame -> frame g_p^-1`,
+    `log_map -> g_p log_map` and `transporter -> g_p transporter g_q^-1`, see `gauge_transform`.
 
-    A graph of `torch.save(graph, path)` is read by `torch.load(path, weights_only=True)`, which runs no code, once this
-    class has been imported.
+    After this class has been imported, a file of `torch.save(graph, path)` can be read by
+    `torch.load(path, weights_only=True)`, which runs no code.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import SO2
+        >>> graph = Icosphere(1).gauge_graph(SO2(), connection="levi_civita")
+        >>> graph.num_nodes, graph.log_map.shape, graph.transporter.shape
+        (42, torch.Size([240, 2]), torch.Size([240, 2, 2]))
+        >>> graph.gauge_transform(SO2().random_element(42)).log_map.norm(dim=1).allclose(graph.log_map.norm(dim=1))
+        True
     """
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -71,10 +80,10 @@ class GaugeGraph(Data):
             return super().__cat_dim__(key, value, *args, **kwargs)
         return 1 if name in ("edge_index", "pool_index", "unpool_index") else 0
 
-    # --- what a layer asks of a space, see `Domain` ---------------------------------------------------------------
+    # --- the interface to layers, see `Domain` --------------------------------------------------------------------
 
     def gauge_graph(self) -> GaugeGraph:
-        """The graph itself."""
+        """Return this graph."""
         return self
 
     @property
@@ -83,11 +92,11 @@ class GaugeGraph(Data):
         return frozenset([self.structure] if isinstance(self.structure, str) else self.structure)
 
     def areas(self, x: Tensor) -> Float[Tensor, "vertices"]:
-        """`mass`, the area of the dual cell of each point."""
+        """Return `mass`, the area of the dual cell of each point."""
         return typed_tensor(self.mass)
 
     def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
-        """The graph of a batch that each point belongs to, and the number of graphs."""
+        """Return the graph of a batch that each point belongs to, and the number of graphs."""
         batch = self.get("batch")
         if batch is None:
             return torch.zeros(self.num_nodes or 0, dtype=torch.int64, device=self.mass.device), self.radius.numel()
@@ -96,7 +105,7 @@ class GaugeGraph(Data):
     def derived(
         self, key: str, build: Callable[[GaugeGraph], T], sources: Callable[[GaugeGraph], list[Tensor]] | None = None
     ) -> T:
-        """`build(self)`, cached as long as `sources(self)` (default: `geometry_tensors`) do not change."""
+        """Return `build(self)`, cached while `sources(self)` (default: `geometry_tensors`) do not change."""
         tensors = self.geometry_tensors() if sources is None else sources(self)
         return self.cached(key, tensors, lambda: build(self))
 
@@ -104,18 +113,18 @@ class GaugeGraph(Data):
 
     @property
     def num_levels(self) -> int:
-        """Number of levels of the hierarchy, the finest one included."""
+        """Number of levels of the hierarchy, including the finest."""
         level = 1
         while f"l{level}_pos" in self:
             level += 1
         return level
 
     def level_size(self, level: int) -> int:
-        """Number of points of a level; level 0 is the graph itself."""
+        """Return the number of points of a level; level 0 is this graph."""
         return int(self.num_nodes) if level == 0 else int(self[f"l{level}_pos"].shape[0])
 
     def level(self, level: int) -> GaugeGraph:
-        """The gauge graph of one level (level 0 is the graph itself), the same object on every call."""
+        """Return the gauge graph of one level (level 0 is this graph), the same object on every call."""
         if level == 0:
             return self
         if not 0 < level < self.num_levels:
@@ -153,11 +162,14 @@ class GaugeGraph(Data):
     # --- gauge --------------------------------------------------------------------------------------------------
 
     def gauge_transform(self, g: Float[Tensor, "vertices d d"]) -> GaugeGraph:
-        """A new graph whose frames are `frame g^-1`: the same space seen from other frames.
+        """Return a new graph with the frames `frame g^-1`: the same space, seen from other frames.
 
         Args:
-            g: one group element per point, `(N, d, d)`. It must lie in the structure group; this is not checked,
-                so that negative controls can be written.
+            g: one group element per point, `(N, d, d)`. That it lies in the structure group is not checked, so that
+                tests can use other elements as negative controls.
+
+        Raises:
+            ValueError: If `g` has another shape.
         """
         d = self.log_map.shape[-1]
         if g.shape != (self.num_nodes, d, d):
@@ -174,22 +186,22 @@ class GaugeGraph(Data):
     # --- precision and caching ----------------------------------------------------------------------------------
 
     def astype(self, dtype: torch.dtype) -> GaugeGraph:
-        """A new graph with all floating-point tensors cast to `dtype`; indices keep theirs."""
+        """Return a new graph with all floating-point tensors cast to `dtype`; indices are not changed."""
         out: GaugeGraph = self.clone().apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
         return out
 
     def edge_radius(self) -> Float[Tensor, "edges"]:
-        """The neighbourhood radius of each edge's own graph, so that graphs of a batch never share one."""
+        """Return the neighbourhood radius of the graph of each edge; the graphs of a batch have their own radii."""
         num_edges = self.edge_index.shape[1]
         if self.radius.numel() == 1:
             return typed_tensor(self.radius.reshape(1).expand(num_edges))
         return typed_tensor(self.radius[self.batch[self.edge_index[1]]])
 
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
-        """`build()`, computed once as long as the tensors in `sources` are the same objects, unmodified.
+        """Return `build()`, computed once while the tensors in `sources` are the same objects and unmodified.
 
-        Geometry that has gradients is not cached: its autograd graph is good for one backward pass. Neither is geometry
-        that a functional transform of PyTorch's is applied to.
+        Geometry with gradients is not cached, because its autograd graph serves one backward pass only. Geometry under
+        a functional transform of PyTorch is not cached either.
         """
         if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
             return build()
@@ -200,21 +212,21 @@ class GaugeGraph(Data):
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
             if same and versions == [_version(t) for t in sources]:
                 return value
-        with outside_transforms():  # what an evaluation computes must serve a later training step
+        with outside_transforms():  # the result of an evaluation must be usable in a later training step
             value = build()
         cache[key] = (list(sources), [_version(t) for t in sources], value)
         return value
 
     def cached_values(self) -> dict[Hashable, Any]:
-        """Everything that `cached` holds, by key."""
+        """Return all values in the cache, by key."""
         return {key: value for key, (_, _, value) in self.__dict__.get("_geometry_cache", {}).items()}
 
     def geometry_tensors(self) -> list[Tensor]:
-        """The tensors that everything derived from the geometry depends on: the `sources` of `cached`."""
+        """Return the tensors of the geometry, the default `sources` of `cached`."""
         return [self[name] for name in _GEOMETRY if name in self and self[name] is not None]
 
     def __reduce__(self) -> tuple[Callable[..., GaugeGraph], tuple[type[GaugeGraph], dict[str, Any]]]:
-        """By names and values alone, so that files need no other class; the cache is made again."""
+        """Pickle names and values only, so that files need no other class; the cache is not stored."""
         return _from_values, (type(self), self.to_dict())
 
     def __copy__(self) -> GaugeGraph:
@@ -233,7 +245,7 @@ class GaugeGraph(Data):
 
 
 def split_level(key: str) -> tuple[int, str]:
-    """`"l2_pool_index"` -> `(2, "pool_index")`; keys of the finest level -> `(0, key)`."""
+    """Split `"l2_pool_index"` into `(2, "pool_index")`; keys of the finest level give `(0, key)`."""
     head, _, name = key.partition("_")
     if head[:1] == "l" and head[1:].isdigit():
         return int(head[1:]), name
@@ -245,7 +257,7 @@ def _version(t: Tensor) -> int:
 
 
 def _transform_level(graph: GaugeGraph, prefix: str, g: Tensor, finer: Tensor) -> None:
-    """Gauge transform one level in place: `g` at its points, `finer` at the points of the level below."""
+    """Gauge transform one level in place, by `g` at its points and `finer` at the points of the finer level."""
     source, target = graph[f"{prefix}edge_index"]
     inverse = torch.linalg.inv(g)
     graph[f"{prefix}frame"] = graph[f"{prefix}frame"] @ inverse
@@ -263,7 +275,7 @@ def _apply(g: Tensor, v: Tensor) -> Tensor:
 
 
 def is_sorted_by_target(edge_index: Int[Tensor, "2 edges"]) -> bool:
-    """Whether targets never decrease, as every engine expects."""
+    """Return whether the targets do not decrease, as every engine expects."""
     target = edge_index[1]
     return bool((target[1:] >= target[:-1]).all())
 
@@ -275,4 +287,4 @@ def _from_values(kind: type[GaugeGraph], values: dict[str, Any]) -> GaugeGraph:
 
 
 torch.serialization.add_safe_globals([GaugeGraph, _from_values])
-"""`torch.load(..., weights_only=True)` reads graphs: tensors and plain values, no code."""
+"""So `torch.load(..., weights_only=True)` reads graphs: tensors and plain values, no code."""

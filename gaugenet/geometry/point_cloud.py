@@ -1,4 +1,4 @@
-"""PointCloud: points of flat space, with parallel frames, as a gauge graph."""
+"""PointCloud: points of flat space with parallel frames, as a gauge graph."""
 
 from __future__ import annotations
 
@@ -22,29 +22,35 @@ if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
 Cells = Float[Tensor, "d d"] | Float[Tensor, "clouds d d"] | PeriodicCell
-"""A lattice for all clouds, one for each cloud, or a `PeriodicCell`."""
+"""One lattice for all clouds, one for each cloud, or a `PeriodicCell`."""
 
 
 class PointCloud:
-    """Points of flat space: features are transported unchanged, since axes of space are parallel everywhere.
+    """Points of flat space. The axes of space are parallel, so features are transported unchanged.
 
-    Everything in the gauge graph is differentiable in `pos` and `cell`: forces are `-grad(energy, pos)`.
-
-    Example::
-
-        pos = torch.rand(100, 3, requires_grad=True)
-        graph = PointCloud(pos).gauge_graph(O3(), radius=0.3, weight="smooth", mass=0.01)
-        energy = network(x, graph).sum()
-        (gradient,) = torch.autograd.grad(energy, pos, create_graph=True)
+    The gauge graph is differentiable in `pos` and `cell`: forces are `-grad(energy, pos)`.
 
     Args:
         pos: `(N, d)`, in any unit of length.
-        cell: `(d, d)`, one lattice vector a row, for space that repeats; `(B, d, d)`, one for each cloud of a batch.
-            Angles are free; points may lie outside.
-        periodic: along which lattice vectors space repeats.
+        cell: `(d, d)`, one lattice vector per row, for periodic space; `(B, d, d)`, one cell for each cloud of a batch.
+            Cells may have any angles, and points may lie outside.
+        periodic: the lattice vectors along which space repeats.
 
     Raises:
         ValueError: If the shape is another one, there is no point, a coordinate is not finite, or a cell has no volume.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PointCloud
+        >>> from gaugenet.groups import O3, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> pos = torch.rand(50, 3, requires_grad=True)
+        >>> graph = PointCloud(pos).gauge_graph(O3(), radius=0.5, weight="smooth", mass=0.02, isolated=True)
+        >>> scalars = FieldType(O3(), "1x0e")
+        >>> energy = GaugeConv(scalars, scalars)(torch.ones(50, 1), graph).sum()
+        >>> (gradient,) = torch.autograd.grad(energy, pos)
+        >>> gradient.shape
+        torch.Size([50, 3])
     """
 
     def __init__(
@@ -91,37 +97,36 @@ class PointCloud:
     ) -> GaugeGraph:
         r"""Return the graph of neighbours, with the trivial connection.
 
-        With a cell, all images of a point within the radius are neighbours, also several of one point and those of
-        the point itself. The graph then holds the lattice steps of every edge as `edge_shift`.
+        With a cell, all images within the radius are neighbours, including several images of one point and images of
+        the point itself. The graph then has the lattice steps of every edge as `edge_shift`.
 
         Args:
             group: structure group acting on R^d, e.g. `SO3()`.
-            radius: of the neighbourhoods, a length in the unit of `pos`. Together with `edge_index`: what distances
-                are divided by.
-            mean_neighbors: instead: the radius at which points have that many neighbours on average.
-            neighbors: instead: the k nearest points of every point; the graph's radius is the longest edge.
-            edge_index: instead: `(2, E)`, edges of your own, sources and targets, in any order and of any length. The
-                graph sorts them by target. Without `radius`, the graph's radius is the longest edge.
-            edge_shift: `(E, d)`, lattice steps to the image of the source, of each edge in `edge_index`. Default: the
+            radius: radius of the neighbourhoods, in the unit of `pos`. With `edge_index`, the scale of distances.
+            mean_neighbors: instead of `radius`, the mean number of neighbours, which determines the radius.
+            neighbors: instead of `radius`, the number k of nearest points; the graph's radius is the longest edge.
+            edge_index: `(2, E)`, edges of your own instead of a search: sources and targets, in any order and of any
+                length. The graph sorts them by target. Without `radius`, the graph's radius is the longest edge.
+            edge_shift: `(E, d)`, lattice steps to the image of the source for each edge in `edge_index`. Default: the
                 nearest image.
-            edge_attr: `(E, size)`, attributes of each edge in `edge_index`; the graph holds them in its own order.
+            edge_attr: `(E, size)`, attributes of each edge in `edge_index`; the graph sorts them like the edges.
             isolated: allow points without neighbours (always allowed with `edge_index`).
-            mass: volume that a point stands for. `"uniform"`: the same for all; `"density"`: from the distance of its
-                eighth neighbour (for uneven clouds; it scatters by a third); a number; or `(N,)`.
-            weight: `"quadrature"`: mass over the mass of the neighbourhood, so that the result depends little on how
-                densely space was sampled. `"smooth"`: mass over the volume of a ball of that radius, times a cutoff
-                u(|v| / radius) with two derivatives. Then nothing jumps when a point crosses the radius, as energies of
-                molecules need. Pass the mass as a number (mean volume of a point), or a cell.
+            mass: volume that each point represents. `"uniform"`: the same for all; `"density"`: from the distance of
+                the eighth neighbour, for uneven clouds, with a scatter of a third; a number; or `(N,)`.
+            weight: `"quadrature"`: mass divided by the mass of the neighbourhood, so that the result depends little on
+                the sampling density. `"smooth"`: mass divided by the volume of a ball of this radius, times a twice
+                differentiable cutoff u(|v| / radius). Then the result is continuous when a point crosses the radius, as
+                needed for energies of molecules. Pass the mass as a number (mean volume of a point), or a cell.
             frames: axes of every point as columns, `(N, d, d)`, orthonormal and related by elements of the group;
                 `"random"` draws them from the group. Default: the axes of space.
-            batch: `(N,)`, number of the cloud that each point belongs to, ascending: clouds do not see each other.
-            seed: of random frames.
-            dtype: of the result; computed in float64.
+            batch: `(N,)`, the cloud that each point belongs to, ascending. There are no edges between clouds.
+            seed: seed of random frames.
+            dtype: precision of the result; everything is computed in float64.
 
         Raises:
-            ValueError: If not exactly one of `radius`, `mean_neighbors`, `neighbors` and `edge_index` is given; a group
-                or frames do not fit; two neighbours are in one place; an edge is repeated, out of range, or joins two
-                clouds; a point has no neighbour and `isolated` is false.
+            ValueError: If not exactly one of `radius`, `mean_neighbors`, `neighbors` and `edge_index` is given; if a
+                group or frames do not fit; if two neighbours have the same position; if an edge is repeated, out of
+                range, or joins two clouds; if a point has no neighbour and `isolated` is false.
         """
         if group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {group.name} on R^{group.d}.")
@@ -164,7 +169,7 @@ class PointCloud:
         if bool(between.any()):
             first = int(between.nonzero()[0])
             raise ValueError(
-                f"Expected edges inside the clouds of `batch`, got {int(between.sum())} between two clouds, e.g. "
+                f"Expected edges within the clouds of `batch`, got {int(between.sum())} between two clouds, e.g. "
                 f"{int(edges.source[first])} -> {int(edges.target[first])}."
             )
         shift = edges.shift
@@ -257,7 +262,7 @@ class _Cloud:
         return graph
 
     def _radius(self, vector: Tensor) -> Float[Tensor, ""]:
-        """The given one, or the longest edge: a function of the positions, so that gradients are complete."""
+        """Return the given radius, or the longest edge as a differentiable function of the positions."""
         if self.edges.radius is not None:
             return torch.tensor(self.edges.radius, dtype=torch.float64)
         if not len(vector):
@@ -275,20 +280,20 @@ class _Cloud:
             within = "" if self.edges.radius is None else f" within {self.edges.radius:.3g}"
             raise ValueError(
                 f"{alone} of {len(self.pos)} points have no neighbour{within}: use a larger "
-                "radius, `neighbors=...` (nearest points, however far), pass `isolated=True`, or remove these points."
+                "radius or `neighbors=...` (nearest points at any distance), pass `isolated=True`, or remove them."
             )
 
     def _coincident(self, same: Tensor) -> str:
         loops = int((same & (self.edges.source == self.edges.target)).sum())
         if loops:
             return (
-                f"Expected edges between different points, got {loops} self-loops: the direction from a point to "
-                "itself does not exist. Layers have their own weight for the point itself (`self_interaction`)."
+                f"Expected edges between different points, got {loops} self-loops, which have no direction: remove "
+                "them. Layers have their own weight for the point itself (`self_interaction`)."
             )
         count = len(torch.unique(self.edges.target[same]))
         return (
-            f"Expected neighbours in different places, got {count} points that share theirs: the direction from one to "
-            "the other does not exist. Merge them, e.g. with `numpy.unique(pos, axis=0)`."
+            f"Expected neighbours with different positions, got {count} points with the position of another one, to "
+            "which there is no direction: merge them, e.g. with `numpy.unique(pos, axis=0)`."
         )
 
 
@@ -308,7 +313,7 @@ def _cells(cell: Cells | None, d: int, periodic: bool | Sequence[bool]) -> list[
 
 
 def _starts(batch: Tensor | None, count: int) -> list[int]:
-    """Where the second and later clouds begin."""
+    """Return the first points of the second and later clouds."""
     if batch is None:
         return []
     if tuple(batch.shape) != (count,) or bool((batch.diff() < 0).any()):
@@ -317,7 +322,7 @@ def _starts(batch: Tensor | None, count: int) -> list[int]:
 
 
 def _split(edges: Edges, bounds: list[int]) -> list[Edges]:
-    """The edges of each cloud, numbered inside it."""
+    """Return the edges of each cloud, numbered within it."""
     at = torch.searchsorted(edges.target.contiguous(), torch.tensor(bounds)).tolist()
     parts = []
     for (first, last), start in zip(pairwise(at), bounds, strict=False):
@@ -329,7 +334,7 @@ def _split(edges: Edges, bounds: list[int]) -> list[Edges]:
 
 
 def _attributes(edge_attr: Tensor | None, clouds: list[Edges]) -> list[Tensor | None]:
-    """The attributes of each cloud's edges, in the order of the graph."""
+    """Return the attributes of each cloud's edges, in the order of the graph."""
     if edge_attr is None:
         return [None for _ in clouds]
     count = sum(len(c.source) for c in clouds)
@@ -343,4 +348,4 @@ def _attributes(edge_attr: Tensor | None, clouds: list[Edges]) -> list[Tensor | 
 def _need_own_edges(**given: Tensor | None) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"Expected `{name}` together with `edge_index`, whose edges it belongs to.")
+            raise ValueError(f"Expected `edge_index` together with `{name}`, which describes its edges.")

@@ -1,7 +1,7 @@
-"""How a group acts on what a network reads and returns: fields on grids, features, positions.
+"""Actions of a group on inputs and outputs of networks: fields on grids, features, positions.
 
-An action maps an element g, or one for each entry of the batch, and a tensor to the transformed tensor. It is
-what `gaugenet.models` needs to make any plain network equivariant, or to test whether one is.
+An action maps an element g, or one for each entry of the batch, and a tensor to the transformed tensor.
+`gaugenet.models` uses actions to make a plain network equivariant.
 """
 
 from __future__ import annotations
@@ -19,26 +19,35 @@ from gaugenet.groups import FieldType
 
 
 class Action(Protocol):
-    """g, x -> g.x with g.(h.x) = (g h).x; `g` is `(d, d)`, or `(B, d, d)` with one element for each entry of `x`."""
+    """An action g, x -> g.x with g.(h.x) = (g h).x; `g` is `(d, d)`, or `(B, d, d)`, one for each entry of `x`."""
 
     def __call__(self, g: Tensor, x: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class FieldAction:
-    r"""(g.f)(p) = rho(g) f(g^-1 p): fields on a grid, rotated about its middle.
+    r"""The action on fields on a grid, by rotation about its middle: (g.f)(p) = rho(g) f(g^-1 p).
 
-    Axes are those of `Grid`: x along the last array axis, y against the one before it, z along the third last.
-    Elements that permute and flip the axes (multiples of 90 degrees) move pixels to pixels and are exact; all others
-    interpolate, with zeros from outside, and lose what is rotated over the border and what is finer than a pixel: then
-    g.(h.f) is only near to (g h).f.
+    The axes are the axes of `Grid`: x along the last array axis, y against the second last, z along the third last.
+    Elements that permute and flip the axes (multiples of 90 degrees) map pixels to pixels and are exact. All others
+    interpolate, with zeros from outside: they lose what is rotated beyond the border and details finer than a pixel, so
+    g.(h.f) is only approximately (g h).f.
 
     Shapes:
         x: `(B, channels, *spatial)` with d = 2 or 3 spatial axes -> the same.
 
     Args:
-        field_type: how the channels transform; `None` means scalars.
+        field_type: type of the channels; `None` means scalars.
         mode: `bilinear` (trilinear on volumes) or, on images, `bicubic`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import FieldAction
+        >>> from gaugenet.groups import Cyclic
+        >>> image = torch.rand(1, 1, 5, 5)
+        >>> quarter = Cyclic(4).elements()[1].float()
+        >>> torch.equal(FieldAction()(quarter, image), image.rot90(1, (-2, -1)))
+        True
     """
 
     field_type: FieldType | None = None
@@ -51,13 +60,13 @@ class FieldAction:
 
 @dataclass(frozen=True)
 class FibreAction:
-    """g.y = rho(g) y: features without a place, such as the logits of an image, or transported by points that move.
+    """The action g.y = rho(g) y on features without positions, such as logits, or features of points that move along.
 
     Shapes:
         y: `(B, channels)`, or `(B, channels, *anything)` -> the same.
 
     Args:
-        field_type: how the channels transform; `None` means that they are invariant.
+        field_type: type of the channels; `None` means that they are invariant.
     """
 
     field_type: FieldType | None = None
@@ -68,10 +77,10 @@ class FibreAction:
 
 @dataclass(frozen=True)
 class PositionAction:
-    """g.p = g p for the positions of points.
+    """The action g.p = g p on positions of points.
 
     Shapes:
-        pos: `(N, d)` with one element g, or `(B, N, d)` with one g or B of them -> the same.
+        pos: `(N, d)` with one element g, or `(B, N, d)` with one or B elements -> the same.
     """
 
     def __call__(self, g: Tensor, x: Tensor) -> Tensor:
@@ -81,10 +90,10 @@ class PositionAction:
 def move_grid(
     g: Float[Tensor, "*batch d d"], x: Float[Tensor, "batch channels *spatial"], *, mode: str = "bilinear"
 ) -> Float[Tensor, "batch channels *spatial"]:
-    """f(g^-1 p) for fields of scalars on a grid, see `FieldAction`; `g` orthogonal.
+    """Return f(g^-1 p) for fields of scalars on a grid and orthogonal `g`, see `FieldAction`.
 
     Raises:
-        ValueError: `g` and `x` of different dimensions, a number of elements other than 1 or B, an unknown mode.
+        ValueError: If the dimensions of `g` and `x` differ, there are neither 1 nor B elements, or `mode` is unknown.
     """
     d = x.dim() - 2
     if d not in (2, 3) or g.shape[-2:] != (d, d) or g.dim() > 3 or (g.dim() == 3 and len(g) not in (1, len(x))):
@@ -93,7 +102,7 @@ def move_grid(
             f"{tuple(g.shape)} for {tuple(x.shape)}."
         )
     if mode not in ("bilinear", "bicubic") or (mode == "bicubic" and d == 3):
-        raise ValueError(f"Expected `mode` 'bilinear', or 'bicubic' on images; got {mode!r} on {d} axes.")
+        raise ValueError(f"Expected `mode` 'bilinear', or 'bicubic' on images, got {mode!r} on {d} axes.")
     if g.dim() == 3 and len(g) == 1:
         g = g[0]
     g = _along_array_axes(g)
@@ -105,14 +114,14 @@ def move_grid(
 
 
 def _along_array_axes(g: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d d"]:
-    """The element given in the frame (x, y, z), for positions counted along the axes of the array."""
+    """Return the matrix of an element, given in the frame (x, y, z), for indices along the axes of the array."""
     d = g.shape[-1]
     axes = frame_coordinates(torch.eye(d, dtype=torch.float64), (1.0,) * d).to(g)  # row k: array axis k in the frame
     return axes @ g @ axes.mT
 
 
 def _permutes_axes(g: Tensor, shape: torch.Size) -> bool:
-    """Whether all elements are signed permutation matrices that exchange axes of equal length only."""
+    """Return whether all elements are signed permutations that only exchange axes of equal length."""
     nearest = g.round()
     if (g - nearest).abs().max() > 1e-6 or not (nearest.abs().sum(-1) == 1).all():
         return False
@@ -131,7 +140,7 @@ def _permuted(g: Tensor, x: Float[Tensor, "*batch_channels spatial"]) -> Tensor:
 
 
 def _interpolated(g: Float[Tensor, "batch d d"], x: Tensor, mode: str) -> Tensor:
-    """`grid_sample` at g^-1 p. It counts axes from the last one, in units of half the length of the axis."""
+    """Return `grid_sample` at g^-1 p; it orders axes from the last one, in units of half the length of the axis."""
     half = torch.tensor(x.shape[2:], dtype=x.dtype, device=x.device) / 2
     pull = g.to(x).mT * half[None, None, :] / half[None, :, None]
     theta = torch.cat([pull.flip(-1, -2), pull.new_zeros(*pull.shape[:-1], 1)], -1)

@@ -1,4 +1,4 @@
-"""Grid: pixels and voxels as a space to convolve on."""
+"""Grid: pixels and voxels as a domain of convolutions."""
 
 from __future__ import annotations
 
@@ -29,46 +29,51 @@ Counts = int | Sequence[int]
 class Grid:
     r"""A flat box of pixels with parallel frames, in 1 to 4 dimensions.
 
-    Features are `(B, size, *shape)`. Frame axes: **x along the last array axis, y against the second last** (up, where
-    rows count downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` rotates space counter-clockwise
+    Features are `(B, size, *shape)`. Frame axes: **x along the last array axis, y against the second last** (up, as
+    rows run downwards), z along the third last. So `torch.rot90(image, 1, (-2, -1))` rotates space counter-clockwise
     by 90 degrees: a field x becomes `rho(R) torch.rot90(x, 1, (-2, -1))` with R = [[0, -1], [1, 0]].
 
-    A point's neighbours are the pixels within `radius`, given as such or by `kernel_size`; each weighs its volume over
-    the volume of the neighbourhood, as on meshes, so that one set of weights means the same on grids of any spacing::
+    The neighbours of a point are the pixels within `radius`, which may be given by `kernel_size`. Their weights are
+    their volumes divided by the volume of the neighbourhood, as on meshes, so learned weights have the same meaning on
+    grids of any spacing.
 
-        conv = GaugeConv(in_type, out_type)
-        y = conv(x, Grid((64, 64), kernel_size=5))
-
-    Beyond the border, features are 0 (`zeros`), go on at the other side (`periodic`), or are seen in a mirror through
-    the outermost pixels (`reflect`). A mirror s rotates features by rho(s), so it must lie in the structure group,
-    unless all fields are scalars. All three keep the symmetries of the box exactly.
+    Beyond the border, features are 0 (`zeros`), continue at the other side (`periodic`), or are reflected at the
+    outermost pixels (`reflect`). A reflection s transforms features by rho(s), so it must lie in the structure group
+    unless all fields are scalars. All three boundaries keep the symmetries of the box exactly.
 
     Args:
         shape: number of pixels along each array axis.
-        spacing: distance of neighbouring pixels, a length, or one for each array axis.
+        spacing: distance of neighbouring pixels, one length or one for each array axis.
         boundary: `zeros`, `reflect` or `periodic`.
-        group: the changes of frame that are left open, the `structure` of `gauge_graph()`. Types of this group and of
-            larger ones live here. Default: none.
-        kernel_size: pixels along each axis of the window of neighbours, odd. The radius is half of it, in pixels:
-            the ball that the window holds. Default 5.
-        radius: geodesic radius of the neighbourhoods, a length in the units of `spacing`, that decides the window; with
-            `kernel_size`, the ball cut off by the window.
-        dilation: use every `dilation`-th pixel of a window that is as much larger.
-        stride: compute the output at every `stride`-th pixel only, on `strided(stride)`. The symmetries of the box
-            survive where these pixels lie symmetrically: odd shapes for stride 2.
-        padding: how many pixels beyond the border neighbourhoods may reach; the output is computed where they do not
-            reach further. Default: as far as they like, so that there is an output at every pixel.
-        transposed: the other way: the input lives on the coarser grid that the output of a convolution would live on,
-            the output on this grid.
-        signature: (p, q): the metric has +1 on the first p frame axes and -1 on the other q, in units of length that
-            `spacing` gives each array axis. Frame axes run as above: with (2, 1), x and y are positive and time, the
-            third frame axis, is the *first* array axis, `(time, rows, columns)`; with (1, 2) time, the first frame
-            axis, is the *last* array axis. Fields must be of a group that preserves the metric. The window is the
-            Euclidean ball all the same. Default: no metric is checked.
+        group: structure group of `gauge_graph()`, by default trivial. Fields of this and of larger groups can be used.
+        kernel_size: odd number of pixels along each axis of the window of neighbours. The radius is half of it, in
+            pixels: the largest ball in the window. Default 5.
+        radius: geodesic radius of the neighbourhoods, a length in the units of `spacing`, which determines the window;
+            with `kernel_size`, the ball is cut off by the window.
+        dilation: use every `dilation`-th pixel of a window that is larger by this factor.
+        stride: compute the output only at every `stride`-th pixel, on `strided(stride)`. The symmetries of the box
+            are kept if these pixels lie symmetrically: odd shapes for stride 2.
+        padding: number of pixels by which neighbourhoods may reach beyond the border; the output is computed where
+            they do not reach further. Default: not limited, so there is an output at every pixel.
+        transposed: the transposed convolution, from the coarser grid, where the output of a convolution lies, to this
+            grid.
+        signature: (p, q): the metric is +1 on the first p frame axes and -1 on the other q, in the units of length
+            given by `spacing`. With (2, 1), x and y are positive, and time, the third frame axis, is the *first* array
+            axis, `(time, rows, columns)`. With (1, 2), time, the first frame axis, is the *last* array axis. Fields
+            must belong to a group that preserves the metric. The window is a Euclidean ball in all cases. Default: no
+            metric is checked.
 
     Raises:
-        ValueError: an even kernel size, a radius below the spacing, a shape that is too small to be reflected, a
-            signature that does not fit the number of axes ...
+        ValueError: If an option is not valid, or the window does not fit into the box.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Grid
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> scalars, vectors = FieldType(Cyclic(4), "1x0"), FieldType(Cyclic(4), "2x1")
+        >>> GaugeConv(scalars, vectors)(torch.rand(1, 1, 32, 32), Grid((32, 32), kernel_size=5)).shape
+        torch.Size([1, 4, 32, 32])
     """
 
     shape: tuple[int, ...]
@@ -131,9 +136,9 @@ class Grid:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {self.group.name} on R^{self.group.d}.")
         self.check_metric(self.group)
         if self.transposed and self.d > 3:
-            raise ValueError("Transposed convolutions exist on grids of up to 3 dimensions, got 4.")
+            raise ValueError("Expected at most 3 dimensions for a transposed convolution, got 4.")
         if self.transposed and self.boundary != "zeros":
-            raise ValueError(f"A transposed convolution has boundary='zeros', got {self.boundary!r}.")
+            raise ValueError(f"Expected boundary='zeros' for a transposed convolution, got {self.boundary!r}.")
         check_padding(self.shape, self.padding, self.boundary)
         if min(self.sliding.coarse(self.shape)) < 1:
             raise ValueError(
@@ -176,7 +181,7 @@ class Grid:
         return dataclasses.replace(forward, output_padding=missing)
 
     def replace(self, **options: Any) -> Grid:
-        """The same grid with other options, e.g. `grid.replace(kernel_size=3, stride=2)`."""
+        """Return this grid with other options, e.g. `grid.replace(kernel_size=3, stride=2)`."""
         keep = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.compare}
         if self.padding == half_widths(self.kernel_size, self.dilation):
             keep["padding"] = None
@@ -187,7 +192,7 @@ class Grid:
         return Grid(**{**keep, **options})
 
     def strided(self, stride: Counts) -> Grid:
-        """The coarser grid on which `conv(x, self.replace(stride=stride))` lives, with windows of as many pixels."""
+        """Return the coarser grid of `conv(x, self.replace(stride=stride))`, with windows of equally many pixels."""
         steps = counts("stride", stride, self.d)
         return self.replace(
             shape=self.replace(stride=steps).sliding.coarse(self.shape),
@@ -199,12 +204,12 @@ class Grid:
 
     @property
     def in_shape(self) -> tuple[int, ...]:
-        """Spatial shape of the features that a convolution takes."""
+        """Spatial shape of the input of a convolution."""
         return self.sliding.coarse(self.shape) if self.transposed else self.shape
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        """Spatial shape of the features that a convolution gives."""
+        """Spatial shape of the output of a convolution."""
         return self.shape if self.transposed else self.sliding.coarse(self.shape)
 
     # --- points -------------------------------------------------------------------------------------------------
@@ -216,15 +221,15 @@ class Grid:
 
     @property
     def structures(self) -> frozenset[str]:
-        """The group whose changes of frame are left open."""
+        """Name of the structure group."""
         return frozenset([self.group.name])
 
     def areas(self, x: Tensor) -> None:
-        """All pixels have the same."""
+        """Return `None`: all pixels have the same area."""
         return None
 
     def membership(self) -> tuple[Int[Tensor, "nodes"], int]:
-        """One image is one sample."""
+        """Return the membership of the pixels: one image is one sample."""
         return single_sample(self.num_nodes)
 
     @cached_property
@@ -233,16 +238,19 @@ class Grid:
         return frame_coordinates(centred_indices(self.shape), self.spacing)
 
     def gauge_graph(self, *, dtype: torch.dtype = torch.float64) -> GaugeGraph:
-        """The same space as a general gauge graph: points in row-major order, so `x.flatten(2)[b].T` are its features.
+        """Return the same space as a gauge graph: points in row-major order, with `x.flatten(2)[b].T` as features.
 
-        Across a mirror the transporter is the mirror, everywhere else it is the identity. `stride` and `padding` play
-        no part: there is an output at every pixel.
+        The transporter is the reflection along edges through a reflecting border, elsewhere the identity. `stride` and
+        `padding` are ignored: there is an output at every pixel.
         """
         from gaugenet.geometry.gauge_graph import GaugeGraph
 
         source, target, cell, transporter = self._edges()
         if self.boundary == "reflect" and not has_mirrors(self.group):
-            raise ValueError(f"The mirrors of the axes do not lie in {self.group.name}: pass a larger `group`.")
+            raise ValueError(
+                f"Expected a `group` with the reflections of the axes for boundary='reflect', got {self.group.name}: "
+                "pass a larger `group`."
+            )
         stencil = self.stencil
         return GaugeGraph(
             edge_index=torch.stack([source, target]),
@@ -257,7 +265,7 @@ class Grid:
         )
 
     def _edges(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Source, target, cell of the window and transporter of all edges, sorted by target."""
+        """Return the source, target, cell of the window and transporter of all edges, sorted by target."""
         offset = centred_indices(self.kernel_size).long() * torch.tensor(self.dilation)
         cells = self.stencil.inside.nonzero().squeeze(1)
         points = (centred_indices(self.shape) + (torch.tensor(self.shape) - 1) / 2).long()
@@ -272,7 +280,7 @@ class Grid:
             index = index % sizes
         else:
             index = torch.where(index >= sizes, 2 * (sizes - 1) - index, index.abs())
-            signs = torch.where(beyond, -1.0, 1.0).double().flip(-1)  # a mirror for each axis that was left
+            signs = torch.where(beyond, -1.0, 1.0).double().flip(-1)  # a reflection for each border that was crossed
             transporter = torch.diag_embed(signs)
         target = torch.arange(self.num_nodes)[:, None].expand_as(keep)
         strides = torch.tensor([math.prod(self.shape[k + 1 :]) for k in range(self.d)])
@@ -287,7 +295,7 @@ _stencil = lru_cache(maxsize=1024)(BallStencil)
 def _neighbourhood(
     kernel_size: Counts | None, radius: float | None, spacing: tuple[float, ...]
 ) -> tuple[tuple[int, ...], float]:
-    """Window and radius from one of them."""
+    """Return the window and the radius, given one of them."""
     if radius is not None and not (math.isfinite(radius) and radius > 0):
         raise ValueError(f"Expected a positive `radius`, got {radius}.")
     if kernel_size is None and radius is not None:
@@ -299,19 +307,19 @@ def _neighbourhood(
         return sizes, float(radius)
     if not isinstance(kernel_size, Sequence) and len(set(spacing)) > 1:
         raise ValueError(
-            f"A window of {kernel_size} pixels a side is no ball where the spacing is {spacing}: pass `radius`, or one "
-            "`kernel_size` for each axis."
+            f"A window of {kernel_size} pixels along each axis is not a ball with the spacing {spacing}: pass "
+            "`radius`, or one `kernel_size` for each axis."
         )
     return sizes, min(k * h for k, h in zip(sizes, spacing)) / 2
 
 
 def half_widths(kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
-    """How many pixels a window reaches beyond its middle."""
+    """Return how many pixels a window reaches beyond its middle."""
     return tuple(n * (k // 2) for n, k in zip(dilation, kernel_size))
 
 
 def _checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
-    """(p, q) with p + q = d."""
+    """Return (p, q) with p + q = d."""
     found = tuple(signature) if isinstance(signature, Sequence) else ()
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in found)
     if len(found) != 2 or not whole or sum(found) != d:
@@ -324,7 +332,7 @@ def _checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def _preserves(group: StructureGroup, signature: tuple[int, int]) -> bool:
-    """Whether g^T eta g = eta for the generators of a group and a few random elements."""
+    """Return whether g^T eta g = eta for the generators of a group and a few random elements."""
     eta = torch.diag(torch.tensor([1.0] * signature[0] + [-1.0] * signature[1], dtype=torch.float64))
     draws = group.random_element(8, generator=torch.Generator().manual_seed(0))
     g = torch.cat([group.generators(), draws])
@@ -338,22 +346,22 @@ def check_boundary(boundary: str) -> None:
 
 
 def check_padding(shape: Sequence[int], padding: Sequence[int], boundary: str) -> None:
-    """Raise `ValueError` if a field on so few pixels cannot be continued so far."""
+    """Raise `ValueError` if the padding is too large for the boundary of a field of this shape."""
     for n, p in zip(shape, padding, strict=True):
         if (boundary == "reflect" and p >= n) or (boundary == "periodic" and p > n):
             raise ValueError(
-                f"Neighbourhoods reach {p} pixels beyond the border, too far to continue {n} pixels by "
+                f"Neighbourhoods reach {p} pixels beyond the border, too far for an axis of {n} pixels with "
                 f"boundary={boundary!r}: use a smaller kernel, less padding, or `zeros`."
             )
 
 
 def has_mirrors(group: StructureGroup) -> bool:
-    """Whether the reflections of all array axes lie in a group."""
+    """Return whether a group contains the reflections of all array axes."""
     return all(bool(group.contains(mirror(axis, group.d))) for axis in range(group.d))
 
 
 def counts(name: str, value: Counts, d: int, *, least: int = 1) -> tuple[int, ...]:
-    """One integer for each of d axes."""
+    """Return one integer for each of d axes."""
     values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * d
     if len(values) != d or not all(isinstance(v, Integral) and v >= least for v in values):
         raise ValueError(f"Expected `{name}` with one whole number of at least {least}, or {d} of them, got {value!r}.")
@@ -361,18 +369,18 @@ def counts(name: str, value: Counts, d: int, *, least: int = 1) -> tuple[int, ..
 
 
 def odd(name: str, value: Counts, d: int) -> tuple[int, ...]:
-    """One odd positive integer for each of d axes."""
+    """Return one odd positive integer for each of d axes."""
     values = counts(name, value, d)
     if any(v % 2 == 0 for v in values):
         raise ValueError(
-            f"Expected an odd `{name}`, got {value}: an even window has no middle pixel, so it is not symmetric about "
-            f"any, and rotations would not be exact. Use {min(v for v in values if v % 2 == 0) + 1}."
+            f"Expected an odd `{name}`, got {value}: an even window has no middle pixel, so rotations would not be "
+            f"exact. Use {min(v for v in values if v % 2 == 0) + 1}."
         )
     return values
 
 
 def _axis_lengths(name: str, value: AxisLengths, d: int) -> tuple[float, ...]:
-    """One positive length for each of d axes."""
+    """Return one positive length for each of d axes."""
     values = [float(value)] * d if isinstance(value, (int, float)) else [float(v) for v in value]
     if len(values) != d or not all(math.isfinite(v) and v > 0 for v in values):
         raise ValueError(f"Expected `{name}` with one positive length, or {d}, got {value}.")

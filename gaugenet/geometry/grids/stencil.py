@@ -16,14 +16,14 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 
 Boundary = Literal["zeros", "reflect", "periodic"]
-"""What lies beyond the border of an array: nothing, its mirror image, or its other side."""
+"""Values beyond the border of an array: zeros, the mirror image, or the other side."""
 
 
 class Stencil(ABC):
     """A window of array cells around every point, seen from the point's frame.
 
-    Kernels are sampled on it: array cell `s` of the convolution's weight is `weights[s] K(offsets[s])`. Immutable and
-    hashable, since samples of kernels are cached by stencil.
+    Kernels are sampled on it: array cell `s` of the convolution's weight is `weights[s] K(offsets[s])`. It is immutable
+    and hashable, because samples of kernels are cached by stencil.
     """
 
     window: tuple[int, ...]
@@ -37,11 +37,11 @@ class Stencil(ABC):
     @property
     @abstractmethod
     def weights(self) -> Float[Tensor, "cells"]:
-        """Quadrature weights: cell volume over neighbourhood volume; 0 outside of it and at the centre. float64."""
+        """Quadrature weights, float64: cell volume / neighbourhood volume; 0 outside it and at the centre."""
 
     @property
     def centre(self) -> int:
-        """Number of the cell of the point itself."""
+        """Index of the cell of the point itself."""
         return (math.prod(self.window) - 1) // 2
 
 
@@ -49,14 +49,14 @@ class Stencil(ABC):
 class BallStencil(Stencil):
     """The pixels in a ball around a pixel.
 
-    Frame axes: x along the last array axis, y against the second last (up, where rows count downwards), z along the
-    third last. So `torch.rot90(image, 1, (a, b))` with a < b is the positive rotation of the plane of the two axes, in
-    two dimensions the counter-clockwise one.
+    Frame axes: x along the last array axis, y against the second last (up, as rows run downwards), z along the third
+    last. So `torch.rot90(image, 1, (a, b))` with a < b is the positive rotation in the plane of the two axes, which is
+    counter-clockwise in two dimensions.
 
     Args:
         window: odd number of pixels along each array axis.
-        spacing: of the pixels that the window holds (the grid's spacing times the dilation), along each array axis.
-        radius: of the ball, a length.
+        spacing: distance of the pixels in the window (the grid's spacing times the dilation), along each array axis.
+        radius: radius of the ball, a length.
     """
 
     window: tuple[int, ...]
@@ -85,12 +85,12 @@ class BallStencil(Stencil):
 
 @dataclass(frozen=True)
 class Sliding:
-    """How a stencil moves over an array: what a convolution of PyTorch's asks for besides its weight.
+    """The way a stencil moves over an array: the options of a convolution in PyTorch.
 
     Args:
         stencil: the window.
         stride, padding, dilation: as in `torch.nn.Conv2d`, one number for each array axis.
-        boundary: `zeros`, `reflect` or `periodic`: what the padding is filled with.
+        boundary: values of the padding: `zeros`, `reflect` or `periodic`.
         output_padding: as in `torch.nn.ConvTranspose2d`; `None` for a convolution that is not transposed.
     """
 
@@ -107,35 +107,35 @@ class Sliding:
         return len(self.stride)
 
     def coarse(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Spatial shape after a convolution (not transposed) of an array of spatial shape `shape`."""
+        """Return the spatial shape after a convolution (not transposed) of an array of spatial shape `shape`."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n + 2 * p - m * (k - 1) - 1) // s + 1 for n, k, s, p, m in sizes)
 
     def left_out(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Number of pixels at the end of each axis that no window reaches, as the stride does not divide its way."""
+        """Return the number of pixels at the end of each axis that no window reaches, because of the stride."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n + 2 * p - m * (k - 1) - 1) % s for n, k, s, p, m in sizes)
 
     def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Spatial shape of the result of this convolution."""
+        """Return the spatial shape of the result of this convolution."""
         if self.output_padding is None:
             return self.coarse(shape)
         return tuple(n + p for n, p in zip(self.fine(shape), self.output_padding, strict=True))
 
     def fine(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Spatial shape after a transposed convolution without output padding."""
+        """Return the spatial shape after a transposed convolution without output padding."""
         sizes = zip(shape, self.stencil.window, self.stride, self.padding, self.dilation, strict=True)
         return tuple((n - 1) * s - 2 * p + m * (k - 1) + 1 for n, k, s, p, m in sizes)
 
 
 def centred_indices(shape: Sequence[int]) -> Float[Tensor, "points d"]:
-    """Array indices in row-major order, relative to the middle of the array."""
+    """Return the array indices in row-major order, relative to the middle of the array."""
     axes = [torch.arange(n, dtype=torch.float64) - (n - 1) / 2 for n in shape]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
 
 
 def frame_coordinates(index: Float[Tensor, "points d"], spacing: Sequence[float]) -> Float[Tensor, "points d"]:
-    """(x, y, z) from indices along (..., rows, columns): the order is reversed, and y runs against the rows."""
+    """Return (x, y, z) of indices along (..., rows, columns): the order is reversed, and y runs against the rows."""
     coordinates = (index * index.new_tensor(spacing)).flip(-1)
     if coordinates.shape[-1] > 1:
         coordinates[:, 1] = -coordinates[:, 1]
@@ -143,7 +143,7 @@ def frame_coordinates(index: Float[Tensor, "points d"], spacing: Sequence[float]
 
 
 def mirror(axis: int, d: int) -> Float[Tensor, "d d"]:
-    """The reflection of space that reverses an array axis, in frame coordinates."""
+    """Return the reflection of space that reverses an array axis, in frame coordinates."""
     g = torch.eye(d, dtype=torch.float64)
     g[d - 1 - axis, d - 1 - axis] = -1
     return g

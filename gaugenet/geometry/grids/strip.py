@@ -15,7 +15,7 @@ FLIP = -2
 
 
 def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldType) -> Tensor:
-    """rho(s) x seen in the mirror: what the strip looks like from its other side."""
+    """Return the mirror image of rho(s) x: the field on the strip seen from the other side."""
     parts = []
     for b in field_type.blocks:
         components = b.split(x.flip(FLIP)).unbind(1)
@@ -24,9 +24,9 @@ def strip_action(x: Float[Tensor, "batch size across along"], field_type: FieldT
 
 
 def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_type: FieldType) -> Tensor:
-    """Move a field by `shift` pixels along the strip: an isometry. What passes the cut comes back as its mirror image.
+    """Move a field by `shift` pixels along the strip: an isometry. Values that pass the cut are reflected.
 
-    Once around is the mirror image, twice around the identity.
+    A shift once around the strip is the mirror image, twice around is the identity.
     """
     length = x.shape[-1]
     turns, rest = divmod(shift, length)
@@ -39,7 +39,7 @@ def shift_strip(x: Float[Tensor, "batch size across along"], shift: int, field_t
 def pad_strip(
     x: Float[Tensor, "batch size across along"], field_type: FieldType, before: int, after: int | None = None
 ) -> Tensor:
-    """`before` and `after` columns from beyond the cut, flipped and transformed by rho(s)."""
+    """Pad by `before` and `after` columns from beyond the cut, flipped and transformed by rho(s)."""
     after = before if after is None else after
     length = x.shape[-1]
     if max(before, after) > length:
@@ -54,7 +54,7 @@ def pad_strip(
 
 @lru_cache(maxsize=64)
 def _mirror(representation: Representation) -> list[tuple[int, float]]:
-    """rho(s) row by row, where it permutes components and changes signs: which component, and its sign."""
+    """Return the component and the sign in each row of rho(s), which permutes components up to signs."""
     rows = representation(representation.group.elements()[1])
     positions = rows.abs().argmax(1)
     return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]

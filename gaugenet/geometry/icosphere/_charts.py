@@ -1,4 +1,4 @@
-"""Where the vertices of an icosphere lie in its five charts, and which are neighbours: integers only.
+"""The vertices of an icosphere in its five charts and their neighbours, in integers only.
 
 Chart c is a parallelogram of n x 2n cells, n = 2^level. Cell (i, j) lies at i a_0 + j a_2 in the hexagonal lattice
 whose vectors a_k point at 60 k degrees, counter-clockwise about the outward normal. Charts follow one another
@@ -24,10 +24,10 @@ _RING = np.array([(1, 0), (1, 1), (0, 1), (-1, 0), (-1, -1), (0, -1)])
 
 
 CELLS = np.concatenate([_RING, np.stack([2 * _RING, _RING + np.roll(_RING, -1, 0)], 1).reshape(-1, 2)])
-"""Offsets of the cells of two rings: the six neighbours; then in turn two steps straight on, and left of that."""
+"""Offsets of the cells of two rings: the six neighbours, then two steps straight and the cell left of it in turn."""
 
 NUM_CELLS = {1: 6, 2: 18}
-"""By the number of rings."""
+"""Number of cells, by the number of rings."""
 
 
 def num_vertices(level: int) -> int:
@@ -35,7 +35,7 @@ def num_vertices(level: int) -> int:
 
 
 def corners(level: int) -> Int[ndarray, "12"]:
-    """The vertices of the icosahedron: two a chart, north pole, south pole."""
+    """Return the vertices of the icosahedron: two in each chart, the north pole, the south pole."""
     n = 2**level
     first = np.arange(CHARTS) * 2 * n * n
     poles = num_vertices(level) - np.array([2, 1])
@@ -43,17 +43,17 @@ def corners(level: int) -> Int[ndarray, "12"]:
 
 
 def coarse_vertices(level: int) -> Int[ndarray, "coarse"]:
-    """The vertices that the next coarser level has, in its order: even rows and columns, and the poles."""
+    """Return the vertices of the next coarser level, in its order: even rows and columns, and the poles."""
     n = 2**level
     poles = num_vertices(level) - np.array([2, 1])
     return np.append(np.arange(CHARTS * 2 * n * n).reshape(CHARTS, n, 2 * n)[:, ::2, ::2], poles)
 
 
 def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> Int[ndarray, "*cells"]:
-    """The vertex in a cell of a chart that is padded by one cell on every side; -1 for the two cells that are none.
+    """Return the vertex in each cell of a chart with one cell of padding; -1 for the two cells without a vertex.
 
-    Beyond its four sides a chart continues in the chart west or east of it. Each case is one shared edge of the
-    icosahedron, e.g. row n of a chart from column n on is row 0 of the chart east of it.
+    Beyond its sides a chart continues in the chart west or east of it. Each case is one shared edge of the
+    icosahedron: for example, row n of a chart from column n on is row 0 of the chart east of it.
     """
     chart, i, j = np.broadcast_arrays(chart, row, column)
     n, w = 2**level, 2 * 2**level
@@ -80,7 +80,7 @@ def vertex_index(level: int, chart: ndarray, row: ndarray, column: ndarray) -> I
 
 @lru_cache(maxsize=4)
 def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
-    """The neighbours in the six directions; at a corner its five neighbours counter-clockwise, then -1."""
+    """Return the neighbours in the six directions; at corners the five neighbours counter-clockwise, then -1."""
     n = 2**level
     chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1, 1)
     table = np.full((num_vertices(level), 6), -1)
@@ -88,7 +88,7 @@ def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
     edge = np.arange(CHARTS)
     table[-2, :5] = vertex_index(level, edge, np.array(0), np.array(2 * n - 1))
     table[-1, :5] = vertex_index(level, edge[::-1], np.array(n - 1), np.array(0))
-    # of the six cells around the other corners two are the same vertex, seen from both sides of the missing sector
+    # Two of the six cells around the other corners are the same vertex, seen from both sides of the missing sector.
     southern, northern = corners(level)[:-2].reshape(CHARTS, 2).T
     table[southern, 5] = -1
     table[northern, 4] = table[northern, 5]
@@ -99,11 +99,11 @@ def neighbors(level: int) -> Int[ndarray, "vertices 6"]:
 
 @lru_cache(maxsize=4)
 def rotations(level: int) -> Int[ndarray, "vertices 6"]:
-    """Steps of 60 degrees that take coefficients in the chart frame of a neighbour to the chart frame of the vertex.
+    """Return the steps of 60 degrees from the chart frame of each neighbour to the chart frame of the vertex.
 
-    The edge leaves p in direction k and, seen from its other end q, comes back in direction k'; transport takes k' to
-    k + 3. At corners, and from them, frames are not comparable: there it is 3 - k', as if the edge left in direction 0,
-    and 0.
+    The edge leaves p in direction k and, seen from its other end q, comes back in direction k'. Transport takes k' to
+    k + 3. Frames cannot be compared at corners. There the result is 3 - k' into a corner, as if the edge left in
+    direction 0, and 0 out of a corner.
     """
     table = neighbors(level)
     is_corner = np.zeros(len(table) + 1, dtype=bool)
@@ -116,7 +116,7 @@ def rotations(level: int) -> Int[ndarray, "vertices 6"]:
 
 
 def faces(level: int) -> Int[ndarray, "faces 3"]:
-    """The triangles, counter-clockwise seen from outside."""
+    """Return the triangles, counter-clockwise seen from outside."""
     n = 2**level
     chart, i, j = np.indices((CHARTS, n, 2 * n)).reshape(3, -1)
     here = vertex_index(level, chart, i, j)
@@ -127,13 +127,13 @@ def faces(level: int) -> Int[ndarray, "faces 3"]:
 
 @dataclass(frozen=True)
 class ChartLinks:
-    """All that vertices see in their cells.
+    """The sources in the cells of all vertices.
 
     Attributes:
         target, source: vertices.
-        cell: in `CELLS`. What a corner sees has no direction there, and is in direction 0.
-        rotation: steps of 60 degrees from the frame at the source to that at the target; 0 if the source is a corner.
-        share: 1; a half where a cell lies straight beyond a corner, and is another vertex from either side.
+        cell: index in `CELLS`. The neighbours of a corner have no direction there, and are stored in direction 0.
+        rotation: steps of 60 degrees from the frame at the source to the frame at the target; 0 for sources at corners.
+        share: 1, or a half for cells straight beyond a corner, which are different vertices from both sides.
     """
 
     target: Int[ndarray, "links"]
@@ -147,7 +147,7 @@ class ChartLinks:
 
 
 def links(level: int, rings: int) -> ChartLinks:
-    """One ring of neighbours or two, for all vertices."""
+    """Return one or two rings of neighbours of all vertices."""
     table, rotation = neighbors(level), rotations(level)
     is_corner = np.zeros(len(table), dtype=bool)
     is_corner[corners(level)] = True
@@ -158,7 +158,7 @@ def links(level: int, rings: int) -> ChartLinks:
         return ChartLinks(*first)
 
     def step(at: tuple[ndarray, ndarray], direction: ndarray) -> tuple[ndarray, ndarray]:
-        """On from a vertex whose frame is rotated relative to that of the target, in a direction of the target's."""
+        """Step from a vertex with a rotated frame, in a direction that is given in the frame of the target."""
         vertex, rotated = at
         local = (direction - rotated) % 6
         return table[vertex, local], (rotated + rotation[vertex, local]) % 6
@@ -191,6 +191,6 @@ def links(level: int, rings: int) -> ChartLinks:
 
 
 def rotated_cell(cell: ndarray, steps: ndarray) -> ndarray:
-    """The cell that a rotation by steps of 60 degrees takes a cell to."""
+    """Return the cell that a rotation by steps of 60 degrees takes a cell to."""
     second = 6 + (cell - 6 + 2 * steps) % 12
     return typed_array(np.where(cell < 6, (cell + steps) % 6, second))

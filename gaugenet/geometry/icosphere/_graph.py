@@ -1,4 +1,4 @@
-"""Gauge graphs of an icosphere: its flat hexagonal structure, or the sphere's own geometry."""
+"""Gauge graphs of an icosphere: with its flat hexagonal structure, or with the geometry of the sphere."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from gaugenet.geometry.icosphere.icosphere import Icosphere
 
 RADIUS = 2.0
-"""Radius of the hexagonal neighbourhoods in spacings: a kernel of one ring has its peak at the six neighbours."""
+"""Radius of the hexagonal neighbourhoods in spacings, so that a kernel of one ring is largest at the six neighbours."""
 
 
 def check_structure(group: StructureGroup) -> None:
     """Raise `ValueError` unless the hexagonal transport, steps of 60 degrees, lies in the group."""
     if group.d != 2 or not bool(group.contains(Cyclic(6).elements()).all()):
         raise ValueError(
-            f"Transport on the icosahedron rotates frames by multiples of 60 degrees, which {group.name} does not "
-            "contain: use C_6, D_6, SO(2), O(2) or another group that does."
+            f"Expected a group with the rotations by 60 degrees, by which transport on the icosahedron acts, got "
+            f"{group.name}: use C_6, D_6, SO(2), O(2) or another group that contains them."
         )
 
 
@@ -38,16 +38,16 @@ def check_rotations(group: StructureGroup) -> None:
     """Raise `ValueError` unless Levi-Civita transport on the sphere, rotations by any angle, lies in the group."""
     if group.d != 2 or group.order is not None:
         raise ValueError(
-            f"Levi-Civita transport on the sphere rotates frames by any angle, which {group.name} does not contain: "
-            "use SO(2) or O(2), or the hexagonal connection of an `Icosphere`."
+            "Expected a group with all rotations, by which Levi-Civita transport on the sphere acts, got "
+            f"{group.name}: use SO(2) or O(2), or the hexagonal connection of an `Icosphere`."
         )
 
 
 def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype) -> GaugeGraph:
-    """Neighbours at their exact positions in the hexagonal lattice of the chart frames, transport in C_6.
+    """Return the graph with neighbours at exact positions in the hexagonal lattice of the chart frames, in C_6.
 
-    The transporter between a corner and a neighbour is the mean over all six steps, as six edges of a sixth of the
-    weight each: nothing else is independent of the side of the missing sector that one looks from.
+    The transporter between a corner and a neighbour is the mean over all six steps, stored as six edges with a sixth of
+    the weight. Only this mean does not depend on the side of the missing sector.
     """
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
@@ -69,7 +69,7 @@ def hexagonal_graph(sphere: Icosphere, group: StructureGroup, dtype: torch.dtype
 
 
 def _hexagonal_edges(level: int, rings: int) -> _charts.ChartLinks:
-    """Every edge, with its weight as `share`."""
+    """Return all edges, with their weights as `share`."""
     links = _charts.links(level, rings)
     is_corner = np.zeros(_charts.num_vertices(level), dtype=bool)
     is_corner[_charts.corners(level)] = True
@@ -83,7 +83,7 @@ def _hexagonal_edges(level: int, rings: int) -> _charts.ChartLinks:
 
 
 def _seen_from_all_sides(links: _charts.ChartLinks) -> _charts.ChartLinks:
-    """Into corners: every hop in each of the six directions, with a sixth of the weight."""
+    """Return each link into a corner as six links in all directions, with a sixth of the weight."""
     steps = np.tile(np.arange(6), len(links.target))
     repeated = links.select(np.repeat(np.arange(len(links.target)), 6))
     cell, rotation = _charts.rotated_cell(repeated.cell, steps), (repeated.rotation + steps) % 6
@@ -91,7 +91,7 @@ def _seen_from_all_sides(links: _charts.ChartLinks) -> _charts.ChartLinks:
 
 
 def _with_all_rotations(links: _charts.ChartLinks) -> _charts.ChartLinks:
-    """Out of corners: every hop with each of the six transporters, with a sixth of the weight."""
+    """Return each link out of a corner as six links with all transporters, with a sixth of the weight."""
     steps = np.tile(np.arange(6), len(links.target))
     repeated = links.select(np.repeat(np.arange(len(links.target)), 6))
     return dataclasses.replace(repeated, rotation=(repeated.rotation + steps) % 6, share=repeated.share / 6)
@@ -109,7 +109,7 @@ def geodesic_graph(
     mean_neighbors: float | None,
     dtype: torch.dtype,
 ) -> GaugeGraph:
-    """Logarithmic maps and Levi-Civita transport along great circles, in the same frames."""
+    """Return the graph with logarithmic maps and Levi-Civita transport along great circles, in the same frames."""
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     check_rotations(group)
@@ -145,7 +145,7 @@ def _one_ring(level: int) -> tuple[ndarray, ndarray]:
 
 
 def _within(pos: ndarray, radius: float) -> tuple[ndarray, ndarray]:
-    """All pairs at most `radius` apart on the sphere."""
+    """Return all pairs with a distance of at most `radius` on the sphere."""
     if not 0 < radius < math.pi / 2:
         raise ValueError(f"Expected `radius` between 0 and pi / 2 radians, got {radius}.")
     from scipy.spatial import cKDTree

@@ -1,4 +1,4 @@
-"""Icosphere: the subdivided icosahedron, as charts, as a gauge graph, and as a domain of convolutions."""
+"""Icosphere: the subdivided icosahedron as charts, as a gauge graph, and as a domain of convolutions."""
 
 from __future__ import annotations
 
@@ -32,33 +32,47 @@ IcosphereConnection = Literal["hexagonal", "levi_civita"]
 
 
 class Icosphere:
-    """The icosahedron subdivided `level` times, on the unit sphere: 10 * 4^level + 2 vertices, none left out.
+    """The icosahedron subdivided `level` times, on the unit sphere: all its 10 * 4^level + 2 vertices.
 
-    A domain of convolutions: `conv(x, icosphere)` convolves the five charts at once, and equals
-    `conv(x, icosphere.gauge_graph(group))` at every vertex. Features have their channels in dimension 1:
+    It is a domain of convolutions (:cite:`cohen2019gauge`, here with all vertices): `conv(x, icosphere)` convolves the
+    five charts at once, and equals `conv(x, icosphere.gauge_graph(group))` at every vertex. Features have their
+    channels in dimension 1:
 
     - `(V, C)` or `(B, C, V)` in vertex order: the five charts of n x 2n vertices (n = 2^level) one after the other, row
       by row, then the north and the south pole;
     - `(B, C, 5n + 1, 2n)`, the chart layout that networks keep from layer to layer: the charts stacked, and a last row
       that starts with the two poles (see `to_charts`, `from_charts`).
 
-    Its reference frames, hexagonal and constant on each chart, make a C_6-structure whose transport is flat except at
-    the twelve corners of the icosahedron (`corners`), where it is off by 60 degrees and no frame exists: there a field
-    has a C_6-invariant part alone, and what is stored must be invariant (convolutions read and write nothing else).
+    Its reference frames are hexagonal and constant on each chart. Transport in this C_6-structure is flat except at the
+    twelve corners of the icosahedron (`corners`), where the holonomy is 60 degrees and no frame exists. There only the
+    C_6-invariant part of a field is defined, so stored values must be invariant. Convolutions read and write only the
+    invariant part.
 
     Latitude of (x, y, z) is asin z, longitude atan2(y, x).
 
     Args:
         level: number of subdivisions.
-        projection: `recursive`, each subdivision normalised to the sphere (hexagonal cells differ in area by up to
+        projection: `recursive`, each subdivision normalised to the sphere (largest area of a hexagonal cell / smallest:
             1.30), or `planar`, flat faces projected from the centre (1.96).
-
-        neighborhood: rings of neighbours in the hexagonal lattice, 1 (six) or 2 (eighteen, from level 2 on). Straight
-            beyond a corner lie two vertices, one from either side, and each counts by half.
-        stride: 2 computes the output at the vertices of the next coarser level only, see `strided`.
+        neighborhood: rings of neighbours in the hexagonal lattice, 1 (six neighbours) or 2 (eighteen, from level 2 on).
+            Straight beyond a corner there are two vertices, one from each side, and both have half the weight.
+        stride: with 2 the output is computed only at the vertices of the next coarser level, see `strided`.
 
     Raises:
-        ValueError: a level that is no integer from 0 to 12, an unknown projection, a stride that the level has not.
+        ValueError: If `level` is not an integer from 0 to 12, the projection is unknown, or the level does not allow
+            the neighborhood or the stride.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> sphere = Icosphere(3)
+        >>> sphere.num_vertices, sphere.chart_shape
+        (642, (41, 16))
+        >>> conv = GaugeConv(FieldType(Cyclic(6), "3x0"), FieldType(Cyclic(6), "1xregular"))
+        >>> conv(torch.rand(642, 3), sphere).shape
+        torch.Size([642, 6])
     """
 
     level: int
@@ -92,25 +106,25 @@ class Icosphere:
 
     @property
     def structures(self) -> frozenset[str]:
-        """Transport between chart frames is by multiples of 60 degrees."""
+        """C_6: transport between chart frames rotates by multiples of 60 degrees."""
         return frozenset(["C_6"])
 
     def areas(self, x: Tensor) -> Float[Tensor, "..."]:
-        """`mass` in vertex order, or in the chart layout for features `(B, C, rows, columns)`; unused cells have 0."""
+        """Return `mass` in vertex order, or in the chart layout for features in it; unused cells have 0."""
         return self.to_charts(self.mass) if x.dim() == 4 else self.mass
 
     def membership(self) -> tuple[Int[Tensor, "vertices"], int]:
-        """One sphere is one sample."""
+        """Return the membership of the vertices: one sphere is one sample."""
         return single_sample(self.num_vertices)
 
     @property
     def chart_shape(self) -> tuple[int, int]:
-        """Of the chart layout: the five charts stacked, and the row of the poles."""
+        """Shape of the chart layout: the five charts stacked, and the row of the poles."""
         return _charts.CHARTS * self.n + 1, 2 * self.n
 
     @cached_property
     def pos(self) -> Float[Tensor, "vertices 3"]:
-        """Unit vectors, float64."""
+        """Positions of the vertices as unit vectors, float64."""
         grid = _subdivided(self.level) if self.projection == "recursive" else _projected(self.level)
         poles = grid[0, [0, -1], [-1, 0]]
         with outside_transforms():
@@ -118,23 +132,23 @@ class Icosphere:
 
     @cached_property
     def latitude(self) -> Float[Tensor, "vertices"]:
-        """Radians."""
+        """Latitudes in radians."""
         return torch.asin(self.pos[:, 2].clamp(-1, 1))
 
     @cached_property
     def longitude(self) -> Float[Tensor, "vertices"]:
-        """Radians, from 0 to 2 pi."""
+        """Longitudes in radians, from 0 to 2 pi."""
         return torch.atan2(self.pos[:, 1], self.pos[:, 0]).remainder(2 * math.pi)
 
     @cached_property
     def face(self) -> Int[Tensor, "3 faces"]:
-        """Counter-clockwise seen from outside."""
+        """The triangles, counter-clockwise seen from outside."""
         with outside_transforms():
             return torch.from_numpy(_charts.faces(self.level).T.copy())
 
     @cached_property
     def mass(self) -> Float[Tensor, "vertices"]:
-        """A third of the spherical areas of the triangles around each vertex: they sum to 4 pi."""
+        """A third of the spherical areas of the triangles around each vertex; the sum is 4 pi."""
         with outside_transforms():
             a, b, c = self.pos[self.face]
             volume = (a * torch.linalg.cross(b, c)).sum(-1)
@@ -150,15 +164,15 @@ class Icosphere:
 
     @property
     def spacing(self) -> float:
-        """Edge of the hexagonal lattice with cells of the mean area, in radians."""
+        """Edge length of the hexagonal lattice with cells of the mean area, in radians."""
         return math.sqrt(8 * math.pi / (math.sqrt(3) * self.num_vertices))
 
     @cached_property
     def frame(self) -> Float[Tensor, "vertices 3 2"]:
-        """Columns are the axes of the chart frames in space: the first points at the neighbour in direction 0.
+        """The chart frames; columns are their axes in space, the first towards the neighbour in direction 0.
 
-        Directions to neighbours on the sphere are not exact multiples of 60 degrees: the frame is the rotation that
-        fits them best, so that it rotates by multiples of 60 degrees under the rotations of the icosahedron.
+        Directions to neighbours on the sphere are not exact multiples of 60 degrees. The frame is the rotation that
+        fits them best, so it rotates by multiples of 60 degrees under the rotations of the icosahedron.
         """
         table = _charts.neighbors(self.level)
         pos = self.pos.numpy()
@@ -181,62 +195,65 @@ class Icosphere:
         mean_neighbors: float | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> GaugeGraph:
-        """The neighbourhoods of all vertices, in vertex order and in the frames `frame`.
+        """Return the neighbourhoods of all vertices, in vertex order and in the frames `frame`.
 
         Args:
             group: the structure group of the features. Default: C_6, or SO(2) for `levi_civita`.
-            connection: `hexagonal`, six neighbours at exact multiples of 60 degrees and transport in C_6, what the
-                charts compute; or `levi_civita`, the true logarithmic maps and transport of the sphere, without
-                singular points, for SO(2) and O(2).
-            radius: of geodesic neighbourhoods, in radians; `levi_civita` only. Default: the nearest vertices.
-            mean_neighbors: instead of `radius`.
-            dtype: of all floating-point tensors.
+            connection: `hexagonal`, as in the charts: six neighbours at exact multiples of 60 degrees and transport in
+                C_6; or `levi_civita`: the logarithmic maps and the transport of the sphere, without singular points,
+                for SO(2) and O(2).
+            radius: radius of geodesic neighbourhoods in radians, for `levi_civita` only. Default: the nearest vertices.
+            mean_neighbors: mean number of neighbours, instead of `radius`.
+            dtype: precision of all floating-point tensors.
 
         Raises:
-            ValueError: a group that does not contain the transporters, options that the connection does not have.
+            ValueError: If the group does not contain the transporters, or the connection does not have an option.
         """
         if connection == "levi_civita":
             return geodesic_graph(self, SO2() if group is None else group, radius, mean_neighbors, dtype)
         if connection != "hexagonal":
             raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
         if radius is not None or mean_neighbors is not None:
-            raise ValueError("The hexagonal connection takes no `radius` and no `mean_neighbors`.")
+            raise ValueError(
+                "Expected no `radius` and no `mean_neighbors` with the hexagonal connection: omit them, or pass "
+                "connection='levi_civita'."
+            )
         return hexagonal_graph(self, Cyclic(6) if group is None else group, dtype)
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
     def coarser(self, levels: int = 1) -> Icosphere:
-        """The icosphere of a lower level, whose vertices are some of these; below level 2 with one ring."""
+        """Return the icosphere of a lower level, with a subset of the vertices; below level 2 with one ring."""
         level = self.level - levels
         return icosphere(level, self.projection, self.neighborhood if level > 1 else 1)
 
     def finer(self, levels: int = 1) -> Icosphere:
-        """The icosphere of a higher level."""
+        """Return the icosphere of a higher level."""
         return icosphere(self.level + levels, self.projection, self.neighborhood)
 
     def strided(self) -> Icosphere:
-        """This icosphere as the domain of a convolution whose output lives on `coarser()`."""
+        """Return this icosphere as the domain of a convolution whose output is on `coarser()`."""
         return icosphere(self.level, self.projection, self.neighborhood, 2)
 
     @property
     def out(self) -> Icosphere:
-        """Where the output of a convolution lives."""
+        """The icosphere of the output of a convolution."""
         return self if self.stride == 1 else self.coarser()
 
     @cached_property
     def coarse_vertices(self) -> Int[Tensor, "coarse"]:
-        """The vertices that are those of `coarser()`, in its order: even rows and columns, and the poles."""
+        """The vertices of `coarser()` in its order: even rows and columns, and the poles."""
         if not self.level:
-            raise ValueError("An icosphere of level 0 has no coarser level.")
+            raise ValueError("Expected an icosphere of level 1 or more, got level 0, which has no coarser level.")
         return torch.from_numpy(_charts.coarse_vertices(self.level))
 
     # --- layouts ----------------------------------------------------------------------------------------------------
 
     def to_charts(self, x: Float[Tensor, "*batch vertices"]) -> Float[Tensor, "*batch rows columns"]:
-        """Vertex order -> chart layout; the unused cells of the last row are zero."""
+        """Return values in vertex order in the chart layout; the unused cells of the last row are zero."""
         if x.shape[-1] != self.num_vertices:
             raise ValueError(
-                f"Expected one value a vertex ({self.num_vertices}) in the last dimension, got {tuple(x.shape)}."
+                f"Expected one value per vertex ({self.num_vertices}) in the last dimension, got {tuple(x.shape)}."
             )
         rows, columns = self.chart_shape
         return typed_tensor(
@@ -244,7 +261,7 @@ class Icosphere:
         )
 
     def from_charts(self, x: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, "*batch vertices"]:
-        """Chart layout -> vertex order."""
+        """Return values in the chart layout in vertex order."""
         if x.shape[-2:] != self.chart_shape:
             raise ValueError(f"Expected charts of shape (..., {self.chart_shape}), got {tuple(x.shape)}.")
         return x.flatten(-2)[..., : self.num_vertices]
@@ -268,13 +285,13 @@ class Icosphere:
 def icosphere(
     level: int, projection: VertexProjection = "recursive", neighborhood: int = 1, stride: int = 1
 ) -> Icosphere:
-    """The icosphere of a level, the same object on every call."""
+    """Return the icosphere of a level, the same object on every call."""
     return Icosphere(level, projection=projection, neighborhood=neighborhood, stride=stride)
 
 
 @dataclass(frozen=True)
 class HexagonalStencil(Stencil):
-    """The neighbours of a vertex in a chart, as cells of a square window; cells beyond the hexagon are outside."""
+    """The neighbours of a vertex in a chart, as cells of a square window; cells beyond the hexagon have weight 0."""
 
     rings: int = 1
 
@@ -296,7 +313,7 @@ class HexagonalStencil(Stencil):
 
 
 def _icosahedron() -> Float[ndarray, "charts 2 3 3"]:
-    """Positions of the cells (0, 0), (0, n), (0, 2n) and (n, 0), (n, n), (n, 2n) of every chart."""
+    """Return the positions of the cells (0, 0), (0, n), (0, 2n) and (n, 0), (n, n), (n, 2n) of every chart."""
     ring, height = 2 / math.sqrt(5), 1 / math.sqrt(5)
 
     def corner(step: int, z: float) -> list[float]:
@@ -315,7 +332,7 @@ def _icosahedron() -> Float[ndarray, "charts 2 3 3"]:
 
 
 def _subdivided(level: int) -> Float[ndarray, "charts rows columns 3"]:
-    """Midpoints of edges, normalised, again and again."""
+    """Return the positions by repeated subdivision: midpoints of edges, normalised."""
     grid = _icosahedron()
     for _ in range(level):
         charts, rows, columns, _ = grid.shape
@@ -329,7 +346,7 @@ def _subdivided(level: int) -> Float[ndarray, "charts rows columns 3"]:
 
 
 def _projected(level: int) -> Float[ndarray, "charts rows columns 3"]:
-    """Lattice points of the flat triangles, normalised."""
+    """Return the lattice points of the flat triangles, normalised."""
     corner = _icosahedron()
     n = 2**level
     i, j = np.indices((n + 1, 2 * n + 1))

@@ -24,7 +24,7 @@ NUM_ROTATIONS = 60
 class IcosahedralRotation:
     """A rotation R of space that maps an icosphere to itself.
 
-    A field f becomes the field that at vertex `permutation[p]` is `rho(elements[p]) f(p)`::
+    The rotated field at vertex `permutation[p]` is `rho(elements[p]) f(p)`::
 
         rotated[rotation.permutation] = field_type.transform(rotation.elements, x)
 
@@ -32,7 +32,16 @@ class IcosahedralRotation:
         matrix: `(3, 3)`, R.
         permutation: `(V,)`, the vertex to which R moves each vertex.
         elements: `(V, 2, 2)`, in C_6: R maps the frame of p to the frame of `permutation[p]` times this element. At
-            corners the identity: there only invariants exist.
+            corners, where only invariants exist, it is the identity.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Icosphere, icosahedral_rotation
+        >>> from gaugenet.groups import Cyclic, FieldType
+        >>> sphere, scalars = Icosphere(1), FieldType(Cyclic(6), "1x0")
+        >>> rotation = icosahedral_rotation(sphere, 7)
+        >>> torch.allclose(rotation.apply(scalars, sphere.pos[:, 2:]), sphere.pos @ rotation.matrix[:, 2:])
+        True
     """
 
     matrix: Float[Tensor, "3 3"]
@@ -40,31 +49,46 @@ class IcosahedralRotation:
     elements: Float[Tensor, "vertices 2 2"]
 
     def apply(self, field_type: FieldType, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The rotated field, in vertex order `(V, C)` or `(B, C, V)`."""
+        """Return the rotated field, in vertex order `(V, C)` or `(B, C, V)`."""
         dim = 0 if x.dim() == 2 else 2
         elements = self.elements if x.dim() == 2 else self.elements[None]
         return torch.empty_like(x).index_copy(dim, self.permutation, field_type.transform(elements, x))
 
 
 def icosahedral_rotations(sphere: Icosphere) -> list[IcosahedralRotation]:
-    """All 60, the identity first."""
+    """Return all 60 rotations, the identity first.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere, icosahedral_rotations
+        >>> len(icosahedral_rotations(Icosphere(1)))
+        60
+    """
     return [icosahedral_rotation(sphere, k) for k in range(NUM_ROTATIONS)]
 
 
 def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
-    """One of the 60 rotations; 0 is the identity.
+    """Return one of the 60 rotations; 0 is the identity.
 
-    Positions only tell which rotation it is: permutation and elements follow from the neighbours, in integers.
+    The matrix identifies the images of the vertices; the permutation and the elements are exact integers.
+
+    Args:
+        sphere: the icosphere.
+        k: number of the rotation, from 0 to 59.
 
     Raises:
-        ValueError: `k` is not from 0 to 59.
+        ValueError: If `k` is not from 0 to 59.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere, icosahedral_rotation
+        >>> icosahedral_rotation(Icosphere(1), 0).permutation[:5]
+        tensor([0, 1, 2, 3, 4])
     """
     if not 0 <= k < NUM_ROTATIONS:
         raise ValueError(f"Expected `k` from 0 to {NUM_ROTATIONS - 1}, got {k}.")
     matrix = _matrices()[k]
     permutation = _permutation(sphere, matrix)
     table = _charts.neighbors(sphere.level)
-    # direction 0 at p becomes the direction at the image of p in which the image of its neighbour lies
+    # Direction 0 at p is mapped to the direction, at the image of p, of the image of the neighbour.
     steps = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)
     steps[sphere.corners.numpy()] = 0
     return IcosahedralRotation(
@@ -84,7 +108,7 @@ def _permutation(sphere: Icosphere, matrix: ndarray) -> Int[ndarray, "vertices"]
 
 @lru_cache(maxsize=1)
 def _matrices() -> Float[ndarray, "60 3 3"]:
-    """One for each corner and each of its five neighbours: those that the north pole and its first one go to."""
+    """Return one matrix for each corner and neighbour of it, the images of the north pole and its first neighbour."""
     sphere = Icosphere(0)
     pos, table = sphere.pos.numpy(), _charts.neighbors(0)
     north = sphere.num_vertices - 2

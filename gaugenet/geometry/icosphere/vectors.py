@@ -11,7 +11,7 @@ from gaugenet.geometry.icosphere.icosphere import Icosphere
 
 
 def east_north(longitude: Float[Tensor, "*points"], latitude: Float[Tensor, "*points"]) -> Float[Tensor, "*points 3 2"]:
-    """Frames whose columns point east and north; at a pole, those of the meridian `longitude`. Radians."""
+    """Return frames whose columns point east and north, at a pole along the meridian `longitude`. Angles in radians."""
     return meridian_frames(torch.sin(longitude), torch.cos(longitude), torch.sin(latitude), torch.cos(latitude))
 
 
@@ -21,7 +21,7 @@ def meridian_frames(
     sin_lat: Float[Tensor, "*points"],
     cos_lat: Float[Tensor, "*points"],
 ) -> Float[Tensor, "*points 3 2"]:
-    """`east_north` of angles given by their sines and cosines, which may be more exact than the angles."""
+    """Return `east_north` of angles given by their sines and cosines, which may be more accurate than the angles."""
     sin_lon, cos_lon, sin_lat, cos_lat = torch.broadcast_tensors(sin_lon, cos_lon, sin_lat, cos_lat)
     east = torch.stack([-sin_lon, cos_lon, torch.zeros_like(sin_lon)], -1)
     north = torch.stack([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat], -1)
@@ -31,23 +31,23 @@ def meridian_frames(
 def to_space(
     coefficients: Float[Tensor, "*batch 2 vertices"], frame: Float[Tensor, "vertices 3 2"]
 ) -> Float[Tensor, "*batch 3 vertices"]:
-    """Vectors in space from their coefficients in frames."""
+    """Return the vectors in space with these coefficients in frames."""
     return torch.einsum("vij,...jv->...iv", frame.to(coefficients), coefficients)
 
 
 def to_frame(
     vectors: Float[Tensor, "*batch 3 vertices"], frame: Float[Tensor, "vertices 3 2"]
 ) -> Float[Tensor, "*batch 2 vertices"]:
-    """Coefficients in frames of the tangent part of vectors in space."""
+    """Return the coefficients in frames of the tangent part of vectors in space."""
     return torch.einsum("vij,...iv->...jv", frame.to(vectors), vectors)
 
 
 def to_chart_frames(
     vectors: Float[Tensor, "*batch 3 vertices"], sphere: Icosphere
 ) -> Float[Tensor, "*batch 2 vertices"]:
-    """Tangent vectors in space -> coefficients in the chart frames: a field of type `1` of C_6.
+    """Return the coefficients of tangent vectors in the chart frames: a field of type `1` of C_6.
 
-    Zero at the twelve corners, where no frame exists; `from_chart_frames` fills them from their neighbours.
+    They are zero at the twelve corners, where no frame exists. `from_chart_frames` fills these from their neighbours.
     """
     inside = torch.ones(sphere.num_vertices, dtype=vectors.dtype, device=vectors.device)
     inside[sphere.corners] = 0
@@ -57,7 +57,7 @@ def to_chart_frames(
 def from_chart_frames(
     coefficients: Float[Tensor, "*batch 2 vertices"], sphere: Icosphere
 ) -> Float[Tensor, "*batch 3 vertices"]:
-    """Coefficients in the chart frames -> tangent vectors in space; at corners the mean of the five neighbours."""
+    """Return the tangent vectors of coefficients in the chart frames; at corners the mean of the five neighbours."""
     vectors = to_space(coefficients, sphere.frame)
     corners = sphere.corners
     around = torch.from_numpy(_charts.neighbors(sphere.level)[corners.numpy(), :5])

@@ -1,1 +1,1 @@
-"""Lattice gauge fields: links as transporters, their observables, and the gauge graphs that they are."""
+"""Lattice gauge fields: links as transporters, their observables, and their gauge graphs."""

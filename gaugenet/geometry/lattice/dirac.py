@@ -30,10 +30,10 @@ def gamma5(d: int) -> Complex[Tensor, "spins spins"]:
     """Return the Hermitian matrix that anticommutes with all gamma_mu, in d = 2 or 4.
 
     Raises:
-        ValueError: If d = 3, where there is none.
+        ValueError: If d = 3, where no such matrix exists.
     """
     if d == 3:
-        raise ValueError("Expected d = 2 or 4: in three dimensions no matrix anticommutes with all of gamma_mu.")
+        raise ValueError(f"Expected d = 2 or 4, got {d}: in three dimensions no matrix anticommutes with all gamma_mu.")
     product: Tensor = torch.linalg.multi_dot(list(gamma_matrices(d)))
     return -1j * product if d == 2 else product
 
@@ -91,7 +91,7 @@ def staggered_dirac(
     """Return D psi = mass psi + sum_mu eta_mu(x) nabla_mu psi, eta_mu = (-1)^(x_0 + ... + x_(mu - 1)).
 
     Raises:
-        ValueError: If an extent is odd: the signs do not fit around the lattice.
+        ValueError: If an extent is odd, so that the signs are not periodic.
     """
     if any(n % 2 for n in field.shape):
         raise ValueError(f"Expected even extents for staggered fermions, got {field.shape}.")

@@ -1,4 +1,4 @@
-"""LatticeGaugeField: links on a periodic hypercube as a space to convolve on."""
+"""LatticeGaugeField: links on a periodic hypercube as a domain of convolutions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gaugenet.geometry.lattice.graph import LatticeGraph
 
 _LEAST_EXTENT = 3
-"""On shorter axes the neighbours x + mu and x - mu are the same site, and plaquettes share links with themselves."""
+"""Smallest extent. On shorter axes x + mu and x - mu are the same site, and plaquettes contain a link twice."""
 
 
 class LatticeGaugeField(Domain):
@@ -33,24 +33,35 @@ class LatticeGaugeField(Domain):
 
         U_mu(x) -> Omega(x) U_mu(x) Omega(x + mu)^+,        features(x) -> rho(Omega(x)) features(x).
 
-    All methods are differentiable with respect to the links. As a domain to convolve on, the neighbours of x are the
-    ends of `paths`, and features are transported along these::
-
-        conv = GaugeConv(in_type, out_type, kernel=Shifts(2, steps=3))
-        y = conv(x, LatticeGaugeField(links, SU(3), steps=3))
+    All methods are differentiable with respect to the links. In convolutions with kernels of `Shifts`, the neighbours
+    of x are the ends of `paths`, and features are transported along these paths (:cite:`favoni2022lattice`).
 
     Args:
         links: `(B, d, *shape, N, N)`, complex (`N = 1` for U(1)), every extent at least 3.
         group: `U1()`, `SU(N)` or `U(N)`.
-        antiperiodic: axes across whose boundary features change their sign, as fermions do in time. The sign is a
-            factor -1 of the transporters that features meet (so fields of `adjoint` or `matrix` do not see it), not of
-            links and loops.
-        steps: the neighbours are up to this many steps away along each axis, forwards and backwards.
-        paths: other paths than these: each a sequence of pairs (mu, k), k steps along the axis mu.
+        antiperiodic: axes at whose boundary features change their sign, as fermions do in time. The sign is a factor
+            -1 of the transporters of features (without effect on fields of `adjoint` or `matrix`), not of links and
+            loops.
+        steps: largest distance of the neighbours along each axis, forwards and backwards.
+        paths: other paths, each a sequence of pairs (mu, k): k steps along the axis mu.
         check: whether to verify that links lie in the group.
 
     Raises:
-        ValueError: If links are real, of another shape or group (how far, and where), or an extent is 1 or 2.
+        ValueError: If links are real, have another shape, lie outside the group, or an extent is 1 or 2.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU, FieldType
+        >>> from gaugenet.kernels import Shifts
+        >>> from gaugenet.nn import GaugeConv
+        >>> field = LatticeGaugeField.random(SU(2), (8, 8))
+        >>> field.mean_plaquette().shape
+        torch.Size([1])
+        >>> fields = FieldType(SU(2), "1xmatrix")
+        >>> conv = GaugeConv(fields, fields, kernel=Shifts(2), dtype=torch.float64)
+        >>> conv(torch.rand(1, fields.size, 8, 8, dtype=torch.float64), field).shape
+        torch.Size([1, 8, 8, 8])
     """
 
     def __init__(
@@ -65,8 +76,8 @@ class LatticeGaugeField(Domain):
     ) -> None:
         if not isinstance(group, UnitaryGroup):
             raise ValueError(
-                f"Expected `group` as `U1()`, `SU(N)` or `U(N)`, got {group!r}: the group acts on an internal fibre. "
-                "For frames of space use `Grid`."
+                f"Expected `group` as `U1()`, `SU(N)` or `U(N)`, which acts on an internal fibre, got {group!r}: for "
+                "frames of space use `Grid`."
             )
         _check_shape(links, group)
         if check:
@@ -90,9 +101,9 @@ class LatticeGaugeField(Domain):
         dtype: torch.dtype = torch.float64,
         **options: Any,
     ) -> LatticeGaugeField:
-        """Return Haar-distributed links; with `spread` instead exp(X) with normal coefficients of that deviation.
+        """Return a field with Haar-distributed links, or links exp(X) with normal coefficients of deviation `spread`.
 
-        Further options are those of the constructor.
+        For other options see the constructor.
         """
         size = (batch, len(shape), *shape)
         if spread is None:
@@ -207,7 +218,7 @@ class LatticeGaugeField(Domain):
         return product if sign is None else product * sign[..., None, None]
 
     def neighbor_values(self, x: Tensor, path: Path, *, first: int) -> Tensor:
-        """Return x at the end of a path, not transported; `first` is the dimension of the axis 0 in `x`."""
+        """Return x at the end of a path, without transport; `first` is the dimension of the axis 0 in `x`."""
         for axis, k in enumerate(displacement(path, self.d)):
             x = shifted(x, axis, k, first=first)
         return x
@@ -218,10 +229,11 @@ class LatticeGaugeField(Domain):
         """Return the field with links Omega(x) U_mu(x) Omega(x + mu)^+.
 
         Args:
-            omega: one element per site. That it lies in the group is not checked, so that controls can be written.
+            omega: one element per site. That it lies in the group is not checked, so that tests can use other elements
+                as negative controls.
 
         Raises:
-            ValueError: If it has another shape, as that of another group.
+            ValueError: If `omega` has another shape.
         """
         expected = (self.batch_size, *self.shape, self.group.d, self.group.d)
         if tuple(omega.shape) != expected:
@@ -234,7 +246,7 @@ class LatticeGaugeField(Domain):
         return self.with_links(torch.stack(links, 1))
 
     def axial_gauge(self) -> LatticeGaugeField:
-        """Return the field in the gauge where links of a maximal tree are one: for plots only."""
+        """Return the field in the gauge where all links of a maximal tree are 1, for plots only."""
         return self.gauge_transform(axial_transformation(self.links))
 
     def random_gauge(self, *, generator: torch.Generator | None = None) -> Complex[Tensor, "batch *shape n n"]:
@@ -242,12 +254,12 @@ class LatticeGaugeField(Domain):
         size = (self.batch_size, *self.shape)
         return self.group.random_element(size, generator=generator, dtype=self.links.dtype)
 
-    # --- what a layer asks of a space, see `Domain` -----------------------------------------------------------------
+    # --- the interface to layers, see `Domain` ----------------------------------------------------------------------
 
     def gauge_graph(self) -> LatticeGraph:
-        """Return the same space as a general gauge graph: one edge per site and path, with these transporters.
+        """Return the same space as a gauge graph: one edge per site and path, with the same transporters.
 
-        Its points are the sites of all configurations, so `x.flatten(2).mT.flatten(0, 1)` are its features.
+        Its points are the sites of all configurations, with `x.flatten(2).mT.flatten(0, 1)` as features.
         """
         if self._graph is None or self.links.requires_grad:
             from gaugenet.geometry.lattice.graph import lattice_graph
@@ -261,11 +273,11 @@ class LatticeGaugeField(Domain):
         return frozenset([self.group.name])
 
     def areas(self, x: Tensor) -> None:
-        """All sites have the same."""
+        """Return `None`: all sites have the same volume."""
         return None
 
     def membership(self) -> tuple[Int[Tensor, "sites"], int]:
-        """One configuration is one sample."""
+        """Return the membership of the sites: one configuration is one sample."""
         return single_sample(self.num_nodes, self.links.device)
 
     def __repr__(self) -> str:
@@ -282,7 +294,7 @@ def _check_in_group(links: Complex[Tensor, "batch d *shape n n"], group: Unitary
         raise ValueError(
             f"Expected `links` in {group.name}, got {count} of {distance.numel()} outside of it, the worst by "
             f"{worst:.2g} (allowed: {tolerance(links):.0e}) in configuration {b}, direction {mu}, at site "
-            f"{tuple(site)}: `group.project(links)` gives the nearest ones."
+            f"{tuple(site)}: use `group.project(links)`, the nearest links in the group."
         )
 
 
@@ -312,7 +324,7 @@ def _check_shape(links: Tensor, group: UnitaryGroup) -> None:
     if min(shape) < _LEAST_EXTENT:
         raise ValueError(
             f"Expected extents of at least {_LEAST_EXTENT}, got {shape}: on shorter axes both neighbours of a site are "
-            "the same one."
+            "the same site."
         )
 
 

@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 class LatticeGraph(GaugeGraph):
     """A `GaugeGraph` whose group acts on an internal fibre: transporters are complex, log maps are not transformed.
 
-    Points are the sites of all configurations, one after the other, in row-major order; every configuration is one
-    graph of the batch. Edges of one target have the order of the paths. `log_map` counts steps along the axes, every
-    weight is one.
+    Points are the sites of all configurations, one after the other, in row-major order. Every configuration is one
+    graph of the batch. Edges of one target have the order of the paths. `log_map` counts steps along the axes, and all
+    weights are 1.
+
+    Example:
+        >>> from gaugenet.geometry import LatticeGaugeField
+        >>> from gaugenet.groups import SU
+        >>> graph = LatticeGaugeField.random(SU(2), (4, 4), batch=3).gauge_graph()
+        >>> type(graph).__name__, graph.num_nodes, graph.num_edges
+        ('LatticeGraph', 48, 192)
     """
 
     def gauge_transform(self, g: Complex[Tensor, "points n n"]) -> LatticeGraph:
-        """Return the graph with the transporters g_p U g_q^+; log maps and frames belong to space and stay."""
+        """Return the graph with the transporters g_p U g_q^+; log maps and frames do not change."""
         n = self.transporter.shape[-1]
         if g.shape != (self.num_nodes, n, n):
             raise ValueError(f"Expected `g` of shape ({self.num_nodes}, {n}, {n}), got {tuple(g.shape)}.")
@@ -36,7 +43,7 @@ class LatticeGraph(GaugeGraph):
         return out
 
     def astype(self, dtype: torch.dtype) -> LatticeGraph:
-        """Return a new graph in the real precision `dtype`; transporters get the complex one."""
+        """Return a new graph in the real precision `dtype`, with transporters in the complex precision for it."""
         high = torch.complex128 if dtype == torch.float64 else torch.complex64
         out: LatticeGraph = self.clone().apply(
             lambda t: t.to(dtype) if t.is_floating_point() else t.to(high) if t.is_complex() else t

@@ -30,7 +30,7 @@ def polyakov(links: Complex[Tensor, "batch d *shape n n"], mu: int) -> Complex[T
 
 
 def staples(links: Complex[Tensor, "batch d *shape n n"], mu: int) -> Complex[Tensor, "batch *shape n n"]:
-    """Return A_mu(x): the sum of the 2 (d - 1) paths from x + mu to x, so that plaquettes with the link are U A.
+    """Return A_mu(x), the sum of the 2 (d - 1) paths from x + mu to x: U A is the sum of plaquettes with the link U.
 
     A = sum_nu U_nu(x + mu) U_mu(x + nu)^+ U_nu(x)^+ + U_nu(x + mu - nu)^+ U_mu(x - nu)^+ U_nu(x - nu).
     """
@@ -46,7 +46,7 @@ def staples(links: Complex[Tensor, "batch d *shape n n"], mu: int) -> Complex[Te
 
 
 def clover(links: Complex[Tensor, "batch d *shape n n"], mu: int, nu: int) -> Complex[Tensor, "batch *shape n n"]:
-    """Return the sum of the four plaquettes around x in the plane (mu, nu), of equal orientation, each from x.
+    """Return the sum of the four plaquettes around x in the plane (mu, nu), of equal orientation, starting at x.
 
     The other three are P_{mu nu}, transported to x from x - mu, x - nu and x - mu - nu.
     """

@@ -21,7 +21,7 @@ def shifted(x: Tensor, mu: int, k: int, *, first: int = 1) -> Tensor:
 
 
 def line(links: Complex[Tensor, "batch d *shape n n"], mu: int, k: int) -> Complex[Tensor, "batch *shape n n"]:
-    """Return U_mu(x) U_mu(x + mu) ... of k > 0 links, from x + k mu to x; for k < 0 the one from x - |k| mu to x."""
+    """Return U_mu(x) U_mu(x + mu) ..., the transporter from x + k mu to x along |k| links; k may be negative."""
     if k < 0:
         return shifted(line(links, mu, -k), mu, k).mH
     step = links[:, mu]
@@ -45,7 +45,7 @@ def along(links: Complex[Tensor, "batch d *shape n n"], path: Path) -> Complex[T
 
 
 def displacement(path: Path, d: int) -> tuple[int, ...]:
-    """Return the number of steps along each axis, from the begin to the end of a path."""
+    """Return the number of steps along each axis, from the start to the end of a path."""
     total = [0] * d
     for mu, k in path:
         total[mu] += k
@@ -60,7 +60,7 @@ def straight_paths(d: int, steps: int) -> list[Path]:
 def boundary_sign(
     shape: Sequence[int], antiperiodic: Sequence[bool], offset: Sequence[int], like: Tensor
 ) -> Float[Tensor, "*shape"] | None:
-    """Return -1 where the way from x to x + offset crosses antiperiodic boundaries an odd number of times, else 1.
+    """Return -1 where a path from x to x + offset crosses antiperiodic boundaries an odd number of times, else 1.
 
     `None` if no axis is antiperiodic.
     """

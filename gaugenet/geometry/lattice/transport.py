@@ -20,7 +20,7 @@ def transported(
 
 
 def _block(block: Block, x: Tensor, g: Tensor) -> Tensor:
-    """In complex arithmetic where the real form is larger: 2 N^2 numbers instead of (2 N^2)^2 for `matrix`."""
+    """Transport one block; in complex arithmetic where the real form is larger, such as (2 N^2)^2 for `matrix`."""
     rho, n = block.representation, g.shape[-1]
     if rho.is_trivial:
         return x

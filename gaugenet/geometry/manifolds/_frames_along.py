@@ -1,4 +1,4 @@
-"""Frames along vector fields: {e}-structures from what a space has drawn on it."""
+"""Frames along vector fields: {e}-structures from vector fields on a space."""
 
 from __future__ import annotations
 
@@ -12,42 +12,48 @@ from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
 from gaugenet.geometry.manifolds.structure import FrameField
 
 VectorField = Callable[[Tensor], Tensor]
-"""Points `(N, D)` to vectors `(N, D)`; what of them is not tangent is left out."""
+"""Points `(N, D)` to vectors `(N, D)`, of which the tangent part is used."""
 
 _ZERO = 1e-9
-"""Vectors shorter than that have no direction."""
+"""Vectors below this length have no direction."""
 
 
 def frames_along(manifold: Manifold, *fields: VectorField) -> FrameField:
-    """The orthonormal frames whose first vector points along a vector field, for a `GStructure`.
+    """Return the orthonormal frames whose first vector points along a vector field, for a `GStructure`.
 
-    ::
-
-        structure = GStructure(Trivial(2), frames_along(sphere, north), "trivial", singular_points=poles)
-
-    Gram-Schmidt, in the order of the fields. With one field fewer than dimensions the orientation gives the last
-    vector. Without any, the fields are those of the coordinates: frames along the lines of a chart.
+    The frames are computed by Gram-Schmidt, in the order of the fields. With one field less than dimensions, the
+    orientation determines the last vector. Without fields, the coordinate fields of the chart are used.
 
     Args:
-        manifold: Riemannian.
-        fields: vector fields that are linearly independent at all points that will be asked for.
+        manifold: a Riemannian manifold.
+        fields: vector fields that are linearly independent at all points where frames are needed.
 
     Raises:
-        ValueError: too few or too many fields; none for points that are no chart coordinates.
-        ManifoldError: when the frames are asked for, at a point where fields are linearly dependent (a field vanishes,
-            say: name it in `singular_points`), or where the manifold does not know its orientation.
+        ValueError: If there are too few or too many fields, or none for points that are not chart coordinates.
+        ManifoldError: If frames are computed at a point where the fields are linearly dependent, for example where one
+            vanishes (name it in `singular_points`), or where the manifold does not know its orientation.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import GStructure, Sphere, frames_along
+        >>> from gaugenet.groups import Trivial
+        >>> sphere = Sphere()
+        >>> north, poles = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
+        >>> frames = frames_along(sphere, lambda p: north.to(p).expand_as(p))
+        >>> structure = GStructure(Trivial(2), frames, "trivial", singular_points=poles)
+        >>> structure.frames_at(sphere, sphere.random_points(10)).shape
+        torch.Size([10, 3, 2])
     """
     if not fields:
         if manifold.ambient_dim != manifold.dim:
             raise ValueError(
-                f"Expected vector fields for {manifold!r}: its points are {manifold.ambient_dim} numbers for "
-                f"{manifold.dim} dimensions, no coordinates of a chart."
+                f"Expected vector fields for {manifold!r}: its points have {manifold.ambient_dim} numbers for "
+                f"{manifold.dim} dimensions, so they are not coordinates of a chart."
             )
         fields = tuple(_axis(k) for k in range(manifold.dim))
     if len(fields) not in (manifold.dim - 1, manifold.dim):
         raise ValueError(
-            f"Expected {manifold.dim} vector fields for {manifold!r}, or one fewer if it is oriented, got "
-            f"{len(fields)}."
+            f"Expected {manifold.dim} vector fields for {manifold!r}, or one less if it is oriented, got {len(fields)}."
         )
 
     def frames(points: Float[Tensor, "points D"]) -> Float[Tensor, "points D d"]:
@@ -70,7 +76,7 @@ def _axis(k: int) -> VectorField:
 
 
 def _across(manifold: Manifold, points: Tensor, v: Tensor, columns: list[Tensor]) -> Tensor:
-    """The part of vectors that is orthogonal to unit vectors; twice, for full precision."""
+    """Return the part of vectors orthogonal to unit vectors, projected twice for full precision."""
     for e in columns * 2:
         v = v - manifold.inner(points, v, e)[:, None] * e
     return v
@@ -82,14 +88,14 @@ def _unit(manifold: Manifold, points: Tensor, v: Tensor, what: str) -> Tensor:
     if bad.any():
         raise ManifoldError(
             f"At {int(bad.sum())} of {len(points)} points, the first of them point {int(bad.nonzero()[0])}, {what} "
-            "vanishes or is linearly dependent on those before: leave such points out, and name them in "
+            "vanishes or is linearly dependent on the previous ones: leave such points out, and name them in "
             "`singular_points`."
         )
     return v / length[:, None]
 
 
 def _last(manifold: Manifold, points: Tensor, columns: list[Tensor]) -> Tensor:
-    """The unit vector that completes frames to positively oriented ones."""
+    """Return the unit vector that completes frames to positively oriented ones."""
     rest = [_across(manifold, points, e, columns) for e in manifold.frame_at(points).unbind(-1)]
     lengths = torch.stack([manifold.norm(points, v) for v in rest], -1)
     longest = lengths.argmax(-1)[:, None, None].expand(-1, points.shape[1], 1)
@@ -97,8 +103,8 @@ def _last(manifold: Manifold, points: Tensor, columns: list[Tensor]) -> Tensor:
     sign = manifold.orientation(points, torch.stack([*columns, v], -1))
     if sign is None:
         raise ManifoldError(
-            f"{manifold!r} knows no orientation from which the last vector of a frame would follow: pass "
-            f"{manifold.dim} vector fields."
+            f"{manifold!r} has no orientation to determine the last vector of a frame: pass {manifold.dim} vector "
+            "fields."
         )
     return v * sign.sign()[:, None]
 

@@ -1,4 +1,4 @@
-"""Manifolds of other libraries: whatever has logarithms and transport."""
+"""Manifolds of other libraries that have logarithms and transport."""
 
 from __future__ import annotations
 
@@ -42,46 +42,60 @@ class FromObject(Manifold):
 
 
 def from_object(manifold: Any, *, dim: int | None = None, injectivity_radius: float = math.inf) -> Manifold:
-    """A manifold of geoopt or geomstats, or anything with the same methods.
+    """Return a manifold of geoopt or geomstats, or an object with the same methods, as a `Manifold`.
 
-    Its own claims are verified when a graph is built: geoopt's `Sphere.transp` for one is a projection, not parallel
-    transport, and is refused there.
+    Its methods are verified when a graph is built. For example, `Sphere.transp` of geoopt is a projection and not
+    parallel transport, so it is rejected.
 
     Args:
-        manifold: with geoopt's `logmap, expmap, transp, inner, proju`, or geomstats' `to_tangent` and a `metric` with
-            `log, exp, parallel_transport, inner_product` (on the PyTorch backend).
-        dim: dimension of the tangent spaces; geoopt does not say.
+        manifold: an object with geoopt's `logmap, expmap, transp, inner, proju`, or with geomstats' `to_tangent` and a
+            `metric` with `log, exp, parallel_transport, inner_product` (on the PyTorch backend).
+        dim: dimension of the tangent spaces; required for geoopt.
         injectivity_radius: see `Manifold`.
 
     Raises:
-        ValueError: methods are missing or not written (geoopt's `CanonicalStiefel` has no `logmap`), or `dim` is.
+        ValueError: If `dim` is missing, or a method is missing or not implemented (geoopt's `CanonicalStiefel` has no
+            `logmap`).
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import from_object
+        >>> class Plane:
+        ...     logmap = staticmethod(lambda p, q: q - p)
+        ...     expmap = staticmethod(lambda p, v: p + v)
+        ...     transp = staticmethod(lambda p, q, v: v)
+        ...     inner = staticmethod(lambda p, u, v, keepdim: (u * v).sum(-1, keepdim=keepdim))
+        ...     proju = staticmethod(lambda p, v: v)
+        >>> plane = from_object(Plane(), dim=2)
+        >>> plane.distance(torch.zeros(2), torch.tensor([3.0, 4.0]))
+        tensor(5.)
     """
     _refuse_unwritten(manifold)
     calls = _geoopt(manifold) or _geomstats(manifold)
     if calls is None:
         raise ValueError(
             f"Expected an object with `logmap, expmap, transp, inner, proju` (geoopt) or with `to_tangent` and a "
-            f"`metric` (geomstats), got {type(manifold).__name__}: subclass `Manifold` instead, five methods suffice."
+            f"`metric` (geomstats), got {type(manifold).__name__}: write a subclass of `Manifold`, with five methods."
         )
     dim = getattr(manifold, "dim", None) if dim is None else dim
     if not isinstance(dim, int):
-        raise ValueError(f"Expected `dim`: {type(manifold).__name__} does not say what its dimension is.")
+        raise ValueError(f"Expected `dim`: {type(manifold).__name__} does not tell its dimension.")
     return FromObject(manifold, dim, calls, injectivity_radius)
 
 
 def _refuse_unwritten(m: Any) -> None:
-    """Refuse methods that geoopt declares for every manifold and leaves to raise `NotImplementedError` on some."""
+    """Raise `ValueError` for methods that geoopt declares for all manifolds but does not implement for this one."""
     unwritten = [name for name in _GEOOPT if getattr(type(m), name, None) is not None and _is_declaration(m, name)]
     if unwritten:
         raise ValueError(
             f"Expected a manifold with {', '.join(f'`{name}`' for name in _GEOOPT)}: {type(m).__name__} of geoopt "
-            f"declares {', '.join(f'`{name}`' for name in unwritten)} and does not implement it, so neighbours have no "
-            "coordinates. Take another manifold, or subclass `Manifold` with a `log` of your own."
+            f"declares {', '.join(f'`{name}`' for name in unwritten)} but does not implement it. Use another manifold, "
+            "or write a subclass of `Manifold` with its own `log`."
         )
 
 
 def _is_declaration(m: Any, name: str) -> bool:
-    """Whether a method is the one of geoopt's base class, which raises `NotImplementedError`."""
+    """Return whether a method is that of geoopt's base class, which raises `NotImplementedError`."""
     bases = [base for base in type(m).__mro__ if base.__module__ == "geoopt.manifolds.base" and name in vars(base)]
     return any(getattr(type(m), name) is vars(base)[name] for base in bases)
 

@@ -46,12 +46,12 @@ class Atlas(Manifold):
         return (products * v)[..., 1:].sum(-1)
 
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
-        """In the chart of `p`, which must reach that far."""
+        """Return the end of the geodesic, computed in the chart of `p`, which must contain it."""
         ends = self._at_p(p, p, v, lambda chart, a, _, w: chart.exp(a, w))
         return torch.cat([p[..., :1].expand_as(ends[..., :1]), ends[..., 1:]], -1)
 
     def distance(self, p: Tensor, q: Tensor) -> Tensor:
-        """Infinite where no geodesic is found in the chart of p."""
+        """Return the distance, infinite where no geodesic is found in the chart of p."""
 
         def measure(chart: FromMetric, a: Tensor, b: Tensor, _: Tensor) -> Tensor:
             v, found = chart.try_log(a, b)
@@ -68,7 +68,7 @@ class Atlas(Manifold):
         return difference.abs().amax(-1)
 
     def _at_p(self, p: Tensor, q: Tensor, v: Tensor, f: Callable[..., Tensor]) -> Tensor:
-        """`f(chart, p, q, v)` with all in the chart of p; rows (0, result)."""
+        """Return rows (0, `f(chart, p, q, v)`) with all arguments in the chart of p."""
         p, q, v = torch.broadcast_tensors(p, q, v)
         shape, rows = p.shape, [x.reshape(-1, self.dim + 1) for x in (p, q, v)]
         index, values = [], []
@@ -80,7 +80,7 @@ class Atlas(Manifold):
         return torch.cat([torch.zeros_like(result[:, :1]), result], -1).reshape(shape)
 
     def _pairs(self, p: Tensor, q: Tensor, v: Tensor) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
-        """Rows by the charts of p and q, with q and v brought into the chart of p, and where they stood."""
+        """Yield rows by the charts of p and q, with q and v transformed to the chart of p, and their positions."""
         here, there = p[:, 0].round().long(), q[:, 0].round().long()
         for i, j in sorted({*zip(here.tolist(), there.tolist(), strict=True)}):
             where = ((here == i) & (there == j)).nonzero()[:, 0]
@@ -100,17 +100,30 @@ class Atlas(Manifold):
 def from_charts(
     metrics: Sequence[Metric], transitions: Mapping[tuple[int, int], Transition], *, dim: int, **known: Any
 ) -> Manifold:
-    """An atlas: points are rows (chart, x_1, ..., x_dim), tangent vectors rows (0, v_1, ..., v_dim).
+    """Return an atlas: points are rows (chart, x_1, ..., x_dim), tangent vectors rows (0, v_1, ..., v_dim).
 
-    A pair of points is measured in the chart of the base point, which must hold both and the geodesic between them:
-    keep neighbourhoods smaller than the overlaps.
+    Pairs of points are computed in the chart of the base point, which must contain both points and the geodesic between
+    them. So neighbourhoods must be smaller than the overlaps of the charts.
 
     Args:
-        metrics: of every chart, one point `(dim,)` to a matrix `(dim, dim)`.
-        transitions: `(i, j)` to the map, of one point, from chart i to chart j. Maps that reverse orientation are
-            allowed: the transporters follow.
+        metrics: the metric of each chart, a function from one point `(dim,)` to a matrix `(dim, dim)`.
+        transitions: for `(i, j)` the map of one point from chart i to chart j. Maps may reverse orientation; then the
+            transporters do so too.
         dim: number of coordinates of a chart.
         **known: see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+
+    Raises:
+        TypeError: If there are unknown options.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import from_charts
+        >>> flat = lambda p: torch.eye(1, dtype=p.dtype)
+        >>> around = {(0, 1): lambda x: x - 1.0, (1, 0): lambda x: x + 1.0}
+        >>> line = from_charts([flat, flat], around, dim=1)
+        >>> p, q = torch.tensor([[0.0, 1.2], [1.0, 0.4]], dtype=torch.float64)
+        >>> round(float(line.distance(p, q)), 6)  # q is the point 1.4 of chart 0
+        0.2
     """
     return Atlas(metrics, transitions, dim, **known)
 

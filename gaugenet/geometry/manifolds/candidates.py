@@ -1,4 +1,4 @@
-"""Pairs of points among which are all neighbours: by a tree where there is a bound, else by measuring all pairs."""
+"""Pairs of points that include all neighbours: by a tree if distances are bounded, else by measuring all pairs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Pairs = tuple[Int[ndarray, "pairs"], Int[ndarray, "pairs"]]
 
 
 def within(positions: Float[Tensor, "points E"], radii: Float[Tensor, "points"]) -> Pairs:
-    """Different rows with |positions[source] - positions[target]| <= radii[target]."""
+    """Return the pairs of different rows with |positions[source] - positions[target]| <= radii[target]."""
     return pairs_between(positions, positions, radii)
 
 
 def pairs_between(
     targets: Float[Tensor, "points E"], sources: Float[Tensor, "points E"], radii: Float[Tensor, "points"]
 ) -> Pairs:
-    """Rows of different numbers with |sources[source] - targets[target]| <= radii[target]."""
+    """Return the pairs of rows with different indices and |sources[source] - targets[target]| <= radii[target]."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(sources.numpy())
@@ -38,7 +38,7 @@ def pairs_between(
 def all_pairs(
     points: Float[Tensor, "points D"], radii: Float[Tensor, "points"], distance: Callable[[Tensor, Tensor], Tensor]
 ) -> Pairs:
-    """Different points with distance(target, source) <= radii[target], by measuring every pair."""
+    """Return the pairs of different points with distance(target, source) <= radii[target], by measuring all pairs."""
     count = len(points)
     rows = max(1, _PAIRS_AT_ONCE // count)
     targets, sources = [], []

@@ -1,4 +1,4 @@
-"""Manifolds from manifolds: products, and conformal rescaling."""
+"""Manifolds from manifolds: products and conformal rescaling."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from gaugenet.geometry.manifolds.numeric import FromMetric
 
 
 class Product(Manifold):
-    """M_1 x M_2 x ...: coordinates one after the other, |v|^2 = |v_1|^2 + |v_2|^2 + ...
+    """The product M_1 x M_2 x ... with concatenated coordinates and |v|^2 = |v_1|^2 + |v_2|^2 + ...
 
     Args:
-        *factors: at least one manifold; those with more coordinates than dimensions must say so by `ambient_dim`.
+        *factors: at least one manifold; a factor with more coordinates than dimensions must define `ambient_dim`.
+
+    Raises:
+        ValueError: If there are no factors.
+
+    Example:
+        >>> from gaugenet.geometry import Euclidean, Product, Sphere
+        >>> space = Product(Sphere(2), Euclidean(1))
+        >>> space.dim, space.random_points(5).shape
+        (3, torch.Size([5, 4]))
     """
 
     def __init__(self, *factors: Manifold) -> None:
         if not factors:
-            raise ValueError("Expected at least one manifold in a product.")
+            raise ValueError("Expected at least one manifold in a product, got none.")
         self.factors = factors
         self.dim = sum(m.dim for m in factors)
         self.injectivity_radius = min(m.injectivity_radius for m in factors)
@@ -34,7 +43,7 @@ class Product(Manifold):
         return sum(m.ambient_dim for m in self.factors)
 
     def _parts(self, *rows: Tensor) -> Iterator[tuple[Any, ...]]:
-        """Every factor with its coordinates of all rows."""
+        """Yield every factor with its part of the coordinates of all rows."""
         widths = [m.ambient_dim for m in self.factors]
         return zip(self.factors, *(x.split(widths, -1) for x in rows), strict=True)
 
@@ -78,7 +87,7 @@ class Product(Manifold):
         return torch.cat([m.random_points(size, generator=generator) for m in self.factors], -1)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """Of every factor that knows some."""
+        """Return a random isometry of each factor that has isometries."""
         moves = [m.random_isometry(generator) if has(m, "random_isometry") else torch.clone for m in self.factors]
         return lambda p: torch.cat([f(a) for f, (_, a) in zip(moves, self._parts(p), strict=True)], -1)
 
@@ -87,18 +96,28 @@ class Product(Manifold):
 
 
 class ConformalRescale(FromMetric):
-    """The metric e^{2 u} g: the same angles, other lengths. Geodesics are integrated.
+    """A manifold with the metric e^{2 u} g: the same angles, other lengths. Geodesics are integrated.
 
     Args:
-        manifold: one whose points are chart coordinates (as many as dimensions).
-        u: one point `(dim,)` to a number, smooth.
+        manifold: a manifold whose points are chart coordinates, `dim` numbers.
+        u: smooth function from one point `(dim,)` to a number.
         **known: see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+
+    Raises:
+        ValueError: If the points of the manifold are not chart coordinates.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import ConformalRescale, Euclidean
+        >>> doubled = ConformalRescale(Euclidean(2), lambda p: torch.log(torch.tensor(2.0)))
+        >>> round(float(doubled.distance(torch.zeros(2), torch.tensor([1.0, 0.0]))), 6)
+        2.0
     """
 
     def __init__(self, manifold: Manifold, u: Callable[[Tensor], Tensor], **known: Any) -> None:
         if manifold.ambient_dim != manifold.dim:
             raise ValueError(
-                f"Expected a manifold in chart coordinates, but {manifold!r} has {manifold.ambient_dim} coordinates "
+                f"Expected a manifold in chart coordinates, got {manifold!r} with {manifold.ambient_dim} coordinates "
                 f"for {manifold.dim} dimensions: use `InCoordinates` to write its points in a chart first."
             )
         self.manifold, self.u = manifold, u

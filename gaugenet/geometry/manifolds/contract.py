@@ -1,4 +1,4 @@
-"""Does a space contradict itself? What `gauge_graph` verifies before a network runs on it."""
+"""Consistency checks of a space, which `gauge_graph` runs before a network does."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from gaugenet.geometry.manifolds.graph import Edges, Frames, in_frames
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, has
 
 TOLERANCE = 1e-6
-"""Largest relative error that is taken for rounding, or for the error of integrated geodesics."""
+"""Largest relative error that is attributed to rounding or to the integration of geodesics."""
 
 _SAMPLE = 4096
-"""How many edges the checks that need further logarithms look at, evenly spread."""
+"""Number of evenly spread edges for the checks that compute more logarithms."""
 
 
 def verify(
     manifold: Manifold, points: Tensor, frames: Frames, edges: Edges, radius: float, *, orthonormal: bool = True
 ) -> None:
-    """Raise `ManifoldError` with what failed, at which edge, and by how much.
+    """Raise `ManifoldError` with the check that failed, the edge and the error, unless all of these hold.
 
     - The radius is below the injectivity radius at every point.
-    - Frames are orthonormal, if they have to be: the frames of an {e}-structure may be any.
-    - Transport keeps inner products (a *projection* onto the other tangent space does not).
+    - Frames are orthonormal, if `orthonormal`; the frames of an {e}-structure may be arbitrary.
+    - Transport preserves inner products (a *projection* onto the other tangent space does not).
     - Reversing the geodesic inverts transport.
     - The velocity of a geodesic is parallel along it: transport takes log(q, p) to -log(p, q). Hence distances are
       symmetric.
-    - exp(p, log(p, q)) = q, where the space has `exp`.
+    - exp(p, log(p, q)) = q, if the space has `exp`.
     """
     with torch.no_grad():
         _injectivity(manifold, points, frames, radius)
@@ -57,9 +57,9 @@ class _Verifier:
         self._refuse(
             edges,
             error,
-            "`transport` does not keep inner products",
-            "It may be a projection onto the other tangent space, which only looks like parallel transport, or take "
-            "its points in another order: transport(p, q, v) transports v from q to p.",
+            "`transport` does not preserve inner products",
+            "It may be a projection onto the other tangent space instead of parallel transport, or have its points in "
+            "another order: transport(p, q, v) transports v from q to p.",
         )
 
     def _reversal(self) -> None:
@@ -71,14 +71,14 @@ class _Verifier:
             edges,
             (t @ inverse - eye).abs().amax((-2, -1)),
             "transport there and back along one geodesic is not the identity",
-            "Both directions must use the same geodesic.",
+            "Use the same geodesic for both directions.",
         )
         velocity = (t @ back.unsqueeze(-1)).squeeze(-1)
         self._refuse(
             edges,
             (velocity + edges.log_map.detach()).abs().amax(-1) / self.radius,
             "transport does not take log(q, p) to -log(p, q)",
-            "Then `transport` is not parallel along the geodesics of `log`, or distances are not symmetric.",
+            "Either `transport` is not parallel along the geodesics of `log`, or distances are not symmetric.",
         )
 
     def _exp(self) -> None:
@@ -113,7 +113,7 @@ def _injectivity(manifold: Manifold, points: Tensor, frames: Frames, radius: flo
         k = int(allowed.argmin())
         raise ManifoldError(
             f"The radius {radius:g} is not below the injectivity radius {float(allowed[k]):.4g} of {manifold!r} at "
-            f"point {k}: beyond it geodesics to a neighbour are not unique. Take a smaller radius."
+            f"point {k}: beyond it geodesics to a neighbour are not unique. Use a smaller radius."
         )
 
 
@@ -122,8 +122,8 @@ def _orthonormal(manifold: Manifold, frames: Frames) -> None:
     if (error > TOLERANCE).any():
         k = int(error.argmax())
         raise ManifoldError(
-            f"The frame at point {k} is not orthonormal: inner products differ by {float(error[k]):.1e} from those of "
-            f"signature {manifold.signature.tolist()}. Groups of rotations and reflections act on orthonormal frames."
+            f"The frame at point {k} is not orthonormal: inner products differ by {float(error[k]):.1e} from the "
+            f"signature {manifold.signature.tolist()}. Groups of rotations and reflections need orthonormal frames."
         )
 
 

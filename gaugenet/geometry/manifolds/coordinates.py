@@ -1,4 +1,4 @@
-"""One space in other coordinates."""
+"""A space in other coordinates."""
 
 from __future__ import annotations
 
@@ -14,14 +14,25 @@ Map = Callable[[Tensor], Tensor]
 
 
 class InCoordinates(Manifold):
-    """A manifold whose points are written in other coordinates; vectors follow by the chain rule.
+    """A manifold with points in other coordinates; vectors are transformed by the chain rule.
 
     Args:
-        manifold: the space, in coordinates that its formulas are good in.
-        forward: its points to the new coordinates, batched, smooth.
-        backward: the new coordinates to its points.
-        ambient_dim: how many new coordinates there are; `dim` by default.
-        name: what to call it.
+        manifold: the space, in coordinates for which formulas are known.
+        forward: smooth batched map from its points to the new coordinates.
+        backward: the inverse map.
+        ambient_dim: number of new coordinates; `dim` by default.
+        name: name for `repr`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Euclidean, InCoordinates
+        >>> def to_polar(p):
+        ...     return torch.stack([p.norm(dim=-1), torch.atan2(p[..., 1], p[..., 0])], -1)
+        >>> def to_plane(r):
+        ...     return r[..., :1] * torch.stack([r[..., 1].cos(), r[..., 1].sin()], -1)
+        >>> polar = InCoordinates(Euclidean(2), to_polar, to_plane)
+        >>> round(float(polar.distance(torch.tensor([3.0, 0.0]), torch.tensor([4.0, torch.pi / 2]))), 4)
+        5.0
     """
 
     def __init__(
@@ -46,7 +57,7 @@ class InCoordinates(Manifold):
         return self._ambient_dim
 
     def _back(self, p: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """A point and a tangent vector there in the coordinates of the inner manifold."""
+        """Return a point and a tangent vector at it in the coordinates of the inner manifold."""
         p, v = torch.broadcast_tensors(p, v)
         return push_forward(self.backward, p.contiguous(), v.contiguous())
 

@@ -12,10 +12,16 @@ from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 
 
 class Euclidean(Manifold):
-    """R^d: logarithms are differences, transport is nothing.
+    """Flat space R^d: logarithms are differences, and transport is the identity.
 
     Args:
         dim: d.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Euclidean
+        >>> Euclidean(2).log(torch.tensor([1.0, 1.0]), torch.tensor([3.0, 0.0]))
+        tensor([ 2., -1.])
     """
 
     is_orientable = True
@@ -48,7 +54,7 @@ class Euclidean(Manifold):
         return typed_tensor(torch.linalg.det(frame))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform in the cube [-1, 1]^d."""
+        """Return points that are uniform in the cube [-1, 1]^d."""
         return 2 * torch.rand(size, self.dim, generator=generator, dtype=torch.float64) - 1
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
@@ -61,13 +67,20 @@ class Euclidean(Manifold):
 
 
 class PseudoEuclidean(Euclidean):
-    """R^{p,q}: flat, with p directions of positive and q of negative square; structure group O(p, q) or {e}.
+    """Flat space R^{p,q} with p directions of positive and q of negative square; structure group O(p, q) or {e}.
 
-    Neighbourhoods are Euclidean balls in the coordinates of the frames: no neighbourhood of a point is invariant under
-    boosts and bounded, so equivariance under boosts holds for kernels, not for the choice of neighbours.
+    Neighbourhoods are Euclidean balls in the coordinates of the frames. No bounded neighbourhood of a point is
+    invariant under boosts, so kernels are equivariant under boosts but the choice of neighbours is not.
 
     Args:
-        positive_dims, negative_dims: p and q; the first p coordinates are the positive ones.
+        positive_dims, negative_dims: p and q; the first p coordinates have positive squares.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PseudoEuclidean
+        >>> space, v = PseudoEuclidean(2, 1), torch.tensor([3.0, 0.0, 4.0])
+        >>> space.inner(torch.zeros(3), v, v)  # 9 - 16
+        tensor(-7.)
     """
 
     def __init__(self, positive_dims: int, negative_dims: int) -> None:
@@ -82,7 +95,7 @@ class PseudoEuclidean(Euclidean):
         return (u * v * self.signature.to(u)).sum(-1)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A shift and a boost of rapidity below one, with rotations before and after."""
+        """Return a shift and a boost of rapidity below 1, with rotations before and after."""
         mixed = torch.zeros(self.dim, self.dim, dtype=torch.float64)
         mixed[0, -1] = mixed[-1, 0] = torch.rand((), generator=generator, dtype=torch.float64)
         rotation = torch.zeros(self.dim, self.dim, dtype=torch.float64)
@@ -98,10 +111,15 @@ class PseudoEuclidean(Euclidean):
 
 
 class Minkowski(PseudoEuclidean):
-    """Space-time R^{1, d-1}: one time coordinate, first, of positive square.
+    """Space-time R^{1, d-1}: the first coordinate is time, with positive square.
 
     Args:
-        dim: d, time included.
+        dim: d, including time.
+
+    Example:
+        >>> from gaugenet.geometry import Minkowski
+        >>> Minkowski(4).signature
+        tensor([ 1., -1., -1., -1.], dtype=torch.float64)
     """
 
     def __init__(self, dim: int = 4) -> None:
@@ -112,11 +130,17 @@ class Minkowski(PseudoEuclidean):
 
 
 class PuncturedPlane(Euclidean):
-    """R^2 without the origin: flat, and with frames that rotate around the origin.
+    """The flat plane R^2 without the origin, with frames that rotate around the origin.
 
-    `polar_frames` (radial, angular; orthonormal) with the trivial connection make networks that are equivariant under
-    rotations about the origin; `log_polar_frames` (the same times the distance to the origin) make them equivariant
-    under rotations and dilations, with neighbourhoods that grow with that distance (:cite:`weiler2021coordinate`).
+    With the trivial connection, `polar_frames` (radial and angular, orthonormal) make networks equivariant under
+    rotations about the origin. `log_polar_frames` (the same frames times the distance to the origin) make them
+    equivariant under rotations and dilations: neighbourhoods grow with the distance (:cite:`weiler2021coordinate`).
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import PuncturedPlane
+        >>> PuncturedPlane.polar_frames(torch.tensor([[0.0, 2.0]]))[0, :, 0]  # outwards
+        tensor([0., 1.])
     """
 
     def __init__(self) -> None:
@@ -124,22 +148,22 @@ class PuncturedPlane(Euclidean):
 
     @staticmethod
     def polar_frames(p: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2 2"]:
-        """Columns: away from the origin, and counter-clockwise about it."""
+        """Return frames with a radial and a counter-clockwise vector as columns."""
         x, y = (p / torch.linalg.vector_norm(p, dim=-1, keepdim=True)).unbind(-1)
         return torch.stack([torch.stack([x, -y], -1), torch.stack([y, x], -1)], -2)
 
     @staticmethod
     def log_polar_frames(p: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2 2"]:
-        """Polar frames times the distance to the origin."""
+        """Return the polar frames times the distance to the origin."""
         x, y = p.unbind(-1)
         return torch.stack([torch.stack([x, -y], -1), torch.stack([y, x], -1)], -2)
 
     def injectivity_radius_at(self, p: Tensor) -> Tensor:
-        """The distance to the origin: a straight line must not meet it."""
+        """Return the distance to the origin, which straight lines must not meet."""
         return typed_tensor(torch.linalg.vector_norm(p, dim=-1))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Between radius 1 and 2."""
+        """Return points with radius between 1 and 2."""
         radius = 1 + torch.rand(size, 1, generator=generator, dtype=torch.float64)
         direction = torch.randn(size, 2, generator=generator, dtype=torch.float64)
         return typed_tensor(radius * direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True))
@@ -153,7 +177,7 @@ class PuncturedPlane(Euclidean):
 
 
 def random_orthogonal(d: int, generator: torch.Generator | None = None) -> Float[Tensor, "d d"]:
-    """A rotation (determinant one), uniformly."""
+    """Return a uniformly random rotation (determinant 1)."""
     q, r = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=torch.float64))
     q = q * r.diagonal().sign()
     return torch.cat([q[:, :1] * torch.linalg.det(q), q[:, 1:]], 1)

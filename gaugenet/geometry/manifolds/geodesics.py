@@ -12,11 +12,11 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 
 Christoffel = Callable[[Tensor, Tensor], Tensor]
-"""Points `p` and velocities `v` `(B, d)` to the matrices `(B, d, d)` with nabla_v w = dw/dt + connection(p, v) w."""
+"""A function from points `p` and velocities `v` `(B, d)` to matrices: nabla_v w = dw/dt + connection(p, v) w."""
 
 
 def _cooper_verner() -> tuple[list[list[float]], list[float]]:
-    """The Runge-Kutta method of order 8 with 11 stages: coefficients of the stages, and weights.
+    """Return the Runge-Kutta method of order 8 with 11 stages: coefficients of the stages, and weights.
 
     G. J. Cooper and J. H. Verner, *Some explicit Runge-Kutta methods of high order*, SIAM J. Numer. Anal. 9 (1972).
     """
@@ -43,7 +43,7 @@ STAGES, WEIGHTS = _cooper_verner()
 
 
 def integrate(f: Callable[[Tensor], Tensor], state: Float[Tensor, "batch n"], steps: int) -> Float[Tensor, "batch n"]:
-    """The solution at time one of `dy/dt = f(y)`, `y(0) = state`, with `steps` steps of order 8."""
+    """Return the solution at time 1 of `dy/dt = f(y)`, `y(0) = state`, by `steps` steps of order 8."""
     h = 1.0 / steps
     for _ in range(steps):
         slopes: list[Tensor] = []
@@ -61,7 +61,7 @@ def _combined(weights: list[float], slopes: list[Tensor]) -> Tensor:
 def geodesic(
     connection: Christoffel, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
 ) -> Float[Tensor, "batch d"]:
-    """The point at time one of the geodesic from `p` with velocity `v`: x'' = -connection(x, x') x'."""
+    """Return the point at time 1 of the geodesic from `p` with velocity `v`: x'' = -connection(x, x') x'."""
     d = p.shape[-1]
 
     def slope(y: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def geodesic(
 def geodesic_transport(
     connection: Christoffel, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"], steps: int
 ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d d"]]:
-    """The end of a geodesic, and parallel transport along it: coefficients at `p` -> coefficients at the end."""
+    """Return the end of a geodesic and the parallel transport along it, from coefficients at `p` to the end."""
     d = p.shape[-1]
 
     def slope(y: Tensor) -> Tensor:
@@ -90,13 +90,13 @@ def geodesic_transport(
 def differential(
     f: Callable[[Tensor, Tensor], Tensor], p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"]
 ) -> tuple[Float[Tensor, "batch D"], Float[Tensor, "batch D d"]]:
-    """`f(p, v)` and its derivative with respect to `v`, by forward mode, all directions at once."""
+    """Return `f(p, v)` and its derivative with respect to `v`, by forward mode in all directions at once."""
     base = p.repeat(v.shape[-1], 1)
     return jacobian(lambda w: f(base, w), v)
 
 
 def jacobian(f: Callable[[Tensor], Tensor], x: Float[Tensor, "batch d"]) -> tuple[Tensor, Tensor]:
-    """f(x) `(B, *shape)` and df `(B, *shape, d)`, for an f that maps every row on its own: one call with d B rows."""
+    """Return f(x) `(B, *shape)` and df `(B, *shape, d)` by one call with d B rows; f must map rows independently."""
     count, d = x.shape
     axes = torch.eye(d, dtype=x.dtype).repeat_interleave(count, 0)
     values, slopes = torch.func.jvp(f, (x.repeat(d, 1),), (axes,))
@@ -108,7 +108,7 @@ def apply(matrix: Float[Tensor, "batch m n"], v: Float[Tensor, "batch n"]) -> Fl
 
 
 def solve(matrix: Float[Tensor, "batch d d"], right: Float[Tensor, "batch d k"]) -> Float[Tensor, "batch d k"]:
-    """matrix^-1 right; in closed form up to d = 3, where one call of LAPACK a matrix would cost more than all else."""
+    """Return matrix^-1 right, in closed form up to d = 3, where calling LAPACK for each matrix would dominate."""
     d = matrix.shape[-1]
     if d > 3:
         return typed_tensor(torch.linalg.solve(matrix, right))

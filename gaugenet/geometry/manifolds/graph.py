@@ -1,4 +1,4 @@
-"""From points of a manifold to their gauge graph: neighbours, and what they look like from frames."""
+"""From points of a manifold to their gauge graph: neighbours, and their coordinates in frames."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EDGES_AT_ONCE = 1 << 15
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames, and how coefficients in them are read: `coframe @ v`.
+    """Frames, with coframes to compute coefficients: `coframe @ v`.
 
     Attributes:
         frame: `(N, D, d)`, columns are tangent vectors.
@@ -42,9 +42,9 @@ class Frames:
 
     @property
     def stretch(self) -> Float[Tensor, "points"]:
-        """The longest that a vector of unit coefficients can be: one in orthonormal frames.
+        """Largest length of a vector of unit coefficients: 1 in orthonormal frames.
 
-        Lengths are those of the metric; of an indefinite one, which bounds nothing, those of the coordinates.
+        Lengths are measured by the metric, or in coordinates if it is indefinite and so does not bound them.
         """
         eigenvalues = torch.linalg.eigvalsh(self.gram.detach())
         longest = torch.linalg.matrix_norm(self.frame.detach(), 2)
@@ -76,7 +76,7 @@ def manifold_gauge_graph(
     check: bool,
     dtype: torch.dtype,
 ) -> GaugeGraph:
-    """See `Manifold.gauge_graph`."""
+    """Return the gauge graph, see `Manifold.gauge_graph`."""
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     points = _checked_points(points)
@@ -110,7 +110,7 @@ def manifold_gauge_graph(
 
 
 def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Float[Tensor, "points D d"]) -> Frames:
-    """Frames with their coframes; `ManifoldError` where the columns are linearly dependent."""
+    """Return frames with their coframes; raise `ManifoldError` if columns are linearly dependent."""
     axes = tangent_axes(manifold, points)
     flat = torch.stack([inner_of_columns(manifold, points, axes, e) for e in frame.unbind(-1)], -2)  # <axis_a, e_i>
     gram = flat @ frame
@@ -120,7 +120,7 @@ def frames_of(manifold: Manifold, points: Float[Tensor, "points D"], frame: Floa
 
 
 def neighborhoods(manifold: Manifold, points: Tensor, frames: Frames, radius: float) -> Edges:
-    """All pairs whose logarithm, in the target's frame, is no longer than the radius."""
+    """Return all pairs whose logarithm, in the target's frame, is at most as long as the radius."""
     parts = []
     for target, source in _candidate_chunks(manifold, points, radius * frames.stretch):
         log_map, transporter = in_frames(manifold, points, frames, source, target)
@@ -141,7 +141,7 @@ def neighborhoods(manifold: Manifold, points: Tensor, frames: Frames, radius: fl
 def in_frames(
     manifold: Manifold, points: Tensor, frames: Frames, source: Tensor, target: Tensor
 ) -> tuple[Float[Tensor, "edges d"], Float[Tensor, "edges d d"]]:
-    """Logarithms and Levi-Civita transporters of edges in frames; points without a geodesic are infinitely far."""
+    """Return logarithms and Levi-Civita transporters of edges in frames; infinite where there is no geodesic."""
     log, moved = manifold.log_and_transport(points[target], points[source], frames.frame[source])
     far = torch.isposinf(log).all(-1)
     bad = ~far & ~(log.isfinite().all(-1) & moved.isfinite().all(-1).all(-1))
@@ -149,22 +149,22 @@ def in_frames(
         e = int(bad.nonzero()[0])
         raise ManifoldError(
             f"{manifold!r}: `log` or `transport` is not finite on {int(bad.sum())} of {len(bad)} pairs, the first from "
-            f"point {int(source[e])} to point {int(target[e])}. Look for 0 / 0 at nearby points, or conjugate points."
+            f"point {int(source[e])} to point {int(target[e])}. Check for 0 / 0 at near points, and conjugate points."
         )
     if far.any():
-        logging.getLogger(__name__).info("%s: no geodesic between %d pairs: taken to be far", manifold, int(far.sum()))
+        logging.getLogger(__name__).info("%s: no geodesic between %d pairs: not neighbours", manifold, int(far.sum()))
     coframe = frames.coframe[target]
     coordinates = (coframe @ torch.where(far[:, None], 0.0, log).unsqueeze(-1)).squeeze(-1)
     return torch.where(far[:, None], torch.inf, coordinates), coframe @ moved
 
 
-# --- who may be a neighbour ---------------------------------------------------------------------------------------
+# --- candidates for neighbours ------------------------------------------------------------------------------------
 
 
 def _candidate_chunks(
     manifold: Manifold, points: Tensor, radii: Float[Tensor, "points"]
 ) -> Iterator[tuple[Int[Tensor, "edges"], Int[Tensor, "edges"]]]:
-    """Pairs (target, source) among which are all within `radii` of the target; sorted by target, in pieces."""
+    """Yield pairs (target, source) that include all within `radii` of the target, sorted by target, in pieces."""
     with torch.no_grad():
         target, source = manifold.candidates(points.detach(), radii)
     for start in range(0, len(target), _EDGES_AT_ONCE):
@@ -173,7 +173,7 @@ def _candidate_chunks(
 
 
 def _nearest(edges: Edges, count: int, most: int) -> Tensor:
-    """Indices of the `most` shortest edges of every target, in order."""
+    """Return the indices of the `most` shortest edges of every target, in order."""
     length = torch.linalg.vector_norm(edges.log_map.detach(), dim=-1).numpy()
     target = edges.target.numpy()
     order = np.lexsort((length, target))
@@ -189,7 +189,7 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
     """Reflect frames so that all transporters preserve orientation.
 
     Raises:
-        ManifoldError: a loop of edges brings frames back reflected: the space is not orientable.
+        ManifoldError: If transport around a loop of edges reflects frames: the space is not orientable.
     """
     given = manifold.orientation(points, frames.frame)
     handed = torch.linalg.det(edges.levi_civita.detach()) > 0
@@ -211,7 +211,7 @@ def oriented(manifold: Manifold, points: Tensor, frames: Frames, edges: Edges) -
 
 
 def _flips(count: int, edges: Edges, handed: ndarray) -> ndarray:
-    """Which frames to reflect, spreading from the first point of every component."""
+    """Return which frames to reflect, starting at the first point of every component."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import breadth_first_order, connected_components
 
@@ -231,21 +231,21 @@ def _flips(count: int, edges: Edges, handed: ndarray) -> ndarray:
 
 
 def _mass(manifold: Manifold, edges: Edges, count: int, radius: float) -> Tensor:
-    """Volume of a ball over the number of points in it."""
+    """Return the volume of a ball divided by the number of points in it."""
     inside = 1 + torch.bincount(edges.target, minlength=count).to(torch.float64)
     d = manifold.dim
     return typed_tensor(math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d / inside)
 
 
 def _weights(edges: Edges, mass: Tensor) -> Tensor:
-    """Volume of the source over the volume of the neighbourhood, the target's own included."""
+    """Return the volume of the source divided by the volume of the neighbourhood, including the target."""
     area = mass[edges.source]
     whole = mass.index_add(0, edges.target, area)
     return area / whole[edges.target]
 
 
 def _check_transporters(manifold: Manifold, structure: GStructure, edges: Edges, transporter: Tensor) -> None:
-    """Refuse transporters outside of the structure group."""
+    """Raise `ManifoldError` if transporters lie outside the structure group."""
     group = structure.group
     outside = ~group.contains(transporter.detach(), atol=1e-6)
     if not outside.any():
@@ -268,7 +268,7 @@ def _one_structure(group: StructureGroup | None, structure: GStructure | None) -
             raise ValueError(f"Expected `group` to be a StructureGroup such as SO2(), got {group!r}.")
         return GStructure(group)
     if group is not None and group != structure.group:
-        raise ValueError(f"Expected `group` to be that of `structure`, got {group.name} and {structure.group.name}.")
+        raise ValueError(f"Expected `group` to equal `structure.group`, got {group.name} and {structure.group.name}.")
     return structure
 
 
@@ -295,6 +295,6 @@ def _refuse_degenerate(gram: Tensor, points: Tensor) -> None:
     if bad.any():
         k = int(bad.nonzero()[0])
         raise ManifoldError(
-            f"The frame is degenerate at {int(bad.sum())} points, the first is {k} at {points[k].tolist()}: its "
-            "columns are not linearly independent there, or the metric is not. Look at `inner` and `frames`."
+            f"The frame is degenerate at {int(bad.sum())} points, the first is {k} at {points[k].tolist()}: either its "
+            "columns are linearly dependent, or the metric is degenerate. Check `inner` and `frames`."
         )

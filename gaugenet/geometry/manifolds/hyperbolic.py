@@ -1,4 +1,4 @@
-"""Hyperbolic space H^n of curvature -1, in half-space coordinates; and in those of the ball and the hyperboloid."""
+"""Hyperbolic space H^n of curvature -1, in coordinates of the half-space, the ball or the hyperboloid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,23 @@ from gaugenet.geometry.manifolds.sphere import safe_length
 class Hyperbolic(Manifold):
     """H^n as the half-space: points (x, y) with x in R^{n-1} and y > 0, metric (dx^2 + dy^2) / y^2.
 
-    Every formula first moves its base point to (0, 1) by a dilation and a shift, which no digit is lost in; so all of
-    them are exact in float64 (1e-13) at any distance from the origin (0, 1). Other coordinates: `ball()`,
-    `hyperboloid()`, and the conversions `from_ball`, `to_ball`, `from_hyperboloid`, `to_hyperboloid`.
+    Every formula first moves its base point to (0, 1) by a dilation and a shift, without loss of digits. So all are
+    exact in float64 (1e-13) at any distance from the origin (0, 1). Other coordinates: `ball()`, `hyperboloid()`, and
+    the conversions `from_ball`, `to_ball`, `from_hyperboloid`, `to_hyperboloid`.
 
     Args:
         dim: n, at least 2.
+
+    Raises:
+        ValueError: If `dim` is below 2.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Hyperbolic
+        >>> plane = Hyperbolic(2)
+        >>> p, q = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0])
+        >>> torch.allclose(plane.distance(p, q), torch.log(torch.tensor(2.0)))
+        True
     """
 
     is_orientable = True
@@ -62,20 +73,20 @@ class Hyperbolic(Manifold):
         return v
 
     def frame_at(self, p: Tensor) -> Tensor:
-        """The horocyclic frame field y d/dx, y d/dy: orthonormal, invariant under p -> a p + b."""
+        """Return the horocyclic frame field y d/dx, y d/dy, which is orthonormal and invariant under p -> a p + b."""
         return p[..., -1, None, None] * torch.eye(self.dim, dtype=p.dtype)
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-        """A ball of radius r about (x, y) reaches up to (x, y e^r): all of it lies within y (e^r - 1)."""
+        """Return the points and y (e^r - 1): a ball of radius r about (x, y) reaches up to (x, y e^r)."""
         return p, p[:, -1] * torch.expm1(radii)
 
     # --- symmetries -----------------------------------------------------------------------------------------------
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Within distance two of (0, 1)."""
+        """Return points within distance 2 of (0, 1)."""
         direction = torch.randn(size, self.dim, generator=generator, dtype=torch.float64)
         direction = direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
         origin = torch.zeros(size, self.dim, dtype=torch.float64)
@@ -83,50 +94,50 @@ class Hyperbolic(Manifold):
         return self.exp(origin, 2 * torch.rand(size, 1, generator=generator, dtype=torch.float64) * direction)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A rotation about (0, 1), then a dilation and a shift."""
+        """Return a rotation about (0, 1), then a dilation and a shift."""
         rotation = random_orthogonal(self.dim, generator)
         scale, shift = torch.rand(2, generator=generator, dtype=torch.float64)
         affine = self.affine(scale.exp(), shift)
         return lambda p: affine(self.rotate(rotation, p))
 
     def affine(self, scale: float | Tensor, shift: float | Tensor = 0.0) -> Isometry:
-        """(x, y) -> (scale x + shift, scale y): a boost by the rapidity log(scale), and a parabolic shift."""
+        """Return (x, y) -> (scale x + shift, scale y): a boost by the rapidity log(scale), and a parabolic shift."""
         return lambda p: torch.cat([scale * p[..., :-1] + shift, scale * p[..., -1:]], -1)
 
     def rotate(self, rotation: Float[Tensor, "n n"], p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """The rotation about (0, 1) that rotates its tangent vectors by the orthogonal matrix `rotation`."""
+        """Return points rotated about (0, 1), where tangent vectors rotate by the orthogonal matrix `rotation`."""
         s = _spatial(p[..., :-1], p[..., -1:] - 1) @ rotation.to(p).mT
         return torch.cat(_half_space(s), -1)
 
     # --- other coordinates ----------------------------------------------------------------------------------------
 
     def to_hyperboloid(self, p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n_1"]:
-        """(X_0, X_1, ..., X_n) with X_0^2 - |X|^2 = 1 and X_0 > 0; (0, 1) is the apex (1, 0, ..., 0)."""
+        """Return (X_0, X_1, ..., X_n) with X_0^2 - |X|^2 = 1 and X_0 > 0; (0, 1) is the apex (1, 0, ..., 0)."""
         x, rise = p[..., :-1], p[..., -1:] - 1
         return torch.cat([_cosh(x, rise), _spatial(x, rise)], -1)
 
     def from_hyperboloid(self, point: Float[Tensor, "*batch n_1"]) -> Float[Tensor, "*batch n"]:
-        """The inverse of `to_hyperboloid`; reads the n spatial coordinates alone."""
+        """Return the points of hyperboloid coordinates, of which only the n spatial ones are used."""
         return torch.cat(_half_space(point[..., 1:]), -1)
 
     def to_ball(self, p: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """The Poincare ball: tanh(d / 2) in the direction seen from (0, 1)."""
+        """Return coordinates in the Poincare ball: tanh(d / 2) times the direction seen from (0, 1)."""
         x, rise = p[..., :-1], p[..., -1:] - 1
         return _spatial(x, rise) / (1 + _cosh(x, rise))
 
     def from_ball(self, point: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """The inverse of `to_ball`."""
+        """Return the points of coordinates in the Poincare ball."""
         x, y = point[..., :-1], point[..., -1:]
         length = torch.linalg.vector_norm(point, dim=-1, keepdim=True)
         below = (x * x).sum(-1, keepdim=True) + (1 - y).square()
         return torch.cat([2 * x, (1 - length) * (1 + length)], -1) / below
 
     def ball(self) -> InCoordinates:
-        """The same space with points in the unit ball."""
+        """Return the same space with points in the unit ball."""
         return InCoordinates(self, self.to_ball, self.from_ball, name=f"Hyperbolic({self.dim}).ball()")
 
     def hyperboloid(self) -> InCoordinates:
-        """The same space with points on the hyperboloid in R^{1,n}."""
+        """Return the same space with points on the hyperboloid in R^{1,n}."""
         name = f"Hyperbolic({self.dim}).hyperboloid()"
         return InCoordinates(self, self.to_hyperboloid, self.from_hyperboloid, ambient_dim=self.dim + 1, name=name)
 
@@ -141,14 +152,14 @@ def _seen_from(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _spatial(x: Tensor, rise: Tensor) -> Tensor:
-    """The spatial coordinates on the hyperboloid of (x, 1 + rise): sinh of the distance, times the direction."""
+    """Return the spatial coordinates on the hyperboloid of (x, 1 + rise): sinh of the distance times the direction."""
     height = 1 + rise
     up = ((x * x).sum(-1, keepdim=True) + rise * (2 + rise)) / (2 * height)
     return torch.cat([x / height, up], -1)
 
 
 def _cosh(x: Tensor, rise: Tensor) -> Tensor:
-    """The time coordinate on the hyperboloid: cosh of the distance to (0, 1)."""
+    """Return the time coordinate on the hyperboloid: cosh of the distance to (0, 1)."""
     return 1 + ((x * x).sum(-1, keepdim=True) + rise * rise) / (2 * (1 + rise))
 
 
@@ -162,7 +173,7 @@ def _half_space(s: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _lift(x: Tensor, height: Tensor, s: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """The tangent vector `v` at (x, height) in hyperboloid coordinates: spatial ones, and time."""
+    """Return the tangent vector `v` at (x, height) in hyperboloid coordinates: the spatial ones, and time."""
     across, up = v[..., :-1], v[..., -1:]
     side = (across - s[..., :-1] * up) / height
     rising = ((x * across).sum(-1, keepdim=True) + height * up - s[..., -1:] * up) / height

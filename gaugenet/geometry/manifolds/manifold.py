@@ -1,4 +1,4 @@
-"""Manifold: what a space must know so that gauge-equivariant networks run on it."""
+"""Manifold: the contract of spaces for gauge-equivariant networks."""
 
 from __future__ import annotations
 
@@ -19,28 +19,37 @@ if TYPE_CHECKING:
     from gaugenet.groups.group import StructureGroup
 
 Isometry = Callable[[Tensor], Tensor]
-"""A map of points to points that keeps all distances, batched and differentiable."""
+"""A map of points to points that preserves all distances, batched and differentiable."""
 
 
 class ManifoldError(ValueError):
-    """A space that contradicts itself, or a structure that it does not admit: says what, where and by how much."""
+    """The error for an inconsistent space, or a structure that it does not admit; it tells what, where and how much."""
 
 
 class Manifold(ABC):
-    """A Riemannian (or pseudo-Riemannian) manifold of dimension `dim`, given by what its geodesics do.
+    """A Riemannian (or pseudo-Riemannian) manifold of dimension `dim`, given by its geodesics.
 
-    Points are rows of `D` numbers, tangent vectors rows of `D` numbers: coordinates of an ambient space (a unit vector
-    for a point of a sphere, the nine entries of a rotation matrix) or of a chart (`D = dim`). All methods are batched
-    over leading dimensions, differentiable, take the base point first, and keep no state.
+    Points and tangent vectors are rows of `D` numbers: coordinates of an ambient space (a unit vector for a point of a
+    sphere, the nine entries of a rotation matrix) or of a chart (`D = dim`). All methods are batched over leading
+    dimensions, differentiable and without state, and have the base point as the first argument.
 
-    A new space is a subclass with `dim`, `log`, `transport`, `inner` and `to_tangent`; `exp` lets `gauge_graph` check
-    that it is the inverse of `log`. See `gaugenet.testing.ManifoldContract` to test it.
+    A new space is a subclass with `dim`, `log`, `transport`, `inner` and `to_tangent`. If it has `exp`, `gauge_graph`
+    checks that it is the inverse of `log`. `gaugenet.testing.ManifoldContract` tests a space.
 
     Attributes:
         dim: dimension of the tangent spaces.
         injectivity_radius: geodesics from any point up to this length are unique.
-        is_orientable: `None` if not known; then the orientation is looked for along the edges of a graph.
-        euler_characteristic: of a closed manifold; `None` if it is open, has a boundary, or is not known.
+        is_orientable: `None` if not known; then the orientation is determined along the edges of a graph.
+        euler_characteristic: Euler characteristic of a closed manifold; `None` if it is open, has a boundary, or is not
+            known.
+
+    Example:
+        >>> from gaugenet.geometry import Sphere
+        >>> from gaugenet.groups import SO2
+        >>> sphere = Sphere()
+        >>> graph = sphere.gauge_graph(sphere.random_points(100), SO2(), radius=0.5)
+        >>> graph.num_nodes, graph.transporter.shape[1:]
+        (100, torch.Size([2, 2]))
     """
 
     dim: int
@@ -52,71 +61,71 @@ class Manifold(ABC):
 
     @abstractmethod
     def log(self, p: Float[Tensor, "*batch D"], q: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """The tangent vector at `p` of the shortest geodesic to `q`; its length is the distance."""
+        """Return the initial velocity at `p` of the shortest geodesic to `q`; its length is the distance."""
 
     @abstractmethod
     def transport(
         self, p: Float[Tensor, "*batch D"], q: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
     ) -> Float[Tensor, "*batch D"]:
-        """Parallel transport along the geodesic between them of a tangent vector `v` at `q`; the result is at `p`."""
+        """Return the tangent vector `v` at `q`, transported to `p` along the geodesic between the two points."""
 
     @abstractmethod
     def inner(
         self, p: Float[Tensor, "*batch D"], u: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
     ) -> Float[Tensor, "*batch"]:
-        """The metric at `p`: symmetric, bilinear, non-degenerate on tangent vectors."""
+        """Return the metric at `p` for tangent vectors `u` and `v`: symmetric, bilinear, non-degenerate."""
 
     @abstractmethod
     def to_tangent(self, p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """A linear projection of any vector onto the tangent space at `p`; the identity in a chart."""
+        """Return the projection of `v` onto the tangent space at `p`, which is linear; the identity in a chart."""
 
-    # --- what a space may know besides ----------------------------------------------------------------------------
+    # --- optional methods -----------------------------------------------------------------------------------------
 
     def exp(self, p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-        """The end of the geodesic that leaves `p` with velocity `v`, after time one; inverse of `log`."""
+        """Return the point at time 1 of the geodesic from `p` with velocity `v`; the inverse of `log`."""
         raise NotImplementedError(f"{self!r} has no `exp`.")
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A random symmetry of the space, for tests."""
-        raise NotImplementedError(f"{self!r} knows no isometries.")
+        """Return a random symmetry of the space, for tests."""
+        raise NotImplementedError(f"{self!r} has no `random_isometry`.")
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "size D"]:
-        """Some points, float64, for tests and examples; uniform where that is possible."""
-        raise NotImplementedError(f"{self!r} draws no points.")
+        """Return random points in float64, for tests and examples; uniform where possible."""
+        raise NotImplementedError(f"{self!r} has no `random_points`.")
 
     def embed(self, p: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch E"] | None:
-        """Coordinates in which no two points are further apart than on the manifold: where neighbours are looked for.
+        """Return coordinates in which distances are at most those on the manifold, to search for neighbours.
 
-        An isometric embedding is one. `None` (the default): there is none, and all pairs of points are measured.
+        An isometric embedding has this property. With `None` (the default) all pairs of points are measured.
         """
         return None
 
     def search_space(
         self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]
     ) -> tuple[Float[Tensor, "points E"], Float[Tensor, "points"]] | None:
-        """Euclidean coordinates of the points, and how far off in them a neighbour within `radii` can lie."""
+        """Return Euclidean coordinates, and bounds on the distance in them of neighbours within `radii`."""
         positions = self.embed(p)
         return None if positions is None else (positions, radii)
 
     def candidates(self, p: Float[Tensor, "points D"], radii: Float[Tensor, "points"]) -> Pairs:
-        """Pairs (target, source) among which are all within distance `radii` of the target."""
+        """Return pairs (target, source) that include all pairs within distance `radii` of the target."""
         space = self.search_space(p, radii)
         return all_pairs(p, radii, self.distance) if space is None else within(*space)
 
     def orientation(self, p: Float[Tensor, "*batch D"], frame: Float[Tensor, "*batch D d"]) -> Tensor | None:
-        """Positive where a frame belongs to the orientation of the space, negative where not; `None`: look along edges.
+        """Return a positive number for frames in the orientation of the space, a negative one for others.
 
-        Without it one point of every component decides: a matter of convention, not of geometry.
+        `None`: the orientation is determined along edges, by convention from one point of every component.
         """
         return None
 
     def gap(self, p: Float[Tensor, "*batch D"], q: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """How far two rows are from being the same point; where several rows are one point, zero for all of them."""
+        """Return the distance of two rows as points: zero for rows that represent the same point."""
         return (p - q).abs().amax(-1)
 
     @property
     def signature(self) -> Float[Tensor, "d"]:
-        """<e_i, e_i> for the vectors of an orthonormal frame: all one for a Riemannian metric."""
+        """<e_i, e_i> of the vectors of an orthonormal frame: all 1 for a Riemannian metric."""
         return torch.ones(self.dim, dtype=torch.float64)
 
     @property
@@ -124,32 +133,32 @@ class Manifold(ABC):
         """D, the number of coordinates of a point."""
         return self.dim
 
-    # --- what follows ---------------------------------------------------------------------------------------------
+    # --- derived methods ------------------------------------------------------------------------------------------
 
     def norm(self, p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """|v| at p, for a Riemannian metric."""
+        """Return |v| at p, for a Riemannian metric."""
         return self.inner(p, v, v).clamp(min=0).sqrt()
 
     def distance(self, p: Float[Tensor, "*batch D"], q: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """Length of the geodesic between two points."""
+        """Return the length of the geodesic between two points."""
         return self.norm(p, self.log(p, q))
 
     def injectivity_radius_at(self, p: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
-        """The injectivity radius of each point."""
+        """Return the injectivity radius of each point."""
         return torch.full(p.shape[:-1], float(self.injectivity_radius), dtype=p.dtype)
 
     def log_and_transport(
         self, p: Float[Tensor, "edges D"], q: Float[Tensor, "edges D"], vectors: Float[Tensor, "edges D k"]
     ) -> tuple[Float[Tensor, "edges D"], Float[Tensor, "edges D k"]]:
-        """`log(p, q)`, and all columns of `vectors` at `q` transported to `p`; to be overridden where both share work.
+        """Return `log(p, q)`, and all columns of `vectors` at `q` transported to `p`; override it if both share work.
 
-        A logarithm may be infinite: no geodesic was found, and the points count as far from each other.
+        A logarithm may be infinite. Then no geodesic was found, and the points are not neighbours.
         """
         moved = [self.transport(p, q, vectors[..., k]) for k in range(vectors.shape[-1])]
         return self.log(p, q), torch.stack(moved, -1)
 
     def frame_at(self, p: Float[Tensor, "points D"]) -> Float[Tensor, "points D d"]:
-        """An orthonormal frame at each point, by Gram-Schmidt on the projected coordinate axes, longest first."""
+        """Return an orthonormal frame at each point by Gram-Schmidt of the projected coordinate axes, longest first."""
         rest = tangent_axes(self, p)
         columns: list[Tensor] = []
         for _ in range(self.dim):
@@ -175,23 +184,23 @@ class Manifold(ABC):
         check: bool = True,
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
-        """The points as a domain of networks: neighbours in frames, transporters, quadrature weights.
+        """Return the points as a domain of networks: neighbours in frames, transporters, quadrature weights.
 
         Args:
-            points: at least one, rows as the methods of this manifold take them. Gradients flow from the graph to them.
-            group: the structure group; frames are then chosen by Gram-Schmidt, the connection is Levi-Civita's.
-            radius: geodesic radius of the neighbourhoods; measured in the frames where these are not orthonormal.
-            structure: instead of a bare group: a group with frames and a connection.
-            max_neighbors: keep only so many nearest ones.
-            mass: `(N,)`, the volume that each point stands for. Default: the volume of a ball of this radius over
-                the number of points in it, which is right for points drawn at random from a density that varies slowly.
-            check: verify that the space does not contradict itself, see `gaugenet.geometry.manifolds.contract`.
-            dtype: of the result; everything is computed in float64.
+            points: points of this manifold, at least one. Gradients of the graph flow to them.
+            group: the structure group, with frames by Gram-Schmidt and the Levi-Civita connection.
+            radius: geodesic radius of the neighbourhoods; measured in the frames if these are not orthonormal.
+            structure: a group with frames and a connection, instead of `group`.
+            max_neighbors: largest number of neighbours; the nearest ones are kept.
+            mass: `(N,)`, the volume that each point represents. Default: the volume of a ball of this radius divided by
+                the number of points in it, which is right for random points whose density varies slowly.
+            check: verify that the space is consistent, see `gaugenet.geometry.manifolds.contract`.
+            dtype: precision of the result; everything is computed in float64.
 
         Raises:
-            ManifoldError: a check failed, at which edge and by how much; a structure that the topology forbids;
-                transporters outside of the group.
-            ValueError: arguments of a wrong shape.
+            ManifoldError: If a check fails, the topology does not allow the structure, or transporters lie outside the
+                group.
+            ValueError: If an argument has a wrong shape.
         """
         from gaugenet.geometry.manifolds.graph import manifold_gauge_graph
 
@@ -212,26 +221,26 @@ class Manifold(ABC):
 
 
 def tangent_axes(manifold: Manifold, p: Float[Tensor, "points D"]) -> Float[Tensor, "points D D"]:
-    """The coordinate axes projected onto the tangent spaces; columns."""
+    """Return the coordinate axes projected onto the tangent spaces, as columns."""
     axes = torch.eye(p.shape[-1], dtype=p.dtype)
     return torch.stack([manifold.to_tangent(p, axis.expand_as(p)) for axis in axes], -1)
 
 
 def inner_of_columns(manifold: Manifold, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Return <u_k, v_k> for the columns of `u (N, D, K)`, and those of `v` or the one vector `v (N, D)`."""
+    """Return <u_k, v_k> for the columns of `u (N, D, K)` and `v` of the same shape, or one vector `v (N, D)`."""
     columns = [manifold.inner(p, u[..., k], v[..., k] if v.dim() == u.dim() else v) for k in range(u.shape[-1])]
     return torch.stack(columns, -1)
 
 
 def has(manifold: Manifold, method: str) -> bool:
-    """Whether a space overrides an optional method."""
+    """Return whether a space overrides an optional method."""
     return getattr(type(manifold), method) is not getattr(Manifold, method)
 
 
 def push_forward(
     f: Callable[[Tensor], Tensor], p: Float[Tensor, "*batch D"], v: Float[Tensor, "*batch D"]
 ) -> tuple[Float[Tensor, "*batch E"], Float[Tensor, "*batch E"]]:
-    """f(p) and df(p) v."""
+    """Return f(p) and df(p) v."""
     value, derivative, *_ = torch.func.jvp(f, (p,), (v,))
     return value, derivative
 

@@ -1,4 +1,4 @@
-"""Manifolds from nothing but a function: an embedding or a metric, in chart coordinates."""
+"""Manifolds from one function, an embedding or a metric, in chart coordinates."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodes
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
 
 AT_ONCE = 1 << 15
-"""Rows that are integrated together."""
+"""Number of rows that are integrated together."""
 
 _CONVERGED = 1e-9
-"""Distance of the end of a geodesic from where it was aimed at, before the last correction (which leaves its square or,
-with an approximate derivative, a thousandth of it), relative to its length and the size of coordinates."""
+"""Largest distance of the end of a geodesic from its aim before the last correction, which leaves the square of it or,
+with an approximate derivative, a thousandth; relative to its length and the size of coordinates."""
 
 
 class ChartManifold(Manifold):
@@ -33,9 +33,9 @@ class ChartManifold(Manifold):
 
     Args:
         dim: number of coordinates.
-        steps: of a geodesic, 11 evaluations each. The error falls with their eighth power: for geodesics of length
-            0.5 on the unit sphere 4e-10 with two steps, 1e-12 with four, 4e-15 with eight (median).
-        injectivity_radius, is_orientable, euler_characteristic: see `Manifold`; what you know.
+        steps: steps per geodesic, with 11 evaluations each. The error falls with their eighth power: for geodesics of
+            length 0.5 on the unit sphere it is 4e-10 with two steps, 1e-12 with four, 4e-15 with eight (median).
+        injectivity_radius, is_orientable, euler_characteristic: see `Manifold`, if known.
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class ChartManifold(Manifold):
 
     @abstractmethod
     def connection(self, p: Float[Tensor, "batch d"], v: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d d"]:
-        """Gamma(v, .) with nabla_v w = dw/dt + Gamma(v, w)."""
+        """Return Gamma(v, .) with nabla_v w = dw/dt + Gamma(v, w)."""
 
     @abstractmethod
     def immersion(self, p: Float[Tensor, "batch d"]) -> Float[Tensor, "batch E"]:
-        """Coordinates in which a geodesic is aimed at its end."""
+        """Return coordinates in which the end of a geodesic is compared with its aim."""
 
     place = renamed_attribute("place", "immersion")
 
     def same_vector(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
-        """Coordinates at `p` of the vectors `v (B, d, k)` at `q`, where both rows are the same point."""
+        """Return the coordinates at `p` of vectors `v (B, d, k)` at `q`, for rows that are the same point."""
         return v
 
     # --- geodesics ------------------------------------------------------------------------------------------------
@@ -79,11 +79,7 @@ class ChartManifold(Manifold):
         return torch.cat([geodesic(self.connection, a, b, self.steps) for a, b in parts]).reshape(shape)
 
     def log(self, p: Tensor, q: Tensor) -> Tensor:
-        """See `Manifold.log`.
-
-        Raises:
-            ManifoldError: no geodesic was found: the points are too far apart, or the chart ends between them.
-        """
+        """Return the logarithm, see `Manifold.log`; raise `ManifoldError` if no geodesic is found."""
         p, q, shape = _flat(self.dim, p=p, q=q)
         v, found = self.try_log(p, q)
         if not found.all():
@@ -101,7 +97,7 @@ class ChartManifold(Manifold):
         return moved.reshape(shape)
 
     def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """As in `Manifold`; where no geodesic is found the logarithm is infinite."""
+        """Return both, see `Manifold.log_and_transport`; the logarithm is infinite where no geodesic is found."""
         v, found = self.try_log(p, q)
         moved = self._transported_by(p, q, torch.where(found[:, None], v, torch.zeros_like(v)), vectors)
         return torch.where(found[:, None], v, torch.full_like(v, torch.inf)), moved
@@ -114,7 +110,7 @@ class ChartManifold(Manifold):
         return torch.cat(parts)
 
     def try_log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
-        """Return logarithms, and whether they were found. First derivatives are those of the implicit function."""
+        """Return logarithms, with first derivatives by the implicit function theorem, and whether they were found."""
         parts = [self._shoot(a, b) for a, b in zip(p.split(AT_ONCE), q.split(AT_ONCE), strict=True)]
         if not parts:
             return torch.zeros_like(p), torch.ones(0, dtype=torch.bool)
@@ -133,12 +129,12 @@ class ChartManifold(Manifold):
         return v, found
 
     def _chord(self, p: Tensor, q: Tensor) -> Tensor:
-        """The vector at p whose image is closest to the straight line to q: a first guess."""
+        """Return the vector at p whose image is closest to the straight line to q, as a first guess."""
         here, slopes = jacobian(self.immersion, p)
         return _least_squares(slopes, self.immersion(q) - here)
 
     def _newton(self, p: Tensor, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Newton's method with one step a geodesic, then with all steps and the derivative of the coarse ones."""
+        """Solve by Newton's method: one step per geodesic, then all steps with the derivative of the coarse ones."""
         for _ in range(5):
             v, slopes, missed = self._newton_step(p, q, v, 1)
             if bool((missed <= 1e-4 * self._scale(q, v)).all()):
@@ -153,7 +149,7 @@ class ChartManifold(Manifold):
         return v, found
 
     def _homotopy(self, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-        """Aim at points on the straight line of the chart to q, one after the other, with exact derivatives."""
+        """Solve for points on the straight line of the chart to q, one after the other, with exact derivatives."""
         stages, coarse = 4, min(2, self.steps)
         v = self._chord(p, p + (q - p) / stages)
         for k in range(1, stages):
@@ -168,7 +164,7 @@ class ChartManifold(Manifold):
         return v, found
 
     def _newton_step(self, p: Tensor, q: Tensor, v: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The next v, the derivative of the end with respect to v, and by how much v had missed."""
+        """Return the next v, the derivative of the end with respect to v, and the error of the previous v."""
 
         def end(base: Tensor, velocity: Tensor) -> Tensor:
             return self.immersion(geodesic(self.connection, base, velocity, steps))
@@ -197,14 +193,14 @@ class ChartManifold(Manifold):
         return typed_tensor(torch.linalg.vector_norm(self.immersion(p) - self.immersion(q), dim=-1).reshape(shape[:-1]))
 
     def frame_at(self, p: Tensor) -> Tensor:
-        """L^-T where g = L L^T: orthonormal, smooth on the chart, and oriented as the chart is."""
+        """Return L^-T with g = L L^T: orthonormal, smooth on the chart, and oriented as the chart."""
         g = self.metric(p)
         lower, failed = torch.linalg.cholesky_ex(g)
         if failed.any():
             k = int(failed.nonzero()[0])
             raise ManifoldError(
-                f"{self!r}: the metric is not positive definite at {p[k].tolist()}: {g[k].tolist()}. A point where "
-                "coordinates degenerate (a pole, a cone's tip) cannot be used: leave it out."
+                f"{self!r}: the metric is not positive definite at {p[k].tolist()}: {g[k].tolist()}. Leave out points "
+                "where coordinates degenerate, such as a pole or the tip of a cone."
             )
         return typed_tensor(torch.linalg.inv(lower).mT)
 
@@ -213,7 +209,7 @@ class ChartManifold(Manifold):
 
 
 class Embedded(ChartManifold):
-    """The surface that a function draws in Euclidean space; see `from_embedding`."""
+    """The image of a function in Euclidean space, see `from_embedding`."""
 
     def __init__(self, f: Callable[[Tensor], Tensor], dim: int, **known: Any) -> None:
         super().__init__(dim, **known)
@@ -222,8 +218,8 @@ class Embedded(ChartManifold):
         probe = self._immersion(torch.full((1, dim), 0.5, dtype=torch.float64))
         if probe.dim() != 2 or probe.shape[-1] < dim:
             raise ValueError(
-                f"Expected `f` to map {dim} coordinates (one point, of shape ({dim},)) to at least as many, a vector; "
-                f"got shape {tuple(probe.shape[1:])}."
+                f"Expected `f` to map one point of shape ({dim},) to a vector of at least {dim} coordinates, got shape "
+                f"{tuple(probe.shape[1:])}."
             )
 
     def immersion(self, p: Tensor) -> Tensor:
@@ -238,7 +234,7 @@ class Embedded(ChartManifold):
         return j.mT @ j
 
     def connection(self, p: Tensor, v: Tensor) -> Tensor:
-        """(J^T J)^-1 J^T D_v J: no Christoffel symbols."""
+        """Return (J^T J)^-1 J^T D_v J, without Christoffel symbols."""
         j, rotating = torch.func.jvp(self.jacobian, (p,), (v,))
         return solve(j.mT @ j, j.mT @ rotating)
 
@@ -260,8 +256,8 @@ class FromMetric(ChartManifold):
         probe = self._metric(torch.full((1, dim), 0.5, dtype=torch.float64)).double()
         if probe.shape != (1, dim, dim):
             raise ValueError(
-                f"Expected `g` to map {dim} coordinates (one point, of shape ({dim},)) to a ({dim}, {dim}) matrix, got "
-                f"shape {tuple(probe.shape[1:])}."
+                f"Expected `g` to map one point of shape ({dim},) to a matrix of shape ({dim}, {dim}), got shape "
+                f"{tuple(probe.shape[1:])}."
             )
         usable = bool(probe.isfinite().all())
         self._negative = int((torch.linalg.eigvalsh(probe.detach())[0] < 0).sum()) if usable else 0
@@ -271,7 +267,7 @@ class FromMetric(ChartManifold):
         return torch.tensor([1.0] * (self.dim - self._negative) + [-1.0] * self._negative, dtype=torch.float64)
 
     def frame_at(self, p: Tensor) -> Tensor:
-        """As for every chart; of an indefinite metric the eigenvectors, those of positive square first."""
+        """Return frames as for every chart; for an indefinite metric the eigenvectors, positive squares first."""
         if not self._negative:
             return super().frame_at(p)
         values, vectors = torch.linalg.eigh(self.metric(p))
@@ -280,7 +276,7 @@ class FromMetric(ChartManifold):
             k = int(other.nonzero()[0])
             raise ManifoldError(
                 f"{self!r}: the metric has {int((values[k] < 0).sum())} negative squares at {p[k].tolist()}, and "
-                f"{self._negative} where it was first asked. A metric has one signature: leave such points out."
+                f"{self._negative} where it was first evaluated. A metric has one signature: leave such points out."
             )
         return typed_tensor((vectors / values.abs().sqrt()[:, None, :]).flip(-1))
 
@@ -288,11 +284,11 @@ class FromMetric(ChartManifold):
         return p
 
     def metric(self, p: Tensor) -> Tensor:
-        g = self._metric(p).to(p)  # constants in the formula are float32 unless their author thought of it
+        g = self._metric(p).to(p)  # constants in a user's formula are often float32
         return (g + g.mT) / 2
 
     def connection(self, p: Tensor, v: Tensor) -> Tensor:
-        r"""g^-1 (D_v g + N - N^T) / 2 with N_ij = (\partial_j g v)_i: Levi-Civita's."""
+        r"""Return g^-1 (D_v g + N - N^T) / 2 with N_ij = (\partial_j g v)_i, the Levi-Civita connection."""
         g, slopes = jacobian(self.metric, p)
         along = (slopes @ v[:, None, :, None]).squeeze(-1)
         n = (slopes.movedim(-1, 1) @ v[:, None, :, None]).squeeze(-1).mT
@@ -302,14 +298,14 @@ class FromMetric(ChartManifold):
         return typed_tensor(torch.linalg.det(frame))
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-        """The chart, and how far off in it a neighbour can lie.
+        """Return the chart coordinates and bounds for neighbours in them.
 
-        |dx|^2 <= ds^2 / (smallest eigenvalue of g); the smallest one among the points that may be that near is taken,
-        and half as much again for what lies between the points.
+        |dx|^2 <= ds^2 / (smallest eigenvalue of g). The smallest eigenvalue among the points within this distance is
+        used, and a margin of 50 % for the space between the points.
         """
         from scipy.spatial import cKDTree
 
-        if self._negative:  # a square bounds nothing: `radii` are lengths in the chart already
+        if self._negative:  # squares do not bound lengths: `radii` are lengths in the chart
             return p, 1.5 * radii
         smallest = torch.linalg.eigvalsh(self.metric(p))[:, 0]
         tree, bound = cKDTree(p.numpy()), 1.5 * radii / smallest.sqrt()
@@ -324,36 +320,53 @@ class FromMetric(ChartManifold):
 
 
 def from_embedding(f: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> Embedded:
-    """The surface `f(R^dim)` with the metric of the space that it lies in.
+    """Return the surface `f(R^dim)` with the metric of Euclidean space.
 
-    Points are in chart coordinates; coordinates that f repeats (an angle and the same angle plus a rotation) are the
-    same point. Neighbours are looked for in space::
-
-        def torus(p):
-            u, v = p[0], p[1]
-            ring = 2 + torch.cos(v)
-            return torch.stack([ring * torch.cos(u), ring * torch.sin(u), torch.sin(v)])
-
-        space = from_embedding(torus, dim=2)
-        graph = space.gauge_graph(points, SO2(), radius=0.3)
+    Points are in chart coordinates. Coordinates with the same image (an angle and the angle plus 2 pi) are the same
+    point. Neighbours are searched in space.
 
     Args:
-        f: one point `(dim,)` to one point of Euclidean space, smooth, in functions that `torch.func` differentiates.
+        f: smooth function from one point `(dim,)` to one point of Euclidean space, which `torch.func` can
+            differentiate.
         dim: number of coordinates.
         **known: see `ChartManifold`.
+
+    Raises:
+        ValueError: If the result of `f` has a wrong shape.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import from_embedding
+        >>> def torus(p):
+        ...     ring = 2 + torch.cos(p[1])
+        ...     return torch.stack([ring * torch.cos(p[0]), ring * torch.sin(p[0]), torch.sin(p[1])])
+        >>> space = from_embedding(torus, dim=2)
+        >>> p, q = torch.tensor([[0.0, 0.0], [0.5, 0.0]], dtype=torch.float64)  # on the outer circle of radius 3
+        >>> round(float(space.distance(p, q)), 6)
+        1.5
     """
     return Embedded(f, dim, **known)
 
 
 def from_metric(g: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> FromMetric:
-    """A chart with the metric `g`.
+    """Return a chart with the metric `g`.
 
     Args:
-        g: one point `(dim,)` to a symmetric matrix `(dim, dim)`, smooth: positive definite, or of one indefinite
-            signature everywhere (space-times), with `PseudoOrthogonal(p, q)` as the group. Neighbourhoods are then
-            balls in the coefficients of the frames, as in `PseudoEuclidean`.
+        g: smooth function from one point `(dim,)` to a symmetric matrix `(dim, dim)`: positive definite, or of one
+            indefinite signature (space-times) for the group `PseudoOrthogonal(p, q)`, see `PseudoEuclidean`.
         dim: number of coordinates.
         **known: see `ChartManifold`.
+
+    Raises:
+        ValueError: If the result of `g` has a wrong shape.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import from_metric
+        >>> half_plane = from_metric(lambda p: torch.eye(2, dtype=p.dtype) / p[1] ** 2, dim=2)
+        >>> p, q = torch.tensor([[0.0, 1.0], [0.0, 2.0]], dtype=torch.float64)
+        >>> torch.allclose(half_plane.distance(p, q), torch.log(q[1]))
+        True
     """
     return FromMetric(g, dim, **known)
 
@@ -365,7 +378,7 @@ def _least_squares(a: Float[Tensor, "batch E d"], b: Float[Tensor, "batch E"]) -
 
 
 def _flat(dim: int, **rows: Tensor) -> tuple[Any, ...]:
-    """Arguments broadcast and flattened to `(B, dim)` in float64, and their common shape."""
+    """Return the arguments, broadcast and flattened to `(B, dim)` in float64, and their common shape."""
     shape = torch.broadcast_shapes(*(x.shape for x in rows.values()))
     if not shape or shape[-1] != dim:
         raise ValueError(

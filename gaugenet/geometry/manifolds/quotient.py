@@ -1,4 +1,4 @@
-"""Quotients M / Gamma: a space whose points are many points of its cover."""
+"""Quotients M / Gamma: spaces in which each point is represented by several points of a cover."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ from gaugenet.geometry.manifolds.sphere import Sphere
 class Quotient(Manifold):
     """Points of M up to deck transformations: isometries of M without fixed points that form a group.
 
-    A point may be written as any of its points in M. Logarithms go to the nearest one, vectors are transported there by
-    the differential of the deck transformation: where that reverses orientation, transporters are reflections, and no
-    more need be said about a Möbius strip.
+    Any representative in M may be used for a point. Logarithms go to the nearest representative, and vectors are
+    transported there by the differential of the deck transformation. If it reverses orientation, as on a Möbius strip,
+    transporters are reflections.
 
     Args:
         manifold: the cover M.
-        deck_transformations: those that can bring the representative of one point nearest to that of another, without
-            the identity; batched maps of points. Finite groups: all elements. Infinite ones: enough of them for the
-            region that points are written in, inverses included.
-        reduce: optionally, a map of points into that region; the result of `exp` goes through it.
-        is_orientable, euler_characteristic: see `Manifold`; what you know.
+        deck_transformations: batched maps of points, without the identity, that include the map to the nearest
+            representative for all pairs of points. For finite groups these are all elements, for infinite groups enough
+            elements for the region of the representatives, including inverses.
+        reduce: optionally, a map of points into that region, which is applied to the result of `exp`.
+        is_orientable, euler_characteristic: see `Manifold`, if known.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Euclidean, Quotient
+        >>> circle = Quotient(Euclidean(1), [lambda p: p + 1, lambda p: p - 1])
+        >>> round(float(circle.distance(torch.tensor([0.1]), torch.tensor([0.9]))), 6)
+        0.2
     """
 
     def __init__(
@@ -52,12 +59,12 @@ class Quotient(Manifold):
     # --- the nearest representative -------------------------------------------------------------------------------
 
     def _nearest(self, p: Tensor, q: Tensor) -> Tensor:
-        """Which deck transformation brings q nearest to p."""
+        """Return the index of the deck transformation that takes q nearest to p."""
         with torch.no_grad():
             return torch.stack([self.manifold.distance(p, g(q)) for g in self.decks]).argmin(0)
 
     def _lift(self, p: Tensor, q: Tensor) -> Tensor:
-        """The representative of q nearest to p."""
+        """Return the representative of q nearest to p."""
         p, q = torch.broadcast_tensors(p, q)
         return _pick(torch.stack([g(q) for g in self.decks]), self._nearest(p, q))
 
@@ -85,7 +92,7 @@ class Quotient(Manifold):
     def ambient_dim(self) -> int:
         return self.manifold.ambient_dim
 
-    # --- what it shares with its cover ----------------------------------------------------------------------------
+    # --- inherited from the cover ---------------------------------------------------------------------------------
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
         return self.manifold.inner(p, u, v)
@@ -101,7 +108,7 @@ class Quotient(Manifold):
         return self.manifold.signature
 
     def injectivity_radius_at(self, p: Tensor) -> Tensor:
-        """Half of the way to the nearest other representative of the same point, if that of the cover is not less."""
+        """Return half the distance to the nearest other representative, or the radius of the cover if smaller."""
         ways = [self.manifold.distance(p, g(p)) / 2 for g in self.decks[1:]]
         return torch.stack([self.manifold.injectivity_radius_at(p), *ways]).amin(0)
 
@@ -130,10 +137,17 @@ def _pick(options: Float[Tensor, "decks *batch D"], chosen: Tensor) -> Float[Ten
 
 
 class ProjectiveSpace(Quotient):
-    """RP^n: lines through the origin of R^{n+1}, written as one of their two unit vectors.
+    """RP^n: lines through the origin of R^{n+1}, represented by one of their two unit vectors.
 
     Args:
-        dim: n. Even ones are not orientable.
+        dim: n; not orientable if even.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import ProjectiveSpace
+        >>> x = torch.tensor([0.0, 0.0, 1.0])
+        >>> ProjectiveSpace(2).distance(x, -x)
+        tensor(0.)
     """
 
     def __init__(self, dim: int = 2) -> None:
@@ -152,6 +166,16 @@ class LensSpace(Quotient):
 
     Args:
         p, q: coprime integers, p at least 2. Points are rows (Re z, Im z, Re w, Im w).
+
+    Raises:
+        ValueError: If `p` is below 2, or `p` and `q` are not coprime.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import LensSpace
+        >>> x = torch.tensor([1.0, 0.0, 0.0, 0.0])
+        >>> round(float(LensSpace(4).distance(x, torch.tensor([0.0, 1.0, 0.0, 0.0]))), 6)
+        0.0
     """
 
     def __init__(self, p: int, q: int = 1) -> None:
@@ -162,7 +186,7 @@ class LensSpace(Quotient):
         super().__init__(Sphere(3), decks, is_orientable=True, euler_characteristic=0)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """The torus of isometries that rotate z and w."""
+        """Return the torus of isometries that rotate z and w."""
         a, b = (2 * math.pi * torch.rand(2, generator=generator, dtype=torch.float64)).tolist()
         return _linear(_rotations(a, b))
 
@@ -171,7 +195,7 @@ class LensSpace(Quotient):
 
 
 class FlatQuotient(Quotient):
-    """A quotient of R^d whose points are written in a box [0, lengths[0]) x ...; infinite lengths are not wrapped."""
+    """A quotient of R^d with representatives in a box [0, lengths[0]) x ...; infinite lengths are not wrapped."""
 
     def __init__(
         self,
@@ -194,12 +218,12 @@ class FlatQuotient(Quotient):
         )
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform in the box."""
+        """Return points that are uniform in the box."""
         box = torch.tensor(self.lengths, dtype=torch.float64)
         return torch.rand(size, self.dim, generator=generator, dtype=torch.float64) * box
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A shift along the first coordinate."""
+        """Return a shift along the first coordinate."""
         shift = torch.zeros(self.dim, dtype=torch.float64)
         shift[0] = self.lengths[0] * torch.rand((), generator=generator, dtype=torch.float64)
         return lambda p: self.reduce(p + shift)
@@ -209,10 +233,16 @@ class FlatQuotient(Quotient):
 
 
 class FlatTorus(FlatQuotient):
-    """R^d up to shifts by whole lengths; not the surface in space, which is curved (`EmbeddedTorus`).
+    """R^d up to shifts by whole lengths: flat, in contrast to the torus in space (`EmbeddedTorus`).
 
     Args:
-        lengths: of its d closed geodesics.
+        lengths: lengths of its d closed geodesics.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import FlatTorus
+        >>> FlatTorus(1.0, 2.0).log(torch.tensor([0.0, 0.25]), torch.tensor([0.75, 2.0]))
+        tensor([-0.2500, -0.2500])
     """
 
     def __init__(self, *lengths: float) -> None:
@@ -231,7 +261,13 @@ class Cylinder(FlatQuotient):
 
     Args:
         circumference: length of the closed geodesics.
-        width: where `random_points` draws y from, [0, width).
+        width: `random_points` draws y from [0, width).
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Cylinder
+        >>> Cylinder(1.0).log(torch.tensor([0.0, 0.0]), torch.tensor([0.75, 0.5]))
+        tensor([-0.2500,  0.5000])
     """
 
     def __init__(self, circumference: float = 2 * math.pi, width: float = 1.0) -> None:
@@ -250,8 +286,18 @@ class MobiusStrip(FlatQuotient):
     """A strip whose ends are joined with a half twist: (x + length, y) is (x, -y); flat, one-sided.
 
     Args:
-        length: of the centre line.
+        length: length of the centre line.
         width: the strip is |y| <= width / 2.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import MobiusStrip
+        >>> strip = MobiusStrip(1.0)
+        >>> strip.log(torch.tensor([0.0, 0.25]), torch.tensor([0.75, 0.0]))
+        tensor([-0.2500, -0.2500])
+        >>> p, q = torch.tensor([0.0, 0.0]), torch.tensor([0.75, 0.0])
+        >>> float(strip.transport(p, q, torch.tensor([0.0, 1.0]))[1])  # reflected by the twist
+        -1.0
     """
 
     def __init__(self, length: float = 2 * math.pi, width: float = 1.0) -> None:
@@ -265,7 +311,7 @@ class MobiusStrip(FlatQuotient):
         )
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform in [0, length) x [-width / 2, width / 2)."""
+        """Return points that are uniform in [0, length) x [-width / 2, width / 2)."""
         points = super().random_points(size, generator=generator)
         return points - torch.tensor([0.0, self.width / 2], dtype=torch.float64)
 
@@ -274,7 +320,13 @@ class KleinBottle(FlatQuotient):
     """The plane with (x + length, y) = (x, -y) and (x, y + width) = (x, y); flat, closed, one-sided.
 
     Args:
-        length, width: of the two families of closed lines.
+        length, width: lengths of the two families of closed lines.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import KleinBottle
+        >>> KleinBottle(1.0, 1.0).is_orientable
+        False
     """
 
     def __init__(self, length: float = 2 * math.pi, width: float = 2 * math.pi) -> None:

@@ -17,8 +17,16 @@ from gaugenet.geometry.manifolds.sphere import safe_length
 class Rotations(Manifold):
     """SO(3) with its bi-invariant metric: the distance of two rotations is the angle between them.
 
-    Points are rows of nine numbers, the rows of the matrix one after the other. `frame_at` gives the left-invariant
-    frames, an {e}-structure: with the trivial connection, networks commute with the action of SO(3) from the left.
+    Points are rows of nine numbers, the matrix row by row. `frame_at` returns the left-invariant frames, an
+    {e}-structure. With the trivial connection, networks commute with the left action of SO(3).
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Rotations
+        >>> one = torch.eye(3, dtype=torch.float64)
+        >>> quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+        >>> round(float(Rotations().distance(one.flatten(), quarter.flatten())) / torch.pi, 6)
+        0.5
     """
 
     dim = 3
@@ -50,7 +58,7 @@ class Rotations(Manifold):
         return p / math.sqrt(2)
 
     def frame_at(self, p: Tensor) -> Tensor:
-        """Left-invariant: p times the generators of rotations about the three axes."""
+        """Return the left-invariant frames: p times the generators of rotations about the three axes."""
         generators = _cross_matrix(torch.eye(3, dtype=p.dtype))
         return _row(_matrix(p)[..., None, :, :] @ generators).mT
 
@@ -75,7 +83,7 @@ def _row(p: Tensor) -> Float[Tensor, "*batch 9"]:
 
 
 def _cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """The matrix of v -> w x v."""
+    """Return the matrix of v -> w x v."""
     x, y, z = w.unbind(-1)
     zero = torch.zeros_like(x)
     rows = [torch.stack(row, -1) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero))]
@@ -83,12 +91,12 @@ def _cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
 
 
 def _cross_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
-    """The inverse of `_cross_matrix`, of the antisymmetric part."""
+    """Return the inverse of `_cross_matrix` for the antisymmetric part."""
     return torch.stack([m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], -1) / 2
 
 
 def _rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
-    """The axis times the angle below pi."""
+    """Return the axis times the angle below pi."""
     w = _cross_vector(m)
     sine = safe_length(w)
     cosine = (m.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
@@ -101,7 +109,7 @@ def _rotation_vector(m: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"
 
 
 def _from_rotation_vector(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rodrigues' formula."""
+    """Return the rotation about an axis by the length of the vector, by Rodrigues' formula."""
     angle = safe_length(w)[..., None]
     k = _cross_matrix(w)
     half = torch.sinc(angle / (2 * math.pi))

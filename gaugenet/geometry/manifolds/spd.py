@@ -14,12 +14,20 @@ from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
 
 
 class SPD(Manifold):
-    """Covariance matrices, n x n, with <u, v>_p = tr(p^-1 u p^-1 v); p -> a p a^T is an isometry for every regular a.
+    """Symmetric positive definite n x n matrices with the metric <u, v>_p = tr(p^-1 u p^-1 v).
 
-    Points are rows of n^2 numbers. The space is complete and curved negatively: geodesics are unique everywhere.
+    Points are rows of n^2 numbers. p -> a p a^T is an isometry for every invertible a. The space is complete with
+    nonpositive curvature, so geodesics are unique everywhere.
 
     Args:
         n: size of the matrices.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import SPD
+        >>> one = torch.eye(2, dtype=torch.float64).flatten()
+        >>> torch.allclose(SPD(2).distance(one, torch.e * one), torch.tensor(2.0, dtype=torch.float64).sqrt())
+        True
     """
 
     is_orientable = True
@@ -54,11 +62,11 @@ class SPD(Manifold):
         return self._row((m + m.mT) / 2)
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-        """Matrix logarithms: their Euclidean distance is never above the geodesic one (curvature is not positive)."""
+        """Return matrix logarithms, whose distance is at most the geodesic one since curvature is not positive."""
         return self._row(_of_symmetric(self._matrix(p), torch.log)), radii
 
     def frame_at(self, p: Tensor) -> Tensor:
-        """p^(1/2) e_ij p^(1/2) for an orthonormal basis e_ij of the symmetric matrices; a smooth frame field."""
+        """Return p^(1/2) e_ij p^(1/2) for an orthonormal basis e_ij of the symmetric matrices: a smooth frame field."""
         root, _ = self._roots(p)
         return self._row(root[..., None, :, :] @ self._symmetric_basis().to(p) @ root[..., None, :, :]).mT
 

@@ -20,7 +20,17 @@ class Sphere(Manifold):
 
     Args:
         dim: n.
-        radius: of the sphere.
+        radius: radius of the sphere.
+
+    Raises:
+        ValueError: If `radius` is not positive.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import Sphere
+        >>> north, east = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0])
+        >>> round(float(Sphere().distance(north, east)) / torch.pi, 6)
+        0.5
     """
 
     is_orientable = True
@@ -72,7 +82,7 @@ class Sphere(Manifold):
         return p
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
-        """Outward normal first."""
+        """Return the determinant of the outward normal followed by the frame."""
         return typed_tensor(torch.linalg.det(torch.cat([p.unsqueeze(-1), frame], -1)))
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -88,7 +98,7 @@ class Sphere(Manifold):
 
 
 def safe_length(v: Tensor) -> Tensor:
-    """|v| with a finite gradient at zero; keeps the last dimension."""
+    """Return |v| with a finite gradient at zero, keeping the last dimension."""
     square = (v * v).sum(-1, keepdim=True)
     zero = square == 0
     return torch.where(zero, torch.zeros_like(square), torch.where(zero, torch.ones_like(square), square).sqrt())

@@ -17,9 +17,17 @@ class SurfaceOfRevolution(Embedded):
     """A curve rotated about the z axis; coordinates (angle, t).
 
     Args:
-        profile: t to the pair (distance from the axis, height), smooth, never on the axis.
-        interval: where `random_points` draws t from.
+        profile: smooth function from t to (distance from the axis, height); the distance must be positive.
+        interval: `random_points` draws t from this interval.
         **known: see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import SurfaceOfRevolution
+        >>> cone = SurfaceOfRevolution(lambda t: (1 + t, t))
+        >>> p, q = torch.tensor([[0.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+        >>> torch.allclose(cone.distance(p, q), torch.tensor(2.0, dtype=torch.float64).sqrt())
+        True
     """
 
     def __init__(
@@ -38,13 +46,13 @@ class SurfaceOfRevolution(Embedded):
         super().__init__(f, 2, **{"is_orientable": True, **known})
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform in the coordinates."""
+        """Return points that are uniform in the coordinates."""
         low, high = self.interval
         draws = torch.rand(size, 2, generator=generator, dtype=torch.float64)
         return torch.stack([2 * math.pi * draws[:, 0], low + (high - low) * draws[:, 1]], -1)
 
     def random_isometry(self, generator: torch.Generator | None = None) -> Isometry:
-        """A rotation about the axis."""
+        """Return a rotation about the axis."""
         rotation = 2 * math.pi * torch.rand((), generator=generator, dtype=torch.float64)
         return lambda p: p + rotation * torch.tensor([1.0, 0.0], dtype=torch.float64)
 
@@ -56,8 +64,18 @@ class EmbeddedTorus(SurfaceOfRevolution):
     """A circle of radius `tube` rotated about an axis at distance `ring` from its centre; coordinates are both angles.
 
     Args:
-        ring, tube: lengths, `ring` the larger one.
-        steps: of a geodesic, see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+        ring, tube: lengths, `tube` below `ring`.
+        steps: steps per geodesic, see `gaugenet.geometry.manifolds.numeric.ChartManifold`.
+
+    Raises:
+        ValueError: If `tube` is not between 0 and `ring`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import EmbeddedTorus
+        >>> p, q = torch.tensor([[0.0, 0.0], [0.5, 0.0]], dtype=torch.float64)  # on the outer circle of radius 3
+        >>> round(float(EmbeddedTorus(2.0, 1.0).distance(p, q)), 6)
+        1.5
     """
 
     def __init__(self, ring: float = 2.0, tube: float = 1.0, *, steps: int = 6) -> None:

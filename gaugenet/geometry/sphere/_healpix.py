@@ -18,14 +18,14 @@ from gaugenet.geometry.sphere.curves import CAP, LINE, MERIDIAN, Curves, at_heig
 
 _QUARTER, _TURN = np.pi / 4, 2 * np.pi
 _CORNERS = (1, 1), (0, 1), (0, 0), (1, 0)
-"""Corners N, W, S, E of a pixel as steps in x and y."""
+"""Corners N, W, S and E of a pixel as steps in x and y."""
 
 _BETWEEN = (2, 1), (1,), (1, 0), (0,), (0, 3), (3,), (3, 2), (2,)
 """Corners that a pixel shares with its neighbours to the SW, W, NW, N, NE, E, SE, S."""
 
 
 class FacePlane:
-    """Pixels by base pixel `face`, and `x`, `y` inside of it.
+    """Pixels by base pixel `face` and `x`, `y` in it.
 
     Args:
         nside: pixels along the side of a base pixel.
@@ -53,7 +53,7 @@ class FacePlane:
         return z, ring, (2 * column + (row != 1) + steps) * _QUARTER % _TURN
 
     def locate(self, points: Float[ndarray, "n 3"]) -> tuple[ndarray, ndarray, ndarray]:
-        """Return the base pixel and the pixel in it, `x` and `y`, that unit vectors lie in."""
+        """Return the base pixel of unit vectors, and the pixel `x`, `y` in it."""
         z = points[:, 2]
         turn = np.arctan2(points[:, 1], points[:, 0]) / (np.pi / 2) % 4.0
         turn = np.where(turn >= 4.0, 0.0, turn)
@@ -71,7 +71,7 @@ class FacePlane:
         return face, i, j
 
     def _in_belt(self, z: ndarray, turn: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-        """The same between the caps, x and y from 0 to 1."""
+        """Return the same between the caps, with x and y from 0 to 1."""
         falling, rising = 0.5 + turn - 0.75 * z, 0.5 + turn + 0.75 * z  # constant along the sides of pixels
         i, j = np.floor(falling).astype(np.int64), np.floor(rising).astype(np.int64)
         face = np.where(i == j, i % 4 + 4, np.where(i < j, i % 4, j % 4 + 8))
@@ -80,14 +80,14 @@ class FacePlane:
     # --- numbers ----------------------------------------------------------------------------------------------------
 
     def nested(self, face: Int[ndarray, "n"], x: Int[ndarray, "n"], y: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
-        """Return numbers in nested order: the bits of x and y take turns."""
+        """Return indices in nested order: the bits of x and y alternate."""
         inside = np.zeros(np.shape(face), dtype=np.int64)
         for bit in range(self.nside.bit_length()):
             inside |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
         return typed_array(face * self.nside**2 + inside)
 
     def ring(self, face: Int[ndarray, "n"], x: Int[ndarray, "n"], y: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
-        """Return numbers in ring order."""
+        """Return indices in ring order."""
         n, row = self.nside, face // 4
         number = (row + 2) * n - x - y - 1  # of the ring, from 1 to 4 n - 1
         north, south = number < n, number > 3 * n
@@ -104,9 +104,9 @@ class FacePlane:
     # --- neighbours -------------------------------------------------------------------------------------------------
 
     def neighbors(self, face: ndarray, x: ndarray, y: ndarray) -> Int[ndarray, "n 8"]:
-        """Return the pixels to the SW, W, NW, N, NE, E, SE, S, as places in the arguments; -1 where there is none.
+        """Return the pixels to the SW, W, NW, N, NE, E, SE, S as indices into the arguments; -1 where there is none.
 
-        Two pixels are neighbours if they share a corner; which corners they share says in which direction.
+        Two pixels are neighbours if they share a corner. The corners that they share determine the direction.
         """
         count = len(face)
         corner = np.stack([self._corner(face, x + dx, y + dy) for dx, dy in _CORNERS], axis=1)
@@ -124,7 +124,7 @@ class FacePlane:
         return out
 
     def _corner(self, face: ndarray, x: ndarray, y: ndarray) -> Int[ndarray, "n"]:
-        """A number for every corner of pixels, the same for all pixels that meet there: its ring and its longitude."""
+        """Return an identifier of each corner, from its ring and longitude: the same for all pixels that meet there."""
         n, row = self.nside, face // 4
         ring = (row + 2) * n - x - y  # 0 at the north pole, 4 n at the south pole
         polar = (ring < n) | (ring > 3 * n)
@@ -147,7 +147,7 @@ class FacePlane:
         return joined(*parts)
 
     def _sides(self, face: ndarray, x: ndarray, y: ndarray, along: int, north: ndarray, south: ndarray) -> Curves:
-        """Sides that start at the corner (x, y) and run along x (`along` 1, y constant) or y (0, x constant).
+        """Return the sides from the corner (x, y) along x (`along` 1, y constant) or along y (`along` 0, x constant).
 
         In a cap, with t the longitude from the western (or eastern) meridian of the quadrant, a side is
         1 - |z| = q / t^2. In the belt it is a line in longitude and z of the slope +-8 / (3 pi).

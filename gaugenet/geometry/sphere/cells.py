@@ -15,7 +15,7 @@ from gaugenet.geometry.sphere.curves import Curves, great_circles, joined, merid
 
 _TURN = 2 * np.pi
 _NEAR_POLE = 3.0
-"""Cells closer to a pole than that many times their radius measure heights from the pole."""
+"""Cells closer to a pole than this multiple of their radius measure heights from the pole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Cells:
         count: number of cells.
         curves: their boundaries.
         reference: `(count,)` height z in or near each cell; exactly 1 or -1 for cells at a pole, where longitudes end.
-        locate: gives for unit vectors `(n, 3)` the cell `(n,)` that each lies in.
+        locate: function from unit vectors `(n, 3)` to their cells `(n,)`.
     """
 
     count: int
@@ -62,7 +62,7 @@ def polygons(corners: Float[ndarray, "cells corners 3"], centers: Float[ndarray,
 
     Args:
         corners: unit vectors, counter-clockwise from outside; the last one may be repeated.
-        centers: a point in or near each polygon.
+        centers: one point in or near each polygon.
     """
     from scipy.spatial import cKDTree
 
@@ -96,7 +96,7 @@ def rows(
         edges: heights z between the rows, from 1 to -1.
         west: longitude of the western side of the first cell of each row, radians.
         counts: cells of each row.
-        first: number of the first cell of each row.
+        first: index of the first cell of each row.
     """
     total = int(counts.sum())
     middle = (edges[1:] + edges[:-1]) / 2
@@ -122,7 +122,7 @@ def rows(
 
 
 def _between(z: float, row: int, sides: list[ndarray], column: Callable[[ndarray, ndarray], ndarray]) -> Curves:
-    """The parallel between a row and the next one, cut at the sides of the cells of both."""
+    """Return the parallel between a row and the next one, cut at the sides of the cells of both."""
     cuts = np.concatenate([sides[row], sides[row + 1], np.arange(4) * np.pi / 2]) % _TURN
     cuts = np.unique(cuts)
     low, high = cuts, np.append(cuts[1:], cuts[0] + _TURN)
@@ -136,7 +136,7 @@ def _between(z: float, row: int, sides: list[ndarray], column: Callable[[ndarray
 def voronoi_edges(
     points: Float[ndarray, "points 3"], faces: Int[ndarray, "faces 3"] | None = None
 ) -> tuple[ndarray, ndarray, Int[ndarray, "edges"], Int[ndarray, "edges"]]:
-    """Return the directed edges of the Voronoi cells, each counter-clockwise about its point, hence twice in all.
+    """Return the directed edges of the Voronoi cells, counter-clockwise about each point, so each edge occurs twice.
 
     Returns:
         Start and end of each edge (circumcentres of neighbouring triangles), the cell on its left and on its right.
@@ -147,7 +147,7 @@ def voronoi_edges(
     centers = _off_the_poles(normal / np.linalg.norm(normal, axis=1, keepdims=True))
     tail, head = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
     face = np.repeat(np.arange(len(faces)), 3)
-    # The face left of the halfedge p -> q and the one right of it, left of q -> p: seen from p, right comes first.
+    # The face left of the halfedge p -> q, and the face right of it (left of q -> p): seen from p, right comes first.
     order, twin = np.lexsort((head, tail)), np.lexsort((tail, head))
     left, right = np.empty(len(tail), dtype=np.int64), np.empty(len(tail), dtype=np.int64)
     left[order], right[order] = face[order], face[twin]
@@ -166,7 +166,7 @@ def delaunay(points: Float[ndarray, "points 3"]) -> Int[ndarray, "faces 3"]:
 
 
 def _off_the_poles(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
-    """A corner at a pole has no longitude: it is moved by 1e-12, the same for all cells that meet there."""
+    """Return corners at poles, which have no longitude, moved by 1e-12, equally for all cells that meet there."""
     at_pole = np.hypot(points[:, 0], points[:, 1]) < 1e-12
     return np.where(at_pole[:, None], points * [0, 0, 1] + [1e-12, 0, 0], points)
 
@@ -174,7 +174,7 @@ def _off_the_poles(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
 def _reference(
     centers: Float[ndarray, "cells 3"], corner: Float[ndarray, "edges 3"], cell: Int[ndarray, "edges"]
 ) -> Float[ndarray, "cells"]:
-    """Heights of the centres, those of the poles for cells near them."""
+    """Return the heights of the centres, or of the pole for cells near a pole."""
     radius = np.zeros(len(centers))
     np.maximum.at(radius, cell, np.linalg.norm(corner - centers[cell], axis=1))
     from_pole = np.hypot(centers[:, 0], centers[:, 1])

@@ -24,7 +24,7 @@ def lat_lon(points: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n"], Float
 
 
 def east_north(lat: Float[ndarray, "*n"], lon: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3 2"]:
-    """Return unit vectors to the east and to the north as columns; at a pole those of the meridian `lon`."""
+    """Return unit vectors to the east and to the north as columns; at a pole along the meridian `lon`."""
     factors = (sin(lon), cos(lon), sin(lat), cos(lat))
     return meridian_frames(*(torch.from_numpy(np.asarray(f)) for f in factors)).numpy()
 
@@ -32,7 +32,7 @@ def east_north(lat: Float[ndarray, "*n"], lon: Float[ndarray, "*n"]) -> Float[nd
 def latitude_edges(lat: Float[ndarray, "height"]) -> Float[ndarray, "height+1"]:
     """Return the latitudes between rows, in their order, with the poles at the ends.
 
-    Halfway in degrees where the rows are evenly spaced, else (Gaussian grids) halfway in the sine of the latitude.
+    They are halfway in degrees if the rows are evenly spaced, else (Gaussian grids) halfway in the sine of latitudes.
     """
     steps = np.diff(lat)
     if np.ptp(steps) < 1e-6 * np.abs(steps).max():
@@ -66,7 +66,7 @@ def check_longitudes(lon: Float[ndarray, "width"]) -> None:
     steps, width = np.diff(lon), len(lon)
     if not np.allclose(steps, 360.0 / width, rtol=0, atol=max(2e-3 * 360.0 / width, 1e-4)):
         if np.isclose(lon[-1] - lon[0], 360.0):
-            raise ValueError(f"The last longitude, {lon[-1]:g}, repeats the first one, {lon[0]:g}: leave it out.")
+            raise ValueError(f"The last longitude, {lon[-1]:g}, repeats the first one, {lon[0]:g}: remove it.")
         hint = " (are they radians?)" if np.ptp(lon) < 6.3 else ""
         raise ValueError(
             f"Expected {width} longitudes, rising by {360.0 / width:g} degrees once around the globe, got {lon[0]:g} "
@@ -76,7 +76,7 @@ def check_longitudes(lon: Float[ndarray, "width"]) -> None:
 
 
 def axis_of_degrees(name: str, values: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
-    """Return `values` in float64; `ValueError` unless they are at least two finite numbers in a row."""
+    """Return `values` in float64; raise `ValueError` unless they are a list of at least two finite numbers."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"Expected `{name}` to be a list of at least two finite numbers, got shape {values.shape}.")

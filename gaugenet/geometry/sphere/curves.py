@@ -22,17 +22,17 @@ _TURN = 2 * np.pi
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    r"""Curves that run eastward from the longitude `low` to `high`, with a cell to the north and one to the south.
+    r"""Curves eastward from the longitude `low` to `high`, with a cell to the north and a cell to the south.
 
     Attributes:
         kind: of each curve, with :math:`u = \lambda - m` one of `GREAT_CIRCLE`: :math:`\tan\varphi = q \cos u` with
             :math:`q \ge 0`; `LINE`: :math:`z = p + q u`, a parallel where q = 0; `CAP`: :math:`z = p (1 - q / u^2)`;
-            `MERIDIAN`: no graph, `low = high`; it adds nothing to areas, but its ends cut other curves.
+            `MERIDIAN`: not a graph, `low = high`; it does not contribute to areas, but its ends cut other curves.
         p, q, m: the parameters.
         low, high: longitudes in radians, `low <= high`.
         north, south: the cells on either side, -1 for none.
         center: `(n, 3)`, a point on the sphere near the middle.
-        reach: no point of the curve is further from `center`, along the chord.
+        reach: largest chord length from `center` to a point of the curve.
     """
 
     kind: Int[ndarray, "n"]
@@ -121,7 +121,7 @@ def great_circles(
     sign = np.where(eastward, 1.0, -1.0)
     a, b = (np.arctan2(x[:, 1], x[:, 0]) for x in (start, end))
     span = (sign * (b - a)) % _TURN
-    span = np.where(span > np.pi + 1e-6, 0.0, span)  # rounding must not turn an arc along a meridian into a circle
+    span = np.where(span > np.pi + 1e-6, 0.0, span)  # rounding must not make an arc along a meridian a full circle
     low = np.where(eastward, a, b)
     middle = start + end
     return Curves(
@@ -152,7 +152,7 @@ def parallels(
 def meridians(
     lon: Float[ndarray, "n"], bottom: Float[ndarray, "n"], top: Float[ndarray, "n"], cell: Int[ndarray, "n"]
 ) -> Curves:
-    """Return arcs of meridians between two heights z; `cell` is one of those that they bound."""
+    """Return arcs of meridians between two heights z; `cell` is a cell on one side."""
     none = np.zeros(len(lon))
     ends = np.arcsin(bottom), np.arcsin(top)
     center = at_height(np.sin((ends[0] + ends[1]) / 2), lon)

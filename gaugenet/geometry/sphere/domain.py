@@ -1,4 +1,4 @@
-"""SphereDomain: points of the unit sphere with cells, in frames that point east and north."""
+"""SphereDomain: points of the unit sphere with cells and frames that point east and north."""
 
 from __future__ import annotations
 
@@ -28,13 +28,25 @@ if TYPE_CHECKING:
 
 
 class SphereDomain(Domain):
-    """A grid of the unit sphere: what `HEALPix`, `ReducedGaussian`, `LatLonSphere` and `SpherePoints` share.
+    """The base class of grids of the unit sphere: `HEALPix`, `ReducedGaussian`, `LatLonSphere` and `SpherePoints`.
 
-    Features are `(N, C)`, one row a point. The frame of every point is east and north, at a pole the one of the
-    meridian that the point has; logarithmic maps and transport are those of great circles. So no layer notices poles or
-    the corners of a grid. `conv(x, sphere)` computes on `gauge_graph()`; for a device use `gauge_graph().to(device)`.
+    Features are `(N, C)`, one row per point. The frame of every point is east and north, at a pole along the meridian
+    of the point's longitude. Logarithmic maps and transport are along great circles, so poles and corners of a grid
+    are not special for layers. `conv(x, sphere)` computes on `gauge_graph()`; on a device use
+    `gauge_graph().to(device)`.
 
-    A new grid has `lat_lon` and `cells`.
+    A new grid is a subclass with `lat_lon` and `cells`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import LatLonSphere
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import GaugeConv
+        >>> sphere = LatLonSphere.regular(9, 16)
+        >>> wind = sphere.from_lonlat(torch.rand(9, 16), torch.rand(9, 16))
+        >>> conv = GaugeConv(FieldType(SO2(), "1x1"), FieldType(SO2(), "4x0"))
+        >>> conv(wind, sphere).shape  # 7 rows of 16 points and the poles
+        torch.Size([114, 4])
     """
 
     @property
@@ -56,7 +68,7 @@ class SphereDomain(Domain):
 
     @cached_property
     def lon(self) -> Float[Tensor, "points"]:
-        """Longitudes in degrees, float64; any number at a pole, where it chooses the frame."""
+        """Longitudes in degrees, float64; arbitrary at a pole, where it determines the frame."""
         return torch.from_numpy(np.ascontiguousarray(self.lat_lon[1]))
 
     @cached_property
@@ -71,7 +83,7 @@ class SphereDomain(Domain):
 
     @cached_property
     def area(self) -> Float[Tensor, "points"]:
-        """Areas of the cells on the unit sphere, float64: the weights of integrals."""
+        """Areas of the cells on the unit sphere, the weights of integrals, float64."""
         return torch.from_numpy(self.cells.area)
 
     @property
@@ -87,15 +99,15 @@ class SphereDomain(Domain):
 
     @property
     def structures(self) -> frozenset[str]:
-        """Transport on the sphere rotates frames by any angle."""
+        """SO(2): transport on the sphere rotates frames by any angle."""
         return frozenset(["SO(2)"])
 
     def areas(self, x: Tensor) -> Float[Tensor, "points"]:
-        """`area`, in the precision and on the device of `x`."""
+        """Return `area` in the precision and on the device of `x`."""
         return self.area.to(x)
 
     def membership(self) -> tuple[Int[Tensor, "points"], int]:
-        """One sphere is one sample."""
+        """Return the membership of the points: one sphere is one sample."""
         return single_sample(self.num_nodes)
 
     def gauge_graph(
@@ -111,15 +123,15 @@ class SphereDomain(Domain):
 
         Args:
             group: structure group of the features, SO(2) by default, or O(2).
-            radius: of the neighbourhoods in radians. Default: twice `spacing`, about twelve neighbours.
-            mean_neighbors: instead: the radius at which points have that many neighbours on average.
-            neighbors: instead: the nearest points of every point, and those as far as the last of them. The graph's
-                radius is the longest edge. For grids whose spacing varies a lot.
-            dtype: of all floating-point tensors; computed in float64.
+            radius: radius of the neighbourhoods in radians. Default: twice `spacing`, about twelve neighbours.
+            mean_neighbors: instead of `radius`, the mean number of neighbours, which determines the radius.
+            neighbors: instead of `radius`, the number of nearest points, plus points at the distance of the last one.
+                The graph's radius is the longest edge. Use it for grids whose spacing varies a lot.
+            dtype: precision of all floating-point tensors; everything is computed in float64.
 
         Raises:
-            ValueError: If more than one of the three is given, a group does not contain the transporters, a radius is
-                not below pi, or a point has no neighbour.
+            ValueError: If more than one of the three is given, the group does not contain the transporters, the radius
+                is not below pi, or a point has no neighbour.
         """
         if (radius, mean_neighbors, neighbors).count(None) < 2:
             raise ValueError("Expected at most one of `radius` (radians), `mean_neighbors` and `neighbors`.")
@@ -148,7 +160,7 @@ class SphereDomain(Domain):
     def from_lonlat(
         self, u: Float[Tensor, "*fields points"], v: Float[Tensor, "*fields points"]
     ) -> Float[Tensor, "points channels"]:
-        """Return winds as features: the field type is `1x1` for `(N,)`, `Kx1` for K winds `(K, N)`.
+        """Return winds as features, of the field type `1x1` for `(N,)` and `Kx1` for K winds `(K, N)`.
 
         Args:
             u: eastward components.
@@ -170,7 +182,7 @@ class SphereDomain(Domain):
         """Return eastward and northward components `(K, N)` of features of the type `Kx1`.
 
         Raises:
-            ValueError: If `x` does not have one row a point and an even number of channels.
+            ValueError: If `x` does not have one row per point and an even number of channels.
         """
         if x.dim() != 2 or x.shape[0] != self.num_nodes or x.shape[1] % 2:
             raise ValueError(f"Expected `x` of shape ({self.num_nodes}, 2 K), got {tuple(x.shape)}.")

@@ -1,4 +1,4 @@
-"""ReducedGaussian: the grids of spectral weather models, with fewer points on rows near the poles."""
+"""ReducedGaussian: the grids of spectral weather models, with fewer points in rows near the poles."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ _CLASSIC: dict[int, str] = {
 class ReducedGaussian(RowSphere):
     """A Gaussian grid: 2 N rows at the nodes of Gauss-Legendre quadrature, from north to south.
 
-    The areas of the cells are the Gaussian weights: integrals of spherical harmonics are exact up to degree 4 N - 1, as
-    long as their order is below the number of points on every row where they do not vanish.
+    The areas of the cells are the Gaussian weights. Integrals of spherical harmonics are exact up to degree 4 N - 1 if
+    their order is below the number of points of every row where they do not vanish.
 
     Args:
-        name: `"O32"`, octahedral: 20, 24, 28, ... points on the rows from the pole; `"N32"`, a classic reduced grid
-            (N 32, 48, 80 or 128); `"F32"`, full: 4 N points on every row. A number N is the octahedral grid.
-        counts: instead of these: points on each row, of the northern half or of the whole globe, such as the field
-            `pl` of a GRIB file. Then `name` is N.
+        name: `"O32"`, octahedral: 20, 24, 28, ... points in the rows from the pole; `"N32"`, a classic reduced grid
+            (N = 32, 48, 80 or 128); `"F32"`, full: 4 N points in every row. A number N is the octahedral grid.
+        counts: number of points of each row, of the northern half or of the whole globe, such as the field `pl` of a
+            GRIB file. Then `name` is N.
 
     Raises:
         ValueError: If the name is unknown or `counts` does not fit N.
 
     Example:
-        ```python
-        grid = ReducedGaussian("O32")
-        assert grid.num_nodes == 5248
-        z = grid.pos[:, 2]
-        assert abs(float(grid.integral(z**2)) - 4 * torch.pi / 3) < 1e-12
-        ```
+        >>> import torch
+        >>> from gaugenet.geometry import ReducedGaussian
+        >>> grid = ReducedGaussian("O32")
+        >>> grid.num_nodes
+        5248
+        >>> abs(float(grid.integral(grid.pos[:, 2] ** 2)) - 4 * torch.pi / 3) < 1e-12
+        True
     """
 
     def __init__(self, name: str | int, *, counts: Sequence[int] | None = None) -> None:

@@ -17,7 +17,7 @@ from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.mesh.transport import neighborhood_weights
 
 _TIES = 1 + 1e-9
-"""Points as far as the last neighbour, up to rounding, are neighbours too: so symmetries of a grid are kept."""
+"""Points at the distance of the last neighbour, up to rounding, are neighbours too, to keep symmetries of a grid."""
 
 
 def sphere_graph(
@@ -32,7 +32,7 @@ def sphere_graph(
     """Return the neighbours within `radius` radians, or the nearest ones, see `SphereDomain.gauge_graph`.
 
     Raises:
-        ValueError: If the radius is not below pi, a point has no neighbour, or neighbours are in one place.
+        ValueError: If the radius is not below pi, a point has no neighbour, or neighbours have the same position.
     """
     target, source = _within(pos, radius) if neighbors is None else _nearest(pos, neighbors)
     _check_everyone_has_a_neighbor(target, len(pos), radius)
@@ -40,7 +40,7 @@ def sphere_graph(
     log_map, transporter = in_frames(Sphere(), pos, frames_of(Sphere(), pos, frame), q, p)
     length = torch.linalg.vector_norm(log_map, dim=1)
     if float(length.min()) < 1e-12:
-        raise ValueError("Expected points in different places: two neighbours share theirs. Merge them.")
+        raise ValueError("Expected points in different places, got two neighbours with the same position: merge them.")
     starts, mass = np.searchsorted(target, np.arange(len(pos) + 1)), area.numpy()
     longest = float(length.max()) if radius is None else radius
     return GaugeGraph(
@@ -76,7 +76,7 @@ def _check_everyone_has_a_neighbor(target: np.ndarray, count: int, radius: float
     if alone:
         raise ValueError(
             f"{alone} of {count} points have no neighbour within {radius} radians: use a larger `radius`, or "
-            "`neighbors=...`, the nearest points however far."
+            "`neighbors=...`, the nearest points at any distance."
         )
 
 

@@ -22,25 +22,26 @@ _NEAR_POLE = 3.0
 
 
 class HEALPix(SphereDomain):
-    """The 12 nside^2 pixels of :cite:`gorski2005healpix`, as a domain: their centres, east and north, their boundaries.
+    """The 12 nside^2 pixels of :cite:`gorski2005healpix` as a domain.
 
-    Around most corners of pixels four pixels meet, around eight of them three: there a pixel has seven neighbours
-    instead of eight. Neighbourhoods of convolutions are geodesic discs, so that they do not notice.
+    At most corners four pixels meet, at eight corners three. There a pixel has seven neighbours instead of eight.
+    Neighbourhoods of convolutions are geodesic discs, so these corners are not special for layers.
 
     Args:
-        nside: pixels along a side of the twelve base pixels; a power of two for nested order.
-        order: `nested`, the four children of pixel p of the next coarser level are 4 p .. 4 p + 3; or `ring`, from
+        nside: number of pixels along a side of the twelve base pixels; a power of two for nested order.
+        order: `nested`, where 4 p, ..., 4 p + 3 are the children of pixel p of the next coarser level; or `ring`, from
             north to south, each ring eastward.
 
     Raises:
         ValueError: If `nside` is not a positive integer, not a power of two in nested order, or the order is unknown.
 
     Example:
-        ```python
-        sphere = HEALPix(8, order="ring")
-        assert sphere.num_nodes == 768 and sphere.neighbors.shape == (768, 8)
-        assert int((sphere.neighbors < 0).sum()) == 24  # three pixels at each of eight corners
-        ```
+        >>> from gaugenet.geometry import HEALPix
+        >>> sphere = HEALPix(8, order="ring")
+        >>> sphere.num_nodes, sphere.neighbors.shape
+        (768, torch.Size([768, 8]))
+        >>> int((sphere.neighbors < 0).sum())  # three pixels at each of eight corners
+        24
     """
 
     def __init__(self, nside: int, order: HEALPixOrder = "nested") -> None:
@@ -73,13 +74,13 @@ class HEALPix(SphereDomain):
         return torch.from_numpy(self._plane.neighbors(*self._xyf))
 
     def indices(self, order: HEALPixOrder) -> Int[Tensor, "points"]:
-        """Return the number of each pixel in another order: `x_ring[sphere.indices("ring")] = x`."""
+        """Return the index of each pixel in another order: `x_ring[sphere.indices("ring")] = x`."""
         index = self._plane.ring(*self._xyf) if order == "ring" else self._plane.nested(*self._xyf)
         return torch.from_numpy(index)
 
     @cached_property
     def _xyf(self) -> tuple[ndarray, ndarray, ndarray]:
-        """Base pixel, and place in it, of every pixel in the order of this grid."""
+        """Base pixel and position in it of every pixel, in the order of this grid."""
         face, y, x = (part.reshape(-1) for part in np.indices((12, self.nside, self.nside)))
         position = np.argsort(self._number(face, x, y))
         return face[position], x[position], y[position]

@@ -13,9 +13,9 @@ from torch import Tensor
 def triangle_interpolation(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], targets: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 3"], Float[ndarray, "n 3"]]:
-    """Return the corners of the triangle that holds each target, and weights of linear interpolation.
+    """Return the corners of the triangle that contains each target, and weights of linear interpolation.
 
-    The weights are barycentric coordinates of the point where the ray to the target meets the triangle's plane.
+    The weights are the barycentric coordinates of the point where the ray to the target meets the triangle's plane.
     """
     from scipy.spatial import cKDTree
 
@@ -38,7 +38,7 @@ def interpolation_matrix(index: Int[ndarray, "n k"], weight: Float[ndarray, "n k
 
 
 def selection(index: Int[ndarray, "n"], count: int) -> csr_array:
-    """Return the matrix `(n, count)` that takes the values at `index`."""
+    """Return the matrix `(n, count)` that selects the values at `index`."""
     return interpolation_matrix(index[:, None], np.ones((len(index), 1)), count)
 
 

@@ -22,10 +22,10 @@ _AT_POLE = 1e-6
 
 
 class LatLonSphere(RowSphere):
-    """The product of latitudes and longitudes, where a row at a pole is one point.
+    """A grid of latitudes times longitudes, where a row at a pole is one point.
 
-    Fields of files `(H, W)` repeat the pole W times; winds there have W directions. `from_grid` and `from_lonlat` make
-    one value of each such row, `to_grid` and `to_lonlat` write it back.
+    Fields `(H, W)` of files repeat the pole W times, with W directions of winds. `from_grid` and `from_lonlat` average
+    each such row, and `to_grid` and `to_lonlat` fill it.
 
     Args:
         lat: `(H,)` latitudes in degrees, rising or falling, from pole to pole: regular, with or without the poles, or
@@ -34,6 +34,15 @@ class LatLonSphere(RowSphere):
 
     Raises:
         ValueError: If the grid is regional, a coordinate is not monotone, or the last longitude repeats the first one.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.geometry import LatLonSphere
+        >>> sphere = LatLonSphere.regular(19, 36)
+        >>> sphere.num_nodes  # 17 rows of 36 points and the poles
+        614
+        >>> sphere.from_grid(torch.rand(19, 36)).shape
+        torch.Size([614])
     """
 
     def __init__(self, lat: Float[ndarray, "height"], lon: Float[ndarray, "width"]) -> None:
@@ -48,12 +57,12 @@ class LatLonSphere(RowSphere):
 
     @classmethod
     def regular(cls, height: int, width: int, *, poles: bool = True) -> LatLonSphere:
-        """Return evenly spaced latitudes from north to south, the poles among them or half a step away."""
+        """Return a grid with evenly spaced latitudes from north to south, including the poles or half a step away."""
         half = 0.0 if poles else 90.0 / height
         return cls(np.linspace(90 - half, half - 90, height), np.arange(width) * 360.0 / width)
 
     def from_grid(self, values: Float[Tensor, "*fields height width"]) -> Float[Tensor, "*fields points"]:
-        """Return scalar fields at the points: at a pole the mean of its row.
+        """Return scalar fields at the points, at a pole the mean of its row.
 
         Raises:
             ValueError: If the last two dimensions are not those of the grid.
@@ -64,7 +73,7 @@ class LatLonSphere(RowSphere):
         return torch.cat(rows, -1)
 
     def to_grid(self, x: Float[Tensor, "*fields points"]) -> Float[Tensor, "*fields height width"]:
-        """Return scalar fields `(..., H, W)`; a pole fills its row.
+        """Return scalar fields `(..., H, W)`, with the value of a pole in its whole row.
 
         Raises:
             ValueError: If the last dimension is not the number of points.
@@ -77,7 +86,7 @@ class LatLonSphere(RowSphere):
     def from_lonlat(
         self, u: Float[Tensor, "*fields height width"], v: Float[Tensor, "*fields height width"]
     ) -> Float[Tensor, "points channels"]:
-        """Return winds on the grid as features of the type `Kx1`, at a pole the mean of its directions in space.
+        """Return winds on the grid as features of the type `Kx1`, at a pole the mean of its vectors in space.
 
         Raises:
             ValueError: If the shapes differ, or are neither `(H, W)` nor `(K, H, W)`.
@@ -95,7 +104,7 @@ class LatLonSphere(RowSphere):
     def to_lonlat(
         self, x: Float[Tensor, "points channels"]
     ) -> tuple[Float[Tensor, "fields height width"], Float[Tensor, "fields height width"]]:
-        """Return eastward and northward components `(K, H, W)`, at a pole those of each meridian."""
+        """Return eastward and northward components `(K, H, W)`, at a pole along each meridian."""
         u, v = super().to_lonlat(x)
         wind = torch.stack([self.to_grid(u), self.to_grid(v)], -1)
         pole = self._polar_frames(wind)
@@ -106,7 +115,7 @@ class LatLonSphere(RowSphere):
         return u, v
 
     def _polar_frames(self, like: Tensor) -> tuple[Tensor, Float[Tensor, "rows width 2 2"]] | None:
-        """The rows at poles, and for each column the rotation from its meridian's frame to that of the pole."""
+        """Return the rows at poles, and for each column the rotation from its meridian's frame to the pole's frame."""
         rows = np.flatnonzero(self._poles)
         if not len(rows):
             return None

@@ -1,10 +1,10 @@
-r"""Exact areas in which the cells of two partitions of the sphere overlap.
+r"""Exact areas of overlap of the cells of two partitions of the sphere.
 
 By Stokes' theorem :math:`|P \cap Q| = -\oint (z - c_P)\,d\lambda` along the boundary of the intersection: the parts of
-the boundary of P that lie in Q, and the parts of the boundary of Q that lie in P. Every curve is cut where it crosses
-the other partition, each piece is located there, and adds its integral, which has a closed form, to the cells on either
-side of it. The line integrals are those of :cite:`jones1999conservative`, without the approximations near the poles.
-The sums over Q are the areas of P whatever the location of pieces: what crosses out are the pieces themselves.
+the boundary of P in Q, and the parts of the boundary of Q in P. Every curve is cut where it crosses the other
+partition. Each piece is located in a cell, and its integral, which has a closed form, is added to the cells on both
+sides. These are the line integrals of :cite:`jones1999conservative`, without the approximations near the poles. The
+sums over Q are the areas of P even if a piece is located in a wrong cell, because the pieces cancel.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from gaugenet.geometry.sphere.curves import MERIDIAN, Curves, at_height
 _TURN = 2 * np.pi
 _CHUNK = 20_000
 _SAMPLES = 8
-"""Intervals of a pair of curves in which crossings are looked for."""
+"""Number of intervals of a pair of curves in which crossings are searched."""
 
 _SIDE = 1e-10
-"""How far from a piece, to its north or to its south, it is located: sides of both partitions may coincide."""
+"""Distance to the north or south of a piece at which it is located, since sides of both partitions may coincide."""
 
 _ROUNDING = 4e-15
-"""Areas below are what rounding leaves of cells that only touch."""
+"""Smaller areas are rounding errors of cells that only touch."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """Pieces of curves, and the cell of the other partition that each lies in."""
+    """Pieces of curves, and the cells of the other partition in which they lie."""
 
     curve: Int[ndarray, "pieces"]
     low: Float[ndarray, "pieces"]
@@ -46,7 +46,7 @@ class _Pieces:
 def overlap_areas(first: Cells, second: Cells) -> csr_array:
     """Return the areas of all intersections, `(first.count, second.count)`, on the unit sphere.
 
-    Rows sum to the areas of the first cells, columns to those of the second ones.
+    Rows sum to the areas of the first cells, columns to the areas of the second cells.
     """
     found = [*_contributions(first, second, own=True), *_contributions(second, first, own=False)]
     row, column, value = (np.concatenate(part) for part in zip(*found))
@@ -64,13 +64,14 @@ def _check_sums(found: Float[ndarray, "cells"], cells: Cells) -> None:
     if not (error <= 1e-6 * np.abs(cells.area) + 1e-9 * cells.area.mean()).all():
         worst = int(error.argmax())
         raise ValueError(
-            f"Expected cells that partition the sphere, got cell {worst} of area {cells.area[worst]:.6g} of which "
-            f"{found[worst]:.6g} is found in the other cells: cells overlap, leave gaps, or run clockwise."
+            f"Expected cells that partition the sphere, got cell {worst} of area {cells.area[worst]:.6g}, of which "
+            f"{found[worst]:.6g} overlaps with the other cells: check that cells do not overlap, leave no gaps, and "
+            "run counter-clockwise."
         )
 
 
 def _contributions(cells: Cells, other: Cells, *, own: bool) -> Iterator[tuple[ndarray, ndarray, ndarray]]:
-    """Rows, columns and integrals of the pieces of `cells`, which are the rows if `own`, else the columns."""
+    """Yield rows, columns and integrals of the pieces of `cells`, which are the rows if `own`, else the columns."""
     curves = cells.curves
     reference = cells.reference if own else other.reference
     graphs = np.flatnonzero(curves.kind != MERIDIAN)
@@ -86,7 +87,7 @@ def _contributions(cells: Cells, other: Cells, *, own: bool) -> Iterator[tuple[n
 
 
 def _cut(curves: Curves, part: Int[ndarray, "part"], other: Cells, sign: int) -> _Pieces:
-    """Cut curves where they meet those of the other partition, and at the longitudes where those end."""
+    """Cut curves where they meet curves of the other partition, and at the longitudes where those end."""
     i, j = _candidates(curves, part, other.curves)
     shift = _TURN * np.round(
         (curves.low[i] + curves.high[i] - other.curves.low[j] - other.curves.high[j]) / (2 * _TURN)
@@ -110,10 +111,10 @@ def _cut(curves: Curves, part: Int[ndarray, "part"], other: Cells, sign: int) ->
 
 
 def _beside(curves: Curves, curve: Int[ndarray, "k"], lon: Float[ndarray, "k"], sign: int) -> Float[ndarray, "k 3"]:
-    """Points just north (`sign` 1) or south (-1) of curves.
+    """Return points just north (`sign` 1) or south (-1) of curves.
 
-    Where curves of both partitions coincide, one is located to the north and the other one to the south, as if they
-    had been moved apart: so each such side counts once.
+    If curves of both partitions coincide, one is located to the north and the other one to the south, as if they were
+    moved apart, so each such side counts once.
     """
     slope = curves.slope(curve, lon)
     step = sign * _SIDE / np.hypot(1.0, slope)
@@ -122,7 +123,7 @@ def _beside(curves: Curves, curve: Int[ndarray, "k"], lon: Float[ndarray, "k"], 
 
 
 def _candidates(curves: Curves, part: Int[ndarray, "part"], other: Curves) -> tuple[ndarray, ndarray]:
-    """Pairs of curves near enough to meet: by search trees, one for the curves of each size."""
+    """Return pairs of curves near enough to meet, by search trees for the curves of each size."""
     from scipy.spatial import cKDTree
 
     size = np.ceil(np.log2(np.maximum(other.reach, 1e-9))).astype(np.int64)
@@ -156,7 +157,7 @@ class _Difference:
         return typed_array(self.curves.slope(self.i[pair], lon) - there)
 
     def roots(self, low: ndarray, high: ndarray) -> tuple[Int[ndarray, "roots"], Float[ndarray, "roots"]]:
-        """Pairs and longitudes of all crossings between `low` and `high`, and points where curves come closest."""
+        """Return pairs and longitudes of all crossings between `low` and `high`, and of points of least distance."""
         wide = np.flatnonzero(high > low)
         part = np.linspace(0.0, 1.0, _SAMPLES + 1)
         lon = low[wide, None] * (1 - part) + high[wide, None] * part

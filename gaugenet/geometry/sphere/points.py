@@ -23,23 +23,22 @@ class SpherePoints(SphereDomain):
 
     Args:
         pos: `(N, 3)` vectors of the same length; see `from_degrees` for latitudes and longitudes.
-        area: `(N,)` areas of the cells, in any unit: they are scaled to 4 pi in total. By default those of the polygons
-            `corners`, or those of the Voronoi cells. With `area`, the points may cover a part of the sphere alone; the
-            areas are then taken as they are if `regional`.
-        corners: `(N, K, 3)` corners of convex cells, counter-clockwise from outside, the last one repeated where a cell
-            has fewer: triangles of ICON, hexagons of MPAS. By default cells are Voronoi cells.
-        regional: the points cover a part of the sphere; `area` is on the unit sphere.
+        area: `(N,)` areas of the cells, in any unit: they are scaled to a total of 4 pi, unless `regional`. By default
+            the areas of the polygons `corners`, or of the Voronoi cells.
+        corners: `(N, K, 3)` corners of convex cells, counter-clockwise from outside, with the last one repeated for
+            cells with fewer corners: triangles of ICON, hexagons of MPAS. By default cells are Voronoi cells.
+        regional: whether the points cover only a part of the sphere; then `area` is required, on the unit sphere.
 
     Raises:
-        ValueError: If shapes do not fit, points are not on a sphere or in one place, all points lie in one half of the
-            sphere and no `area` is given, or areas are not positive.
+        ValueError: If shapes do not fit, points are not on a sphere or have equal positions, all points lie in one half
+            of the sphere and no `area` is given, or areas are not positive.
 
     Example:
-        ```python
-        generator = torch.Generator().manual_seed(0)
-        points = SpherePoints(torch.nn.functional.normalize(torch.randn(500, 3, generator=generator)))
-        assert abs(float(points.area.sum()) - 4 * torch.pi) < 1e-9
-        ```
+        >>> import torch
+        >>> from gaugenet.geometry import SpherePoints
+        >>> points = SpherePoints(torch.nn.functional.normalize(torch.randn(500, 3)))
+        >>> abs(float(points.area.sum()) - 4 * torch.pi) < 1e-9
+        True
     """
 
     def __init__(
@@ -60,12 +59,12 @@ class SpherePoints(SphereDomain):
                 raise ValueError(f"Expected `corners` of shape ({len(points)}, K, 3), K >= 3, got {given.shape}.")
         _check_places(self._points)
         if regional and area is None:
-            raise ValueError("Expected `area` with `regional`: points of a part of the sphere have no Voronoi cells.")
+            raise ValueError("Expected `area` with `regional=True`: Voronoi cells need points on the whole sphere.")
         self._area = None if area is None else checked_areas(area, len(points))
         if self._area is not None and not regional:
             self._area = self._area * (4 * torch.pi / self._area.sum())
         if self._area is None and corners is None:
-            self._faces  # noqa: B018  # refuses points of one half of the sphere now, not later
+            self._faces  # noqa: B018  # raises for points of one half of the sphere here, not later
 
     @classmethod
     def from_degrees(
@@ -78,11 +77,11 @@ class SpherePoints(SphereDomain):
         corner_lon: Float[ndarray, "points corners"] | None = None,
         regional: bool = False,
     ) -> SpherePoints:
-        """Return points at latitudes and longitudes in degrees, with corners of cells as CF files hold them.
+        """Return points at latitudes and longitudes in degrees, with corners of cells as in CF files.
 
         Raises:
-            ValueError: If a latitude is outside [-90, 90], one of the two corner arguments is missing, or as in
-                `SpherePoints`.
+            ValueError: If a latitude is outside [-90, 90], one of the two corner arguments is missing, or the points
+                are not valid for `SpherePoints`.
         """
         lat, lon = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
         if lat.ndim != 1 or lat.shape != lon.shape or not (np.abs(lat) <= 90 + 1e-9).all():
@@ -122,7 +121,7 @@ class SpherePoints(SphereDomain):
         covered = 2 * torch.atan2(torch.linalg.det(torch.stack([a, b, c], 1)), sides).sum()
         if abs(float(covered) - 4 * torch.pi) > 1e-6:
             raise ValueError(
-                "Expected points all around the sphere, got points of one half: pass `area=...` and `regional=True`."
+                "Expected points on the whole sphere, got points of one half: pass `area=...` and `regional=True`."
             )
         return faces
 
@@ -131,7 +130,7 @@ class SpherePoints(SphereDomain):
 
 
 def _on_the_unit_sphere(name: str, points: ndarray, dims: int) -> ndarray:
-    """The points divided by their length, which must be the same for all."""
+    """Return the points divided by their length, which must be equal for all."""
     shape = "(N, 3)" if dims == 2 else "(N, K, 3)"
     if points.ndim != dims or points.shape[-1] != 3 or len(points) < 4 or not np.isfinite(points).all():
         raise ValueError(f"Expected `{name}` of shape {shape}, finite, with at least 4 points, got {points.shape}.")
@@ -149,8 +148,9 @@ def _check_places(points: ndarray) -> None:
     pairs = cKDTree(points).query_pairs(_SAME_PLACE, output_type="ndarray")
     if len(pairs):
         raise ValueError(
-            f"Expected points in different places, got {len(pairs)} pairs in one place, e.g. {pairs[0].tolist()}: "
-            "merge them. A latitude-longitude grid repeats its poles: use `LatLonSphere`."
+            f"Expected points in different places, got {len(pairs)} pairs with equal positions, e.g. "
+            f"{pairs[0].tolist()}: merge them. For a latitude-longitude grid, which repeats its poles, use "
+            "`LatLonSphere`."
         )
 
 

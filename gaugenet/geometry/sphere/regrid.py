@@ -1,4 +1,4 @@
-"""Regridder: fields from one grid of the sphere to another, scalars by areas of overlap, vectors by transport."""
+"""Regridder: fields on one grid of the sphere to another grid, by areas of overlap and parallel transport."""
 
 from __future__ import annotations
 
@@ -33,33 +33,34 @@ RegridMethod = Literal["conservative", "linear", "nearest"]
 
 
 class Regridder:
-    r"""Transfers fields between two grids of the sphere, by a sparse matrix that is computed once.
+    r"""A map of fields between two grids of the sphere, by a sparse matrix that is computed once.
 
-    - `conservative`: the mean over the target's cell of the field that is constant on each source cell. Constants and
-      integrals are exact: :math:`\sum_p A_p f_p` over the cells of one grid equals that over the other. First order.
+    - `conservative`: the mean over the target cell of the field that is constant on each source cell. Constants and
+      integrals are exact: :math:`\sum_p A_p f_p` is equal on both grids. First order (:cite:`jones1999conservative`).
     - `linear`: linear in the Delaunay triangles of the source points; the error for smooth fields is O(h^2).
     - `nearest`: the value of the nearest source point.
 
-    Fields of vectors and tensors travel by parallel transport: each source value is transported along the great circle
-    to the target point, into the frame there, and then weighted. Components are never averaged across frames, so poles
-    are points like any other.
+    For fields of vectors and tensors, each source value is transported along the great circle to the frame at the
+    target point, then weighted. Components in different frames are not averaged, so poles are not special.
 
     Args:
         source: a `SphereDomain`, or an `Icosphere`, whose cells are the Voronoi cells of its vertices.
-        target: likewise.
+        target: a `SphereDomain` or an `Icosphere`.
         method: `conservative`, `linear` or `nearest`.
 
     Raises:
         ValueError: If a grid is not on the sphere, its cells do not partition the sphere, or the method is unknown.
 
     Example:
-        ```python
-        regrid = Regridder(LatLonSphere.regular(19, 36), HEALPix(8))
-        u, v = torch.randn(2, 19, 36)
-        temperature = regrid(regrid.source.from_grid(torch.randn(19, 36)))
-        wind = regrid(regrid.source.from_lonlat(u, v), FieldType(SO2(), "1x1"))
-        assert temperature.shape == (768,) and wind.shape == (768, 2)
-        ```
+        >>> import torch
+        >>> from gaugenet.geometry import HEALPix, LatLonSphere, Regridder
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> grid = LatLonSphere.regular(19, 36)
+        >>> regrid = Regridder(grid, HEALPix(8))
+        >>> regrid(grid.from_grid(torch.rand(19, 36))).shape
+        torch.Size([768])
+        >>> regrid(grid.from_lonlat(torch.rand(19, 36), torch.rand(19, 36)), FieldType(SO2(), "1x1")).shape
+        torch.Size([768, 2])
     """
 
     def __init__(
@@ -77,12 +78,12 @@ class Regridder:
 
     @cached_property
     def overlap(self) -> csr_array:
-        """Areas in which target cells (rows) and source cells (columns) overlap, on the unit sphere."""
+        """Areas of overlap of target cells (rows) and source cells (columns), on the unit sphere."""
         return overlap_areas(self._to.cells(), self._from.cells())
 
     @cached_property
     def matrix(self) -> csr_array:
-        """`(target points, source points)`; rows sum to one."""
+        """The matrix of weights, `(target points, source points)`, whose rows sum to 1."""
         if self.method == "conservative":
             return row_means(self.overlap)
         source, target = self._from.pos.numpy(), self._to.pos.numpy()
@@ -98,14 +99,16 @@ class Regridder:
         """Return a field on the target grid.
 
         Args:
-            x: one row a point of the source grid. Without `field_type` all channels are scalars.
-            field_type: of the channels: a type of SO(2) or O(2), in the frames of the grids (`pos`, `frame`).
+            x: one row per point of the source grid. Without `field_type` all channels are scalars.
+            field_type: type of the channels, of SO(2) or O(2), in the frames of the grids (`pos`, `frame`).
 
         Raises:
-            ValueError: If `x` does not have one row a point, or not the channels of the field type.
+            ValueError: If `x` does not have one row per point, or does not have the channels of the field type.
         """
         if x.dim() not in (1, 2) or x.shape[0] != len(self._from.pos):
-            raise ValueError(f"Expected `x` with one row a source point ({len(self._from.pos)}), got {tuple(x.shape)}.")
+            raise ValueError(
+                f"Expected `x` with one row per source point ({len(self._from.pos)}), got {tuple(x.shape)}."
+            )
         if field_type is None:
             matrix = self._matrices.get((x.dtype, x.device), lambda: self._sparse(x))
             return typed_tensor((matrix @ x[:, None])[:, 0] if x.dim() == 1 else matrix @ x)
@@ -117,7 +120,7 @@ class Regridder:
     def winds(self, u: Float[Tensor, "*grid"], v: Float[Tensor, "*grid"]) -> tuple[Tensor, Tensor]:
         """Return eastward and northward components on the target grid of winds on the source grid.
 
-        Both are laid out as `from_lonlat` and `to_lonlat` of the grids have them.
+        Their layouts are those of `from_lonlat` of the source and `to_lonlat` of the target.
 
         Raises:
             ValueError: If one of the grids is an `Icosphere`, whose frames are not east and north.
@@ -125,7 +128,7 @@ class Regridder:
         if not isinstance(self.source, SphereDomain) or not isinstance(self.target, SphereDomain):
             raise ValueError(
                 "Expected two grids with frames to the east and north, got an Icosphere: call the regridder with "
-                "`FieldType(SO2(), '1x1')`, which gives or takes coefficients in the frames of the icosphere."
+                "`FieldType(SO2(), '1x1')` and coefficients in the frames of the icosphere."
             )
         x = self.source.from_lonlat(u, v)
         return self.target.to_lonlat(self(x, FieldType(SO2(), {1: x.shape[1] // 2})))
@@ -153,7 +156,7 @@ class Regridder:
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """What a regridder asks of either side."""
+    """The points, frames and cells of one grid of a regridder."""
 
     pos: Float[Tensor, "points 3"]
     frame: Float[Tensor, "points 3 2"]

@@ -1,4 +1,4 @@
-"""RowSphere: grids whose points lie on parallels, each with its own number of evenly spaced points."""
+"""RowSphere: grids with rows of points on parallels, each with its own number of evenly spaced points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rows:
     Attributes:
         lat: latitude of each row in degrees, rising or falling.
         edges: heights z = sin(latitude) between the rows, in the same order, from pole to pole.
-        counts: points of each row.
+        counts: number of points of each row.
         lon: longitude of the first point of each row, degrees.
     """
 
@@ -44,7 +44,7 @@ class Rows:
 
 
 class RowSphere(SphereDomain):
-    """Points on parallels in rows, each row from west to east; cells are bounded by parallels and meridians."""
+    """A grid of rows of points on parallels, from west to east; cells are bounded by parallels and meridians."""
 
     rows: Rows
 

@@ -158,7 +158,7 @@ class NotFinite(Sphere):
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (Projected(), "does not keep inner products.*may be a projection"),
+        (Projected(), "does not preserve inner products.*may be a projection"),
         (Twisted(), "there and back"),
         (Stretched(), "exp\\(p, log\\(p, q\\)\\) is not q"),
         (NotFinite(), "not finite"),
@@ -195,7 +195,7 @@ def test_points_off_the_manifold_are_refused():
         ({"radius": -1.0}, "positive `radius`"),
         ({"radius": 0.1, "max_neighbors": 0}, "positive `max_neighbors`"),
         ({"radius": 0.1, "mass": torch.ones(3)}, "`mass` of shape"),
-        ({"radius": 0.1, "structure": GStructure(O2())}, "to be that of `structure`"),
+        ({"radius": 0.1, "structure": GStructure(O2())}, "to equal `structure.group`"),
     ],
 )
 def test_arguments_are_checked(arguments, message):
@@ -252,9 +252,9 @@ def test_connections_are_checked():
         Sphere(2).gauge_graph(some(Sphere(2), 90), radius=0.3, structure=GStructure(SO2(), None, skewed))
     with pytest.raises(ValueError, match="`connection`"):
         GStructure(SO2(), connection="parallel")
-    with pytest.raises(ValueError, match="finite groups"):
+    with pytest.raises(ValueError, match="Expected a finite group"):
         GStructure(SO2(), connection="nearest")
-    with pytest.raises(ValueError, match="without `frames`"):
+    with pytest.raises(ValueError, match="Expected `frames` with connection='trivial'"):
         GStructure(Trivial(), connection="trivial")
 
 

@@ -143,7 +143,7 @@ def test_bad_input_is_refused():
         Regridder(HEALPix(2), HEALPix(2), method="cubic")
     with pytest.raises(ValueError, match="SphereDomain such as HEALPix"):
         Regridder(HEALPix(2), "O32")
-    with pytest.raises(ValueError, match="one row a source point"):
+    with pytest.raises(ValueError, match="one row per source point"):
         Regridder(HEALPix(2), HEALPix(4))(torch.ones(47))
     with pytest.raises(ValueError, match="east and north"):
         Regridder(HEALPix(2), Icosphere(1)).winds(torch.ones(48), torch.ones(48))
