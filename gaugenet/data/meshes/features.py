@@ -15,7 +15,10 @@ from torch import Tensor
 
 from gaugenet._pyg import BaseTransform
 from gaugenet._typing import typed_array, typed_tensor
-from gaugenet.data.meshes.laplacian import angle_defects, shape_operator, vertex_gradient
+from gaugenet._validation import positive_number
+from gaugenet.data.meshes.curvature_measures import shape_measure
+from gaugenet.data.meshes.laplacian import angle_defects, frame_sides, shape_operator, vertex_gradient
+from gaugenet.data.meshes.smoothing import disk_means
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -150,34 +153,66 @@ class TangentAxes(InputFeature):
         return typed_tensor(graph.frame.mT.flatten(1))
 
 
-class Curvatures(SurfaceFeature):
+class _CurvatureFeature(SurfaceFeature):
+    """What the features of curvature share: where they average, and whether they are squashed."""
+
+    def __init__(self, *, radius: float | None = None, squash: bool = True) -> None:
+        if radius is not None:
+            positive_number("radius", radius)
+        self.radius = radius
+        self.squash = squash
+
+    def bending(
+        self, graph: GaugeGraph, mesh: TriangleMesh
+    ) -> tuple[Float[ndarray, "vertices"], Float[ndarray, "vertices 2"]]:
+        """Half the trace of the shape operator, and the order-2 field of the rest, relative to the sphere."""
+        frame = _as_array(graph.frame)
+        if self.radius is None:
+            s = shape_operator(mesh, frame)
+            mean = 0.5 * np.trace(s, axis1=-2, axis2=-1)
+        else:
+            side = frame_sides(mesh, frame)
+            measure = shape_measure(mesh, side)
+            both = np.concatenate([0.5 * np.trace(measure, axis1=1, axis2=2)[:, None], measure.reshape(-1, 9)], axis=1)
+            means = disk_means(mesh, both, self.radius * np.sqrt(mesh.area), side=side)
+            mean, s = means[:, 0], np.einsum("vxa,vxy,vyb->vab", frame, means[:, 1:].reshape(-1, 3, 3), frame)
+        field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
+        return typed_array(mean * _sphere_radius(mesh)), typed_array(field * _sphere_radius(mesh))
+
+    def gauss(self, mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
+        """Angle defects over areas, relative to the sphere of equal area."""
+        defect = angle_defects(mesh) * _sphere_radius(mesh) ** 2
+        if self.radius is not None:
+            return typed_array(disk_means(mesh, defect[:, None], self.radius * np.sqrt(mesh.area))[:, 0])
+        area = mesh.vertex_areas
+        return typed_array(np.divide(defect, area, out=np.zeros_like(area), where=area > 0))
+
+    def __repr__(self) -> str:
+        radius = "" if self.radius is None else f"radius={self.radius}, "
+        return f"{type(self).__name__}({radius}squash={self.squash})"
+
+
+class Curvatures(_CurvatureFeature):
     """Gaussian curvature (`0`) and mean curvature (`0-`, follows the normal) relative to the sphere of equal area.
 
     Gaussian curvature is the angle defect over the dual cell, mean curvature half the trace of the shape operator;
-    both are 1 on a sphere seen from outside.
+    both are 1 on a sphere seen from outside. At a single vertex they depend on the triangles there: a `radius` makes
+    them properties of the surface.
 
     Args:
+        radius: average over a geodesic disk of this radius, relative to the square root of the area (see
+            `disk_means`). `None`: the faces at each vertex only.
         squash: apply `asinh`, as the curvature at a sharp tip is hundreds of times the typical one.
     """
 
     fields = (("0", 1), ("0-", 1))
 
-    def __init__(self, *, squash: bool = True) -> None:
-        self.squash = squash
-
     def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 2"]:
-        radius = _sphere_radius(mesh)
-        area = mesh.vertex_areas
-        gauss = np.divide(angle_defects(mesh), area, out=np.zeros_like(area), where=area > 0) * radius**2
-        mean = 0.5 * np.trace(_shape_operator(graph, mesh), axis1=-2, axis2=-1) * radius
-        both = np.stack([gauss, mean], axis=-1)
+        both = np.stack([self.gauss(mesh), self.bending(graph, mesh)[0]], axis=-1)
         return typed_tensor(_as_tensor(np.arcsinh(both) if self.squash else both, graph))
 
-    def __repr__(self) -> str:
-        return f"Curvatures(squash={self.squash})"
 
-
-class ShapeOperator(SurfaceFeature):
+class ShapeOperator(_CurvatureFeature):
     """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
 
     With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
@@ -185,25 +220,18 @@ class ShapeOperator(SurfaceFeature):
     component, because the normal flips with the frame; rotated, it is the irrep of order 2 of O(2).
 
     Args:
+        radius: as in `Curvatures`; the traceless part is averaged as a tensor in space, and projected.
         squash: apply `asinh` to the mean curvature and to the length of the order-2 field.
     """
 
     fields = (("0-", 1), ("2", 1))
     odd = frozenset({"0-", "2"})
 
-    def __init__(self, *, squash: bool = True) -> None:
-        self.squash = squash
-
     def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices 3"]:
-        s = _shape_operator(graph, mesh) * _sphere_radius(mesh)
-        mean = 0.5 * (s[:, 0, 0] + s[:, 1, 1])[:, None]
-        field = np.stack([s[:, 0, 1], -0.5 * (s[:, 0, 0] - s[:, 1, 1])], axis=-1)
+        mean, field = self.bending(graph, mesh)
         if self.squash:
             mean, field = np.arcsinh(mean), _squashed(field)
-        return typed_tensor(_as_tensor(np.concatenate([mean, field], axis=-1), graph))
-
-    def __repr__(self) -> str:
-        return f"ShapeOperator(squash={self.squash})"
+        return typed_tensor(_as_tensor(np.concatenate([mean[:, None], field], axis=-1), graph))
 
 
 class VertexDegree(SurfaceFeature):
@@ -258,10 +286,6 @@ class TangentGradient(SurfaceFeature):
 
     def __repr__(self) -> str:
         return f"TangentGradient(of={self.of!r}, squash={self.squash})"
-
-
-def _shape_operator(graph: GaugeGraph, mesh: TriangleMesh) -> Float[ndarray, "vertices 2 2"]:
-    return shape_operator(mesh, _as_array(graph.frame))
 
 
 def _as_array(x: Tensor) -> ndarray:

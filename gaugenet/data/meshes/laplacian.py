@@ -12,11 +12,16 @@ from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
-def cotan_laplacian(mesh: TriangleMesh) -> Any:
+def cotan_laplacian(mesh: TriangleMesh, *, side: Float[ndarray, "faces 3"] | None = None) -> Any:
     r"""The stiffness matrix `L_ij = int <grad phi_i, grad phi_j>` of the hat functions, positive semi-definite.
 
     Off the diagonal it is `-(cot alpha + cot beta) / 2` for the two angles opposite to an edge (Pinkall & Polthier
     1993). Faces without area contribute nothing; non-manifold edges, boundaries and several parts need no special case.
+
+    Args:
+        mesh: a mesh of any kind.
+        side: 1 or -1 at each corner of a face: values at two corners of different sides have opposite signs (see
+            `frame_sides`). By default all signs agree.
 
     Returns:
         a `scipy.sparse.csr_array` of shape `(V, V)`, in no unit of length.
@@ -31,9 +36,10 @@ def cotan_laplacian(mesh: TriangleMesh) -> Any:
     cotan = np.divide((ahead * behind).sum(-1), sine, out=np.zeros_like(ahead[..., 0]), where=safe)
     i, j = np.roll(mesh.faces, -1, axis=1).reshape(-1), np.roll(mesh.faces, 1, axis=1).reshape(-1)
     half = 0.5 * cotan.reshape(-1)
+    sign = 1.0 if side is None else (np.roll(side, -1, axis=1) * np.roll(side, 1, axis=1)).reshape(-1)
     row, column = np.concatenate([i, j, i, j]), np.concatenate([j, i, i, j])
     return coo_array(
-        (np.concatenate([-half, -half, half, half]), (row, column)), shape=(mesh.num_vertices,) * 2
+        (np.concatenate([-half * sign, -half * sign, half, half]), (row, column)), shape=(mesh.num_vertices,) * 2
     ).tocsr()
 
 
@@ -83,9 +89,7 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
     exists on non-orientable surfaces; where a frame is flipped, the operator changes its sign. Vertex normals are
     interpolated linearly over each face and differentiated there (Rusinkiewicz 2004), then averaged by area.
     """
-    normal = np.cross(frame[..., 0], frame[..., 1])
-    side = np.sign((normal[mesh.faces] * mesh.face_normals[:, None]).sum(-1))
-    side[side == 0] = 1.0
+    normal, side = np.cross(frame[..., 0], frame[..., 1]), frame_sides(mesh, frame)
     towards_face = side[..., None] * normal[mesh.faces]
     per_face = np.einsum("fkn,fkd->fnd", towards_face, hat_gradients(mesh))
     average = _vertex_average(mesh)
@@ -94,6 +98,13 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
     ambient = (signed @ per_face.reshape(mesh.num_faces, 9)).reshape(-1, 3, 3)
     operator = np.einsum("vna,vnd,vdb->vab", frame, ambient, frame)
     return typed_array(0.5 * (operator + operator.swapaxes(-1, -2)))
+
+
+def frame_sides(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "faces 3"]:
+    """1 where the normal of the frame at a corner is on the side of the normal of the face, and -1 elsewhere."""
+    normal = np.cross(frame[..., 0], frame[..., 1])
+    dot = (normal[mesh.faces] * mesh.face_normals[:, None]).sum(-1)
+    return typed_array(np.where(dot < 0, -1.0, 1.0))
 
 
 def _entries(average: Any, mesh: TriangleMesh, per_corner: Float[ndarray, "faces 3"]) -> Float[ndarray, "entries"]:

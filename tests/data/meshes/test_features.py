@@ -36,6 +36,8 @@ FEATURES = [
     TangentAxes(),
     Curvatures(),
     ShapeOperator(),
+    Curvatures(radius=0.1),
+    ShapeOperator(radius=0.1),
     TangentGradient(HKS),
     VertexDegree(),
     InputFeatures([HKS, Normals(), TangentAxes(), ShapeOperator(), TangentGradient(HKS), Curvatures()]),
@@ -125,6 +127,70 @@ def test_curvatures_of_a_flat_sheet_vanish_up_to_its_boundary():
     assert ShapeOperator().compute(graph).abs().max() < 1e-10
 
 
+def test_curvatures_over_a_disk_are_one_on_a_sphere_and_none_on_a_sheet():
+    graph = simple_graph(icosphere(3), seed=0)
+    curvature = Curvatures(radius=0.1, squash=False).compute(graph)
+    assert torch.allclose(curvature, torch.ones_like(curvature), atol=0.02)
+    assert ShapeOperator(radius=0.1, squash=False).compute(graph)[:, 1:].norm(dim=1).mean() < 0.005
+    sheet = simple_graph(grid(6, 5))
+    assert Curvatures(radius=0.1).compute(sheet).abs().max() < 1e-10
+    assert ShapeOperator(radius=0.1).compute(sheet).abs().max() < 1e-10
+
+
+def test_curvature_of_a_cylinder_is_across_its_axis():
+    angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 24, endpoint=False), np.linspace(0, 6, 30))
+    vertices = np.stack([np.cos(angle), np.sin(angle), height], axis=-1).reshape(-1, 3)
+    i, j = np.meshgrid(np.arange(29) * 24, np.arange(24), indexing="ij")
+    a, b = (i + j).ravel(), (i + (j + 1) % 24).ravel()
+    mesh = TriangleMesh(vertices, np.concatenate([np.stack([a, b, b + 24], 1), np.stack([a, b + 24, a + 24], 1)]))
+    graph = simple_graph(mesh, seed=0)
+    inner = np.abs(vertices[:, 2] - 3) < 1.5
+    across = np.stack([-vertices[:, 1], vertices[:, 0], np.zeros(len(vertices))], axis=-1)
+    x, y = np.einsum("vda,vd->av", graph.frame.numpy(), across)
+    unit = np.sqrt(mesh.area / (4 * np.pi))
+    expected = 0.5 * unit * np.stack([np.ones(len(x)), 2 * x * y, y**2 - x**2], axis=-1)
+    for feature in (ShapeOperator(squash=False), ShapeOperator(radius=0.05, squash=False)):
+        assert np.abs(feature.compute(graph).numpy() - expected)[inner].max() < 0.03 * unit
+
+
+def test_a_radius_makes_curvatures_independent_of_the_triangles(mesh):
+    import trimesh
+
+    finer = TriangleMesh(*trimesh.remesh.subdivide(mesh.vertices, mesh.faces))
+    moved = {}
+    for feature in (Curvatures(), Curvatures(radius=0.15), ShapeOperator(), ShapeOperator(radius=0.15)):
+        before, after = (feature.compute(simple_graph(m))[: mesh.num_vertices, :2] for m in (mesh, finer))
+        moved[feature.key] = float((after - before).norm() / (before - before.mean(0)).norm())
+    one_ring, disk, shape_one_ring, shape_disk = moved.values()
+    assert disk < 0.25 < one_ring
+    assert shape_disk < 0.5 * shape_one_ring
+
+
+def test_curvatures_over_a_disk_follow_frames_on_a_surface_without_orientation():
+    import trimesh
+
+    ring, mobius = 40, []
+    for k in range(ring):
+        u = 2 * np.pi * k / ring
+        for w in np.linspace(-0.4, 0.4, 5):
+            mobius.append([(1 + w * np.cos(u / 2)) * np.cos(u), (1 + w * np.cos(u / 2)) * np.sin(u), w * np.sin(u / 2)])
+    faces = []
+    for k in range(ring):
+        for j in range(4):
+            a, b = 5 * k + j, 5 * k + j + 1
+            c, d = (a + 5, b + 5) if k < ring - 1 else (4 - j, 3 - j)
+            faces += [[a, b, d], [a, d, c]]
+    band = TriangleMesh(np.array(mobius), np.array(faces))
+    assert not trimesh.Trimesh(band.vertices, band.faces, process=False).is_winding_consistent
+    graph = band.gauge_graph(O2(), mean_neighbors=8, dtype=torch.float64)
+    other = np.random.default_rng(0).random(band.num_faces) < 0.5
+    turned = TriangleMesh(band.vertices, np.where(other[:, None], band.faces[:, ::-1], band.faces))
+    feature = ShapeOperator(radius=0.1)
+    found = feature.compute_mesh(graph, band)
+    assert torch.allclose(found, feature.compute_mesh(graph, turned), atol=1e-10)
+    assert found.abs().max() > 0.1
+
+
 def test_valence_counts_the_edges_at_a_vertex():
     sphere = icosphere(2)  # twelve vertices of five edges, all others of six
     assert VertexDegree().compute(simple_graph(sphere)).sum(0).tolist() == [0, 12, len(sphere.vertices) - 12, 0, 0]
@@ -200,6 +266,9 @@ def test_every_parameter_shows_in_the_repr_and_the_key():
         Positions(normalize=False),
         Curvatures(),
         Curvatures(squash=False),
+        Curvatures(radius=0.1),
+        Curvatures(radius=0.2),
+        ShapeOperator(radius=0.1),
         ShapeOperator(),
         ShapeOperator(squash=False),
         TangentGradient(HKS),

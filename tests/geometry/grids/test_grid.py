@@ -177,7 +177,7 @@ def test_wrong_shapes():
     for shape in ((), (3, 0), (2, 2, 2, 2, 2)):
         with pytest.raises(ValueError, match="1 to 4 positive sizes"):
             Grid(shape)
-    with pytest.raises(ValueError, match="reflections of the axes.*got Trivial"):
+    with pytest.raises(ValueError, match=r"reflections of the axes.*got Trivial"):
         Grid((5, 5, 5), boundary="reflect").gauge_graph()
     with pytest.raises(ValueError, match=r"reflections of the axes.*got SO\(2\)"):
         Grid((5, 5), boundary="reflect", group=SO2()).gauge_graph()
