@@ -73,14 +73,11 @@ class MeshUNet(nn.Module):
 
     Example:
         >>> import torch
-        >>> import trimesh
-        >>> from gaugenet.geometry import TriangleMesh, hierarchy
+        >>> from gaugenet.geometry import Icosphere
         >>> from gaugenet.groups import SO2
         >>> from gaugenet.models import MeshUNet
-        >>> sphere = trimesh.creation.icosphere(2)
-        >>> graph = hierarchy(TriangleMesh(sphere.vertices, sphere.faces), SO2(), levels=2)
-        >>> network = MeshUNet("3x0", 5, width=4, levels=2)
-        >>> network(torch.rand(162, 3), graph).shape
+        >>> network = MeshUNet("3x0", 5, width=4, levels=1)  # more levels on a `hierarchy(mesh, SO2(), levels=...)`
+        >>> network(torch.rand(162, 3), Icosphere(2).gauge_graph(SO2())).shape
         torch.Size([162, 5])
     """
 

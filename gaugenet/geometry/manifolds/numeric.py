@@ -28,13 +28,14 @@ with an approximate derivative, a thousandth; relative to its length and the siz
 class ChartManifold(Manifold):
     """A Riemannian manifold in chart coordinates whose geodesics are integrated.
 
-    Points and tangent vectors are rows of `dim` numbers. `exp` integrates the geodesic equation with an explicit
-    Runge-Kutta method of order 8, `log` shoots by Newton's method, `transport` integrates along the same geodesic.
+    Points and vectors are rows of `dim` numbers in float64, since `log` asks for more digits than float32 has. `exp`
+    integrates by a Runge-Kutta method of order 8, `log` solves for the end of a geodesic by Newton's method, and
+    `transport` integrates along the same geodesic.
 
     Args:
         dim: number of coordinates.
         steps: steps per geodesic, with 11 evaluations each. The error falls with their eighth power: for geodesics of
-            length 0.5 on the unit sphere it is 4e-10 with two steps, 1e-12 with four, 4e-15 with eight (median).
+            length 0.5 on the unit sphere it is 4e-10 with 2 steps, 1e-12 with 4, 4e-15 with 8 (median).
         injectivity_radius, is_orientable, euler_characteristic: see `Manifold`, if known.
     """
 
@@ -326,8 +327,7 @@ def from_embedding(f: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> 
     point. Neighbours are searched in space.
 
     Args:
-        f: smooth function from one point `(dim,)` to one point of Euclidean space, which `torch.func` can
-            differentiate.
+        f: smooth function from one point `(dim,)` to a point of Euclidean space, differentiable by `torch.func`.
         dim: number of coordinates.
         **known: see `ChartManifold`.
 
@@ -378,7 +378,7 @@ def _least_squares(a: Float[Tensor, "batch E d"], b: Float[Tensor, "batch E"]) -
 
 
 def _flat(dim: int, **rows: Tensor) -> tuple[Any, ...]:
-    """Return the arguments, broadcast and flattened to `(B, dim)` in float64, and their common shape."""
+    """Return the arguments, broadcast and flattened to `(B, dim)`, and their common shape."""
     shape = torch.broadcast_shapes(*(x.shape for x in rows.values()))
     if not shape or shape[-1] != dim:
         raise ValueError(
