@@ -56,5 +56,8 @@ def task_of_run(run: str | Path) -> Task | None:
     if not isinstance(name, str):
         return None
     if name not in TASKS:
-        raise TaskError(f"{run} is a run of the task {name!r}, and the commands know {', '.join(TASKS)}.")
+        raise TaskError(
+            f"{run} is a run of the task {name!r}, and the commands know {', '.join(TASKS)}. Use it from Python, by "
+            "`gaugenet.tasks.load_run`, or by `gaugenet.models.load` if it is of the zoo."
+        )
     return TASKS[name]

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 import gaugenet
 from gaugenet import _zoo
@@ -76,6 +77,39 @@ def test_gfs_cyclones_finds_the_idealized_cyclones(tmp_path):
     assert found["mean_ap"] == pytest.approx(figure("gfs_cyclones", "idealized_cyclones"), abs=0.02)
 
 
+def printed_digit(digit: int, font: str) -> np.ndarray:
+    """A digit of a font that comes with matplotlib, 20 pixels large in an image of 28 x 28, as MNIST has them."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path
+    from matplotlib.textpath import TextPath
+
+    outline = TextPath((0, 0), str(digit), size=20, prop=FontProperties(family=font))
+    box = outline.get_extents()
+    middle, scale = (box.min + box.max) / 2, 20 / max(box.width, box.height)
+    y, x = (np.mgrid[:112, :112] + 0.5) / 4
+    pixels = np.stack([x, 28 - y], axis=-1).reshape(-1, 2)
+    inside = [Path((part - middle) * scale + 14).contains_points(pixels) for part in outline.to_polygons()]
+    return np.bitwise_xor.reduce(inside).reshape(28, 4, 28, 4).mean((1, 3))
+
+
+def printed_accuracy(network, font: str) -> float:
+    """Share of right answers over the printed digits at 24 angles; 6 and 9 are one, upside down."""
+    images, labels = [], []
+    for digit in range(10):
+        for angle in range(0, 360, 15):
+            images.append(ndimage.rotate(printed_digit(digit, font), angle, reshape=False).clip(0, 1))
+            labels.append(digit)
+    with torch.no_grad():
+        found = network(torch.tensor(np.array(images), dtype=torch.float32)[:, None]).argmax(-1).numpy()
+    as_six = [np.where(values == 9, 6, values) for values in (found, np.array(labels))]
+    return float(np.mean(as_six[0] == as_six[1]))
+
+
+def test_rotated_mnist_reads_printed_digits_in_any_direction():
+    found = printed_accuracy(load("rotated_mnist"), "STIXGeneral")
+    assert found == pytest.approx(figure("rotated_mnist", "STIX"), abs=0.03)
+
+
 def random_weights(name, folder):
     """A run with the architecture of a network and weights that learned nothing."""
     from safetensors.torch import save_file
@@ -97,3 +131,6 @@ def test_control_random_weights_find_nothing(tmp_path):
     sample = idealized_cyclones(tmp_path / "sample.nc")
     run = random_weights("gfs_cyclones", tmp_path / "globe")
     assert evaluate_climate(run, [str(sample)], out=tmp_path / "out")["mean_ap"] < 0.3
+    (tmp_path / "digits").mkdir()
+    network, _ = load_run(random_weights("rotated_mnist", tmp_path / "digits"))
+    assert printed_accuracy(network.eval(), "STIXGeneral") < 0.5

@@ -150,7 +150,10 @@ def test_groups_lead_to_classes_and_defaults_to_their_arguments(task):
 
 def test_runs_of_this_repository_have_tasks():
     pretrained = Path(gaugenet.__file__).resolve().parents[1] / "pretrained"
-    found = {run.name: task_of_run(run).name for run in pretrained.iterdir() if run.is_dir()}
+    runs = {run.name: run for run in pretrained.iterdir() if run.is_dir()}
+    with pytest.raises(TaskError, match=r"task 'images'.*gaugenet.models.load"):
+        task_of_run(runs.pop("rotated_mnist"))
+    found = {name: task_of_run(run).name for name, run in runs.items()}
     assert found == {"human_seg": "segmentation", "shrec11": "classification", "gfs_cyclones": "climate"}
 
 
