@@ -1,4 +1,4 @@
-"""Labels that are all different: correspondences of meshes whose vertices match one to one."""
+"""Different labels for all vertices: correspondences of meshes whose vertices match one to one."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ _LEAST_PROBABILITY = 1e-30
 
 
 def one_to_one(probability: Float[ndarray, "vertices classes"]) -> Int[ndarray, "vertices"]:
-    """The likeliest labels among those that give each class to at most one vertex.
+    """Return the most likely labels that give each class to at most one vertex.
 
-    They maximize the product of the probabilities: a linear assignment problem, solved exactly (Kuhn 1955; as a step of
-    shape matching: Vestner et al., *Product Manifold Filter*, CVPR 2017). It takes seconds for 7,000 vertices, and
-    memory for a few more matrices of this size.
+    They maximize the product of the probabilities: a linear assignment problem, solved exactly
+    (:cite:`kuhn1955hungarian`; for shape matching :cite:`vestner2017product`). It takes seconds for 7,000 vertices,
+    and memory for a few more matrices of this size.
 
     Args:
-        probability: a row a vertex; rows that are not finite get -1.
+        probability: a row for each vertex; rows that are not finite get -1.
 
     Raises:
-        TaskError: more vertices than classes.
+        TaskError: If there are more vertices than classes.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.tasks.mesh.assignment import one_to_one
+        >>> one_to_one(np.array([[0.6, 0.4], [0.9, 0.1]])).tolist()  # each alone would take class 0
+        [1, 0]
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -1,4 +1,4 @@
-"""The augmentations that a training asks for, put in the order in which they work."""
+"""The augmentations of a training, in the order in which they are applied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FeatureNoise(BaseTransform):
-    """Adds normal noise to the features, the same distribution in every component of a field, hence equivariant.
+    """A transform that adds normal noise to the features, equally in every component of a field, hence equivariant.
 
     Args:
         std: standard deviation.
@@ -38,10 +38,10 @@ class FeatureNoise(BaseTransform):
 def build_augmentation(
     options: DataOptions, features: InputFeatures, targets: Sequence[FieldSpec] = ()
 ) -> tuple[list[BaseTransform], list[BaseTransform]]:
-    """The augmentations before the features are assembled (they move the mesh), and those after (they rotate frames).
+    """Return the augmentations before the features are assembled (they move the mesh), and after (they rotate frames).
 
     Raises:
-        TaskError: an unknown augmentation, or arguments it does not take.
+        TaskError: If an augmentation is unknown, or does not take its arguments.
     """
     import gaugenet.data as data
 

@@ -1,4 +1,4 @@
-"""Which meshes a training uses, and how they become inputs of a network."""
+"""The meshes of a training, and how they become inputs of a network."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class GeometryOptions(NeighborhoodOptions):
 
     Attributes:
         group: structure group, SO(2) on oriented surfaces or O(2) on any.
-        levels: number of levels, the finest included.
-        ratio: how many times fewer points each level has.
+        levels: number of levels, including the finest.
+        ratio: factor by which each level has fewer points.
         neighborhood: of the finest level, geodesic or one_ring.
-        radius: geodesic radius of the finest level, in the units of the meshes; in place of mean_neighbors.
-        relative_radius: geodesic radius over the square root of the area of a mesh; in place of mean_neighbors.
+        radius: geodesic radius of the finest level, in the units of the meshes; instead of mean_neighbors.
+        relative_radius: geodesic radius over the square root of the area of a mesh; instead of mean_neighbors.
         mean_neighbors: neighbours of a point, on average over the training meshes; 16 where there is no radius. The
             training writes the relative radius that it means into the run, so that meshes of any resolution are read
             alike.
         density: points within the radius on the training meshes, which the training counts; it sets the coarser levels.
-        max_neighbors: keep only this many nearest neighbours; none keeps all.
+        max_neighbors: largest number of neighbours, the nearest ones; none keeps all.
         lengths: metric, or local for kernels that follow the sampling of uneven meshes.
-        frames: frames at the vertices: first_edge, random or principal; an equivariant network does not mind.
+        frames: frames at the vertices: first_edge, random or principal; they do not affect an equivariant network.
         seed: of random frames.
     """
 
@@ -66,36 +66,36 @@ class GeometryOptions(NeighborhoodOptions):
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which meshes are trained on, their features, and how they are augmented.
+    """The meshes of a training, their features, and their augmentation.
 
     Attributes:
         root: folder of the data set.
         format: layout of the folder; auto takes the MeshCNN layout where it finds seg/, else a labelled folder.
         holdout: glob patterns, separated by commas, of training meshes held out for validation (MeshCNN layout).
-        labels: what has the labels of a folder of labelled meshes: vertices or faces, where counts cannot tell.
+        labels: whether labels belong to vertices or faces, if their number cannot tell (labelled folder).
         label_property: name of the labels in PLY files, a property of the vertices or of the faces.
         fractions: shares of training, validation and test of a folder without these subfolders, drawn at random.
-        val_people: how many of FAUST's training people are held out for validation.
-        train_per_class: training meshes of a class (SHREC), those for validation included.
-        val_per_class: how many of them are held out for validation.
+        val_people: number of FAUST's training people that are held out for validation.
+        train_per_class: number of training meshes of a class (SHREC), including validation.
+        val_per_class: number of these that are held out for validation.
         split_seed: seed of random splits and of folds.
         folds: number of folds of a cross-validation; trains one network for each, on the others; 0 for none.
         fold: train only this one of the folds, counted from 0.
-        group: meshes of one group stay together in folds and random splits: a glob such as patient_*, of which a star
-            ends at the next of "_.,/ -", or a regular expression with the group in parentheses.
-        features: input features, as constructor calls of gaugenet.data separated by commas; a class of your own as
+        group: meshes of one group stay together in folds and random splits: a glob such as patient_*, where a star
+            ends at the next "_.,/ -", or a regular expression with the group in parentheses.
+        features: input features, as constructor calls of gaugenet.data separated by commas; your own class as
             module:Class().
-        inputs: fields in the files of the meshes that are inputs, too, by name, such as {inflow_distance: scalar,
+        inputs: fields in the files of the meshes that are also inputs, by name, such as {inflow_distance: scalar,
             wall_normal: vector}.
-        augment: augmentations of the training meshes, likewise; empty for none.
-        random_gauge: draw new frames at every step, which keeps a network honest that is not exactly equivariant.
+        augment: augmentations of the training meshes, as constructor calls; empty for none.
+        random_gauge: draw new frames at every step, for networks that are not exactly equivariant.
         noise: standard deviation of noise added to the features.
-        batch_size: meshes in a step, all processes together.
+        batch_size: meshes in a step, over all processes.
         repair: never, lossless (only where every face is kept, e.g. splitting vertices where fans touch) or always.
-        cache: folder of prepared meshes, made when missing; the folder cache/ of the run by default, "none" for none.
+        cache: folder of prepared meshes, created if missing; by default the folder cache/ of the run, "none" for none.
         n_jobs: threads that prepare meshes; -1 uses all cores.
         num_workers: processes that augment ahead of the training; 0 does it in the training process.
-        held_out: the meshes of the fold, by their places in the folder; follows from the other options.
+        held_out: the meshes of the fold, by their index in the folder; follows from the other options.
     """
 
     root: Path | None = None
@@ -136,7 +136,7 @@ class DataOptions:
             check(0 <= self.fold < self.folds, "data.fold", f"from 0 to below data.folds = {self.folds}", self.fold)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run's description; the locations of data and cache stay out of it."""
+        """Return plain values for a run's description, without the locations of data and cache."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         if callable(self.group):
             values["group"] = getattr(self.group, "__name__", "a function")
@@ -144,20 +144,20 @@ class DataOptions:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], **changes: Any) -> Self:
-        """Back from `as_dict`, with changes."""
+        """Read the values of `as_dict`, with changes."""
         known = {f.name for f in fields(cls)}
         return replace(cls(**{k: v for k, v in values.items() if k in known}), **changes)
 
     def input_features(self, own: Sequence[str] | None = None) -> InputFeatures:
-        """The transform that writes the network's input.
+        """Return the transform that computes the network's input.
 
         Args:
-            own: the feature classes outside of this library that may be imported, as `module:Class`; by default those
-                that `features` names. Pass a list where `features` was read from a file.
+            own: the feature classes outside of this library that may be imported, as `module:Class`; by default the
+                classes in `features`. Pass a list if `features` was read from a file.
 
         Raises:
-            TaskError: a text that names no feature, or a class that cannot be imported.
-            ValueError: an entry of `inputs` that cannot be used, or no features at all.
+            TaskError: If a text does not name a feature, or a class cannot be imported.
+            ValueError: If an entry of `inputs` cannot be used, or there are no features.
         """
         import gaugenet.data as data
         from gaugenet.data.fields.on_graph import FieldInput
@@ -170,13 +170,13 @@ class DataOptions:
 
 
 def subclasses_in(module: Any, base: type) -> dict[str, type]:
-    """The public classes of a module that derive from `base`, by name."""
+    """Return the public classes of a module that derive from `base`, by name."""
     found = {name: getattr(module, name) for name in module.__all__}
     return {n: c for n, c in found.items() if isinstance(c, type) and issubclass(c, base) and c is not base}
 
 
 def cache_folder(asked: Path | None, run: Path) -> Path | None:
-    """Where prepared meshes are cached: in the run unless another folder, or `none`, was asked for."""
+    """Return the folder of cached meshes: in the run, unless another folder or `none` is given."""
     if asked is None:
         return run / "cache"
     return None if str(asked) == "none" else asked
@@ -185,17 +185,17 @@ def cache_folder(asked: Path | None, run: Path) -> Path | None:
 def open_dataset(
     task: TaskName, options: DataOptions, split: Split, *, trained: ClassTable | None = None
 ) -> MeshDataset:
-    """The labelled meshes of a split.
+    """Return the labelled meshes of a split.
 
     Args:
-        task: what the labels must suit.
-        options: where the meshes are.
-        split: which part of them.
+        task: the task that the labels are for.
+        options: the options of the data.
+        split: part of the data set.
         trained: the classes of a trained network, see `gaugenet.data.LabelledMeshFolder`.
 
     Raises:
-        TaskError: no folder is given, or its labels do not suit the task.
-        DataError: the folder is not as its layout demands, or the split is empty.
+        TaskError: If no folder is given, or its labels do not suit the task.
+        DataError: If the folder does not have its layout, or the split is empty.
     """
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
@@ -220,7 +220,7 @@ def open_dataset(
 
 
 def has_validation(task: TaskName, options: DataOptions) -> bool:
-    """Whether the options set a validation part aside."""
+    """Return whether the options set a validation part aside."""
     if options.held_out is not None:
         return True
     root = options.root or Path()
@@ -233,14 +233,14 @@ def has_validation(task: TaskName, options: DataOptions) -> bool:
 
 
 def is_split_at_random(layout: Format, root: Path) -> bool:
-    """Whether the meshes of a labelled folder lie in none of the subfolders of the splits."""
+    """Return whether a labelled folder has no subfolders for the splits."""
     from gaugenet.data.meshes import folder
 
     return layout == "folder" and folder.is_split_at_random(root)
 
 
 def layout_of(task: TaskName, options: DataOptions) -> Format:
-    """The layout of the folder, where `auto` leaves it open."""
+    """Return the layout of the folder, found from its content for `auto`."""
     if options.format != "auto":
         return options.format
     if task in _DEFAULT_FORMAT:
@@ -249,9 +249,9 @@ def layout_of(task: TaskName, options: DataOptions) -> Format:
 
 
 def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
-    """A reader of the data set, and the meshes that are dealt out to the folds.
+    """Return a reader of the data set, and the meshes that are divided into folds.
 
-    They are those of training and validation, or all where the layout has no fixed test part.
+    These are the meshes of training and validation, or all if the layout has no fixed test part.
 
     Raises:
         TaskError: If other options hold meshes out as well.

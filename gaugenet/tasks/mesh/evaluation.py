@@ -1,4 +1,4 @@
-"""Scoring a run on a labelled split: figures, confusion matrix, per-mesh table, and a check of its equivariance."""
+"""Scores of a run on a labelled split: accuracy, confusion matrix, per-mesh table, and a check of its equivariance."""
 
 from __future__ import annotations
 
@@ -52,33 +52,33 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run, and write `evaluation_<split>.json`, `predictions_<split>.npz` and `confusion.png`.
 
-    Labels in the files are numbers as in training, which `run.json` keeps; `predictions_<split>.npz` has the same.
-    Labels are compared on the faces (or vertices) of the meshes as they were given, whatever was repaired before the
-    network saw them. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
+    Labels in the files are numbers as in training, which `run.json` stores; `predictions_<split>.npz` has the same.
+    Labels are compared on the faces (or vertices) of the given meshes, even if the meshes were repaired for the
+    network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
 
     Args:
         run: folder of the run.
-        data: folder of the data set, in a layout that the run's task reads; the network need not have seen it.
-        split: which part of it.
-        out: folder of the results, made when missing; the run by default.
-        overwrite: replace an evaluation of this split that is there. `confusion.png` is that of the last evaluation.
+        data: folder of a data set, in a layout of the run's task; for example one that was not used in training.
+        split: part of the data set.
+        out: folder of the results, created if missing; the run by default.
+        overwrite: replace an earlier evaluation of this split. `confusion.png` always shows the last evaluation.
         weights: the best or the last weights.
         tta: see `Predictor`.
-        gauge_check: also draw a random frame at every vertex and tell how far the scores move.
-        one_to_one: of networks that label vertices: give each class to at most one vertex of a mesh, see
-            `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without.
-        repair: as in `DataOptions`; what the training used by default.
-        layout: as `format` in `DataOptions`; what the training used by default.
+        gauge_check: also draw a random frame at every vertex and report how much the scores change.
+        one_to_one: for networks that label vertices: give each class to at most one vertex of a mesh, see
+            `gaugenet.tasks.mesh.assignment`; `independent_accuracy` in the result is the accuracy without it.
+        repair: as in `DataOptions`; by default as in the training.
+        layout: as `format` in `DataOptions`; by default as in the training.
         cache: as in `DataOptions`; by default the folder `cache` next to the results.
         n_jobs: as in `DataOptions`.
-        device: where the network runs.
+        device: device of the network.
         feature: as in `Predictor`.
         unit: as in `Predictor`.
 
     Raises:
-        RunError, TaskError, DataError: an incomplete run, classes the network does not know, unusable data,
-            `one_to_one` for a network that does not label vertices, or with more vertices than classes.
-        OutputError: results that are there already.
+        RunError, TaskError, DataError: If the run is incomplete, the network does not know a class, data cannot be
+            used, or `one_to_one` is set for a network that does not label vertices or has fewer classes than vertices.
+        OutputError: If there are results already.
     """
     folder = Path(out) if out is not None else Path(run)
     names = _EVALUATION.format(split=split), _PREDICTIONS.format(split=split), _PICTURE
@@ -133,10 +133,10 @@ def evaluate(
 
 
 def _class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:
-    """For each class of the data the class of the network with the same name.
+    """Return, for each class of the data, the class of the network with the same name.
 
     Raises:
-        TaskError: a class of the data that the network does not know.
+        TaskError: If the network does not know a class of the data.
     """
     if list(names) == classes:
         return np.arange(len(names))

@@ -1,4 +1,4 @@
-"""Fields of a user's own files as inputs of a network: fitted when a training starts, found again for predictions."""
+"""Fields in the user's files as inputs of a network: fitted when a training starts, read again for predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folds of a data set of labelled meshes: which meshes each of them holds out, and how its run is scored."""
+"""Folds of a data set of labelled meshes: the meshes that each fold holds out, and the scores of its run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FIGURES = ("accuracy", "mean_iou", "mesh_accuracy", "area_accuracy")
 
 
 def fold_options(task: TaskName, options: DataOptions) -> list[DataOptions]:
-    """The options of the training of each fold, with the meshes that it holds out.
+    """Return the options of the training of each fold, with the meshes that it holds out.
 
     Raises:
-        TaskError, DataError: If the meshes cannot be split into so many folds, or the groups do not fit their names.
+        TaskError, DataError: If the meshes cannot be split into the folds, or the groups do not match their names.
     """
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
@@ -39,7 +39,7 @@ def fold_options(task: TaskName, options: DataOptions) -> list[DataOptions]:
 
 
 def with_held_out(task: TaskName, options: DataOptions) -> DataOptions:
-    """The options with the meshes that the chosen fold holds out, if folds are asked for.
+    """Return the options with the meshes that the chosen fold holds out, if folds are requested.
 
     Raises:
         TaskError: If no fold is chosen.
@@ -55,10 +55,10 @@ def with_held_out(task: TaskName, options: DataOptions) -> DataOptions:
 
 
 def part_of_fold(pool: tuple[MeshDataset, list[Path]], options: DataOptions, split: Split) -> MeshDataset:
-    """The meshes that a fold trains on, or those that it holds out (`"val"`).
+    """Return the meshes that a fold trains on, or (`"val"`) the meshes that it holds out.
 
     Raises:
-        DataError: If meshes that the fold holds out are no longer there.
+        DataError: If meshes that the fold holds out are missing.
     """
     dataset, paths = pool
     held_out, root = set(options.held_out or ()), options.root or Path()
@@ -69,7 +69,7 @@ def part_of_fold(pool: tuple[MeshDataset, list[Path]], options: DataOptions, spl
 
 
 def fold_figures(result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, float | None]]:
-    """What the table of a cross-validation shows of the result of `evaluate`: figures, and the IoU of each class."""
+    """Return the scores and the IoU of each class, from a result of `evaluate`, for the table of all folds."""
     figures = {name: result[name] for name in _FIGURES if result.get(name) is not None}
     if not result["classes"]:
         figures.pop("mean_iou", None)

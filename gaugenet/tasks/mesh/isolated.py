@@ -1,4 +1,4 @@
-"""Work on untrusted files in child processes with limits: whatever happens to a child, the others go on."""
+"""Work on untrusted files in child processes with limits: the failure of one child does not stop the others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REPLACED_AFTER = 1000
 
 @dataclass(frozen=True)
 class Limits:
-    """What one item may cost.
+    """Limits for one item.
 
     Attributes:
         seconds: time on the clock.
@@ -42,7 +42,7 @@ class Failure:
 
     Attributes:
         outcome: `timeout`, `out of memory`, or `crashed`.
-        reason: in words.
+        reason: a text.
     """
 
     outcome: str
@@ -52,15 +52,15 @@ class Failure:
 def isolated(
     work: Callable[[Any], Any], items: Sequence[Any], *, processes: int, limits: Limits
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the index and the result of `work(item)`, or a `Failure`, for each item as soon as it is there.
+    """Yield the index and the result of `work(item)`, or a `Failure`, for each item as soon as it is finished.
 
-    Every item is worked on in a child process. A child that exceeds a limit or crashes is replaced, and costs the item
-    in its hands only.
+    Every item is processed in a child process. A child that exceeds a limit or crashes is replaced, and only its
+    current item is lost.
 
     Args:
-        work: a function at the top of a module; its results can be pickled.
-        items: that can be pickled.
-        processes: number of children at work side by side.
+        work: a function at the top level of a module; its results can be pickled.
+        items: items that can be pickled.
+        processes: number of parallel children.
         limits: of each item.
     """
     waiting = list(range(len(items)))[::-1]
@@ -80,10 +80,10 @@ def isolated(
 
 @dataclass
 class _Child:
-    """A process that works on one item after the other.
+    """A process that handles one item after the other.
 
     Attributes:
-        item: index of the item in hand, `None` if there is none.
+        item: index of the current item, `None` if there is none.
     """
 
     work: Callable[[Any], Any]
@@ -106,11 +106,11 @@ class _Child:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline."""
+        """Return the seconds until the deadline."""
         return self._deadline - time.monotonic()
 
     def result(self) -> Any:
-        """The answer, or why there is none; then the process is gone."""
+        """Return the result, or a `Failure` after which the process has ended."""
         with suppress(EOFError, ConnectionError):
             if self.pipe.poll():
                 return self.pipe.recv()
@@ -146,7 +146,7 @@ class _Child:
 
 
 def _first_of(busy: Sequence[_Child]) -> list[_Child]:
-    """The children that have an answer, ended, or are late."""
+    """Return the children that have a result, have ended, or exceed the time limit."""
     ready = wait([child.pipe for child in busy], timeout=max(0.0, min(child.left for child in busy)))
     return [child for child in busy if child.pipe in ready or child.left <= 0]
 

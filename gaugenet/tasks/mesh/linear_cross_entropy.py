@@ -19,7 +19,7 @@ _CHUNK_BYTES_ELSEWHERE = 1 << 28
 
 @dataclass(frozen=True)
 class Comparison:
-    """The loss, and which items the largest score labels correctly (of equal scores the first counts)."""
+    """The loss, and which items have the largest score at the right class (the first of equal scores counts)."""
 
     loss: Float[Tensor, ""]
     correct: Bool[Tensor, "items"]
@@ -34,17 +34,17 @@ def linear_cross_entropy(
     *,
     smoothing: float = 0.0,
 ) -> Comparison:
-    r"""The sum of `share` times the cross entropy of `hidden @ weight.T + bias`, items with a negative target left out.
+    r"""Sum `share` times the cross entropy of `hidden @ weight.T + bias`, without items whose target is negative.
 
-    The same as `smoothed_nll(log_softmax(scores))`, weighted and summed, and as an argmax; but scores are made for a
-    few items at a time, and so are their gradients, which are used up at once: the loss is a sum, so all that is left
-    for the backward pass is a factor. Memory O((items + classes) channels) rather than O(items classes), and no pass
-    over memory but those of the matrix products.
+    The result equals `smoothed_nll(log_softmax(scores))`, weighted and summed, and an argmax. But scores and their
+    gradients are computed for a few items at a time and used immediately: the loss is a sum, so the backward pass only
+    multiplies by a factor. The memory is O((items + classes) channels) instead of O(items classes), and the matrix
+    products are the only passes over memory.
 
-    Under autocast the products run in its precision, all else in float32. Gradients once, not twice.
+    Under autocast the products run in its precision, everything else in float32. There are no second derivatives.
 
     Args:
-        hidden: what the linear layer reads.
+        hidden: input of the linear layer.
         weight: of the linear layer.
         bias: of the linear layer.
         target: the class of each item, negative where it has none.
@@ -100,7 +100,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _chunks(hidden: Tensor, weight: Tensor, bias: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Rows, and their scores in at least float32; all chunks use the same memory."""
+    """Yield rows, and their scores in at least float32; all chunks use the same memory."""
     size = CHUNK_BYTES if hidden.device.type == "cpu" else _CHUNK_BYTES_ELSEWHERE
     rows = max(1, size // max(1, len(weight) * hidden.element_size()))
     buffer = hidden.new_empty(min(rows, len(hidden)), len(weight))
@@ -118,7 +118,7 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
 
 
 class _Chunk:
-    """Softmax of a few rows, in place: `scores` holds exp(score - largest) afterwards, and the gradient in the end."""
+    """Softmax of a few rows, in place: `scores` then holds exp(score - largest), and finally the gradient."""
 
     def __init__(self, scores: Tensor, target: Tensor, share: Tensor, smoothing: float) -> None:
         self.target, self.smoothing = target.clamp(min=0), smoothing
@@ -135,7 +135,7 @@ class _Chunk:
         return (self.share * (self.largest + self.total.log() - wanted)).sum()
 
     def correct(self) -> Bool[Tensor, "items"]:
-        """A probability above one half is the largest; the few others that reach it are looked at for ties."""
+        """Return which rows are correct: a probability above one half is the largest, others are checked for ties."""
         right = (self.at_target == self.largest) & self.labelled
         doubtful = (right & (self.total >= 2)).squeeze(1).nonzero().squeeze(1)
         first = self.powers[doubtful].argmax(1, keepdim=True)

@@ -22,16 +22,23 @@ def face_log_probabilities(
     *,
     corners: Corners = "probabilities",
 ) -> Float[Tensor, "faces classes"]:
-    r"""Log-probabilities of the classes on faces, :math:`\log \frac13 \sum_{i \in f} \mathrm{softmax}(z_i)`.
+    r"""Return log-probabilities of the classes on faces, :math:`\log \frac13 \sum_{i \in f} \mathrm{softmax}(z_i)`.
 
     Args:
         logits: class scores at the vertices.
         face: vertex indices of each face.
         corners: `"probabilities"` averages the probabilities of the three corners, so that one confident corner
-            cannot outvote two doubtful ones; `"logits"` averages the scores instead (a geometric mean).
+            cannot outvote two uncertain ones; `"logits"` averages the scores instead (a geometric mean).
 
     Raises:
-        ValueError: `face` is not `(3, F)`, or `corners` is neither of the two.
+        ValueError: If `face` is not `(3, F)`, or `corners` is neither of the two.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.tasks import face_log_probabilities
+        >>> logits = torch.tensor([[0.0, 0.0], [0.0, 0.0], [9.0, -9.0]])
+        >>> face_log_probabilities(logits, torch.tensor([[0], [1], [2]])).exp()  # (1/2 + 1/2 + 1) / 3
+        tensor([[0.6667, 0.3333]])
     """
     if face.ndim != 2 or face.shape[0] != 3:
         raise ValueError(f"Expected `face` of shape (3, F), got {tuple(face.shape)}: pass `face.T`.")
@@ -49,7 +56,7 @@ def smoothed_nll(
     *,
     smoothing: float = 0.0,
 ) -> Float[Tensor, "items"]:
-    r"""Cross entropy of each item against :math:`(1 - s)\,\mathrm{onehot}(t) + s / K`; zero where unlabelled."""
+    r"""Return cross entropies of the items against :math:`(1 - s)\,\mathrm{onehot}(t) + s / K`, 0 if unlabelled."""
     label = target.clamp(min=0)
     loss = -log_prob.gather(1, label[:, None]).squeeze(1)
     if smoothing > 0:
@@ -60,7 +67,7 @@ def smoothed_nll(
 def soft_nll(
     log_prob: Float[Tensor, "items classes"], target: Float[Tensor, "items classes"]
 ) -> Float[Tensor, "items"]:
-    r"""Cross entropy :math:`-\sum_k t_k \log p_k` of each item against a soft target; rows of zeros count nothing."""
+    r"""Return the cross entropy :math:`-\sum_k t_k \log p_k` of each item against a soft target, 0 without one."""
     return -(target * log_prob).sum(dim=1)
 
 
@@ -74,16 +81,16 @@ def label_loss(
     class_weight: Float[Tensor, "classes"] | None = None,
     smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
-    r"""Sum of the chosen terms, each the mean over the meshes of a batch; items without a label count in none.
+    r"""Return the sum of the chosen terms, each the mean over the meshes of a batch, without unlabelled items.
 
     With probabilities :math:`p`, class weights :math:`w` and the true class :math:`y` of each item:
 
     - cross_entropy: mean over the items of :math:`-w_y \log p_y`, with label smoothing;
-    - focal: mean over the items of :math:`-w_y (1 - p_y)^\gamma \log p_y` (:cite:`lin2017focal`), without;
-    - dice, jaccard: mean over the classes that a mesh has, see `overlap_loss`; class weights have no part in it.
+    - focal: mean over the items of :math:`-w_y (1 - p_y)^\gamma \log p_y` (:cite:`lin2017focal`), without smoothing;
+    - dice, jaccard: mean over the classes that a mesh has, see `overlap_loss`, without class weights.
 
-    The weights are not divided by their sum over a batch, which would undo them where a mesh has one item: a batch may
-    be spread over processes.
+    The weights are not divided by their sum over a batch: that would cancel them if a mesh has one item, and a batch
+    may be distributed over processes.
 
     Args:
         log_prob: log-probabilities of the classes.
@@ -113,7 +120,7 @@ def label_loss(
 
 
 def one_hot(target: Int[Tensor, "items"], num_classes: int) -> Int[Tensor, "items classes"]:
-    """Rows with a one at the class; rows of zeros where there is no label."""
+    """Return rows with a one at the class; rows of zeros where there is no label."""
     rows: Tensor = torch.nn.functional.one_hot(target.clamp(min=0), num_classes)
     return rows * (target != IGNORE)[:, None]
 
@@ -121,7 +128,7 @@ def one_hot(target: Int[Tensor, "items"], num_classes: int) -> Int[Tensor, "item
 def label_counts(
     target: Int[Tensor, "items"] | Float[Tensor, "items classes"], num_classes: int
 ) -> Float[Tensor, "classes"]:
-    """How many items a mesh has of each class, in float64; shares count as parts of an item."""
+    """Return the number of items of each class, in float64; shares count as parts of an item."""
     if target.dim() == 2:
         return target.double().sum(dim=0)
     return torch.bincount(target[target != IGNORE], minlength=num_classes).double()
@@ -133,7 +140,7 @@ def _weighted_nll(log_prob: Tensor, target: Tensor, class_weight: Tensor | None,
 
 
 def _weighted_soft_nll(log_prob: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float) -> Tensor:
-    """Mean over the labelled part of each item; `graph_shares` gives the item the size of that part."""
+    """Return the mean over the labelled part of each item; `graph_shares` gives the item the size of that part."""
     mass = target.sum(dim=1, keepdim=True)
     target = target / mass.clamp(min=torch.finfo(target.dtype).tiny)
     weighted = target if class_weight is None else target * class_weight.to(target)
@@ -159,10 +166,10 @@ def mean_over_graphs(
     *,
     weight: Float[Tensor, "items"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean over the graphs of a batch of the (weighted) mean over each graph's items.
+    """Return the mean over the graphs of a batch of the (weighted) mean over each graph's items.
 
-    Every mesh counts the same, whatever its resolution. It is also what makes a batch that is spread over several
-    processes give the gradient of the same batch in one process: the mean of their means is the mean over all.
+    Every mesh has the same weight, whatever its resolution. So a batch that is distributed over several processes gives
+    the gradient of the same batch in one process: the mean of their means is the mean over all.
     """
     return (values * graph_shares(torch.ones_like(values) if weight is None else weight, batch, num_graphs)).sum()
 
@@ -170,6 +177,6 @@ def mean_over_graphs(
 def graph_shares(
     weight: Float[Tensor, "items"], batch: Int[Tensor, "items"], num_graphs: int
 ) -> Float[Tensor, "items"]:
-    """What each item counts in `mean_over_graphs`: its share of its graph, divided by the number of graphs."""
+    """Return the weight of each item in `mean_over_graphs`: its share of its graph, over the number of graphs."""
     mass = weight.new_zeros(num_graphs).index_add(0, batch, weight)
     return weight / mass.clamp(min=torch.finfo(weight.dtype).tiny)[batch] / num_graphs

@@ -19,10 +19,16 @@ MAX_CONFUSION_CLASSES = 256
 def confusion_matrix(
     truth: Int[ndarray, "items"], prediction: Int[ndarray, "items"], num_classes: int
 ) -> Int[ndarray, "classes classes"]:
-    """How often each class (row) was predicted as each class (column); items labelled `IGNORE` do not count.
+    """Count how often each class (row) was predicted as each class (column), without items labelled `IGNORE`.
 
     Raises:
-        ValueError: the lengths differ, or a label is outside `0 .. num_classes - 1`.
+        ValueError: If the lengths differ, or a label is outside `0 .. num_classes - 1`.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.tasks import confusion_matrix
+        >>> confusion_matrix(torch.tensor([0, 0, 1, -1]), torch.tensor([0, 1, 1, 1]), 2).tolist()
+        [[1, 1], [0, 1]]
     """
     truth, prediction = _checked(truth, prediction, num_classes)
     known = truth != IGNORE
@@ -38,7 +44,7 @@ class ClassScores:
         items: number of labelled items of the class.
         iou: intersection over union.
         recall: share of the items of the class that are found; also called the accuracy of the class.
-        precision: share of what is labelled as the class that is of it; NaN where nothing is.
+        precision: share of the items predicted as the class that belong to it; NaN if there are none.
     """
 
     items: Int[ndarray, "classes"]
@@ -50,14 +56,14 @@ class ClassScores:
     def of_counts(
         cls, correct: Int[ndarray, "classes"], truth: Int[ndarray, "classes"], predicted: Int[ndarray, "classes"]
     ) -> ClassScores:
-        """From how often each class was predicted correctly, occurs, and was predicted."""
+        """Compute the scores from the numbers of correct predictions, of items, and of predictions of each class."""
         iou = _ratio(correct.astype(float), truth + predicted - correct)
         iou[truth == 0] = np.nan
         return cls(truth, iou, _ratio(correct.astype(float), truth), _ratio(correct.astype(float), predicted))
 
     @classmethod
     def of(cls, confusion: Int[ndarray, "classes classes"]) -> ClassScores:
-        """From a confusion matrix whose rows are the truth."""
+        """Compute the scores from a confusion matrix whose rows are the truth."""
         return cls.of_counts(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
 
     @property
@@ -67,7 +73,7 @@ class ClassScores:
         return float(known.mean()) if len(known) else float("nan")
 
     def rows(self) -> list[dict[str, float | None]]:
-        """One dictionary a class, fit for JSON (NaN becomes `None`)."""
+        """Return a dictionary for each class, with plain values for JSON (NaN becomes `None`)."""
         columns = {"accuracy": self.recall, "iou": self.iou, "recall": self.recall, "precision": self.precision}
         return [
             {"items": int(count)} | {name: _number(values[k]) for name, values in columns.items()}
@@ -87,7 +93,7 @@ class Scores:
         classes: scores of each class.
         mean_iou: mean intersection over union of the classes that occur.
         confusion: `(K, K)`, rows are the truth; `None` for more than `MAX_CONFUSION_CLASSES` classes.
-        per_mesh: one `(name, accuracy, items)` a mesh.
+        per_mesh: `(name, accuracy, items)` of each mesh.
     """
 
     accuracy: float
@@ -124,7 +130,7 @@ class Scores:
 
 
 class MetricAccumulator:
-    """Collects labels and predictions mesh by mesh; `scores()` sums them up."""
+    """Scores that are collected mesh by mesh; `scores()` returns the result."""
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes

@@ -1,4 +1,4 @@
-"""The Lightning module of labels on meshes: loss and metrics over whatever has a label."""
+"""The Lightning module of labels on meshes: loss and metrics over the labelled items."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _PLAIN = LossOptions()
 
 
 class MeshLabelModule(TrainingModule):
-    """Trains a network `model(x, graph) -> (N, classes)` to label the faces, the vertices or the whole of meshes.
+    """A module that trains a network `model(x, graph) -> (N, classes)` to label faces, vertices or whole meshes.
 
-    The batch is a `GaugeGraph` (or a PyG batch of several) with `x`, and `y` with one class an item, `-1` where it
-    has none. The loss is the mean over meshes of the mean over their items, so that it does not depend on how a batch
-    is spread over processes.
+    The batch is a `GaugeGraph` (or a PyG batch of several) with `x`, and `y` with the class of each item, `-1` where
+    it has none. The loss is the mean over meshes of the mean over their items, so it does not depend on how a batch is
+    distributed over processes.
 
     Validation logs `val_accuracy`, and for at most 256 classes `val_iou`, the mean intersection over union of the
     classes that occur. Where the loss balances the classes, `val_iou` decides which weights are best.
 
     Args:
         model: the network.
-        items: what has a label.
+        items: the items that have labels.
         options: optimizer, schedule, smoothing.
         loss: terms of the loss.
         class_weight: weights of the classes in the loss, by default 1; may be set until the training starts.
         num_classes: number of classes; without it `val_accuracy` decides which weights are best.
-        seed: seed of dropout; the seed of augmentation and order is the data module's.
+        seed: seed of dropout; the data module has the seed of augmentation and order.
     """
 
     monitor = "val_accuracy"
@@ -100,7 +100,7 @@ class MeshLabelModule(TrainingModule):
         return [] if self._class_scores is None else self._class_scores.rows()
 
     def _compared(self, batch: Any, smoothing: float) -> Comparison:
-        """The loss, and which items are labelled correctly."""
+        """Return the loss, and which items are labelled correctly."""
         if self._is_fused():
             return self._loss_of_classifier(batch, smoothing)
         _, log_prob = self._scored(batch)
@@ -111,7 +111,7 @@ class MeshLabelModule(TrainingModule):
         return Comparison(self._loss_of(log_prob, batch.y, graph, batch, smoothing), predicted == batch.y)
 
     def _compared_at_vertices(self, batch: Any, smoothing: float) -> Comparison:
-        """The same for faces, with the loss at their vertices, against the shares of the classes around each."""
+        """Return the same for faces, with the loss at their vertices, against the shares of the classes around each."""
         scores, log_prob = self._scored(batch)
         at_vertices, target = torch.log_softmax(scores, dim=1), batch.y_soft.to(scores.dtype)
         loss = self._loss_of(at_vertices, target, vertex_graph(batch), batch, smoothing)
@@ -122,14 +122,14 @@ class MeshLabelModule(TrainingModule):
         return label_loss(log_prob, target, graph, count, options=self.terms, class_weight=weight, smoothing=smoothing)
 
     def _scored(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Scores at the vertices, and log-probabilities of the items."""
+        """Return the scores at the vertices, and the log-probabilities of the items."""
         scores = vertex_scores(self.model, batch)
         log_prob = log_probabilities(scores, batch, self.items, corners=self.options.corners)
         self._check_labels(log_prob, batch)
         return scores, log_prob
 
     def _is_fused(self) -> bool:
-        """Whether the loss is computed without the scores: in training, and where they are too many to count."""
+        """Return whether the loss is computed without the scores: in training, and if there are too many of them."""
         model: Any = self.model
         if self.items != "vertex" or self.terms.parsed_terms != _PLAIN.parsed_terms or not hasattr(model, "hidden"):
             return False
@@ -137,7 +137,7 @@ class MeshLabelModule(TrainingModule):
         return last is not None and (self.training or len(last.weight) > MAX_CONFUSION_CLASSES)
 
     def _loss_of_classifier(self, batch: Any, smoothing: float) -> Comparison:
-        """The same without storing the scores, of which there may be thousands a vertex."""
+        """Return the same without storing the scores, since there may be thousands at each vertex."""
         model: Any = self.model
         hidden, last = model.hidden(batch.x, batch), model.classifier
         self._check_labels(hidden, batch)
@@ -149,7 +149,7 @@ class MeshLabelModule(TrainingModule):
             raise TaskError(f"Expected one label for each of {len(rows)} items ({self.items}), got {len(batch.y)}.")
 
     def _shares(self, batch: Any, dtype: torch.dtype) -> Float[Tensor, "items"]:
-        """What each item counts in the loss, its class weight included; nothing without a label."""
+        """Return the weight of each item in the loss, including its class weight; 0 without a label."""
         share = graph_shares((batch.y != IGNORE).to(dtype), item_graph(batch, self.items), _num_graphs(batch))
         return share if self.class_weight is None else share * self.class_weight.to(dtype)[batch.y.clamp(min=0)]
 
@@ -167,6 +167,6 @@ def _num_graphs(batch: Any) -> int:
 
 
 def _share(correct: Bool[Tensor, "items"], target: Int[Tensor, "items"]) -> Float[Tensor, ""]:
-    """Of the labelled items."""
+    """Return the share of correct items among the labelled ones."""
     labelled = target != IGNORE
     return (correct & labelled).sum() / labelled.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""From vertex scores to the probabilities of what has a label: a face, a vertex, or a whole mesh."""
+"""Probabilities of the labelled items (faces, vertices or whole meshes) from scores at the vertices."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PLURAL: dict[str, str] = {"face": "faces", "vertex": "vertices", "mesh": "meshes
 def item_log_probabilities(
     model: nn.Module, graph: Any, items: Items, *, corners: Corners = "probabilities"
 ) -> Float[Tensor, "items classes"]:
-    """Log-probabilities of the classes of each item, in float32 even under autocast.
+    """Return log-probabilities of the classes of each item, in float32 even under autocast.
 
     Args:
         model: network, `model(x, graph) -> (N, classes)`.
         graph: a `GaugeGraph` or a batch of them, with features `x`.
         items: `"vertex"`: softmax at each vertex; `"face"`: see `face_log_probabilities`; `"mesh"`: softmax of the
             area-weighted mean of the scores over each mesh, which does not depend on how finely a part is triangulated
-            (or of the network's own scores if it gives one row a mesh).
-        corners: how three vertices make a face.
+            (or of the network's own scores if it returns one row for each mesh).
+        corners: how a face combines its three vertices.
     """
     return log_probabilities(vertex_scores(model, graph), graph, items, corners=corners)
 
 
 def vertex_scores(model: nn.Module, graph: Any) -> Float[Tensor, "vertices classes"]:
-    """What the network says, in float32 even under autocast (float64 stays)."""
+    """Return the output of the network, in float32 even under autocast (float64 stays)."""
     scores: Tensor = model(graph.x, graph)
     return scores if scores.dtype == torch.float64 else scores.float()
 
@@ -42,10 +42,10 @@ def vertex_scores(model: nn.Module, graph: Any) -> Float[Tensor, "vertices class
 def log_probabilities(
     scores: Float[Tensor, "vertices classes"], graph: Any, items: Items, *, corners: Corners = "probabilities"
 ) -> Float[Tensor, "items classes"]:
-    """The same from scores that are already there.
+    """Return log-probabilities as `item_log_probabilities` does, from given scores.
 
     Raises:
-        ValueError: `items` is none of the three.
+        ValueError: If `items` is not one of the three.
     """
     if items == "vertex":
         return torch.log_softmax(scores, dim=-1)
@@ -58,7 +58,7 @@ def log_probabilities(
 
 
 def item_graph(graph: Any, items: Items) -> Int[Tensor, "items"]:
-    """Which graph of the batch each item belongs to."""
+    """Return the graph of the batch that each item belongs to."""
     if items == "mesh":
         return torch.arange(int(getattr(graph, "num_graphs", 1)), device=graph.pos.device)
     vertex = vertex_graph(graph)
@@ -66,13 +66,13 @@ def item_graph(graph: Any, items: Items) -> Int[Tensor, "items"]:
 
 
 def vertex_graph(graph: Any) -> Int[Tensor, "vertices"]:
-    """Which graph of the batch each vertex belongs to; zeros for a single graph."""
+    """Return the graph of the batch that each vertex belongs to; zeros for a single graph."""
     batch: Tensor | None = getattr(graph, "batch", None)
     return torch.zeros(len(graph.pos), dtype=torch.long, device=graph.pos.device) if batch is None else batch
 
 
 def classes_of(description: RunDescription) -> ClassTable:
-    """The classes of a run with their numbers in label files; 0, 1, ... in runs of earlier versions."""
+    """Return the classes of a run with their numbers in label files; 0, 1, ... for runs of earlier versions."""
     values = description.label_values or range(len(description.classes))
     return ClassTable(tuple(description.classes), tuple(values), DESCRIPTION)
 

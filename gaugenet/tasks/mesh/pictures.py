@@ -1,4 +1,4 @@
-"""What there is to see in a mesh file, a folder of labelled meshes, a folder of predictions, or a run."""
+"""Pictures of a mesh file, a folder of labelled meshes, a folder of predictions, or a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SPLITS = ("test", "val", "train")
 
 @dataclass(frozen=True)
 class LabelledViews:
-    """Meshes with labels, and what to write above them."""
+    """Meshes with labels, and a heading."""
 
     views: list[MeshView]
     class_names: list[str] | None
@@ -42,14 +42,15 @@ def load_views(
     """Find out what `path` is, and load at most `limit` meshes of it.
 
     Args:
-        path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; what `gaugenet predict`
-            wrote; a run that was evaluated, or the results of `gaugenet evaluate --out`.
-        split: which part of a run or of a data set; by default the first there is of test, val and train.
-        limit: load this many, spread evenly over all.
-        worst: of a run: load this many, those with the lowest accuracy, the lowest first.
+        path: a mesh; a folder of meshes, labelled or not, with or without train/ val/ test/; the results of `gaugenet
+            predict`; a run that was evaluated, or the results of `gaugenet evaluate --out`.
+        split: part of a run or of a data set; by default the first existing one of test, val and train.
+        limit: largest number of meshes, spread evenly over all.
+        worst: for a run: number of meshes with the lowest accuracy, the lowest first.
 
     Raises:
-        TaskError: there is nothing to see. MeshError, DataError: a mesh or its labels cannot be read.
+        TaskError: If there is nothing to show.
+        MeshError, DataError: If a mesh or its labels cannot be read.
     """
     path = Path(path)
     if path.is_file():
@@ -78,14 +79,14 @@ def draw_meshes(
     title: str | None = None,
     **look: Any,
 ) -> str:
-    """Write a page (`.html`) or a picture (`.png`) of what `path` is, and return a line about it.
+    """Write a page (`.html`) or a picture (`.png`) of the meshes at `path`, and return a line about it.
 
     Args:
         path: a run, a folder of predictions, or a folder of labelled meshes.
         file: what to write.
         split: the part of a labelled folder.
         limit: largest number of meshes.
-        worst: of a run: only this many meshes, those with the lowest accuracy.
+        worst: for a run: number of meshes with the lowest accuracy; only these are shown.
         title: heading; by default it says what is shown.
         look: `azimuth`, `elevation` and `theme` of `gaugenet.viz.write_viewer` and `render_meshes`.
     """
@@ -129,7 +130,7 @@ def _of_run(run: Path, split: str | None, limit: int, worst: int | None) -> Labe
 
 
 def _worst(entries: Sequence[Any], count: int) -> list[Any]:
-    """The meshes with the lowest accuracy, the lowest first; those without labels have none."""
+    """Return the meshes with the lowest accuracy, the lowest first, without unlabelled ones."""
     if count < 1:
         raise TaskError(f"Expected at least one mesh to show, got --worst {count}.")
     return sorted((e for e in entries if e["accuracy"] is not None), key=lambda e: e["accuracy"])[:count]
@@ -168,7 +169,7 @@ def _of_folder(folder: Path, split: str | None, limit: int) -> LabelledViews:
 def _plain_or_labelled(
     file: Path, classes: ClassTable | None, *, name: str | None = None, predicted: bool = False
 ) -> MeshView:
-    """A mesh with the labels in it or beside it, if there are any."""
+    """Return a mesh with the labels in its file or next to it, if there are any."""
     from gaugenet.data.meshes.labels import read_labels, read_ply_labels
 
     mesh = TriangleMesh.load(file)
@@ -189,7 +190,7 @@ def _view(name: str, mesh: TriangleMesh, file: Path | None, **labels: Any) -> Me
 
 
 def _pose(file: Path | None) -> dict[str, Any]:
-    """Where up is, if the data set's manifest.json tells for this mesh (`vertices @ rotation` stands upright)."""
+    """Return the direction up, if manifest.json has it for this mesh (`vertices @ rotation` stands upright)."""
     manifest = file.parent.parent / "manifest.json" if file is not None else None
     if file is None or manifest is None or not manifest.is_file():
         return {}
@@ -209,7 +210,7 @@ def _classes_near(folder: Path) -> ClassTable | None:
 
 
 def _table(names: Sequence[str], values: Sequence[int] | None) -> ClassTable | None:
-    """Classes and their numbers, 0, 1, ... in results of earlier versions; none for too many classes to name."""
+    """Return classes and their numbers, 0, 1, ... for results of earlier versions; empty for too many classes."""
     return ClassTable(tuple(names), tuple(values or range(len(names))), "the run") if names else None
 
 
@@ -222,7 +223,7 @@ def _names(classes: ClassTable | None) -> list[str] | None:
 
 
 def _spread(items: Sequence[Any], limit: int) -> list[Any]:
-    """At most `limit` of the items, evenly spaced, the first and the last among them."""
+    """Return at most `limit` of the items, evenly spaced, including the first and the last."""
     if limit < 1:
         raise TaskError(f"Expected at least one mesh to show, got a limit of {limit}.")
     if len(items) <= limit:

@@ -1,4 +1,4 @@
-"""Labelling meshes with a trained network: files of labels, coloured meshes, and a summary of what could be done."""
+"""Predicted labels of meshes: files of labels, coloured meshes, and a summary."""
 
 from __future__ import annotations
 
@@ -48,36 +48,41 @@ def predict(
     feature: Sequence[str] = (),
     unit: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Label meshes; a mesh that cannot be labelled does not keep the others from it.
+    """Label meshes; meshes that cannot be labelled are skipped and reported.
 
-    For `NAME.obj` the folder `out` receives `NAME.faces.npy` and `NAME.vertices.npy`, int64 labels of the mesh as it
-    was given, in the numbers of the files that the run was trained on (-1 where a face or vertex has no finite place),
-    `NAME.labels.ply`, coloured, with the property `label` on its faces (on its vertices, too, if those were labelled in
-    training), and with `probabilities` also `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose
-    columns are in the order of the classes. Where the file has polygons of more than three corners,
-    `NAME.polygons.npy` has the label of each polygon, in its order. A run on whole meshes writes nothing but the
-    summary `predictions.json`.
+    For `NAME.obj` the folder `out` receives:
+
+    - `NAME.faces.npy` and `NAME.vertices.npy`, int64 labels of the mesh as it was given, in the numbers of the training
+      labels (-1 where a face or vertex has no finite position);
+    - `NAME.labels.ply`, coloured, with the property `label` on its faces, and on its vertices if those were labelled in
+      training;
+    - with `probabilities`, `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose columns are in the
+      order of the classes;
+    - `NAME.polygons.npy` with the label of each polygon, if the file has polygons of more than three corners.
+
+    A run on whole meshes writes only the summary `predictions.json`.
 
     Args:
         run: folder of the run.
-        meshes: mesh files, and folders whose mesh files are meant.
-        out: folder for the results, made when missing.
+        meshes: mesh files, and folders of mesh files.
+        out: folder for the results, created if missing.
         weights: as in `Predictor`.
         tta: as in `Predictor`.
         device: as in `Predictor`.
         feature: as in `Predictor`.
         unit: as in `Predictor`.
         probabilities: also write probabilities.
-        repair: as in `DataOptions`; what the training used by default.
+        repair: as in `DataOptions`; by default as in the training.
         overwrite: replace outputs that exist. Meshes and the run are never replaced.
         n_jobs: threads that prepare meshes.
 
     Returns:
-        One dictionary a mesh, as in the summary: `file`, `name`, and either `error` or what was found.
+        A dictionary for each mesh, as in the summary: `file`, `name`, and either `error` or the predictions.
 
     Raises:
-        RunError: not a complete run. TaskError: no meshes.
-        OutputError: an output that is an input, or exists.
+        RunError: If the run is not complete.
+        TaskError: If there are no meshes.
+        OutputError: If an output is an input, or exists.
     """
     files, out = mesh_inputs(meshes, (f".{_COLORED}",)), Path(out)
     names = unique_names(files)
@@ -109,14 +114,14 @@ def _read(path: Path, name: str) -> MeshSample:
 
 
 def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Path]:
-    """Return mesh files, and those of folders, without what an earlier prediction wrote there.
+    """Return the given mesh files and the mesh files in given folders, without results of earlier predictions.
 
     Args:
         meshes: files and folders.
-        ours: how the names of written meshes end.
+        ours: ending of the names of written meshes.
 
     Raises:
-        TaskError: no meshes at all, or a folder without one.
+        TaskError: If there are no meshes, or a folder has none.
     """
     files: list[Path] = []
     for path in map(Path, meshes):
@@ -134,7 +139,7 @@ def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Pat
 
 
 def unique_names(files: Sequence[Path]) -> list[str]:
-    """The stems; where several files share one, the later ones get a number."""
+    """Return the stems of the files; if several files have the same stem, the later ones get a number."""
     names: list[str] = []
     for path in files:
         candidates = [path.stem, *(f"{path.stem}-{k}" for k in range(2, len(files) + 1))]
@@ -177,7 +182,7 @@ def _write(
 
 
 def _of_polygons(mesh: TriangleMesh, probabilities: ndarray | None) -> ndarray | None:
-    """The class of each polygon of the file, by the mean over its area; `None` if all are triangles."""
+    """Return the class of each polygon of the file, by the mean over its area; `None` if all are triangles."""
     polygon = mesh.polygon_of_face
     if probabilities is None or polygon[-1] + 1 == len(polygon):
         return None
@@ -188,7 +193,7 @@ def _of_polygons(mesh: TriangleMesh, probabilities: ndarray | None) -> ndarray |
 
 
 def _write_ply(path: Path, one: Prepared, faces: ndarray, vertices: ndarray | None, classes: ClassTable) -> None:
-    """The mesh as given; where that cannot be drawn (coordinates that are not finite) the repaired one."""
+    """Write the mesh as given or, if its coordinates are not finite, the repaired one."""
     from gaugenet.viz import write_ply
 
     mesh = one.sample.mesh

@@ -1,4 +1,4 @@
-"""Scores and predictions of labels on meshes, in words."""
+"""Scores and predictions of labels on meshes, as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gaugenet.tasks.training.class_report import class_table, lowest_class, perc
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:
-    """Return the result of `evaluate` as a table."""
+    """Format the result of `evaluate` as a table."""
     worst = sorted(result["meshes"], key=lambda m: m["accuracy"] if m["accuracy"] is not None else 2.0)[:5]
     classes = result["classes"]
     lines = [

@@ -25,11 +25,11 @@ def fixed_lengths(
     """Return options whose lengths no longer depend on how finely a mesh is triangulated.
 
     `mean_neighbors` becomes the relative radius whose disk holds that many vertices on the median training mesh.
-    With a radius of the user's own, `density` becomes the median number of vertices in its disk.
+    With a radius of the user, `density` becomes the median number of vertices in its disk.
 
     Args:
-        geometry: as the user wrote them.
-        meshes: those that are trained on; the ones that cannot be used do not count.
+        geometry: options as the user wrote them.
+        meshes: the training meshes; meshes that cannot be used are left out.
         repair: as in `DataOptions`.
         n_jobs: threads that read the meshes.
     """
@@ -47,7 +47,7 @@ def fixed_lengths(
 
 
 def without_lengths(geometry: GeometryOptions) -> GeometryOptions:
-    """Return options without the numbers that depend on the training meshes, to compare those of several runs."""
+    """Return options without the numbers that depend on the training meshes, so that several runs can be compared."""
     if geometry.density is None:
         return geometry
     mean = None if geometry.relative_radius is None else geometry.density
@@ -57,7 +57,7 @@ def without_lengths(geometry: GeometryOptions) -> GeometryOptions:
 def _sizes(
     meshes: Sequence[MeshSample], index: int, geometry: GeometryOptions, repair: Repair
 ) -> tuple[float, float] | None:
-    """Radius over the square root of the area, and the mean number of vertices within it."""
+    """Return the radius over the square root of the area, and the mean number of vertices within it."""
     try:
         mesh: TriangleMesh = usable_mesh(meshes[index].mesh, group_from_name(geometry.group), repair).mesh
     except (ValueError, OSError):

@@ -1,4 +1,4 @@
-"""A mesh with what `gaugenet view` is asked to draw on it: frames, geodesic discs, kernels of a layer."""
+"""Pictures of `gaugenet view`: a mesh with frames, geodesic discs, or kernels of a layer."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class DrawOptions:
 
     Attributes:
         frames: "first_edge", "random", "principal" or "crossN", a smooth field of N directions; `None`: none.
-        group: name of the structure group, whose other frames are drawn, too. Default: that of the layer, C_N with
-            "crossN", SO(2) otherwise.
-        count: number of frames, where `at` names no vertices.
+        group: name of the structure group, whose other frames are also drawn. By default the layer's group, C_N with
+            "crossN", otherwise SO(2).
+        count: number of frames, if `at` names no vertices.
         at: vertices of the frames.
-        discs: centres of geodesic discs in log coordinates; `None`: none.
+        discs: centres of geodesic discs with logarithmic coordinates; `None`: none.
         kernels: centres of kernels; `None`: none.
-        transport: kernels are seen from the frame at the first of their vertices, transported to the others in turn by
-            parallel transport, instead of each from the frame of its own vertex.
+        transport: draw kernels in the frame at the first of their vertices, transported to the others in turn by
+            parallel transport, instead of in the frame of each vertex.
         radius: of discs and kernels, in the units of the mesh; by default a tenth of the square root of its area.
         fields: types of the kernel, "INPUT -> OUTPUT", with random weights.
         run, layer: a run and the name of a layer in its network, whose kernel is drawn instead.
@@ -75,11 +75,12 @@ class DrawOptions:
 
 
 def draw_on_mesh(view: MeshView, request: DrawOptions) -> SurfacePicture:
-    """The picture of a mesh with all that is wanted on it.
+    """Return the picture of a mesh with everything that is requested.
 
     Raises:
-        TaskError: options that do not go together, a layer that the network does not have. MeshError: a mesh that is
-            unfit, or that has no such structure. ValueError: vertices outside of the mesh, an unknown name.
+        TaskError: If options contradict each other, or the network does not have the layer.
+        MeshError: If the mesh cannot be used, or does not have the structure.
+        ValueError: If vertices are outside of the mesh, or a name is unknown.
     """
     mesh = view.mesh
     conv = None if request.kernels is None else layer_to_draw(request)
@@ -101,10 +102,11 @@ def draw_on_mesh(view: MeshView, request: DrawOptions) -> SurfacePicture:
 
 
 def layer_to_draw(request: DrawOptions) -> GaugeConv:
-    """The layer whose kernel is drawn: one of a run, or one with random weights.
+    """Return the layer whose kernel is drawn: one of a run, or one with random weights.
 
     Raises:
-        TaskError: no such layer; a structure group that is not the layer's. ValueError: fields that cannot be read.
+        TaskError: If there is no such layer, or the structure group differs from the layer's.
+        ValueError: If fields cannot be read.
     """
     if request.run is not None:
         conv = _trained(request.run, request.layer)
@@ -137,13 +139,13 @@ def _trained(run: str | Path, layer: str | None) -> GaugeConv:
 
 
 def _directions(frames: str | None) -> int | None:
-    """N of "crossN"."""
+    """Return N of "crossN"."""
     match = re.fullmatch(r"cross([1-9]\d*)", frames or "")
     return int(match[1]) if match else None
 
 
 def _frames(mesh: TriangleMesh, frames: str | None, group: StructureGroup | None) -> CrossField | str:
-    """The frames of that name; by default what suits the group: C_N and D_N need a field of N directions."""
+    """Return the frames of that name; by default frames for the group: C_N and D_N need a field of N directions."""
     crosses = _directions(frames)
     if frames is None and group is not None and group.order is not None and group.order > 1:
         crosses = getattr(group, "n", None)
@@ -157,7 +159,7 @@ def _frames(mesh: TriangleMesh, frames: str | None, group: StructureGroup | None
 
 
 def _check(mesh: TriangleMesh, group: StructureGroup, frames: CrossField | str) -> None:
-    """Refuse a group between whose frames transport does not go, with the reason, as a network would."""
+    """Raise the error of `gauge_graph` if the group does not contain the transporters."""
     if isinstance(frames, CrossField) and group.order is not None:
         frames.gauge_graph(group, neighborhood="one_ring")
     else:

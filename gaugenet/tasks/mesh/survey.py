@@ -1,4 +1,4 @@
-"""A survey of a folder of meshes: what each one is, whether a network can use it, and what its labels are."""
+"""A survey of a folder of meshes: properties of each mesh, whether a network can use it, and its labels."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def survey(paths: Sequence[str | Path], *, limits: Limits | None = None, process
     Args:
         paths: files and folders. Hidden folders are left out.
         limits: of each mesh.
-        processes: meshes side by side; -1 for the number of CPUs.
+        processes: number of parallel processes; -1 for the number of CPUs.
 
     Returns:
-        For each mesh, in the order of the paths and of the names, a dictionary ready for JSON: `file`, `folder` (below
-        the path that was given), `ok`, `outcome` (one of `OUTCOMES`) and `seconds`. Of meshes that were read also
-        `vertices`, `faces`, `components`, `boundary_loops`, `orientation`, `size`, `unit_guess`, `repairable`,
-        `warnings`, and `labels` where there are some; of others `error`, the reason.
+        For each mesh, in the order of the paths and of the names, a dictionary of plain values: `file`, `folder` (below
+        the given path), `ok`, `outcome` (one of `OUTCOMES`) and `seconds`. Meshes that were read also have `vertices`,
+        `faces`, `components`, `boundary_loops`, `orientation`, `size`, `unit_guess`, `repairable`, `warnings`, and
+        `labels` if there are any. Other meshes have the reason as `error`.
 
     Raises:
         ValueError: If there are no meshes, or a limit or the number of processes is not positive.
@@ -65,7 +65,7 @@ def _cpus() -> int:
 
 
 def _meshes(path: Path) -> Iterator[tuple[Path, str]]:
-    """Mesh files, each with its folder relative to `path`."""
+    """Return mesh files, each with its folder relative to `path`."""
     if not path.is_dir():
         yield path, ""
         return
@@ -78,7 +78,7 @@ def _meshes(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _entry(file: Path) -> dict[str, Any]:
-    """What is said of one mesh; runs in a child process."""
+    """Return the entry of one mesh; runs in a child process."""
     start = time.perf_counter()
     try:
         mesh = TriangleMesh.load(file)
@@ -117,10 +117,10 @@ def _orientation(report: QualityReport) -> str:
 
 
 def unit_guess(suffix: str, size: float) -> str:
-    """Return the unit of length that a file probably has: by its format where that says so, else by its size.
+    """Guess the unit of length of a file from its format or, if that does not tell, from its size.
 
-    A guess for the eye, nothing is computed with it. glTF is in meters by its specification, STL in millimeters by
-    custom; other meshes up to ten across are taken for meters, larger ones for millimeters.
+    The guess is only displayed. glTF is in meters by its specification, and STL in millimeters by custom. Other meshes
+    up to a size of ten are taken to be in meters, larger ones in millimeters.
     """
     if suffix in (".glb", ".gltf"):
         return "m"
@@ -130,7 +130,7 @@ def unit_guess(suffix: str, size: float) -> str:
 
 
 def _labels(file: Path, mesh: TriangleMesh) -> dict[str, Any]:
-    """The labels in the file or next to it: what they are on and how often each occurs, or why they do not fit."""
+    """Return the labels in the file or next to it: their items and how often each occurs, or why they do not match."""
     beside = next((p for p in (file.with_suffix(".npy"), file.with_suffix(".txt")) if p.is_file()), None)
     try:
         if beside is not None:
@@ -152,7 +152,7 @@ def _labels(file: Path, mesh: TriangleMesh) -> dict[str, Any]:
 
 
 def is_usable(entry: Mapping[str, Any]) -> bool:
-    """Whether a mesh can be used, and its labels, where it has some, fit."""
+    """Return whether a mesh can be used, and its labels, if any, match."""
     return bool(entry["ok"]) and "error" not in entry.get("labels", {})
 
 
@@ -161,7 +161,7 @@ _HEADS = ("outcome", "vertices", "faces", "parts", "loops", "orientation", "size
 
 
 def describe_survey(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table of a survey: a line for each mesh, then the numbers of outcomes, folders and labels."""
+    """Format a survey as a table: a line for each mesh, then the numbers of outcomes, folders and labels."""
     width = max(len("mesh"), *(len(entry["file"]) for entry in entries))
     form = f"{{:<{width}}}  {{:<13}}  {{:>9}}  {{:>9}}  {{:>5}}  {{:>5}}  {{:<12}}  {{:>9}}  {{:<4}}  {{}}"
     lines = [form.format("mesh", *_HEADS, "remarks").rstrip()]

@@ -1,4 +1,4 @@
-"""The tasks that label meshes: their faces or vertices, places on a template, or whole shapes."""
+"""The tasks that label meshes: faces or vertices, points of a template, or whole shapes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Meshes that cannot be used are named, the others are labelled all the same; exit
 
 
 class MeshLabelTask(Task):
-    """Labels on meshes, by a `MeshUNet`: what the three tasks have in common."""
+    """Labels on meshes, by a `MeshUNet`: the common base of the three tasks."""
 
     groups = (
         OptionGroup("data", "gaugenet.tasks.mesh.data_options:DataOptions", skip=frozenset({"held_out"})),

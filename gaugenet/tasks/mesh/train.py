@@ -1,4 +1,4 @@
-"""Training of labels on meshes: from a folder of meshes to a run, in one call."""
+"""Training of labels on meshes, from a folder of meshes to a run."""
 
 from __future__ import annotations
 
@@ -35,21 +35,22 @@ def train(
     Args:
         task: segmentation, correspondence or classification.
         out: folder of the run.
-        data: where the meshes are.
-        geometry: how they become graphs; `geometry.levels` is also the network's number of levels.
-        loss: what is minimized.
-        optim: how the loss is minimized.
+        data: the meshes and their features.
+        geometry: how meshes become graphs; `geometry.levels` is also the network's number of levels.
+        loss: the loss.
+        optim: options of the optimizer.
         model: further arguments of `MeshUNet`.
         trainer: arguments of Lightning's `Trainer`.
         seed: of weights, batches and augmentation.
-        resume: go on from the last checkpoint of `out`.
-        overwrite: replace what is in `out`.
-        init: a run whose weights the network starts from.
+        resume: continue from the last checkpoint of `out`.
+        overwrite: replace the run in `out`.
+        init: a run whose weights are the first weights of the network.
         threads: number of threads of torch.
         config: text of the configuration, kept with the run.
 
     Raises:
-        TaskError, DataError, MeshError, RunError: bad options, unusable meshes (all named), or a run in the way.
+        TaskError, DataError, MeshError, RunError: If options or meshes (all named) cannot be used, or a run is in the
+            way.
     """
     return train_task(
         find_task(task),
