@@ -80,7 +80,7 @@ def _announce_compilation() -> None:
 
     class Announcement(event.Listener):
         def on_start(self, event: Any) -> None:
-            _say_once("compiling loops for this machine, once after an installation: some 15 seconds")
+            _say_once("compiling loops for this machine, once after an installation: some 20 seconds")
 
         def on_end(self, event: Any) -> None: ...
 
