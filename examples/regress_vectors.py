@@ -1,6 +1,6 @@
 """Predict a vector at every point of a surface, with a plain PyTorch loop: the wall shear stress of arteries.
 
-    python examples/regress_vectors.py                some minutes of training, writes regress_vectors.png
+    python examples/regress_vectors.py                about a minute of training, writes regress_vectors.png
     python examples/regress_vectors.py --epochs 60    better
 
 The network sees the distance from the inlet and the curvature, and returns tangent vectors. Rotated arteries get
@@ -24,7 +24,7 @@ from gaugenet.geometry import GaugeGraph, TriangleMesh, hierarchy
 from gaugenet.groups import SO2
 from gaugenet.models import MeshUNet
 from gaugenet.viz import MeshView
-from gaugenet.viz.arrow_maps import ArrowMap, render_arrow_maps
+from gaugenet.viz.field_pictures import FieldMap, render_field_maps
 
 SHAPE = ShapeOperator()
 IN_TYPE = "2x0 + 1x2"  # a distance, and the shape operator: its trace and its traceless part
@@ -102,8 +102,9 @@ def main() -> None:
         moved = (turned - found @ torch.from_numpy(turn.T).float()).norm(dim=1).max() / found.norm(dim=1).max()
         print(f"artery {k}: mean error / largest stress {error:.1%}; rotated artery: {moved:.0e} off rotated vectors")
         view = MeshView(name=f"artery {k}", vertices=mesh.vertices, faces=mesh.faces)
-        maps.append(ArrowMap(view, "wall shear stress", "Pa", shear, found.numpy()))
-    render_arrow_maps(options.out, maps, title="Wall shear stress on arteries that were not trained on")
+        maps.append(FieldMap(view, "wall shear stress", "Pa", shear, found.numpy(), found.numpy() - shear))
+    title = "Wall shear stress on arteries that were not trained on"
+    render_field_maps(options.out, maps, title=title, tile=420)
     print(f"wrote {options.out}")
 
 
