@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from gaugenet.viz.render import sheet
 from gaugenet.viz.render.colors import color_ramp, palette, to_hex
-from gaugenet.viz.render.mesh_view import as_array
+from gaugenet.viz.render.mesh_field import as_array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from gaugenet._typing import typed_array
 from gaugenet.viz.render import sheet
 from gaugenet.viz.render.camera import rotated
-from gaugenet.viz.render.colors import color_ramp, scalar_colors
-from gaugenet.viz.render.mesh_view import MeshView, scalar_limits
+from gaugenet.viz.render.colors import ColorScale, color_ramp
+from gaugenet.viz.render.mesh_field import MeshField, SurfaceField, common_scales
+from gaugenet.viz.render.mesh_view import MeshView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,6 @@ _COLOR = "#2f6fb3"
 _DPI = 150
 _MOST_POINTS = 20_000
 _ACROSS = 3
-_Map = TypeVar("_Map")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +49,48 @@ class Parity:
 
 @dataclass(frozen=True, eq=False)
 class FieldMap:
-    """A scalar field on a mesh, as it is true and as it is predicted.
+    """A field on a mesh, as it is true and as it is predicted: scalars `(n,)`, or vectors in space `(n, 3)`.
 
     Attributes:
         view: the mesh.
-        label: name and unit.
+        name: of the quantity.
+        unit: of its values.
         truth: values on vertices or faces, NaN where they are missing.
         prediction: the same.
-        error: sizes of the differences.
+        error: the differences of vectors, or sizes of differences; by default of these predictions.
     """
 
     view: MeshView
-    label: str
-    truth: Float[ndarray, "n"]
-    prediction: Float[ndarray, "n"]
-    error: Float[ndarray, "n"]
+    name: str
+    unit: str
+    truth: Float[ndarray, "n *3"]
+    prediction: Float[ndarray, "n *3"]
+    error: Float[ndarray, "n *3"] | None = None
+
+    def fields(self) -> dict[str, MeshField]:
+        """Return truth, prediction and error as fields to draw.
+
+        Truth and prediction share their colors; the colors of the error begin at 0. All arrows have the same scale.
+        """
+        truth = self._on_mesh("truth", MeshField(self.truth, unit=self.unit))
+        scale = common_scales([{"truth": truth}])["truth"]
+        error = self.prediction - self.truth if self.error is None else self.error
+        parts = {"truth": self.truth, "prediction": self.prediction}
+        parts["error"] = error if error.ndim == 2 else np.abs(error)
+        largest = ColorScale.of(self._on_mesh("error", MeshField(parts["error"])).sizes).high
+        limits = {"error": (0.0, largest if largest > 0 else 1.0)}
+        return {
+            f"{self.name}, {part}": MeshField(
+                values,
+                unit=self.unit,
+                limits=limits.get(part, (scale.low, scale.high)),
+                longest=scale.high if truth.vectors is not None else None,
+            )
+            for part, values in parts.items()
+        }
+
+    def _on_mesh(self, part: str, field: MeshField) -> SurfaceField:
+        return field.on(self.view.mesh, f"{self.view.name}, {part}", name=self.name)
 
 
 def plot_parity(path: str | Path, quantities: Sequence[Parity], *, title: str | None = None) -> None:
@@ -138,10 +164,10 @@ def render_field_maps(
     azimuth: float = 25.0,
     elevation: float = 12.0,
 ) -> None:
-    """Draw truth, prediction and error of fields side by side, one row a map, with colour bars.
+    """Draw truth, prediction and error of fields side by side, one row a map: colors with bars, vectors as arrows.
 
-    Truth and prediction share their colours, which leave out the outermost 1 % on each side; errors have a bar of their
-    own from 0. Missing values are grey.
+    Truth and prediction share their colors, which leave out the outermost 1 % on each side; errors have a bar of their
+    own from 0. The arrows of all three have the same scale. Missing values are grey.
 
     Args:
         path: the PNG to write; complete or absent.
@@ -150,25 +176,6 @@ def render_field_maps(
         tile: pixels of each picture.
         azimuth: degrees that the viewer stands to the right of the front.
         elevation: degrees above the horizon.
-
-    Raises:
-        ValueError: If there is nothing to draw.
-    """
-
-    def draw_row(figure: Figure, row: Sequence[Axes], one: FieldMap) -> None:
-        _draw_row(figure, row, one, tile, rotated(one.view.orientation, azimuth, elevation))
-
-    draw_rows(path, maps, draw_row, tile, title)
-
-
-def draw_rows(
-    path: str | Path,
-    maps: Sequence[_Map],
-    draw_row: Callable[[Figure, Sequence[Axes], _Map], None],
-    tile: int,
-    title: str | None,
-) -> None:
-    """Write a sheet with a row of truth, prediction and error for each map.
 
     Raises:
         ValueError: If there is nothing to draw.
@@ -183,7 +190,7 @@ def draw_rows(
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(maps), 3, squeeze=False)
     for row, one in zip(grid, maps):
-        draw_row(figure, row, one)
+        _draw_row(figure, row, one, tile, rotated(one.view.orientation, azimuth, elevation))
     for axis, heading in zip(grid[0], ("Truth", "Prediction", "Error")):
         axis.set_title(heading, color=_WEAK, fontsize=11)
     if title:
@@ -192,38 +199,30 @@ def draw_rows(
 
 
 def _draw_row(figure: Figure, row: Sequence[Axes], one: FieldMap, tile: int, rotation: ndarray) -> None:
-    from gaugenet.viz.render.shading import Model, shade
+    from gaugenet.viz.render.painter import Painter
 
-    low, high, diverging = scalar_limits(one.truth)
-    largest = scalar_limits(one.error)[1]
-    limits = [(low, high, diverging), (low, high, diverging), (0.0, largest if largest > 0 else 1.0, False)]
-    view = one.view
-    shaded = shade(Model.of(view.mesh), rotation, up=view.orientation[1], width=tile, height=tile, smooth=True)
-    for axis, values, limit in zip(row, (one.truth, one.prediction, one.error), limits):
-        axis.imshow(_painted(shaded, view, values, limit), interpolation="antialiased")
+    view, painter = one.view, Painter(one.view, rotation, tile, tile)
+    fields = {name: field.on(view.mesh, view.name, name=name) for name, field in one.fields().items()}
+    scales = common_scales([fields])
+    for axis, (name, field) in zip(row, fields.items()):
+        axis.imshow(painter.paint_field(field, scales[name]), interpolation="antialiased")
         axis.set_axis_off()
     row[0].text(0, 0.5, sheet.literal(view.name), transform=row[0].transAxes, rotation=90, va="center", color=_WEAK)
-    color_bar(figure, row[:2], limits[0], one.label)
-    color_bar(figure, row[2:], limits[2], f"error of {one.label}")
+    truth, _, error = fields.values()
+    label = replace(truth, name=one.name).label
+    _color_bar(figure, row[:2], scales[truth.name], label)
+    _color_bar(figure, row[2:], scales[error.name], f"error of {label}")
 
 
-def _painted(shaded: Any, view: MeshView, values: ndarray, limit: tuple[float, float, bool]) -> ndarray:
-    from gaugenet.viz.render.shading import corner_values
-
-    low, high, diverging = limit
-    colors = scalar_colors(values, (low, high), diverging=diverging)
-    corners = corner_values(colors / 255, view.faces, on_faces=len(values) != len(view.vertices))
-    return typed_array(np.clip(shaded.paint(corners, crisp=False), 0, 1))
-
-
-def color_bar(figure: Figure, axes: Sequence[Axes], limit: tuple[float, float, bool], label: str) -> None:
-    """Draw the colors of values from the first to the second limit, diverging or not, next to some axes."""
+def _color_bar(figure: Figure, axes: Sequence[Axes], scale: ColorScale, label: str) -> None:
+    """Draw the colors of a scale next to some axes."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
-    low, high, diverging = limit
-    colors = ListedColormap(color_ramp(diverging=diverging) / 255)
-    bar = figure.colorbar(ScalarMappable(Normalize(low, high), colors), ax=list(axes), fraction=0.05, pad=0.02)
+    colors = ListedColormap(color_ramp(scale.colormap) / 255)
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(scale.low, scale.high), colors), ax=list(axes), fraction=0.05, pad=0.02
+    )
     bar.set_label(sheet.literal(label), color=_WEAK)
     bar.ax.tick_params(colors=_WEAK)
     bar.outline.set_visible(False)

@@ -1,23 +1,28 @@
-"""Maps of the whole globe as PNG: Mollweide and orthographic projections, without coastlines."""
+"""Maps of the globe as PNG with color bars and, of the Earth, coastlines: Mollweide and orthographic projections."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
+from gaugenet.viz.coastlines import coastline_segments
+from gaugenet.viz.projections import MapProjection, pixels_of_sphere, sphere_of_pixels
 from gaugenet.viz.render import sheet
-from gaugenet.viz.render.colors import label_colors, palette, scalar_colors, to_hex
+from gaugenet.viz.render.colors import Colormap, ColorScale, label_colors, palette, to_hex
 from gaugenet.viz.render.sheet import INK, Theme, write
 
-MapProjection = Literal["mollweide", "orthographic"]
-_MARGIN, _HEAD, _CAPTION, _LEGEND = 24, 56, 34, 44
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARGIN, _HEAD, _CAPTION, _BAR, _LEGEND = 24, 56, 34, 30, 44
+_COAST = "#1b2230"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +32,26 @@ class SpherePanel:
     Attributes:
         name: caption.
         scalar: `(n,)` field at the points, `None` for plain paper.
-        limits: range of the colours; the 1 % and 99 % quantiles by default.
+        unit: of the field, written next to its color bar.
+        limits: values of the first and last color; by default those of `ColorScale.of`.
+        colormap: `"viridis"`, `"cividis"` or `"diverging"`; by default as in `ColorScale.of`.
         labels: `(n,)` classes painted over the field; 0 and negative ones are not painted.
         outline: `(n,)` classes of which only the border is drawn, such as the truth.
     """
 
     name: str
     scalar: Any = None
+    unit: str = ""
     limits: tuple[float, float] | None = None
+    colormap: Colormap | None = None
     labels: Any = None
     outline: Any = None
+
+    def scale(self) -> ColorScale | None:
+        """Return the colors of the field; `None` without one."""
+        if self.scalar is None:
+            return None
+        return ColorScale.of(np.asarray(self.scalar), limits=self.limits, colormap=self.colormap)
 
 
 def draw_spheres(
@@ -51,6 +66,7 @@ def draw_spheres(
     class_names: Sequence[str] | None = None,
     title: str | None = None,
     theme: Theme = "light",
+    coastlines: bool = False,
 ) -> None:
     """Draw maps of fields that are given at points of the sphere.
 
@@ -65,6 +81,7 @@ def draw_spheres(
         class_names: legend, class 0 first.
         title: heading.
         theme: "light" or "dark" paper.
+        coastlines: also draw those of the Earth.
 
     Raises:
         ValueError: no panels, an unknown projection or theme.
@@ -75,49 +92,49 @@ def draw_spheres(
     height = width // 2 if projection == "mollweide" else width
     inside, points = sphere_of_pixels(width, height, projection=projection, center=center)
     index = nearest(points)
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    tall = (_HEAD if title else 0) + rows * (height + _CAPTION) + _LEGEND + _MARGIN
-    canvas = sheet.blank(tall, columns * (width + _MARGIN) + _MARGIN, theme)
-    corners = []
+    layout = _Layout(panels, min(columns, len(panels)), width, height, bool(title))
+    canvas = sheet.blank(layout.tall, layout.wide, theme)
     for k, panel in enumerate(panels):
-        row, column = divmod(k, columns)
-        top, left = (_HEAD if title else 0) + row * (height + _CAPTION) + _MARGIN, _MARGIN + column * (width + _MARGIN)
-        part = canvas[top : top + height, left : left + width]
-        part[inside] = _colors(panel, index, inside, points, projection) / 255
-        corners.append((left + width / 2, top + height + _CAPTION / 2 - 4))
-    _save(path, canvas, panels, corners, title, class_names, theme)
+        left, top = layout.corner(k)
+        canvas[top : top + height, left : left + width][inside] = _colors(panel, index, inside, points) / 255
+    figure = sheet.figure_of(canvas)
+    if coastlines:
+        _draw_coast(figure, layout, projection, center)
+    _write(figure, layout, title, class_names, theme)
+    sheet.save(figure, path)
 
 
-def sphere_of_pixels(
-    width: int, height: int, *, projection: MapProjection = "mollweide", center: tuple[float, float] = (0.0, 0.0)
-) -> tuple[Bool[ndarray, "height width"], Float[ndarray, "inside 3"]]:
-    """Return which pixels show the globe, and the unit vectors that they show.
+@dataclass(frozen=True)
+class _Layout:
+    """Where everything stands, in pixels from the upper left corner."""
 
-    Raises:
-        ValueError: an unknown projection.
-    """
-    from matplotlib.projections.geo import MollweideAxes
+    panels: Sequence[SpherePanel]
+    columns: int
+    width: int
+    height: int
+    titled: bool
 
-    x, y = np.meshgrid((np.arange(width) + 0.5) / width * 2 - 1, 1 - (np.arange(height) + 0.5) / height * 2)
-    inside = x**2 + y**2 < 1
-    x, y = x[inside], y[inside]
-    lat0, lon0 = np.radians(center)
-    if projection == "mollweide":
-        plane = np.sqrt(2) * np.stack([2 * x, y], axis=-1)  # the ellipse of a globe of radius 1
-        lon, lat = MollweideAxes.MollweideTransform(1).inverted().transform(plane).T
-        return inside, _outward(lat, lon + lon0)
-    if projection != "orthographic":
-        raise ValueError(f"Expected `projection` to be 'mollweide' or 'orthographic', got {projection!r}.")
-    outward = _outward(lat0, lon0)
-    east = np.array([-np.sin(lon0), np.cos(lon0), 0.0])
-    north = np.cross(outward, east)
-    depth = np.sqrt(np.maximum(1 - x**2 - y**2, 0))
-    return inside, x[:, None] * east + y[:, None] * north + depth[:, None] * outward
+    @property
+    def head(self) -> int:
+        return _HEAD if self.titled else 0
 
+    @property
+    def block(self) -> int:
+        """Height of a map with its caption and, if any map has one, its color bar."""
+        return self.height + _CAPTION + (_BAR if any(panel.scalar is not None for panel in self.panels) else 0)
 
-def _outward(lat: Float[ndarray, "*n"], lon: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    @property
+    def wide(self) -> int:
+        return self.columns * (self.width + _MARGIN) + _MARGIN
+
+    @property
+    def tall(self) -> int:
+        return self.head + -(-len(self.panels) // self.columns) * self.block + _LEGEND + _MARGIN
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """Left and top of a map."""
+        row, column = divmod(index, self.columns)
+        return _MARGIN + column * (self.width + _MARGIN), self.head + row * self.block + _MARGIN
 
 
 def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pixels 3"]], ndarray]:
@@ -128,16 +145,13 @@ def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pi
     return lambda pixels: tree.query(pixels)[1]
 
 
-def _colors(panel: SpherePanel, index: ndarray, inside: ndarray, points: ndarray, projection: str) -> ndarray:
+def _colors(panel: SpherePanel, index: ndarray, inside: ndarray, points: ndarray) -> ndarray:
     """Return sRGB of the pixels inside the globe."""
-    if panel.scalar is None:
+    scale = panel.scale()
+    if scale is None:
         colors = np.full((len(index), 3), 225.0)
     else:
-        scalar = np.asarray(panel.scalar, dtype=np.float64)
-        low, high = panel.limits or tuple(np.nanquantile(scalar, [0.01, 0.99]))
-        high = high if high > low else low + 1.0
-        colors = scalar_colors(scalar[index], (low, high), diverging=low < 0 < high).astype(np.float64)
-        colors = 0.75 * colors + 0.25 * 255
+        colors = scale.colors(np.asarray(panel.scalar)[index]).astype(np.float64)
     lat, lon = np.degrees(np.arcsin(points[:, 2])), np.degrees(np.arctan2(points[:, 1], points[:, 0]))
     colors[_lines(lat, 30.0, inside) | _lines(lon, 60.0, inside)] *= 0.86
     if panel.labels is not None:
@@ -164,28 +178,39 @@ def _border(values: ndarray, inside: ndarray) -> ndarray:
     return typed_array(differs[inside])
 
 
-def _save(
-    path: str | Path,
-    canvas: ndarray,
-    panels: Sequence[SpherePanel],
-    corners: list[tuple[float, float]],
-    title: str | None,
-    class_names: Sequence[str] | None,
-    theme: Theme,
-) -> None:
-    figure, tall = sheet.figure_of(canvas), len(canvas)
+def _draw_coast(figure: Figure, layout: _Layout, projection: MapProjection, center: tuple[float, float]) -> None:
+    from matplotlib.collections import LineCollection
+
+    segments = coastline_segments(radius=1.0)
+    size = layout.width, layout.height
+    ends = pixels_of_sphere(segments.reshape(-1, 3), *size, projection=projection, center=center).reshape(-1, 2, 2)
+    whole = np.isfinite(ends).all(axis=(1, 2))
+    # A segment that leaves the map on one side and comes back on the other is left out: at most one degree of coast.
+    whole &= np.abs(np.nan_to_num(ends[:, 1] - ends[:, 0])).max(axis=1) < layout.width / 4
+    for k in range(len(layout.panels)):
+        left, top = layout.corner(k)
+        shown = np.stack([left + ends[whole, :, 0], layout.tall - top - ends[whole, :, 1]], axis=-1)
+        figure.add_artist(LineCollection(list(shown), transform=None, colors=_COAST, linewidths=0.6, alpha=0.75))
+
+
+def _write(figure: Figure, layout: _Layout, title: str | None, class_names: Sequence[str] | None, theme: Theme) -> None:
     strong, weak = INK[theme]
     if title:
         write(figure, _MARGIN, _HEAD / 2 + 8, title, size=22, color=strong, weight="bold")
-    for panel, (x, y) in zip(panels, corners):
+    for k, panel in enumerate(layout.panels):
+        left, top = layout.corner(k)
+        x, y = left + layout.width / 2, top + layout.height + _CAPTION / 2 - 4
         write(figure, x, y, panel.name, size=15, color=weak, ha="center")
-    x = float(_MARGIN)
-    for color, name in zip(palette(len(class_names or ())), class_names or ()):
-        if name == (class_names or [""])[0]:
-            continue  # the background is not painted
-        sheet.swatch(figure, x, tall - _LEGEND / 2 - 4, to_hex(color))
-        write(figure, x + 24, tall - _LEGEND / 2 - 4, name, size=15, color=strong)
+        scale = panel.scale()
+        if scale is not None:
+            bar = max(60, layout.width // 3)
+            sheet.color_bar(figure, x, y + _BAR - 4, bar, scale, "", unit=panel.unit, theme=theme)
+    x, y = float(_MARGIN), layout.tall - _LEGEND / 2 - 4
+    for color, name in list(zip(palette(len(class_names or ())), class_names or ()))[
+        1:
+    ]:  # the background is not painted
+        sheet.swatch(figure, x, y, to_hex(color))
+        write(figure, x + 24, y, name, size=15, color=strong)
         x += 60 + 9 * len(name)
-    if any(panel.outline is not None for panel in panels):
-        write(figure, x, tall - _LEGEND / 2 - 4, "□  outline: truth", size=15, color=strong)
-    sheet.save(figure, path)
+    if any(panel.outline is not None for panel in layout.panels):
+        write(figure, x, y, "□  outline: truth", size=15, color=strong)

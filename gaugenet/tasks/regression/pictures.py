@@ -14,7 +14,7 @@ from numpy import ndarray
 from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.training.options import TaskError
-from gaugenet.viz import MeshView
+from gaugenet.viz import MeshField, MeshView
 from gaugenet.viz.field_pictures import FieldMap, Parity, plot_error_histogram, plot_parity, render_field_maps
 
 if TYPE_CHECKING:
@@ -69,10 +69,9 @@ def _maps_of(sample: MeshSample, compared: Sequence[Compared], result: Mapping[s
     for one, (name, entry) in zip(compared, result["fields"].items()):
         if entry["on"] == "mesh" or not np.isfinite(sample.mesh.vertices).all():
             continue
-        truth = np.where(one.known, sizes_of(one.truth), np.nan)
-        error = np.where(one.known, _errors(one.predicted.values, one.truth), np.nan)
-        view = MeshView(name=sample.name, vertices=sample.mesh.vertices, faces=sample.mesh.faces)
-        found.append(FieldMap(view, _label(name, entry), truth, sizes_of(one.predicted.values), error))
+        truth = one.truth.copy()
+        truth[~one.known] = np.nan
+        found.append(_map(sample.name, sample.mesh, name, entry, truth, one.predicted.values))
     return found
 
 
@@ -87,7 +86,7 @@ def draw_run(
 ) -> str:
     """Write a page (`.html`) or a picture (`.png`) of a run that was evaluated, and return a line about it.
 
-    For each mesh and target, a page shows the truth, the prediction and the error as scalar maps. A picture shows them
+    For each mesh and target, a menu of the page chooses the truth, the prediction or the error. A picture shows them
     side by side, with colour bars.
 
     Raises:
@@ -106,7 +105,7 @@ def draw_run(
     if file.suffix.lower() == ".html":
         from gaugenet.viz import write_viewer
 
-        write_viewer(file, [view for one in maps for view in _views(one)], title=heading, **look)
+        write_viewer(file, _views(maps), title=heading, **look)
     else:
         render_field_maps(file, maps, title=heading, azimuth=look["azimuth"], elevation=look["elevation"])
     return f"{file}: {len(maps)} maps"
@@ -121,21 +120,24 @@ def _saved_maps(run: Path, split: str, result: Mapping[str, Any], limit: int) ->
                 if about["on"] == "mesh":
                     continue
                 truth, prediction = (arrays[f"{entry['name']}/{name}/{part}"] for part in ("truth", "prediction"))
-                view = MeshView(name=entry["name"], vertices=mesh.vertices, faces=mesh.faces)
-                error = _errors(prediction, truth)
-                maps.append(FieldMap(view, _label(name, about), sizes_of(truth), sizes_of(prediction), error))
+                maps.append(_map(entry["name"], mesh, name, about, truth, prediction))
     return maps
 
 
-def _views(one: FieldMap) -> list[MeshView]:
-    parts = {"truth": one.truth, "prediction": one.prediction, "error": one.error}
-    return [
-        MeshView(
-            name=f"{one.view.name}, {one.label}, {part}",
-            vertices=one.view.vertices,
-            faces=one.view.faces,
-            scalar=values,
-            scalar_name=one.label,
-        )
-        for part, values in parts.items()
-    ]
+def _map(
+    mesh_name: str, mesh: TriangleMesh, name: str, entry: Mapping[str, Any], truth: ndarray, prediction: ndarray
+) -> FieldMap:
+    """Scalars and vectors as they are; of tensors the norms."""
+    view, unit = MeshView(name=mesh_name, vertices=mesh.vertices, faces=mesh.faces), entry.get("unit") or ""
+    if truth.ndim == 1 or truth.shape[1:] == (3,):
+        return FieldMap(view, name, unit, truth, prediction)
+    return FieldMap(view, f"|{name}|", unit, sizes_of(truth), sizes_of(prediction), sizes_of(prediction - truth))
+
+
+def _views(maps: Sequence[FieldMap]) -> list[MeshView]:
+    """One view a mesh, with the fields of all its maps."""
+    fields: dict[str, dict[str, MeshField]] = {}
+    for one in maps:
+        fields.setdefault(one.view.name, {}).update(one.fields())
+    meshes = {one.view.name: one.view.mesh for one in maps}
+    return [MeshView.of(mesh, name, fields=fields[name]) for name, mesh in meshes.items()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
@@ -22,8 +25,23 @@ SURFACE = (196, 204, 214)
 RIGHT = (205, 211, 218)
 WRONG = (222, 45, 60)
 
-_SEQUENTIAL = ("2b1a5a", "44409f", "2f72b4", "22a09a", "74c66a", "f4e14a")
-_DIVERGING = ("2457b8", "6f9fe0", "e9ebee", "ee9a72", "b82a3c")
+Colormap = Literal["viridis", "cividis", "diverging"]
+
+# Every 17th of the 256 colors of matplotlib's viridis and cividis, whose lightness rises evenly.
+# fmt: off
+_STOPS: dict[Colormap, tuple[str, ...]] = {
+    "viridis": (
+        "440154", "481a6c", "472f7d", "414487", "39568c", "31688e", "2a788e", "23888e", "1f988b", "22a884", "35b779",
+        "54c568", "7ad151", "a5db36", "d2e21b", "fde725",
+    ),
+    "cividis": (
+        "00224e", "002e6c", "1e3a6f", "35456c", "47516c", "575d6d", "666970", "757575", "848279", "948e77", "a59c74",
+        "b7a96e", "c8b866", "dbc75a", "eed649", "fee838",
+    ),
+    "diverging": ("2457b8", "6f9fe0", "e9ebee", "ee9a72", "b82a3c"),
+}
+# fmt: on
+COLORMAPS = tuple(_STOPS)
 
 
 def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
@@ -65,25 +83,84 @@ def label_colors(labels: Int[ndarray, "n"], num_classes: int | None = None) -> U
     return np.concatenate([colors, np.array([UNLABELLED], dtype=np.uint8)])[np.where(labels < 0, -1, labels)]
 
 
-def color_ramp(*, diverging: bool = False, steps: int = 256) -> UInt8[ndarray, "steps 3"]:
-    """Return a colour map of rising lightness or, if diverging, lightest in the middle, mixed in OKLab."""
-    stops = np.array([_from_hex(code) for code in (_DIVERGING if diverging else _SEQUENTIAL)]) / 255
-    lab = srgb_to_oklab(stops)
-    at = np.linspace(0, len(stops) - 1, steps)
-    mixed = np.stack([np.interp(at, np.arange(len(stops)), lab[:, k]) for k in range(3)], axis=-1)
+def color_ramp(colormap: Colormap = "viridis", *, steps: int = 256) -> UInt8[ndarray, "steps 3"]:
+    """Return the colors of a color map in order: of rising lightness, or (diverging) lightest in the middle.
+
+    Raises:
+        ValueError: If there is no color map of this name.
+    """
+    if colormap not in _STOPS:
+        raise ValueError(f"Expected `colormap` of {', '.join(COLORMAPS)}, got {colormap!r}.")
+    lab = srgb_to_oklab(np.array([_from_hex(code) for code in _STOPS[colormap]]) / 255)
+    at = np.linspace(0, len(lab) - 1, steps)
+    mixed = np.stack([np.interp(at, np.arange(len(lab)), lab[:, k]) for k in range(3)], axis=-1)
     return _to_bytes(oklab_to_srgb(mixed))
 
 
-def scalar_colors(
-    values: Float[ndarray, "n"], limits: tuple[float, float], *, diverging: bool
-) -> UInt8[ndarray, "n 3"]:
-    """Return colours of a scalar field between two limits; values that are not finite are grey."""
-    low, high = limits
+@dataclass(frozen=True)
+class ColorScale:
+    """The colors of a scalar field.
+
+    Attributes:
+        low: value of the first color, and of all below.
+        high: value of the last color, and of all above.
+        colormap: name of the color map.
+    """
+
+    low: float
+    high: float
+    colormap: Colormap
+
+    @classmethod
+    def of(
+        cls,
+        values: Float[ndarray, "*n"],
+        *,
+        limits: tuple[float, float] | None = None,
+        colormap: Colormap | None = None,
+    ) -> ColorScale:
+        """Return a scale for some values: diverging and symmetric about zero where they have both signs.
+
+        Args:
+            values: of a field; those that are not finite do not count.
+            limits: lowest and highest value. By default they leave out the outermost 1 % on each side, so that a few
+                spikes (curvature at slivers) do not turn the rest of the field into one color.
+            colormap: name of a color map; by default `viridis`, and `diverging` where the limits have both signs.
+
+        Raises:
+            ValueError: If the limits are not two numbers in rising order, or there is no such color map.
+        """
+        low, high = _own_limits(values, colormap) if limits is None else limits
+        if not (np.isfinite([low, high]).all() and low < high):
+            raise ValueError(f"Expected `limits` of two numbers in rising order, got {limits}.")
+        colormap = colormap or ("diverging" if low < 0 < high else "viridis")
+        if colormap not in _STOPS:
+            raise ValueError(f"Expected `colormap` of {', '.join(COLORMAPS)}, got {colormap!r}.")
+        return cls(float(low), float(high), colormap)
+
+    def colors(self, values: Float[ndarray, "n"]) -> UInt8[ndarray, "n 3"]:
+        """Return the colors of values; those that are not finite are grey."""
+        levels = self.levels(values, 256)
+        ramp = np.concatenate([color_ramp(self.colormap), np.array([UNLABELLED], dtype=np.uint8)])
+        return typed_array(ramp[levels])
+
+    def levels(self, values: Float[ndarray, "*n"], count: int) -> Int[ndarray, "*n"]:
+        """Return values in `count` equal steps from `low` to `high`; `count` itself marks those that are not finite."""
+        values = np.asarray(values, dtype=np.float64)
+        finite = np.isfinite(values)
+        unit = np.clip((np.where(finite, values, self.low) - self.low) / (self.high - self.low), 0, 1)
+        return np.where(finite, np.round(unit * (count - 1)), count).astype(np.int64)
+
+
+def _own_limits(values: Float[ndarray, "*n"], colormap: Colormap | None) -> tuple[float, float]:
     values = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(values)
-    unit = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
-    colors = color_ramp(diverging=diverging)[np.round(unit * 255).astype(int)]
-    return np.where(finite[:, None], colors, np.array(UNLABELLED, dtype=np.uint8))
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = (float(q) for q in np.quantile(finite, [0.01, 0.99]))
+    if low < 0 < high or (colormap == "diverging" and (low, high) != (0, 0)):
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
 def to_hex(color: UInt8[ndarray, "3"] | tuple[int, int, int]) -> str:

@@ -8,7 +8,7 @@ import html
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ from numpy import ndarray
 
 from gaugenet._typing import typed_array
 from gaugenet.files import atomic_path
-from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, color_ramp, palette, to_hex
-from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
+from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, ColorScale, color_ramp, palette, to_hex
+from gaugenet.viz.render.mesh_field import common_scales
+from gaugenet.viz.render.mesh_view import MeshView, class_names_for, label_headline
+from gaugenet.viz.render.packing import pack_fields, packed_array
 from gaugenet.viz.render.sheet import Theme, check_theme
 
 _log = logging.getLogger(__name__)
+_SCRIPTS = ("data", "shaders", "renderer", "state", "page", "hands")
+"""The parts of the page's script, in order; they share one scope."""
 _LARGE = 60e6  # bytes beyond which a browser takes seconds to open the page
 
 
@@ -43,7 +47,9 @@ def write_viewer(
 
     Everything is inside the page: geometry as base64 (positions in 16 bits a coordinate), a small WebGL 2 renderer,
     and a content security policy that forbids every network request and every script but the page's own. A mesh
-    without labels is drawn plainly; scalar fields, colours and tangent frames are shown where given.
+    without labels is drawn plainly; colours and tangent frames are shown where given. A menu chooses among the fields
+    of a mesh, each with its color bar; a slider and a play button go through their time steps. Values of fields take 16
+    bits, and 8 bits in fields of more than 8 million values.
 
     Args:
         path: the HTML file to write; complete or absent, its folder made when missing.
@@ -69,26 +75,30 @@ def write_viewer(
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     if len(page) > _LARGE:
-        _log.warning("%s holds %.0f MB: browsers open it slowly. Show fewer meshes.", path, len(page) / 1e6)
+        _log.warning(
+            "%s holds %.0f MB: browsers open it slowly. Show fewer meshes or time steps.", path, len(page) / 1e6
+        )
 
 
 def _page(scene: dict[str, Any], title: str) -> str:
-    """The template with the title, the data and a policy that allows exactly its own script and style."""
-    template = resources.files("gaugenet.viz").joinpath("viewer.html").read_text(encoding="utf-8")
+    """The template with style, scripts, title, data and a policy that allows exactly its own script and style."""
+    folder = resources.files("gaugenet.viz").joinpath("viewer")
+    style = folder.joinpath("style.css").read_text(encoding="utf-8")
+    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    script = "\n".join(['"use strict";', "(() => {", *parts, "})();"])
     policy = (
         "default-src 'none'; connect-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
-        f"script-src '{_digest(template, 'script')}'; style-src '{_digest(template, 'style')}'"
+        f"script-src '{_digest(script)}'; style-src '{_digest(style)}'"
     )
-    fields = {"{{policy}}": policy, "{{title}}": html.escape(title), "{{scene}}": _inert_json(scene)}
-    return re.sub(r"\{\{(?:policy|title|scene)\}\}", lambda match: fields[match[0]], template)
+    fields = {"policy": policy, "title": html.escape(title), "scene": _inert_json(scene)}
+    fields |= {"style": style, "script": script}
+    template = folder.joinpath("page.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(policy|title|scene|style|script)\}\}", lambda match: fields[match[1]], template)
 
 
-def _digest(template: str, tag: str) -> str:
-    """Hash by which a content security policy names the one inline script (or style) of the template."""
-    match = re.search(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
-    if match is None:  # the template is part of the package
-        raise RuntimeError(f"viewer.html has no <{tag}> element: reinstall gaugenet.")
-    return "sha256-" + base64.b64encode(hashlib.sha256(match[1].encode("utf-8")).digest()).decode("ascii")
+def _digest(text: str) -> str:
+    """Hash by which a content security policy names an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _inert_json(scene: dict[str, Any]) -> str:
@@ -98,8 +108,7 @@ def _inert_json(scene: dict[str, Any]) -> str:
 
 
 def _scene(views: Sequence[MeshView], names: list[str]) -> dict[str, Any]:
-    fields = [view.scalar for view in views if view.scalar is not None]
-    low, high, diverging = scalar_limits(np.concatenate(fields)) if fields else (0.0, 1.0, False)
+    scales = common_scales([view.fields for view in views])
     return {
         "classes": [{"name": n, "color": to_hex(c)} for n, c in zip(names, palette(len(names)))],
         "colors": {
@@ -108,60 +117,62 @@ def _scene(views: Sequence[MeshView], names: list[str]) -> dict[str, Any]:
             "right": to_hex(RIGHT),
             "wrong": to_hex(WRONG),
         },
-        "limits": [low, high],
-        "ramp": [to_hex(color) for color in color_ramp(diverging=diverging, steps=64)],
-        "meshes": [_mesh(view, len(names), (low, high)) for view in views],
+        "scales": {
+            name: {
+                "low": scale.low,
+                "high": scale.high,
+                "ramp": [to_hex(c) for c in color_ramp(scale.colormap, steps=64)],
+            }
+            for name, scale in scales.items()
+        },
+        "scores": label_headline(views, names),
+        "meshes": [_mesh(view, len(names), scales) for view in views],
     }
 
 
-def _mesh(view: MeshView, num_classes: int, limits: tuple[float, float]) -> dict[str, Any]:
+def _mesh(view: MeshView, num_classes: int, scales: Mapping[str, ColorScale]) -> dict[str, Any]:
     from gaugenet.viz.render.raster import vertex_openness
 
     mesh = view.mesh
     low, extent = mesh.vertices.min(axis=0), np.ptp(mesh.vertices, axis=0)
-    grid = np.divide(mesh.vertices - low, extent, out=np.zeros_like(mesh.vertices), where=extent > 0)
     openness = vertex_openness(mesh.vertices, mesh.faces, mesh.vertex_normals)
     packed: dict[str, Any] = {
         "name": view.name,
         "low": low.tolist(),
         "extent": extent.tolist(),
-        "vertices": _packed(np.round(grid * 65535), "uint16"),
-        "faces": _packed(mesh.faces, _smallest(mesh.num_vertices)),
-        "openness": _packed(np.round(openness * 255), "uint8"),
+        "vertices": packed_array(np.round(_in_box(mesh.vertices, low, extent) * 65535), "uint16"),
+        "faces": packed_array(mesh.faces, _smallest(mesh.num_vertices)),
+        "openness": packed_array(np.round(openness * 255), "uint8"),
         "base": view.orientation.reshape(-1).tolist(),
         "site": view.label_site,
         "accuracy": view.accuracy,
+        "meanIou": view.mean_iou,
+        "fields": pack_fields(view, scales),
     }
     for kind, labels in (("prediction", view.prediction), ("truth", view.truth)):
         if labels is not None:
-            shown = np.where(labels < 0, num_classes, labels)
-            packed[kind] = _packed(shown, _smallest(num_classes + 1))
-    if view.scalar is not None:
-        packed["scalar"] = _packed(_levels(view.scalar, limits), "uint16")
-        packed["scalarSite"], packed["scalarName"] = view.scalar_site, view.scalar_name
+            codes = np.where(labels < 0, num_classes, labels)
+            packed[kind] = packed_array(codes, _smallest(num_classes + 1))
     if view.colors is not None:
-        packed["colors"] = _packed(view.colors, "uint8")
+        packed["colors"] = packed_array(view.colors, "uint8")
     if view.frames is not None:
-        packed["frames"] = _packed(np.round(np.clip(_unit_columns(view.frames), -1, 1) * 127), "int8")
+        packed["frames"] = packed_array(np.round(np.clip(_unit_columns(view.frames), -1, 1) * 127), "int8")
+    if view.lines is not None:
+        # Lines may stand a little above the surface: half of the range is the box of the mesh.
+        packed["lines"] = packed_array(
+            np.round(np.clip(_in_box(view.lines, low, extent) - 0.5, -1, 1) * 32767), "int16"
+        )
     return packed
 
 
-def _packed(values: ndarray, dtype: str) -> dict[str, str]:
-    data = np.ascontiguousarray(values, dtype=np.dtype(dtype).newbyteorder("<"))
-    return {"type": dtype, "data": base64.b64encode(data.tobytes()).decode("ascii")}
+def _in_box(points: Float[ndarray, "*n 3"], low: ndarray, extent: ndarray) -> Float[ndarray, "*n 3"]:
+    """Return positions relative to a box, from 0 to 1 inside."""
+    return typed_array(np.divide(points - low, extent, out=np.zeros_like(points), where=extent > 0))
 
 
 def _smallest(count: int) -> str:
     """The smallest unsigned type that holds `count` different values."""
     return "uint8" if count <= 256 else "uint16" if count <= 65536 else "uint32"
-
-
-def _levels(values: Float[ndarray, "n"], limits: tuple[float, float]) -> ndarray:
-    """A field in 65535 steps between the limits; 65535 itself marks values that are not finite."""
-    low, high = limits
-    finite = np.isfinite(values)
-    unit = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
-    return np.where(finite, np.round(unit * 65534), 65535)
 
 
 def _unit_columns(frames: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "vertices 3 2"]:

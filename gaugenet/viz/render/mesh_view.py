@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+from gaugenet.geometry.sphere.domain import SphereDomain
 from gaugenet.viz.render.camera import Direction, base_orientation
+from gaugenet.viz.render.mesh_field import MeshField, Site, SurfaceField, as_array
 
-Site = Literal["face", "vertex"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_TAKEN = ("prediction", "truth", "error", "scalar", "colors", "surface")
 
 
 @dataclass(eq=False, kw_only=True)
 class MeshView:
-    """A mesh, and labels, a scalar field or frames to draw on it. Arrays may be numpy arrays or tensors.
+    """A mesh, and labels, fields or frames to draw on it. Arrays may be numpy arrays or tensors.
 
     Args:
         name: what the mesh is called in captions.
@@ -26,10 +31,12 @@ class MeshView:
         faces: `(F, 3)` vertex indices.
         prediction: `(F,)` or `(V,)` integer labels; negative means unlabelled.
         truth: labels on the same site as `prediction`.
-        scalar: `(V,)` or `(F,)` real field; values that are not finite are drawn grey.
+        scalar: `(V,)` or `(F,)` real field: short for `fields={scalar_name: MeshField(scalar)}`.
         scalar_name: what the field is called.
+        fields: scalars and vectors by name, see `MeshField`; afterwards as `SurfaceField`, the scalar first.
         frames: `(V, 3, 2)` tangent frames, the columns being the frame vectors.
         colors: `(V, 3)` colours, sRGB bytes, drawn as they are.
+        lines: `(n, 2, 3)` segments in space drawn over the surface, such as `coastline_segments()`.
         labels_on: `"face"` or `"vertex"`: where the labels are; without it their count decides, which fails only
             on a mesh with as many faces as vertices.
         up: direction that points up in pictures: `"auto"` (y, or z where the mesh is thin along y), `"x"`, `"y"`,
@@ -38,7 +45,8 @@ class MeshView:
         front: direction that faces the viewer at first, an axis or three numbers; by default the broad side.
 
     Raises:
-        ValueError: counts that do not fit the mesh, coordinates that are not finite, a mesh without faces.
+        ValueError: counts that do not fit the mesh, coordinates that are not finite, a mesh without faces, a field
+            named as another panel ("prediction", "truth", "error", "scalar", "colors", "surface").
     """
 
     name: str
@@ -48,8 +56,10 @@ class MeshView:
     truth: Any = None
     scalar: Any = None
     scalar_name: str = "value"
+    fields: Mapping[str, Any] = field(default_factory=dict)
     frames: Any = None
     colors: Any = None
+    lines: Any = None
     labels_on: Site | None = None
     up: Direction = "auto"
     front: Direction | None = None
@@ -59,15 +69,33 @@ class MeshView:
         self.vertices, self.faces = self.mesh.vertices, self.mesh.faces
         self.prediction = self._labels("prediction", self.prediction)
         self.truth = self._labels("truth", self.truth)
-        self.scalar = self._scalar(self.scalar)
         self.frames = self._frames(self.frames)
         self.colors = self._colors(self.colors)
+        self.lines = self._lines(self.lines)
+        given = {} if self.scalar is None else {self.scalar_name: MeshField(self.scalar)}
+        self.fields = {name: self._field(name, values) for name, values in {**given, **self.fields}.items()}
         self.orientation = base_orientation(self.mesh, self.up, self.front)
         if self.prediction is not None and self.truth is not None and len(self.prediction) != len(self.truth):
             raise ValueError(
                 f"{self.name}: `prediction` has {len(self.prediction)} labels and `truth` {len(self.truth)}; "
                 "give both per face or both per vertex."
             )
+
+    @classmethod
+    def of(cls, surface: Any, name: str = "", **shown: Any) -> Self:
+        """Return a view of a mesh, an icosphere or a grid of the sphere.
+
+        Args:
+            surface: a `TriangleMesh`, an `Icosphere`, a `SphereDomain` such as `HEALPix`, or anything else with `pos`
+                and `face`.
+            name: what the mesh is called in captions.
+            shown: the other arguments of `MeshView`.
+
+        Raises:
+            ValueError: If there are no triangles to draw, or as in `MeshView`.
+        """
+        mesh = surface_mesh(surface)
+        return cls(name=name, vertices=mesh.vertices, faces=mesh.faces, **shown)
 
     @property
     def error(self) -> Int[ndarray, "n"] | None:
@@ -85,6 +113,11 @@ class MeshView:
         return float(np.mean(error[error >= 0] == 0))
 
     @property
+    def mean_iou(self) -> float | None:
+        """Mean intersection over union of the classes that are predicted or true here; None without both labels."""
+        return _mean_iou(_overlaps([self], self.highest_label + 1))
+
+    @property
     def highest_label(self) -> int:
         """The largest label on this mesh, -1 without labels."""
         labels = [values for values in (self.prediction, self.truth) if values is not None]
@@ -95,11 +128,6 @@ class MeshView:
         """Whether the labels run over the faces or the vertices."""
         labels = self.truth if self.prediction is None else self.prediction
         return self.labels_on or self._site_by_count(labels)
-
-    @property
-    def scalar_site(self) -> Site:
-        """Whether the scalar field runs over the faces or the vertices (the vertices where both fit)."""
-        return "vertex" if self.scalar is None or len(self.scalar) == self.mesh.num_vertices else "face"
 
     def _site_by_count(self, values: ndarray | None) -> Site:
         return "face" if values is None or len(values) == self.mesh.num_faces else "vertex"
@@ -129,11 +157,18 @@ class MeshView:
             raise ValueError(f"{self.name}: `{what}` must hold integer labels, got {array.dtype}.")
         return array.astype(np.int64)
 
-    def _scalar(self, values: Any) -> Float[ndarray, "n"] | None:
+    def _field(self, name: str, values: MeshField) -> SurfaceField:
+        if name in _TAKEN:
+            raise ValueError(f"{self.name}: a field cannot be called {name!r}, as a panel of its own is: rename it.")
+        return values.on(self.mesh, f"{self.name}, {name}", name=name, frames=self.frames)
+
+    def _lines(self, values: Any) -> Float[ndarray, "n 2 3"] | None:
         if values is None:
             return None
-        sites = {"face": self.mesh.num_faces, "vertex": self.mesh.num_vertices}
-        return self._checked_count("scalar", as_array(values).astype(np.float64), sites)
+        array = as_array(values).astype(np.float64)
+        if array.ndim != 3 or array.shape[1:] != (2, 3) or not np.isfinite(array).all():
+            raise ValueError(f"{self.name}: expected `lines` as finite segments of shape (n, 2, 3), got {array.shape}.")
+        return array
 
     def _frames(self, values: Any) -> Float[ndarray, "vertices 3 2"] | None:
         if values is None:
@@ -176,27 +211,70 @@ def class_names_for(views: Sequence[MeshView], class_names: Sequence[str] | None
     return [str(name) for name in class_names]
 
 
-def scalar_limits(values: Float[ndarray, "n"]) -> tuple[float, float, bool]:
-    """Colour limits `(low, high, diverging)`: symmetric about zero where the field has both signs.
+def label_headline(views: Sequence[MeshView], names: Sequence[str]) -> str:
+    """Return the scores of all meshes in words, with the class that a high accuracy may hide; empty without labels."""
+    scored = [view.accuracy for view in views if view.accuracy is not None]
+    overlaps = _overlaps(views, len(names))
+    mean = _mean_iou(overlaps)
+    if not scored or mean is None:
+        return ""
+    iou = {name: i / u for name, (i, u) in zip(names, overlaps) if u > 0}
+    lowest = min(iou, key=lambda name: iou[name])
+    words = [f"mean accuracy {100 * np.mean(scored):.1f} %", f"mean IoU {100 * mean:.1f} %"]
+    if len(iou) > 1:
+        words.append(f"lowest IoU {100 * iou[lowest]:.1f} % ({lowest})")
+    return " · ".join(words)
 
-    The limits leave out the outermost 1 % on each side, so that a few spikes (curvature at slivers) do not rotate
-    the rest of the mesh into one colour.
+
+def _overlaps(views: Sequence[MeshView], num_classes: int) -> Int[ndarray, "classes 2"]:
+    """Return intersection and union of prediction and truth of each class, over all labelled items."""
+    counts = np.zeros((num_classes, 2), dtype=np.int64)
+    for view in views:
+        if view.prediction is None or view.truth is None:
+            continue
+        known = view.truth >= 0
+        truth, found = view.truth[known], view.prediction[known]
+        both = np.bincount(truth[truth == found], minlength=num_classes)
+        of_each = [np.bincount(labels[labels >= 0], minlength=num_classes) for labels in (truth, found)]
+        counts += np.stack([both, sum(of_each) - both], axis=1)
+    return counts
+
+
+def _mean_iou(overlaps: Int[ndarray, "classes 2"]) -> float | None:
+    known = overlaps[overlaps[:, 1] > 0]
+    return float((known[:, 0] / known[:, 1]).mean()) if len(known) else None
+
+
+def surface_mesh(surface: Any) -> TriangleMesh:
+    """Return the triangles of a surface.
+
+    Args:
+        surface: a `TriangleMesh`; an `Icosphere` or anything else with `pos` and `face`; a grid of the sphere such as
+            `HEALPix`, whose points become the corners of their Delaunay triangles.
+
+    Raises:
+        ValueError: If it is none of these.
     """
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return 0.0, 1.0, False
-    low, high = (float(q) for q in np.quantile(finite, [0.01, 0.99]))
-    diverging = low < 0 < high
-    if diverging:
-        low, high = -max(-low, high), max(-low, high)
-    return (low, high, diverging) if high > low else (low - 0.5, low + 0.5, False)
+    if isinstance(surface, TriangleMesh):
+        return surface
+    if getattr(surface, "face", None) is not None and getattr(surface, "pos", None) is not None:
+        return TriangleMesh(surface.pos, as_array(surface.face).T)
+    if isinstance(surface, SphereDomain):
+        return _delaunay(surface.pos.numpy())
+    raise ValueError(
+        f"Expected a mesh, an icosphere or a grid of the sphere to draw on, got {type(surface).__name__}; see "
+        "`SurfacePicture` for other surfaces."
+    )
 
 
-def as_array(values: Any) -> ndarray:
-    """A numpy array of an array, a list or a tensor on any device."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
+def _delaunay(points: Float[ndarray, "n 3"]) -> TriangleMesh:
+    """Return the Delaunay triangles of points of the unit sphere, which are the faces of their convex hull."""
+    from scipy.spatial import ConvexHull
+
+    faces = ConvexHull(points).simplices
+    a, b, c = points[faces].swapaxes(0, 1)
+    inward = (np.cross(b - a, c - a) * (a + b + c)).sum(1) < 0
+    return TriangleMesh(points, np.where(inward[:, None], faces[:, ::-1], faces))
 
 
 def _checked_mesh(name: str, vertices: Any, faces: Any) -> TriangleMesh:

@@ -12,7 +12,8 @@ from numpy import ndarray
 
 from gaugenet.files import atomic_path
 from gaugenet.viz.render.colors import label_colors, palette
-from gaugenet.viz.render.mesh_view import MeshView, Site, class_names_for
+from gaugenet.viz.render.mesh_field import Site
+from gaugenet.viz.render.mesh_view import MeshView, class_names_for
 
 _COLOR = [("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
 _TYPE_NAMES = {"<f8": "double", "<i4": "int", "|u1": "uchar"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -15,24 +15,13 @@ from numpy import ndarray
 from gaugenet._typing import typed_array
 from gaugenet.viz.render import sheet
 from gaugenet.viz.render.camera import rotated
-from gaugenet.viz.render.colors import (
-    RIGHT,
-    SURFACE,
-    UNLABELLED,
-    WRONG,
-    color_ramp,
-    label_colors,
-    palette,
-    scalar_colors,
-    to_hex,
-)
-from gaugenet.viz.render.mesh_view import MeshView, class_names_for, scalar_limits
+from gaugenet.viz.render.colors import RIGHT, SURFACE, UNLABELLED, WRONG, ColorScale, label_colors, palette, to_hex
+from gaugenet.viz.render.mesh_field import Site, common_scales
+from gaugenet.viz.render.mesh_view import MeshView, class_names_for
 from gaugenet.viz.render.sheet import INK, Theme, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Panel = Literal["prediction", "truth", "error", "scalar", "colors", "surface"]
 
 _TITLES = {"prediction": "Prediction", "truth": "Truth", "error": "Error", "colors": "", "surface": ""}
 _MOST_NAMED = 24
@@ -42,7 +31,7 @@ def render_meshes(
     path: str | Path,
     views: Sequence[MeshView],
     *,
-    panels: Sequence[Panel] | None = None,
+    panels: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     title: str | None = None,
     columns: int | None = None,
@@ -51,8 +40,9 @@ def render_meshes(
     elevation: float = 12.0,
     smooth: bool = True,
     theme: Theme = "light",
+    step: int = 0,
 ) -> None:
-    """Draw meshes into one PNG with captions and a legend, without OpenGL and without a display.
+    """Draw meshes into one PNG with captions, color bars and a legend, without OpenGL and without a display.
 
     With several panels, the panels of a mesh stand side by side, and `columns` meshes (by default 1) in a row. With
     one panel, the meshes form a grid that is about square unless `columns` is given.
@@ -60,8 +50,8 @@ def render_meshes(
     Args:
         path: the PNG; written completely or not at all.
         views: at least one mesh.
-        panels: some of "prediction", "truth", "error", "scalar", "colors" and "surface" (plain); by default all that
-            the first mesh has. Where a mesh lacks a panel, its place stays empty.
+        panels: some of "prediction", "truth", "error", names of fields, "scalar" (the first field), "colors" and
+            "surface" (plain); by default all that the first mesh has. The place of a panel that a mesh lacks is empty.
         class_names: names for the legend, label 0 first.
         title: heading.
         columns: meshes in a row.
@@ -70,6 +60,7 @@ def render_meshes(
         elevation: degrees above the horizon.
         smooth: interpolate the shading; otherwise every facet is visible.
         theme: "light" or "dark" paper.
+        step: time step of the fields, counted from the end if negative.
 
     Raises:
         ValueError: If there are no meshes, a panel or the theme is unknown, or a label has no name.
@@ -83,7 +74,7 @@ def render_meshes(
         >>> render_meshes("deer.png", [view], tile=120)
     """
     panels = _checked_panels(views, panels)
-    names = class_names_for(views, class_names)
+    names, scales = class_names_for(views, class_names), common_scales([view.fields for view in views])
     per_row = columns or _default_columns(len(views), len(panels))
     width, height = (tile, tile) if isinstance(tile, int) else tile
     layout = _Layout(
@@ -94,31 +85,32 @@ def render_meshes(
         height=height,
         title=title,
         num_keys=_num_keys(panels, names),
-        key_width=56 + 9 * min(max([len(name) for name in names] + [16 if "scalar" in panels else 8]), 20),
+        key_width=56 + 9 * min(max(len(name) for name in [*names, " " * 8]), 20),
+        num_bars=sum(panel in scales for panel in panels),
     )
     canvas = sheet.blank(layout.canvas_height, layout.canvas_width, theme)
-    limits = _common_limits(views)
     for index, view in enumerate(views):
         for panel, picture in _pictures(
-            view, panels, limits, layout, azimuth=azimuth, elevation=elevation, smooth=smooth
+            view, panels, scales, layout, azimuth=azimuth, elevation=elevation, smooth=smooth, step=step
         ):
             sheet.lay(canvas, picture, *layout.corner(index, panel))
     figure = sheet.figure_of(canvas)
     _write_captions(figure, layout, views, theme)
-    _write_legend(figure, layout, names, limits, theme)
+    _write_legend(figure, layout, names, theme)
+    _write_bars(figure, layout, views, scales, theme)
     sheet.save(figure, path)
 
 
-def panels_of(view: MeshView) -> list[Panel]:
+def panels_of(view: MeshView) -> list[str]:
     """Return the panels that a mesh has; the plain surface when there is nothing else."""
     values = {
         "prediction": view.prediction,
         "truth": view.truth,
         "error": view.error,
-        "scalar": view.scalar,
+        **view.fields,
         "colors": view.colors,
     }
-    panels: list[Panel] = [name for name, value in values.items() if value is not None]
+    panels: list[str] = [name for name, value in values.items() if value is not None]
     return panels or ["surface"]
 
 
@@ -127,17 +119,19 @@ class _Layout:
     """Positions of panels, captions and legend, in pixels from the upper left corner."""
 
     views: int
-    panels: Sequence[Panel]
+    panels: Sequence[str]
     per_row: int
     width: int
     height: int
     title: str | None
     num_keys: int
     key_width: int
+    num_bars: int
 
     margin = 28
     caption = 40
     key_height = 26
+    bar_width, bar_height = 290, 56
 
     @property
     def head(self) -> int:
@@ -169,11 +163,19 @@ class _Layout:
         return self.head + self.rows * (self.height + self.caption)
 
     @property
-    def canvas_height(self) -> int:
-        keys = -(-self.num_keys // self.keys_per_row) * self.key_height
-        return self.legend_top + (keys + self.margin // 2 if keys else 0) + self.margin // 2
+    def bars_per_row(self) -> int:
+        return max(1, min(self.num_bars, (self.canvas_width - 2 * self.margin) // self.bar_width))
 
-    def corner(self, index: int, panel: Panel) -> tuple[int, int]:
+    @property
+    def bars_top(self) -> int:
+        keys = -(-self.num_keys // self.keys_per_row) * self.key_height
+        return self.legend_top + (keys + self.margin // 2 if keys else 0)
+
+    @property
+    def canvas_height(self) -> int:
+        return self.bars_top + -(-self.num_bars // self.bars_per_row) * self.bar_height + self.margin // 2
+
+    def corner(self, index: int, panel: str) -> tuple[int, int]:
         """Return (left, top) of one panel of one mesh."""
         row, column = divmod(index, self.per_row)
         inner = self.per_row * self.block_width + (self.per_row - 1) * self.gap
@@ -181,16 +183,18 @@ class _Layout:
         return left + self.panels.index(panel) * self.width, self.head + row * (self.height + self.caption)
 
 
-def _checked_panels(views: Sequence[MeshView], panels: Sequence[Panel] | None) -> list[Panel]:
+def _checked_panels(views: Sequence[MeshView], panels: Sequence[str] | None) -> list[str]:
     if not views:
         raise ValueError("Expected at least one mesh in `views`, got none.")
     if panels is None:
         return panels_of(views[0])
-    known = (*_TITLES, "scalar")
+    fields = list(dict.fromkeys(name for view in views for name in view.fields))
+    panels = [fields[0] if panel == "scalar" and fields else panel for panel in panels]
+    known = (*_TITLES, *fields)
     unknown = [panel for panel in panels if panel not in known]
     if unknown or not panels:
-        raise ValueError(f"Expected `panels` of {', '.join(known)}, got {list(panels)}.")
-    return list(panels)
+        raise ValueError(f"Expected `panels` of {', '.join(known)}, got {panels}.")
+    return panels
 
 
 def _default_columns(num_views: int, num_panels: int) -> int:
@@ -199,55 +203,49 @@ def _default_columns(num_views: int, num_panels: int) -> int:
     return max(1, round(math.sqrt(num_views * 1.6)))
 
 
-def _num_keys(panels: Sequence[Panel], names: list[str]) -> int:
+def _num_keys(panels: Sequence[str], names: list[str]) -> int:
     keys = len(names) if {"prediction", "truth"} & set(panels) and len(names) <= _MOST_NAMED else 0
-    return keys + (2 if "error" in panels else 0) + (2 if "scalar" in panels else 0)
-
-
-def _common_limits(views: Sequence[MeshView]) -> tuple[float, float, bool]:
-    fields = [view.scalar for view in views if view.scalar is not None]
-    return scalar_limits(np.concatenate(fields)) if fields else (0.0, 1.0, False)
+    return keys + (2 if "error" in panels else 0)
 
 
 def _pictures(
     view: MeshView,
-    panels: Sequence[Panel],
-    limits: tuple[float, float, bool],
+    panels: Sequence[str],
+    scales: Mapping[str, ColorScale],
     layout: _Layout,
     *,
     azimuth: float,
     elevation: float,
     smooth: bool,
-) -> list[tuple[Panel, Float[ndarray, "height width 4"]]]:
-    from gaugenet.viz.render.shading import Model, corner_values, shade
+    step: int,
+) -> list[tuple[str, Float[ndarray, "height width 4"]]]:
+    from gaugenet.viz.render.painter import Painter
 
     rotation = rotated(view.orientation, azimuth, elevation)
-    shaded = shade(
-        Model.of(view.mesh), rotation, up=view.orientation[1], width=layout.width, height=layout.height, smooth=smooth
-    )
+    painter = Painter(view, rotation, layout.width, layout.height, smooth=smooth)
     pictures = []
     for panel in panels:
-        colors = _panel_colors(view, panel, limits)
-        if colors is None:
-            continue
-        site = {"scalar": view.scalar_site, "colors": "vertex", "surface": "face"}.get(panel, view.label_site)
-        corners = corner_values(colors / 255, view.faces, on_faces=site == "face")
-        pictures.append((panel, shaded.paint(corners, crisp=panel not in ("scalar", "colors"))))
+        if panel in view.fields:
+            picture = painter.paint_field(view.fields[panel], scales[panel], step=step)
+        else:
+            colors = _panel_colors(view, panel)
+            if colors is None:
+                continue
+            sites: dict[str, Site] = {"colors": "vertex", "surface": "face"}
+            picture = painter.paint(colors, sites.get(panel, view.label_site), crisp=panel != "colors")
+        pictures.append((panel, picture))
     return pictures
 
 
-def _panel_colors(view: MeshView, panel: Panel, limits: tuple[float, float, bool]) -> ndarray | None:
+def _panel_colors(view: MeshView, panel: str) -> ndarray | None:
     if panel == "surface":
         return np.tile(np.array(SURFACE, dtype=np.uint8), (len(view.faces), 1))
     if panel == "colors":
         return None if view.colors is None else typed_array(view.colors)
-    if panel == "scalar":
-        low, high, diverging = limits
-        return None if view.scalar is None else scalar_colors(view.scalar, (low, high), diverging=diverging)
     if panel == "error":
         table = np.array([RIGHT, WRONG, UNLABELLED], dtype=np.uint8)
         return None if view.error is None else table[view.error]
-    labels = view.prediction if panel == "prediction" else view.truth
+    labels = {"prediction": view.prediction, "truth": view.truth}.get(panel)
     return None if labels is None else label_colors(labels)
 
 
@@ -259,7 +257,7 @@ def _write_captions(figure: Figure, layout: _Layout, views: Sequence[MeshView], 
         for k in range(layout.per_row):
             for panel in layout.panels:
                 left, top = layout.corner(k, panel)
-                heading = _TITLES.get(panel, views[0].scalar_name)
+                heading = _TITLES.get(panel, panel)
                 center = left + layout.width / 2
                 write(figure, center, top - 12, heading, size=15, color=weak, ha="center", weight="bold")
     for index, view in enumerate(views):
@@ -275,18 +273,12 @@ def _shortened(name: str, room: int) -> str:
     return name if len(name) <= room else name[: max(room // 2 - 1, 1)] + "…" + name[-max(room // 2 - 1, 1) :]
 
 
-def _write_legend(
-    figure: Figure, layout: _Layout, names: list[str], limits: tuple[float, float, bool], theme: Theme
-) -> None:
+def _write_legend(figure: Figure, layout: _Layout, names: list[str], theme: Theme) -> None:
     keys: list[tuple[str, str]] = []
     if {"prediction", "truth"} & set(layout.panels) and len(names) <= _MOST_NAMED:
         keys += [(to_hex(color), name) for color, name in zip(palette(len(names)), names)]
     if "error" in layout.panels:
         keys += [(to_hex(RIGHT), "right"), (to_hex(WRONG), "wrong")]
-    if "scalar" in layout.panels:
-        low, high, diverging = limits
-        ramp = color_ramp(diverging=diverging)
-        keys += [(to_hex(ramp[0]), f"{low:.3g} or less"), (to_hex(ramp[-1]), f"{high:.3g} or more")]
     across = min(layout.keys_per_row, max(len(keys), 1))
     start = (layout.canvas_width - across * layout.key_width) / 2
     for k, (color, name) in enumerate(keys):
@@ -295,3 +287,15 @@ def _write_legend(
         y = layout.legend_top + 10 + row * layout.key_height
         sheet.swatch(figure, x, y, color)
         write(figure, x + 26, y, _shortened(name, 20), size=14, color=INK[theme][0])
+
+
+def _write_bars(
+    figure: Figure, layout: _Layout, views: Sequence[MeshView], scales: Mapping[str, ColorScale], theme: Theme
+) -> None:
+    shown = [panel for panel in layout.panels if panel in scales]
+    for k, name in enumerate(shown):
+        row, column = divmod(k, layout.bars_per_row)
+        x = layout.canvas_width / 2 + (column - (layout.bars_per_row - 1) / 2) * layout.bar_width
+        y = layout.bars_top + row * layout.bar_height + 34
+        label = next(view.fields[name].label for view in views if name in view.fields)
+        sheet.color_bar(figure, x, y, 140, scales[name], _shortened(label, 34), theme=theme)

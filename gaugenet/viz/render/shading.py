@@ -85,18 +85,27 @@ class Shading:
     gloss: Float[ndarray, "hits 1"]
     shadow: Float[ndarray, "height width"]
 
-    def paint(self, corner_colors: Float[ndarray, "faces 3 3"], *, crisp: bool) -> Float[ndarray, "height width 4"]:
+    def paint(
+        self,
+        corner_colors: Float[ndarray, "faces 3 3"],
+        *,
+        crisp: bool,
+        factor: Float[ndarray, "hits"] | None = None,
+    ) -> Float[ndarray, "height width 4"]:
         """Return the picture in straight-alpha sRGB, in [0, 1].
 
         Args:
             corner_colors: sRGB colours in [0, 1] at the corners of each face.
             crisp: each point takes the colour of its nearest corner (labels) instead of the mixed one (fields).
+            factor: of the light that comes from each hit, such as a pattern on the surface.
         """
         colors = srgb_to_linear(corner_colors)
         if crisp:
             base = colors[self.face, self.weights.argmax(axis=1)]
         else:
             base = np.einsum("nc,nck->nk", self.weights, colors[self.face])
+        if factor is not None:
+            base = base * factor[:, None]
         samples = self.shape[2]
         image = np.zeros((*self.hit.shape, 4), dtype=np.float32)
         image[self.hit, :3] = np.clip(base * self.light + self.gloss, 0, 1)

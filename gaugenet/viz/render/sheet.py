@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.files import atomic_path
+from gaugenet.viz.render.colors import ColorScale, color_ramp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ _PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
 INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
 """Colours of strong and weak words."""
 _DPI = 100
+_BAR = 12  # height of a color bar
 
 
 def check_theme(theme: str) -> None:
@@ -83,6 +85,20 @@ def swatch(figure: Figure, x: float, y: float, color: str) -> None:
         linewidth=0,
     )
     figure.add_artist(patch)
+
+
+def color_bar(
+    figure: Figure, x: float, y: float, width: int, scale: ColorScale, label: str = "", *, unit: str = "", theme: Theme
+) -> None:
+    """Draw a bar of colors with its middle at pixels `(x, y)`: limits left and right, a label above, a unit behind."""
+    strong, weak = INK[theme]
+    tall = figure.get_size_inches()[1] * _DPI
+    ramp = np.broadcast_to(color_ramp(scale.colormap, steps=width), (_BAR, width, 3))
+    figure.figimage(ramp, xo=round(x - width / 2), yo=round(tall - y - _BAR / 2), origin="lower")
+    write(figure, x - width / 2 - 7, y, f"{scale.low:.3g}", size=13, color=weak, ha="right")
+    write(figure, x + width / 2 + 7, y, f"{scale.high:.3g} {unit}", size=13, color=weak)
+    if label:
+        write(figure, x, y - 18, label, size=14, color=strong, ha="center")
 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> None:

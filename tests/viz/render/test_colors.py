@@ -7,12 +7,12 @@ from gaugenet.viz.render.colors import (
     RIGHT,
     UNLABELLED,
     WRONG,
+    ColorScale,
     color_ramp,
     label_colors,
     linear_to_srgb,
     oklab_to_srgb,
     palette,
-    scalar_colors,
     srgb_to_linear,
     srgb_to_oklab,
     to_hex,
@@ -76,16 +76,46 @@ def test_oklab_is_inverted() -> None:
     np.testing.assert_allclose(oklab_to_srgb(srgb_to_oklab(colors)), colors, atol=1e-6)
 
 
-def test_ramps_rise_in_lightness() -> None:
-    lightness = srgb_to_oklab(color_ramp() / 255)[:, 0]
+@pytest.mark.parametrize("name", ["viridis", "cividis"])
+def test_ramps_rise_in_lightness_as_those_of_matplotlib(name: str) -> None:
+    from matplotlib import colormaps
+
+    lightness = srgb_to_oklab(color_ramp(name) / 255)[:, 0]
     assert (np.diff(lightness) > -5e-3).all()  # steps of one byte
     assert lightness[-1] - lightness[0] > 0.5
-    both = srgb_to_oklab(color_ramp(diverging=True) / 255)[:, 0]
+    theirs = 255 * colormaps[name](np.arange(256))[:, :3]
+    assert np.abs(color_ramp(name) - theirs).max() < 13  # between the stops that are kept
+    assert np.abs(color_ramp(name) - 255 * colormaps["plasma"](np.arange(256))[:, :3]).max() > 60, "control"
+
+
+def test_the_diverging_ramp_is_lightest_in_the_middle() -> None:
+    both = srgb_to_oklab(color_ramp("diverging") / 255)[:, 0]
     assert abs(int(both.argmax()) - 127) < 8
 
 
+def test_limits_of_fields() -> None:
+    scale = ColorScale.of(np.linspace(0, 1, 1001))
+    assert (scale.low, scale.high, scale.colormap) == (pytest.approx(0.01), pytest.approx(0.99), "viridis")
+    scale = ColorScale.of(np.linspace(-3, 1, 1001))
+    assert scale.low == -scale.high
+    assert scale.colormap == "diverging"
+    spiked = np.concatenate([np.linspace(0, 1, 1000), [1e9, np.nan, np.inf]])
+    assert ColorScale.of(spiked).high < 1.1
+    for value, limits in ((7.0, (6.5, 7.5)), (np.nan, (0.0, 1.0))):
+        scale = ColorScale.of(np.full(10, value))
+        assert (scale.low, scale.high) == limits
+    own = ColorScale.of(spiked, limits=(-2, 5), colormap="cividis")
+    assert (own.low, own.high, own.colormap) == (-2, 5, "cividis")
+
+
+@pytest.mark.parametrize("options", [{"limits": (1, 1)}, {"limits": (0, np.inf)}, {"colormap": "jet"}])
+def test_limits_in_the_wrong_order_and_unknown_color_maps_are_refused(options: dict) -> None:
+    with pytest.raises(ValueError, match=r"limits|jet"):
+        ColorScale.of(np.arange(4.0), **options)
+
+
 def test_scalars_outside_the_limits_are_clipped_and_undefined_ones_grey() -> None:
-    colors = scalar_colors(np.array([-5.0, 0.0, 1.0, 9.0, np.nan, np.inf]), (0.0, 1.0), diverging=False)
+    colors = ColorScale(0.0, 1.0, "viridis").colors(np.array([-5.0, 0.0, 1.0, 9.0, np.nan, np.inf]))
     np.testing.assert_array_equal(colors[0], colors[1])
     np.testing.assert_array_equal(colors[2], colors[3])
     np.testing.assert_array_equal(colors[4:], [UNLABELLED, UNLABELLED])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from gaugenet.viz import MeshView, write_viewer
+from gaugenet.viz import MeshField, MeshView, write_viewer
 
 NASTY = "</script><script>document.documentElement.dataset.hacked=1</script><img src=x onerror=alert(1)>&\u2028'\""
 
@@ -53,7 +53,7 @@ def test_unlabelled_and_undefined_values_have_codes_of_their_own(sphere: trimesh
     write_viewer(tmp_path / "a.html", [view])
     packed = scene_of((tmp_path / "a.html").read_text())["meshes"][0]
     assert unpack(packed["truth"])[:4].tolist() == [0, 299, 7, 300]
-    levels = unpack(packed["scalar"])
+    levels = unpack(packed["fields"][0]["levels"])
     assert np.flatnonzero(levels == 65535).tolist() == [5]
 
 
@@ -123,3 +123,39 @@ def test_large_pages_are_reported(
     monkeypatch.setattr("gaugenet.viz.render.html._LARGE", 1000.0)
     write_viewer(tmp_path / "a.html", [halves])
     assert "slowly" in caplog.text
+
+
+def test_time_steps_of_fields_survive(sphere: trimesh.Trimesh, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    heat, wind = draw.normal(size=(5, 162)), draw.normal(size=(2, 320, 3))
+    fields = {"heat": MeshField(heat, unit="K", limits=(-4, 4)), "wind": MeshField(wind, times=["now", "then"])}
+    view = MeshView(name="a", vertices=sphere.vertices, faces=sphere.faces, fields=fields)
+    write_viewer(tmp_path / "a.html", [view])
+    scene = scene_of((tmp_path / "a.html").read_text())
+    first, second = scene["meshes"][0]["fields"]
+    assert (first["label"], first["site"], first["times"]) == ("heat [K]", "vertex", list("01234"))
+    levels = unpack(first["levels"]).reshape(5, 162).astype(float)
+    np.testing.assert_allclose(-4 + 8 * levels / 65534, heat, atol=8 / 65534)
+    assert scene["scales"]["heat"]["low"] == -4
+    assert (second["site"], second["times"]) == ("face", ["now", "then"])
+    at = unpack(second["arrows"]["at"])
+    directions = unpack(second["arrows"]["directions"]).reshape(2, -1, 3) / 127
+    expected = wind[:, at] / np.linalg.norm(wind[:, at], axis=2, keepdims=True)
+    np.testing.assert_allclose(directions, expected, atol=0.005)
+
+
+def test_long_roll_outs_take_a_byte_a_value(
+    sphere: trimesh.Trimesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gaugenet.viz.render.packing._MOST_FINE_VALUES", 500)
+    heat = np.random.default_rng(0).random((4, 162))
+    heat[1, 7] = np.nan
+    view = MeshView(
+        name="a", vertices=sphere.vertices, faces=sphere.faces, fields={"heat": MeshField(heat, limits=(0, 1))}
+    )
+    write_viewer(tmp_path / "a.html", [view])
+    packed = scene_of((tmp_path / "a.html").read_text())["meshes"][0]["fields"][0]["levels"]
+    assert packed["type"] == "uint8"
+    levels = unpack(packed).reshape(4, 162).astype(float)
+    assert np.argwhere(levels == 255).tolist() == [[1, 7]]
+    np.testing.assert_allclose(levels[0] / 254, heat[0], atol=1 / 254)

@@ -5,8 +5,9 @@ import pytest
 import torch
 import trimesh
 
-from gaugenet.viz import MeshView
-from gaugenet.viz.render.mesh_view import class_names_for, scalar_limits
+from gaugenet.geometry import HEALPix, Icosphere, LatLonSphere
+from gaugenet.viz import MeshField, MeshView
+from gaugenet.viz.render.mesh_view import class_names_for, label_headline, surface_mesh
 
 
 def view_of(mesh: trimesh.Trimesh, **fields: object) -> MeshView:
@@ -34,8 +35,8 @@ def test_without_truth_there_is_no_accuracy(sphere: trimesh.Trimesh) -> None:
 def test_the_count_says_where_labels_are(sphere: trimesh.Trimesh) -> None:
     assert view_of(sphere, truth=np.zeros(320, dtype=int)).label_site == "face"
     assert view_of(sphere, truth=np.zeros(162, dtype=int)).label_site == "vertex"
-    assert view_of(sphere, scalar=np.zeros(162)).scalar_site == "vertex"
-    assert view_of(sphere, scalar=np.zeros(320)).scalar_site == "face"
+    assert view_of(sphere, scalar=np.zeros(162)).fields["value"].site == "vertex"
+    assert view_of(sphere, scalar=np.zeros(320)).fields["value"].site == "face"
 
 
 def test_tensors_are_taken_as_they_are(sphere: trimesh.Trimesh) -> None:
@@ -58,7 +59,8 @@ def test_tensors_are_taken_as_they_are(sphere: trimesh.Trimesh) -> None:
         ({"prediction": np.zeros((320, 2), dtype=int)}, ["320", "prediction"]),
         ({"prediction": np.zeros(320, dtype=int), "truth": np.zeros(162, dtype=int)}, ["320", "162"]),
         ({"prediction": np.full(320, 0.5)}, ["integer", "float64"]),
-        ({"scalar": np.zeros(5)}, ["5", "scalar"]),
+        ({"scalar": np.zeros(5)}, ["(5,)", "320", "162", "value"]),
+        ({"lines": np.zeros((5, 3))}, ["(n, 2, 3)", "(5, 3)"]),
         ({"frames": np.zeros((162, 2, 3))}, ["(162, 3, 2)", "(162, 2, 3)"]),
     ],
 )
@@ -94,18 +96,6 @@ def test_every_label_needs_a_name(sphere: trimesh.Trimesh) -> None:
         class_names_for([view], list("abcd"))
 
 
-def test_limits_of_fields() -> None:
-    low, high, diverging = scalar_limits(np.linspace(0, 1, 1001))
-    assert (low, high, diverging) == (pytest.approx(0.01), pytest.approx(0.99), False)
-    low, high, diverging = scalar_limits(np.linspace(-3, 1, 1001))
-    assert low == -high
-    assert diverging
-    spiked = np.concatenate([np.linspace(0, 1, 1000), [1e9, np.nan, np.inf]])
-    assert scalar_limits(spiked)[1] < 1.1
-    assert scalar_limits(np.full(10, 7.0))[:2] == (6.5, 7.5)
-    assert scalar_limits(np.full(10, np.nan))[:2] == (0.0, 1.0)
-
-
 def test_colors_are_checked(sphere: trimesh.Trimesh) -> None:
     count = len(sphere.vertices)
     view = MeshView(name="m", vertices=sphere.vertices, faces=sphere.faces, colors=np.full((count, 3), 7))
@@ -117,3 +107,43 @@ def test_colors_are_checked(sphere: trimesh.Trimesh) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             MeshView(name="m", vertices=sphere.vertices, faces=sphere.faces, colors=wrong)
+
+
+def test_a_field_takes_no_name_of_another_panel(sphere: trimesh.Trimesh) -> None:
+    with pytest.raises(ValueError, match="truth"):
+        view_of(sphere, fields={"truth": MeshField(np.zeros(162))})
+
+
+def test_the_headline_names_the_class_that_a_high_accuracy_hides(sphere: trimesh.Trimesh) -> None:
+    truth = np.zeros(320, dtype=int)
+    truth[:6] = 1
+    truth[6:10] = -1
+    view = view_of(sphere, truth=truth, prediction=np.zeros(320, dtype=int))
+    assert view.accuracy == pytest.approx(310 / 316)
+    assert view.mean_iou == pytest.approx(0.5 * 310 / 316)
+    words = label_headline([view, view], ["calm", "storm"])
+    assert words == "mean accuracy 98.1 % · mean IoU 49.1 % · lowest IoU 0.0 % (storm)"
+    perfect = view_of(sphere, truth=truth, prediction=truth)
+    assert perfect.mean_iou == 1
+    assert label_headline([view_of(sphere)], []) == ""
+
+
+@pytest.mark.parametrize(
+    "surface",
+    [Icosphere(2), HEALPix(4), LatLonSphere(np.linspace(90, -90, 9), np.arange(0, 360, 20.0))],
+    ids=["icosphere", "healpix", "poles"],
+)
+def test_spheres_become_closed_outward_triangles_on_their_points(surface: object) -> None:
+    mesh = surface_mesh(surface)
+    np.testing.assert_array_equal(mesh.vertices, surface.pos.double().numpy())
+    centers = mesh.vertices[mesh.faces].mean(axis=1)
+    assert ((mesh.face_normals * centers).sum(axis=1) > 0).all()
+    assert (mesh.edge_face_count == 2).all()
+    used = len(np.unique(mesh.faces))
+    assert used - len(mesh.edges) + mesh.num_faces == 2
+    assert mesh.area == pytest.approx(4 * np.pi, rel=0.15)
+
+
+def test_other_surfaces_are_refused() -> None:
+    with pytest.raises(ValueError, match="SurfacePicture"):
+        surface_mesh(np.zeros((4, 3)))

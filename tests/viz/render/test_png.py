@@ -114,7 +114,7 @@ def test_what_can_be_shown(halves: MeshView) -> None:
     assert panels_of(plain) == ["surface"]
     assert panels_of(halves) == ["prediction", "truth", "error"]
     field = MeshView(name="a", vertices=halves.vertices, faces=halves.faces, scalar=halves.vertices[:, 0])
-    assert panels_of(field) == ["scalar"]
+    assert panels_of(field) == ["value"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
