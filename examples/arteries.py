@@ -23,8 +23,7 @@ from gaugenet.data.fields.export import write_ply_fields
 from gaugenet.data.physics.random_arteries import random_artery
 from gaugenet.data.physics.wall_shear import inflow_distance, murray_flows, wall_flow
 from gaugenet.geometry import TriangleMesh
-from gaugenet.viz import MeshView
-from gaugenet.viz.field_pictures import FieldMap, render_field_maps
+from gaugenet.viz import FieldMap, MeshView, render_field_maps
 
 SHARES = {"train": 0.72, "val": 0.12, "test": 0.16}
 INLET_SHEAR = 1.0  # Pa
@@ -49,7 +48,7 @@ def draw(run: Path, count: int = 2) -> None:
             mesh = TriangleMesh.load(entry["file"])
             truth, prediction = (arrays[f"{entry['name']}/wss/{part}"] for part in ("truth", "prediction"))
             view = MeshView(name=entry["name"], vertices=mesh.vertices, faces=mesh.faces)
-            maps.append(FieldMap(view, "wall shear stress", "Pa", truth, prediction, prediction - truth))
+            maps.append(FieldMap(view, "wall shear stress", "Pa", truth, prediction))
     scores = result["fields"]["wss"]
     title = f"Wall shear stress on arteries not seen before: NMAE {100 * scores['nmae']:.2f} %"
     render_field_maps(run / "arrows.png", maps, title=title, tile=420)

@@ -23,8 +23,7 @@ from gaugenet.data.physics.wall_shear import inflow_distance, murray_flows, wall
 from gaugenet.geometry import GaugeGraph, TriangleMesh, hierarchy
 from gaugenet.groups import SO2
 from gaugenet.models import MeshUNet
-from gaugenet.viz import MeshView
-from gaugenet.viz.field_pictures import FieldMap, render_field_maps
+from gaugenet.viz import FieldMap, MeshView, render_field_maps
 
 SHAPE = ShapeOperator()
 IN_TYPE = "2x0 + 1x2"  # a distance, and the shape operator: its trace and its traceless part
@@ -102,9 +101,8 @@ def main() -> None:
         moved = (turned - found @ torch.from_numpy(turn.T).float()).norm(dim=1).max() / found.norm(dim=1).max()
         print(f"artery {k}: mean error / largest stress {error:.1%}; rotated artery: {moved:.0e} off rotated vectors")
         view = MeshView(name=f"artery {k}", vertices=mesh.vertices, faces=mesh.faces)
-        maps.append(FieldMap(view, "wall shear stress", "Pa", shear, found.numpy(), found.numpy() - shear))
-    title = "Wall shear stress on arteries that were not trained on"
-    render_field_maps(options.out, maps, title=title, tile=420)
+        maps.append(FieldMap(view, "wall shear stress", "Pa", shear, found.numpy()))
+    render_field_maps(options.out, maps, title="Wall shear stress on arteries that were not trained on")
     print(f"wrote {options.out}")
 
 

@@ -73,9 +73,9 @@ PUBLIC = {
         FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
     """,
     "gaugenet.viz": """
-        ColorScale MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments draw_fields
-        draw_spheres label_colors line_integral_convolution nearest_point palette plot_comparison
-        plot_confusion_matrix plot_learning_curves render_meshes write_ply write_viewer
+        ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments
+        draw_fields draw_spheres label_colors line_integral_convolution nearest_point palette plot_comparison
+        plot_confusion_matrix plot_learning_curves render_field_maps render_meshes write_ply write_viewer
     """,
     "gaugenet.tasks": """
         ClimateData ClimateLoss ClimateTask CrossValidation DataOptions ForecastData ForecastLoss ForecastTask

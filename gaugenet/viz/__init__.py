@@ -12,6 +12,7 @@ from gaugenet._lazy import lazy_exports
 if TYPE_CHECKING:
     from gaugenet.viz.coastlines import coastline_segments
     from gaugenet.viz.curves import plot_comparison, plot_confusion_matrix, plot_learning_curves
+    from gaugenet.viz.field_pictures import FieldMap, render_field_maps
     from gaugenet.viz.fields import draw_fields
     from gaugenet.viz.render.colors import ColorScale, label_colors, palette
     from gaugenet.viz.render.html import write_viewer
@@ -28,6 +29,7 @@ else:
 
 __all__ = [
     "ColorScale",
+    "FieldMap",
     "MeshField",
     "MeshView",
     "SpacePicture",
@@ -44,6 +46,7 @@ __all__ = [
     "plot_comparison",
     "plot_confusion_matrix",
     "plot_learning_curves",
+    "render_field_maps",
     "render_meshes",
     "write_ply",
     "write_viewer",

@@ -31,6 +31,7 @@ def coastline_segments(radius: float = 1.002) -> Float[ndarray, "n 2 3"]:
         radius: of the globe; a little more than that of the surface to draw on.
 
     Example:
+        >>> from gaugenet.viz import coastline_segments
         >>> coastline_segments().shape[1:]
         (2, 3)
     """

@@ -57,7 +57,7 @@ class FieldMap:
         unit: of its values.
         truth: values on vertices or faces, NaN where they are missing.
         prediction: the same.
-        error: sizes of the differences, or the differences of vectors.
+        error: the differences of vectors, or sizes of differences; by default of these predictions.
     """
 
     view: MeshView
@@ -65,7 +65,7 @@ class FieldMap:
     unit: str
     truth: Float[ndarray, "n *3"]
     prediction: Float[ndarray, "n *3"]
-    error: Float[ndarray, "n *3"]
+    error: Float[ndarray, "n *3"] | None = None
 
     def fields(self) -> dict[str, MeshField]:
         """Return truth, prediction and error as fields to draw.
@@ -74,9 +74,11 @@ class FieldMap:
         """
         truth = self._on_mesh("truth", MeshField(self.truth, unit=self.unit))
         scale = common_scales([{"truth": truth}])["truth"]
-        largest = ColorScale.of(self._on_mesh("error", MeshField(self.error)).sizes).high
+        error = self.prediction - self.truth if self.error is None else self.error
+        parts = {"truth": self.truth, "prediction": self.prediction}
+        parts["error"] = error if error.ndim == 2 else np.abs(error)
+        largest = ColorScale.of(self._on_mesh("error", MeshField(parts["error"])).sizes).high
         limits = {"error": (0.0, largest if largest > 0 else 1.0)}
-        parts = {"truth": self.truth, "prediction": self.prediction, "error": self.error}
         return {
             f"{self.name}, {part}": MeshField(
                 values,

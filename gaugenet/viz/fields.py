@@ -54,10 +54,11 @@ def draw_fields(
     Example:
         >>> import torch
         >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.viz import MeshField, draw_fields
         >>> sphere = Icosphere(3)
         >>> east = torch.linalg.cross(torch.tensor([[0.0, 0.0, 1.0]]).to(sphere.pos), sphere.pos)
         >>> wind = MeshField(20 * east, unit="m/s", drawn="both")
-        >>> draw_fields("wind.png", sphere, {"wind": wind}, up="z")  # doctest: +SKIP
+        >>> draw_fields("wind.png", sphere, {"wind": wind}, up="z", tile=120)
     """
     if not fields:
         raise ValueError("Expected at least one field to draw, got none.")

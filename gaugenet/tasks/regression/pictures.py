@@ -86,8 +86,8 @@ def draw_run(
 ) -> str:
     """Write a page (`.html`) or a picture (`.png`) of a run that was evaluated, and return a line about it.
 
-    A page shows for each mesh and target the truth, the prediction and the error, chosen by a menu; a picture shows
-    the same side by side with colour bars.
+    For each mesh and target, a menu of the page chooses the truth, the prediction or the error. A picture shows them
+    side by side, with colour bars.
 
     Raises:
         TaskError: If the run was not evaluated, or predicts values of whole meshes only.
@@ -129,10 +129,8 @@ def _map(
 ) -> FieldMap:
     """Scalars and vectors as they are; of tensors the norms."""
     view, unit = MeshView(name=mesh_name, vertices=mesh.vertices, faces=mesh.faces), entry.get("unit") or ""
-    if truth.ndim == 1:
-        return FieldMap(view, name, unit, truth, prediction, np.abs(prediction - truth))
-    if truth.shape[1:] == (3,):
-        return FieldMap(view, name, unit, truth, prediction, prediction - truth)
+    if truth.ndim == 1 or truth.shape[1:] == (3,):
+        return FieldMap(view, name, unit, truth, prediction)
     return FieldMap(view, f"|{name}|", unit, sizes_of(truth), sizes_of(prediction), sizes_of(prediction - truth))
 
 

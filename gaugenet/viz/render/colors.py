@@ -27,43 +27,16 @@ WRONG = (222, 45, 60)
 
 Colormap = Literal["viridis", "cividis", "diverging"]
 
-# Every 17th of the 256 colors of matplotlib's viridis and cividis, whose lightness rises evenly. fmt: off
+# Every 17th of the 256 colors of matplotlib's viridis and cividis, whose lightness rises evenly.
+# fmt: off
 _STOPS: dict[Colormap, tuple[str, ...]] = {
     "viridis": (
-        "440154",
-        "481a6c",
-        "472f7d",
-        "414487",
-        "39568c",
-        "31688e",
-        "2a788e",
-        "23888e",
-        "1f988b",
-        "22a884",
-        "35b779",
-        "54c568",
-        "7ad151",
-        "a5db36",
-        "d2e21b",
-        "fde725",
+        "440154", "481a6c", "472f7d", "414487", "39568c", "31688e", "2a788e", "23888e", "1f988b", "22a884", "35b779",
+        "54c568", "7ad151", "a5db36", "d2e21b", "fde725",
     ),
     "cividis": (
-        "00224e",
-        "002e6c",
-        "1e3a6f",
-        "35456c",
-        "47516c",
-        "575d6d",
-        "666970",
-        "757575",
-        "848279",
-        "948e77",
-        "a59c74",
-        "b7a96e",
-        "c8b866",
-        "dbc75a",
-        "eed649",
-        "fee838",
+        "00224e", "002e6c", "1e3a6f", "35456c", "47516c", "575d6d", "666970", "757575", "848279", "948e77", "a59c74",
+        "b7a96e", "c8b866", "dbc75a", "eed649", "fee838",
     ),
     "diverging": ("2457b8", "6f9fe0", "e9ebee", "ee9a72", "b82a3c"),
 }

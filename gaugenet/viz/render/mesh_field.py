@@ -40,6 +40,7 @@ class MeshField:
 
     Example:
         >>> import numpy as np
+        >>> from gaugenet.viz import MeshField
         >>> wind = MeshField(np.zeros((162, 3)), unit="m/s", limits=(0, 40), colormap="cividis", drawn="both")
     """
 

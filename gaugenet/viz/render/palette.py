@@ -17,7 +17,7 @@ RIM, INK, DISC = (58, 66, 82), (38, 46, 62), (250, 244, 222)
 
 
 def kernel_colors(values: Float[ndarray, "n"]) -> UInt8[ndarray, "n 3"]:
-    """Colours of values between -1 and 1."""
+    """Return the colors of values between -1 and 1."""
     ramp = color_ramp("diverging")
     return typed_array(ramp[np.round((np.clip(values, -1, 1) + 1) / 2 * 255).astype(int)])
 

@@ -50,9 +50,8 @@ def render_meshes(
     Args:
         path: the PNG; written completely or not at all.
         views: at least one mesh.
-        panels: what to show of each mesh: "prediction", "truth", "error", names of fields, "scalar" (the first field),
-            "colors" and "surface" (plain); by default all that the first mesh has. A mesh without some panel has an
-            empty place there.
+        panels: some of "prediction", "truth", "error", names of fields, "scalar" (the first field), "colors" and
+            "surface" (plain); by default all that the first mesh has. The place of a panel that a mesh lacks is empty.
         class_names: names for the legend, label 0 first.
         title: heading.
         columns: meshes in a row.
@@ -103,7 +102,7 @@ def render_meshes(
 
 
 def panels_of(view: MeshView) -> list[str]:
-    """All that can be shown of a mesh; its bare surface when there is nothing else."""
+    """Return the panels that a mesh has; the plain surface when there is nothing else."""
     values = {
         "prediction": view.prediction,
         "truth": view.truth,
@@ -177,7 +176,7 @@ class _Layout:
         return self.bars_top + -(-self.num_bars // self.bars_per_row) * self.bar_height + self.margin // 2
 
     def corner(self, index: int, panel: str) -> tuple[int, int]:
-        """(left, top) of one panel of one mesh."""
+        """Return (left, top) of one panel of one mesh."""
         row, column = divmod(index, self.per_row)
         inner = self.per_row * self.block_width + (self.per_row - 1) * self.gap
         left = (self.canvas_width - inner) // 2 + column * (self.block_width + self.gap)

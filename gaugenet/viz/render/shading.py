@@ -92,7 +92,7 @@ class Shading:
         crisp: bool,
         factor: Float[ndarray, "hits"] | None = None,
     ) -> Float[ndarray, "height width 4"]:
-        """The picture in straight-alpha sRGB, in [0, 1].
+        """Return the picture in straight-alpha sRGB, in [0, 1].
 
         Args:
             corner_colors: sRGB colours in [0, 1] at the corners of each face.

@@ -100,6 +100,7 @@ def line_integral_convolution(
     Example:
         >>> import numpy as np
         >>> from gaugenet.geometry import TriangleMesh
+        >>> from gaugenet.viz import Texels, line_integral_convolution
         >>> mesh = TriangleMesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
         >>> line_integral_convolution(Texels.of(mesh, 100), np.array([[1.0, 0.0, 0.0]] * 3)).shape
         (100,)
