@@ -6,9 +6,11 @@ imported the compiler there is nothing to hide from.
 
 from __future__ import annotations
 
+import inspect
 import sys
+import typing
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import torch
 
@@ -34,11 +36,26 @@ def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]
             return (hidden[0] if hidden else function)(*arguments)
 
         full_name = f"gaugenet::{name}"
-        torch.library.define(full_name, torch.library.infer_schema(function, mutates_args=()))
+        torch.library.define(full_name, _schema(function))
         torch.library.impl(full_name, device, kernel)
         return getattr(torch.ops.gaugenet, name).default
 
     return define
+
+
+def _schema(function: Callable[..., Any]) -> str:
+    """Return the schema of an operator; torch 2.6 infers it from `List[int]` and not from `list[int]`."""
+
+    def known(annotation: Any) -> Any:
+        return typing.List[get_args(annotation)] if get_origin(annotation) is list else annotation  # noqa: UP006
+
+    def like(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [one.replace(annotation=known(one.annotation)) for one in signature.parameters.values()]
+    like.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return torch.library.infer_schema(like, mutates_args=())
 
 
 def fake(name: str) -> Callable[[Function], Function]:
