@@ -367,7 +367,7 @@ def test_happi20_files(tmp_path):
     points = np.random.default_rng(1).normal(size=(42, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     write_happi(tmp_path, points)
-    with pytest.raises(DataError, match="do not say where their vertices are"):
+    with pytest.raises(DataError, match="do not contain the positions"):
         Happi20Files(tmp_path)
     np.save(tmp_path / "vertices.npy", points)
     files = Happi20Files(tmp_path)
