@@ -1,11 +1,11 @@
-"""A plain U-Net on latitude and longitude, trained as `gaugenet train climate` trains: the baseline of its results.
+"""A plain U-Net on latitude and longitude, the baseline of `gaugenet train climate`, with the same training.
 
     python benchmarks/climate_baseline.py --data train.nc --val val.nc --upright --epochs 16 --seeds 0 1 2
 
-prints AP and IoU at the threshold 0.5 of each seed after its last epoch: upright, under random rotations of the globe,
-and (`--icosahedral`) under the 60 rotations of the icosahedron. Only the network and the points at which it reads the
-globe differ (a 2 degree grid, winds as east and north). Nothing is chosen on the validation file. The default width
-gives 52,635 parameters with latitude, the icosahedral network of `examples/gfs_cyclones.yaml` has 52,318.
+prints AP and IoU at the threshold 0.5 for each seed after the last epoch: upright, under random rotations of the globe,
+and (`--icosahedral`) under the 60 rotations of the icosahedron. Only the network and its points differ (a 2 degree
+grid, winds as east and north). The validation file is not used for any choice. The default width gives 52,635
+parameters with latitude, the icosahedral network of `examples/gfs_cyclones.yaml` has 52,318.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from gaugenet.tasks.training.options import OptimOptions
 def score(
     model: LatLonUNet, spheres: SphereDataset, grid: LatLonGrid, classes: list[str], orientations: list
 ) -> list[dict]:
-    """Scores at the locations of the files, of the globe rotated in each of these ways."""
+    """Return scores at the locations of the files, for each rotation of the globe."""
     locations, results = spheres.inputs.locations, []
     for orientation in orientations:
         points = locations.points.reshape(-1, 3)
@@ -62,7 +62,7 @@ def score(
 
 
 def train(o: argparse.Namespace, seed: int) -> tuple[LatLonUNet, SphereDataset, LatLonGrid, list[str]]:
-    """The network with averaged weights after the last epoch, and what it is scored on."""
+    """Return the network with averaged weights after the last epoch, and the validation data."""
     smart = not o.plain
     data = ClimateData(
         o.data, o.val, latitude=smart, rotate=smart and not o.upright, mirror=smart, gain=1.2 if smart else 1

@@ -1,8 +1,8 @@
-"""Grids beside ordinary convolutions: a training step, evaluation, expansion alone, construction, import.
+"""Grids compared with ordinary convolutions: training step, evaluation, expansion, construction, import.
 
     python benchmarks/grid_conv.py [--rounds 7] [--size 64] [--batch 16]
 
-One thread; times are CPU seconds, medians over rounds in which both are measured one after the other.
+One thread. Times are CPU seconds, medians over rounds; in each round both are measured one after the other.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def step(layer: nn.Module, x: Tensor) -> None:
-    """Forward and backward, with respect to the input and the parameters."""
+    """Do a forward and a backward pass, for the gradients of the input and the parameters."""
     layer.zero_grad(set_to_none=True)
     layer(x.detach().requires_grad_()).sum().backward()
 
@@ -45,7 +45,7 @@ def side_by_side(name: str, first: Callable[[], object], second: Callable[[], ob
 
 
 def layers(size: int, batch: int, rounds: int) -> None:
-    """C_8 regular, 16 fields (128 channels), 5 x 5."""
+    """Compare layers: C_8 regular, 16 fields (128 channels), 5 x 5."""
     field_type = FieldType(Cyclic(8), "16xregular")
     layer = GridConv(field_type, field_type, 5)
     plain = nn.Conv2d(field_type.size, field_type.size, 5, padding=2)
@@ -69,7 +69,7 @@ def layers(size: int, batch: int, rounds: int) -> None:
 
 
 def rotated_mnist_network() -> nn.Sequential:
-    """The convolutions of the standard C_8 network."""
+    """Return the convolutions of the standard C_8 network."""
     group = Cyclic(8)
     types = [FieldType(group, "1x0"), *(FieldType(group, f"{n}xregular") for n in (24, 48, 48, 96, 96, 64))]
     pairs = pairwise(types)
@@ -77,14 +77,14 @@ def rotated_mnist_network() -> nn.Sequential:
 
 
 def construction() -> None:
-    """Print how long the construction of a network takes, at first and again."""
+    """Print the time of the first and the second construction of a network."""
     cold = cpu_seconds(rotated_mnist_network)
     warm = statistics.median(cpu_seconds(rotated_mnist_network) for _ in range(3))
     print(f"{'construction of the C_8 network':34s} {cold:9.3f} s first, {warm:.3f} s again")
 
 
 def imports() -> None:
-    """CPU seconds of `import gaugenet` and of its layers beyond torch's own."""
+    """Print the CPU seconds of `import gaugenet` and its layers, without the import of torch."""
     program = "import torch, time; t = time.process_time(); import {}; print(time.process_time() - t)"
     for module in ("gaugenet", "gaugenet.nn"):
         runs = [

@@ -1,16 +1,16 @@
-"""Convolution on the icosphere beside the plain convolution of the same arithmetic, on one thread.
+"""Convolution on the icosphere, compared with a plain convolution of the same arithmetic, on one thread.
 
     python benchmarks/icosphere.py [--levels 5 6 7] [--fields 16] [--batch 4] [--repeats 7] [--unet-level 8]
 
-Regular fields of C_6 -> the same. For each level: CPU milliseconds forward and forward + backward (the least of the
-repeats, taken in turns, since other work only adds), the extra peak memory of a second training step, each in a process
-of its own, and ratios to the first row. Rivals:
+Input and output are regular fields of C_6. For each level the script prints CPU milliseconds forward and forward +
+backward (the least of interleaved repeats), the extra peak memory of a second training step (each case in its own
+process), and ratios to the first row. The cases are:
 
 - `conv2d`: PyTorch's convolution with a 3 x 3 window over the five charts and zeros around them, channels last in
-  memory. It pads nothing, rotates nothing, and leaves sides and corners wrong.
+  memory. It does not pad or rotate, so the result is wrong at sides and corners.
 - `conv2d, channels first`: the same in PyTorch's default layout.
-- `padded`: charts padded by an index over cells and orientations, a copy, then `conv2d`; the poles are left out.
-- `gather`: the general engine on the gauge graph, one sample after the other; level 5 only.
+- `padded`: charts padded by an index over cells and orientations, a copy, then `conv2d`; without the poles.
+- `gather`: the general engine on the gauge graph, one sample at a time; only level 5.
 
 `--unet-level` runs a forward pass of `IcosahedralUNet` on one sample instead, and prints its time and peak memory.
 """
@@ -38,7 +38,7 @@ from gaugenet.nn import GaugeConv
 
 @dataclass(frozen=True)
 class Case:
-    """Features with a gradient, and a forward pass of them."""
+    """Features with a gradient, and their forward pass."""
 
     x: Tensor
     forward: Callable[[Tensor], Tensor]
@@ -59,7 +59,7 @@ def charts(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
 
 
 def padded(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
-    """The time of padding: indices of the true cells, and of orientations that stay as they are."""
+    """Make a padded convolution: indices of the true cells, with unchanged orientations."""
     n, size = sphere.n, field_type.size
     conv = nn.Conv2d(size, size, 3)
     grid = torch.meshgrid(torch.arange(5), torch.arange(-1, n + 1), torch.arange(-1, 2 * n + 1), indexing="ij")
@@ -83,7 +83,7 @@ def gather(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
 
 
 def cases(sphere: Icosphere, field_type: FieldType, batch: int) -> dict[str, Callable[[], Case]]:
-    """Return what makes each case, by name."""
+    """Return a function that makes each case, by name."""
     found = {
         "conv2d": lambda: plain(torch.channels_last, sphere, field_type, batch),
         "conv2d, channels first": lambda: plain(torch.contiguous_format, sphere, field_type, batch),
@@ -103,7 +103,7 @@ def step(case: Case) -> None:
 
 
 def times(made: dict[str, Case], repeats: int) -> dict[str, tuple[float, float]]:
-    """CPU milliseconds forward, forward + backward."""
+    """Return CPU milliseconds forward, and forward + backward."""
     best = dict.fromkeys(made, (float("inf"), float("inf")))
     for _ in range(repeats):
         for name, case in made.items():
@@ -115,14 +115,14 @@ def times(made: dict[str, Case], repeats: int) -> dict[str, tuple[float, float]]
 
 
 def cpu_time(work: Callable[[], object]) -> float:
-    """Return the CPU milliseconds that some work takes."""
+    """Return the CPU milliseconds of a function."""
     start = time.process_time()
     work()
     return (time.process_time() - start) * 1e3
 
 
 def peak_memory(*, reset: bool = False) -> float:
-    """MiB that were resident at most, since the last reset (Linux)."""
+    """Return the peak of resident memory in MiB since the last reset (Linux)."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -130,7 +130,7 @@ def peak_memory(*, reset: bool = False) -> float:
 
 
 def memory(case: Case) -> float:
-    """MiB that a training step needs beyond the features: the second one, since the first also loads code."""
+    """Return the MiB that a second training step needs beyond the features; the first step also loads code."""
     step(case)
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = peak_memory(reset=True)

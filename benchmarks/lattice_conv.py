@@ -2,11 +2,11 @@
 
     python benchmarks/lattice_conv.py [--extent 32] [--batch 16] [--channels 16] [--repeats 9]
 
-SU(2) in two dimensions, float32, one step in each direction. *compiled* is `GaugeConv` with constant links; *shifts* is
-`GaugeConv` with links that require gradients, which it computes by shifts of whole fields; *gather and einsum* is the
-same sum as one would write it: neighbours gathered for all directions, transported by `einsum`, mixed by `einsum` with
-one complex number for each pair of channels and direction. Prints CPU milliseconds forward and forward + backward (the
-least of the repeats: other work only adds), the memory of a first training step, and ratios to the first.
+SU(2) in two dimensions, float32, one step in each direction. *compiled* is `GaugeConv` with constant links. *shifts* is
+`GaugeConv` with links that require gradients, computed by shifts of whole fields. *gather and einsum* is the same sum
+in plain PyTorch: neighbours are gathered for all directions, transported by `einsum`, and mixed by `einsum` with one
+complex number for each pair of channels and direction. The script prints CPU milliseconds forward and forward +
+backward (the least of the repeats), the memory of a first training step, and ratios to the first case.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = "compiled", "shifts", "gather and einsum"
 
 
 class GatherAndEinsum(nn.Module):
-    """W'_i(x) = sum over the site itself and its four neighbours of omega_ijv U_v(x) W_j(x + v) U_v(x)^+."""
+    """The layer W'_i(x) = sum over the site itself and its four neighbours of omega_ijv U_v(x) W_j(x + v) U_v(x)^+."""
 
     def __init__(self, field: LatticeGaugeField, channels: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class GatherAndEinsum(nn.Module):
 
 
 def prepare(kind: str, extent: int, batch: int, channels: int) -> Callable[[], Tensor]:
-    """The forward pass of a case."""
+    """Return the forward pass of a case."""
     torch.manual_seed(0)
     group = SU(2)
     field = LatticeGaugeField.random(group, (extent, extent), batch=batch)
@@ -67,8 +67,8 @@ def prepare(kind: str, extent: int, batch: int, channels: int) -> Callable[[], T
 
 
 def memory_of_step(forward: Callable[[], Tensor]) -> float:
-    """Return the MiB that a first training step takes on top of what is held before it (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from now
+    """Return the MiB that a first training step allocates (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     before = _status("VmRSS")
     forward().sum().backward()
     return _status("VmHWM") - before
@@ -89,7 +89,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.case:
-        prepare(args.case, 4, 1, args.channels)().sum().backward()  # what is compiled is compiled before
+        prepare(args.case, 4, 1, args.channels)().sum().backward()  # compile first
         forward = prepare(args.case, args.extent, args.batch, args.channels)
         memory = memory_of_step(forward)
         print(*measure(forward, args.repeats)[:2], memory)
@@ -97,7 +97,7 @@ def main() -> None:
     print(f"{platform.machine()}, {cpu_name()}, one thread, torch {torch.__version__}, {args.extent}^2 x {args.batch}")
     print(f"{'':24}{'forward ms':>12}{'+ backward':>12}{'MiB':>8}{'ratio':>28}")
     first: tuple[float, ...] = ()
-    for kind in KINDS:  # a process each, so that the peak memory is its own
+    for kind in KINDS:  # one process for each case, to measure its peak memory
         command = [sys.executable, __file__, "--case", kind]
         command += [word for name in sizes for word in (f"--{name}", str(getattr(args, name)))]
         row = tuple(map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()))

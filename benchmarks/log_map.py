@@ -2,9 +2,9 @@
 
     python benchmarks/log_map.py [--sizes 2500 40000 160000] [--neighbors 32] [--points 10] [--no-peer]
 
-Errors are against the geodesic equation of the smooth surfaces (`tests/geometry/mesh/surfaces.py`), at `--points`
-random vertices, the same for both. potpourri3d solves for one source at a time: its time for all vertices is the
-time per source times their number, plus the factorisation.
+Errors are relative to solutions of the geodesic equation on the smooth surfaces (`tests/geometry/mesh/surfaces.py`), at
+`--points` random vertices, the same for both. potpourri3d solves for one source at a time, so its time for all vertices
+is the time per source times their number, plus the factorization.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from tests.geometry.mesh.surfaces import ImplicitSurface, Saddle, Sphere, Torus,
 
 @dataclass
 class Cost:
-    """Seconds by the clock and of the CPU."""
+    """Wall-clock and CPU seconds."""
 
     wall: float
     cpu: float
 
 
 def timed(function):
-    """Return the result of a function, and what it cost."""
+    """Return the result of a function, and its cost."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = function()
     return result, Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def build(name: str, size: int) -> tuple[TriangleMesh, ImplicitSurface]:
-    """Return a mesh of about this size, and the surface that it samples."""
+    """Return a mesh of about this size, and its smooth surface."""
     jitter = 0.3 if name.endswith("jittered") else 0.0
     if name.startswith("sphere"):
         return sphere(round((size / 10) ** 0.5), 0.8 * jitter), Sphere()
@@ -62,7 +62,7 @@ def inner(mesh: TriangleMesh, count: int) -> np.ndarray:
 
 
 def peer_errors(mesh, surface, graph: GaugeGraph, targets):
-    """Log-map vector errors and angles of potpourri3d, and the seconds that all vertices would take."""
+    """Return errors and angles of the logarithmic maps of potpourri3d, and the estimated seconds for all vertices."""
     import potpourri3d
 
     solver, setup = timed(lambda: potpourri3d.MeshVectorHeatSolver(mesh.vertices, mesh.faces))

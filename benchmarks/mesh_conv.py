@@ -2,13 +2,12 @@
 
     python benchmarks/mesh_conv.py [--mesh FILE] [--repeats 9]
 
-Prints for one convolution 16x(0+1+2) -> 16x(0+1+2), one-ring and 32 neighbours, and for a whole segmentation network:
-CPU milliseconds forward and forward + backward (the least of the repeats: other work only adds), the extra peak memory
-of a training step, and ratios. Rivals written here, in plain PyTorch, from their papers:
+For one convolution 16x(0+1+2) -> 16x(0+1+2), one-ring and 32 neighbours, and for a complete segmentation network, the
+script prints CPU milliseconds forward and forward + backward (the least of the repeats), the extra peak memory of a
+training step, and ratios. The peers are implemented here in plain PyTorch from their papers:
 
-- `per edge`: basis and weights applied on every edge, then a sum, as published gauge-equivariant mesh CNNs do
-  (de Haan et al. 2021).
-- `DiffusionNet`: 4 blocks of 128 channels, 128 eigenvectors (Sharp et al. 2022).
+- `per edge`: basis and weights applied on every edge, then a sum :cite:`dehaan2021gauge`.
+- `DiffusionNet`: 4 blocks of 128 channels, 128 eigenvectors :cite:`sharp2022diffusionnet`.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ TYPE = "16x0 + 16x1 + 16x2"
 
 
 def sphere_mesh(rows: int = 42) -> TriangleMesh:
-    """A bumpy sphere of about 4 rows^2 vertices: 6,722 when no mesh is given."""
+    """Return a bumpy sphere of about 4 rows^2 vertices, by default 6,722."""
     import trimesh
 
     mesh = trimesh.creation.uv_sphere(radius=1.0, count=[rows, 2 * rows])
@@ -44,7 +43,7 @@ def sphere_mesh(rows: int = 42) -> TriangleMesh:
 
 
 class PerEdge(nn.Module):
-    """The same convolution: the basis (its values are computed once) applied on every edge, the weights, a sum."""
+    """The same convolution on edges: the precomputed basis and the weights are applied on every edge, then a sum."""
 
     def __init__(self, conv: GaugeConv, graph) -> None:
         super().__init__()
@@ -73,7 +72,7 @@ class PerEdge(nn.Module):
 
 
 class DiffusionNet(nn.Module):
-    """Learned heat diffusion in the spectral basis, gradient features and a perceptron, four times."""
+    """Four blocks of learned heat diffusion in the spectral basis, gradient features and a perceptron."""
 
     def __init__(self, channels_in: int, channels_out: int, width: int = 128, blocks: int = 4) -> None:
         super().__init__()
@@ -104,7 +103,7 @@ class DiffusionNet(nn.Module):
 
 
 def diffusion_operators(mesh: TriangleMesh, graph, count: int = 128) -> dict[str, Tensor]:
-    """Operators of the right size and sparsity; their values do not matter for timing."""
+    """Return operators of the correct size and sparsity; their values do not matter for the time."""
     n, (source, target) = mesh.num_vertices, graph.edge_index
     indices = torch.stack([torch.cat([target, torch.arange(n)]), torch.cat([source, torch.arange(n)])])
     generator = torch.Generator().manual_seed(0)
@@ -124,7 +123,7 @@ def diffusion_operators(mesh: TriangleMesh, graph, count: int = 128) -> dict[str
 
 
 def cases(mesh: TriangleMesh) -> dict[str, Callable[[], Callable[[], Tensor]]]:
-    """Name -> a function that prepares a case and returns its forward pass."""
+    """Return for each name a function that prepares a case and returns its forward pass."""
     field_type = FieldType(SO2(), TYPE)
 
     def conv(kind: str, **neighborhood) -> Callable[[], Callable[[], Tensor]]:
@@ -164,7 +163,7 @@ def cases(mesh: TriangleMesh) -> dict[str, Callable[[], Callable[[], Tensor]]]:
 
 
 def measure(forward: Callable[[], Tensor], repeats: int) -> tuple[float, float, float]:
-    """CPU milliseconds forward, forward + backward; extra peak memory of a training step in MiB."""
+    """Return CPU milliseconds forward and forward + backward, and extra peak memory of a training step in MiB."""
     with torch.no_grad():
         forward()
     before = peak_memory()
@@ -179,7 +178,7 @@ def measure(forward: Callable[[], Tensor], repeats: int) -> tuple[float, float, 
 
 
 def cpu_time(work: Callable[[], object]) -> float:
-    """Return the CPU seconds that some work takes."""
+    """Return the CPU seconds of a function."""
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -206,7 +205,7 @@ def main() -> None:
     print(f"{'':32}{'forward ms':>12}{'+ backward':>12}{'MiB':>8}{'ratio':>16}")
     previous: tuple[float, ...] = ()
     for index, name in enumerate(cases(mesh)):
-        # a process each, so that the peak memory is its own
+        # one process for each case, to measure its peak memory
         command = [sys.executable, __file__, "--case", name, "--repeats", str(args.repeats)]
         command += ["--mesh", args.mesh] if args.mesh else []
         row = tuple(map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()))
@@ -216,7 +215,7 @@ def main() -> None:
 
 
 def cpu_name() -> str:
-    """Return what the processor is called."""
+    """Return the name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

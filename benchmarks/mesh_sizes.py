@@ -1,10 +1,10 @@
-"""CPU time over the size of the mesh, ours and rivals, as a table and a plot.
+"""CPU time over the size of the mesh, ours and peers, as a table and a plot.
 
     python benchmarks/mesh_sizes.py                     measures, writes docs/images/speed.csv and speed.png
     python benchmarks/mesh_sizes.py --draw              draws docs/images/speed.csv again
 
-Forward and backward pass on one thread, the least of the repeats, on bumpy spheres; cases and rivals are those of
-mesh_conv.py. A case ends where one pass takes longer than --limit seconds.
+The time is the least of the repeats of a forward and backward pass on one thread, on bumpy spheres. For the cases and
+peers see mesh_conv.py. A case ends when one pass takes longer than --limit seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TITLES = ["One convolution, 32 neighbours, 144 channels", "A segmentation networ
 
 
 def measured(rows: list[int], repeats: int, limit: float) -> list[tuple[str, int, float]]:
-    """(case, vertices, milliseconds forward and backward), smallest meshes first."""
+    """Return (case, vertices, milliseconds forward and backward), by increasing size of the mesh."""
     found, ended = [], set()
     for count in rows:
         mesh = sphere_mesh(count)
@@ -42,7 +42,7 @@ def measured(rows: list[int], repeats: int, limit: float) -> list[tuple[str, int
 
 
 def draw(table: list[tuple[str, int, float]], machine: str, out: Path) -> None:
-    """Both panels, logarithmic axes, each curve named at its end."""
+    """Draw both panels with logarithmic axes; the name of each curve is at its end."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")

@@ -1,4 +1,4 @@
-"""How far nonlinearities are from gauge equivariance: prints the table that their docstrings quote.
+"""Gauge-equivariance errors of nonlinearities: the table in their docstrings.
 
     python benchmarks/nonlinearity.py
 
@@ -19,11 +19,11 @@ SPACES = {
     "sphere": (FieldType(SO3(), "4x0 + 4x1 + 4x2"), (5, 8, 12, 18, 22, 30)),
     "rotations": (FieldType(SO3(), "1x0 + 3x1 + 5x2"), (5, 8, 10, 12, 16, 18)),
 }
-"""Types and samples by the space on which their functions live."""
+"""Field types and numbers of samples, by the space of the functions."""
 
 
 def gauge_error(layer: torch.nn.Module, *, scale: float = 1.0, seed: int = 0) -> float:
-    """RMS of layer(g x) - g layer(x) over RMS of layer(x)."""
+    """Return the RMS of layer(g x) - g layer(x), divided by the RMS of layer(x)."""
     generator = torch.Generator().manual_seed(seed)
     x = scale * torch.randn(POINTS, layer.in_type.size, generator=generator, dtype=torch.float64)
     g = layer.in_type.group.random_element(POINTS, generator=generator)

@@ -1,4 +1,4 @@
-"""Differential operators: time of the fits, of layers next to harmonic ones, and accuracy on a jittered sphere.
+"""Differential operators: time of fits and layers, compared with harmonic kernels, and accuracy on a jittered sphere.
 
     python benchmarks/operators.py [--level 5] [--repeats 9]
 
@@ -28,7 +28,7 @@ from gaugenet.operators import gradient, laplacian
 
 
 def jittered_sphere(level: int) -> TriangleMesh:
-    """An icosphere whose vertices are moved by a fifth of their spacing, triangulated again."""
+    """Return an icosphere whose vertices are moved by a fifth of their spacing, with a new triangulation."""
     p = Icosphere(level).pos.numpy()
     p = p + 0.2 * np.sqrt(4 * np.pi / len(p)) * np.random.default_rng(0).uniform(-1, 1, p.shape)
     p /= np.linalg.norm(p, axis=1, keepdims=True)
@@ -39,7 +39,7 @@ def jittered_sphere(level: int) -> TriangleMesh:
 
 
 def least(run, repeats: int) -> float:
-    """Milliseconds of CPU, the least of the repeats."""
+    """Return the CPU milliseconds, the least of the repeats."""
     times = []
     for _ in range(repeats + 1):
         start = time.process_time()

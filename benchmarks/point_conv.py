@@ -2,9 +2,9 @@
 
     python benchmarks/point_conv.py [--points 2000] [--neighbors 16] [--repeats 9]
 
-Prints for one convolution with three rings, in the plane (SO(2), 80 channels) and in space (SO(3) up to order 2, 144
-channels): CPU milliseconds forward and forward + backward (the least of the repeats: other work only adds), the extra
-peak memory of a training step, and ratios to the kernel evaluated per edge.
+For one convolution with three rings, in the plane (SO(2), 80 channels) and in space (SO(3) up to order 2, 144
+channels), the script prints CPU milliseconds forward and forward + backward (the least of the repeats), the extra peak
+memory of a training step, and ratios to the kernel evaluated per edge.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def groups() -> dict[str, tuple[StructureGroup, str]]:
 
 
 def prepare(name: str, kind: str, points: int, neighbors: int) -> Callable[[], Tensor]:
-    """The forward pass of a case."""
+    """Return the forward pass of a case."""
     torch.manual_seed(0)
     group, spec = groups()[name]
     field_type = FieldType(group, spec)
@@ -61,7 +61,7 @@ def main() -> None:
     for name in groups():
         first: tuple[float, ...] = ()
         for kind in ("gaugenet", "per edge"):
-            # a process each, so that the peak memory is its own
+            # one process for each case, to measure its peak memory
             command = [sys.executable, __file__, "--case", name, kind, "--points", str(args.points)]
             command += ["--neighbors", str(args.neighbors), "--repeats", str(args.repeats)]
             row = tuple(map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()))

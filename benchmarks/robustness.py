@@ -1,12 +1,12 @@
-"""Accuracy of a trained segmentation on other triangulations of the same surfaces, and on surfaces slightly changed.
+"""Accuracy of a trained segmentation on other triangulations of the same surfaces, and on slightly changed surfaces.
 
     python benchmarks/robustness.py RUN --data DIR --split val [--every 4]
     python benchmarks/robustness.py RUN --bodies
 
-Every mesh is given to the network in all the ways of `VARIANTS`. Four points of every face of the mesh as it was are
-looked up on the closest face of the variant, so that all rows count the same points: `accuracy` is the share with the
-right label (for the mesh as it is, the accuracy by faces), `lost` the difference to the mesh as it is in percentage
-points, and `changed` the share whose label is another than on the mesh as it is.
+The network labels every mesh in all `VARIANTS`. Four points of every face of the original mesh are labelled by the
+closest face of the variant, so all rows use the same points. `accuracy` is the fraction of correct labels (on the
+original mesh, the accuracy by faces), `lost` the difference from the original mesh in percentage points, and `changed`
+the fraction of labels that differ from the original mesh.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from gaugenet.tasks.mesh.preparation import prepare_mesh
 
 @dataclass(frozen=True)
 class Variant:
-    """Another mesh of a surface, and where the points of the former one are on it (NaN: cut off)."""
+    """Another mesh of a surface, and the original points on it (NaN where it was cut)."""
 
     mesh: TriangleMesh
     points: np.ndarray
@@ -59,7 +59,7 @@ def finer(mesh: TriangleMesh, times: int) -> TriangleMesh:
 
 
 def simplified(share: float) -> Make:
-    """By quadric errors, which keeps shapes well and makes uneven triangles."""
+    """Return a simplification by quadric errors, which preserves the shape and makes uneven triangles."""
 
     def change(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
         import fast_simplification
@@ -71,12 +71,12 @@ def simplified(share: float) -> Make:
 
 
 def even(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
-    """As many vertices, spread evenly."""
+    """Return a mesh with the same number of vertices, spaced evenly."""
     return decimate(finer(mesh, 2), mesh.num_vertices).mesh
 
 
 def stretched(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
-    """As many vertices, three times denser along a random axis than across it."""
+    """Return a mesh with the same number of vertices, three times denser along a random axis than across it."""
     axis = rng.standard_normal(3)
     axis /= np.linalg.norm(axis)
     stretch = np.eye(3) + 2 * np.outer(axis, axis)
@@ -108,7 +108,7 @@ def in_millimetres(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Genera
 
 
 def cut_off(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Generator) -> Variant:
-    """Without the twelfth part of the surface that is farthest along its second longest axis: an open mesh."""
+    """Return an open mesh, without the twelfth of the surface that is farthest along its second longest axis."""
     centre = (mesh.vertex_areas @ mesh.vertices) / mesh.area
     axis = np.linalg.eigh(np.cov((mesh.vertices - centre).T, aweights=mesh.vertex_areas))[1][:, 1]
     height = (mesh.vertices[mesh.faces].mean(axis=1) - centre) @ axis
@@ -137,19 +137,19 @@ VARIANTS: dict[str, Make] = {
 
 
 def usable(sample: MeshSample) -> MeshSample:
-    """The sample with its mesh repaired, as a network sees it."""
+    """Return the sample with its repaired mesh, the input of networks."""
     found = usable_mesh(sample.mesh, SO2())
     return MeshSample(sample.name, found.mesh, face_labels=sample.face_labels[found.face_map], path=sample.path)
 
 
 def points_of_faces(mesh: TriangleMesh) -> np.ndarray:
-    """The centres of the four parts of each face, `(4 F, 3)`."""
+    """Return the centres of the four parts of each face, `(4 F, 3)`."""
     weights = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
     return (weights @ mesh.vertices[mesh.faces]).reshape(-1, 3)
 
 
 def labels_at(predictor: Predictor, variant: Variant) -> np.ndarray:
-    """Predicted labels at the points, -1 where there is no surface any more."""
+    """Return predicted labels at the points, -1 where the surface was cut."""
     one = prepare_mesh(MeshSample("mesh", variant.mesh), predictor.preparation(repair="lossless", n_jobs=1))
     found = predictor(one, "face").labels("face")
     known = np.isfinite(variant.points).all(axis=1)

@@ -1,9 +1,10 @@
-"""What a user waits for before anything is computed: CPU seconds of fresh processes, on one thread.
+"""Start-up time: CPU seconds of new processes, on one thread.
 
     python benchmarks/start.py [--repeats 3] [--mesh FILE]
 
-Rows: importing torch alone, a layer, and a graph; `--help`; and `gaugenet predict human_seg` on one small mesh, with
-compiled loops in numba's cache and with an empty cache. The least of the repeats (one for the empty cache).
+Rows are the import of torch, of a layer, and of a graph; `--help`; and `gaugenet predict human_seg` on one small mesh,
+with compiled loops in numba's cache and with an empty cache. Times are the least of the repeats (one for the empty
+cache).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ROWS = {
 
 
 def seconds(arguments: list[str], cache: str) -> tuple[float, float]:
-    """Seconds and CPU seconds of a Python process."""
+    """Return seconds and CPU seconds of a Python process."""
     environment = os.environ | {"NUMBA_CACHE_DIR": cache, "OMP_NUM_THREADS": "1"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, *arguments], env=environment, check=True, capture_output=True)

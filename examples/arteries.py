@@ -1,4 +1,4 @@
-"""Write arteries with their wall shear stress as PLY files, to train `gaugenet train regression` on.
+"""Write arteries with their wall shear stress as PLY files, as data for `gaugenet train regression`.
 
     python examples/arteries.py --out arteries                  writes train/, val/, test/ and remeshed/
     gaugenet train regression --config examples/arteries.yaml --data arteries --out run
@@ -6,8 +6,8 @@
     python examples/arteries.py --draw run                      draws arrows of the evaluation: run/arrows.png
 
 Shapes are random, in millimetres; the stress, in pascals, is the reduced model of `gaugenet.data.physics.wall_shear`:
-lubrication theory on the wall with corrections for curved vessels, not a simulation of blood. Parts are different
-arteries. `remeshed/test` holds the arteries of `test` with other vertices.
+lubrication theory on the wall with corrections for curved vessels, not a simulation of blood. The parts contain
+different arteries. `remeshed/test` contains the arteries of `test` with other vertices.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write(file: Path, seed: int, *, edge: float, mesh_seed: int) -> int:
 
 
 def draw(run: Path, count: int = 2) -> None:
-    """Draw true and predicted stress, and the error, on the first test meshes of a run that was evaluated."""
+    """Draw true and predicted stress, and the error, on the first test meshes of an evaluated run."""
     result, maps = json.loads((run / "evaluation_test.json").read_text()), []
     with np.load(run / "predictions_test.npz") as arrays:
         for entry in result["meshes"][:count]:

@@ -1,6 +1,6 @@
-"""Charged balls, half of them on springs from the plane z = 0: the simulation of `nbody_springs.py`.
+"""Charged balls, half of them connected to the plane z = 0 by springs: the simulation of `nbody_springs.py`.
 
-python examples/charged_balls.py       prints how far five balls move, and how well their energy is conserved
+python examples/charged_balls.py       prints the displacement of five balls and the error of their energy
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Balls:
         return force
 
     def after(self, duration: float) -> Balls:
-        """Leapfrog."""
+        """Return the states after a time, by leapfrog steps."""
         pos, vel = self.pos.clone(), self.vel.clone()
         for _ in range(round(duration / STEP)):
             vel = vel + 0.5 * STEP * self.force(pos)

@@ -1,11 +1,11 @@
-"""Forecast the weather of a shallow-water planet: 6 h steps, 5 days, icosahedral networks next to plain ones.
+"""Forecast the weather of a shallow-water planet for 5 days in steps of 6 h: icosahedral networks and a plain one.
 
     python examples/forecast_sphere.py                     some minutes of one idle core
-    python examples/forecast_sphere.py --runs 2 --epochs 1 to see that it works
+    python examples/forecast_sphere.py --runs 2 --epochs 1 a quick test
 
-A spectral solver makes runs of random weather over mountains. Three networks with about as many weights learn the
-change in 6 h in the same number of steps: one on the icosahedron with winds as vectors, the same with winds as scalars,
-and a U-Net on latitude and longitude. Each then makes forecasts of 5 days of runs that it has not seen.
+A spectral solver makes runs of random weather over mountains. Three networks with about the same number of weights
+learn the change in 6 h in the same number of steps: one on the icosahedron with winds as vectors, the same with winds
+as scalars, and a U-Net on latitude and longitude. Each then forecasts 5 days of test runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Curves = dict[str, np.ndarray]  # errors by lead time: of the height, the wind, 
 
 
 def icosahedral(run: Path, data: ForecastData, test: list[str], settings: dict) -> tuple[Curves, Curves, dict]:
-    """Train and score a network on the icosahedron: its errors, those of persistence, and all scores."""
+    """Train and score a network on the icosahedron; return its errors, the errors of persistence, and all scores."""
     train_forecast(run, data=data, model={"width": 4, "growth": 1.5, "levels": 3, "norm": "layer"}, **settings)
     vectors = data.vectors == "auto"
     scores = evaluate_forecast(run, test, steps=STEPS, stride=STRIDE, icosahedral=vectors, rotations=2 * vectors)

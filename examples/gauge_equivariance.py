@@ -1,10 +1,10 @@
-"""Frames are a free choice: a random one at every vertex must not change what a network says.
+"""Frames are a free choice: a random frame at every vertex does not change the output of a network.
 
     python examples/gauge_equivariance.py             prints the table, writes gauge_equivariance.png
 
-The same network, weights and mesh, with the frame at every vertex rotated by an angle of its own. Two negative controls
-show that the check can fail: frames that are also reflected, which SO(2) does not allow, and a network that applies
-a ReLU to the components of vectors.
+The network, weights and mesh are the same, and the frame at every vertex is rotated by a random angle. Two negative
+controls show that the check can fail: frames that are also reflected, which SO(2) does not allow, and a network that
+applies a ReLU to the components of vectors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GROUP = SO2()
 
 
 class ReLUOnComponents(nn.Module):
-    """Not equivariant: the components of a vector depend on the frame, and so does their sign."""
+    """A nonlinearity that is not equivariant: the signs of the components of a vector depend on the frame."""
 
     def __init__(self, gated: GatedNonlinearity) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class ReLUOnComponents(nn.Module):
 
 
 def spoiled(model: MeshUNet) -> MeshUNet:
-    """The same weights with every `GatedNonlinearity` replaced."""
+    """Return a model with the same weights and every `GatedNonlinearity` replaced."""
     other = copy.deepcopy(model)
     for module in list(other.modules()):
         for name, child in module.named_children():
@@ -51,7 +51,7 @@ def spoiled(model: MeshUNet) -> MeshUNet:
 
 @torch.no_grad()
 def change(model: MeshUNet, in_type: FieldType, graph: GaugeGraph, g: Tensor) -> Tensor:
-    """How far the logits of each vertex move when features and geometry are given in other frames, relative."""
+    """Return the relative change of the logits of each vertex when features and geometry are given in other frames."""
     before = model(graph.x, graph)
     after = model(in_type.transform(g, graph.x), graph.gauge_transform(g))
     return (after - before).abs().amax(-1) / before.abs().max()

@@ -1,12 +1,12 @@
-"""Hyperbolic features on a sphere: classes that form a tree, beside flat features of equal size.
+"""Hyperbolic features on a sphere for classes that form a tree, compared with flat features of equal size.
 
     python examples/hyperbolic_features.py [--seeds 3] [--epochs 60]
 
-A class is a leaf of a ternary tree of depth three. Every edge has a pattern of bumps on the sphere, weaker from level
-to level; a sample is the sum of the patterns on the way to its leaf, at a random rotation, with noise. Both networks
-are gauge equivariant (SO(2)-structure), so neither sees the rotation. In one, features are points of a hyperboloid:
-Lorentz convolutions, batch normalization, logistic regression; in the other they are ordinary. Reported: accuracy, and
-how far up the tree the first common ancestor of a wrong answer and the right one is.
+A class is a leaf of a ternary tree of depth 3. Every edge has a pattern of bumps on the sphere, weaker at deeper
+levels. A sample is the sum of the patterns from the root to its leaf, with a random rotation and noise. Both networks
+are gauge equivariant (SO(2)-structure), so the rotation has no effect. In one network features are points of a
+hyperboloid: Lorentz convolutions, batch normalization, logistic regression. In the other they are ordinary. The script
+prints the accuracy, and the steps from a wrong class up to its first common ancestor with the true class.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCALARS, HIDDEN, LAST = (FieldType(GROUP, spec) for spec in ("1x0", "3x0 + 2x1",
 
 
 def samples(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """`(count, locations)` values and the class of each; the patterns of the tree are always the same."""
+    """Return values `(count, locations)` and the class of each sample; the patterns of the tree are fixed."""
     tree, generator = torch.Generator().manual_seed(7), torch.Generator().manual_seed(seed)
     bumps = [Sphere(2).random_points(FAN**level * 4, generator=tree).view(-1, 4, 3) for level in range(1, DEPTH + 1)]
     signs = [torch.randn(len(b), 4, generator=tree, dtype=torch.float64) for b in bumps]
@@ -67,7 +67,7 @@ class Network(nn.Module):
 
 
 def steps_apart(a: Tensor, b: Tensor) -> Tensor:
-    """Steps up from two leaves to their first common ancestor."""
+    """Return the steps from two leaves up to their first common ancestor."""
     return sum(((a // FAN**k) != (b // FAN**k)).double() for k in range(DEPTH))
 
 

@@ -1,13 +1,13 @@
-"""Intervals in the half-plane: which half is larger? Horocyclic frames beside a flat plane.
+"""Compare the halves of intervals: horocyclic frames in the half-plane, compared with a flat plane.
 
     python examples/hyperbolic_horocycles.py [--seeds 3] [--steps 120]
 
-A dyadic interval of centre x and length y is the point (x, y) of the half-plane: their hierarchy is a tree in it. A
-function on the line has a mean on each, seen with noise; the question is for every interval in which of its halves the
-mean is larger. Left and right matter, so frames do: those of the horocycles are mapped to each other by x -> a x + b,
-and a network with this {e}-structure gives the same answers elsewhere and at another scale. The other network, of equal
-size, takes (x, y) for a flat plane, with as many neighbours on average. A rotation of the half-plane is the control: it
-rotates the frames, and the answers change.
+A dyadic interval of centre x and length y is the point (x, y) of the half-plane, so the hierarchy of intervals is a
+tree in it. The inputs are the noisy means of a function on the intervals. The output is, for every interval, the half
+with the larger mean. Left and right are different, so frames matter. Horocyclic frames are mapped to each other by x ->
+a x + b, so a network with this {e}-structure gives the same output after shifts and scalings. The other network, of
+equal size and with the same mean number of neighbours, treats (x, y) as a flat plane. The control is a rotation of the
+half-plane: it rotates the frames, and the output changes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAT = GStructure(Trivial(2), Euclidean(2).frame_at, "trivial")
 
 
 def draw(depth: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Means on all intervals with noise, `(count * nodes, 1)`, and where the right half is larger."""
+    """Return noisy means on all intervals `(count * nodes, 1)`, and whether the right half is larger."""
     means = [torch.zeros(count, 1)]
     for _ in range(depth):
         detail = torch.randn(means[-1].shape, generator=generator)
@@ -41,7 +41,7 @@ def draw(depth: int, count: int, generator: torch.Generator) -> tuple[Tensor, Te
 
 
 def locations(depth: int) -> dict[str, Tensor]:
-    """The intervals of training, the same eight times as long elsewhere, and rotated by 90 degrees."""
+    """Return the intervals of training, the same shifted and eight times as long, and rotated by 90 degrees."""
     here = dyadic_intervals(depth)
     middle = PLANE.affine(0.5, 0.5)
     rotation = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
@@ -78,7 +78,7 @@ def train(graph: GaugeGraph, depth: int, steps: int, seed: int) -> Network:
 
 
 def accuracy(network: Network, graph: GaugeGraph, depth: int) -> float:
-    """Return the share of right answers on new signals."""
+    """Return the accuracy on new signals."""
     with torch.no_grad():
         x, right = draw(depth, 64, torch.Generator().manual_seed(1000))
         answers = network(x, Batch.from_data_list([graph] * 64)).view(64, -1)[:, : 2**depth - 1]

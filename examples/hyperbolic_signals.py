@@ -1,11 +1,11 @@
-"""A tree in the hyperbolic plane: denoising its signal, beside the same network on the tree drawn in the flat plane.
+"""Denoise a signal on a tree in the hyperbolic plane, compared with the tree drawn in the flat plane.
 
     python examples/hyperbolic_signals.py [--seeds 3] [--steps 120]
 
-Every node has the value of its parent plus a step of its own; noise is added, and a network with SO(2)-structure shall
-remove it. In the hyperbolic plane all edges have one length, and near nodes are related; in the flat drawing (depth is
-radius, leaves at equal angles) they crowd. Weights, training and the mean number of neighbours are the same. The
-posterior mean of the Gaussian model, which knows the tree, is the best that anything can do.
+Every node has the value of its parent plus a random step. Noise is added, and a network with SO(2)-structure removes
+it. In the hyperbolic plane all edges have the same length, and close nodes are related. In the flat drawing (radius is
+depth, leaves at equal angles) unrelated nodes are close. The number of weights, training and the mean number of
+neighbours are the same. The posterior mean of the Gaussian model, which uses the tree, has the least possible error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUP, NOISE, SIGNALS = SO2(), 1.5, 16
 
 
 def graphs(depth: int) -> tuple[dict[str, GaugeGraph], Tensor]:
-    """Neighbours: in the hyperbolic plane within two edges, in the flat one within the radius that gives as many."""
+    """Return graphs: neighbours within two edges in the hyperbolic plane, the same mean number in the flat plane."""
     tree = regular_tree(depth)
     flat, hyperbolic = tree.drawing, Hyperbolic(2).gauge_graph(tree.points, GROUP, radius=2.85)
     nearest = torch.cdist(flat, flat).flatten().sort().values
@@ -48,7 +48,7 @@ class Denoiser(nn.Module):
 
 
 def draw(ancestors: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Signals and what is seen of them, `(count * nodes, 1)`."""
+    """Return signals and noisy signals, `(count * nodes, 1)`."""
     steps, noise = torch.randn(2, count, len(ancestors), generator=generator, dtype=torch.float64)
     clean = steps @ ancestors.T
     return (clean + NOISE * noise).reshape(-1, 1).float(), clean.reshape(-1, 1).float()
@@ -62,7 +62,7 @@ def error(network: Denoiser, graph: GaugeGraph, ancestors: Tensor) -> float:
 
 
 def best_error(ancestors: Tensor) -> float:
-    """Mean variance of the posterior of the Gaussian model."""
+    """Return the mean variance of the posterior of the Gaussian model."""
     covariance = ancestors @ ancestors.T
     gain = torch.linalg.solve(covariance + NOISE**2 * torch.eye(len(covariance)), covariance)
     return float((covariance - covariance @ gain).trace() / len(covariance))

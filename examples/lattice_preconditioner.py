@@ -3,10 +3,10 @@
     python examples/lattice_preconditioner.py [--seconds 150] [--mass 0.2] [--layers 6] [--channels 8]
     python examples/lattice_preconditioner.py --group SU3 --mass -0.5 --lattices 4x4x4x4 8x4x4x4 --layers 4 --channels 2
 
-GMRES solves D psi = b; the smaller the mass, the more iterations it takes. A linear network of `GaugeConv`s
-learns M with M D = 1 from random vectors on a few configurations (after :cite:`lehner2023gauge`). It then
-preconditions D on configurations that it has not seen, also on larger lattices, and after a random gauge
-transformation. The control is the same network on links that are all one: it is not equivariant, and does not help.
+GMRES solves D psi = b, with more iterations for smaller masses. A linear network of `GaugeConv`s learns M with M D = 1
+from random vectors on a few configurations, as in :cite:`lehner2023gauge`. It then preconditions D on test
+configurations, on larger lattices, and after a random gauge transformation. The control is the same network with all
+links equal to 1: it is not equivariant, and does not reduce the number of iterations.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def train(network: Preconditioner, field: LatticeGaugeField, mass: float, second
 
 
 def report(name: str, field: LatticeGaugeField, preconditions: dict, mass: float) -> None:
-    """Iterations of GMRES for each configuration, with each preconditioner."""
+    """Print the iterations of GMRES for each configuration and preconditioner."""
     b = noise(field, torch.Generator().manual_seed(7))
     for label, apply in preconditions.items():
         counts = []

@@ -1,13 +1,13 @@
-"""The topological charge of U(1) lattice gauge fields: learned on 8 x 8, read off on larger lattices.
+"""The topological charge of U(1) lattice gauge fields: learned on 8 x 8, predicted on larger lattices.
 
     python examples/lattice_topology.py [--seconds 60] [--picture topology.png]
 
-The charge is the sum of a density over all sites, and an integer on a periodic lattice. The network sees the traces
-of plaquettes and of a `LatticeBlock`, which are invariant, and learns a density from the total charge alone. Rounded
-to the next integer it says the charge of lattices that are sixteen times as large. The ordinary network sees the
-entries of the links; after a random gauge transformation its answer is another one.
+The charge is the sum of a density over all sites, and an integer on a periodic lattice. The inputs of the network are
+the traces of plaquettes and of a `LatticeBlock`, which are invariant. It learns a density from the total charge only,
+and predicts the charge of lattices that are sixteen times as large, after rounding. The inputs of the ordinary network
+are the entries of the links; its output changes after a random gauge transformation.
 
-The picture has the same field in two gauges: links and features change, what is invariant does not.
+The picture shows the same field in two gauges: links and features change, invariants do not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GROUP = U1()
 
 
 class OrdinaryDensity(nn.Module):
-    """Periodic convolutions of the real and imaginary parts of all links."""
+    """An ordinary network: periodic convolutions of the real and imaginary parts of all links."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()

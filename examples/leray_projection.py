@@ -1,13 +1,13 @@
-"""The Leray projection by one convolution: what the complete Clifford kernels can do and the published ones cannot.
+"""The Leray projection as one convolution: possible with complete Clifford kernels, but not with the published ones.
 
     python examples/leray_projection.py                     33 x 33 and 17 x 17 x 17 windows: about 15 seconds
-    python examples/leray_projection.py --dims 2 --out DIR  the plane alone; table and picture in DIR
+    python examples/leray_projection.py --dims 2 --out DIR  only the plane; table and picture in DIR
 
-The Leray projection removes the gradient part of a vector field: what is left has no divergence. It is a convolution,
-P = 1 - grad div / Laplacian, with a kernel of degree 2 in the direction: v ^ (v _| f) / <v, v> without its trace. Of
-kernels without v ^ (v _| f) only functions times f map vectors to vectors, and on average over fields no filter of that
-kind comes closer than a relative error of 1 / sqrt(d). A layer is linear in its weights, so each one is fitted by least
-squares to random fields with waves between 4 pixels and half the window, and tested on other fields.
+The Leray projection removes the gradient part of a vector field, so the result has no divergence. It is a convolution,
+P = 1 - grad div / Laplacian, with a kernel of degree 2 in the direction: v ^ (v _| f) / <v, v> without its trace.
+Kernels without v ^ (v _| f) map vectors to vectors only by functions times f. Averaged over fields, the relative error
+of such a filter is at least 1 / sqrt(d). A layer is linear in its weights, so each layer is fitted by least squares to
+random fields with waves between 4 pixels and half the window, and tested on other fields.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KERNELS = ("complete", "published span", "harmonic")
 
 
 def random_fields(grid: Grid, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Vector fields with waves between 4 pixels and half the window, and their parts without divergence."""
+    """Return vector fields with waves between 4 pixels and half the window, and their divergence-free parts."""
     d, n = grid.d, grid.shape[0]
     dims = tuple(range(2, 2 + d))
     noise = torch.randn(count, d, *grid.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -48,7 +48,7 @@ def random_fields(grid: Grid, count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def fit(layer: GaugeConv, grid: Grid, x: Tensor, y: Tensor) -> None:
-    """The weights of least squared error."""
+    """Set the weights of least squared error."""
     columns = []
     with torch.no_grad():
         for row in torch.eye(sum(p.numel() for p in layer.parameters())):
@@ -66,7 +66,7 @@ def make_layer(name: str, d: int, rings: int) -> GaugeConv:
 
 
 def experiment(d: int, window: int, rings: int) -> tuple[list[list[str]], dict[str, Tensor]]:
-    """Rows of the table, and fields to draw."""
+    """Return rows of the table, and fields to draw."""
     grid = Grid((2 * (window - 1),) * d, boundary="periodic", kernel_size=window, signature=(d, 0))
     count = 4 if d == 2 else 1
     (x, y), (x_test, y_test) = random_fields(grid, count, 0), random_fields(grid, count, 1)
@@ -85,7 +85,7 @@ def experiment(d: int, window: int, rings: int) -> tuple[list[list[str]], dict[s
 
 
 def draw(fields: dict[str, Tensor], path: Path) -> None:
-    """One component of each field of the plane, and arrows."""
+    """Draw one component of each field of the plane, and arrows."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(fields), figsize=(3.2 * len(fields), 3.5), layout="constrained")

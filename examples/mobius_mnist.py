@@ -1,13 +1,14 @@
-"""MNIST on a Möbius strip: digits that come around the twist as their own mirror images.
+"""MNIST on a Möbius strip: digits return mirrored after one turn.
 
     python examples/mobius_mnist.py --data DIR                                  the network with regular fields
     python examples/mobius_mnist.py --data DIR --networks all --train centred shifted --seeds 0 1 2     the whole table
-    python examples/mobius_mnist.py --data DIR --digits 2000 1000 --epochs 4    a look, in a minute or two
+    python examples/mobius_mnist.py --data DIR --digits 2000 1000 --epochs 4    a quick test, one or two minutes
 
-DIR holds mnist.npz (or set GAUGENET_DATA). Trains on centred or shifted digits, tests on digits shifted along the strip
-at random. The published training: Adam, 5e-3, halved every four of 20 epochs, weight decay 1e-6, batches of 128. GPUs
-and processors with AMX are faster with --precision bfloat16; errors are those in float32. Killed trainings go on when
-the command is given again. The table is of all runs in --out with these settings; --networks with no name adds none.
+DIR contains mnist.npz (or set GAUGENET_DATA). Networks are trained on centred or shifted digits and tested on digits
+with random shifts along the strip. The training is the published one: Adam, 5e-3, halved every four of 20 epochs,
+weight decay 1e-6, batches of 128. GPUs and processors with AMX are faster with --precision bfloat16; errors are
+computed in float32. The same command resumes an interrupted training. The table contains all runs in --out with these
+settings; --networks without names trains none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SHIFTS = (1, 2, 3, 15, 28, 49)
 
 
 def train_and_test(model: nn.Module, train: Digits, test: Digits, folder: Path, options: ImageOptions) -> Any:
-    """Errors in float32 and as trained; by how much of the largest logit shifts of 500 digits move the logits."""
+    """Return errors in float32 and in training precision, and relative changes of logits under shifts of 500 digits."""
     rows, exact = fit_images(model, train, folder, options), replace(options, precision="float32")
 
     def logits(shift: int) -> Tensor:
@@ -67,7 +68,7 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def main() -> None:
-    """Train what is not trained yet, and print the table."""
+    """Train the missing networks, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--networks", nargs="*", default=["regular"], choices=[*FIELDS, *ORDINARY, "all"])

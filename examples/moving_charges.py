@@ -1,11 +1,11 @@
-"""Electromagnetic fields of moving charges on space-time, as one observer sees them and as boosted observers do.
+"""Electromagnetic fields of moving charges on space-time, for an observer at rest and boosted observers.
 
     python examples/moving_charges.py                                     64 samples, at rest, 0.3 c and 0.6 c
     python examples/moving_charges.py --samples 512 --shape 16 32 32 --out DIR
 
-Writes one NetCDF file for each observer and a picture. Fields are E and B of several oscillating charges in the plane
-around the grid, in closed form, so that the boosted sets are exact: the same charges in the same order in every file. A
-file that exists with these options is not made again.
+This writes one NetCDF file for each observer and a picture. Fields are E and B of several oscillating charges in the
+plane around the grid. They have a closed form, so the boosted fields are exact; charges and their order are the same in
+every file. Existing files with the same options are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUP, ALGEBRA = PseudoOrthogonal(2, 1), CliffordAlgebra(2, 1)
 
 
 def dataset(bivectors: Tensor, grid: Grid, options: dict[str, str | float]) -> xarray.Dataset:
-    """E_x, E_y and B of samples on (time, y, x)."""
+    """Return E_x, E_y and B of samples on (time, y, x)."""
     electric, magnetic = electric_magnetic(bivectors.movedim(1, -1), ALGEBRA)
     parts = {"electric_x": electric[..., 0], "electric_y": electric[..., 1], "magnetic": magnetic[..., 0]}
     x, y, t = (grid.pos[:, axis].reshape(grid.shape) for axis in range(3))
@@ -38,7 +38,7 @@ def dataset(bivectors: Tensor, grid: Grid, options: dict[str, str | float]) -> x
 
 
 def is_made(path: Path, options: dict[str, str | float]) -> bool:
-    """Whether the file holds the fields of these options."""
+    """Return whether the file contains the fields for these options."""
     if not path.exists():
         return False
     with xarray.open_dataset(path) as found:
@@ -46,7 +46,7 @@ def is_made(path: Path, options: dict[str, str | float]) -> bool:
 
 
 def draw(files: list[Path], path: Path) -> None:
-    """The magnetic field of the first sample at the middle time, as each observer sees it."""
+    """Draw the magnetic field of the first sample at the middle time for each observer."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(files), figsize=(3.6 * len(files), 3.6), layout="constrained", squeeze=False)

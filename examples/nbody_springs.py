@@ -1,11 +1,11 @@
-"""Charged balls on springs to a plane: which symmetry, and which attributes, a network needs to predict them.
+"""Charged balls with springs to a plane: the symmetry and the attributes that a network needs to predict them.
 
     python examples/nbody_springs.py [--simulations 2000] [--epochs 40] [--out nbody_springs.png]
 
-Five charges attract and repel each other, and half of them hang on springs from the plane z = 0. From positions and
-velocities at one time, networks predict the positions one unit of time later. The symmetry of the system
-is that of a cylinder, O(2) about the z axis and the mirror z -> -z; not all of O(3). Height over the plane and strength
-of the spring are features of the points. They are also attributes that kernels depend on, features only, or neither.
+Five charges attract and repel each other, and half of them are connected to the plane z = 0 by springs. From positions
+and velocities at one time, networks predict the positions one unit of time later. The symmetry group of the system is
+the one of a cylinder, O(2) about the z axis and the reflection z -> -z, not O(3). Height above the plane and strength
+of the spring are both features and attributes of kernels, or only features, or not used.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Predictor(nn.Module):
 
 @dataclass(frozen=True)
 class Case:
-    """A network, and how a state becomes its inputs."""
+    """A network, and the conversion of a state to its inputs."""
 
     name: str
     group: StructureGroup
     hidden: str
     attributes: str
-    blind: bool = False  # told neither heights nor springs
+    blind: bool = False  # without heights and springs
 
     def error(self, network: Predictor, balls: Balls, later: Tensor) -> Tensor:
         n = len(balls.pos) * BALLS

@@ -1,10 +1,10 @@
-"""An equivariant layer of your own, and the test that proves it.
+"""Your own equivariant layer, and its test.
 
     python examples/own_layer.py
 
-A layer is an `nn.Module` with an `in_type` and an `out_type`. This one multiplies fields: scalars made of the inner
-and the cross product of pairs of tangent vectors, which no frame can change. A second one makes the usual mistake, and
-`assert_gauge_equivariant` says by how much, where and in which field.
+A layer is an `nn.Module` with an `in_type` and an `out_type`. This one multiplies fields: its outputs are the inner and
+the cross product of pairs of tangent vectors, which do not depend on the frame. A second layer makes a common mistake,
+and `assert_gauge_equivariant` reports the error, the point and the field.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class VectorProducts(nn.Module):
 
 
 class BiasOnVectors(nn.Module):
-    """The usual mistake: adding the same numbers to the components of vectors prefers a direction of the frame."""
+    """A common mistake: a bias on the components of vectors prefers a direction of the frame."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -3,9 +3,9 @@
     python examples/regress_vectors.py                about a minute of training, writes regress_vectors.png
     python examples/regress_vectors.py --epochs 60    better
 
-The network sees the distance from the inlet and the curvature, and returns tangent vectors. Rotated arteries get
-rotated vectors; the script checks that. `gaugenet train regression` does the same for files, with validation, metrics
-and more.
+The inputs of the network are the distance from the inlet and the curvature, the outputs are tangent vectors. The script
+checks that a rotation of an artery rotates the vectors. `gaugenet train regression` does the same for files, with
+validation and metrics.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IN_TYPE = "2x0 + 1x2"  # a distance, and the shape operator: its trace and its t
 
 
 def prepared(mesh: TriangleMesh, distance: np.ndarray, shear: np.ndarray) -> GaugeGraph:
-    """The gauge graph of a mesh: `x` holds distance (cm) and shape operator, `y` the shear (Pa) in the frames."""
+    """Return the gauge graph of a mesh: `x` has distance (cm) and shape operator, `y` the shear (Pa) in the frames."""
     graph = hierarchy(mesh, SO2(), levels=3, mean_neighbors=12)
     scalars = torch.from_numpy(distance / 10).float()[:, None]
     graph.x = torch.cat([scalars, SHAPE.compute(graph)], dim=1)
@@ -39,24 +39,24 @@ def prepared(mesh: TriangleMesh, distance: np.ndarray, shear: np.ndarray) -> Gau
 
 
 def in_frames(vectors: torch.Tensor, graph: GaugeGraph) -> torch.Tensor:
-    """Components of vectors in space (n, 3) in the frames (n, 3, 2): (n, 2)."""
+    """Return the components (n, 2) of 3D vectors (n, 3) in the frames (n, 3, 2)."""
     return torch.einsum("nij,ni->nj", graph.frame, vectors)
 
 
 def in_space(components: torch.Tensor, graph: GaugeGraph) -> torch.Tensor:
-    """Tangent vectors in space (n, 3) from their components (n, 2)."""
+    """Return the 3D tangent vectors (n, 3) with components (n, 2)."""
     return torch.einsum("nij,nj->ni", graph.frame, components)
 
 
 def artery(seed: int, edge: float) -> tuple[TriangleMesh, np.ndarray, np.ndarray]:
-    """A random artery in mm, the distance from its inlet, and the wall shear stress in Pa."""
+    """Return a random artery in mm, the distance from its inlet, and the wall shear stress in Pa."""
     shape = random_artery(seed)
     mesh = shape.mesh(edge, seed=0)
     return mesh, inflow_distance(shape, mesh), wall_flow(shape, mesh, murray_flows(shape, 1.0)).shear
 
 
 def train(model: MeshUNet, graphs: list[GaugeGraph], epochs: int) -> None:
-    """Mean squared error of the components; it is the same in every frame."""
+    """Minimize the mean squared error of the components, which is the same in every frame."""
     loader = DataLoader(graphs, batch_size=2, shuffle=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=epochs * len(loader))
@@ -75,12 +75,12 @@ def train(model: MeshUNet, graphs: list[GaugeGraph], epochs: int) -> None:
 
 @torch.no_grad()
 def predicted(model: MeshUNet, graph: GaugeGraph) -> torch.Tensor:
-    """Predicted vectors in space (n, 3)."""
+    """Return predicted 3D vectors (n, 3)."""
     return in_space(model.eval()(graph.x, graph), graph)
 
 
 def main() -> None:
-    """Train on some arteries, draw and score others."""
+    """Train on some arteries, score and draw others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--arteries", type=int, default=24, help="for training; two more are for the test")

@@ -1,11 +1,11 @@
-"""Rotated MNIST: steerable networks beside ordinary ones of the same number of parameters, and of channels.
+"""Rotated MNIST: steerable networks, compared with ordinary networks of the same number of parameters or channels.
 
     python examples/rotated_mnist.py --data DIR                      all networks, narrow
     python examples/rotated_mnist.py --data DIR --networks C16 CNN   two of them
     python examples/rotated_mnist.py --data DIR --width 1 --published --device cuda      the network of the paper
 
-DIR holds mnist.npz (or set GAUGENET_DATA). Trains on 12,000 digits and tests on 50,000, each rotated by an angle of its
-own. A training that was killed goes on when the same command is given again. Writes table, curves and weights to --out.
+DIR contains mnist.npz (or set GAUGENET_DATA). The networks are trained on 12,000 digits and tested on 50,000, at random
+angles. The same command resumes an interrupted training. Table, curves and weights are written to --out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gaugenet.viz import plot_comparison
 
 
 def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Module]]:
-    """Narrow networks pool after layers 1 and 3, not 2 and 4, for a third of the cost, and are wider at the end."""
+    """Return the networks; narrow ones pool after layers 1 and 3, for a third of the cost, and are wider at the end."""
     narrow = {"pool_after": (1, 3), "dropout": 0.1}
     layout, ends = ({}, {}) if published else (narrow, {"multiplicities": (16, 24, 32, 32, 48, 128)})
 
@@ -50,7 +50,7 @@ def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Modu
 
 
 def learning_rate(name: str, width: float) -> float:
-    """Weights of steerable kernels are larger than those of `nn.Conv2d`, more so in narrow networks."""
+    """Return the learning rate, larger for steerable kernels, whose weights are larger than weights of `nn.Conv2d`."""
     return 3e-3 if name.startswith("CNN") else 0.015 / width**0.5
 
 

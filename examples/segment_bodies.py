@@ -1,9 +1,9 @@
 """Train a gauge-equivariant network to segment the bodies of this repository, with a plain PyTorch loop.
 
-    python examples/segment_bodies.py                 about a minute of training, writes segment_bodies.png
+    python examples/segment_bodies.py                 about one minute of training, writes segment_bodies.png
     python examples/segment_bodies.py --epochs 60     better
 
-Everything that `gaugenet train` does beside this (validation, resuming, schedules, logs) is left out.
+`gaugenet train` has more: validation, resuming, schedules, logs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BODIES = Path(__file__).resolve().parents[1] / "meshes" / "bodies"
 
 
 def prepared(split: str, meshes: int | None) -> GaugeDataset:
-    """The gauge graphs of a split, with three levels for pooling, features and labels."""
+    """Return the gauge graphs of a split, with three levels for pooling, features and labels."""
     samples = LabelledMeshFolder(BODIES, split)
     samples.paths = samples.paths[:meshes]
     features = InputFeatures([HeatKernelSignature(), ShapeOperator()])
@@ -41,7 +41,7 @@ def prepared(split: str, meshes: int | None) -> GaugeDataset:
 
 
 def train(model: MeshUNet, data: GaugeDataset, epochs: int) -> None:
-    """Cross-entropy on vertices against the shares of the classes in the faces around each."""
+    """Minimize the cross-entropy on vertices; the target is the distribution of classes in the adjacent faces."""
     loader = DataLoader(data, batch_size=4, shuffle=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * len(loader))
@@ -60,7 +60,7 @@ def train(model: MeshUNet, data: GaugeDataset, epochs: int) -> None:
 
 @torch.no_grad()
 def segment(model: MeshUNet, data: GaugeDataset) -> tuple[float, list[MeshView]]:
-    """Share of all faces that are right, and the meshes with prediction and truth."""
+    """Return the accuracy on all faces, and the meshes with prediction and truth."""
     model.eval()
     right, faces, views = 0, 0, []
     for graph in data:
@@ -73,7 +73,7 @@ def segment(model: MeshUNet, data: GaugeDataset) -> tuple[float, list[MeshView]]
 
 
 def upright(name: str) -> dict[str, list[float]]:
-    """Which way a test mesh stands: the manifest keeps the rotation that it was given."""
+    """Return the upright view of a test mesh, whose rotation is in the manifest."""
     meshes = json.loads((BODIES / "manifest.json").read_text())["meshes"]
     _, side, up = zip(*meshes[f"test/{name}.ply"]["rotation"], strict=True)
     return {"up": list(up), "front": [-s for s in side]}

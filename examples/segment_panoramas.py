@@ -1,11 +1,11 @@
 """Segment panoramas, colour and depth, in the layout of 2D-3D-S with a U-Net on the icosahedron.
 
-    python examples/segment_panoramas.py                          synthetic rooms, a minute, to see that it works
+    python examples/segment_panoramas.py                          synthetic rooms, a quick test of one minute
     python examples/segment_panoramas.py --data DIR --fold 1 --level 7 --levels 6 --width 16 --epochs 50 --device cuda
 
-DIR holds area_*/pano/{rgb,depth,semantic} and semantic_labels.json (or assets/semantic_labels.json). The areas of the
-fold are tested on, the others trained on. The input is colour, depth, and the height of the direction of view: which
-way is up is known, and makes a floor of a ceiling. The rooms of `synthetic_rooms.py` say nothing of real ones.
+DIR contains area_*/pano/{rgb,depth,semantic} and semantic_labels.json (or assets/semantic_labels.json). The areas of
+the fold are for the test, the others for training. The inputs are colour, depth, and the height of the direction of
+view, which distinguishes floors from ceilings. Scores on `synthetic_rooms.py` are not comparable with real rooms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 
 
 def channels(panorama: Panorama, sphere: Icosphere) -> Float[Tensor, "5 vertices"]:
-    """Colour, depth in units of 4 m, and the height of the direction of view."""
+    """Return colour, depth in units of 4 m, and the height of the direction of view."""
     up = sphere.pos[:, 2].float()
     return torch.cat([panorama.rgb - 0.5, panorama.depth[None] / 4, up[None]])
 
@@ -44,7 +44,7 @@ def loader(root: Path, areas: list[str], sphere: Icosphere, batch_size: int, *, 
 
 def train(model: IcosahedralUNet, data: DataLoader, epochs: int, device: str) -> None:
     counts = sum(torch.bincount(label[label != IGNORE_LABEL], minlength=len(CLASSES)) for _, label in data)
-    weight = (counts.clamp(min=1) ** -0.5).to(device)  # rare classes count for more
+    weight = (counts.clamp(min=1) ** -0.5).to(device)  # rare classes have larger weights
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-2, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=epochs * len(data))
     for epoch in range(epochs):
@@ -61,7 +61,7 @@ def train(model: IcosahedralUNet, data: DataLoader, epochs: int, device: str) ->
 
 @torch.no_grad()
 def report(model: IcosahedralUNet, data: DataLoader, device: str) -> str:
-    """Intersection over union of each class that occurs, their mean, and the share of the vertices that is right."""
+    """Return the intersection over union of each class that occurs, their mean, and the accuracy on vertices."""
     model.eval()
     accumulator = MetricAccumulator(len(CLASSES))
     for x, label in data:
@@ -72,7 +72,7 @@ def report(model: IcosahedralUNet, data: DataLoader, device: str) -> str:
 
 
 def draw(path: Path, model: IcosahedralUNet, panorama: Panorama, sphere: Icosphere, device: str) -> None:
-    """The depth of a room, its classes as found and as they are, on maps of all directions of view."""
+    """Draw the depth of a room, predicted and true classes, on maps of all directions of view."""
     with torch.no_grad():
         found = model(channels(panorama, sphere)[None].to(device)).argmax(1)[0].cpu()
     panels = [
@@ -80,7 +80,7 @@ def draw(path: Path, model: IcosahedralUNet, panorama: Panorama, sphere: Icosphe
         SpherePanel(name="found", labels=found.numpy() + 1),
         SpherePanel(name="truth", labels=panorama.labels.numpy() + 1),
     ]
-    named = {"class_names": ["", *CLASSES], "title": "A room that was not trained on"}  # class 0 is not painted
+    named = {"class_names": ["", *CLASSES], "title": "A test room"}  # class 0 is not painted
     draw_spheres(path, panels, nearest_point(sphere.pos.numpy()), **named, columns=2, width=800)
 
 

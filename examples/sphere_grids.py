@@ -2,8 +2,9 @@
 
     python examples/sphere_grids.py [--size 12] [--radius 0.5] [--out sphere_grids.png]
 
-The same weights see the same weather, a pressure and a wind that crosses the poles, on every grid. The outputs agree up
-to the error of the grids; printed is their difference from that on the icosphere, near the poles too.
+The same weights are applied to the same weather, a pressure and a wind that crosses the poles, on every grid. The
+outputs agree up to the discretization error. The script prints their difference from the output on the icosphere,
+everywhere and near the poles.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FIELDS, OUT = FieldType(SO2(), "1x0 + 1x1"), FieldType(SO2(), "1x0 + 1x1")
 
 
 def grids(size: int) -> dict[str, SphereDomain]:
-    """About 12 size^2 points in four ways; the scattered ones are more dense in the north."""
+    """Return four grids of about 12 size^2 points; scattered points are denser in the north."""
     generator = torch.Generator().manual_seed(0)
     random = torch.randn(40 * size**2, 3, generator=generator, dtype=torch.float64)
     random = torch.nn.functional.normalize(random)
@@ -36,7 +37,7 @@ def grids(size: int) -> dict[str, SphereDomain]:
 
 
 def weather(grid: SphereDomain | Icosphere) -> Tensor:
-    """Pressure and wind in the frames of the grid: waves, and a rotation about an axis near the equator."""
+    """Return pressure and wind in the frames of the grid: waves, and a rotation about an axis near the equator."""
     x, y, z = grid.pos.T
     axis = torch.tensor([0.8, 0.5, 0.3], dtype=torch.float64)
     wind = torch.linalg.cross(axis.expand_as(grid.pos), grid.pos) * (1 + x * y)[:, None]

@@ -1,13 +1,13 @@
-"""Spherical MNIST: digits on one hemisphere, upright (N) or rotated by rotations of space (R), and an icosahedral CNN.
+"""Spherical MNIST with an icosahedral CNN: digits on one hemisphere, upright (N) or rotated in space (R).
 
     python examples/spherical_mnist.py --data DIR                     12,000 digits, 4 epochs, N/N, N/R and R/R
     python examples/spherical_mnist.py --data DIR --digits 60000 10000 --epochs 60 --stem-stride 1 --device cuda
 
-DIR holds mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as by Cohen et al.
-(2018), and sampled at the vertices of an icosphere; a digit is rotated by rotating the vertices, not its samples. In
-training, every epoch rotates each digit by another rotation (Cohen et al. 2019 take 60 rotations of each). N/R reads:
-trained on upright digits, tested on rotated ones. A training that was killed goes on when the same command is
-given again. Writes table, results and curves to --out.
+DIR contains mnist.npz (or set GAUGENET_DATA). Digits are projected stereographically to a hemisphere, as in
+:cite:`cohen2018spherical`, and sampled at the vertices of an icosphere. A digit is rotated by sampling at rotated
+vertices. In training each digit has another rotation in every epoch (:cite:`cohen2019gauge` use 60 rotations of each).
+N/R means: trained on upright digits, tested on rotated digits. The same command resumes an interrupted training. Table,
+results and curves are written to --out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PUBLISHED = {"Icosahedral CNN (published)": (99.43, 69.99, 99.31), "HexRUNet-C (
 
 
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    """Return the parser and what the user chose."""
+    """Return the parser and the parsed options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="mnist.npz or its folder; default: $GAUGENET_DATA")
     parser.add_argument("--train", nargs="+", choices=["N", "R"], default=["N", "R"])
@@ -54,7 +54,7 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 
 
 def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, Any]:
-    """Trainings, and the accuracy in percent of each part of the protocol."""
+    """Train, and return the accuracy in percent for each part of the protocol."""
     sphere = Icosphere(chosen.level)
     options = ImageOptions(
         epochs=chosen.epochs, batch_size=chosen.batch_size, lr=chosen.lr, precision=chosen.precision,
@@ -80,7 +80,7 @@ def run(chosen: argparse.Namespace, train: Digits, test: Digits) -> dict[str, An
 
 
 def table(result: dict[str, Any]) -> str:
-    """Markdown: accuracy in percent beside the published ones."""
+    """Return a Markdown table of our and published accuracies in percent."""
     seconds = sum(rows[-1]["cpu_seconds"] for rows in result["rows"].values())
     epochs = result["options"]["epochs"]
     ours = f"this run ({result['train']:,} digits, {epochs} epochs, {seconds:.0f} CPU-s)"

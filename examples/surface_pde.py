@@ -1,4 +1,4 @@
-"""Discovery of a partial differential equation on a surface, and roll-outs on surfaces that were never seen.
+"""Discovery of a partial differential equation on surfaces, and roll-outs on other surfaces.
 
     python examples/surface_pde.py [--level 4] [--radius 0.2] [--test-levels 4] [--out surface_pde.png]
 
@@ -26,25 +26,25 @@ FIELDS, SCALAR = FieldType(SO2(), "2x0 + 1x1"), FieldType(SO2(), "1x0")
 
 
 class Operators(GaugeConv):
-    """One layer of operators up to order 2: nothing but the equation."""
+    """One layer of operators up to order 2, the right-hand side of the equation."""
 
     def __init__(self) -> None:
         super().__init__(FIELDS, SCALAR, kernel=Differential(max_order=2, degree=3))
 
     def diffusion(self, radius: float) -> float:
-        """The factor of the Laplacian of u."""
+        """Return the coefficient of the Laplacian of u."""
         pair = next(p for p in self.kernels.pairs if p.key == (2, 0))
         return pair.weight(self.weight)[0, 0, 0, 0].item() * radius**2
 
 
 def features(surface: Surface, u: Tensor) -> Tensor:
-    """u, u^2 and u v in the frames of the graph, `(V, 4)`."""
+    """Return u, u^2 and u v in the frames of the graph, `(V, 4)`."""
     v = torch.einsum("nda,nd->na", surface.graph.frame, torch.from_numpy(surface.flow))
     return torch.cat([u, u**2, u * v], 1)
 
 
 def states(surface: Surface, seed: int, steps: int) -> Tensor:
-    """`(steps + 1, V, 1)` by finite elements."""
+    """Return the states `(steps + 1, V, 1)` by finite elements."""
     found = solve(surface, bumps_of_mass(surface, seed), EQUATION, step=STEP, steps=steps)
     return torch.from_numpy(found)[..., None]
 
@@ -65,7 +65,7 @@ def learn(model: Operators, data: list[tuple[Surface, Tensor, Tensor]]) -> None:
 
 @torch.no_grad()
 def roll_out(model: Operators, surface: Surface, u: Tensor, steps: int) -> Tensor:
-    """The state after some steps of Heun's method."""
+    """Return the state after `steps` steps of Heun's method."""
     for _ in range(steps):
         first = model(features(surface, u), surface.graph)
         u = u + STEP / 2 * (first + model(features(surface, u + STEP * first), surface.graph))

@@ -1,6 +1,6 @@
-"""Rooms that are traced here, written as panoramas in the layout of 2D-3D-S: boxes with doors, boards, windows, tables.
+"""Ray-traced rooms as panoramas in the layout of 2D-3D-S: boxes with doors, boards, windows and tables.
 
-They show that `segment_panoramas.py` works; scores on them say nothing of real rooms.
+They are a test of `segment_panoramas.py`; scores on them are not comparable with real rooms.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gaugenet.data.images.panoramas import CLASSES, UNITS_PER_METRE
 
 Rays = Float[ndarray, "height width 3"]
 Box = tuple[ndarray, ndarray]
-"""Its lowest and its highest corner."""
+"""The lowest and the highest corner of a box."""
 
 
 @dataclass
 class View:
-    """What a camera sees so far: per pixel the distance, the class and the shade of grey of the nearest surface."""
+    """The nearest surface at each pixel: its distance, class and grey value."""
 
     distance: Float[ndarray, "height width"]
     label: Int[ndarray, "height width"]
@@ -37,7 +37,7 @@ class View:
 
 
 def rays(height: int) -> Rays:
-    """Directions of view of the pixels: up is +z, the middle column looks along +x, left of it is +y."""
+    """Return the directions of view of the pixels: up is +z, the middle column is +x, and +y is left of it."""
     polar = (np.arange(height) + 0.5) * np.pi / height
     azimuth = np.pi - (np.arange(2 * height) + 0.5) * np.pi / height
     polar, azimuth = np.meshgrid(polar, azimuth, indexing="ij")
@@ -45,14 +45,14 @@ def rays(height: int) -> Rays:
 
 
 def crossings(direction: Rays, box: Box) -> tuple[ndarray, ndarray]:
-    """Distances, from the origin, at which a ray has come into the slabs of a box on all axes, and leaves the first."""
+    """Return the distances at which a ray from the origin enters the last and leaves the first slab of a box."""
     with np.errstate(divide="ignore"):
         to_sides = np.stack([side / direction for side in box])
     return to_sides.min(0).max(-1), to_sides.max(0).min(-1)
 
 
 def see_room(direction: Rays, random: np.random.Generator) -> View:
-    """A room with a door, a window and a board on its walls, and a table, seen from a point inside."""
+    """Return the view of a room with a door, a window, a board and a table, from a point inside."""
     low = -np.array([*random.uniform(1, 3, 2), 1.5])
     high = np.array([*random.uniform(1, 3, 2), random.uniform(1, 1.6)])
     _, far = crossings(direction, (low, high))
@@ -73,7 +73,7 @@ def see_room(direction: Rays, random: np.random.Generator) -> View:
 
 
 def write_rooms(root: Path, rooms: dict[str, int], *, height: int = 64, seed: int = 0) -> None:
-    """Panoramas of so many rooms of each area, in the layout of 2D-3D-S; every 50th depth is missing."""
+    """Write `rooms[area]` panoramas for each area in the layout of 2D-3D-S; every 50th depth is missing."""
     random = np.random.default_rng(seed)
     palette = np.random.default_rng(1).uniform(60, 220, (len(CLASSES), 3))
     for area, count in rooms.items():

@@ -3,8 +3,8 @@
     python examples/synthetic_weather.py --out weather      writes train.nc, val.nc, test.nc and weather.png
     gaugenet train climate --data weather/train.nc --val weather/val.nc --out run --level 4
 
-The three parts are different weather. None of it is an atmosphere: it has what the segmentation of weather has to cope
-with (winds, poles, rare classes, handedness), and labels that are exact by construction.
+The three parts have different weather. It is not a model of the atmosphere, but has the difficulties of segmenting
+weather (winds, poles, rare classes, handedness) and exact labels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 
 
 def draw(path: Path, file: Path) -> None:
-    """Speed of the wind, vortices and filaments of the first and of the last time step."""
+    """Draw the wind speed, vortices and filaments of the first and the last time step."""
     files = ClimateFiles(file)
     panels = []
     for step in (0, len(files) - 1):
@@ -41,7 +41,7 @@ def main() -> None:
     grid = LatLonGrid.regular(options.height, 2 * (options.height - 1), poles=True)
     few = max(2, options.steps // 6)
     for seed, (name, steps) in enumerate((("train", options.steps), ("val", few), ("test", few))):
-        # Weather of its own for each part, years apart, at times far enough from each other to differ.
+        # Each part has its own seed and year, with time steps far enough apart to differ.
         file = SyntheticWeather(seed=seed).write(
             options.out / f"{name}.nc", steps, grid=grid, step_hours=24.0, first=1000 * seed
         )

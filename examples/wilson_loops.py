@@ -1,12 +1,12 @@
-"""Wilson loops from links: networks of gauge-equivariant layers against an ordinary convolutional network.
+"""Wilson loops from links: gauge-equivariant networks, compared with an ordinary convolutional network.
 
     python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 60]
 
-Setting of :cite:`favoni2022lattice`: SU(2) on 8 x 8, ten couplings from 0.1 to 6, the value of Re tr W / 2 of an
-r x t loop at every site. Loops are products of plaquettes that are transported to one site, so a network of
-`LatticeBlock`s can be exact, and is then exact on every larger lattice. It is trained by L-BFGS and finished by
-Gauss-Newton steps; loops above 2 x 2 are learned block by block, each from the matrix of a loop of twice the area. The
-ordinary network sees the entries of the links, and has more parameters and more configurations.
+The setting is the one of :cite:`favoni2022lattice`: SU(2) on 8 x 8, ten couplings from 0.1 to 6, and Re tr W / 2 of an
+r x t loop at every site. Loops are products of transported plaquettes, so a network of `LatticeBlock`s can be exact,
+and is then exact on every larger lattice. It is trained by L-BFGS and Gauss-Newton steps. Loops larger than 2 x 2 are
+learned block by block, each from the matrix of a loop of twice the area. The inputs of the ordinary network are the
+entries of the links; it has more parameters and more configurations.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from gaugenet.tasks.lattice.wilson_loops import LoopNetwork, fit_by_doubling, fi
 
 GROUP = SU(2)
 STEPS = {"1x1": [], "1x2": [1], "2x2": [1, 1]}
-"""Steps of the convolution of each block, for the loops that are learned from their traces alone."""
+"""Steps of the convolution of each block, for the loops that are learned only from their traces."""
 
 
 class OrdinaryNetwork(nn.Module):
-    """Periodic convolutions of the real and imaginary parts of all links."""
+    """An ordinary network: periodic convolutions of the real and imaginary parts of all links."""
 
     def __init__(self, channels: int = 24) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class OrdinaryNetwork(nn.Module):
 
 
 def sample(each: int, shape: tuple[int, int], seed: int) -> LatticeGaugeField:
-    """`each` configurations at each of ten couplings."""
+    """Return `each` configurations at each of ten couplings."""
     betas = np.repeat(np.linspace(0.1, 6, 10), each)
     sampler = HeatBath(GROUP, shape, betas, chains=len(betas), seed=seed)
     sampler.update(100)

@@ -1,4 +1,4 @@
-"""Data: readers of labelled meshes, input features as transforms, preparation and its cache."""
+"""Data: readers of meshes, fields, climate files, images and lattices; input features; preparation and its cache."""
 
 from __future__ import annotations
 

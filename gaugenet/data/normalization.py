@@ -16,14 +16,26 @@ from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.meshes.sample import DataError
 
 _FAR = 30.0
-"""A global mean so many standard deviations from that of the training is taken for wrong units."""
+"""A global mean this many standard deviations from the training data means that the units are wrong."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Area-weighted mean and deviation of each scalar, root mean square component of each vector field.
+    """Area-weighted mean and standard deviation of each scalar, root mean square component of each vector field.
 
-    Vectors are only scaled: subtracting a vector field would single out directions.
+    Vectors are scaled and not shifted, since subtracting a vector field would prefer some directions.
+
+    Attributes:
+        mean: mean of each scalar.
+        std: standard deviation of each scalar.
+        scale: root mean square component of each vector field.
+
+    Example:
+        >>> from gaugenet.data import ClimateFiles, Normalization, SyntheticWeather
+        >>> frames = ClimateFiles(SyntheticWeather().write("weather.nc", steps=2))
+        >>> normalization = Normalization.of(frames, frames.grid.area)
+        >>> round(float((normalization.vectors(frames[0].vectors) ** 2).mean()))
+        1
     """
 
     mean: tuple[float, ...]
@@ -32,10 +44,15 @@ class Normalization:
 
     @classmethod
     def of(cls, frames: Sequence[ClimateFrame], area: Float[ndarray, "*shape"], *, at_most: int = 64) -> Normalization:
-        """Statistics of at most so many frames, evenly spread.
+        """Return the statistics of up to `at_most` evenly spaced frames.
+
+        Args:
+            frames: the frames of the training part.
+            area: area of each location.
+            at_most: largest number of frames that are read.
 
         Raises:
-            DataError: a field that is constant.
+            DataError: If a field is constant.
         """
         chosen = np.unique(np.round(np.linspace(0, len(frames) - 1, min(at_most, len(frames)))).astype(int))
         weight = (area / area.sum()).reshape(-1)
@@ -56,10 +73,10 @@ class Normalization:
         return cls(tuple(first.tolist()), tuple(std.tolist()), tuple(scale.tolist()))
 
     def check(self, frame: ClimateFrame, variables: ClimateVariables, area: Float[ndarray, "*shape"]) -> None:
-        """Refuse fields in other units, where the file names none.
+        """Refuse fields that seem to have other units, for files without units.
 
         Raises:
-            DataError: a global mean (or a vector's size) far from what the training saw.
+            DataError: If a global mean, or the size of a vector field, is far from the training data.
         """
         weight = (area / area.sum()).reshape(-1)
         means = frame.scalars.reshape(len(frame.scalars), len(weight)) @ weight
@@ -78,13 +95,13 @@ class Normalization:
                 )
 
     def scalars(self, values: Float[ndarray, "scalars *shape"]) -> Float[ndarray, "scalars *shape"]:
-        """Zero mean, unit deviation."""
+        """Return scalars of mean 0 and standard deviation 1."""
         shape = (-1, *[1] * (values.ndim - 1))
         mean, std = (np.array(v, dtype=values.dtype).reshape(shape) for v in (self.mean, self.std))
         return typed_array((values - mean) / std)
 
     def vectors(self, values: Float[ndarray, "pairs k *shape"]) -> Float[ndarray, "pairs k *shape"]:
-        """Components of unit root mean square."""
+        """Return vectors whose components have root mean square 1."""
         return typed_array(values / np.array(self.scale, dtype=values.dtype).reshape(-1, *[1] * (values.ndim - 1)))
 
     def as_dict(self) -> dict[str, Any]:

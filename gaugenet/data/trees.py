@@ -1,4 +1,4 @@
-"""Trees in the hyperbolic plane: data with a hierarchy, for examples and tests."""
+"""Trees in the hyperbolic plane: hierarchical data for examples and tests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gaugenet.geometry import Hyperbolic
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree with a place for every node, the root first, level by level.
+    """A tree with positions of the nodes, which are ordered level by level from the root.
 
     Attributes:
-        points: `(N, 2)`, in the half-plane.
-        drawing: `(N, 2)`, in the flat plane: depth is the radius, the nodes of a level stand at equal angles.
-        parent: `(N,)`; the root is its own.
+        points: `(N, 2)` positions in the half-plane.
+        drawing: `(N, 2)` positions in the flat plane: the radius is the depth, nodes of a level have equal angles.
+        parent: `(N,)` index of the parent; the root is its own parent.
     """
 
     points: Float[Tensor, "nodes 2"]
@@ -28,7 +28,7 @@ class Tree:
     parent: Int[Tensor, "nodes"]
 
     def ancestors(self) -> Float[Tensor, "nodes nodes"]:
-        """One where the column's node is the row's node or above it: sums of steps along the way from the root."""
+        """Matrix with 1 if the node of the column is the node of the row or one of its ancestors, else 0."""
         above = torch.eye(len(self.parent), dtype=torch.float64)
         for node in range(1, len(above)):
             above[node] += above[self.parent[node]]
@@ -36,21 +36,26 @@ class Tree:
 
 
 def regular_tree(depth: int, *, edge: float = 1.5) -> Tree:
-    """The tree in which every node but the leaves has three neighbours (:cite:`sarkar2011low`).
+    """Return the tree in which every node except the leaves has three neighbours :cite:`sarkar2011low`.
 
-    All edges are geodesics of one length, and leave their node at equal angles: any two nodes are about as far apart as
-    in the tree, which no drawing in the flat plane achieves.
+    All edges are geodesics of the same length, and leave their node at equal angles. So distances in the half-plane are
+    close to distances in the tree, which is impossible in the flat plane.
 
     Args:
-        depth: levels below the root, at least 1.
+        depth: number of levels below the root, at least 1.
         edge: length of the edges.
+
+    Example:
+        >>> from gaugenet.data.trees import regular_tree
+        >>> regular_tree(3).points.shape  # 1 + 3 + 6 + 12 nodes
+        torch.Size([22, 2])
     """
     plane, fan = Hyperbolic(2), 3
     p, back = torch.tensor([[0.0, 1.0]], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     points, drawing, parent, first = [p], [torch.zeros(1, 2, dtype=torch.float64)], [torch.zeros(1).long()], 0
     for level in range(1, positive("depth", depth) + 1):
         up = torch.arange(len(p)).repeat_interleave(fan)
-        child = torch.arange(len(up)) % fan + (level > 1)  # the first of three directions leads back
+        child = torch.arange(len(up)) % fan + (level > 1)  # the first of three directions leads to the parent
         q = plane.exp(p[up], edge * p[up, 1:] * _circle(back[up] + 2 * math.pi / 3 * child))
         home = plane.log(q, p[up])
         parent.append(up + first)
@@ -62,9 +67,9 @@ def regular_tree(depth: int, *, edge: float = 1.5) -> Tree:
 
 
 def dyadic_intervals(depth: int) -> Float[Tensor, "nodes 2"]:
-    """Centre and length of the dyadic intervals of [0, 1] down to length 2^-depth: a binary tree in the half-plane.
+    """Return centre and length of the dyadic intervals of [0, 1] up to depth `depth`: a binary tree in the half-plane.
 
-    Level by level; the halves of number i of a level are the numbers 2 i and 2 i + 1 of the next.
+    Intervals are ordered level by level. The halves of interval i of a level are 2 i and 2 i + 1 of the next level.
     """
     levels = []
     for level in range(positive("depth", depth) + 1):

@@ -1,1 +1,1 @@
-"""Climate files: layout, units, regridding, splits by time, synthetic weather."""
+"""Climate files: layout, units, regridding, splits by time, and synthetic weather."""

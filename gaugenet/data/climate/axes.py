@@ -7,17 +7,17 @@ from typing import Any
 
 
 def latitude_name(variable: Any) -> str | None:
-    """The dimension or coordinate that is latitude, by its units, standard name or usual names."""
+    """Return the dimension that is latitude, by its units, standard name or usual names; `None` if there is none."""
     return _coordinate(variable, "latitude", r"degrees?_?n(orth)?", ("lat", "latitude", "rlat", "nav_lat"))
 
 
 def longitude_name(variable: Any) -> str | None:
-    """Likewise for longitude."""
+    """Return the dimension that is longitude, as `latitude_name` does."""
     return _coordinate(variable, "longitude", r"degrees?_?e(ast)?", ("lon", "longitude", "rlon", "nav_lon", "long"))
 
 
 def time_name(variable: Any) -> str | None:
-    """Likewise for time."""
+    """Return the dimension that is time, by its name or by dates as its values; `None` if there is none."""
     for name in variable.dims:
         coordinate = variable.coords.get(name)
         kind = "" if coordinate is None else coordinate.dtype.kind

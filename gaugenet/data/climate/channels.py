@@ -13,7 +13,7 @@ from gaugenet.data.meshes.sample import DataError
 
 
 def variable_of(channel: str) -> str:
-    """Return the name of the variable of a channel: `z` of `z@500`."""
+    """Return the name of the variable of a channel: `z` for `z@500`."""
     return channel.partition("@")[0]
 
 
@@ -26,13 +26,13 @@ def further_dimensions(variable: Any) -> list[str]:
 def places_of(channel: str, variable: Any, where: Any) -> dict[str, int]:
     """Return the index in each further dimension that a channel names.
 
-    After the name of the variable stands `@VALUE` for each further dimension of more than one place, in the order of
-    the file, or `@DIMENSION=VALUE` in any order. A value is that of the coordinate, or the index where there is none.
+    The name of the variable is followed by `@VALUE` for each further dimension larger than one, in the order of the
+    file, or by `@DIMENSION=VALUE` in any order. A value is a coordinate, or an index if there are no coordinates.
 
     Args:
         channel: such as `z@500`, or `t@level=500@number=3`.
         variable: `xarray.DataArray`.
-        where: what error messages call the file.
+        where: name of the file in error messages.
 
     Raises:
         DataError: If a level must be chosen, or is not in the file.
@@ -61,13 +61,15 @@ def places_of(channel: str, variable: Any, where: Any) -> dict[str, int]:
 
 
 def channels_of(channel: str, variable: Any, levels: str, where: Any) -> list[str]:
-    """Return the channels of a variable at several levels; a channel with a level, or one without levels, as it is.
+    """Return the channels of a variable at several levels.
+
+    A channel that names a level, or whose variable has no levels, is returned unchanged.
 
     Args:
         channel: name of a variable, or a channel.
         variable: `xarray.DataArray`.
         levels: `all`, values separated by commas, or `""` to choose none.
-        where: what error messages call the file.
+        where: name of the file in error messages.
 
     Raises:
         DataError: If none of the levels is in the file.
@@ -94,7 +96,7 @@ def _place(variable: Any, name: str, text: str, channel: str, where: Any) -> int
         if _same(known, text):
             return index
     raise DataError(
-        f"{where}: {channel!r} names {text!r}, which the dimension {name!r} lacks: it holds "
+        f"{where}: {channel!r} names {text!r}, which is not in the dimension {name!r}: it holds "
         f"{_shown(_values(variable, name))}."
     )
 
@@ -104,7 +106,7 @@ def _has(variable: Any, name: str, text: str) -> bool:
 
 
 def _values(variable: Any, name: str) -> list[str]:
-    """The coordinates of a dimension as texts; indices where it has none."""
+    """Return the coordinates of a dimension as text; indices if it has none."""
     if name not in variable.coords:
         return [str(index) for index in range(variable.sizes[name])]
     values: ndarray = np.atleast_1d(variable.coords[name].values)

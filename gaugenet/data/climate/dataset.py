@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 Missing = Literal["refuse", "mean"]
 _FILL = 1e19
-"""Values of at least this size are fill values, such as 1e20, whether or not the file says so."""
+"""Values of at least this size are fill values, such as 1e20, whether or not the file declares them."""
 _CLASSES = 255
 """Labels are written as bytes."""
 
@@ -36,8 +36,9 @@ class ClimateFrame:
     Attributes:
         scalars: `(S, H, W)` float32, in the units of the variables.
         vectors: `(P, 2, H, W)` float32, eastward and northward components.
-        label: `(H, W)` int64 class indices, `IGNORE_LABEL` where none counts; `None` in files without labels.
-        path: the file, and `step`, the place in it.
+        label: `(H, W)` int64 class indices, `IGNORE_LABEL` where a cell is ignored; `None` in files without labels.
+        path: the file.
+        step: index of the time step in the file.
     """
 
     scalars: Float[ndarray, "scalars height width"]
@@ -59,7 +60,7 @@ class _Step:
 
 
 class FrameSequence(Sequence[ClimateFrame]):
-    """Frames that are read when they are asked for."""
+    """A sequence of frames, each read when it is indexed."""
 
     @abstractmethod
     def read(self, index: int) -> ClimateFrame:
@@ -83,20 +84,32 @@ class FrameSequence(Sequence[ClimateFrame]):
 class ClimateFiles(FrameSequence):
     """The time steps of one or more files with the same grid and variables, in the order of time.
 
-    Nothing but coordinates is read before a frame is asked for, and then only that frame: files may be larger than
-    memory. Latitudes may fall or rise, longitudes start anywhere, wrap or fall: they are sorted. Every file is brought
-    to the order of the first.
+    Only coordinates are read at first; indexing reads one frame. So files may be larger than memory. Latitudes may rise
+    or fall. Longitudes may start anywhere, wrap or fall, and are sorted. Every file is brought to the order of the
+    first.
 
     Args:
         paths: NetCDF files, Zarr stores (folders), or folders of NetCDF files.
-        variables: what to read; found in the first file by default (see `find_variables`, whose options may be given
-            by name).
-        missing: what to do with values that are not finite: `refuse`, or put the field's `mean` there (the global mean
-            of the frame for scalars, nothing for vectors).
+        variables: what to read; by default what `find_variables` finds in the first file.
+        scalars, vectors, label, levels: options of `find_variables`.
+        missing: what to do with values that are not finite: `refuse` them, or replace them by the `mean` (the global
+            mean of the frame for scalars, 0 for vectors).
 
     Raises:
-        DataError: no files, a missing variable, units that cannot be converted, another grid, no global grid, levels
-            of which none is chosen; when a frame is read, values that are not finite and unknown labels.
+        DataError: If there are no files, a variable is missing, units cannot be converted, a grid is not global or
+            differs from the first, or a level must be chosen. When a frame is read: if values are not finite, or a
+            label is unknown.
+
+    Example:
+        >>> from gaugenet.data import ClimateFiles, SyntheticWeather
+        >>> path = SyntheticWeather().write("weather.nc", steps=2)
+        >>> frames = ClimateFiles(path)
+        >>> frames
+        ClimateFiles(2 time steps in 1 files, 91 x 180)
+        >>> frames.variables.scalars, frames.variables.vectors
+        (('tmq',), (('u10', 'v10'),))
+        >>> frames[0].vectors.shape
+        (1, 2, 91, 180)
     """
 
     def __init__(
@@ -143,7 +156,7 @@ class ClimateFiles(FrameSequence):
 
     @property
     def coded_times(self) -> tuple[list[float | None], dict[str, str] | None]:
-        """Numbers of the steps in the unit and calendar of the first file, and these; see `layout.coded_times`."""
+        """Numbers of the steps, and the unit and calendar of the first file; see `layout.coded_times`."""
         return coded_times([(step.layout.time, step.index) for step in self.steps])
 
     @cached_property
@@ -159,14 +172,14 @@ class ClimateFiles(FrameSequence):
         return f"ClimateFiles({len(self)} time steps in {len(self.paths)} files, {height} x {width})"
 
     def subset(self, index: Int[ndarray, "n"] | Sequence[int]) -> ClimateFiles:
-        """The same files with only some of the steps."""
+        """Return the same files with only some of the steps."""
         other = object.__new__(ClimateFiles)
         other.__dict__ = {k: v for k, v in self.__dict__.items() if k != "times"}
         other.steps = [self.steps[int(i)] for i in index]
         return other
 
     def read(self, index: int) -> ClimateFrame:
-        """Frame `index`, the only thing that is read."""
+        """Read the frame `index`, and nothing else."""
         step, names = self.steps[index], self.variables
         store = open_store(step.path)
         scalars = [self._field(store, name, step, fill_mean=True) for name in names.scalars]
@@ -206,11 +219,13 @@ class ClimateFiles(FrameSequence):
         raw = step.layout.reordered(variable.at(store, step.index))
         if raw.dtype.kind not in "iufb" or np.isinf(raw).any():
             what = "infinite values" if raw.dtype.kind == "f" else f"values of type {raw.dtype}"
-            raise DataError(f"{step.path}: expected whole numbers in {self.variables.label!r}, got {what}.")
+            raise DataError(f"{step.path}: expected integers in {self.variables.label!r}, got {what}.")
         ignored = np.isnan(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, dtype=bool)
         numbers = np.where(ignored, 0, raw)
         if not np.array_equal(numbers, np.round(numbers)):
-            raise DataError(f"{step.path}: {self.variables.label!r} holds numbers that are no whole numbers.")
+            raise DataError(
+                f"{step.path}: {self.variables.label!r} holds numbers that are not integers: expected class numbers."
+            )
         numbers = numbers.astype(np.int64)
         ignored |= np.isin(numbers, self.variables.ignored) | (numbers < 0)
         order = np.argsort(self.variables.values)
@@ -220,7 +235,7 @@ class ClimateFiles(FrameSequence):
         if unknown.any():
             raise DataError(
                 f"{step.path}: {self.variables.label!r} holds {int(numbers[unknown][0])} in time step {step.index}, "
-                f"which is no class: known are {dict(zip(self.variables.values, self.variables.classes))}."
+                f"which is not a class: expected one of {dict(zip(self.variables.values, self.variables.classes))}."
             )
         return np.where(ignored, IGNORE_LABEL, order[position])
 
@@ -232,7 +247,7 @@ class ClimateFiles(FrameSequence):
         return sorted(steps, key=lambda s: (np.nan_to_num(s.hour), str(s.path), s.index))
 
     def _classes_of_labels(self) -> dict[str, Any]:
-        """Without `flag_meanings` the classes are the numbers in the files, which are read through once."""
+        """Return the numbers in the files as classes, for files without `flag_meanings`; reads all labels once."""
         found: set[int] = {0}
         for step in self.steps:
             variable = step.layout.variables.get(self.variables.label or "")
@@ -243,18 +258,18 @@ class ClimateFiles(FrameSequence):
                 found |= {int(v) for v in np.unique(raw[np.isfinite(raw)])}
                 if len(found) > _CLASSES:
                     raise DataError(
-                        f"{step.path}: {self.variables.label!r} holds more than {_CLASSES} different numbers, which "
-                        "are no classes: name the label variable with --data.label."
+                        f"{step.path}: {self.variables.label!r} holds more than {_CLASSES} different numbers, "
+                        "too many for classes: name the label variable with --data.label."
                     )
         values = tuple(sorted(v for v in found if v >= 0 and v not in self.variables.ignored))
         return {"classes": tuple("background" if v == 0 else f"class_{v}" for v in values), "values": values}
 
 
 def climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
-    """NetCDF files and Zarr stores; a folder that is no Zarr store stands for the NetCDF files in it.
+    """Return the NetCDF files and Zarr stores; a folder that is not a Zarr store is replaced by those in it.
 
     Raises:
-        DataError: none, or one that does not exist.
+        DataError: If there are none, or one does not exist.
     """
     given = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(p) for p in paths]
     found: list[Path] = []
@@ -274,15 +289,15 @@ def climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def _is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr store (version 2 or 3)."""
+    """Return whether a folder is a Zarr store (version 2 or 3)."""
     return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json"))
 
 
 def open_store(path: Path) -> Any:
-    """The file as an `xarray.Dataset` that reads values only when they are asked for; kept open for the next time.
+    """Return the file as a lazy `xarray.Dataset`; the 64 used last stay open.
 
     Raises:
-        DataError: not a NetCDF file and not a Zarr store.
+        DataError: If the file is neither NetCDF nor a Zarr store.
     """
     return _opened(path, path.stat().st_mtime_ns if path.exists() else 0)
 

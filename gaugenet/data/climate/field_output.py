@@ -1,4 +1,4 @@
-"""CF-conforming NetCDF files of fields, on the dimensions of the file that they came from or on those of a grid."""
+"""CF-conforming NetCDF files of fields, on the dimensions of the input file or of a grid."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gaugenet.data.climate.output import define_grid, new_dataset, one_step_chun
 
 @dataclass(frozen=True)
 class FieldLayout:
-    """How the channels of one variable are written.
+    """The form in which the channels of one variable are written.
 
     Attributes:
-        name: of the variable.
+        name: name of the variable.
         dims: its dimensions, in order.
         attributes: units, standard name and others.
         channels: each channel with its index in the further dimensions.
@@ -36,7 +36,7 @@ class FieldLayout:
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A further dimension, such as a level: its values, perhaps none, and their attributes."""
+    """A further dimension, such as a level: its size, its values (`None` if it has none) and their attributes."""
 
     size: int
     values: ndarray | None
@@ -44,7 +44,7 @@ class Coordinate:
 
 
 class FieldFile:
-    """An open NetCDF file that takes one time step after the other; see `field_file`."""
+    """An open NetCDF file to which time steps are written one by one; see `field_file`."""
 
     def __init__(self, dataset: Any, axes: FileAxes, layouts: Sequence[FieldLayout]) -> None:
         self._dataset, self._axes = dataset, axes
@@ -82,16 +82,16 @@ def field_file(
     source: str = "",
     title: str = "Fields",
 ) -> Iterator[FieldFile]:
-    """A NetCDF file of fields on a latitude-longitude grid; at `path` when the block ends without an error.
+    """Open a NetCDF file of fields on a latitude-longitude grid; it appears at `path` if the block ends without error.
 
     Args:
         path: the file.
         axes: names and order of the latitudes, longitudes and times.
         layouts: the variables.
         coordinates: the further dimensions, by name.
-        time: units and calendar of the times, `None` for steps that are only counted.
-        source: what made the fields.
-        title: of the file.
+        time: units and calendar of the times; `None` to number the steps.
+        source: the attribute `source`, what made the fields.
+        title: the attribute `title`.
     """
     with new_dataset(path, time, source, name=axes.time, title=title) as dataset:
         define_grid(dataset, axes)
@@ -114,13 +114,13 @@ def field_file(
 def layouts_of(
     store: Any, channels: Sequence[str], units: Mapping[str, str | None], where: Any
 ) -> tuple[list[FieldLayout], dict[str, Coordinate]]:
-    """Return how channels of an opened file are written back: with its dimensions, in its order, at the chosen levels.
+    """Return the layouts in which channels of an opened file are written back: its dimensions, order and chosen levels.
 
     Args:
         store: `xarray.Dataset`.
         channels: names such as `u10` and `z@500`.
         units: the unit of each channel.
-        where: what error messages call the file.
+        where: name of the file in error messages.
     """
     names = list(dict.fromkeys(map(variable_of, channels)))
     places = {channel: places_of(channel, store[variable_of(channel)], where) for channel in channels}

@@ -35,9 +35,9 @@ _NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})-(\d{2})(?:-(\d+))?")
 class Happi20Files(FrameSequence):
     """Frames `data-YYYY-MM-DD-SS-R.npz` (SS: the 3-hour step of the day, R: the run), in the order of time.
 
-    Each holds `data` of shape (16, V) (see Jiang et al. 2019, *Spherical CNNs on unstructured grids*, and Mudigonda et
-    al. 2017 for the channels) and `labels`, one-hot of shape (3, V): background, tropical cyclone, atmospheric river.
-    The files do not say where the vertices are.
+    Each holds `data` of shape (16, V) and `labels`, one-hot of shape (3, V): background, tropical cyclone, atmospheric
+    river. The files do not contain the positions of the vertices. For the channels see :cite:`jiang2019spherical` and
+    Mudigonda et al. 2017.
 
     Args:
         root: folder of the npz files.
@@ -45,8 +45,8 @@ class Happi20Files(FrameSequence):
             were made, in their order; the file `vertices.npy` or `vertices.npz` in the folder by default.
 
     Raises:
-        DataError: no files, no vertices or another number of them; when a frame is read, another shape of its arrays,
-            labels that are not one-hot, values that are not finite.
+        DataError: If there are no files or no vertices. When a frame is read: if its arrays have the wrong shape,
+            labels are not one-hot, or values are not finite.
     """
 
     def __init__(self, root: str | Path, *, vertices: str | Path | None = None) -> None:
@@ -67,11 +67,11 @@ class Happi20Files(FrameSequence):
 
     @property
     def hours(self) -> Float[ndarray, "steps"]:
-        """Hours since 1970, by the names of the files; all runs share one clock."""
+        """Hours since 1970, from the names of the files; the same for all runs."""
         return np.array([_hour(path) for path in self.steps])
 
     def subset(self, index: Int[ndarray, "n"] | Sequence[int]) -> Happi20Files:
-        """The same files with only some of the steps."""
+        """Return the same files with only some of the steps."""
         other = object.__new__(Happi20Files)
         other.__dict__ = dict(self.__dict__)
         other.steps = [self.steps[int(i)] for i in index]
@@ -81,7 +81,7 @@ class Happi20Files(FrameSequence):
         return len(self.steps)
 
     def read(self, index: int) -> ClimateFrame:
-        """Frame `index`."""
+        """Read the frame `index`."""
         path = self.steps[index]
         try:
             data, labels = read_npz(path, "data", "labels")
@@ -112,9 +112,9 @@ def _vertices(root: Path, given: str | Path | None) -> Float[ndarray, "vertices 
     path = next((p for p in candidates if p.is_file()), None)
     if path is None:
         raise DataError(
-            f"No {candidates[0]}: the npz files do not say where their vertices are. Save the "
-            "vertices of the mesh that they were made on there, e.g. "
-            ' `np.save("vertices.npy", pickle.load(open("icosphere_5.pkl", "rb"))["V"])`.'
+            f"No {candidates[0]}: the npz files do not contain the positions of their vertices. Save the vertices of "
+            "the mesh on which they were made, e.g. "
+            '`np.save("vertices.npy", pickle.load(open("icosphere_5.pkl", "rb"))["V"])`.'
         )
     try:
         points = np.asarray(read_npz(path, "V")[0] if path.suffix == ".npz" else read_npy(path))

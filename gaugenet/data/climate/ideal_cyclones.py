@@ -22,19 +22,25 @@ _CLASSES = ("background", "tropical_cyclone")
 
 
 def idealized_cyclones(path: str | Path, *, speed: float = 28.0, radius: float = 130.0) -> Path:
-    """Write a global field of 10 m winds with six cyclones and their labels, as NetCDF on a grid of one degree.
+    """Write global winds at 10 m with six cyclones and their labels, as NetCDF on a grid of one degree.
 
     The wind of a cyclone grows linearly up to `radius` and falls as the distance to the power -0.6 beyond, tapered at
     900 km, with 20 degrees of inflow, counter-clockwise on the northern hemisphere. Trade winds and waves in the
-    westerlies are the background. Labels are discs of 500 km. It is not an atmosphere.
+    westerlies are the background. Labels are discs of 500 km. The flow is not a solution of any equations of motion.
 
     Args:
-        path: the file, `.nc`; one that exists is replaced.
+        path: the file, `.nc`; an existing file is replaced.
         speed: largest wind of a cyclone in m/s.
         radius: distance of the largest wind from the centre in km.
 
     Returns:
         The path.
+
+    Example:
+        >>> from gaugenet.data import ClimateFiles, idealized_cyclones
+        >>> frames = ClimateFiles(idealized_cyclones("cyclones.nc"))
+        >>> frames.class_names
+        ('background', 'tropical_cyclone')
     """
     grid = LatLonGrid.regular(181, 360, poles=True)
     wind, label = _background(grid), np.zeros((181, 360), np.uint8)
@@ -50,7 +56,7 @@ def idealized_cyclones(path: str | Path, *, speed: float = 28.0, radius: float =
 
 
 def _background(grid: LatLonGrid) -> Float[ndarray, "lat lon 2"]:
-    """Trade winds, and westerlies with waves, to the east and to the north."""
+    """Return trade winds, and westerlies with waves: eastward and northward components."""
     lat, lon = np.broadcast_arrays(grid.lat[:, None], np.radians(grid.lon)[None])
     away = np.abs(lat)
     east = -6 * np.exp(-((lat / 18) ** 2)) + 9 * np.exp(-(((away - 48) / 14) ** 2)) * (1 + 0.3 * np.sin(4 * lon))
@@ -62,7 +68,7 @@ def _background(grid: LatLonGrid) -> Float[ndarray, "lat lon 2"]:
 def _cyclone(
     points: Float[ndarray, "lat lon 3"], center: Float[ndarray, "3"], speed: float, radius: float
 ) -> tuple[Float[ndarray, "lat lon 3"], Float[ndarray, "lat lon"]]:
-    """Wind at unit vectors, and their distance from the centre in km."""
+    """Return the wind at unit vectors, and their distance from the centre in km."""
     distance = _EARTH_KM * np.arccos(np.clip(points @ center, -1, 1))
     x = np.maximum(distance, 1.0) / radius
     size = speed * np.minimum(x, x**-0.6) * np.exp(-((distance / 900) ** 2))

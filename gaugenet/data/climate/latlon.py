@@ -26,18 +26,26 @@ EARTH_RADIUS = 6371.0088
 
 @dataclass(frozen=True, eq=False)
 class LatLonGrid:
-    """The product of latitudes and longitudes, global and periodic.
+    """A global latitude-longitude grid, the product of latitudes and longitudes.
 
-    Latitudes may rise or fall, longitudes start anywhere (0 .. 359, -180 .. 179): fields keep the order of the file.
+    Latitudes may rise or fall, and longitudes may start anywhere (0 .. 359, -180 .. 179). Fields keep this order.
 
     Args:
         lat: `(H,)` latitudes of the cell centres in degrees, strictly monotone; regular (with or without the poles)
             or Gaussian.
-        lon: `(W,)` longitudes of the cell centres in degrees, rising, evenly spaced, once around the globe. A last
-            column that repeats the first one has to be left out.
+        lon: `(W,)` longitudes of the cell centres in degrees, rising, evenly spaced, once around the globe. Omit a
+            last column that repeats the first.
 
     Raises:
-        DataError: anything else, e.g. a regional grid.
+        DataError: If the grid is of another kind, such as a regional one.
+
+    Example:
+        >>> from gaugenet.data import LatLonGrid
+        >>> grid = LatLonGrid.regular(4, 8)
+        >>> grid.lat
+        array([ 67.5,  22.5, -22.5, -67.5])
+        >>> round(float(grid.area.sum()), 6)  # 4 pi
+        12.566371
     """
 
     lat: Float[ndarray, "height"]
@@ -54,13 +62,13 @@ class LatLonGrid:
 
     @classmethod
     def regular(cls, height: int, width: int, *, poles: bool = False) -> LatLonGrid:
-        """Evenly spaced latitudes from north to south, the poles among them or half a step away; longitudes from 0."""
+        """Return even latitudes from north to south, with the poles or half a step from them; longitudes start at 0."""
         half = 0.0 if poles else 90.0 / height
         return cls(np.linspace(90 - half, half - 90, height), np.arange(width) * 360.0 / width)
 
     @classmethod
     def gaussian(cls, height: int, width: int) -> LatLonGrid:
-        """Latitudes at the nodes of Gauss-Legendre quadrature, from north to south; longitudes from 0."""
+        """Return the latitudes of Gauss-Legendre quadrature from north to south; longitudes start at 0."""
         nodes = np.polynomial.legendre.leggauss(height)[0]
         return cls(np.degrees(np.arcsin(nodes[::-1])), np.arange(width) * 360.0 / width)
 
@@ -79,12 +87,12 @@ class LatLonGrid:
 
     @property
     def frames(self) -> Float[ndarray, "height width 3 2"]:
-        """East and north at the cell centres: `frames @ (u, v)` is the 3D vector of a wind, at the poles too."""
+        """East and north at the cell centres, the poles included: `frames @ (u, v)` is the 3D vector of a wind."""
         return east_north(self.lat[:, None], self.lon[None])
 
     @property
     def lat_edges(self) -> Float[ndarray, "height+1"]:
-        """Latitudes between the rows, in their order, with the poles at the ends, see `latitude_edges`."""
+        """Latitudes between the rows, in their order, with the poles at the ends; see `latitude_edges`."""
         return latitude_edges(self.lat)
 
     @property

@@ -1,4 +1,4 @@
-"""FileLayout: names, units, axes, times and levels of one climate file, resolved once and handed on."""
+"""FileLayout: names, units, axes, times and levels of one climate file, resolved once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from gaugenet.data.meshes.sample import DataError
 
 @dataclass(frozen=True)
 class VariableLayout:
-    """Where the values of a variable are, and how they become values in the wanted unit.
+    """The place of the values of a variable in a file, and their conversion to the unit of the input.
 
     Attributes:
-        name: of the variable in the file.
-        latitude, longitude: its dimensions on the globe.
-        time: its dimension of time; `None` if it has none.
+        name: name of the variable in the file.
+        latitude, longitude: names of these dimensions.
+        time: name of the time dimension; `None` if there is none.
         levels: index in each further dimension, such as a level.
-        factor, offset: a value in the wanted unit is `factor` times that of the file, plus `offset`.
+        factor, offset: a value in the unit of the input is `factor` times the value in the file, plus `offset`.
     """
 
     name: str
@@ -40,12 +40,12 @@ class VariableLayout:
     offset: float = 0.0
 
     def at(self, store: Any, step: int) -> ndarray:
-        """Read one time step from the opened file, latitude by longitude, in the order and unit of the file."""
+        """Read one time step `(H, W)` from the opened file, in the order and unit of the file."""
         index = dict(self.levels) if self.time is None else {**self.levels, self.time: step}
         return np.array(store[self.name].isel(index).transpose(self.latitude, self.longitude).values)
 
     def converted(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
-        """Return values in the wanted unit, float64."""
+        """Return values in the unit of the input, float64."""
         return values.astype(np.float64) * self.factor + self.offset
 
 
@@ -54,9 +54,9 @@ class TimeAxis:
     """The times of the steps of a file.
 
     Attributes:
-        values: as they stand in the file; `None` in files without time.
+        values: the values in the file; `None` in files without time.
         dates: `datetime64` or `cftime` dates, or numbers without units; `None` if `values` are other text.
-        units, calendar: how the file codes dates.
+        units, calendar: encoding of the dates in the file.
         count: number of steps.
     """
 
@@ -68,7 +68,7 @@ class TimeAxis:
 
     @property
     def hours(self) -> list[float]:
-        """Hours since 1970 in the calendar of the file, numbers without units as they are, NaN without time."""
+        """Hours since 1970 in the calendar of the file; numbers without units unchanged; NaN without time."""
         if self.dates is None:
             return [float("nan")] * self.count
         if self.dates.dtype.kind == "M":
@@ -80,11 +80,11 @@ class TimeAxis:
         return [float(number) for number in self.dates]
 
     def date(self, step: int) -> Any:
-        """Return the date of a step, `None` if the file has no dates."""
+        """Return the date of a step; `None` if the file has no dates."""
         return self.dates[step] if self.dates is not None and self.dates.dtype.kind in "MO" else None
 
     def text(self, step: int) -> str:
-        """Return the ISO date of a step, or what stands in the file; empty without time."""
+        """Return the ISO date of a step, or the value in the file as text; empty without time."""
         if self.values is None:
             return ""
         value = self.values[step]
@@ -93,15 +93,15 @@ class TimeAxis:
 
 @dataclass(frozen=True, eq=False)
 class FileLayout:
-    """Everything about a file that can be told without reading fields.
+    """All properties of a file that are known without reading fields.
 
     Attributes:
         path: the file.
         variables: the layout of each input, and of the label if the file has it.
         time: the times of the steps.
-        flipped: whether latitudes run against those of the first file.
-        shift: columns by which longitudes are rolled back to those of the first file.
-        columns: places of the longitudes in rising order, before they are rolled; `None` if the file has them so.
+        flipped: whether latitudes have the opposite order of the first file.
+        shift: number of columns by which longitudes are rolled to the order of the first file.
+        columns: indices that sort the longitudes, before they are rolled; `None` if they rise in the file.
     """
 
     path: Path
@@ -117,7 +117,7 @@ class FileLayout:
 
         Raises:
             DataError: If a variable, its latitude or its longitude is missing, a level must be chosen or is missing, a
-                unit cannot be converted, or the grid is another one.
+                unit cannot be converted, or the grid differs.
         """
         _require(store, path, variables)
         label = variables.label
@@ -134,20 +134,20 @@ class FileLayout:
         return cls(path, found, time, flipped, shift, _rising(lon))
 
     def reordered(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
-        """Return values of this file in the order of the first one."""
+        """Return values of this file in the order of the first file."""
         values = values if self.columns is None else values[:, self.columns]
         return np.roll(values[::-1] if self.flipped else values, -self.shift, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
 class FileAxes:
-    """How a file lays its fields out; files on its grid are written in the same way.
+    """The dimensions of the fields of a file, to write files in the same form.
 
     Attributes:
         time, latitude, longitude: names of the dimensions.
         order: these names, in the order of the dimensions.
         lat, lon: degrees, in the order of the file.
-        columns: place in the file of each longitude of the grid, which are in rising order.
+        columns: index in the file of each longitude of the grid, whose longitudes rise.
     """
 
     time: str
@@ -160,7 +160,7 @@ class FileAxes:
 
     @classmethod
     def of(cls, store: Any, path: Path, variables: ClimateVariables) -> FileAxes:
-        """Return the axes of the first input of an opened file; `time` comes first where the file has no time.
+        """Return the axes of the first input of an opened file; `time` is put first if the file has no time.
 
         Raises:
             DataError: If that variable has no latitude and longitude.
@@ -187,10 +187,10 @@ class FileAxes:
 
 
 def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
-    """Return the grid of an opened file, its latitudes in the order of the file, its longitudes rising.
+    """Return the grid of an opened file, with latitudes in the order of the file and rising longitudes.
 
     Raises:
-        DataError: If a variable or its coordinates are missing, or the grid is not a global one.
+        DataError: If a variable or its coordinates are missing, or the grid is not global.
     """
     _require(store, path, variables)
     lat, lon = _latitude_longitude(store[variable_of(variables.names[0])], variables.names[0], path)
@@ -206,16 +206,16 @@ def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
 
 
 def _rising(lon: ndarray) -> Int[ndarray, "width"] | None:
-    """Places of the longitudes in rising order; `None` where they rise, or are not numbers to be sorted."""
+    """Return the indices that sort the longitudes; `None` if they rise already or cannot be sorted."""
     if lon.ndim != 1 or lon.dtype.kind not in "iuf" or not np.isfinite(lon).all() or (np.diff(lon) > 0).all():
         return None
     return np.argsort(lon, kind="stable")
 
 
 def coded_times(steps: Sequence[tuple[TimeAxis, int]]) -> tuple[list[float | None], dict[str, str] | None]:
-    """Return the numbers of steps of several files in the unit and calendar of the first, and these as attributes.
+    """Return the times of several files as numbers, and the unit and calendar of the first file as attributes.
 
-    `None` for each step of files without dates.
+    The number of a step is `None` if a file has no dates.
     """
     import xarray as xr
 
@@ -241,7 +241,7 @@ def _latitude_longitude(variable: Any, name: str, path: Path) -> tuple[str, str]
 
 
 def _axes(variable: Any, name: str, path: Path) -> tuple[str, str, str | None, dict[str, int]]:
-    """Latitude, longitude, time and further dimensions of a variable."""
+    """Return the latitude, longitude, time and further dimensions of a variable."""
     lat, lon = _latitude_longitude(variable, name, path)
     time = time_name(variable)
     return lat, lon, time, places_of(name, variable, path)
@@ -258,15 +258,15 @@ def _conversion(variable: Any, name: str, wanted: str | None, path: Path) -> tup
 
 
 def _reordering(own: LatLonGrid, grid: LatLonGrid, path: Path) -> tuple[bool, int]:
-    """Whether rows are reversed, and columns to roll back, that bring `own` to the order of `grid`."""
+    """Return whether rows are reversed and by how many columns `own` is rolled to the order of `grid`."""
     if own.shape != grid.shape:
-        raise DataError(f"{path}: expected the grid {grid.shape} of the first file, got {own.shape}: regrid it before.")
+        raise DataError(f"{path}: expected the grid {grid.shape} of the first file, got {own.shape}: regrid it first.")
     flipped = bool((own.lat[0] - own.lat[-1]) * (grid.lat[0] - grid.lat[-1]) < 0)
     lat = own.lat[::-1] if flipped else own.lat
     shift = int(np.abs((own.lon - grid.lon[0] + 180) % 360 - 180).argmin())
     rolled = np.roll(own.lon, -shift)
     if not np.allclose(lat, grid.lat, atol=1e-3) or np.abs((rolled - grid.lon + 180) % 360 - 180).max() > 1e-3:
-        raise DataError(f"{path}: its latitudes or longitudes differ from those of the first file: regrid it before.")
+        raise DataError(f"{path}: latitudes or longitudes differ from the first file: regrid it first.")
     return flipped, shift
 
 
@@ -289,7 +289,7 @@ _USUAL_CODING = {"units": "hours since 1970-01-01", "calendar": "standard"}
 
 
 def _dates(values: ndarray) -> ndarray | None:
-    """Dates (`datetime64` or `cftime`), numbers where they have no units, `None` where they are other text."""
+    """Return dates (`datetime64` or `cftime`), numbers if they have no units, or `None` for other text."""
     if not isinstance(values.flat[0], (str, bytes)):
         return values
     try:

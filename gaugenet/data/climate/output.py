@@ -1,4 +1,4 @@
-"""CF-conforming NetCDF files of probabilities and labels, on the grid of the input and on the icosahedron."""
+"""CF-conforming NetCDF files of probabilities and labels, on the grid of the input or on the icosahedron."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TITLE = "Segmentation of weather patterns"
 
 
 class ClassMapFile:
-    """An open NetCDF file that takes one time step after the other; see `grid_file` and `cell_file`."""
+    """An open NetCDF file to which time steps are written one by one; see `grid_file` and `cell_file`."""
 
     def __init__(
         self, dataset: Any, classes: Sequence[str], shape: tuple[str, ...], *, time: str = "time", axes: FileAxes | None
@@ -49,10 +49,10 @@ class ClassMapFile:
                 dataset[variable].coordinates = "lat lon"
 
     def write(self, step: int, time: Any, probability: Float[ndarray, "classes *n"], label: Int[ndarray, "*n"]) -> None:
-        """Write step `step`; `time` is the number that the input has there, or `None`."""
+        """Write step `step`; `time` is its number in the input, or `None`."""
         self._dataset[self._time][step] = step if time is None else time
         for name, values in zip(self._names, probability):
-            self._put(name, step, np.clip(values, 0, 1, dtype=np.float32))  # readers mask what rounding puts outside
+            self._put(name, step, np.clip(values, 0, 1, dtype=np.float32))  # readers mask values outside [0, 1]
         self._put("label", step, np.asarray(label, dtype=np.uint8))
 
     def _put(self, name: str, step: int, values: ndarray) -> None:
@@ -70,14 +70,14 @@ def grid_file(
     source: str = "",
     axes: FileAxes | None = None,
 ) -> Iterator[ClassMapFile]:
-    """A file on a latitude-longitude grid in its own order; at `path` when the block ends without an error.
+    """Open a file on a latitude-longitude grid, in its order; it appears at `path` if the block ends without error.
 
     Args:
         path: the file.
-        grid: of the input.
+        grid: the grid of the input.
         classes: names of the classes.
-        time: the raw time variable of the input (`units`, `calendar`), whose attributes are kept.
-        source: what made the labels.
+        time: attributes of the times of the input (`units`, `calendar`).
+        source: the attribute `source`, what made the labels.
         axes: names and order of the dimensions of the input; by default `time`, `lat`, `lon`.
     """
     axes = axes or FileAxes.plain(grid)
@@ -96,7 +96,7 @@ def cell_file(
     time: Any = None,
     source: str = "",
 ) -> Iterator[ClassMapFile]:
-    """The same on points of the sphere, with the coordinates `lat` and `lon` and the area of each cell."""
+    """Open a file on points of the sphere, with `lat`, `lon` and the area of each cell; otherwise as `grid_file`."""
     with new_dataset(path, time, source, title=_TITLE) as dataset:
         dataset.createDimension("cell", len(points))
         lat, lon = lat_lon(points)
@@ -112,7 +112,7 @@ def cell_file(
 
 
 def define_grid(dataset: Any, axes: FileAxes) -> None:
-    """Define the latitudes and longitudes of an open `netCDF4.Dataset`, by name and in order as `axes` says."""
+    """Define the latitudes and longitudes of an open `netCDF4.Dataset` with the names and order of `axes`."""
     for name, values, units, long, axis in (
         (axes.latitude, axes.lat, "degrees_north", "latitude", "Y"),
         (axes.longitude, axes.lon, "degrees_east", "longitude", "X"),
@@ -125,14 +125,14 @@ def define_grid(dataset: Any, axes: FileAxes) -> None:
 
 @contextmanager
 def new_dataset(path: str | Path, time: Any, source: str, *, title: str, name: str = "time") -> Iterator[Any]:
-    """Open a `netCDF4.Dataset` for writing; it stands at `path` when the block ends without an error.
+    """Open a `netCDF4.Dataset` for writing; it appears at `path` if the block ends without error.
 
     Args:
         path: the file.
-        time: units and calendar of the times; `None` for steps that are only counted.
-        source: what made the data.
-        title: of the file.
-        name: of the dimension of time, which is unlimited.
+        time: units and calendar of the times; `None` to number the steps.
+        source: the attribute `source`, what made the data.
+        title: the attribute `title`.
+        name: name of the unlimited time dimension.
     """
     import netCDF4
 
@@ -162,7 +162,7 @@ def new_dataset(path: str | Path, time: Any, source: str, *, title: str, name: s
 
 
 def _safe_name(text: str) -> str:
-    """A class name as NetCDF and `flag_meanings` allow it."""
+    """Return a class name with only the characters that NetCDF and `flag_meanings` allow."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", text.strip()) or "class"
 
 

@@ -1,7 +1,7 @@
 """Exact areas in which spherical polygons overlap the cells of a latitude-longitude grid.
 
-The rectangles of such a grid need no search: this is ten times faster than `gaugenet.geometry.sphere.overlap`, which
-computes the same areas for cells of any kind.
+A grid of rectangles needs no search, so this is ten times faster than `gaugenet.geometry.sphere.overlap`, which
+computes the same areas for cells of any shape.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHUNK = 2_000_000
 def voronoi_cells(
     points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"] | None = None
 ) -> tuple[Float[ndarray, "edges 3"], Float[ndarray, "edges 3"], Int[ndarray, "edges"]]:
-    """The directed boundary edges of the Voronoi cells of points on the sphere, each counter-clockwise about its point.
+    """Return the boundary edges of the Voronoi cells of points on the sphere, directed counter-clockwise.
 
     Args:
         points: `(V, 3)` unit vectors.
@@ -37,24 +37,23 @@ def voronoi_cells(
 def overlap_areas(
     start: Float[ndarray, "edges 3"], end: Float[ndarray, "edges 3"], cell: Int[ndarray, "edges"], grid: LatLonGrid
 ) -> csr_array:
-    r"""Areas :math:`|P_i \cap C_j|` of polygons and grid cells on the unit sphere, exact up to rounding.
+    r"""Return the areas :math:`|P_i \cap C_j|` of polygons and grid cells on the unit sphere, exact up to rounding.
 
     In the coordinates :math:`(\lambda, z = \sin\varphi)` the area is :math:`d\lambda\,dz` and grid cells are
     rectangles. The part of a counter-clockwise polygon between two longitudes and below :math:`z = c` has the area
-    :math:`-\oint \min(z, c)\,d\lambda`, plus :math:`c\,\Delta\lambda` where the polygon holds a pole. On a great circle
+    :math:`-\oint \min(z, c)\,d\lambda`, plus :math:`c\,\Delta\lambda` if the polygon contains a pole. On a great circle
     :math:`\tan\varphi = a \cos u`, and :math:`\int z\,du = \arctan\!\big(a \sin u / \sqrt{1 + a^2 \cos^2 u}\big)`.
-    Nothing is approximated: parallels stay parallels (the line integrals of Jones 1999, *First- and second-order
-    conservative remapping schemes*, without their approximation near the poles).
+    These are the line integrals of :cite:`jones1999conservative` without the approximation near the poles.
 
     Args:
-        start: where the directed edges of the polygons begin (great-circle arcs below 180 degrees).
-        end: where they end.
-        cell: the polygon that each edge belongs to.
-        grid: latitudes and longitudes.
+        start: start points of the directed edges (great-circle arcs below 180 degrees).
+        end: end points of the edges.
+        cell: index of the polygon of each edge.
+        grid: the grid.
 
     Returns:
-        `(cells, H * W)` sparse areas; rows sum to the areas of the polygons, columns to those of the grid cells where
-        the polygons cover the sphere.
+        `(cells, H * W)` sparse areas. Rows sum to the areas of the polygons. Columns sum to the areas of the grid cells
+        if the polygons cover the sphere.
     """
     height, width = grid.shape
     levels = np.sort(np.sin(np.radians(grid.lat_edges)))
@@ -71,7 +70,7 @@ def overlap_areas(
     row = height - 1 - band if grid.lat[0] > grid.lat[-1] else band
     areas = csr_array(coo_array((values, (rows, row * width + column)), shape=(count, grid.size)))
     areas.sum_duplicates()
-    areas.data[areas.data < 1e-15] = 0.0  # what rounding leaves of cells that only touch
+    areas.data[areas.data < 1e-15] = 0.0  # rounding errors of cells that only touch
     areas.eliminate_zeros()
     return areas
 
@@ -80,7 +79,7 @@ class _Arcs:
     """Great-circle arcs as z(u), u = longitude - middle: `tan(latitude) = a cos(u)` with `a >= 0`.
 
     Attributes:
-        low, high: longitudes of the western and of the eastern end, east of `west`, `low` in [0, 2 pi).
+        low, high: longitudes of the western and the eastern end relative to `west`, `low` in [0, 2 pi).
         sign: +1 where the arc runs eastward, else -1.
     """
 
@@ -90,7 +89,7 @@ class _Arcs:
         self.sign = np.where(normal[:, 2] >= 0, 1.0, -1.0)
         a, b = (np.arctan2(p[:, 1], p[:, 0]) - west for p in (start, end))
         span = (self.sign * (b - a)) % (2 * np.pi)
-        # An arc along a meridian rotates by nothing or, across a pole, by pi; rounding must not make it 2 pi.
+        # An arc along a meridian spans 0 or, across a pole, pi; rounding must not make it 2 pi.
         span = np.where(span > np.pi + 1e-6, 0.0, span)
         self.low = np.where(self.sign > 0, a, b) % (2 * np.pi)
         self.high = self.low + span
@@ -100,7 +99,7 @@ class _Arcs:
         self.z = start[:, 2], end[:, 2]
 
     def top(self) -> tuple[ndarray, ndarray]:
-        """Lowest and highest z of each arc, its bulge included."""
+        """Return the lowest and the highest z of each arc, inner extrema included."""
         low, high = np.minimum(*self.z), np.maximum(*self.z)
         extreme = self.a / np.hypot(1.0, self.a)
         for revolution in (0.0, np.pi):
@@ -111,7 +110,7 @@ class _Arcs:
 
 
 def _bands(arcs: _Arcs, cell: ndarray, levels: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """First and one past the last band that each polygon meets, and which pole it holds (-1, 0, 1)."""
+    """Return the first and one past the last band that each polygon meets, and the pole it contains (-1, 0, 1)."""
     count = int(cell.max()) + 1
     low, high = arcs.top()
     lowest, highest = np.full(count, np.inf), np.full(count, -np.inf)
@@ -125,7 +124,7 @@ def _bands(arcs: _Arcs, cell: ndarray, levels: ndarray) -> tuple[ndarray, ndarra
 
 
 def _split(arcs: _Arcs, arc: Int[ndarray, "n"], strip: float) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    """Arcs cut at the meridians between columns: the arc, the column (it may exceed W), and both ends."""
+    """Cut arcs at the meridians between columns; return the arc, the column (it may exceed W), and both ends."""
     first = np.floor(arcs.low[arc] / strip).astype(np.int64)
     last = np.maximum(np.ceil(arcs.high[arc] / strip).astype(np.int64), first + 1)
     index, within = _ranges(last - first)
@@ -147,7 +146,7 @@ def _below(
     levels: ndarray,
     width: int,
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """Minus the line integrals of clip(z, c_k, c_k+1) - c_k along the pieces, for every band of their polygons."""
+    """Return minus the integrals of clip(z, c_k, c_k+1) - c_k along the pieces, for every band of their polygons."""
     first, last, _ = bands
     owner = cell[arc]
     index, within = _ranges(last[owner] - first[owner])
@@ -164,7 +163,7 @@ def _below(
 
 
 def _integral_of_min(a: ndarray, u: ndarray, v: ndarray, c: ndarray) -> ndarray:
-    """Integral over [u, v] of min(z, c), where tan(latitude) = a cos."""
+    """Return the integral over [u, v] of min(z, c), where tan(latitude) = a cos."""
     whole = _primitive(a, v) - _primitive(a, u)
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = c / np.sqrt((1 - c) * (1 + c)) / a
@@ -178,7 +177,7 @@ def _integral_of_min(a: ndarray, u: ndarray, v: ndarray, c: ndarray) -> ndarray:
 
 
 def _primitive(a: ndarray, u: ndarray) -> ndarray:
-    """An integral of z = a cos u / sqrt(1 + a^2 cos^2 u) that is continuous in u."""
+    """Return a primitive of z = a cos u / sqrt(1 + a^2 cos^2 u) that is continuous in u."""
     sine, cosine = np.sin(u), np.cos(u)
     return typed_array(np.arctan2(a * sine, np.hypot(1.0, a * cosine)))
 
@@ -186,9 +185,9 @@ def _primitive(a: ndarray, u: ndarray) -> ndarray:
 def _polar(
     arcs: _Arcs, cell: ndarray, bands: tuple[ndarray, ndarray, ndarray], levels: ndarray, width: int, strip: float
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """The rectangles up to the pole in the polygons that hold the north pole.
+    """Return the rectangles up to the pole in the polygons that contain the north pole.
 
-    Nothing of the kind is needed in the south: there the lower boundary is z = -1, where clip(z, c_k, .) - c_k is 0.
+    The south pole needs no such term: the lower boundary is z = -1, where clip(z, c_k, .) - c_k is 0.
     """
     first, last, pole = bands
     holders = np.flatnonzero(pole > 0)
@@ -199,6 +198,6 @@ def _polar(
 
 
 def _ranges(counts: Int[ndarray, "n"]) -> tuple[Int[ndarray, "total"], Int[ndarray, "total"]]:
-    """For each i, `counts[i]` times i, and 0 .. counts[i] - 1 beside them."""
+    """Return each i repeated `counts[i]` times, and the numbers 0 .. counts[i] - 1 of the repetitions."""
     index = np.repeat(np.arange(len(counts)), counts)
     return index, np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)

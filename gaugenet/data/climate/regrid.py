@@ -1,4 +1,4 @@
-"""Regridding between latitude-longitude grids and points of the sphere, both ways, as sparse matrices computed once."""
+"""Regridding between latitude-longitude grids and points of the sphere, in both directions, by sparse matrices."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ LabelMethod = Literal["majority", "nearest"]
 
 
 class SphereRegridder:
-    r"""Transfers fields between a latitude-longitude grid and points on the sphere, each with its Voronoi cell.
+    r"""A transfer of fields between a latitude-longitude grid and the Voronoi cells of points on the sphere.
 
-    - `bilinear`: in latitude and longitude on the way to the points, linear in triangles on the way back. Constants
-      are exact; the error for smooth fields is O(h^2).
-    - `conservative`: the mean over the target's cell of the field that is constant on each source cell, from the exact
-      areas of overlap. Constants and integrals are exact:
-      :math:`\sum_i A_i f_i` over the cells of one side equals that over the other.
+    - `bilinear`: bilinear in latitude and longitude to the points, linear in triangles to the grid. Constants are
+      exact; the error for smooth fields is O(h^2).
+    - `conservative`: the mean over the target cell of the field that is constant on each source cell, from the exact
+      areas of overlap :cite:`jones1999conservative`. Constants and integrals are exact: :math:`\sum_i A_i f_i` is the
+      same over the cells of the grid and of the points.
     - `nearest`: the value of the nearest point.
 
-    Vectors travel as 3D vectors, so that the poles, where east and north rotate with the meridian, are points like any
-    other. Labels are never mixed: `majority` takes the label with the largest area of overlap, `nearest` that of the
-    nearest point.
+    Vectors are interpolated as 3D vectors, since east and north are not defined at the poles. Labels are never mixed:
+    `majority` takes the label with the largest area of overlap, `nearest` the label of the nearest point.
 
     Args:
         grid: the grid.
@@ -48,6 +47,16 @@ class SphereRegridder:
         faces: `(F, 3)` their triangulation, counter-clockwise from outside; their convex hull by default.
 
     Shapes: grid fields `(..., H, W)`, fields on the points `(..., V)`, vectors on the points `(..., 3, V)`.
+
+    Example:
+        >>> from gaugenet.data import LatLonGrid, SphereRegridder
+        >>> from gaugenet.geometry import Icosphere
+        >>> regridder = SphereRegridder(LatLonGrid.regular(16, 32), Icosphere(3).pos.numpy())
+        >>> height = regridder.grid.points[..., 2]
+        >>> regridder.to_sphere(height, method="conservative").shape
+        (642,)
+        >>> bool(regridder.round_trip(height) < 0.1)
+        True
     """
 
     def __init__(
@@ -68,7 +77,7 @@ class SphereRegridder:
     def to_sphere(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
     ) -> Float[ndarray, "*b vertices"]:
-        """A scalar field at the points."""
+        """Return a scalar field at the points."""
         values = np.asarray(values)
         if values.shape[-2:] != self.grid.shape:
             raise ValueError(f"Expected `values` of shape (..., {self.grid.shape}), got {values.shape}.")
@@ -77,7 +86,7 @@ class SphereRegridder:
     def to_grid(
         self, values: Float[ndarray, "*b vertices"], *, method: Method = "bilinear"
     ) -> Float[ndarray, "*b height width"]:
-        """A scalar field on the grid."""
+        """Return a scalar field on the grid."""
         values = np.asarray(values)
         if values.shape[-1] != len(self.points):
             raise ValueError(f"Expected `values` of shape (..., {len(self.points)}), got {values.shape}.")
@@ -86,13 +95,16 @@ class SphereRegridder:
     def vectors_to_sphere(
         self, u: Float[ndarray, "*b height width"], v: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
     ) -> Float[ndarray, "*b 3 vertices"]:
-        """Eastward and northward components -> tangent 3D vectors at the points."""
+        """Return tangent 3D vectors at the points, from eastward and northward components on the grid."""
         return tangential(self.to_sphere(vectors_on_grid(self.grid, u, v), method=method), self.points)
 
     def vectors_to_grid(
         self, vectors: Float[ndarray, "*b 3 vertices"], *, method: Method = "bilinear"
     ) -> tuple[Float[ndarray, "*b height width"], Float[ndarray, "*b height width"]]:
-        """3D vectors at the points -> eastward and northward components, at the poles those of each meridian."""
+        """Return eastward and northward components on the grid, from 3D vectors at the points.
+
+        At a pole each column has the components of its meridian.
+        """
         at_grid = self.to_grid(vectors, method=method)
         u, v = np.moveaxis(np.einsum("...khw,hwkc->...chw", at_grid, self.grid.frames), -3, 0)
         return u, v
@@ -100,21 +112,21 @@ class SphereRegridder:
     # --- labels -------------------------------------------------------------------------------------------------
 
     def labels_to_sphere(self, labels: Int[ndarray, "height width"], *, method: LabelMethod = "majority") -> ndarray:
-        """`(V,)` labels at the points, of the same type."""
+        """Return labels `(V,)` at the points, of the same type."""
         flat = np.asarray(labels).reshape(-1)
         return flat[self._nearest_cell] if method == "nearest" else _majority(self.overlap, flat)
 
     def labels_to_grid(self, labels: Int[ndarray, "vertices"], *, method: LabelMethod = "majority") -> ndarray:
-        """`(H, W)` labels on the grid, of the same type."""
+        """Return labels `(H, W)` on the grid, of the same type."""
         labels = np.asarray(labels)
         found = labels[self._nearest_point] if method == "nearest" else _majority(self._overlap_by_cell, labels)
         return found.reshape(self.grid.shape)
 
-    # --- what is computed once ----------------------------------------------------------------------------------
+    # --- cached matrices ----------------------------------------------------------------------------------------
 
     @cached_property
     def overlap(self) -> csr_array:
-        """`(V, H * W)` areas in which the cells of the points overlap those of the grid."""
+        """Areas of overlap `(V, H * W)` of the cells of the points and of the grid."""
         return overlap_areas(*voronoi_cells(self.points, self.faces), self.grid)
 
     @cached_property
@@ -128,7 +140,7 @@ class SphereRegridder:
         return np.asarray(self.overlap.sum(axis=0)).reshape(self.grid.shape)
 
     def matrix_to_sphere(self, method: Method = "bilinear") -> csr_array:
-        """`(V, H * W)`; rows sum to one."""
+        """Return the matrix `(V, H * W)` of a method; rows sum to one."""
         makers = {
             "bilinear": lambda: bilinear_matrix(self.grid, self.points),
             "conservative": lambda: row_means(self.overlap),
@@ -137,7 +149,7 @@ class SphereRegridder:
         return self._matrices.get(("sphere", method), makers[_known(method)])
 
     def matrix_to_grid(self, method: Method = "bilinear") -> csr_array:
-        """`(H * W, V)`; rows sum to one."""
+        """Return the matrix `(H * W, V)` of a method; rows sum to one."""
         makers = {
             "bilinear": lambda: interpolation_matrix(
                 *triangle_interpolation(self.points, self.faces, self._cells), len(self.points)
@@ -150,7 +162,7 @@ class SphereRegridder:
     def round_trip(
         self, values: Float[ndarray, "*b height width"], *, method: Method = "bilinear"
     ) -> Float[ndarray, "*b"]:
-        """Relative error (area-weighted root mean square) of a grid field sent to the points and back."""
+        """Return the relative error (area-weighted root mean square) of a grid field sent to the points and back."""
         back = self.to_grid(self.to_sphere(values, method=method), method=method)
         error, size = (np.sqrt((x**2 * self.grid.area).sum(axis=(-2, -1))) for x in (back - values, np.asarray(values)))
         return typed_array(error / np.maximum(size, np.finfo(np.float64).tiny))
@@ -177,21 +189,21 @@ class SphereRegridder:
 def vectors_on_grid(
     grid: LatLonGrid, u: Float[ndarray, "*b height width"], v: Float[ndarray, "*b height width"]
 ) -> Float[ndarray, "*b 3 height width"]:
-    """3D vectors of eastward and northward components."""
+    """Return the 3D vectors of eastward and northward components."""
     east, north = np.moveaxis(grid.frames, (-1, -2), (0, 1))
     return typed_array(np.asarray(u)[..., None, :, :] * east + np.asarray(v)[..., None, :, :] * north)
 
 
 def tangential(vectors: Float[ndarray, "*b 3 n"], points: Float[ndarray, "n 3"]) -> Float[ndarray, "*b 3 n"]:
-    """The part of 3D vectors that is tangent to the sphere."""
+    """Return the part of 3D vectors that is tangent to the sphere."""
     radial = np.einsum("...kn,nk->...n", vectors, points)
     return typed_array(vectors - radial[..., None, :] * points.T)
 
 
 def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
-    """The values in a row, and after them the means of the first and of the last latitude: `(..., H * W + 2)`.
+    """Return the values `(..., H * W + 2)` in one row, followed by the means of the first and of the last latitude.
 
-    The means stand for the poles of a grid that lacks them; for vectors take the means of 3D components.
+    The means replace the poles of a grid without poles. Vectors are passed as 3D components.
     """
     ends = values[..., [0, -1], :].mean(axis=-1)
     flat = values.reshape(*values.shape[:-2], values.shape[-2] * values.shape[-1])
@@ -201,14 +213,13 @@ def with_poles(values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b 
 def bilinear_interpolation(
     grid: LatLonGrid, points: Float[ndarray, "n 3"]
 ) -> tuple[Int[ndarray, "n 4"], Float[ndarray, "n 4"]]:
-    """Places in `with_poles(field)` and their weights: bilinear in latitude and longitude.
+    """Return indices into `with_poles(field)` and their weights: bilinear in latitude and longitude.
 
-    Computing it takes a few milliseconds for ten thousand points, so that a globe can be rotated at every step of a
-    training.
+    It takes a few milliseconds for ten thousand points, so a globe can be rotated at every training step.
     """
     (height, width), (lat, lon) = grid.shape, lat_lon(points)
     order = np.argsort(grid.lat)
-    known = np.concatenate([[-90.0], grid.lat[order], [90.0]])  # a pole of the grid itself makes a band of width 0
+    known = np.concatenate([[-90.0], grid.lat[order], [90.0]])  # if the grid has a pole, this band has width 0
     band = np.clip(np.searchsorted(known, lat, side="right") - 1, 0, height)
     t = np.clip((lat - known[band]) / np.maximum(known[band + 1] - known[band], 1e-300), 0.0, 1.0)
     position = (lon - grid.lon[0]) % 360.0 * (width / 360.0)
@@ -227,7 +238,7 @@ def bilinear_interpolation(
 
 
 def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_array:
-    """`(n, H * W)` bilinear interpolation at points of the sphere."""
+    """Return the matrix `(n, H * W)` of bilinear interpolation at points of the sphere."""
     height, width = grid.shape
     interpolation = interpolation_matrix(*bilinear_interpolation(grid, points), grid.size + 2)
     columns = np.arange(width)
@@ -240,7 +251,7 @@ def bilinear_matrix(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> csr_arra
 def nearest_cells(grid: LatLonGrid, points: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
     """Return the flat index of the grid cell whose centre is nearest in latitude and in longitude.
 
-    It is the nearest on the sphere up to ties of cells.
+    Up to ties this is the nearest on the sphere.
     """
     lat, lon = lat_lon(points)
     order = np.argsort(grid.lat)
@@ -256,7 +267,7 @@ def _apply(matrix: csr_array, values: ndarray) -> ndarray:
 
 
 def _majority(areas: csr_array, labels: ndarray) -> ndarray:
-    """The label with the largest area in each row; the smallest of those that tie."""
+    """Return the label with the largest area in each row; the smallest one of a tie."""
     classes, index = np.unique(labels, return_inverse=True)
     shares = areas @ np.eye(len(classes))[index.reshape(-1)]
     return typed_array(classes[np.round(shares, 14).argmax(axis=1)])

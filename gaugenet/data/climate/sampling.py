@@ -1,4 +1,4 @@
-"""Where the values of a climate file are on the sphere, and how to read them off at other points."""
+"""The locations of the values of a climate file on the sphere, and interpolation to other points."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
 @dataclass(frozen=True)
 class Interpolation:
-    """How to read fields at points: values are `(values[..., index] * weight).sum(-1)`, labels `labels[..., nearest]`.
+    """Interpolation at points: values are `(values[..., index] * weight).sum(-1)`, labels `labels[..., nearest]`.
 
     Attributes:
-        index: `(n, k)` places among the values that `Locations.extended` gives.
+        index: `(n, k)` indices into the values of `Locations.extended`.
         weight: `(n, k)`, rows sum to one.
-        nearest: `(n,)` the nearest location of the file itself.
+        nearest: `(n,)` index of the nearest location of the file.
     """
 
     index: Int[ndarray, "points k"]
@@ -42,7 +42,7 @@ class Interpolation:
         return self.index.nbytes + self.weight.nbytes + self.nearest.nbytes
 
     def fields(self, values: Float[ndarray, "*b locations"]) -> Float[ndarray, "*b points"]:
-        """Values at the points, from extended values."""
+        """Return values at the points, from extended values."""
         total = values[..., self.index[:, 0]] * self.weight[:, 0].astype(values.dtype)
         for k in range(1, self.index.shape[1]):
             total += values[..., self.index[:, k]] * self.weight[:, k].astype(values.dtype)
@@ -50,7 +50,7 @@ class Interpolation:
 
 
 class Locations(Protocol):
-    """A latitude-longitude grid, or scattered points."""
+    """Locations of values on the sphere: a latitude-longitude grid, or scattered points."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -67,7 +67,7 @@ class Locations(Protocol):
 
 
 class GridLocations:
-    """The cells of a latitude-longitude grid: bilinear interpolation, the means of the end rows at the poles."""
+    """The cells of a latitude-longitude grid, with bilinear interpolation and means of the end rows at the poles."""
 
     def __init__(self, grid: LatLonGrid) -> None:
         self.grid = grid
@@ -86,21 +86,21 @@ class GridLocations:
         return np.concatenate([np.stack([a.reshape(-1), b.reshape(-1)]) for a, b in pairs], axis=1)
 
     def extended(self, values: Float[ndarray, "*b height width"]) -> Float[ndarray, "*b locations"]:
-        """What stencils read: the values in a row, and those at the poles."""
+        """Return the values in one row, followed by the values at the poles."""
         return with_poles(values)
 
     def vectors(self, values: Float[ndarray, "*b 2 height width"]) -> Float[ndarray, "*b 3 height width"]:
-        """3D vectors of eastward and northward components."""
+        """Return the 3D vectors of eastward and northward components."""
         return vectors_on_grid(self.grid, values[..., 0, :, :], values[..., 1, :, :])
 
     def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
-        """See `Interpolation`."""
+        """Return bilinear weights and the nearest cells."""
         index, weight = bilinear_interpolation(self.grid, points)
         return Interpolation(index, weight, nearest_cells(self.grid, points))
 
 
 class PointLocations:
-    """Points on the sphere, such as the vertices of another icosphere: linear interpolation in their triangles.
+    """Points on the sphere, such as the vertices of another icosphere, with linear interpolation in triangles.
 
     Args:
         points: `(V, 3)` unit vectors.
@@ -117,14 +117,14 @@ class PointLocations:
         self._tree = cKDTree(self.points)
 
     def extended(self, values: Float[ndarray, "*b vertices"]) -> Float[ndarray, "*b vertices"]:
-        """The values themselves."""
+        """Return the values unchanged."""
         return values
 
     def vectors(self, values: Float[ndarray, "*b 2 vertices"]) -> Float[ndarray, "*b 3 vertices"]:
-        """3D vectors of eastward and northward components."""
+        """Return the 3D vectors of eastward and northward components."""
         return typed_array(np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points))))
 
     def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
-        """See `Interpolation`."""
+        """Return the weights in triangles and the nearest points."""
         index, weight = triangle_interpolation(self.points, self.faces, points)
         return Interpolation(index, weight, self._tree.query(points)[1])

@@ -1,4 +1,4 @@
-"""ShallowWater and BarotropicVorticity: flows on a rotating sphere, solved with spherical harmonics."""
+"""ShallowWater and BarotropicVorticity: flows on a rotating sphere, solved by spherical harmonics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.spectral import SphericalHarmonicTransform
 
 GRAVITY = 9.80616
-"""In m s-2, as in the test set of Williamson et al. 1992."""
+"""Gravity in m s-2, as in :cite:`williamson1992`."""
 ROTATION = 7.292e-5
 """Angular velocity of the Earth in s-1."""
 RADIUS = 6.37122e6
-"""Radius of the Earth in m, as in the test set."""
+"""Radius of the Earth in m, as in :cite:`williamson1992`."""
 _STABLE = 2.0
-"""The largest frequency times the step; the limit of the Runge-Kutta scheme is 2.83."""
+"""Largest frequency times the time step; the Runge-Kutta scheme is stable up to 2.83."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Flow:
 
     Attributes:
         u, v: `(H, W)` eastward and northward velocity in m/s.
-        height: `(H, W)` of the free surface in m; `None` where the flow has none.
+        height: `(H, W)` height of the free surface in m; `None` if the flow has no free surface.
     """
 
     u: Float[ndarray, "height width"]
@@ -41,16 +41,15 @@ class Flow:
 
 
 class SphereFlow(ABC):
-    r"""What the two solvers share: the transform, rotation, steps in time and diffusion.
+    r"""Base class of the solvers: the transform, rotation, time steps and diffusion.
 
     The classical Runge-Kutta scheme of fourth order takes steps that are stable for the fastest wave. After each step
     an implicit diffusion, :math:`\exp(-\Delta t / \tau \\, [n (n + 1) / T (T + 1)]^4)`, damps the smallest scales.
-    Without it nothing is damped on purpose.
 
     Args:
-        truncation: largest degree T of the spherical harmonics; 21 are about 900 km, 42 about 450 km.
+        truncation: largest degree T of the spherical harmonics; 21 resolves about 900 km, 42 about 450 km.
         axis: unit vector of the axis of rotation.
-        diffusion_hours: e-folding time of the smallest scale; `None` for none.
+        diffusion_hours: e-folding time of the smallest scale; `None` for no diffusion.
         rotation: angular velocity in s-1.
     """
 
@@ -78,7 +77,7 @@ class SphereFlow(ABC):
 
     @abstractmethod
     def flow(self, state: Complex[ndarray, "fields orders degrees"]) -> Flow:
-        """Return the flow of coefficients."""
+        """Return the flow with these coefficients."""
 
     @abstractmethod
     def tendency(self, state: Complex[ndarray, "fields orders degrees"]) -> Complex[ndarray, "fields orders degrees"]:
@@ -86,11 +85,11 @@ class SphereFlow(ABC):
 
     @abstractmethod
     def invariants(self, state: Complex[ndarray, "fields orders degrees"]) -> dict[str, float]:
-        """Return global means that the equations conserve."""
+        """Return the global means that the equations conserve."""
 
     @abstractmethod
     def fastest(self, state: Complex[ndarray, "fields orders degrees"]) -> float:
-        """Return a bound of the frequencies in s-1."""
+        """Return an upper bound of the frequencies in s-1."""
 
     def run(self, flow: Flow, *, hours: float, every: float) -> Iterator[Flow]:
         """Yield the flow after each `every` hours, up to `hours`.
@@ -107,7 +106,7 @@ class SphereFlow(ABC):
     def advance(
         self, state: Complex[ndarray, "fields orders degrees"], hours: float
     ) -> Complex[ndarray, "fields orders degrees"]:
-        """Return the state some hours later.
+        """Return the state after `hours`.
 
         Raises:
             FloatingPointError: If it is no longer finite.
@@ -141,7 +140,7 @@ class SphereFlow(ABC):
         return typed_array(np.cos(np.radians(self.grid.lat))[:, None])
 
     def _flux(self, flow: Flow) -> Float[ndarray, "two height width"]:
-        """The components times the cosine of the latitude, on the unit sphere: in s-1."""
+        """Return the components on the unit sphere times the cosine of the latitude, in s-1."""
         return typed_array(np.stack([flow.u, flow.v]) * self._cosine / RADIUS)
 
     def _flow(
@@ -154,13 +153,21 @@ class SphereFlow(ABC):
 class BarotropicVorticity(SphereFlow):
     r"""The barotropic vorticity equation :math:`\partial_t \zeta = -\nabla \cdot (\zeta + f) \mathbf u`.
 
-    Vorticity is the only field, and the flow has no divergence. Energy and enstrophy are conserved.
+    Vorticity is the only field; the flow has no divergence. Energy and enstrophy are conserved. For the arguments see
+    `SphereFlow`.
 
-    Args: as in `SphereFlow`.
+    Example:
+        >>> from gaugenet.data import BarotropicVorticity
+        >>> from gaugenet.data.climate.williamson import steady_zonal_flow
+        >>> solver = BarotropicVorticity(10)
+        >>> start = steady_zonal_flow(solver.grid)  # solid rotation does not change
+        >>> (end,) = solver.run(start, hours=24, every=24)
+        >>> bool(abs(end.u - start.u).max() < 1e-6)
+        True
     """
 
     def state(self, flow: Flow) -> Complex[ndarray, "fields orders degrees"]:
-        """Return the coefficients of the vorticity; a divergence is left out."""
+        """Return the coefficients of the vorticity; divergence is ignored."""
         return typed_array(self.transform.curl(self._flux(flow))[None])
 
     def flow(self, state: Complex[ndarray, "fields orders degrees"]) -> Flow:
@@ -180,7 +187,7 @@ class BarotropicVorticity(SphereFlow):
         return {"energy": energy * RADIUS**2, "enstrophy": float(power.sum() / 2)}
 
     def fastest(self, state: Complex[ndarray, "fields orders degrees"]) -> float:
-        """See `SphereFlow`: advection by the strongest wind."""
+        """Return the frequency of advection by the strongest wind."""
         flow = self.flow(state)
         return 1.2 * float(np.hypot(flow.u, flow.v).max()) * (self.transform.truncation + 1) / RADIUS + self.rotation
 
@@ -188,7 +195,7 @@ class BarotropicVorticity(SphereFlow):
 class ShallowWater(SphereFlow):
     r"""The shallow-water equations on a rotating sphere :cite:`williamson1992`, in vorticity and divergence.
 
-    With the depth h* of the fluid, the height h of its surface over a mountain of height b, and h = h* + b:
+    Let h* be the depth of the fluid, b the height of the mountain below it, and h = h* + b the height of its surface:
 
     .. math::
         \partial_t \zeta &= -\nabla \cdot (\zeta + f) \mathbf u, \\
@@ -199,10 +206,21 @@ class ShallowWater(SphereFlow):
 
     Args:
         mountain: `(H, W)` heights b in m on `grid`, `None` for a smooth sphere. Scales below the truncation are lost.
-        truncation, axis, diffusion_hours, rotation: as in `SphereFlow`.
+        truncation, axis, diffusion_hours, rotation: see `SphereFlow`.
 
     Raises:
         ValueError: If the mountain is not on the grid.
+
+    Example:
+        >>> from gaugenet.data import ShallowWater
+        >>> from gaugenet.data.climate.williamson import steady_zonal_flow
+        >>> solver = ShallowWater(10)
+        >>> flow = steady_zonal_flow(solver.grid)
+        >>> flows = list(solver.run(flow, hours=12, every=6))
+        >>> len(flows), flows[-1].height.shape == solver.grid.shape
+        (2, True)
+        >>> bool(abs(flows[-1].height - flow.height).max() < 1e-3)  # metres, of about 3000
+        True
     """
 
     def __init__(
@@ -224,7 +242,7 @@ class ShallowWater(SphereFlow):
 
     @cached_property
     def mountain(self) -> Float[ndarray, "height width"]:
-        """Heights of the ground in m, as the solver sees them."""
+        """Heights of the ground in m, up to the truncation."""
         return self.transform.synthesis(self._mountain)
 
     def state(self, flow: Flow) -> Complex[ndarray, "fields orders degrees"]:
@@ -234,7 +252,7 @@ class ShallowWater(SphereFlow):
             ValueError: If the flow has no height, or the ground is above the surface.
         """
         if flow.height is None:
-            raise ValueError("Expected a flow with `height`, got none: `balanced` finds one.")
+            raise ValueError("Expected a flow with `height`, got none: use `balanced` to compute it.")
         if not (flow.height - self.mountain).min() > 0:
             raise ValueError("Expected a surface above the ground everywhere: raise `height`.")
         flux, depth = self._flux(flow), self.transform.analysis(flow.height) - self._mountain
@@ -259,10 +277,10 @@ class ShallowWater(SphereFlow):
         return typed_array(turned - self.transform.eigenvalues * (self.transform.analysis(kinetic) + potential))
 
     def balanced(self, u: Float[ndarray, "height width"], v: Float[ndarray, "height width"], *, mean: float) -> Flow:
-        """Return the flow of a wind without divergence whose surface lets no divergence grow at first.
+        """Return the flow of a wind whose height balances it: divergence and its first derivative in time are zero.
 
         Args:
-            u: eastward wind in m/s; the part of the wind with divergence is left out.
+            u: eastward wind in m/s; the divergent part of the wind is removed.
             v: northward wind in m/s.
             mean: mean height of the surface in m.
         """
@@ -283,7 +301,7 @@ class ShallowWater(SphereFlow):
         return {"mass": float(mean(depth)), "energy": float(mean(energy)), "enstrophy": float(mean(enstrophy))}
 
     def fastest(self, state: Complex[ndarray, "fields orders degrees"]) -> float:
-        """See `SphereFlow`: gravity waves on the strongest wind."""
+        """Return the frequency of gravity waves on the strongest wind."""
         flow, depth = self.flow(state), self.transform.synthesis(state[2])
         speed = np.hypot(flow.u, flow.v).max() + np.sqrt(GRAVITY * max(float(depth.max()), 0.0))
         return float(1.2 * speed) * (self.transform.truncation + 1) / RADIUS + self.rotation

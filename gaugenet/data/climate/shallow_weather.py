@@ -1,4 +1,4 @@
-"""ShallowWaterWeather: runs of the shallow-water equations as NetCDF files, to train and to test forecasts on."""
+"""ShallowWaterWeather: runs of the shallow-water equations as NetCDF files, to train and test forecasts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _STANDARD = {"u": "eastward_wind", "v": "northward_wind"}
 def write_flow(
     path: str | Path, solver: SphereFlow, flow: Flow, *, hours: float, every: float = 6.0, first: float = 0.0
 ) -> Path:
-    """Solve the equations from a flow on, and write what comes as NetCDF, whole or not at all.
+    """Solve the equations from an initial flow and write the result as NetCDF, completely or not at all.
 
-    The file holds `u` and `v`, and of a `ShallowWater` also the height `h` of the surface and that of the ground,
-    `orography`, which has no time. The first step is the given flow.
+    The file contains `u` and `v`. For a `ShallowWater` it also contains the height `h` of the surface and, without
+    time, the height `orography` of the ground. The first step is the initial flow.
 
     Args:
         path: the file.
         solver: the equations.
-        flow: the flow at the start.
+        flow: the initial flow.
         hours: length of the run.
         every: hours between the steps.
         first: hours since 2000-01-01 of the first step.
@@ -58,16 +58,23 @@ def write_flow(
 class ShallowWaterWeather:
     """Random weather of one planet: jets and eddies over mountains, chaotic after some days.
 
-    Nothing here is an atmosphere: one layer without heat or moisture. It has what forecasts have to cope with:
-    winds and heights that move and interact, a rotating sphere, and growth of small errors.
+    The model is one layer without heat or moisture. It has properties that are difficult to forecast: winds and heights
+    that move and interact, a rotating sphere, and growth of small errors.
 
     Args:
         truncation: see `ShallowWater`; 31 makes a grid of 48 x 96.
         mountains: number of mountains; the same for every seed.
         depth: mean height of the surface in m.
         diffusion_hours: see `ShallowWater`.
-        spin_up_days: the run starts so many days after the random wind.
+        spin_up_days: time in days from the random wind to the start of the run.
         axis: unit vector of the axis of rotation.
+
+    Example:
+        >>> from gaugenet.data import ClimateFiles, ShallowWaterWeather
+        >>> weather = ShallowWaterWeather(truncation=10, spin_up_days=0.25)
+        >>> frames = ClimateFiles(weather.write("weather.nc", days=0.5, seed=0))
+        >>> len(frames), frames.variables.vectors
+        (3, (('u', 'v'),))
     """
 
     truncation: int = 31

@@ -18,8 +18,8 @@ class SphericalHarmonicTransform:
 
     A field is :math:`f = \sum_{|m| \le n \le T} a_{mn} P_{mn}(\mu) e^{i m \lambda}`, :math:`\mu` the sine of the
     latitude and :math:`\int_{-1}^1 P_{mn}^2 d\mu = 1`. The coefficients with `m >= 0` are an array `(T + 1, T + 1)`:
-    row `m`, column `n`. The grid is large enough that products of two fields are transformed without aliasing (Orszag
-    1970). Lengths are in units of the radius: the sphere is the unit sphere.
+    row `m`, column `n`. The grid is large enough that products of two fields are transformed without aliasing
+    :cite:`orszag1970transform`. Lengths are in units of the radius: the sphere is the unit sphere.
 
     Args:
         truncation: the largest degree T.
@@ -48,7 +48,7 @@ class SphericalHarmonicTransform:
         known = _legendre(truncation + 1, self.sine)
         self._value = np.where(self._n >= self._m, known[:, :-1, :-1], 0.0).transpose(1, 0, 2)
         self._slope = np.where(self._n >= self._m, _slopes(known), 0.0).transpose(1, 0, 2)
-        # rows and columns exchanged, with the weights of quadrature: from latitudes to coefficients
+        # transposed and multiplied by the weights of quadrature: from latitudes to coefficients
         self._to_value = np.ascontiguousarray((self._value * self._weight[None, :, None]).swapaxes(1, 2))
         inverse = self._weight / (1 - self.sine**2)
         self._to_over = np.ascontiguousarray((self._value * inverse[None, :, None]).swapaxes(1, 2))
@@ -59,12 +59,12 @@ class SphericalHarmonicTransform:
 
     @cached_property
     def eigenvalues(self) -> Float[ndarray, "one degrees"]:
-        """The Laplacian of degree n is multiplication with `-n (n + 1)`."""
+        """Eigenvalues `-n (n + 1)` of the Laplacian, by degree."""
         return typed_array(-self._n * (self._n + 1.0))
 
     @cached_property
     def inverse_eigenvalues(self) -> Float[ndarray, "one degrees"]:
-        """The inverse of the Laplacian on fields of mean zero; the mean becomes zero."""
+        """Eigenvalues of the inverse Laplacian on fields of mean zero; 0 for the mean."""
         with np.errstate(divide="ignore"):
             return np.where(self._n > 0, 1.0 / self.eigenvalues, 0.0)
 
@@ -85,7 +85,7 @@ class SphericalHarmonicTransform:
     ) -> Float[ndarray, "*b 2 height width"]:
         """Return the eastward and northward components times the cosine of the latitude.
 
-        Their means over the globe, which no potential has, are zero.
+        Their means over the globe are zero.
         """
         stream, potential = vorticity * self.inverse_eigenvalues, divergence * self.inverse_eigenvalues
         along = self._evaluate(self._value, 1j * self._m * np.stack([potential, stream], -3))
@@ -97,7 +97,7 @@ class SphericalHarmonicTransform:
         return typed_array(_by_order(self._to_over, 1j * self._m * east) - _by_order(self._to_slope, north))
 
     def curl(self, flux: Float[ndarray, "*b 2 height width"]) -> Complex[ndarray, "*b orders degrees"]:
-        """Return the vertical component of the curl, of the same input as `divergence`."""
+        """Return the vertical component of the curl; the input is that of `divergence`."""
         return self.divergence(np.stack([flux[..., 1, :, :], -flux[..., 0, :, :]], -3))
 
     # --- means --------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class SphericalHarmonicTransform:
         square = np.abs(coefficients) ** 2 / 2
         return typed_array(square[..., 0, :] + 2 * square[..., 1:, :].sum(-2))
 
-    # --- the two steps ------------------------------------------------------------------------------------------
+    # --- steps of the transform -------------------------------------------------------------------------------------
 
     def _fourier(self, field: ndarray) -> Complex[ndarray, "*b orders height"]:
         from scipy import fft
@@ -127,7 +127,7 @@ class SphericalHarmonicTransform:
 
 
 def _by_order(table: Float[ndarray, "orders i j"], values: Complex[ndarray, "*b orders j"]) -> ndarray:
-    """Multiply with one real matrix for each order; real and imaginary parts are columns of one product."""
+    """Multiply by one real matrix for each order; real and imaginary parts are columns of one product."""
     flat = np.moveaxis(np.asarray(values, dtype=np.complex128).reshape(-1, *values.shape[-2:]), 0, -1)
     columns = np.ascontiguousarray(flat).view(np.float64)
     product = np.ascontiguousarray(table @ columns).view(np.complex128)
@@ -135,19 +135,19 @@ def _by_order(table: Float[ndarray, "orders i j"], values: Complex[ndarray, "*b 
 
 
 def _legendre(degree: int, x: Float[ndarray, "n"]) -> Float[ndarray, "n orders degrees"]:
-    """Orthonormal associated Legendre functions without the sign (-1)^m, by the three-term recurrence."""
+    """Return orthonormal associated Legendre functions without the sign (-1)^m, by the three-term recurrence."""
     values = np.zeros((len(x), degree + 1, degree + 1))
     values[:, 0, 0] = np.sqrt(0.5)
     for n in range(1, degree + 1):
         orders = np.arange(n)
-        before = values[:, :n, n - 2] * _step(n - 1, orders)  # of degree 1 the column -1, which is still zero
+        before = values[:, :n, n - 2] * _step(n - 1, orders)  # for n = 1 this is the column -1, which is still zero
         values[:, :n, n] = (x[:, None] * values[:, :n, n - 1] - before) / _step(n, orders)
         values[:, n, n] = np.sqrt((2 * n + 1) / (2 * n) * (1 - x**2)) * values[:, n - 1, n - 1]
     return values
 
 
 def _slopes(values: Float[ndarray, "n orders degrees"]) -> Float[ndarray, "n orders degrees"]:
-    """(1 - x^2) dP/dx, one degree less than given."""
+    """Return (1 - x^2) dP/dx, up to one degree less than the input."""
     degree = values.shape[2] - 2
     n, m = np.arange(degree + 1)[None], np.arange(degree + 1)[:, None]
     below = np.concatenate([np.zeros_like(values[:, :, :1]), values[:, :, :-2]], axis=2)[:, :-1]
@@ -155,5 +155,5 @@ def _slopes(values: Float[ndarray, "n orders degrees"]) -> Float[ndarray, "n ord
 
 
 def _step(n: ndarray | int, m: ndarray) -> ndarray:
-    """The factor of the recurrence x P_n = step(n + 1) P_(n + 1) + step(n) P_(n - 1)."""
+    """Return the factor of the recurrence x P_n = step(n + 1) P_(n + 1) + step(n) P_(n - 1)."""
     return typed_array(np.sqrt(np.maximum(np.square(n) - np.square(m), 0) / (4.0 * np.square(n) - 1.0).clip(1.0)))

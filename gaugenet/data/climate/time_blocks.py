@@ -1,4 +1,4 @@
-"""Splits by blocks of time: fields of one weather situation never stand on both sides."""
+"""Splits by blocks of time, so that one weather situation is never in both parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gaugenet.data.meshes.sample import DataError
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Indices of the time steps of each part, and what was done, in words."""
+    """Indices of the time steps of each part, and a description of the split."""
 
     train: Int[ndarray, "train"]
     val: Int[ndarray, "val"]
@@ -24,24 +24,34 @@ class TimeSplit:
 def split_by_blocks(
     hours: Float[ndarray, "steps"], *, val_fraction: float = 0.2, block_hours: float = 240.0, gap_hours: float = 72.0
 ) -> TimeSplit:
-    """Whole blocks of time for validation, and a gap around each that belongs to neither part.
+    """Split time steps into training and validation by blocks of time, with a gap between the parts.
 
-    A random split of consecutive weather leaks: neighbours in time look the same. The time axis is cut into blocks of
-    about `block_hours`; every n-th block validates; training steps less than `gap_hours` from one of them are dropped.
-    Runs of an ensemble share the clock, so that steps of the same date are always on the same side.
+    A random split of consecutive weather leaks, since neighbours in time are similar. The time axis is cut into blocks
+    of about `block_hours`. Every n-th block is for validation. Training steps less than `gap_hours` from such a block
+    are dropped. Steps of the same date, such as the runs of an ensemble, are always in the same part.
 
     Args:
         hours: `(N,)` times in hours, in any order.
-        val_fraction: share of the blocks that validate, in (0, 1).
-        block_hours: length of a block.
-        gap_hours: time between the parts.
+        val_fraction: fraction of the blocks for validation, in (0, 1).
+        block_hours: length of a block in hours.
+        gap_hours: least time between the parts in hours.
 
     Raises:
-        DataError: steps without time, or so few of them that a part stays empty.
+        DataError: If steps have no time, or a part would be empty.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import split_by_blocks
+        >>> hours = np.arange(0.0, 960.0, 6.0)
+        >>> split = split_by_blocks(hours, val_fraction=0.25, block_hours=120, gap_hours=24)
+        >>> len(split.val)  # of 160 steps
+        40
+        >>> bool(abs(hours[split.train][:, None] - hours[split.val]).min() >= 24)
+        True
     """
     hours = np.asarray(hours, dtype=np.float64)
     if not np.isfinite(hours).all():
-        raise DataError("Expected a time for every step, to split by blocks of time: name validation files instead.")
+        raise DataError("Expected a time for every step to split by blocks of time: name validation files instead.")
     if not 0 < val_fraction < 1:
         raise DataError(f"Expected `val_fraction` in (0, 1), got {val_fraction}.")
     start, length = hours.min(), max(np.ptp(hours), 1e-9)
@@ -68,10 +78,10 @@ def split_by_blocks(
 
 
 def check_apart(train: Float[ndarray, "train"], val: Float[ndarray, "val"], *, gap_hours: float) -> str:
-    """What lies between the times of two sets of files, in words.
+    """Return a description of the time between two sets of files.
 
     Raises:
-        DataError: a validation step less than `gap_hours` from a training step.
+        DataError: If a validation step is less than `gap_hours` from a training step.
     """
     train, val = np.sort(train[np.isfinite(train)]), np.sort(val[np.isfinite(val)])
     if not len(train) or not len(val):

@@ -1,4 +1,4 @@
-"""Units of climate variables: spellings that mean the same, and the conversions between them."""
+"""Units of climate variables: equivalent spellings, and conversions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CONVERSIONS = {  # value in the second unit = factor * value in the first + off
 
 
 def canonical_unit(text: str | None) -> str | None:
-    """One spelling of a unit, e.g. `m s-1` for `m/s`; unknown units stay as they are, no unit stays `None`."""
+    """Return the canonical spelling of a unit, `m s-1` for `m/s`; unknown units and `None` are unchanged."""
     if text is None:
         return None
     plain = re.sub(r"\s+", " ", str(text)).strip()
@@ -41,7 +41,7 @@ def canonical_unit(text: str | None) -> str | None:
 
 
 def conversion(source: str, target: str) -> tuple[float, float] | None:
-    """Factor and offset that convert values in `source` into `target`, `None` where they are not known to compare."""
+    """Return the factor and offset that convert `source` to `target`; `None` if no conversion is known."""
     a, b = canonical_unit(source), canonical_unit(target)
     if a == b:
         return 1.0, 0.0

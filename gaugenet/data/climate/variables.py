@@ -1,4 +1,4 @@
-"""Which variables of climate files enter a network: scalars, tangent vectors, and the labels."""
+"""The variables of climate files that a network uses: scalars, tangent vectors and labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EASTWARD = r"(?i)u(a|as|bot|geo)?[_-]?\d*(m|hpa)?(_component.*)?|u.*wind.*"
 _NORTHWARD = _EASTWARD.replace("u(a", "v(a").replace("|u.", "|v.")
 CLIMATENET_CLASSES = ("background", "tropical_cyclone", "atmospheric_river")
 _IGNORE_IN_FILES = 255
-"""Label of files that counts neither in the loss nor in a metric; so do negative labels and a `_FillValue`."""
+"""Label of files that is ignored by losses and metrics, as are negative labels and a `_FillValue`."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class ClimateVariables:
         scalars: names of scalar fields; `z@500` is the variable `z` at the level 500.
         vectors: pairs of names, the eastward and the northward component.
         label: name of the label variable, `None` in files without labels.
-        units: canonical unit of each scalar and vector component, `None` where the files name none.
-        classes: class names, class 0 (the background) first.
-        values: the number that stands for each class in the files.
-        ignored: numbers in the files that mean: neither counted nor learned.
+        units: canonical unit of each scalar and vector component, `None` if the files name none.
+        classes: class names; class 0 is the background.
+        values: the number of each class in the files.
+        ignored: numbers in the files that losses and metrics ignore.
     """
 
     scalars: tuple[str, ...]
@@ -52,12 +52,12 @@ class ClimateVariables:
         return self.scalars + tuple(name for pair in self.vectors for name in pair)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists and strings."""
+        """Return the attributes as plain lists and strings."""
         return {k: _plain(v) for k, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ClimateVariables:
-        """Back from `as_dict`."""
+        """Return the variables that `as_dict` described."""
         tuples = {k: tuple(values[k]) for k in ("scalars", "classes", "values", "ignored")}
         vectors = tuple((a, b) for a, b in values["vectors"])
         return cls(**tuples, vectors=vectors, label=values["label"], units=dict(values["units"]))
@@ -72,22 +72,28 @@ def find_variables(
     levels: str = "",
     where: str = "the file",
 ) -> ClimateVariables:
-    """The variables of an xarray dataset on latitude and longitude.
+    """Return the variables of an xarray dataset on latitude and longitude.
 
     Args:
         dataset: an `xarray.Dataset`.
-        scalars: names separated by commas, `""` for none; `auto` takes every floating-point field that is no wind;
-            a single component of a wind is refused.
-        vectors: pairs `U850:V850` separated by commas, `""` for none; `auto` pairs what CF standard names call
-            `eastward_*` and `northward_*` and, without standard names, names that differ by u and v alone.
+        scalars: names separated by commas, `""` for none; `auto` takes every floating-point field that is not a wind.
+            A single component of a wind is refused.
+        vectors: pairs `U850:V850` separated by commas, `""` for none; `auto` pairs the CF standard names `eastward_*`
+            and `northward_*` and, without standard names, names that differ only by u and v.
         label: name of the label variable, `""` for none; `auto` takes `label`, or the one field that may be a label:
-            with `flag_meanings` or called `mask`, changing in time where the inputs do, and not a quality flag.
-        levels: `all`, or values separated by commas: variables with a level or an ensemble dimension become a channel
-            for each of them, `z@500`, `z@850`. Without, channels are named one by one.
-        where: what error messages call the file.
+            with `flag_meanings` or called `mask`, with time if the inputs have time, and not a quality flag.
+        levels: `all`, or values separated by commas: each level of a variable is a channel, such as `z@500` and
+            `z@850`. By default channels are named one by one.
+        where: name of the file in error messages.
 
     Raises:
-        DataError: a variable that the file lacks, or nothing to learn from.
+        DataError: If a variable is missing, or there are no inputs.
+
+    Example:
+        >>> from gaugenet.data import SyntheticWeather, find_variables
+        >>> variables = find_variables(SyntheticWeather().dataset(1))
+        >>> variables.scalars, variables.vectors, variables.label
+        (('tmq',), (('u10', 'v10'),), 'label')
     """
     fields = [str(n) for n in dataset.data_vars if _is_field(dataset[n])]
     found = _find_label(dataset, label, where)
@@ -100,7 +106,7 @@ def find_variables(
             raise DataError(f"{where} has no variable {name!r}: it has {', '.join(map(str, dataset.data_vars))}.")
         if name not in fields:
             raise DataError(
-                f"{where}: {name!r} is no field on latitude and longitude (dimensions {dataset[name].dims})."
+                f"{where}: {name!r} is not a field on latitude and longitude (dimensions {dataset[name].dims})."
             )
     if not plain and not pairs:
         raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
@@ -117,7 +123,7 @@ def find_variables(
 def _at_levels(
     dataset: Any, scalars: list[str], pairs: list[tuple[str, str]], levels: str, where: str
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """The channels of scalars and of pairs at the chosen levels."""
+    """Return the channels of scalars and of pairs at the chosen levels."""
 
     def channels(name: str) -> list[str]:
         return channels_of(name, dataset[variable_of(name)], levels, where)
@@ -151,7 +157,7 @@ def _find_label(dataset: Any, label: str, where: str) -> str | None:
 
 
 def _may_be_label(dataset: Any, name: str) -> bool:
-    """Whether a field without the name of a label looks like one: not a static mask, and not a quality flag."""
+    """Return whether a field of another name may be a label: not a static mask, and not a quality flag."""
     variable = dataset[name]
     if "flag_meanings" not in variable.attrs and name not in _WEAK_NAMES:
         return False
@@ -166,7 +172,7 @@ def _is_field(variable: Any) -> bool:
 
 
 def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:
-    """Pairs by CF standard name; where several share one, and without standard names, by u and v in their names."""
+    """Return pairs by CF standard name, or by u and v in their names if these are missing or not unique."""
     standard = {n: str(dataset[n].attrs.get("standard_name", "")) for n in names}
     pairs = []
     for u in names:
@@ -182,10 +188,10 @@ def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:
 
 
 def _refuse_half_winds(dataset: Any, scalars: list[str], where: str) -> None:
-    """Refuse a component of a wind as a scalar, which it is not: it changes when the globe is rotated.
+    """Refuse a component of a wind as a scalar, since it changes when the globe is rotated.
 
     Raises:
-        DataError: If there is one.
+        DataError: If a scalar is such a component.
     """
     for name in scalars:
         standard = str(dataset[name].attrs.get("standard_name", ""))
@@ -199,7 +205,7 @@ def _refuse_half_winds(dataset: Any, scalars: list[str], where: str) -> None:
 
 
 def _unit_of_pair(units: dict[str, str | None], u: str, v: str, where: str) -> str | None:
-    """The unit that both components of a vector are read in: that of the first.
+    """Return the unit of both components of a vector: the unit of the first.
 
     Raises:
         DataError: If the second cannot be converted to it.
@@ -214,7 +220,7 @@ def check_same_classes(attributes: Any, variables: ClimateVariables, path: Path)
     """Refuse a file whose `flag_meanings` contradict the classes of the first file.
 
     Raises:
-        DataError: If a number means another class.
+        DataError: If a number has another class.
     """
     if "flag_meanings" not in attributes or "flag_values" not in attributes:
         return

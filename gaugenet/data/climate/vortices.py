@@ -1,7 +1,7 @@
 """Synthetic weather: moving vortices and filaments on a rotating zonal flow, for demonstrations and tests.
 
-Nothing here is an atmosphere. The fields have what a segmentation of weather has to cope with (tangent vectors, poles,
-rare classes, handedness, movement in time), with labels that are exact by construction.
+The fields are not a model of the atmosphere. They have the difficulties of segmenting weather: tangent vectors, poles,
+rare classes, handedness and movement. The labels are exact by construction.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ class SyntheticWeather:
         vortices, decoys, filaments: how many of each.
         radius: radius of a vortex in degrees.
         noise: size of the smooth random wind, relative to the vortices.
-        seed: everything random follows from it.
+        seed: seed of all random numbers.
+
+    Example:
+        >>> from gaugenet.data import SyntheticWeather
+        >>> SyntheticWeather(seed=1).dataset(steps=2)["u10"].shape
+        (2, 91, 180)
     """
 
     vortices: int = 5
@@ -44,7 +49,7 @@ class SyntheticWeather:
     seed: int = 0
 
     def fields(self, points: Float[ndarray, "*n 3"], hour: float) -> tuple[ndarray, ndarray, ndarray]:
-        """Wind `(..., 3)` in m/s, moisture `(...)` in kg/m2 and labels `(...)` at unit vectors."""
+        """Return the wind `(..., 3)` in m/s, moisture `(...)` in kg/m2 and labels `(...)` at unit vectors."""
         draw = np.random.default_rng(self.seed)
         wind, moisture = self._background(points, hour, draw)
         label = np.zeros(points.shape[:-1], dtype=np.uint8)
@@ -77,7 +82,7 @@ class SyntheticWeather:
         return wind, moisture
 
     def dataset(self, steps: int, *, grid: LatLonGrid | None = None, step_hours: float = 6.0, first: int = 0) -> Any:
-        """An `xarray.Dataset` in the plain CF layout: u10, v10, tmq and label on (time, lat, lon)."""
+        """Return an `xarray.Dataset` of u10, v10, tmq and label on (time, lat, lon), with CF attributes."""
         import xarray as xr
 
         grid = grid or LatLonGrid.regular(91, 180, poles=True)
@@ -104,7 +109,7 @@ class SyntheticWeather:
         )
 
     def write(self, path: str | Path, steps: int, **options: Any) -> Path:
-        """The same as a NetCDF file, whole or not at all; `options` as in `dataset`."""
+        """Write the `dataset` as NetCDF, completely or not at all; `options` are passed to `dataset`."""
         data = self.dataset(steps, **options)
         with atomic_path(path) as temporary:
             data.to_netcdf(temporary, encoding={name: {"zlib": True, "complevel": 1} for name in data.data_vars})
@@ -114,7 +119,7 @@ class SyntheticWeather:
 def _drifting_center(hour: float, draw: np.random.Generator) -> tuple[ndarray, float, float]:
     """Return centre, cyclonic sense (+1 north, -1 south) and strength of a drifting vortex.
 
-    It drifts along a parallel, and polewards and back, never across the equator.
+    It drifts along a parallel, oscillates in latitude, and never crosses the equator.
     """
     side, strength = float(draw.choice([-1.0, 1.0])), draw.uniform(14.0, 26.0)
     lat = side * np.radians(draw.uniform(25, 50) + 12 * np.sin(2 * np.pi * hour / draw.uniform(200, 400)))
@@ -124,7 +129,7 @@ def _drifting_center(hour: float, draw: np.random.Generator) -> tuple[ndarray, f
 
 
 def _filament(points: ndarray, hour: float, draw: np.random.Generator) -> tuple[ndarray, ndarray, ndarray]:
-    """Unit wind along an arc of a great circle that rotates slowly about the axis, closeness to it, and its inside."""
+    """Return the unit wind along a slowly rotating arc of a great circle, a bump around it, and its interior."""
     start = draw.uniform(0, 2 * np.pi) + hour / 200.0
     lat, tilt = np.radians(draw.uniform(-55, 55)), draw.uniform(-1, 1)
     middle = np.array([np.cos(lat) * np.cos(start), np.cos(lat) * np.sin(start), np.sin(lat)])

@@ -14,11 +14,11 @@ _DAY = 86400.0
 
 
 def steady_zonal_flow(grid: LatLonGrid, *, tilt: float = 0.0) -> Flow:
-    """Return case 2 of :cite:`williamson1992`: solid rotation in balance, which the equations keep for ever.
+    """Return case 2 of :cite:`williamson1992`: solid rotation in balance, a steady solution of the equations.
 
     Args:
-        grid: where.
-        tilt: angle in radians between the axis of the flow, which has to be that of the planet, and the north pole.
+        grid: the grid of the flow.
+        tilt: angle in radians from the north pole to the axis of the flow, which must be the axis of the planet.
 
     Example:
         >>> from gaugenet.data import LatLonGrid
@@ -35,7 +35,7 @@ def steady_zonal_flow(grid: LatLonGrid, *, tilt: float = 0.0) -> Flow:
 
 
 def tilted_axis(tilt: float) -> tuple[float, float, float]:
-    """Return the axis of rotation of case 2 with a tilt."""
+    """Return the axis of rotation of case 2 with this tilt."""
     return (-float(np.sin(tilt)), 0.0, float(np.cos(tilt)))
 
 
@@ -53,7 +53,7 @@ def zonal_flow_over_mountain(grid: LatLonGrid) -> tuple[Flow, Float[ndarray, "he
 def rossby_haurwitz_wave(grid: LatLonGrid, *, wavenumber: int = 4, days: float = 0.0) -> Flow:
     """Return the wind of case 6 of :cite:`williamson1992` after some days, for the barotropic vorticity equation.
 
-    There the wave travels eastward without changing its shape, an exact solution (Haurwitz 1940).
+    The wave travels eastward without changing its shape; this is an exact solution :cite:`haurwitz1940motion`.
     """
     omega = strength = 7.848e-6
     r = wavenumber
@@ -70,8 +70,8 @@ def random_wind(solver: SphereFlow, *, seed: int, jet: float = 35.0, eddies: flo
     """Return two westerly jets near 45 degrees about the axis of the planet, with random eddies, without divergence.
 
     Args:
-        solver: whose grid, axis and scales are used.
-        seed: everything random follows from it.
+        solver: the solver with the grid, axis and scales.
+        seed: seed of all random numbers.
         jet: speed of the jets in m/s.
         eddies: root mean square speed of the eddies in m/s.
     """
@@ -97,7 +97,7 @@ def random_wind(solver: SphereFlow, *, seed: int, jet: float = 35.0, eddies: flo
 def smooth_mountains(
     grid: LatLonGrid, *, count: int = 6, height: float = 1500.0, seed: int = 0
 ) -> Float[ndarray, "height width"]:
-    """Return the heights in m of random round mountains, about 1500 km wide."""
+    """Return the heights `(H, W)` in m of random round mountains, about 1500 km wide."""
     draw, total = np.random.default_rng(seed), np.zeros(grid.shape)
     for _ in range(count):
         top = sphere_points(*np.array([np.degrees(np.arcsin(draw.uniform(-0.95, 0.95))), draw.uniform(0, 360)]))

@@ -1,1 +1,1 @@
-"""Fields on meshes: scalars, vectors and tensors read from files, as inputs and as targets of networks."""
+"""Fields on meshes: scalars, vectors and tensors from files, as inputs and targets of networks."""

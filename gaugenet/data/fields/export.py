@@ -1,4 +1,4 @@
-"""Fields written back: PLY with all that the input file holds, and VTP that ParaView opens with arrows."""
+"""Writers of fields: PLY with all properties of the input file, and VTP for ParaView."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gaugenet.geometry.mesh._vtk import VTK_SUFFIXES, read_vtk
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 Values = Mapping[str, Mapping[str, Float[ndarray, "n *shape"]]]
-"""Fields by name, under `vertex`, `face` and `mesh`."""
+"""Fields by name, for each of `vertex`, `face` and `mesh`."""
 
 PREDICTED = "_predicted"
-"""Ending of the names of fields that the input file holds already."""
+"""Suffix of the name of a field if the input file already has a field of this name."""
 
 _TYPES = {
     "i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint", "i8": "int64",
@@ -33,8 +33,8 @@ _COMPONENTS = {1: [""], 3: ["_x", "_y", "_z"], 9: [f"_{a}{b}" for a in "xyz" for
 def write_ply_fields(path: Path, mesh: TriangleMesh, values: Values, source: Path | None = None) -> None:
     """Write a mesh with fields as properties of its vertices and faces, in binary.
 
-    Where the source is a PLY file, all of its elements and properties are kept in their order. A field whose name the
-    input has already gets the ending `_predicted`. Values of faces that were cut from one polygon are averaged by area.
+    If the source is a PLY file, all its elements and properties are kept in order. If the input has a field of the same
+    name, the suffix `_predicted` is added. Values of the triangles of one polygon are averaged by area.
 
     Args:
         path: the file to write.
@@ -61,20 +61,20 @@ def write_ply_fields(path: Path, mesh: TriangleMesh, values: Values, source: Pat
 
 
 def _columns(name: str, array: ndarray, taken: Mapping[str, Any]) -> dict[str, ndarray]:
-    """A column for each component."""
+    """Return a column for each component."""
     flat = array.reshape(len(array), -1).astype(np.float64)
     plain = _free_name("".join(c if 32 < ord(c) < 127 else "_" for c in name), array, taken)
     return {plain + end: flat[:, k] for k, end in enumerate(_COMPONENTS[flat.shape[1]])}
 
 
 def _free_name(name: str, array: ndarray, taken: Mapping[str, Any]) -> str:
-    """The name of a field; with the ending `_predicted` where the input holds a field of that name."""
+    """Return the name of a field, with the suffix `_predicted` if the input has a field of this name."""
     ends = ("", *_COMPONENTS[int(np.prod(array.shape[1:]))])
     return name + PREDICTED if any(name + end in taken for end in ends) else name
 
 
 def _of_polygons(array: ndarray, mesh: TriangleMesh) -> ndarray:
-    """One value for each polygon of the file: the mean over its triangles by area."""
+    """Return one value for each polygon of the file: the mean over its triangles, weighted by area."""
     polygon = mesh.polygon_of_face
     if not len(polygon) or polygon[-1] + 1 == len(polygon):
         return array
@@ -103,10 +103,10 @@ def _size_kind(sizes: ndarray) -> str:
 
 
 def _packed(columns: Mapping[str, Any]) -> bytes:
-    """The rows of an element. Lists are laid out row by row, which their lengths demand."""
+    """Return the rows of an element as bytes; lists have different lengths, so they are written row by row."""
     count = _count(columns)
     width = np.zeros(count, dtype=np.int64)
-    parts: list[tuple[ndarray, ndarray]] = []  # bytes of one column after the other, and how many each row has
+    parts: list[tuple[ndarray, ndarray]] = []  # bytes of each column, and their number in each row
     for column in columns.values():
         if isinstance(column, tuple):
             values, sizes = column
@@ -132,8 +132,8 @@ def _bytes(values: ndarray, per_row: ndarray) -> tuple[ndarray, ndarray]:
 def write_vtp(path: Path, mesh: TriangleMesh, values: Values, source: Path | None = None) -> None:
     """Write a mesh with fields as point, cell and field data, for ParaView and other readers of VTK.
 
-    Where the source is a VTK file or a PLY file, its own arrays are kept. The first vector on points (or on cells) is
-    the active one, of which ParaView's filter Glyph draws arrows.
+    If the source is a VTK or PLY file, its arrays are kept. The first vector on points (or on cells) is the active one,
+    which ParaView's filter Glyph draws as arrows.
 
     Args:
         path: the file to write.
@@ -169,7 +169,7 @@ def write_vtp(path: Path, mesh: TriangleMesh, values: Values, source: Path | Non
 
 
 def _kept(source: Path | None, mesh: TriangleMesh) -> dict[str, dict[str, ndarray]]:
-    """The arrays of the source that suit the triangles."""
+    """Return the arrays of the source that fit the triangles."""
     suffix = source.suffix.lower() if source is not None else ""
     if source is not None and suffix in VTK_SUFFIXES:
         arrays = read_vtk(source).arrays

@@ -1,4 +1,4 @@
-"""Where fields stand: in the mesh file itself, and in files of the same name next to it."""
+"""Sources of fields: the mesh file itself, and files of the same name next to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gaugenet.geometry.mesh._vtk import VTK_SUFFIXES, read_vtk
 from gaugenet.geometry.mesh.mesh import MeshError
 
 TABLE = "fields.csv"
-"""In the folder of the meshes: a row for each mesh with values of whole meshes."""
+"""A table in the folder of the meshes, with a row of values for each mesh."""
 
 _VECTOR = ("x", "y", "z")
 _TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
@@ -31,13 +31,13 @@ _SITES: dict[str, Literal["vertex", "face"]] = {"vertex": "vertex", "face": "fac
 
 @dataclass(frozen=True, eq=False)
 class RawField:
-    """Numbers as a file holds them.
+    """Numbers read from a file.
 
     Attributes:
         values: one row for each vertex, face or mesh.
-        where: file and place, for messages.
-        on: what has a row, where the file says so.
-        unit: the unit that the file names.
+        where: file and entry, for messages.
+        on: whether rows belong to vertices, faces or the mesh, if the file says so.
+        unit: the unit, if the file names one.
     """
 
     values: Float[ndarray, "rows *shape"]
@@ -47,7 +47,7 @@ class RawField:
 
 
 class FieldSource(ABC):
-    """A file that may hold fields of one mesh.
+    """A file that may contain fields of one mesh.
 
     Args:
         file: the file.
@@ -60,11 +60,11 @@ class FieldSource(ABC):
     @property
     @abstractmethod
     def names(self) -> list[str]:
-        """The fields that the file holds, for messages."""
+        """Return the names of the fields in the file, for messages."""
 
     @abstractmethod
     def find(self, name: str) -> list[RawField]:
-        """Return the field, once for each place of the file that has it."""
+        """Return every entry of the file with the field."""
 
 
 class PlyProperties(FieldSource):
@@ -115,7 +115,7 @@ class VtkArrays(FieldSource):
 
 
 class NumpyArrays(FieldSource):
-    """`NAME.npz`, whose entries are fields."""
+    """An archive `NAME.npz` whose entries are fields."""
 
     @property
     def names(self) -> list[str]:
@@ -138,7 +138,7 @@ class NumpyArrays(FieldSource):
 
 
 class Hdf5Arrays(FieldSource):
-    """`NAME.h5` or `NAME.hdf5`, whose data sets are fields; their attribute `units` (or `unit`) counts."""
+    """A file `NAME.h5` or `NAME.hdf5` whose data sets are fields; the attribute `units` or `unit` is their unit."""
 
     @property
     def names(self) -> list[str]:
@@ -167,7 +167,7 @@ class Hdf5Arrays(FieldSource):
 
 
 class TableRow(FieldSource):
-    """The row of a mesh in `fields.csv`; the column `mesh` holds names, with or without the ending."""
+    """The row of a mesh in `fields.csv`; the column `mesh` contains file names, with or without suffix."""
 
     @cached_property
     def _row(self) -> dict[str, str]:
@@ -193,13 +193,13 @@ class TableRow(FieldSource):
 
     def _number(self, column: str, text: str | None) -> float:
         try:
-            return float(text) if text and text.strip() else float("nan")  # an empty cell is a missing value
+            return float(text) if text and text.strip() else float("nan")  # an empty cell means a missing value
         except ValueError as error:
             raise DataError(f"{self.file}, {self.mesh.name}: {column} is {text!r}, which is not a number.") from error
 
 
 class FieldFiles:
-    """All places in which fields of one mesh may stand.
+    """All sources of the fields of one mesh.
 
     Args:
         mesh: the file of the mesh.
@@ -223,7 +223,7 @@ class FieldFiles:
             yield TableRow(table, self.mesh)
 
     def find(self, name: str) -> RawField | None:
-        """Return the numbers of a field; `None` where no file has them.
+        """Return the numbers of a field; `None` if no file has the field.
 
         Raises:
             DataError: If several files have the field, or a file cannot be read.
@@ -234,13 +234,13 @@ class FieldFiles:
             found.append(RawField(_array(single), str(single)))
         if len(found) > 1:
             raise DataError(
-                f"The field {name!r} of {self.mesh} stands in {len(found)} places: "
-                f"{', '.join(field.where for field in found)}. Keep one of them, or rename the others."
+                f"The field {name!r} of {self.mesh} is in {len(found)} places: "
+                f"{', '.join(field.where for field in found)}. Keep one, or rename the others."
             )
         return found[0] if found else None
 
     def missing(self, name: str) -> str:
-        """Return the message about a field that no file has: where it was looked for."""
+        """Return the message about a missing field, with the places where it was searched."""
         seen = [f"{s.file.name} ({', '.join(s.names) or 'empty'})" for s in self.sources]
         return (
             f"{self.mesh} has no field {name!r}: looked in {'; '.join(seen) or 'no file'}. Expected a property or "
@@ -256,12 +256,12 @@ def _array(file: Path) -> ndarray:
 
 
 def _columns_of(name: str) -> set[str]:
-    """The names under which the components of a field may stand."""
+    """Return the possible names of the components of a field."""
     return {name, *(f"{name}{joint}{end}" for joint in ("_", "") for end in (*_VECTOR, *_TENSOR))}
 
 
 def gathered(columns: Mapping[str, Any], name: str) -> ndarray | None:
-    """Return the column of that name, or the components of a vector or tensor side by side; `None` for neither."""
+    """Return the column of this name, or the joined components of a vector or tensor; `None` if there are none."""
     if name in columns:
         return np.asarray(columns[name])
     for joint in ("_", ""):

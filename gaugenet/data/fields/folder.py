@@ -1,4 +1,4 @@
-"""Folders of meshes whose fields stand in the mesh files or next to them."""
+"""Folders of meshes with fields in the mesh files or next to them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
 class FieldMeshFolder(MeshDataset):
-    """Meshes of `ROOT/train`, `ROOT/val` or `ROOT/test`, or of `ROOT` split at random, without labels.
+    """Meshes with fields in `ROOT/train`, `ROOT/val` or `ROOT/test`, or in `ROOT` with a random split.
 
-    Their fields stand in the mesh files (properties of PLY, arrays of VTK) or next to them: `NAME.FIELD.npy`,
-    `NAME.npz`, `NAME.h5`, and for values of whole meshes a row of `fields.csv`.
+    Fields are in the mesh files (properties of PLY, arrays of VTK) or next to them: `NAME.FIELD.npy`, `NAME.npz`,
+    `NAME.h5`, and, for values of whole meshes, a row of `fields.csv`.
 
     Args:
         root: the folder.
         split: `"train"`, `"val"` or `"test"`.
-        fractions: of train, val and test in a folder without subfolders.
-        seed: of the random split; the same on every machine.
+        fractions: fractions of train, val and test in a folder without subfolders.
+        seed: seed of the random split, which is the same on every machine.
         group: meshes that stay together in a random split, see `gaugenet.data.group_names`.
 
     Raises:
-        DataError: missing folders, an empty split, two meshes of one name.
+        DataError: If a folder is missing, the split is empty, or two meshes have the same name.
+
+    Example:
+        >>> from gaugenet.data import FieldMeshFolder
+        >>> from gaugenet.datasets import bodies
+        >>> FieldMeshFolder(bodies(), "test")[0].name
+        'bear_0'
     """
 
     label_kind = "shape"
@@ -50,13 +56,13 @@ class FieldMeshFolder(MeshDataset):
             counts = {name: len(paths) for name, paths in everything.items()}
             raise DataError(
                 f"The split {split!r} of {self.root} is empty: found {counts or 'no meshes'}; "
-                f"put meshes into {self.root / split}, or change `fractions` if the folder is split at random."
+                f"put meshes into {self.root / split}, or change the `fractions` of a random split."
             )
         twice = [name for name, count in Counter(path.stem for path in self.paths).items() if count > 1]
         if twice:
             raise DataError(
-                f"{self.root}: several mesh files of the split {split!r} have the name {twice[0]!r}, and fields belong "
-                "to a mesh by its name: keep one of them, or rename the others."
+                f"{self.root}: several mesh files of the split {split!r} have the name {twice[0]!r}, but fields are "
+                "found by the name of the mesh: keep one of them, or rename the others."
             )
 
     def read(self, path: Path) -> MeshSample:

@@ -1,4 +1,4 @@
-"""Fields on graphs: values in coordinates of space, and their components in the frames of the vertices."""
+"""Fields on graphs: values in 3D coordinates, and components in the frames of the vertices."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
 def attach_inputs(graph: GaugeGraph, sample: MeshSample, specs: Sequence[FieldSpec]) -> None:
-    """Put fields into a graph, as float64 values in space on its vertices, NaN where they are missing.
+    """Put fields into a graph, as float64 values in 3D coordinates on its vertices, NaN where they are missing.
 
-    Values of faces are averaged by area onto vertices, and values of a mesh stand at all of its vertices. The graph may
-    be of a repaired mesh; it then tells by `vertex_map` where its vertices come from.
+    Values of faces are averaged onto vertices, weighted by area; a value of a mesh is copied to all vertices. For the
+    graph of a repaired mesh, `vertex_map` gives the original vertices.
 
     Raises:
-        DataError: If a field is missing, or does not suit the mesh.
+        DataError: If a field is missing, or does not fit the mesh.
     """
     if specs:
         reader = FieldReader(sample.mesh, sample.path, sample.fields)
@@ -36,12 +36,12 @@ def attach_inputs(graph: GaugeGraph, sample: MeshSample, specs: Sequence[FieldSp
 
 
 def attach_targets(graph: GaugeGraph, sample: MeshSample, specs: Sequence[FieldSpec]) -> None:
-    """Put targets into a graph: float64 values in space where they are given, and what each of them counts.
+    """Put targets into a graph: float64 values in 3D coordinates, with weights.
 
-    A value that is missing or masked counts 0.
+    The weight of a missing or masked value is 0.
 
     Raises:
-        DataError: If a field is missing, or does not suit the mesh.
+        DataError: If a field is missing, or does not fit the mesh.
     """
     if specs:
         reader = FieldReader(sample.mesh, sample.path, sample.fields)
@@ -59,9 +59,9 @@ def _mapped(values: ndarray, graph: GaugeGraph, name: str) -> ndarray:
 
 
 def on_vertices(field: FieldValues, mesh: TriangleMesh) -> Float[ndarray, "vertices *shape"]:
-    """Return a field on the vertices: the mean of the faces around each, by area, or the value of the mesh.
+    """Return a field on the vertices: the mean of adjacent faces, weighted by area, or the value of the mesh.
 
-    Missing values do not count; a vertex without a value around it gets NaN.
+    Missing values are ignored; a vertex without known values gets NaN.
     """
     if field.on == "vertex":
         return field.values
@@ -81,10 +81,10 @@ def on_vertices(field: FieldValues, mesh: TriangleMesh) -> Float[ndarray, "verti
 def components(
     values: Float[Tensor, "n *shape"], frame: Float[Tensor, "n 3 2"], kind: str
 ) -> Float[Tensor, "n components"]:
-    """Return what values in space are in tangent frames, irrep by irrep in the order of `FieldSpec.irreps`.
+    """Return the components of values in tangent frames, irrep by irrep in the order of `FieldSpec.irreps`.
 
     A vector `v` has the tangential components `F^T v` and the normal component `n . v` with `n = f_1 x f_2`. A tensor
-    `T` has the tangential part `S = F^T T F`, which is half its trace and the order-2 field
+    `T` has the tangential part `S = F^T T F`, which consists of half its trace and the order-2 field
     `((S_11 - S_22) / 2, S_12)`.
     """
     if kind == "scalar":
@@ -102,7 +102,7 @@ def components(
 def in_space(
     components: Float[Tensor, "n components"], frame: Float[Tensor, "n 3 2"], kind: str
 ) -> Float[Tensor, "n *shape"]:
-    """Return the values in space that have these components: the inverse of `components` on what it keeps."""
+    """Return the values in 3D coordinates with these components: a right inverse of `components`."""
     if kind == "scalar":
         return typed_tensor(components[:, 0])
     if kind == "tensor":
@@ -121,10 +121,10 @@ def normals(frame: Float[Tensor, "n 3 2"]) -> Float[Tensor, "n 3"]:
 
 
 class FieldInput(InputFeature):
-    """A field that a user's files hold, as an input: normalized, and seen from the frames.
+    """A field of the user's files as an input: normalized, with components in the frames.
 
-    Scalars are standardised. Vectors and tensors are scaled and never shifted, so that they stay equivariant. Missing
-    values are 0; where the training part has some, one more scalar says which values are known.
+    Scalars are standardized. Vectors and tensors are scaled but not shifted, so they stay equivariant. Missing values
+    are 0; if the training part has missing values, an additional scalar is 1 where the value is known.
 
     Args:
         spec: the field, with its normalization.
@@ -139,7 +139,7 @@ class FieldInput(InputFeature):
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
         if self.spec.key not in graph:
-            raise ValueError(f"The graph does not hold the field {self.spec.name!r}: prepare the mesh with its fields.")
+            raise ValueError(f"The graph does not have the field {self.spec.name!r}: prepare the mesh with its fields.")
         values = graph[self.spec.key].double()
         normalized = (values - (self.spec.mean or 0.0)) / (self.spec.scale or 1.0)
         parts = components(normalized, graph.frame.double(), self.spec.kind)

@@ -1,4 +1,4 @@
-"""FieldSpec: what a field on meshes is, as a user writes it in a configuration."""
+"""FieldSpec: the description of a field on meshes in a configuration."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FieldKind = Literal["scalar", "vector", "tangent_vector", "space_vector", "tenso
 FieldSite = Literal["auto", "vertex", "face", "mesh"]
 
 FIELD_PREFIX = "field_"
-"""Under names that begin so a graph holds fields in coordinates of space."""
+"""Prefix of the names of fields in 3D coordinates in a graph."""
 
 SHAPES: dict[str, tuple[int, ...]] = {"scalar": (), "tensor": (3, 3)}
-"""Shape of one value in space, by kind; all other kinds are vectors."""
+"""Shape of one value in 3D coordinates, by kind; all other kinds are vectors."""
 
 IRREPS: dict[str, tuple[str, ...]] = {
     "scalar": ("0",),
@@ -26,30 +26,37 @@ IRREPS: dict[str, tuple[str, ...]] = {
     "space_vector": ("0-", "1"),
     "tensor": ("0", "2"),
 }
-"""Irreps of O(2) that a value consists of, seen from a tangent frame. `vector` is settled by the data."""
+"""Irreps of O(2) of a value in a tangent frame. The kind `vector` is decided by the data."""
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What a field on meshes is: its name in the files, its kind, and what was fitted on the training part.
+    """The description of a field on meshes: its name in the files, its kind, and its fitted normalization.
 
     Attributes:
-        name: what the field is called in the files.
-        kind: `scalar`; `tangent_vector`, whose part normal to the surface is dropped; `space_vector`, which is split
-            into its normal and its tangential part; `vector`, either of the two, as the training meshes need it; or
-            `tensor`, a symmetric 2-tensor, whose tangential part counts.
-        on: what has a value: `vertex`, `face` or `mesh`; `auto` is settled by the number of values.
-        unit: unit of the numbers, such as `mm`; files that name another unit are converted.
-        file_unit: unit of the files that name none; by default `unit`.
-        mask: name of a scalar field of the same files: 0 leaves a value out, other positive numbers weigh it.
-        length_power: the values grow with this power of the length when a mesh is scaled: 1 for a distance, -1 for a
-            curvature, 0 for what does not follow.
-        mean: what is subtracted from scalars, for vectors and tensors always 0; `None` is fitted.
-        scale: what all values are divided by; `None` is fitted.
-        missing: whether some values of the training part are missing, which an input tells the network.
+        name: name of the field in the files.
+        kind: `scalar`; `tangent_vector`, whose normal part is dropped; `space_vector`, which is split into its normal
+            and its tangential part; `vector`, one of these two, decided by the training meshes; or `tensor`, a
+            symmetric 2-tensor, of which the tangential part is used.
+        on: `vertex`, `face` or `mesh`; `auto` decides by the number of values.
+        unit: unit of the numbers, such as `mm`; values in other units are converted.
+        file_unit: unit of files that name none; by default `unit`.
+        mask: name of a scalar field of the same files with the weights of the values; 0 ignores a value.
+        length_power: power of the length by which values grow when a mesh is scaled: 1 for a distance, -1 for a
+            curvature, 0 for values that do not change.
+        mean: value that is subtracted from scalars, 0 for vectors and tensors; fitted if `None`.
+        scale: value by which all values are divided; fitted if `None`.
+        missing: whether the training part has missing values; an input then has an additional scalar.
 
     Raises:
-        ValueError: If an entry is not one of these.
+        ValueError: If an entry is invalid.
+
+    Example:
+        >>> from gaugenet.data import FieldSpec
+        >>> FieldSpec("wss", "tangent_vector", unit="Pa").irreps  # order 1
+        ('1',)
+        >>> FieldSpec("stress", "tensor").shape
+        (3, 3)
     """
 
     name: str
@@ -73,7 +80,9 @@ class FieldSpec:
         if self.scale is not None and not (np.isfinite(self.scale) and self.scale > 0):
             raise ValueError(f"Field {self.name!r}: expected a positive `scale`, got {self.scale}.")
         if self.mean and self.kind != "scalar":
-            raise ValueError(f"Field {self.name!r}: a {self.kind} is only scaled; leave out `mean`, got {self.mean}.")
+            raise ValueError(
+                f"Field {self.name!r}: a {self.kind} is scaled but not shifted: omit `mean`, got {self.mean}."
+            )
         if self.on == "mesh" and self.kind in ("tangent_vector", "tensor"):
             raise ValueError(
                 f"Field {self.name!r}: a {self.kind} lies in the tangent plane of a vertex or a face, and a whole mesh "
@@ -83,32 +92,32 @@ class FieldSpec:
             if unit is not None:
                 check_unit(unit, f"the field {self.name!r}")
         if self.file_unit is not None and self.unit is None:
-            raise ValueError(f"Field {self.name!r}: `file_unit` is converted to `unit`: give that, too.")
+            raise ValueError(f"Field {self.name!r}: `file_unit` is converted to `unit`: set `unit`, too.")
 
     @property
     def key(self) -> str:
-        """Under which name a graph holds the field. The name itself could mean something to a graph."""
+        """Name of the field in a graph; the prefix avoids conflicts with attributes of graphs."""
         return FIELD_PREFIX + hashlib.sha256(self.name.encode()).hexdigest()[:12]
 
     @property
     def mask_key(self) -> str:
-        """Under which name a graph holds the weights of the values."""
+        """Name of the weights of the values in a graph."""
         return f"{self.key}_mask"
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one value in coordinates of space."""
+        """Shape of one value in 3D coordinates."""
         return SHAPES.get(self.kind, (3,))
 
     @property
     def irreps(self) -> tuple[str, ...]:
-        """Irreps of O(2) that a value consists of.
+        """Irreps of O(2) of a value in a tangent frame.
 
         Raises:
-            ValueError: If it is not settled yet which kind of vector the field is.
+            ValueError: If the kind of vector is not decided yet.
         """
         if self.kind not in IRREPS:
-            raise ValueError(f"Field {self.name!r} is a vector of a kind that is not settled: fit it on data first.")
+            raise ValueError(f"Field {self.name!r} has the undecided kind vector: use `fit_fields` first.")
         return IRREPS[self.kind]
 
     @property
@@ -117,24 +126,24 @@ class FieldSpec:
         return f"{self.name} [{self.unit}]" if self.unit else self.name
 
     def fitted(self, **changes: Any) -> FieldSpec:
-        """Return the same field with entries that were fitted."""
+        """Return the same field with fitted entries."""
         return replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the entries that differ from the defaults, as a configuration holds them."""
+        """Return the entries that differ from the defaults, in the form of a configuration."""
         defaults = {f.name: f.default for f in fields(self)}
         return {"kind": self.kind} | {k: v for k, v in asdict(self).items() if k != "name" and v != defaults[k]}
 
 
 def parse_fields(written: Mapping[str, Any] | None, option: str) -> tuple[FieldSpec, ...]:
-    """Return the fields that a configuration names, such as `{wss: vector, pressure: {kind: scalar, unit: Pa}}`.
+    """Return the fields of a configuration such as `{wss: vector, pressure: {kind: scalar, unit: Pa}}`.
 
     Args:
-        written: for each name a kind, or the entries of `FieldSpec`.
-        option: what the configuration is called in messages.
+        written: a kind, or the entries of `FieldSpec`, for each name.
+        option: name of the option in messages.
 
     Raises:
-        ValueError: If an entry is unknown, or its value cannot be used.
+        ValueError: If an entry is unknown or invalid.
     """
     if written is None:
         return ()
@@ -156,7 +165,7 @@ def _parse(name: str, entry: Any, option: str) -> FieldSpec:
     try:
         return FieldSpec(name, **{str(k): v for k, v in values.items()})
     except TypeError as error:
-        raise ValueError(f"`{option}.{name}` cannot be used: {error}.") from error
+        raise ValueError(f"`{option}.{name}` is invalid: {error}.") from error
 
 
 __all__ = ["FIELD_PREFIX", "FieldKind", "FieldSite", "FieldSpec", "parse_fields"]

@@ -1,4 +1,4 @@
-"""What is fitted on the training part: the kind of a vector, what has a value, mean and scale."""
+"""Fit of fields to the training part: kind of a vector, vertices or faces, mean and scale."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Role = Literal["input", "target"]
 NORMAL_PART = 1e-2
 """A `vector` whose normal part is smaller than this, relative to the whole, is a tangent vector."""
 _FLAT = 1e-7
-"""A spread smaller than this, relative to the size, is none."""
+"""A field with a smaller relative spread is constant."""
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Moments:
         count: number of known values.
         missing: number of values that are NaN.
         first: sum of scalars.
-        square: sum of squared norms, of scalars and of whole vectors and tensors.
+        square: sum of squared norms of scalars, vectors and tensors.
         tangential: sum of squared norms of tangential parts.
-        on: what has a value.
+        on: `vertex`, `face` or `mesh`.
     """
 
     count: int
@@ -49,7 +49,7 @@ class Moments:
 
     @classmethod
     def of(cls, field: FieldValues, mesh: TriangleMesh) -> Moments:
-        """Return the sums over one mesh; masked values do not count."""
+        """Return the sums over one mesh, without masked values."""
         known = field.known
         counts = known if field.weight is None else known & (field.weight > 0)
         values, tangential = field.values[counts], tangential_part(field, mesh)[counts]
@@ -72,7 +72,7 @@ def _squared(values: ndarray) -> float:
 
 
 def tangential_part(field: FieldValues, mesh: TriangleMesh) -> ndarray:
-    """Return the part of vectors and tensors along the surface; scalars, and values of whole meshes, as they are."""
+    """Return the tangential part of vectors and tensors; scalars and values of whole meshes are unchanged."""
     values = field.values
     if values.ndim == 1 or field.on == "mesh":
         return values
@@ -86,20 +86,30 @@ def tangential_part(field: FieldValues, mesh: TriangleMesh) -> ndarray:
 def fit_fields(
     specs: Sequence[FieldSpec], samples: Sequence[MeshSample], *, role: Role, n_jobs: int = -1
 ) -> tuple[FieldSpec, ...]:
-    """Return the fields with all that the training meshes settle.
+    """Return the fields with kind, mean and scale fitted to the training meshes.
 
     Scalars get the mean and the standard deviation of their known values, vectors and tensors the root mean square of
-    a component. What the configuration gives itself stays.
+    their components. Entries that are already set are kept.
 
     Args:
-        specs: the fields as they were written.
+        specs: the fields.
         samples: the training meshes.
         role: whether the fields are inputs or targets.
-        n_jobs: threads that read meshes; -1 uses all cores.
+        n_jobs: number of threads that read meshes; -1 uses all cores.
 
     Raises:
-        DataError: If a mesh lacks a field or has an unsuitable one (all of them are named), or a field has no known
-            value or is the same everywhere.
+        DataError: If meshes lack a field or their field does not fit (the message names them), or a field has no known
+            value or is constant.
+
+    Example:
+        >>> from gaugenet.data import FieldSpec, MeshSample, fit_fields
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> sphere = Icosphere(1)
+        >>> mesh = TriangleMesh(sphere.pos, sphere.face.T)
+        >>> sample = MeshSample("sphere", mesh, fields={"height": mesh.vertices[:, 2] + 5.0})
+        >>> (height,) = fit_fields([FieldSpec("height", "scalar")], [sample], role="target")
+        >>> round(height.mean, 3), height.on
+        (5.0, 'vertex')
     """
     if not specs:
         return ()
@@ -115,7 +125,7 @@ def fit_fields(
 
 
 def _measure(samples: Sequence[MeshSample], index: int, specs: Sequence[FieldSpec]) -> list[Moments | str]:
-    """The sums of each field on one mesh, or what is wrong with it."""
+    """Return the sums of each field on one mesh, or a message if the field is invalid."""
     try:
         sample = samples[index]
         reader = FieldReader(sample.mesh, sample.path, sample.fields)
@@ -134,14 +144,14 @@ def _fitted(spec: FieldSpec, moments: Sequence[Moments], role: Role) -> FieldSpe
     total = sum(moments[1:], moments[0])
     if role == "target" and len({m.on for m in moments}) > 1:
         raise DataError(
-            f"The target {spec.name!r} has values on {' and '.join(sorted({m.on for m in moments}))} items of "
-            "different training meshes: give all of them on the same."
+            f"The target {spec.name!r} has values on {' and '.join(sorted({m.on for m in moments}))} in different "
+            "training meshes: use the same for all meshes."
         )
     if not total.count:
         raise DataError(f"The {role} {spec.name!r} is missing (NaN) or masked everywhere on the training meshes.")
     if total.missing:
         logger.info(
-            "%s %r: %d of %d values of the training meshes are missing (NaN) and do not count.",
+            "%s %r: %d of %d values of the training meshes are missing (NaN) and ignored.",
             *(role.capitalize(), spec.name, total.missing, total.missing + total.count),
         )
     kind = _settled_kind(spec, total)
@@ -157,9 +167,13 @@ def _settled_kind(spec: FieldSpec, total: Moments) -> str:
         tangent = total.on != "mesh" and normal <= NORMAL_PART**2 * total.square
         return "tangent_vector" if tangent else "space_vector"
     if spec.kind == "tangent_vector" and total.on == "mesh":
-        raise DataError(f"The field {spec.name!r} has one vector a mesh, which has no tangent plane: use space_vector.")
+        raise DataError(
+            f"The field {spec.name!r} has one vector per mesh, and a mesh has no tangent plane: use space_vector."
+        )
     if spec.kind == "tensor" and total.on == "mesh":
-        raise DataError(f"The field {spec.name!r} has one tensor a mesh, which has no tangent plane.")
+        raise DataError(
+            f"The field {spec.name!r} has one tensor per mesh, and a mesh has no tangent plane: use scalars."
+        )
     if spec.kind in ("tangent_vector", "tensor") and normal > NORMAL_PART**2 * total.square:
         logger.warning(
             "The part of %r normal to the surface is dropped: it is %.1f %% of the field (root mean square).",
@@ -169,7 +183,7 @@ def _settled_kind(spec: FieldSpec, total: Moments) -> str:
 
 
 def _normalized(spec: FieldSpec, total: Moments, role: Role) -> FieldSpec:
-    """With mean and scale, where they are not given."""
+    """Return the field with fitted mean and scale, unless they are set."""
     if spec.kind == "scalar":
         mean = total.first / total.count if spec.mean is None else spec.mean
         centred = total.square - 2 * mean * total.first + total.count * mean**2
@@ -181,7 +195,7 @@ def _normalized(spec: FieldSpec, total: Moments, role: Role) -> FieldSpec:
         size = (total.square / total.count) ** 0.5
     if spec.scale is None and not spread > _FLAT * max(size, 1e-30):
         raise DataError(
-            f"The {role} {spec.name!r} ({spec.kind}) is the same everywhere on the training meshes: leave it out"
+            f"The {role} {spec.name!r} ({spec.kind}) is constant on the training meshes: remove it"
             + (", or choose space_vector." if spec.kind == "tangent_vector" else ".")
         )
     return replace(spec, mean=mean, scale=spread if spec.scale is None else spec.scale)

@@ -1,4 +1,4 @@
-"""Units of fields: conversion of numbers whose files name another unit than the configuration."""
+"""Units of fields: conversion from the unit of a file to the unit of the configuration."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jaxtyping import Float
 from numpy import ndarray
 
 EXTRA = "pip install 'gaugenet[fields]'"
-"""What to do where a library of an optional part is missing."""
+"""Advice if an optional library is missing."""
 
 
 def check_unit(unit: object, where: str) -> None:
-    """Raise unless a text is a unit.
+    """Check that a text is a unit.
 
     Raises:
-        ValueError: If it is not a unit, or pint is not installed.
+        ValueError: If the text is not a unit, or pint is not installed.
     """
     registry = _registry()
     try:
@@ -52,7 +52,7 @@ def converted(values: Float[ndarray, "*shape"], source: str, target: str, where:
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    """The units of pint, one registry for all.
+    """Return the registry of units of pint.
 
     Raises:
         ValueError: If pint is not installed.
@@ -65,12 +65,12 @@ def _registry() -> Any:
 
 
 def _with_powers(text: str) -> str:
-    """Powers as pint reads them: `m s-1` and `kg/m2`, as files of simulations have them, as `m s**-1`, `kg/m**2`."""
+    """Return a unit with powers in the form of pint: `m s**-1` for `m s-1`, `kg/m**2` for `kg/m2`."""
     return re.sub(r"(?<=[A-Za-z])(?<![0-9.][eE])(?=[-+]?[0-9])", "**", text)
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What pint raises about a text that is not a unit, or two units that do not compare."""
+    """Return the exceptions of pint for an invalid unit, or two incompatible units."""
     import pint
 
     return (pint.errors.PintError, AttributeError, TypeError, ValueError)

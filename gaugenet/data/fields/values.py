@@ -1,4 +1,4 @@
-"""Values of fields on one mesh: read, checked against the mesh, in the unit asked for."""
+"""Values of fields on one mesh: read, checked against the mesh, and converted to the unit."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from gaugenet.data.meshes.sample import DataError
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 _ASYMMETRY = 1e-4
-"""Tensors may be this asymmetric, relative to their size: what single precision and text files leave."""
+"""Largest relative asymmetry of tensors, which allows for single precision and text files."""
 _COMPONENTS = {0: "scalars", 3: "vectors", 6: "symmetric tensors", 9: "tensors"}
 
 
 @dataclass(frozen=True, eq=False)
 class FieldValues:
-    """A field on one mesh in coordinates of space, NaN where a value is missing.
+    """A field on one mesh in 3D coordinates, NaN where a value is missing.
 
     Attributes:
         values: `(n,)` scalars, `(n, 3)` vectors or `(n, 3, 3)` tensors.
-        on: what has a value.
-        weight: `(n,)` what each value counts, 0 where it is masked or missing; `None` without a mask.
+        on: `vertex`, `face` or `mesh`.
+        weight: `(n,)` weight of each value, 0 if it is masked or missing; `None` without a mask.
     """
 
     values: Float[ndarray, "n *shape"]
@@ -39,18 +39,28 @@ class FieldValues:
 
     @property
     def known(self) -> Bool[ndarray, "n"]:
-        """Where no component is missing."""
+        """Whether all components of each value are known."""
         found: Bool[ndarray, "n"] = np.isfinite(self.values.reshape(len(self.values), -1)).all(axis=1)
         return found
 
 
 class FieldReader:
-    """Reads fields of one mesh, each file once.
+    """A reader of the fields of one mesh; each file is read once.
 
     Args:
         mesh: the surface.
-        path: its file, next to which fields stand; `None` for a mesh in memory.
-        given: fields in memory, which come first.
+        path: its file; fields are in it or next to it. `None` for a mesh in memory.
+        given: fields in memory, which are preferred to files.
+
+    Example:
+        >>> from gaugenet.data import FieldReader, FieldSpec
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> sphere = Icosphere(1)
+        >>> mesh = TriangleMesh(sphere.pos, sphere.face.T)
+        >>> reader = FieldReader(mesh, None, {"normal": mesh.vertex_normals})
+        >>> values = reader.read(FieldSpec("normal", "space_vector"))
+        >>> values.values.shape, values.on
+        ((42, 3), 'vertex')
     """
 
     def __init__(self, mesh: TriangleMesh, path: Path | None, given: Mapping[str, Any] | None = None) -> None:
@@ -61,8 +71,8 @@ class FieldReader:
         """Return a field with its weights.
 
         Raises:
-            DataError: If the field is missing, has the wrong number of values or components, stands in several
-                places, is infinite somewhere, or has another unit.
+            DataError: If the field is missing or in several places, has the wrong number of values or components, has
+                infinite values, or has an incompatible unit.
         """
         found = self.read_if_there(spec)
         if found is None:
@@ -70,7 +80,7 @@ class FieldReader:
         return found
 
     def read_if_there(self, spec: FieldSpec) -> FieldValues | None:
-        """Return the same, `None` where no file has the field."""
+        """Return a field with its weights; `None` if no file has the field."""
         raw = self._find(spec.name)
         if raw is None:
             return None
@@ -108,7 +118,7 @@ class FieldReader:
         return str(self.path) if self.path is not None else "the mesh"
 
     def _on_mesh(self, raw: RawField, spec: FieldSpec) -> tuple[ndarray, Literal["vertex", "face", "mesh"]]:
-        """The values in the shape of their kind, and what has them."""
+        """Return the values in the shape of their kind, and whether they belong to vertices, faces or the mesh."""
         array = raw.values
         if array.dtype.kind not in "iufb":
             raise DataError(f"{raw.where}: {spec.name!r} holds values of type {array.dtype}, expected numbers.")
@@ -117,14 +127,14 @@ class FieldReader:
         on, rows = self._site(raw, spec, array)
         values = _shaped(array.reshape(rows, -1).astype(np.float64), spec, raw.where)
         if np.isinf(values).any():
-            raise DataError(f"{raw.where}: {spec.name!r} is infinite somewhere. Mark missing values as NaN.")
+            raise DataError(f"{raw.where}: {spec.name!r} has infinite values: mark missing values as NaN.")
         polygon = self.mesh.polygon_of_face
         if on == "face" and rows != self.mesh.num_faces:
             values = values[polygon]
         return values, on
 
     def _site(self, raw: RawField, spec: FieldSpec, array: ndarray) -> tuple[Literal["vertex", "face", "mesh"], int]:
-        """What has a value, and the number of rows of the array."""
+        """Return whether values belong to vertices, faces or the mesh, and the number of rows of the array."""
         polygon = self.mesh.polygon_of_face
         polygons = int(polygon[-1]) + 1 if len(polygon) else self.mesh.num_faces
         counts = {"vertex": {self.mesh.num_vertices}, "face": {self.mesh.num_faces, polygons}, "mesh": {1}}
@@ -140,31 +150,31 @@ class FieldReader:
             )
         if len(fitting) > 1:
             raise DataError(
-                f"{raw.where}: the {rows} values of {spec.name!r} could be of the vertices or of the faces: say "
+                f"{raw.where}: the {rows} values of {spec.name!r} could belong to vertices or to faces: write "
                 f"{spec.name}: {{kind: {spec.kind}, on: vertex}}, or on: face."
             )
         return fitting[0], rows  # type: ignore[return-value]
 
 
 def _shaped(rows: Float[ndarray, "n c"], spec: FieldSpec, where: str) -> Float[ndarray, "n *shape"]:
-    """Rows of components as values of a kind.
+    """Return rows of components as values of a kind.
 
     Raises:
-        DataError: If the number of components does not suit the kind, or a tensor is not symmetric.
+        DataError: If the number of components does not fit the kind, or a tensor is not symmetric.
     """
     found = rows.shape[1]
     wanted = {"scalar": (1,), "tensor": (6, 9)}.get(spec.kind, (3,))
     if found not in wanted:
         told = _COMPONENTS.get(0 if found == 1 else found, "values")
         raise DataError(
-            f"{where}: {spec.name!r} was announced as a {spec.kind}, with {' or '.join(map(str, wanted))} numbers "
-            f"each, but it holds {told} of {found}: correct the kind, or the file."
+            f"{where}: {spec.name!r} was declared as a {spec.kind}, with {' or '.join(map(str, wanted))} numbers "
+            f"each, but it has {told} of {found}: correct the kind, or the file."
         )
     if spec.kind == "scalar":
         return rows[:, 0]
     if spec.kind != "tensor":
         return rows
-    if found == 6:  # in the order of VTK: xx, yy, zz, xy, yz, xz
+    if found == 6:  # the order of VTK: xx, yy, zz, xy, yz, xz
         rows = rows[:, [0, 3, 5, 3, 1, 4, 5, 4, 2]]
     tensor = rows.reshape(-1, 3, 3)
     skew = np.abs(tensor - tensor.swapaxes(1, 2))

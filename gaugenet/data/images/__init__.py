@@ -1,1 +1,1 @@
-"""Images: digits, digits on spheres and strips, panoramas."""
+"""Images: digits, digits on spheres and strips, and panoramas."""

@@ -1,4 +1,4 @@
-"""MNIST digits and rotated MNIST: 12,000 training and 50,000 test digits, each rotated by an angle of its own."""
+"""MNIST digits, and rotated MNIST with 12,000 training and 50,000 test digits at random angles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _MNIST_FILE = "mnist.npz"
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
 _VERSION = 1
-"""Part of the name of a cache file: raise it whenever the same seed should give other images."""
+"""Part of the name of a cache file: increase it if the same seed gives other images."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Digits:
     Attributes:
         images: `(N, 28, 28)` uint8, 0 is background.
         labels: `(N,)` int64, 0 to 9.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import Digits
+        >>> digits = Digits(np.zeros((10, 28, 28), np.uint8), np.arange(10))
+        >>> len(digits[:3])
+        3
     """
 
     images: UInt8[ndarray, "digits height width"]
@@ -45,7 +52,7 @@ class Digits:
 
 @dataclass(frozen=True)
 class RotatedDigits:
-    """The parts of rotated MNIST."""
+    """Training, test and validation part of rotated MNIST."""
 
     train: Digits
     test: Digits
@@ -53,15 +60,14 @@ class RotatedDigits:
 
 
 def read_mnist(path: str | Path | None = None) -> tuple[Digits, Digits]:
-    """The 60,000 training and the 10,000 test digits of `mnist.npz`.
+    """Return the 60,000 training and the 10,000 test digits of `mnist.npz`.
 
     Args:
-        path: the file, or the folder that holds it; by default the folder that the environment variable
-            `GAUGENET_DATA` names.
+        path: the file or its folder; by default the folder in the environment variable `GAUGENET_DATA`.
 
     Raises:
-        DataError: no such file, or one that holds something else than the arrays `x_train`, `y_train`, `x_test` and
-            `y_test` of Keras' `mnist.npz`.
+        DataError: If the file is missing, or does not contain the arrays `x_train`, `y_train`, `x_test` and `y_test` of
+            Keras' `mnist.npz`.
     """
     file = _mnist_file(path)
     try:
@@ -81,24 +87,24 @@ def rotated_mnist(
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> RotatedDigits:
-    """Rotated MNIST, made from MNIST by the protocol of :cite:`larochelle2007empirical`.
+    """Return rotated MNIST, made from MNIST by the protocol of :cite:`larochelle2007empirical`.
 
-    All 70,000 digits are shuffled; the first `train`, the next `test` and the next `val` of them are taken, so that no
-    digit stands in two parts. Each is rotated about the middle of its 28 x 28 pixels, counter-clockwise, by an angle
-    uniform in [0, 2 pi), once and for all: cubic splines, zeros beyond the border, rounded and clipped to uint8. The
-    published set is another draw of the same kind: errors can be compared, single images cannot. It has no validation
-    part of its own; here that comes from the 8,000 digits that it leaves over.
+    All 70,000 digits are shuffled. The first `train`, the next `test` and the next `val` digits are taken, so no digit
+    is in two parts. Each is rotated once, counter-clockwise about the middle of its 28 x 28 pixels, by an angle uniform
+    in [0, 2 pi): cubic splines, zeros outside, rounded and clipped to uint8. The published set is another random draw,
+    so errors can be compared, but single images cannot. It has no validation part; here the validation part comes from
+    the 8,000 digits that the other parts do not use.
 
     Args:
-        path: as for `read_mnist`.
+        path: see `read_mnist`.
         train: number of digits of the training part.
         test: number of digits of the test part.
         val: number of digits of the validation part.
-        seed: of the shuffle and the angles.
-        cache: folder where the result is cached, so that later calls take no time; `None` keeps nothing.
+        seed: seed of the shuffle and the angles.
+        cache: folder where the result is cached; `None` for no cache.
 
     Raises:
-        DataError: see `read_mnist`; or more digits asked for than there are.
+        DataError: If `read_mnist` fails, or the parts need more digits than there are.
     """
     counts = (train, test, val)
     if cache is None:
@@ -119,7 +125,7 @@ def _make(path: str | Path | None, count: int, seed: int) -> Digits:
     labels = np.concatenate([first.labels, second.labels])
     if count > len(labels):
         raise DataError(
-            f"Expected at most {len(labels)} digits in all parts together, as many as there are; got {count}."
+            f"Expected at most {len(labels)} digits in all parts together, got {count}: MNIST has no more digits."
         )
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(labels))[:count]
@@ -135,13 +141,13 @@ def _split(digits: Digits, counts: tuple[int, int, int]) -> RotatedDigits:
 
 
 def rotate_images(images: UInt8[ndarray, "n height width"], angles: ndarray) -> UInt8[ndarray, "n height width"]:
-    """Each image rotated counter-clockwise about its middle by its angle (radians): cubic splines, 0 from outside."""
+    """Rotate each image counter-clockwise about its middle by its angle (radians), by cubic splines; 0 outside."""
     from scipy.ndimage import affine_transform
 
     middle = (np.array(images.shape[1:]) - 1) / 2
     out = np.empty_like(images)
     for k, (c, s) in enumerate(zip(np.cos(angles), np.sin(angles))):
-        back = np.array([[c, s], [-s, c]])  # rows count downwards
+        back = np.array([[c, s], [-s, c]])  # row numbers increase downwards
         rotated = affine_transform(
             images[k].astype(np.float64), back, middle - back @ middle, order=3, mode="grid-constant"
         )
@@ -153,7 +159,7 @@ def _mnist_file(path: str | Path | None) -> Path:
     named = path or os.environ.get("GAUGENET_DATA")
     if not named:
         raise DataError(
-            f"No place given for {_MNIST_FILE}: pass the path of the file or of its folder, or set the environment "
+            f"No path given for {_MNIST_FILE}: pass the path of the file or of its folder, or set the environment "
             "variable GAUGENET_DATA to that folder."
         )
     file = Path(named) / _MNIST_FILE if Path(named).is_dir() else Path(named)
@@ -173,7 +179,7 @@ def _checked(file: Path, images: ndarray, labels: ndarray) -> Digits:
 
 
 def _cache_name(source: Path, *parameters: int) -> str:
-    """Names the digits that went in, the parameters and the version of the procedure."""
+    """Return a name from the digits of the source, the parameters and the version of the procedure."""
     digest = hashlib.sha256(source.read_bytes() + repr((_VERSION, parameters)).encode())
     return f"rotated_mnist-{digest.hexdigest()[:16]}.npz"
 
@@ -185,5 +191,5 @@ def _read_cache(path: Path) -> Digits | None:
         with np.load(path) as content:
             return _checked(path, content["images"], content["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        logger.warning("%s is truncated or foreign and will be made again (%s).", path, error)
+        logger.warning("%s is truncated or not a cache file, and is written again (%s).", path, error)
         return None

@@ -27,7 +27,7 @@ CLASSES = (
 """The classes of 2D-3D-S; labels are indices into it."""
 
 FOLDS = (("5a", "5b"), ("2", "4"), ("1", "3", "6"))
-"""The areas to test on in each of the three folds of the published protocol; the others are to train on."""
+"""Test areas of each of the three folds of the published protocol; the other areas are for training."""
 
 UNITS_PER_METRE = 512
 _MISSING_DEPTH = 2**16 - 1
@@ -45,7 +45,7 @@ class Panorama:
         name: `area_1/camera_UUID_ROOM`.
         rgb: `(3, V)` in [0, 1].
         depth: `(V,)` distance from the camera in metres, 0 where it is not known.
-        has_depth: `(V,)` whether it is known.
+        has_depth: `(V,)` whether the depth is known.
         labels: `(V,)` int64, indices into `CLASSES`, `IGNORE_LABEL` where missing or unknown.
     """
 
@@ -62,26 +62,26 @@ class Panorama:
 
 
 class StanfordPanoramas(Sequence[Panorama]):
-    """The equirectangular images of 2D-3D-S (:cite:`armeni2017joint`), read when asked for.
+    """The equirectangular images of 2D-3D-S :cite:`armeni2017joint`, each read when it is indexed.
 
-    The layout is that of the published data: `area_*/pano/{rgb,depth,semantic}/` with files called
+    The layout is the one of the published data: `area_*/pano/{rgb,depth,semantic}/` with files called
     `camera_UUID_ROOM_frame_equirectangular_domain_{rgb,depth,semantic}.png`, and `semantic_labels.json` in `root` or
     `root/assets`. Depth is in units of 1/512 m, 65535 where missing; the colour of a semantic image is an index into
     `semantic_labels.json`, 0x0D0D0D where missing.
 
     Up is +z. The middle of the image is at longitude 0 and its left half at positive longitudes: the sphere seen from
-    its centre, without reflection. Colour and depth are bilinear between pixels (depth only between those that are
-    known, and where they make up at least half of the weight); labels are those of the nearest pixel.
+    its centre, without reflection. Colour and depth are interpolated bilinearly. Depth uses only known pixels, and is
+    unknown if these have less than half of the weight. Labels come from the nearest pixel.
 
     Args:
         root: the folder of the areas.
-        sphere: where the images are sampled.
-        areas: e.g. `("1", "5a")`; by default all that are there.
+        sphere: the icosphere at whose vertices the images are sampled.
+        areas: e.g. `("1", "5a")`; by default all areas in the folder.
 
     Raises:
-        DataError: naming the file: no panoramas, images without their partners, no or unusable label names; when a
-            panorama is read: images that cannot be read, that are no 2:1 panoramas of one size, of another kind
-            of pixels, or with labels that do not exist.
+        DataError: If there are no panoramas, a depth or semantic image is missing, or label names are missing or
+            invalid. When a panorama is read: if an image cannot be read, is not a 2:1 panorama, or has another size,
+            another pixel format, or unknown labels. The message names the file.
     """
 
     def __init__(self, root: str | Path, sphere: Icosphere, *, areas: Sequence[str] | None = None) -> None:
@@ -117,12 +117,13 @@ class StanfordPanoramas(Sequence[Panorama]):
         if wrong := index[~missing & (index >= len(self._class_of))].tolist():
             raise DataError(
                 f"{path}: label {wrong[0]} in {len(wrong)} pixels, but {self._label_file} has {len(self._class_of)} "
-                "names: is it the file of this data, and the image from `semantic`, not from `semantic_pretty`?"
+                "names: check that the file belongs to this data, and that the image is in `semantic`, not "
+                "`semantic_pretty`."
             )
         return np.where(missing, IGNORE_LABEL, self._class_of[np.where(missing, 0, index)])
 
     def _sampling(self, height: int, width: int) -> tuple[csr_array, Int[ndarray, "vertices"]]:
-        """Bilinear weights, and the nearest pixels, of images in the order of `_row`; computed once for each size."""
+        """Return bilinear weights and nearest pixels of images in the order of `_row`; cached for each size."""
 
         def sampling() -> tuple[csr_array, Int[ndarray, "vertices"]]:
             lat = 90 - (np.arange(height) + 0.5) * 180 / height
@@ -134,7 +135,7 @@ class StanfordPanoramas(Sequence[Panorama]):
 
 
 def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
-    """The colour images, each with its two partners."""
+    """Return the colour images, each with its depth and semantic image."""
     found = []
     for area in ["*"] if areas is None else areas:
         images = sorted(root.glob(f"area_{area}/pano/rgb/*{_ENDING}rgb.png"))
@@ -143,7 +144,9 @@ def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
         found += images
     missing = [p for path in found for p in (_partner(path, "depth"), _partner(path, "semantic")) if not p.is_file()]
     if missing:
-        raise DataError(f"No file {missing[0]}, the partner of a colour image ({len(missing)} such files are missing).")
+        raise DataError(
+            f"No file {missing[0]}, which belongs to a colour image ({len(missing)} such files are missing)."
+        )
     return found
 
 
@@ -159,7 +162,7 @@ def _label_file(root: Path) -> Path:
 
 
 def _classes(path: Path) -> Int[ndarray, "names"]:
-    """The class of each name of the label file, such as `chair_3_office_12_1`."""
+    """Return the class of each name of the label file, such as `chair_3_office_12_1`."""
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -174,7 +177,7 @@ def _classes(path: Path) -> Int[ndarray, "names"]:
 
 
 def _read(path: Path, modes: tuple[str, ...], size: tuple[int, int] | None = None) -> ndarray:
-    """Pixels `(H, W)` or `(H, W, channels)`."""
+    """Read pixels `(H, W)` or `(H, W, channels)`."""
     from PIL import Image
 
     try:
@@ -193,7 +196,7 @@ def _read(path: Path, modes: tuple[str, ...], size: tuple[int, int] | None = Non
 
 
 def _row(image: ndarray) -> ndarray:
-    """Pixels in the order of the grid: mirrored, since longitude falls from left to right in a view from inside."""
+    """Return pixels in the order of the grid: mirrored, since longitude falls to the right when seen from inside."""
     return image[:, ::-1].reshape(-1, *image.shape[2:])
 
 

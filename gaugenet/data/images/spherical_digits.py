@@ -1,4 +1,4 @@
-"""MNIST on the sphere: a digit on one hemisphere, upright or rotated by a rotation of space."""
+"""MNIST on the sphere: a digit on one hemisphere, upright or rotated in space."""
 
 from __future__ import annotations
 
@@ -19,17 +19,24 @@ from gaugenet.geometry.icosphere.icosphere import Icosphere
 
 @dataclass(frozen=True)
 class SphericalDigits:
-    """Projects digits to the vertices of an icosphere, as in spherical MNIST (:cite:`cohen2018spherical`).
+    """A projection of digits to the vertices of an icosphere, as in spherical MNIST :cite:`cohen2018spherical`.
 
-    The projection is stereographic from the south pole: the circle inscribed in the image is the equator, the middle
-    of the image the north pole, and the digit is read from outside. Beyond the equator there is nothing. Brightness is
-    bilinear between pixels. A rotation rotates the digit, not its samples: the image is read where the rotated vertices
-    fall, so that no digit is interpolated twice.
+    The projection is stereographic from the south pole. The circle inscribed in the image is the equator, the middle of
+    the image is the north pole, and the digit is seen from outside. The southern hemisphere is 0. Brightness is
+    interpolated bilinearly. A rotated digit is sampled at the rotated vertices, so it is interpolated only once.
 
     Args:
-        sphere: where the digits are sampled.
-        rotated: rotate each digit by a rotation of its own, uniform in SO(3); else none is rotated.
-        seed: of the rotations.
+        sphere: the icosphere at whose vertices the digits are sampled.
+        rotated: whether each digit is rotated by its own rotation, uniform in SO(3).
+        seed: seed of the rotations.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import Digits, SphericalDigits
+        >>> from gaugenet.geometry import Icosphere
+        >>> digits = Digits(np.full((2, 28, 28), 255, np.uint8), np.array([3, 7]))
+        >>> SphericalDigits(Icosphere(2), rotated=True)(digits).images.shape  # (N, 5n + 1, 2n), n = 4
+        (2, 21, 8)
     """
 
     sphere: Icosphere
@@ -37,13 +44,13 @@ class SphericalDigits:
     seed: int = 0
 
     def __call__(self, digits: Digits) -> Digits:
-        """Images `(N, 5n + 1, 2n)` in the chart layout of the icosphere, uint8, with the labels of the digits."""
+        """Return uint8 images `(N, 5n + 1, 2n)` in the chart layout of the icosphere, with the labels."""
         rotations = random_rotations(len(digits), self.seed) if self.rotated else np.eye(3)[None]
         parts = [self._project(digits.images[k : k + 500], rotations[k : k + 500]) for k in range(0, len(digits), 500)]
         return Digits(np.concatenate(parts) if parts else self._project(digits.images, rotations), digits.labels)
 
     def resampled(self, digits: Digits) -> _RotatingDigits:
-        """Digits that are rotated by other rotations each time they are read, from PyTorch's random state."""
+        """Return digits that are rotated differently each time they are read, by PyTorch's random state."""
         return _RotatingDigits(digits.images, digits.labels, self.sphere)
 
     anew = renamed_attribute("anew", "resampled")
@@ -57,7 +64,7 @@ class SphericalDigits:
 
 @dataclass(frozen=True)
 class _RotatingDigits(Digits):
-    """Flat digits that come out of `[...]` on the sphere, see `SphericalDigits.resampled`."""
+    """Flat digits that indexing projects to the sphere; see `SphericalDigits.resampled`."""
 
     sphere: Icosphere
 
@@ -69,16 +76,16 @@ class _RotatingDigits(Digits):
 def on_hemisphere(
     images: Float[Tensor, "n size size"], points: Float[Tensor, "#n points 3"]
 ) -> Float[Tensor, "n points"]:
-    """The images, projected from the south pole to the northern hemisphere, at unit vectors; 0 in the south."""
+    """Return the images at unit vectors, projected from the south pole to the northern hemisphere; 0 in the south."""
     plane = points[..., :2] / (1 + points[..., 2:]).clamp(min=1e-9)
-    position = (plane * plane.new_tensor([1.0, -1.0])).to(images.dtype)  # rows count downwards
+    position = (plane * plane.new_tensor([1.0, -1.0])).to(images.dtype)  # row numbers increase downwards
     grid = position[:, :, None].expand(len(images), -1, -1, -1)
     values = grid_sample(images[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return values[:, 0, :, 0] * (points[..., 2] >= 0)
 
 
 def random_rotations(count: int, seed: int) -> Float[ndarray, "count 3 3"]:
-    """Rotation matrices, uniform in SO(3)."""
+    """Return rotation matrices, uniform in SO(3)."""
     from scipy.spatial.transform import Rotation
 
     if not count:

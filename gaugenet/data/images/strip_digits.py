@@ -1,4 +1,4 @@
-"""MNIST on a Möbius strip: digits moved along it, that come around the twist as their own mirror images."""
+"""MNIST on a Möbius strip: digits shifted along it, which return mirrored after one turn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from gaugenet.groups import FieldType, Reflection
 
 @dataclass(frozen=True)
 class StripDigits:
-    """Digits on a Möbius strip as long as the images are wide (:cite:`weiler2021coordinate`, Sec. 5).
+    """Shifted digits on a Möbius strip as long as the images are wide :cite:`weiler2021coordinate` (Sec. 5).
 
-    Nothing is interpolated: a shift by whole pixels is an isometry, and what passes the cut comes back upside down.
+    A shift by an integer number of pixels is an isometry, so nothing is interpolated. Pixels that pass the cut return
+    upside down.
 
     Args:
-        shift: the number of pixels that all digits are moved by, or `"random"`: each by its own, uniform in twice the
-            length of the strip, after which everything is back in its place.
-        seed: of the random shifts.
+        shift: number of pixels by which all digits are shifted, or `"random"`: a different number for each digit,
+            uniform in twice the length of the strip, the period of shifts.
+        seed: seed of the random shifts.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import Digits, StripDigits
+        >>> digits = Digits(np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8), np.arange(4))
+        >>> once = StripDigits(shift=28)(digits)
+        >>> bool((once.images == digits.images[:, ::-1]).all())  # upside down after one turn
+        True
     """
 
     shift: int | str = "random"
@@ -31,7 +40,7 @@ class StripDigits:
             raise ValueError(f"Expected `shift` to be a number of pixels or 'random', got {self.shift!r}.")
 
     def __call__(self, digits: Digits) -> Digits:
-        """The moved images `(N, height, width)`, with the labels of the digits."""
+        """Return the shifted images `(N, height, width)` with the labels of the digits."""
         images, scalars = torch.from_numpy(digits.images)[:, None], FieldType(Reflection(), "1x0")
         if isinstance(self.shift, int):
             return Digits(shift_strip(images, self.shift, scalars)[:, 0].numpy(), digits.labels)

@@ -1,1 +1,1 @@
-"""Lattice gauge fields: sampling by heat bath and hybrid Monte Carlo, error bars, files."""
+"""Lattice gauge fields: sampling by heat bath and hybrid Monte Carlo, statistical errors, and files."""

@@ -1,4 +1,4 @@
-"""What archives of SU(3) configurations share: four dimensions, and links site by site with x running fastest."""
+"""Shared parts of archives of SU(3) configurations: four dimensions, links by site, x fastest."""
 
 from __future__ import annotations
 

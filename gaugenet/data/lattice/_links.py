@@ -10,7 +10,7 @@ from numba import njit
 from numpy import ndarray
 
 _TAYLOR = 14
-"""Terms of the exponential of a matrix with entries below 1 / 4: the rest is below 1e-17 for N <= 4."""
+"""Terms of the exponential of a matrix with entries below 1 / 4: the remainder is below 1e-17 for N <= 4."""
 
 
 def neighbors(shape: Sequence[int]) -> Int[ndarray, "2 sites d"]:
@@ -22,7 +22,7 @@ def neighbors(shape: Sequence[int]) -> Int[ndarray, "2 sites d"]:
 
 @njit(cache=True, nogil=True)
 def multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """Out = a b."""
+    """Set out = a b."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -34,7 +34,7 @@ def multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def _multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """Out = a b^+."""
+    """Set out = a b^+."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -46,7 +46,7 @@ def _multiply_dagger(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def _dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
-    """Out = a^+ b."""
+    """Set out = a^+ b."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -58,7 +58,7 @@ def _dagger_multiply(a: ndarray, b: ndarray, out: ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def staple_sum(u: ndarray, table: ndarray, x: int, mu: int, out: ndarray, work: ndarray) -> None:
-    """Out = the sum of staples A_mu(x), so that plaquettes with the link are u[x, mu] A; `work` is (2, N, N)."""
+    """Set out = the sum of staples A_mu(x), so that plaquettes with the link are u[x, mu] A; `work` is (2, N, N)."""
     first, second = work[0], work[1]
     out[:] = 0
     ahead = table[0, x, mu]
@@ -94,7 +94,7 @@ def action_of(u: ndarray, table: ndarray, beta: float, work: ndarray) -> float:
 
 @njit(cache=True, nogil=True)
 def algebra_part(m: ndarray, special: bool) -> None:
-    """M <- (m - m^+) / 2, without trace if `special`."""
+    """Replace m by (m - m^+) / 2, without trace if `special`."""
     n = m.shape[0]
     for i in range(n):
         m[i, i] = 1j * m[i, i].imag
@@ -111,7 +111,7 @@ def algebra_part(m: ndarray, special: bool) -> None:
 
 @njit(cache=True, nogil=True)
 def exponential(x: ndarray, out: ndarray, work: ndarray) -> None:
-    """Out = exp(x) by scaling, Taylor's series and squaring; `work` is (2, N, N)."""
+    """Set out = exp(x) by scaling, Taylor's series and squaring; `work` is (2, N, N)."""
     n = x.shape[0]
     largest = 0.0
     for i in range(n):
@@ -146,6 +146,6 @@ def site_major(links: Complex[ndarray, "d *shape n n"]) -> Complex[ndarray, "sit
 
 
 def direction_major(u: Complex[ndarray, "sites d n n"], shape: Sequence[int]) -> Complex[ndarray, "d *shape n n"]:
-    """Return the links of one configuration as `LatticeGaugeField` has them."""
+    """Return the links of one configuration in the layout of `LatticeGaugeField`."""
     d, n = u.shape[1], u.shape[-1]
     return np.ascontiguousarray(u.transpose(1, 0, 2, 3)).reshape(d, *shape, n, n)

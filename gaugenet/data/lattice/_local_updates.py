@@ -33,7 +33,7 @@ def sweep(u: ndarray, table: ndarray, beta: float, heat: bool, rng: Any) -> None
 
 @njit(cache=True, nogil=True)
 def _update_phase(u: complex, staple: complex, beta: float, heat: bool, rng: Any) -> Any:
-    """Heat bath with the density exp(beta Re(u staple)), or the reflection u staple -> its conjugate."""
+    """Draw from the density exp(beta Re(u staple)), or the reflection u staple -> its conjugate."""
     size = abs(staple)
     if size < 1e-300:
         angle = 2 * math.pi * rng.random()
@@ -47,7 +47,7 @@ def _update_phase(u: complex, staple: complex, beta: float, heat: bool, rng: Any
 
 @njit(cache=True, nogil=True)
 def _von_mises(kappa: float, rng: Any) -> Any:
-    """An angle with the density exp(kappa cos t): rejection from a wrapped Cauchy density, or from a constant one."""
+    """Draw an angle of density exp(kappa cos t) by rejection from a wrapped Cauchy or a constant density."""
     if kappa < 0.1:
         while True:
             angle = math.pi * (2 * rng.random() - 1)
@@ -70,7 +70,7 @@ def _von_mises(kappa: float, rng: Any) -> Any:
 def _update_subgroup(u: ndarray, w: ndarray, i: int, j: int, coupling: float, heat: bool, rng: Any) -> None:
     """Multiply u, and w = u A, from the left by an element g of SU(2) in the rows i and j.
 
-    Its density is exp(coupling Re tr(g w)): of w only the quaternion q of the 2 x 2 block matters, with
+    Its density is exp(coupling Re tr(g w)), which depends only on the quaternion q of the 2 x 2 block of w, with
     a_0 + i sigma a = [[a_0 + i a_3, a_2 + i a_1], [-a_2 + i a_1, a_0 - i a_3]].
     """
     q0 = (w[i, i].real + w[j, j].real) / 2

@@ -9,7 +9,7 @@ from numpy import ndarray
 from gaugenet.data.lattice._links import action_of, algebra_part, exponential, multiply, staple_sum
 
 _OMELYAN = 0.1931833275037836
-"""The parameter of the minimum norm integrator of second order (:cite:`omelyan2003symplectic`)."""
+"""Parameter of the minimum norm integrator of second order :cite:`omelyan2003symplectic`."""
 
 
 @njit(cache=True, nogil=True)
@@ -34,7 +34,7 @@ def trajectory(
 
 @njit(cache=True, nogil=True)
 def _kick(u: ndarray, p: ndarray, table: ndarray, beta: float, special: bool, size: float) -> None:
-    """P <- P - size F with F = beta / (2 N) times the algebra part of U A."""
+    """Replace P by P - size F, with F = beta / (2 N) times the algebra part of U A."""
     sites, d, n, _ = u.shape
     staple = np.empty((n, n), np.complex128)
     product = np.empty((n, n), np.complex128)
@@ -52,7 +52,7 @@ def _kick(u: ndarray, p: ndarray, table: ndarray, beta: float, special: bool, si
 
 @njit(cache=True, nogil=True)
 def drift(u: ndarray, p: ndarray, size: float) -> None:
-    """U <- exp(size P) U."""
+    """Replace U by exp(size P) U."""
     sites, d, n, _ = u.shape
     step = np.empty((n, n), np.complex128)
     power = np.empty((n, n), np.complex128)

@@ -25,7 +25,7 @@ FORMAT = "gaugenet lattice links 1"
 
 @dataclass(frozen=True)
 class LinkFile:
-    """Links `(B, d, *shape, N, N)`, their group, and the further attributes of a file."""
+    """The content of a file: links `(B, d, *shape, N, N)`, their group, and other attributes."""
 
     links: Complex[Tensor, "batch d *shape n n"]
     group: UnitaryGroup
@@ -44,13 +44,21 @@ def write_links(
     *,
     attributes: Mapping[str, str | int | float] | None = None,
 ) -> None:
-    """Write links to a NetCDF file (`.nc`) or a Zarr store (`.zarr`), whole or not at all.
+    """Write links to a NetCDF file (`.nc`) or a Zarr store (`.zarr`), completely or not at all.
 
     The variable `links` has the dimensions (configuration, direction, x0, x1, ..., row, column, part), where part 0 is
     real and part 1 imaginary; the group is an attribute.
 
     Raises:
-        ValueError: If the links do not belong to the group, or the ending is another one.
+        ValueError: If the links do not belong to the group, or `path` has another ending.
+
+    Example:
+        >>> from gaugenet.data import HeatBath, read_links, write_links
+        >>> from gaugenet.groups import SU
+        >>> sampler = HeatBath(SU(2), (4, 4), 2.0, chains=3)
+        >>> write_links("links.nc", sampler.links, SU(2))
+        >>> read_links("links.nc").links.shape  # (configurations, d, sites, N, N)
+        torch.Size([3, 2, 4, 4, 2, 2])
     """
     import xarray as xr
 
@@ -72,10 +80,10 @@ def write_links(
 
 
 def read_links(path: str | Path) -> LinkFile:
-    """Read what `write_links` wrote; links are checked to lie in their group.
+    """Read a file of `write_links`, and check that the links belong to their group; for an example see `write_links`.
 
     Raises:
-        ValueError: If the file is missing, truncated, or another one.
+        ValueError: If the file is missing, truncated, or of another kind.
     """
     import xarray as xr
 
@@ -103,7 +111,7 @@ def read_links(path: str | Path) -> LinkFile:
 
 @contextmanager
 def _atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder next to `path` that takes its name when the block ends without an error."""
+    """Yield a temporary folder next to `path`, which is renamed to `path` if the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", dir=path.parent))
     try:

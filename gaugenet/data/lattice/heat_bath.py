@@ -13,12 +13,12 @@ from gaugenet.groups import UnitaryGroup
 class HeatBath(LatticeSampler):
     """A sampler whose update is one heat bath sweep, followed by sweeps of overrelaxation.
 
-    U(1): the angle has a von Mises density. SU(2): the algorithms of Creutz and of Kennedy and Pendleton
-    (:cite:`kennedy1985improved`). SU(N): these in the SU(2) subgroups of all pairs of rows
-    (:cite:`cabibbo1982new`). Overrelaxation reflects a link at its staple, which does not change the action.
+    For U(1) the angle has a von Mises density. SU(2) uses the algorithms of Creutz and of Kennedy and Pendleton
+    :cite:`kennedy1985improved`, SU(N) the same in the SU(2) subgroups of all pairs of rows :cite:`cabibbo1982new`.
+    Overrelaxation reflects a link at its staple, which does not change the action.
 
-    At large beta the topological charge of U(1) in two dimensions, and of SU(N) in four, hardly changes. Mean values
-    over all charges then need several chains with `start="hot"`, or much longer chains.
+    At large beta the topological charge of U(1) in two dimensions, and of SU(N) in four, rarely changes. Means over all
+    charges then need several chains with `start="hot"`, or much longer chains.
 
     Args:
         group, shape, beta, chains, seed, start: see `LatticeSampler`.

@@ -17,17 +17,25 @@ from gaugenet.groups import UnitaryGroup
 
 
 class HybridMonteCarlo(LatticeSampler):
-    """One trajectory and one Metropolis decision per update (:cite:`duane1987hybrid`), for any SU(N) and U(1).
+    """A sampler with one trajectory and one Metropolis decision per update :cite:`duane1987hybrid`, for U(1) and SU(N).
 
     Args:
         group, shape, beta, chains, seed, start: see `LatticeSampler`.
-        length: length of a trajectory, in units where the momenta have deviation one in the basis `lie_algebra()`.
+        length: length of a trajectory, if momenta have standard deviation 1 in the basis `lie_algebra()`.
         steps: integration steps of a trajectory.
-        integrator: `omelyan` (minimum norm, second order) or `leapfrog`.
+        integrator: `omelyan` (minimum norm, second order :cite:`omelyan2003symplectic`) or `leapfrog`.
 
     Attributes:
-        energy_changes: H(end) - H(begin) of the last trajectories, one for each chain.
-        acceptance: fraction of accepted trajectories so far.
+        energy_changes: H(end) - H(start) of the last trajectory of each chain.
+        acceptance: fraction of trajectories accepted so far.
+
+    Example:
+        >>> from gaugenet.data import HybridMonteCarlo
+        >>> from gaugenet.groups import SU
+        >>> sampler = HybridMonteCarlo(SU(2), (4, 4), 2.0, steps=10, seed=0)
+        >>> sampler.update(10)
+        >>> sampler.acceptance > 0.8
+        True
     """
 
     def __init__(
@@ -65,7 +73,7 @@ class HybridMonteCarlo(LatticeSampler):
     def integrate(
         self, links: Complex[ndarray, "sites d n n"], momenta: Complex[ndarray, "sites d n n"], beta: float
     ) -> None:
-        """Follow one trajectory, in place. With the momenta of its end reversed it leads back to its begin."""
+        """Integrate one trajectory in place; with the final momenta reversed it returns to its start."""
         size = self.length / self.steps
         omelyan = self.integrator == "omelyan"
         dynamics.trajectory(links, momenta, self._table, beta, self.group.special, size, self.steps, omelyan)

@@ -19,7 +19,7 @@ from gaugenet.groups import SU
 
 _MAGIC, _HEADER = 0x456789AB, struct.Struct(">IHHQ128s")
 _BEGIN, _END = 0x8000, 0x4000
-"""Flags of a record: the first and the last one of a message."""
+"""Flags of a record: first and last record of a message."""
 _FORMAT, _LINKS, _CHECKSUM = "ildg-format", "ildg-binary-data", "scidac-checksum"
 _FORMAT_TEXT = (
     '<?xml version="1.0" encoding="UTF-8"?><ildgFormat xmlns="http://www.lqcd.org/ildg"><version>1.0</version>'
@@ -33,26 +33,26 @@ _CHECKSUM_TEXT = (
 
 @dataclass(frozen=True)
 class IldgFile:
-    """One configuration: links `(1, 4, X, Y, Z, T, 3, 3)`, and the text of the other records by their names."""
+    """One configuration: links `(1, 4, X, Y, Z, T, 3, 3)`, and the text of the other records by name."""
 
     links: Complex[Tensor, "1 4 x y z t 3 3"]
     records: dict[str, str]
 
     @property
     def field(self) -> LatticeGaugeField:
-        """The links as a domain; axes are x, y, z, t."""
+        """The links as a domain with the axes x, y, z, t."""
         return LatticeGaugeField(self.links, SU(3), check=False)
 
 
 def read_ildg(path: str | Path) -> IldgFile:
-    """Read a configuration from a LIME file; its SciDAC checksum, where there is one, and unitarity are verified.
+    """Read a configuration from a LIME file, and verify unitarity and, if present, the SciDAC checksum.
 
-    A LIME file is a chain of records, each with a header of 144 bytes. `ildg-format` says the extents and the
-    precision; `ildg-binary-data` holds the links, big endian, with x running fastest, then y, z, t, and at each site
-    3 x 3 matrices in the directions x, y, z, t.
+    A LIME file is a sequence of records with headers of 144 bytes. `ildg-format` contains extents and precision.
+    `ildg-binary-data` contains the links, big endian: x varies fastest, then y, z, t, and each site has 3 x 3 matrices
+    in the directions x, y, z, t.
 
     Raises:
-        ValueError: If the file is truncated, of another kind, or differs from what its records promise.
+        ValueError: If the file is truncated, of another kind, or contradicts its records.
     """
     path = Path(path)
     try:
@@ -80,12 +80,21 @@ def write_ildg(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, n
     """Write one SU(3) configuration in double precision, with its SciDAC checksum.
 
     Args:
-        path: the file; it is written whole or not at all.
+        path: the file; it is written completely or not at all.
         links: one configuration in four dimensions.
         name: logical file name, the record `ildg-data-lfn`.
 
     Raises:
         ValueError: If the links are not one SU(3) configuration in four dimensions.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import HeatBath, read_ildg, write_ildg
+        >>> from gaugenet.groups import SU
+        >>> links = HeatBath(SU(3), (3, 3, 3, 4), 6.0).links
+        >>> write_ildg("configuration.lime", links)
+        >>> torch.equal(read_ildg("configuration.lime").links, links)
+        True
     """
     field = one_configuration(links)
     data = archived(field.links)
@@ -104,7 +113,7 @@ def write_ildg(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, n
 
 
 def _split(content: bytes, path: Path) -> dict[str, bytes]:
-    """Return the records; of several with one name the first."""
+    """Return the records by name; the first of several with the same name."""
     records: dict[str, bytes] = {}
     at = 0
     while at < len(content):

@@ -18,7 +18,7 @@ from gaugenet.groups import SU
 _FLOATS = {"IEEE32BIG": ">f4", "IEEE64BIG": ">f8", "IEEE32LITTLE": "<f4", "IEEE64LITTLE": "<f8", "IEEE32": ">f4"}
 ROWS = {"4D_SU3_GAUGE": 2, "4D_SU3_GAUGE_3x3": 3, "4D_SU3_GAUGE_3X3": 3}
 SINGLE, DOUBLE = 1e-5, 1e-10
-"""How far the mean plaquette and the mean trace may be from those of the header, which has about ten digits."""
+"""Largest deviation of the mean plaquette and the mean trace from the header, which has about ten digits."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class NerscFile:
 
     @property
     def field(self) -> LatticeGaugeField:
-        """The links as a domain; axes are x, y, z, t."""
+        """The links as a domain with the axes x, y, z, t."""
         return LatticeGaugeField(self.links, SU(3), check=False)
 
 
 def read_nersc(path: str | Path) -> NerscFile:
-    """Read a configuration; its checksum, mean trace, mean plaquette and unitarity are verified.
+    """Read a configuration, and verify its checksum, mean trace, mean plaquette and unitarity.
 
-    The header is text; in the data x runs fastest, then y, z, t, and each site has its links in the directions x, y, z,
-    t, of which the first two rows (or all three) are stored. The checksum is the sum of all 32-bit words.
+    The header is text. In the data x varies fastest, then y, z, t, and each site has the first two rows (or all three)
+    of its links in the directions x, y, z, t. The checksum is the sum of all 32-bit words.
 
     Raises:
-        ValueError: If the file is truncated, of another kind, or differs from what its header promises.
+        ValueError: If the file is truncated, of another kind, or contradicts its header.
     """
     path = Path(path)
     try:
@@ -64,6 +64,15 @@ def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, 
 
     Raises:
         ValueError: If the links are not one SU(3) configuration in four dimensions.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import HeatBath, read_nersc, write_nersc
+        >>> from gaugenet.groups import SU
+        >>> links = HeatBath(SU(3), (3, 3, 3, 4), 6.0).links
+        >>> write_nersc("configuration.nersc", links)
+        >>> torch.equal(read_nersc("configuration.nersc").links, links)
+        True
     """
     field = one_configuration(links)
     data = archived(field.links)
@@ -118,7 +127,7 @@ def _links(header: dict[str, str], data: bytes, path: Path) -> Complex[Tensor, "
 
 
 def _three_rows(rows: Complex[ndarray, "*sites rows 3"]) -> Complex[ndarray, "*sites 3 3"]:
-    """The third row is the conjugate of the cross product of the others."""
+    """Return matrices whose third row is the conjugate of the cross product of the first two."""
     if rows.shape[-2] == 3:
         return rows
     third = np.cross(rows[..., 0, :], rows[..., 1, :]).conj()

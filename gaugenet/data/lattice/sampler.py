@@ -20,22 +20,23 @@ from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import UnitaryGroup, group_from_name
 
 _REUNITARIZE = 64
-"""Updates after which rounding errors are projected away."""
+"""Number of updates after which links are projected to the group, to remove rounding errors."""
 
 
 class LatticeSampler(ABC):
-    """Independent Markov chains with the density exp(-S), S the Wilson action; see `HeatBath` and `HybridMonteCarlo`.
+    """Independent Markov chains of density exp(-S), with the Wilson action S :cite:`wilson1974confinement`.
 
-    Every chain has its own random numbers, so a chain does not depend on the number of chains after it. `state` and
-    `resume`, or `save` and `load`, continue a run with exactly the numbers of an uninterrupted one.
+    Each chain has its own random numbers, so it does not depend on the number of chains. `state` and `resume`, or
+    `save` and `load`, continue a run with the same numbers as without interruption. For kinds of samplers see
+    `HeatBath` and `HybridMonteCarlo`.
 
     Args:
         group: `U1()` or `SU(N)`.
-        shape: number of sites along each axis, at least 3 each.
+        shape: number of sites along each axis, at least 3.
         beta: the coupling, or one for each chain.
-        chains: number of configurations.
-        seed: of the random numbers.
-        start: `hot` (Haar-distributed links) or `cold` (all links one).
+        chains: number of chains.
+        seed: seed of the random numbers.
+        start: `hot` (Haar-distributed links) or `cold` (all links are the identity).
 
     Raises:
         ValueError: If an argument is invalid.
@@ -81,7 +82,7 @@ class LatticeSampler(ABC):
 
     @abstractmethod
     def _options(self) -> dict[str, Any]:
-        """Keyword arguments of this kind of sampler."""
+        """Return the keyword arguments of this kind of sampler."""
 
     def update(self, count: int = 1) -> None:
         """Advance every chain by `count` updates."""
@@ -108,18 +109,18 @@ class LatticeSampler(ABC):
 
     @property
     def links(self) -> Complex[Tensor, "chains d *shape n n"]:
-        """A copy of the links of all chains."""
+        """Copy of the links of all chains."""
         return torch.from_numpy(np.stack([direction_major(u, self.shape) for u in self._links]))
 
     @property
     def field(self) -> LatticeGaugeField:
-        """The configurations as they are now."""
+        """The current configurations as a domain."""
         return LatticeGaugeField(self.links, self.group, check=False)
 
     # --- state ----------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Return what a run needs to continue, next to the links; plain numbers and strings."""
+        """Return what a run needs to continue in addition to the links, as numbers and strings."""
         return {
             "sampler": type(self).__name__,
             "group": self.group.name,
@@ -140,10 +141,10 @@ class LatticeSampler(ABC):
 
     @classmethod
     def load(cls, path: str | Path) -> LatticeSampler:
-        """Return the sampler that `save` wrote, of the kind that it was.
+        """Return the sampler that `save` wrote.
 
         Raises:
-            ValueError: If the file holds no state of a sampler of this kind.
+            ValueError: If the file does not contain the state of a sampler of this class.
         """
         from gaugenet.data.lattice.files import read_links
 
@@ -158,7 +159,7 @@ class LatticeSampler(ABC):
 
     @classmethod
     def resume(cls, state: dict[str, Any], links: Complex[Tensor, "chains d *shape n n"]) -> LatticeSampler:
-        """Return the sampler that had this state and these links."""
+        """Return a sampler with this state and these links."""
         group = group_from_name(state["group"])
         options = {"chains": len(state["beta"]), "seed": state["seed"], "start": "cold", **state["options"]}
         sampler = cls(group, state["shape"], state["beta"], **options)  # type: ignore[arg-type]

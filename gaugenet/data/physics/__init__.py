@@ -1,1 +1,1 @@
-"""Physical fields in closed form."""
+"""Physical fields: moving charges in closed form, and flow in arteries."""

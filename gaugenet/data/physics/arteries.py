@@ -1,4 +1,4 @@
-"""Branching arteries in millimetres: centerlines with radii, the signed distance of the wall, and its meshes."""
+"""Branching arteries in mm: centerlines with radii, the signed distance from the wall, and meshes of the wall."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TRIES = 12
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A tube around a curve. Its ends are round, and lie inside of another branch or beyond a cut.
+    """A tube around a curve, with round ends inside another branch or beyond an opening.
 
     Attributes:
         path: points of the centerline in equal steps, mm.
-        radius: mm.
+        radius: radius at each of these points, mm.
     """
 
     path: Float[ndarray, "n 3"]
@@ -71,12 +71,12 @@ class Branch:
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """Where an artery is cut open.
+    """An opening of an artery.
 
     Attributes:
         point: center, mm.
         direction: unit vector out of the artery.
-        radius: mm.
+        radius: radius, mm.
     """
 
     point: Float[ndarray, "3"]
@@ -86,12 +86,12 @@ class Opening:
 
 @dataclass(frozen=True, eq=False)
 class Artery:
-    """Branches melted into one another, cut open at an inlet and at outlets.
+    """Smoothly joined branches with an inlet and outlets.
 
     Attributes:
         branches: at least one.
-        openings: the inlet first.
-        blend: width over which walls melt where branches meet, mm.
+        openings: the inlet, followed by the outlets.
+        blend: width over which the walls of branches are blended at a junction, mm.
     """
 
     branches: Sequence[Branch]
@@ -118,7 +118,7 @@ class Artery:
         return typed_array(np.asarray(radius)), typed_array(np.asarray(bend))
 
     def beyond(self, points: Float[ndarray, "p 3"], opening: Opening) -> Float[ndarray, "p"]:
-        """Return how far points lie beyond the plane of an opening, mm; -inf away from it."""
+        """Return the distance of points beyond the plane of an opening, mm; -inf far from the opening."""
         offset = points - opening.point
         return np.where(np.linalg.norm(offset, axis=1) < 4 * opening.radius, offset @ opening.direction, -np.inf)
 
@@ -126,11 +126,11 @@ class Artery:
         """Return a mesh of the wall, open at inlet and outlets.
 
         Args:
-            edge: length of its edges, mm.
-            seed: another one gives other vertices on the same wall.
+            edge: length of the edges, mm.
+            seed: seed of the vertices; the wall does not depend on it.
 
         Raises:
-            ValueError: If no manifold mesh is found: the edges are too long for the radii.
+            ValueError: If no manifold mesh is found, since the edges are too long for the radii.
         """
         fine = self._open(edge)
         count = round(fine.area / (0.866 * edge**2))
@@ -156,7 +156,7 @@ class Artery:
         return TriangleMesh(fine.vertices[used], faces.reshape(-1, 3))
 
     def snapped(self, mesh: TriangleMesh, points: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
-        """Return the vertices moved onto the wall, and those of the boundary into the planes of the openings."""
+        """Return the vertices moved onto the wall, and boundary vertices moved to the planes of the openings."""
         edge = mesh.boundary_vertices
         which = self.opening_of(mesh)
         wall: Distance = self.distance
@@ -174,7 +174,7 @@ class Artery:
         return typed_array(np.argmin(gaps, axis=0))
 
     def refined(self, mesh: TriangleMesh) -> TriangleMesh:
-        """Return a mesh with four triangles for each one, its new vertices on the wall, behind those of `mesh`."""
+        """Return a mesh with four times the triangles; new vertices are on the wall and follow those of `mesh`."""
         middle = mesh.num_vertices + mesh.halfedge_to_edge.reshape(-1, 3)
         a, b, c = mesh.faces.T
         ab, bc, ca = middle.T

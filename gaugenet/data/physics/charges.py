@@ -22,18 +22,27 @@ _TRIES = 200
 class MovingCharges:
     r"""Charges on the paths r(t) = position + velocity t + amplitude sin(frequency t + phase), for c = 1.
 
-    Their field at an event is a closed form of the retarded time, which Newton's method finds
+    Their field at an event is a closed form of the retarded time, which is found by Newton's method
     (:cite:`jackson1999electrodynamics`, Eqs. 14.13 and 14.14, in units with E = q n / R^2 at rest):
     E = q [(n - b) / (gamma^2 k^3 R^2) + n x ((n - b) x b') / (k^3 R)], B = n x E, k = 1 - n b. It solves Maxwell's
     equations exactly, without a grid, so it can be evaluated at the events of any observer.
 
     Args:
-        charge: `(C,)`.
-        position, velocity, amplitude: `(C, 3)`.
-        frequency, phase: `(C,)`.
+        charge: charges `(C,)`.
+        position, velocity, amplitude: vectors `(C, 3)`.
+        frequency, phase: numbers `(C,)`.
 
     Raises:
-        ValueError: If shapes do not fit, or a charge could reach the speed of light.
+        ValueError: If shapes do not match, or a charge could reach the speed of light.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data.physics.charges import MovingCharges
+        >>> zero, one = torch.zeros(1, 3), torch.ones(1)
+        >>> charge = MovingCharges(2 * one, zero, zero, zero, one, 0 * one)  # at rest in the origin
+        >>> electric, magnetic = charge.fields(torch.tensor([[0.0, 0.0, 0.0, 2.0]]))  # at distance 2
+        >>> [round(value, 6) for value in electric[0].tolist()]
+        [0.0, 0.0, 0.5]
     """
 
     charge: Float[Tensor, "charges"]
@@ -57,7 +66,7 @@ class MovingCharges:
 
     @property
     def max_speed(self) -> float:
-        """A bound of the speed of all charges."""
+        """An upper bound of the speeds of the charges."""
         swing = torch.linalg.vector_norm(self.amplitude, dim=1) * self.frequency.abs()
         return float((torch.linalg.vector_norm(self.velocity, dim=1) + swing).max())
 
@@ -72,15 +81,15 @@ class MovingCharges:
         planar: bool = False,
         seed: int | None = None,
     ) -> MovingCharges:
-        """Random charges of both signs in a ball, oscillating, in the plane z = 0 if `planar`.
+        """Return random oscillating charges of both signs in a ball.
 
         Args:
             count: number of charges.
-            spread: radius of the ball that they are in at time 0 on average.
-            inner: radius of a ball inside of it that has none.
-            speed: bound of their drift, and of their oscillation; below one half.
-            planar: keep them in the plane z = 0.
-            seed: of the draws.
+            spread: radius of the ball of their mean positions at time 0.
+            inner: radius of a smaller ball without charges.
+            speed: upper bound of their drift and of their oscillation, below 0.5.
+            planar: whether charges are in the plane z = 0.
+            seed: seed of the random numbers.
         """
         if not 0 <= speed < 0.5:
             raise ValueError(f"Expected `speed` below one half of the speed of light, got {speed}.")
@@ -110,17 +119,17 @@ class MovingCharges:
         )
 
     def path(self, t: Float[Tensor, "*events charges"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Place, velocity and acceleration of every charge at its own time."""
+        """Return position, velocity and acceleration of every charge at its time."""
         angle = (self.frequency * t + self.phase)[..., None]
         swing = self.frequency[:, None] * self.amplitude
         place = self.position + self.velocity * t[..., None] + self.amplitude * angle.sin()
         return place, self.velocity + swing * angle.cos(), -self.frequency[:, None] * swing * angle.sin()
 
     def retarded_times(self, events: Float[Tensor, "*events 4"]) -> Float[Tensor, "*events charges"]:
-        """When the light left each charge that reaches the events `(t, x, y, z)`: t - s = |x - r(s)|.
+        """Return the times s at which light left each charge to reach the events `(t, x, y, z)`: t - s = |x - r(s)|.
 
-        The delay decreases with s at a rate between 1 - v and 1 + v, so that steps of its size over 1 + v converge;
-        then Newton's method does.
+        The residual decreases with s at a rate between 1 - v and 1 + v, so steps of the residual over 1 + v converge.
+        Newton's method follows.
         """
         t, x = events[..., :1], events[..., None, 1:]
         now = self.path(t.expand(*t.shape[:-1], len(self.charge)))[0]
@@ -136,10 +145,10 @@ class MovingCharges:
     def fields(
         self, events: Float[Tensor, "*events 4"]
     ) -> tuple[Float[Tensor, "*events 3"], Float[Tensor, "*events 3"]]:
-        """E and B at the events `(t, x, y, z)`; float64.
+        """Return E and B at the events `(t, x, y, z)` in float64.
 
         Raises:
-            ValueError: If `events` do not have four coordinates, or lie on the path of a charge.
+            ValueError: If `events` do not have four coordinates, or an event is on the path of a charge.
         """
         if events.dim() < 1 or events.shape[-1] != 4:
             raise ValueError(f"Expected `events` (..., 4), time first, got shape {tuple(events.shape)}.")
@@ -157,7 +166,7 @@ class MovingCharges:
         return electric.sum(-2), torch.linalg.cross(n, electric).sum(-2)
 
     def distances(self, events: Float[Tensor, "*events 4"]) -> Float[Tensor, "*events charges"]:
-        """How far the charges were when the light left them."""
+        """Return the distances from the events to the charges at the retarded times."""
         place = self.path(self.retarded_times(events))[0]
         distance: Tensor = torch.linalg.vector_norm(events[..., None, 1:] - place, dim=-1)
         return distance
@@ -165,9 +174,9 @@ class MovingCharges:
     def faraday(
         self, events: Float[Tensor, "*events n"], algebra: CliffordAlgebra, boost: Float[Tensor, "n n"] | None = None
     ) -> Float[Tensor, "*events bivectors"]:
-        """The Faraday bivector at events in the coordinates of a space-time algebra, the plane z = 0 if n = 3.
+        """Return the Faraday bivector at events in the coordinates of a space-time algebra; z = 0 if n = 3.
 
-        With `boost` g it is the field that another observer sees: F'(x) = Lambda^2(g) F(g^-1 x), exactly.
+        With `boost` g it is the field of another observer: F'(x) = Lambda^2(g) F(g^-1 x), exactly.
 
         Raises:
             ValueError: If the events do not have n coordinates, or n = 3 and a charge leaves the plane.
@@ -192,7 +201,7 @@ class MovingCharges:
 
 
 def _time_first(events: Float[Tensor, "*events n"], algebra: CliffordAlgebra) -> Float[Tensor, "*events 4"]:
-    """Coordinates `(t, x, y, z)` of events of a space-time algebra; z = 0 in two dimensions of space."""
+    """Return coordinates `(t, x, y, z)` of events of a space-time algebra; z = 0 in two dimensions of space."""
     if time_axis(algebra):
         events = events.roll(1, -1)
     return torch.cat([events, torch.zeros_like(events[..., :1])], -1) if algebra.n == 3 else events
@@ -207,18 +216,19 @@ def random_charges(
     boosts: Sequence[Float[Tensor, "n n"]] = (),
     seed: int = 0,
 ) -> list[MovingCharges]:
-    """Random charges in the plane around a grid of space-time in 2 + 1 dimensions, which is a vacuum itself.
+    """Return random charges in the plane, outside of a grid of space-time in 2 + 1 dimensions.
 
     Args:
         count: number of samples.
-        grid: with `signature` (1, 2) or (2, 1).
-        charges: in each sample.
-        clearance: samples in which a charge comes closer to an event are drawn again; default: the largest spacing.
-        boosts: also of the events of these observers.
-        seed: of the draws.
+        grid: a grid of `signature` (1, 2) or (2, 1).
+        charges: number of charges in each sample.
+        clearance: least distance of charges from the events, by default the largest spacing; other samples are
+            rejected.
+        boosts: observers whose events must have this clearance, too.
+        seed: seed of the random numbers.
 
     Raises:
-        ValueError: If the grid has no such signature, or charges cannot be placed with this clearance.
+        ValueError: If the signature of the grid is invalid, or charges cannot be placed with this clearance.
     """
     algebra, own = _planar_algebra(grid), grid.pos
     events = [own, *(own @ torch.linalg.inv(g).T for g in boosts)]
@@ -240,15 +250,15 @@ def random_charges(
 def faraday_fields(
     charges: Sequence[MovingCharges], grid: Grid, *, boost: Float[Tensor, "n n"] | None = None
 ) -> Float[Tensor, "samples bivectors *shape"]:
-    """Faraday bivectors on a grid of space-time in 2 + 1 dimensions, as one observer or a boosted one sees them.
+    """Return Faraday bivectors on a grid of space-time in 2 + 1 dimensions, for an observer at rest or boosted.
 
     Args:
-        charges: one sample each.
-        grid: with `signature` (1, 2) or (2, 1).
-        boost: an element of O(p, q): the same charges, seen by another observer; exact.
+        charges: the charges of each sample.
+        grid: a grid of `signature` (1, 2) or (2, 1).
+        boost: an element of O(p, q) for the exact field of another observer.
 
     Raises:
-        ValueError: If the grid has no such signature, or a charge leaves the plane.
+        ValueError: If the signature of the grid is invalid, or a charge leaves the plane.
     """
     algebra = _planar_algebra(grid)
     return torch.stack([c.faraday(grid.pos, algebra, boost).T.reshape(-1, *grid.shape) for c in charges])

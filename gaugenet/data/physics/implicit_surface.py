@@ -1,4 +1,4 @@
-"""Triangle meshes of implicit surfaces: marching tetrahedra where the surface is, and meshing by clusters."""
+"""Triangle meshes of implicit surfaces: marching tetrahedra near the surface, and meshing by clusters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 Distance = Callable[[Float[ndarray, "n 3"]], Float[ndarray, "n"]]
-"""A function that is negative inside of the surface, and changes at most about as fast as the distance does."""
+"""A function that is negative inside the surface, with a slope of at most about 1."""
 
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-# Six tetrahedra around the diagonal 0-7 of a cell: neighboring cells agree on the diagonals of their common faces.
+# Six tetrahedra around the diagonal 0-7 of a cell, so neighboring cells have the same diagonals on common faces.
 _TETRAHEDRA = np.array([[0, 4, 6, 7], [0, 6, 2, 7], [0, 2, 3, 7], [0, 3, 1, 7], [0, 1, 5, 7], [0, 5, 4, 7]])
 _HALVINGS = 3
 _LLOYD = 20
@@ -24,19 +24,27 @@ _LLOYD = 20
 def marching_tetrahedra(
     distance: Distance, low: Float[ndarray, "3"], high: Float[ndarray, "3"], spacing: float
 ) -> TriangleMesh:
-    """Return the surface on which a function is zero, oriented towards positive values.
+    """Return the zero set of a function as a mesh, oriented towards positive values.
 
-    Only cells near the surface are visited: boxes of eight cells a side are halved where the function is smaller than
-    their radius. Triangles may be thin; see `cluster_mesh`.
+    Only cells near the surface are visited: boxes are halved while the function is smaller than their radius. Triangles
+    may be thin; see `cluster_mesh`.
 
     Args:
-        distance: signed distance, or a function that changes no faster than 1.2 times the distance.
+        distance: signed distance, or a function with a slope of at most 1.2.
         low: corner of the box that is searched.
         high: the opposite corner.
-        spacing: edge of a cell, a length.
+        spacing: edge length of a cell.
 
     Raises:
         ValueError: If the function has one sign in the whole box.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data.physics.implicit_surface import euler_characteristic, marching_tetrahedra
+        >>> sphere = lambda p: np.linalg.norm(p, axis=-1) - 1.0
+        >>> mesh = marching_tetrahedra(sphere, np.full(3, -1.5), np.full(3, 1.5), 0.2)
+        >>> euler_characteristic(mesh)
+        2
     """
     cells = _cells_near(distance, low, high, spacing)
     if not len(cells):
@@ -70,9 +78,9 @@ def _cells_near(distance: Distance, low: ndarray, high: ndarray, spacing: float)
 
 
 def _crossed_edges(tetrahedra: Int[ndarray, "n 4"], values: Float[ndarray, "points"]) -> Int[ndarray, "faces 3 2"]:
-    """The edges (inside, outside) that the corners of each triangle lie on; normals point outside."""
+    """Return the edge (inside, outside) of each corner of each triangle; normals point outside."""
     inside = values[tetrahedra] < 0
-    # Inside corners come first; a stable sort is a permutation whose sign says how to orient.
+    # Inside corners come first; the sign of the sorting permutation gives the orientation.
     order = np.argsort(~inside, axis=1, kind="stable")
     sorted_corners = np.take_along_axis(tetrahedra, order, axis=1)
     swaps = sum((order[:, a] > order[:, b]).astype(int) for a in range(4) for b in range(a + 1, 4))
@@ -94,14 +102,14 @@ def _crossed_edges(tetrahedra: Int[ndarray, "n 4"], values: Float[ndarray, "poin
 def cluster_mesh(mesh: TriangleMesh, count: int, *, seed: int) -> TriangleMesh:
     """Return a mesh with nearly equilateral triangles of a surface given by a much finer mesh.
 
-    The vertices of the fine mesh are grouped by Lloyd's algorithm. A cluster becomes a vertex, and a fine triangle with
-    corners in three clusters becomes a triangle (:cite:`valette2004approximated`). Another seed gives other
-    vertices on the same surface.
+    The vertices of the fine mesh are clustered by Lloyd's algorithm. Each cluster becomes a vertex, and each fine
+    triangle with corners in three clusters becomes a triangle :cite:`valette2004approximated`. Vertices depend on the
+    seed; the surface does not.
 
     Args:
-        mesh: at least about twelve vertices for each of the new ones.
-        count: the number of vertices.
-        seed: of the first cluster centers.
+        mesh: the fine mesh, with at least about 12 times `count` vertices.
+        count: number of vertices of the result.
+        seed: seed of the initial cluster centers.
 
     Raises:
         ValueError: If the clusters do not make a manifold of the same topology: use a finer mesh or another seed.
@@ -122,12 +130,15 @@ def cluster_mesh(mesh: TriangleMesh, count: int, *, seed: int) -> TriangleMesh:
     used, faces = np.unique(faces, return_inverse=True)
     result = TriangleMesh(centres[used], faces.reshape(-1, 3))
     if not is_manifold(result) or euler_characteristic(result) != euler_characteristic(mesh):
-        raise ValueError(f"{count} clusters of {mesh.num_vertices} vertices are not a mesh of the same topology.")
+        raise ValueError(
+            f"{count} clusters of {mesh.num_vertices} vertices are not a mesh of the same topology: use another seed "
+            "or a finer mesh."
+        )
     return result
 
 
 def is_manifold(mesh: TriangleMesh) -> bool:
-    """Whether the mesh is one piece, oriented, with at most two faces at an edge and one fan at a vertex."""
+    """Return whether the mesh is a connected, oriented manifold: two faces at most at an edge, one fan at a vertex."""
     half = mesh.halfedges
     oriented = len(np.unique(half, axis=0)) == len(half)
     if not oriented or (mesh.edge_face_count > 2).any() or mesh.vertex_components.max() > 0:

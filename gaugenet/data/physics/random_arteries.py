@@ -1,4 +1,4 @@
-"""Arteries drawn at random: a bent main branch with narrowings, and side branches."""
+"""Random arteries: a curved main branch with narrowings, and side branches."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gaugenet.data.physics.arteries import Artery, Branch, Opening
 
 _STEP = 0.1
 _BEYOND = 2.5
-"""How far a tube goes on beyond its opening, in radii."""
+"""Length by which a tube is continued beyond its opening, in radii."""
 
 
 def tube(
     path: Float[ndarray, "n 3"], radius: float | Float[ndarray, "n"], *, open_start: bool = True
 ) -> tuple[Branch, list[Opening]]:
-    """Return a branch, continued straight beyond its openings, with the openings.
+    """Return a branch that is continued straight beyond its openings, and the openings.
 
     Args:
         path: centerline in equal steps, mm.
-        radius: along it, mm.
-        open_start: whether the start is an opening, and not inside of another branch.
+        radius: radius at each of its points, mm.
+        open_start: whether the start is an opening; otherwise it is inside another branch.
     """
     radii = np.broadcast_to(np.asarray(radius, dtype=float), len(path))
     step = np.linalg.norm(path[1] - path[0])
@@ -42,15 +42,21 @@ def tube(
 def random_artery(seed: int) -> Artery:
     """Return a main branch of 20 to 26 mm with one or two side branches; inlet radius 1.1 to 1.5 mm.
 
-    Radii follow Murray's law at the junctions. Each branch is narrowed by 10 to 35 % over a few mm; centerlines have
-    radii of curvature of 12 mm and more.
+    Radii follow Murray's law at the junctions. Each branch is narrowed by 10 to 35 % over a few mm. The radii of
+    curvature of centerlines are at least 12 mm.
+
+    Example:
+        >>> from gaugenet.data.physics.random_arteries import random_artery
+        >>> artery = random_artery(0)
+        >>> len(artery.openings) == len(artery.branches) + 1  # one inlet, one outlet per branch
+        True
     """
     rng = np.random.default_rng(seed)
     for _ in range(100):
         artery = _draw(rng)
         if _apart(artery):
             return artery
-    raise ValueError(f"No artery whose branches keep apart was found with the seed {seed}: use another.")
+    raise ValueError(f"No artery without touching branches was found for the seed {seed}: use another seed.")
 
 
 def _draw(rng: np.random.Generator) -> Artery:
@@ -83,7 +89,7 @@ def _draw(rng: np.random.Generator) -> Artery:
 def _curve(
     start: ndarray, heading: ndarray, s: ndarray, rng: np.random.Generator, *, start_straight: float = 1.5
 ) -> Float[ndarray, "n 3"]:
-    """A curve whose curvature is a smooth random function, zero at both ends."""
+    """Return a curve whose curvature is a smooth random function, zero at both ends."""
     side = _unit(np.cross(heading, rng.normal(size=3)))
     other, length = np.cross(heading, side), float(s[-1])
     window = _ramp((s - start_straight / 2) / start_straight) * _ramp((length - s - 1.0) / 1.5)
@@ -102,14 +108,14 @@ def _curve(
 
 
 def _narrowing(s: ndarray, rng: np.random.Generator) -> Float[ndarray, "n"]:
-    """Factor of the radius: one narrowing, away from the ends."""
+    """Return the factor of the radius for one narrowing away from the ends."""
     length = float(s[-1])
     where, width = rng.uniform(0.42, 0.72) * length, rng.uniform(1.5, 2.5)
     return typed_array(1 - rng.uniform(0.1, 0.35) * np.exp(-(((s - where) / width) ** 2)))
 
 
 def _apart(artery: Artery) -> bool:
-    """Whether no branch comes close to another one beyond their junction."""
+    """Return whether branches are apart outside of their junctions."""
     main, *sides = artery.branches
     for k, side in enumerate(sides):
         past = slice(int(4.5 * side.radius[0] / _STEP), None)

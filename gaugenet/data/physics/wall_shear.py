@@ -1,21 +1,21 @@
 r"""Wall shear stress of slow flow in arteries by lubrication theory on the wall, with Dean's corrections.
 
-Each strip of the wall carries its share of the flow. In a tube of radius R the flow of a pressure gradient G is
-pi R^4 G / (8 mu), which is R^3 G / (16 mu) for each unit of circumference. The pressure p on the wall therefore solves
+In a tube of radius R the flow for a pressure gradient G is pi R^4 G / (8 mu), which is R^3 G / (16 mu) per unit of
+circumference. The pressure p on the wall therefore solves
 
-    div(R^3 / (16 mu) grad p) = 0,    with the flow through inlet and outlets given,
+    div(R^3 / (16 mu) grad p) = 0,    for given flows through inlet and outlets,
 
-by linear finite elements, which keep the flow through each cross-section; junctions need no special treatment. The
+by linear finite elements, which conserve the flow through each cross-section. Junctions need no special treatment. The
 shear stress is tau = -(R / 2) grad p, which is 4 mu Q / (pi R^3) in a straight tube. To first order in the curvature k
 of the centerline (Dean; see :cite:`berger1983flow`), with n the outward normal of the wall:
 
-- the axial stress is multiplied by 1 - R k.n / 4, because the flow of Stokes has 1 - (3/4) R / R_c cos(theta) where
-  the pressure alone has 1 - R / R_c cos(theta);
-- the secondary flow adds (Re / 24) R |tau| times the part of k along the cross-section, with Re = 2 R rho W / mu of the
+- the axial stress is multiplied by 1 - R k.n / 4, because Stokes flow has the factor 1 - (3/4) R / R_c cos(theta), and
+  the pressure alone the factor 1 - R / R_c cos(theta);
+- the secondary flow adds (Re / 24) R |tau| times the part of k in the cross-section, with Re = 2 R rho W / mu for the
   mean velocity W.
 
-This is a reduced model: Newtonian, steady, for gentle tapers, small R / R_c and small Dean numbers. It has neither
-separation behind a stenosis nor an entrance length.
+This is a reduced model: Newtonian, steady, for gentle tapers, small R / R_c and small Dean numbers. It does not include
+separation behind a stenosis or an entrance length.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Blood:
     """A Newtonian fluid.
 
     Attributes:
-        viscosity: mu, Pa s.
-        density: rho, kg/m^3.
+        viscosity: viscosity mu, Pa s.
+        density: density rho, kg/m^3.
     """
 
     viscosity: float = 3.5e-3
@@ -51,10 +51,10 @@ class WallFlow:
     """Fields on the vertices of a wall.
 
     Attributes:
-        pressure: Pa; zero on average over the first outlet.
+        pressure: pressure, Pa; its mean over the first outlet is zero.
         shear: wall shear stress, tangent to the wall, Pa.
-        radius: mm.
-        curvature: of the centerline, 1/mm.
+        radius: radius of the artery, mm.
+        curvature: curvature of the centerline, 1/mm.
     """
 
     pressure: Float[ndarray, "vertices"]
@@ -66,11 +66,12 @@ class WallFlow:
 def murray_flows(artery: Artery, inlet_shear: float, blood: Blood | None = None) -> Float[ndarray, "openings"]:
     """Return the flow out of each opening, mm^3/s, by Murray's law.
 
-    The stress of Poiseuille at the inlet is as given. Outlets share the flow in proportion to the cube of their radii.
+    The Poiseuille stress at the inlet is `inlet_shear`. The flows out of outlets are proportional to the cube of their
+    radii.
 
     Args:
-        artery: with its openings.
-        inlet_shear: Pa.
+        artery: the artery.
+        inlet_shear: wall shear stress at the inlet, Pa.
         blood: the fluid.
     """
     cubes = np.array([opening.radius for opening in artery.openings]) ** 3
@@ -86,17 +87,17 @@ def wall_flow(
     *,
     refine: int = 2,
 ) -> WallFlow:
-    """Solve for pressure and shear stress on the wall, see the text of this module.
+    """Solve for pressure and shear stress on the wall; for the equations see this module.
 
     Args:
-        artery: the shape.
-        mesh: of its wall, by `artery.mesh()`.
-        flows: out of each opening, mm^3/s; they sum up to 0.
+        artery: the artery.
+        mesh: the mesh `artery.mesh()` of its wall.
+        flows: flow out of each opening, mm^3/s; the sum is 0.
         blood: the fluid.
-        refine: how often the mesh is refined for the solution, which is then taken at its vertices.
+        refine: number of refinements of the mesh for the solution, which is evaluated at the vertices of `mesh`.
 
     Raises:
-        ValueError: If the number of flows is wrong, or more flows in than out.
+        ValueError: If the number of flows is wrong, or their sum is not 0.
     """
     blood = blood or Blood()
     if len(flows) != len(artery.openings) or abs(flows.sum()) > 1e-9 * np.abs(flows).max():
@@ -113,7 +114,7 @@ def wall_flow(
 
 
 def stiffness(mesh: TriangleMesh, conductivity: Float[ndarray, "vertices"]) -> Any:
-    """Return the `scipy.sparse` matrix int c <grad phi_i, grad phi_j>, with c the mean over the corners of a face."""
+    """Return the `scipy.sparse` matrix int c <grad phi_i, grad phi_j>; c is averaged over the corners of a face."""
     from scipy.sparse import coo_array
 
     gradient = hat_gradients(mesh)

@@ -28,9 +28,8 @@ with an approximate derivative, a thousandth; relative to its length and the siz
 class ChartManifold(Manifold):
     """A Riemannian manifold in chart coordinates whose geodesics are integrated.
 
-    Points and vectors are rows of `dim` numbers in float64, since `log` asks for more digits than float32 has. `exp`
-    integrates by a Runge-Kutta method of order 8, `log` solves for the end of a geodesic by Newton's method, and
-    `transport` integrates along the same geodesic.
+    Points and vectors are rows of `dim` numbers. `exp` integrates by a Runge-Kutta method of order 8, `transport` along
+    the same geodesic. `log` solves for the initial velocity by Newton's method, always in float64.
 
     Args:
         dim: number of coordinates.
@@ -112,13 +111,14 @@ class ChartManifold(Manifold):
 
     def try_log(self, p: Tensor, q: Tensor) -> tuple[Float[Tensor, "batch d"], Bool[Tensor, "batch"]]:
         """Return logarithms, with first derivatives by the implicit function theorem, and whether they were found."""
+        dtype, p, q = torch.result_type(p, q), p.double(), q.double()  # float32 cannot resolve `_CONVERGED`
         parts = [self._shoot(a, b) for a, b in zip(p.split(AT_ONCE), q.split(AT_ONCE), strict=True)]
         if not parts:
-            return torch.zeros_like(p), torch.ones(0, dtype=torch.bool)
+            return torch.zeros_like(p, dtype=dtype), torch.ones(0, dtype=torch.bool)
         v, found = torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
         if torch.is_grad_enabled() and (p.requires_grad or q.requires_grad or self.immersion(p[:1]).requires_grad):
             v = self._newton_step(p, q, v, self.steps)[0]
-        return v, found
+        return v.to(dtype), found
 
     @torch.no_grad()
     def _shoot(self, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:

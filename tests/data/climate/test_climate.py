@@ -242,7 +242,7 @@ def broken(weather: xr.Dataset, how: str) -> tuple[xr.Dataset, dict]:
         ("missing label", "no label variable 'truth'"),
         ("level dimension", "further dimension 'level' of size 2"),
         ("unknown label", "holds 9 in time step 0"),
-        ("half label", "no whole numbers"),
+        ("half label", "not integers"),
         ("nan", "'tmq' has 1 values that are not finite in time step 0.*latitude 50, longitude 70"),
         ("regional", "global grid"),
         ("flags", "3 flag_values but 2 flag_meanings"),
@@ -367,7 +367,7 @@ def test_happi20_files(tmp_path):
     points = np.random.default_rng(1).normal(size=(42, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     write_happi(tmp_path, points)
-    with pytest.raises(DataError, match="do not say where their vertices are"):
+    with pytest.raises(DataError, match="do not contain the positions"):
         Happi20Files(tmp_path)
     np.save(tmp_path / "vertices.npy", points)
     files = Happi20Files(tmp_path)

@@ -142,8 +142,8 @@ def _npz(path, **arrays):
 
 
 REFUSED = {
-    "a vector for a scalar": (lambda p: _npz(p, f=V), "scalar", "announced as a scalar.*vectors of 3"),
-    "a scalar for a vector": (lambda p: _npz(p, f=P), "vector", "announced as a vector, with 3 numbers"),
+    "a vector for a scalar": (lambda p: _npz(p, f=V), "scalar", "declared as a scalar.*vectors of 3"),
+    "a scalar for a vector": (lambda p: _npz(p, f=P), "vector", "declared as a vector, with 3 numbers"),
     "a wrong count": (lambda p: _npz(p, f=P[:-1]), "scalar", f"{len(P) - 1} values.*{len(VERTICES)} vertices"),
     "a missing field": (lambda p: _npz(p, other=P), "scalar", r"no field 'f'.*m.npz \(other\).*m.f.npy"),
     "text": (lambda p: _npz(p, f=np.array(["a"] * len(P))), "scalar", "expected numbers"),
@@ -163,7 +163,7 @@ def test_a_field_in_two_places_is_refused(tmp_path):
     path = _npz(tmp_path / "m.obj", f=P)
     np.testing.assert_array_equal(read(path, "f", "scalar").values, P)
     np.save(tmp_path / "m.f.npy", P)
-    with pytest.raises(DataError, match=r"stands in 2 places: .*m.npz, .*m.f.npy"):
+    with pytest.raises(DataError, match=r"is in 2 places: .*m.npz, .*m.f.npy"):
         read(path, "f", "scalar")
 
 
@@ -205,7 +205,7 @@ def test_cells_that_are_not_polygons_are_refused(tmp_path):
         ({"wss": "arrow"}, "'wss': expected `kind` to be one of scalar, vector"),
         ({"wss": {"kind": "vector", "colour": 1}}, r"unknown entries \['colour'\]"),
         ({"wss": {"unit": "foo"}}, "Unknown unit 'foo' of the field 'wss'"),
-        ({"wss": {"kind": "vector", "mean": 1.0}}, "only scaled"),
+        ({"wss": {"kind": "vector", "mean": 1.0}}, "scaled but not shifted"),
         ({"wss": {"kind": "tensor", "on": "mesh"}}, "tangent plane"),
         ({"wss": 3}, "to be a kind"),
         ("wss", "to name fields"),

@@ -148,7 +148,7 @@ def test_scalars_are_standardised_on_what_is_known():
     (spec,) = fit_fields([FieldSpec("p")], samples, role="input", n_jobs=1)
     both = np.concatenate([np.delete(one, 3), two])
     np.testing.assert_allclose((spec.mean, spec.scale), (both.mean(), both.std()))
-    with pytest.raises(DataError, match="'p' has values on face and vertex items of different"):
+    with pytest.raises(DataError, match="'p' has values on face and vertex in different"):
         fit_fields([FieldSpec("p")], samples, role="target", n_jobs=1)
 
 
@@ -163,7 +163,7 @@ def test_values_of_faces_come_to_vertices_by_area():
 @pytest.mark.parametrize(
     ("fields", "kind", "message"),
     [
-        ([{"f": np.ones(len(VERTICES))}], "scalar", "the same everywhere"),
+        ([{"f": np.ones(len(VERTICES))}], "scalar", "is constant"),
         ([{"f": np.full(len(VERTICES), np.nan)}], "scalar", "missing \\(NaN\\) or masked everywhere"),
         ([{"f": np.arange(len(VERTICES))}, {}, {}], "scalar", "2 of 3 training meshes lack usable targets"),
         ([{"f": MESH.vertex_normals}], "tangent_vector", "choose space_vector"),

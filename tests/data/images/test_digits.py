@@ -94,7 +94,7 @@ def test_the_cache_is_read_and_a_broken_one_made_anew(mnist, tmp_path, caplog):
     cached.write_bytes(cached.read_bytes()[:500])
     with caplog.at_level(logging.WARNING):
         mended = rotated_mnist(mnist, train=5, test=5, val=0, cache=cache)
-    assert "made again" in caplog.text
+    assert "is written again" in caplog.text
     np.testing.assert_array_equal(mended.test.images, first.test.images)
     assert cached.stat().st_size > 500
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gaugenet.geometry.manifolds import geodesics
+from gaugenet.geometry.manifolds.atlas import from_charts
 from gaugenet.geometry.manifolds.hyperbolic import Hyperbolic
 from gaugenet.geometry.manifolds.manifold import ManifoldError, push_forward
 from gaugenet.geometry.manifolds.numeric import from_embedding, from_metric
@@ -118,6 +119,20 @@ def test_derivatives():
     assert check(space.exp, (p, v))
     assert check(space.log, (p, q))
     assert check(space.transport, (p, q, v))
+
+
+def test_points_in_float32():
+    """Geodesics are found as for float64, and every result has the precision of the points."""
+    for space in (SPHERE, PLANE, from_charts([half_plane], {}, dim=2, steps=3)):
+        p = 0.6 * torch.rand(50, space.ambient_dim, generator=torch.Generator().manual_seed(0)) + 0.2
+        q, w = p + 0.3 * p.flip(0), p.flip(1)
+        if space.ambient_dim > space.dim:
+            p[:, 0], q[:, 0], w[:, 0] = 0, 0, 0  # the chart
+        for method, arguments in ((space.log, (p, q)), (space.distance, (p, q)), (space.transport, (p, q, w))):
+            found, expected = method(*arguments), method(*(x.double() for x in arguments))
+            assert (found.dtype, expected.dtype) == (torch.float32, torch.float64)
+            assert 0 < relative(found, expected) < TOL[torch.float32]
+    assert relative(PLANE.exp(p[:, 1:], PLANE.log(p[:, 1:], q[:, 1:])), q[:, 1:]) < TOL[torch.float32]
 
 
 def test_derivative_of_a_distance_with_respect_to_the_metric():

@@ -230,12 +230,12 @@ def _refusal(data, tmp_path, capsys, *options):
     ("targets", "message"),
     [
         (None, "No targets: name the fields to predict"),
-        ("{wss: scalar}", "'wss' was announced as a scalar"),
-        ("{pressure: vector}", "'pressure' was announced as a vector"),
+        ("{wss: scalar}", "'wss' was declared as a scalar"),
+        ("{pressure: vector}", "'pressure' was declared as a vector"),
         ("{shear: vector}", "4 of 4 training meshes lack usable targets"),
         ("{wss: {kind: vector, unit: foo}}", "Unknown unit 'foo'"),
         ("{height: scalar}", "height are inputs and targets"),
-        ("{total: tensor}", "announced as a tensor"),
+        ("{total: tensor}", "declared as a tensor"),
     ],
 )
 def test_targets_that_cannot_be_are_refused(data, tmp_path, capsys, targets, message):
@@ -278,5 +278,5 @@ def test_missing_values_are_counted_and_do_not_matter(data, tmp_path, capsys):
         assert main(["train", "regression", *arguments, "--max_epochs", "1"]) == 0
         losses.append(json.loads((out / "run.json").read_text())["metrics"]["best"]["val_loss"])
         told = capsys.readouterr().err
-        assert ("are missing (NaN) and do not count" in told) == (k == 0)
+        assert ("are missing (NaN) and ignored" in told) == (k == 0)
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
