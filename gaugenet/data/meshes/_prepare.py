@@ -20,6 +20,7 @@ from gaugenet.data.meshes.cache import GraphCache
 from gaugenet.data.meshes.features import mesh_of
 from gaugenet.data.meshes.input_features import InputFeatures
 from gaugenet.data.meshes.labels import face_to_vertex_distribution, hard_labels
+from gaugenet.data.meshes.resampled import resampled
 from gaugenet.data.meshes.sample import MeshDataset, MeshSample
 from gaugenet.data.meshes.usable import Repair, usable_mesh
 from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -115,6 +116,8 @@ class Recipe:
         repair: which repairs are allowed.
         cache: where graphs are looked up and stored; `None` computes every time.
         dtype: of the floating-point tensors.
+        resample: where a mesh is far denser or coarser than `options` say, build the graph of another one, see
+            `resampled`.
 
     Raises:
         TypeError: If an option is an array.
@@ -126,6 +129,7 @@ class Recipe:
     repair: Repair = "lossless"
     cache: GraphCache | None = None
     dtype: torch.dtype = torch.float32
+    resample: bool = False
 
     def __post_init__(self) -> None:
         for name, value in self.neighborhoods.items():
@@ -142,7 +146,8 @@ class Recipe:
 def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> GaugeGraph:
     """Return the graph of one mesh: levels, intrinsic features, `vertex_map`, `face_map` and `repairs`.
 
-    See `prepare_meshes`.
+    See `prepare_meshes`. The graph of a resampled mesh also holds `given_face`, `given_vertex_map` and `given_face_map`
+    of the (repaired) mesh that it was made of, and the places of its vertices, `given_corner` and `given_weight`.
 
     Args:
         mesh: the surface.
@@ -155,20 +160,28 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
     cache, neighborhoods = recipe.cache, recipe.neighborhoods
     if cache is None:
         return _build(mesh, recipe, name)
-    key = cache.key(mesh, recipe.group, recipe.features.cached, recipe.dtype, recipe.repair, neighborhoods)
+    resample = ("resampled",) if recipe.resample else ()
+    key = cache.key(mesh, recipe.group, recipe.features.cached, recipe.dtype, recipe.repair, neighborhoods, *resample)
     return cache.graph(key, lambda: _build(mesh, recipe, name))
 
 
 def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
     try:
         usable = usable_mesh(mesh, recipe.group, recipe.repair)
-        graph = gauge_graph_of(usable.mesh, recipe.group, recipe.options)
+        other = resampled(usable.mesh, recipe.options.sized(), name) if recipe.resample else None
+        surface = usable.mesh if other is None else other.mesh
+        graph = gauge_graph_of(surface, recipe.group, recipe.options)
     except ValueError as error:
         raise MeshError(f"{name}: {error}") from error
-    graph = recipe.features.prepare(graph, usable.mesh).astype(recipe.dtype)
+    graph = recipe.features.prepare(graph, surface).astype(recipe.dtype)
     _require_finite(graph, name)
-    graph.vertex_map = torch.from_numpy(usable.vertex_map)
-    graph.face_map = torch.from_numpy(usable.face_map)
+    maps = {"vertex_map": usable.vertex_map, "face_map": usable.face_map}
+    if other is not None:
+        maps |= {f"given_{key}": value for key, value in maps.items()}
+        maps |= {"vertex_map": usable.vertex_map[other.vertex_map], "face_map": usable.face_map[other.face_map]}
+        maps |= {"given_face": usable.mesh.faces.T, "given_corner": other.corner, "given_weight": other.weight}
+    for key, value in maps.items():
+        graph[key] = torch.from_numpy(np.ascontiguousarray(value))
     graph.repairs = "; ".join(usable.repairs)
     return graph
 

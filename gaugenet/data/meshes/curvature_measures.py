@@ -14,8 +14,8 @@ def shape_measure(mesh: TriangleMesh, side: Float[ndarray, "faces 3"]) -> Float[
     r"""Return the integral of the shape operator at each vertex, symmetric tensors in space; positive on a sphere.
 
     An edge of length `l` and signed dihedral angle `beta` contributes `l beta t t^T`, half of it to each end, with
-    `t` across the edge in the mean plane of its two faces (Cohen-Steiner & Morvan 2003). Cutting a flat face adds
-    nothing. Edges of the boundary, or of more than two faces, contribute nothing. Unit: length.
+    `t` across the edge in the mean plane of its two faces (:cite:`cohensteiner2003restricted`). New edges inside
+    a face add nothing, and neither do edges of the boundary or of more than two faces. Unit: length.
 
     Args:
         mesh: a mesh of any kind.

@@ -1,4 +1,4 @@
-"""Fewer triangles for the same surface: short edges collapse, the vertices that are left stay where they are."""
+"""Fewer triangles for the same surface: edges collapse, the short and flat ones first; vertices that are left stay."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet._typing import typed_array
 from gaugenet.geometry.mesh.marks import QUANTUM, vertex_marks
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
@@ -31,17 +32,20 @@ class Decimated:
     vertex_map: Int[ndarray, "vertices"]
 
 
-def decimate(mesh: TriangleMesh, count: int) -> Decimated:
-    """Return a mesh of about `count` evenly spread vertices: the shortest edges collapse, one after the other.
+def decimate(mesh: TriangleMesh, count: int, *, fidelity: float = 3.0) -> Decimated:
+    """Return a mesh of about `count` vertices, evenly spread where the surface is flat, by collapses of edges.
 
-    One end of an edge moves onto the other, so that the vertices are some of the given ones. A collapse that would
+    One end of an edge moves onto the other, so that the vertices are some of the given ones. The cost is the squared
+    length plus `(fidelity d)^2`, with `d` the root mean square distance from the planes of all faces that were at the
+    vertex that moves (quadric errors, :cite:`garland1997quadric`). A collapse that would
     change the topology, fold a face over, make a needle of it, or cut a corner of the border is left out; therefore
     more vertices than `count` may be left. Isolated vertices stay. The result does not depend on the numbering (see
-    `vertex_marks`). `O(n log n)`, about 10 microseconds for each vertex.
+    `vertex_marks`). `O(n log n)`, 10 microseconds for each of 40,000 vertices.
 
     Args:
         mesh: a mesh that `require_usable` accepts, with faces that agree on an orientation.
         count: number of vertices to reach.
+        fidelity: how much the shape counts; with 0 edges are as even as can be, and fingers are cut off.
 
     Raises:
         MeshError: If neighbouring faces disagree on their orientation, more than two faces meet at an edge, or separate
@@ -52,14 +56,15 @@ def decimate(mesh: TriangleMesh, count: int) -> Decimated:
     by_mark = np.lexsort((np.arange(mesh.num_vertices), vertex_marks(mesh)))
     number = np.argsort(by_mark)
     tail, twin = number[mesh.faces].reshape(-1), _twins(mesh)
-    length = mesh.edge_lengths
-    unit = QUANTUM * float(length.max(initial=0.0)) or 1.0
+    unit = QUANTUM * float(mesh.edge_lengths.max(initial=0.0)) ** 2 or 1.0
     leave = np.full(mesh.num_vertices, -1)
     leave[tail] = np.arange(len(tail))
     if not np.array_equal(_star_sizes(leave, tail, twin), np.bincount(tail, minlength=mesh.num_vertices)):
         raise MeshError("Expected one fan of faces at every vertex, got several that touch: repair the mesh first.")
     border = mesh.boundary_vertices[by_mark]
-    alive = _collapse(mesh.vertices[by_mark], tail, twin, leave, border, number[mesh.edges], count, unit)
+    pos = mesh.vertices[by_mark] - mesh.vertices.mean(axis=0)
+    planes = _planes(pos, tail.reshape(-1, 3), mesh, fidelity)
+    alive = _collapse(pos, planes, tail, twin, leave, border, number[mesh.edges], count, unit)
     faces = by_mark[tail.reshape(-1, 3)[alive]]
     used = np.zeros(mesh.num_vertices, dtype=bool)
     used[faces] = True
@@ -82,10 +87,24 @@ def _twins(mesh: TriangleMesh) -> Int[ndarray, "halfedges"]:
     return twin
 
 
+def _planes(
+    pos: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], mesh: TriangleMesh, fidelity: float
+) -> Float[ndarray, "vertices 11"]:
+    """Entries of `x -> sum of area (fidelity * distance(x, plane))^2` over the faces of each vertex, and their area."""
+    n, out = mesh.face_normals, np.zeros((len(pos), 11))
+    plane = np.concatenate([n, -(n * pos[faces[:, 0]]).sum(-1, keepdims=True)], axis=1)
+    for k, (i, j) in enumerate(zip(*np.triu_indices(4))):
+        entry = np.repeat(fidelity**2 * mesh.face_areas * plane[:, i] * plane[:, j], 3)
+        out[:, k] = np.bincount(faces.reshape(-1), weights=entry, minlength=len(pos))
+    out[:, 10] = np.bincount(faces.reshape(-1), weights=np.repeat(mesh.face_areas, 3), minlength=len(pos))
+    return typed_array(out)
+
+
 # Compiled, because every collapse changes which edges there are to choose from: a heap, no arrays.
 @njit(cache=True, nogil=True)
 def _collapse(
     pos: ndarray,
+    planes: ndarray,
     tail: ndarray,
     twin: ndarray,
     leave: ndarray,
@@ -98,34 +117,36 @@ def _collapse(
 
     Args:
         pos: the vertices.
+        planes: see `_planes`; changed.
         tail: the vertex that each halfedge leaves; changed.
         twin: the halfedge on the other side; changed.
         leave: one halfedge that leaves each vertex, -1 where there is none; changed.
         border: which vertices lie on the border.
         edges: pairs of vertices.
         count: vertices to reach.
-        unit: of lengths, see `_length`.
+        unit: of costs, see `_cost`.
     """
     alive = np.ones(len(tail) // 3, dtype=np.bool_)
     left = (leave >= 0).sum()
-    heap = [(_length(pos, edges[e, 0], edges[e, 1], unit), edges[e, 0], edges[e, 1]) for e in range(len(edges))]
+    heap = [_entry(pos, planes, edges[e, 0], edges[e, 1], unit) for e in range(len(edges))]
     heapq.heapify(heap)
     seen, met, stamp = np.full(len(pos), -1), np.full(len(pos), -1), 0
     while left > count and len(heap) > 0:
-        _, a, b = heapq.heappop(heap)
-        if leave[a] < 0 or leave[b] < 0:
-            continue  # one of them was removed
-        for u, v in ((max(a, b), min(a, b)), (min(a, b), max(a, b))):
-            stamp += 1
-            star = _star(u, leave, tail, twin)
-            if not _allowed(pos, tail, twin, leave, border, star, u, v, seen, met, stamp):
-                continue
-            _join(tail, twin, leave, alive, star, u, v)
-            left -= 1
-            for h in _star(v, leave, tail, twin):
-                for w in (tail[_next(h)], tail[_next(_next(h))]):
-                    heapq.heappush(heap, (_length(pos, v, w, unit), v, w))
-            break
+        cost, u, v = heapq.heappop(heap)
+        if leave[u] < 0 or leave[v] < 0 or _cost(pos, planes, u, v, unit) > cost:
+            continue  # one of them was removed, or the planes are others by now
+        stamp += 1
+        star = _star(u, leave, tail, twin)
+        if not _allowed(pos, tail, twin, leave, border, star, u, v, seen, met, stamp):
+            if _entry(pos, planes, u, v, unit)[1] == u:
+                heapq.heappush(heap, (_cost(pos, planes, v, u, unit), v, u))
+            continue
+        _join(tail, twin, leave, alive, star, u, v)
+        planes[v] += planes[u]
+        left -= 1
+        for h in _star(v, leave, tail, twin):
+            for w in (tail[_next(h)], tail[_next(_next(h))]):
+                heapq.heappush(heap, _entry(pos, planes, v, w, unit))
     return alive
 
 
@@ -145,10 +166,22 @@ def _next(h: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _length(pos: ndarray, a: int, b: int, unit: float) -> float:
-    """Rounded, so that equal edges are equal however the mesh lies in space."""
-    x, y, z = pos[a, 0] - pos[b, 0], pos[a, 1] - pos[b, 1], pos[a, 2] - pos[b, 2]
-    return float(np.round(np.sqrt(x * x + y * y + z * z) / unit))
+def _entry(pos: ndarray, planes: ndarray, a: int, b: int, unit: float) -> tuple[float, int, int]:
+    """The cost of the cheaper direction, the vertex that moves, and the one it moves onto."""
+    first, last = min(a, b), max(a, b)
+    one, other = _cost(pos, planes, last, first, unit), _cost(pos, planes, first, last, unit)
+    return (one, last, first) if one <= other else (other, first, last)
+
+
+@njit(cache=True, nogil=True)
+def _cost(pos: ndarray, planes: ndarray, u: int, v: int, unit: float) -> float:
+    """Of moving `u` onto `v`; rounded, so that equal edges are equal however the mesh lies in space."""
+    x, y, z = pos[v, 0], pos[v, 1], pos[v, 2]
+    q = planes[u]
+    off = x * (q[0] * x + 2 * (q[1] * y + q[2] * z + q[3])) + y * (q[4] * y + 2 * (q[5] * z + q[6]))
+    off += z * (q[7] * z + 2 * q[8]) + q[9]
+    away = max(off, 0.0) / q[10] if q[10] > 0 else 0.0
+    return float(np.round((_squared(pos, u, v) + away) / unit))
 
 
 @njit(cache=True, nogil=True)

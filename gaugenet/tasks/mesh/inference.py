@@ -112,7 +112,7 @@ class Predictor:
 
     def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
         """How meshes must be prepared for this network."""
-        return Preparation(self.features, self.geometry, repair, cache, n_jobs)
+        return Preparation(self.features, self.geometry, repair, cache, n_jobs, resample=True)
 
     def __call__(self, prepared: Prepared, *items: Items) -> Probabilities:
         """Probabilities on the faces or vertices of the original mesh, or of the whole mesh.
@@ -128,7 +128,11 @@ class Predictor:
         corners: Any = self.description.corners
         found: dict[str, Any] = {}
         for site in asked:
-            log_prob = [log_probabilities(s, prepared.graph, site, corners=corners) for s in scores]
+            surface: Any = prepared.graph
+            at = scores
+            if prepared.given is not None and site != "mesh":
+                surface, at = prepared.given, [prepared.given.interpolated(s) for s in scores]
+            log_prob = [log_probabilities(s, surface, site, corners=corners) for s in at]
             values = prepared.on_original(_mean_probability(log_prob), site)
             found[site] = values[0] if site == "mesh" else values
         return Probabilities(**found)

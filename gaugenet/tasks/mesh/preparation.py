@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
+from torch import Tensor
 
 from gaugenet.data import DataError, GraphCache, InputFeatures, MeshDataset, MeshSample
 from gaugenet.data.fields.on_graph import attach_inputs, attach_targets
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 ITEMS: dict[str, Items] = {"faces": "face", "vertices": "vertex", "shape": "mesh"}
 _MAPS = ("vertex_map", "face_map", "repairs")
+_GIVEN = ("given_face", "given_corner", "given_weight", "given_vertex_map", "given_face_map")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Preparation:
         n_jobs: threads; -1 uses all cores.
         soft_labels: also keep the shares of the classes around each vertex, as `y_soft`.
         targets: fields that the graphs hold as targets.
+        resample: whether the network works on another mesh where the given one is far denser or coarser than the
+            training meshes, see `gaugenet.data.meshes.resampled`.
     """
 
     features: InputFeatures
@@ -50,11 +54,38 @@ class Preparation:
     n_jobs: int = -1
     soft_labels: bool = False
     targets: tuple[FieldSpec, ...] = ()
+    resample: bool = False
 
     def recipe(self) -> Recipe:
         """Return what `gaugenet.data` needs to build one graph."""
         cache = GraphCache(self.cache) if self.cache is not None else None
-        return Recipe(group_from_name(self.geometry.group), self.features, self.geometry, self.repair, cache)
+        group = group_from_name(self.geometry.group)
+        return Recipe(group, self.features, self.geometry, self.repair, cache, resample=self.resample)
+
+
+@dataclass(frozen=True)
+class GivenMesh:
+    """The (repaired) mesh that a graph of a resampled one was made of.
+
+    Attributes:
+        face: its faces.
+        corner: for each of its vertices three points of the graph.
+        weight: barycentric coordinates in their triangle.
+        vertex_map, face_map: for each of its vertices and faces the one of the sample.
+    """
+
+    face: Int[Tensor, "3 faces"]
+    corner: Int[Tensor, "vertices 3"]
+    weight: Float[Tensor, "vertices 3"]
+    vertex_map: Int[ndarray, "vertices"]
+    face_map: Int[ndarray, "faces"]
+
+    def interpolated(self, values: Float[Tensor, "points channels"]) -> Float[Tensor, "vertices channels"]:
+        """Return the values of the points of the graph at the vertices of the mesh."""
+        out = self.weight[:, :1].to(values) * values[self.corner[:, 0]]
+        for k in (1, 2):
+            out += self.weight[:, k : k + 1].to(values) * values[self.corner[:, k]]
+        return out
 
 
 @dataclass(frozen=True)
@@ -67,6 +98,7 @@ class Prepared:
             features that do not depend on the pose; `x` is not assembled yet.
         vertex_map, face_map: for each vertex and face of the graph the one of `sample.mesh` it comes from.
         repairs: what was repaired, in words; empty for a mesh that was fine.
+        given: the repaired mesh, where the graph is that of another one; `None` where it is its own.
     """
 
     sample: MeshSample
@@ -74,9 +106,10 @@ class Prepared:
     vertex_map: Int[ndarray, "vertices"]
     face_map: Int[ndarray, "faces"]
     repairs: str = ""
+    given: GivenMesh | None = None
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
-        """Values on the graph's faces or vertices, transferred to those of the original mesh.
+        """Values on the faces or vertices of the repaired mesh, transferred to those of the original mesh.
 
         Copies of one vertex are averaged. What the repair dropped takes the values of the nearest face or vertex that
         was kept, and NaN where it has no finite place.
@@ -84,7 +117,8 @@ class Prepared:
         if items == "mesh" or not self.repairs:
             return values
         mesh = self.sample.mesh
-        index, count = (self.face_map, mesh.num_faces) if items == "face" else (self.vertex_map, mesh.num_vertices)
+        maps = self.given or self
+        index, count = (maps.face_map, mesh.num_faces) if items == "face" else (maps.vertex_map, mesh.num_vertices)
         total = np.zeros((count, values.shape[1]))
         np.add.at(total, index, values)
         copies = np.bincount(index, minlength=count)
@@ -114,9 +148,13 @@ def _prepare(sample: MeshSample, how: Preparation, recipe: Recipe, num_classes: 
         if how.soft_labels and sample.face_labels is not None:
             graph.y_soft = soft_labels(graph, labels, num_classes)
     vertex_map, face_map, repairs = (graph[name] for name in _MAPS)
-    for name in _MAPS:
+    given = None
+    if "given_face" in graph:
+        face, corner, weight, *maps = (graph[name] for name in _GIVEN)
+        given = GivenMesh(face, corner, weight, *(index.numpy() for index in maps))
+    for name in (*_MAPS, *(_GIVEN if given else ())):
         del graph[name]
-    return Prepared(sample, graph, vertex_map.numpy(), face_map.numpy(), repairs)
+    return Prepared(sample, graph, vertex_map.numpy(), face_map.numpy(), repairs, given)
 
 
 def prepare_all(

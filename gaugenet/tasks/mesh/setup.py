@@ -57,7 +57,8 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         soft, cache = optim.loss_on == "vertices", cache_folder(data.cache, run)
         fixed = fixed_lengths(geometry, train_set, repair=data.repair, n_jobs=data.n_jobs)
         description.data["geometry"] = asdict(fixed)
-        how = Preparation(data.input_features(), fixed, data.repair, cache, data.n_jobs, soft_labels=soft)
+        features = data.input_features()
+        how = Preparation(features, fixed, data.repair, cache, data.n_jobs, soft_labels=soft, resample=True)
         prepared = prepare_all(train_set, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)
