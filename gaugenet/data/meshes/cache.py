@@ -20,7 +20,7 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Goes into every key: raise it whenever the same mesh and parameters should give other numbers."""
 
 Values = dict[str, Any]

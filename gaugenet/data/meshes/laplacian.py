@@ -26,7 +26,7 @@ def cotan_laplacian(mesh: TriangleMesh, *, side: Float[ndarray, "faces 3"] | Non
     Returns:
         a `scipy.sparse.csr_array` of shape `(V, V)`, in no unit of length.
     """
-    from scipy.sparse import coo_array
+    from scipy.sparse import coo_array, diags_array
 
     corners = mesh.vertices[mesh.faces]
     ahead = np.roll(corners, -1, axis=1) - corners
@@ -36,11 +36,11 @@ def cotan_laplacian(mesh: TriangleMesh, *, side: Float[ndarray, "faces 3"] | Non
     cotan = np.divide((ahead * behind).sum(-1), sine, out=np.zeros_like(ahead[..., 0]), where=safe)
     i, j = np.roll(mesh.faces, -1, axis=1).reshape(-1), np.roll(mesh.faces, 1, axis=1).reshape(-1)
     half = 0.5 * cotan.reshape(-1)
-    sign = 1.0 if side is None else (np.roll(side, -1, axis=1) * np.roll(side, 1, axis=1)).reshape(-1)
-    row, column = np.concatenate([i, j, i, j]), np.concatenate([j, i, i, j])
-    return coo_array(
-        (np.concatenate([-half * sign, -half * sign, half, half]), (row, column)), shape=(mesh.num_vertices,) * 2
-    ).tocsr()
+    diagonal = sum(np.bincount(k, weights=half, minlength=mesh.num_vertices) for k in (i, j))
+    if side is not None:
+        half = half * (np.roll(side, -1, axis=1) * np.roll(side, 1, axis=1)).reshape(-1)
+    weight = coo_array((half, (i, j)), shape=(mesh.num_vertices,) * 2).tocsr()
+    return (diags_array(diagonal) - weight - weight.T).tocsr()
 
 
 def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:

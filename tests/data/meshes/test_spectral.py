@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gaugenet.data import HeatKernelSignature, WaveKernelSignature
-from gaugenet.data.meshes import spectral
+from gaugenet.data.meshes import _eigenpairs
 from gaugenet.data.meshes.spectral import laplacian_spectrum
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from tests.data.meshes.graphs import simple_graph
@@ -34,14 +34,14 @@ def test_spectrum_of_the_sphere():
 
 @pytest.mark.parametrize("copies", [1, 20])
 def test_sparse_solver_misses_no_function_of_an_eigenspace(copies, monkeypatch):
-    monkeypatch.setattr(spectral, "_DENSE_BELOW", 0)
+    monkeypatch.setattr(_eigenpairs, "_DENSE_BELOW", 0)
     one = icosphere(3) if copies == 1 else icosphere(1)
     many = TriangleMesh(
         np.concatenate([one.vertices + 3 * i for i in range(copies)]),
         np.concatenate([one.faces + i * one.num_vertices for i in range(copies)]),
     )
     found = laplacian_spectrum(many, 9 if copies == 1 else 4 * copies).values
-    monkeypatch.setattr(spectral, "_DENSE_BELOW", 10**6)
+    monkeypatch.setattr(_eigenpairs, "_DENSE_BELOW", 10**6)
     np.testing.assert_allclose(found, laplacian_spectrum(many, len(found)).values, rtol=1e-7, atol=1e-7)
 
 
@@ -53,7 +53,7 @@ def test_spectrum_of_a_rectangle():
 
 @pytest.mark.parametrize("dense", [True, False])
 def test_functions_are_orthonormal_on_area_one(dense, monkeypatch):
-    monkeypatch.setattr(spectral, "_DENSE_BELOW", 10**6 if dense else 0)
+    monkeypatch.setattr(_eigenpairs, "_DENSE_BELOW", 10**6 if dense else 0)
     mesh = torus(24, 12)
     spectrum = laplacian_spectrum(mesh, 10)
     assert spectrum.functions.shape[1] == 9  # the tenth would be one of a pair
