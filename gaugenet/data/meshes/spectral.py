@@ -1,4 +1,4 @@
-"""Heat and wave kernel signatures: scalars from the spectrum of the Laplacian, the same under any bending."""
+"""Heat and wave kernel signatures: scalars from the spectrum of the Laplacian, invariant under isometries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Spectrum:
     """The smallest eigenpairs `L phi = lambda M phi` of a surface scaled to area 1, `phi^T M phi = 1`.
 
     Attributes:
-        values: `(k,)`, ascending, from 0. By Weyl's law the k-th is about `4 pi k`.
+        values: `(k,)`, ascending from 0. By Weyl's law the k-th value is about `4 pi k`.
         functions: `(V, k)`, zero at vertices without area.
     """
 
@@ -34,18 +34,17 @@ class Spectrum:
 
 
 def laplacian_spectrum(mesh: TriangleMesh, count: int, *, laplacian: str = "cotan") -> Spectrum:
-    """The smallest eigenpairs of the Laplacian: at most `count`, and no part of an eigenspace.
+    """Return at most `count` of the smallest eigenpairs of the Laplacian, with complete eigenspaces.
 
-    Where the next eigenvalue equals the last ones (symmetric shapes), those are left out: a few functions of an
-    eigenspace depend on chance, all of them together do not.
-
-    Each connected part adds one constant function of eigenvalue 0. Vertices without area (isolated ones) take no part.
+    If the next eigenvalue equals the last ones (symmetric shapes), these are omitted, since single functions of an
+    eigenspace are arbitrary. Each connected component adds one constant function of eigenvalue 0. Vertices without area
+    are not included.
 
     Args:
         mesh: a mesh of any kind.
-        count: number of eigenpairs, at most.
-        laplacian: `"cotan"`, or `"robust"` for the tufted intrinsic Delaunay Laplacian of Sharp & Crane 2020, which
-            bears slivers and non-manifold edges better and needs the package robust_laplacian.
+        count: largest number of eigenpairs.
+        laplacian: `"cotan"`, or `"robust"` for the tufted intrinsic Delaunay Laplacian :cite:`sharp2020laplacian`,
+            which is more accurate for slivers and non-manifold edges and needs the package robust_laplacian.
     """
     used = np.flatnonzero(mesh.vertex_areas > 1e-14 * max(mesh.area, np.finfo(float).tiny))
     if not len(used):
@@ -60,7 +59,7 @@ def laplacian_spectrum(mesh: TriangleMesh, count: int, *, laplacian: str = "cota
 
 
 def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple[Any, ...]:
-    """Stiffness matrix and lumped masses."""
+    """Return the stiffness matrix and lumped masses."""
     if laplacian == "cotan":
         return cotan_laplacian(mesh), mesh.vertex_areas
     try:
@@ -74,7 +73,7 @@ def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple[Any, ...]:
 def _smallest(
     stiffness: Any, vertex_area: Float[ndarray, "n"], count: int
 ) -> tuple[Float[ndarray, "count"], Float[ndarray, "n count"]]:
-    """Smallest eigenpairs of `L phi = lambda M phi` for a diagonal M, through the symmetric `M^-1/2 L M^-1/2`."""
+    """Return the smallest eigenpairs of `L phi = lambda M phi` for a diagonal M, by `M^-1/2 L M^-1/2`."""
     from scipy.linalg import eigh
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
@@ -86,7 +85,7 @@ def _smallest(
         values, vectors = eigh(symmetric.toarray(), subset_by_index=(0, count - 1))
     else:
         start = np.random.default_rng(0).standard_normal(n)  # the same vector on every run
-        # tol=0: with a looser one Lanczos stops before it has met all functions of an eigenspace (icosphere, 1e-9)
+        # tol=0: otherwise Lanczos may stop before it has found all functions of an eigenspace (icosphere, 1e-9)
         values, vectors = eigsh(symmetric.tocsc(), k=count, sigma=-1e-2, v0=start, tol=0)
         order = np.argsort(values)
         values, vectors = values[order], vectors[:, order]
@@ -94,7 +93,7 @@ def _smallest(
 
 
 class _SpectralFeature(SurfaceFeature):
-    """What the signatures share: the spectrum and the range of the eigenvalues that they look at."""
+    """Base class of the signatures: the spectrum and the range of its eigenvalues."""
 
     def __init__(self, num_scales: int, num_eigenvectors: int, laplacian: str) -> None:
         if num_scales < 1 or num_eigenvectors < 2:
@@ -111,7 +110,7 @@ class _SpectralFeature(SurfaceFeature):
         return torch.from_numpy(self.signature(spectrum)).to(graph.pos)
 
     def signature(self, spectrum: Spectrum) -> Float[ndarray, "vertices scales"]:
-        """The signature of a surface of area 1."""
+        """Return the signature of a surface of area 1."""
         weights = self.weights(spectrum.values)
         mean = weights.sum(axis=1)
         density = np.square(spectrum.functions) @ weights.T
@@ -120,7 +119,7 @@ class _SpectralFeature(SurfaceFeature):
         return typed_array(np.log(ratio))
 
     def weights(self, values: Float[ndarray, "k"]) -> Float[ndarray, "scales k"]:
-        """How much each eigenfunction counts at each scale."""
+        """Return the weight of each eigenfunction at each scale."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -131,17 +130,27 @@ class _SpectralFeature(SurfaceFeature):
 
 
 class HeatKernelSignature(_SpectralFeature):
-    """Heat left after time t at the point where it was put, at several times; log of its ratio to the surface's mean.
+    """The heat that remains at a point after several times, as the logarithm of its ratio to the mean.
 
-    `log(sum_k exp(-lambda_k t) phi_k(p)^2 / mean over p)` on the surface scaled to area 1 (Sun, Ovsjanikov & Guibas
-    2009, Eq. 4): zero all over a sphere, positive at tips, independent of scale, position and bending. The times are
-    spaced logarithmically from 0.005 (a patch of 6 % of the area) to 0.3 (later, heat is nearly even), the same ones
-    for all meshes, so that meshes of all resolutions compare.
+    On the surface scaled to area 1 it is `log(sum_k exp(-lambda_k t) phi_k(p)^2 / mean over p)`
+    (:cite:`sun2009concise`, Eq. 4). It is zero on a sphere, positive at tips, and invariant under scalings and
+    isometries. The times are spaced logarithmically from 0.005 (a patch of 6 % of the area) to 0.3 (almost constant
+    heat). They are the same for all meshes and resolutions.
 
     Args:
         num_scales: number of times.
-        num_eigenvectors: of the Laplacian; the terms beyond 128 are damped below 4e-4 even at the shortest time.
+        num_eigenvectors: number of eigenvectors of the Laplacian; terms beyond 128 are below 4e-4 at all times.
         laplacian: `"cotan"` or `"robust"`, see `laplacian_spectrum`.
+
+    Example:
+        >>> from gaugenet.data import HeatKernelSignature, InputFeatures
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> from gaugenet.groups import SO2
+        >>> sphere = Icosphere(2)
+        >>> graph = TriangleMesh(sphere.pos, sphere.face.T).gauge_graph(SO2(), mean_neighbors=16)
+        >>> graph = InputFeatures([HeatKernelSignature(num_scales=8, num_eigenvectors=32)])(graph)
+        >>> graph.x.shape
+        torch.Size([162, 8])
     """
 
     def __init__(self, num_scales: int = 16, *, num_eigenvectors: int = 128, laplacian: str = "cotan") -> None:
@@ -153,14 +162,14 @@ class HeatKernelSignature(_SpectralFeature):
 
 
 class WaveKernelSignature(_SpectralFeature):
-    """Mean probability to find a quantum particle of about a given energy at a point; log of its ratio to the mean.
+    """The mean probability of a quantum particle of given energy at a point, as the logarithm of its ratio to the mean.
 
-    Energies are logarithmically spaced between 10 and 1200 on the surface scaled to area 1, with a log-normal window
-    of 7 steps (Aubry, Schlickewei & Cremers 2011, Eq. 9). It tells fine detail apart that heat smooths away.
+    Energies are spaced logarithmically between 10 and 1200 on the surface scaled to area 1, with a log-normal window of
+    7 steps (:cite:`aubry2011wave`, Eq. 9). It resolves finer detail than heat.
 
     Args:
         num_scales: number of energies.
-        num_eigenvectors: of the Laplacian; the highest energies need about 128.
+        num_eigenvectors: number of eigenvectors of the Laplacian; the largest energies need about 128.
         laplacian: `"cotan"` or `"robust"`, see `laplacian_spectrum`.
     """
 
