@@ -1,4 +1,4 @@
-"""Fewer triangles for the same surface: short edges collapse, the vertices that are left stay where they are."""
+"""Fewer triangles for the same surface: short edges are collapsed, the other vertices do not move."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _THIN = 0.05  # twice the area of a face over its longest edge squared
 
 @dataclass(frozen=True)
 class Decimated:
-    """A mesh on some of the vertices of another one.
+    """A mesh on some vertices of another mesh.
 
     Attributes:
         mesh: the coarser mesh.
-        vertex_map: for each of its vertices the one of the other mesh, increasing.
+        vertex_map: the vertex of the other mesh for each vertex, increasing.
     """
 
     mesh: TriangleMesh
@@ -32,12 +32,12 @@ class Decimated:
 
 
 def decimate(mesh: TriangleMesh, count: int) -> Decimated:
-    """Return a mesh of about `count` evenly spread vertices: the shortest edges collapse, one after the other.
+    """Return a mesh of about `count` evenly spaced vertices, by successive collapses of the shortest edge.
 
-    One end of an edge moves onto the other, so that the vertices are some of the given ones. A collapse that would
-    change the topology, fold a face over, make a needle of it, or cut a corner of the border is left out; therefore
-    more vertices than `count` may be left. Isolated vertices stay. The result does not depend on the numbering (see
-    `vertex_marks`). `O(n log n)`, about 10 microseconds for each vertex.
+    One end of an edge moves to the other, so the vertices are a subset of the given ones. Collapses that change the
+    topology, flip a face, make it a needle, or cut a corner of the boundary are not done, so the result may have more
+    than `count` vertices. Isolated vertices are kept. The result does not depend on the numbering (see `vertex_marks`).
+    It takes `O(n log n)`, about 10 microseconds per vertex.
 
     Args:
         mesh: a mesh that `require_usable` accepts, with faces that agree on an orientation.
