@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def prepare_graph(network: nn.Module, x: Float[Tensor, "vertices in"], graph: GaugeGraph) -> PreparedGraph:
-    """The factors of a graph that `network(x, graph)` uses, as plain tensors, for `torch.compile` and `torch.export`.
+    """Return the tables of a graph that `network(x, graph)` uses, as tensors for `torch.compile` and `torch.export`.
 
     A `GaugeGraph` is a PyG `Data`, which cannot be traced. Layers accept the result in its place::
 
         fast = torch.compile(network, fullgraph=True)
         logits = fast(x, prepare_graph(network, x, graph))
 
-    Runs the network once, without gradients, to see what it asks for. The result is for graphs of this geometry, and
-    for features of the precision of `x`.
+    The network runs once, without gradients, to find the tables. The result is valid for graphs of this geometry and
+    features of the precision of `x`.
     """
     fresh = copy.copy(graph)
     training = [module for module in network.modules() if module.training]

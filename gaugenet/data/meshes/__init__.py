@@ -1,1 +1,1 @@
-"""Labelled meshes: readers, input features, augmentation, preparation and cache."""
+"""Meshes with labels: readers, input features, augmentation, preparation and cache."""

@@ -1,4 +1,4 @@
-"""From labelled meshes to gauge graphs: in parallel, through a cache, as a data set for PyG's loaders."""
+"""Conversion of labelled meshes to gauge graphs: in parallel, with a cache, as a data set for PyG's loaders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 Progress = Callable[..., Iterable[GaugeGraph]]
 
 _LEVELS = 3
-"""Levels of a graph, where the options name no number: what `MeshUNet` needs by default."""
+"""Default number of levels of a graph, for `MeshUNet`."""
 
 
 def prepare_meshes(
@@ -53,28 +53,37 @@ def prepare_meshes(
 ) -> list[GaugeGraph]:
     """Return the graphs of all meshes with their levels, intrinsic features and targets (see `add_targets`), in order.
 
-    Where a mesh had to be repaired, the graph is that of the repaired mesh; `graph.vertex_map` and `graph.face_map`
-    name the original vertex and face of each of its own, and `graph.repairs` says in words what was done (empty:
-    nothing).
+    The graph of a broken mesh is the graph of the repaired mesh. `graph.vertex_map` and `graph.face_map` are the
+    original vertex and face of each vertex and face, and `graph.repairs` describes the repairs (empty if none).
 
-    The work goes through one `joblib.Parallel`, as threads unless `joblib.parallel_config(backend=...)` says otherwise,
-    so that Dask or Ray can spread it. `x` is not assembled yet: apply `features` (after augmentation, if any).
+    The work is done by one `joblib.Parallel`, with threads or another `joblib.parallel_config(backend=...)` such as
+    Dask or Ray. `x` is not assembled yet: apply `features`, after augmentation if any.
 
     Args:
-        samples: a `MeshDataset`, whose meshes are read in the workers, or any sequence of samples.
+        samples: a `MeshDataset`, whose meshes are read by the workers, or any sequence of samples.
         group: the structure group.
-        features: what the network will see; its intrinsic features are computed here.
-        repair: which repairs are allowed, see `usable_mesh`.
-        cache_dir: folder of a `GraphCache`; `None` keeps nothing. Labels are not cached.
-        n_jobs: workers; -1 takes all cores.
-        progress: wraps the iteration, called as `progress(iterator, total=count)`; `tqdm.tqdm` fits.
-        num_classes: by default that of the `MeshDataset`; needed to make soft targets from face labels.
-        dtype: of the floating-point tensors; geometry and features are computed in float64.
+        features: the input features; intrinsic ones are computed here.
+        repair: allowed repairs, see `usable_mesh`.
+        cache_dir: folder of a `GraphCache`; `None` for no cache. Labels are not cached.
+        n_jobs: number of workers; -1 uses all cores.
+        progress: wrapper of the iteration such as `tqdm.tqdm`, called as `progress(iterator, total=count)`.
+        num_classes: number of classes for soft targets from face labels, by default from the `MeshDataset`.
+        dtype: type of the floating-point tensors; geometry and features are computed in float64.
         **neighborhoods: fields of `NeighborhoodOptions`, with 3 levels and 16 neighbours by default; `frames` by name.
 
     Raises:
         MeshError: If a mesh cannot be prepared; the message names its file.
-        TypeError: If `frames` is an array, or any other argument has a `repr` that is not its whole value.
+        TypeError: If `frames` is an array, or the `repr` of another argument is not its complete value.
+
+    Example:
+        >>> from gaugenet.data import HeatKernelSignature, InputFeatures, LabelledMeshFolder, prepare_meshes
+        >>> from gaugenet.datasets import bodies
+        >>> from gaugenet.groups import SO2
+        >>> samples = LabelledMeshFolder(bodies(), "test")
+        >>> samples.paths = samples.paths[:1]
+        >>> (graph,) = prepare_meshes(samples, SO2(), InputFeatures([HeatKernelSignature()]), levels=1, n_jobs=1)
+        >>> graph.y_soft.shape == (graph.num_nodes, 8)  # fractions of the classes around each vertex
+        True
     """
     cache = GraphCache(cache_dir) if cache_dir is not None else None
     classes = samples.num_classes if num_classes is None and isinstance(samples, MeshDataset) else num_classes
@@ -97,7 +106,7 @@ class PreparationKeywords(NeighborhoodKeywords, total=False):
 
 
 def in_parallel(jobs: Sequence[Callable[[], T]], n_jobs: int) -> Iterator[T]:
-    """Yield the results of all jobs in order: the one place where meshes are prepared side by side."""
+    """Yield the results of all jobs in order: used wherever meshes are prepared in parallel."""
     from joblib import Parallel, delayed
 
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
@@ -107,7 +116,7 @@ def in_parallel(jobs: Sequence[Callable[[], T]], n_jobs: int) -> Iterator[T]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a mesh becomes a graph.
+    """The options of the conversion of a mesh to a graph.
 
     Attributes:
         group: the structure group.
@@ -138,7 +147,7 @@ class Recipe:
 
     @property
     def neighborhoods(self) -> dict[str, Any]:
-        """The options by name, without those that a subclass adds: what the key of a cache is made of."""
+        """Options by name for the key of a cache, without options of subclasses."""
         options = self.options.sized()
         return {field.name: getattr(options, field.name) for field in fields(NeighborhoodOptions)}
 
@@ -151,11 +160,11 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
 
     Args:
         mesh: the surface.
-        recipe: how it becomes a graph.
-        name: what error messages call the mesh.
+        recipe: the options.
+        name: name of the mesh in error messages.
 
     Raises:
-        MeshError: If the mesh is unusable, and the permitted repair does not help.
+        MeshError: If the mesh is unusable after the allowed repairs.
     """
     cache, neighborhoods = recipe.cache, recipe.neighborhoods
     if cache is None:
@@ -189,11 +198,11 @@ def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
 def _require_finite(graph: GaugeGraph, name: object) -> None:
     bad = [k for k, v in graph.to_dict().items() if isinstance(v, torch.Tensor) and not bool(v.isfinite().all())]
     if bad:
-        raise MeshError(f"{name}: {', '.join(bad)} of the graph hold values that are not finite in its precision.")
+        raise MeshError(f"{name}: {', '.join(bad)} of the graph are not finite in its precision.")
 
 
 def gauge_graph_of(mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions) -> GaugeGraph:
-    """Build all levels in float64: the one place where data sets ask for geometry."""
+    """Build all levels in float64; used wherever data sets need geometry."""
     from gaugenet.geometry.mesh._hierarchy import mesh_hierarchy
 
     return mesh_hierarchy(mesh, group, options, dtype=torch.float64)
@@ -207,12 +216,12 @@ def _prepare_sample(samples: Sequence[MeshSample], index: int, recipe: Recipe, n
 
 
 def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None = None) -> GaugeGraph:
-    """Return a new graph with `name` and the sample's labels as training targets, mapped over repairs.
+    """Return a new graph with `name` and the labels of the sample as targets, transferred to repaired meshes.
 
-    - labels of faces: `face_y` `(F,)` as given, `y_soft` `(V, C)` their shares of the area around each vertex
-      (float32), `y` `(V,)` the largest of them;
-    - labels of vertices: `y` `(V,)`;
-    - a label of the shape: `y` `(1,)`.
+    - Labels of faces: `face_y` `(F,)` are the labels, `y_soft` `(V, C)` their fractions of the area around each vertex
+      (float32), `y` `(V,)` the class of the largest fraction.
+    - Labels of vertices: `y` `(V,)`.
+    - A label of the shape: `y` `(1,)`.
 
     Raises:
         ValueError: If the sample has labels of faces, and `num_classes` is `None`.
@@ -229,7 +238,7 @@ def add_targets(graph: GaugeGraph, sample: MeshSample, num_classes: int | None =
 
 
 def labels_on(graph: GaugeGraph, sample: MeshSample) -> Int[torch.Tensor, "items"] | None:
-    """Return the labels of a sample on the faces or vertices of its (repaired) graph, or that of its shape."""
+    """Return the labels of a sample on the faces or vertices of its (repaired) graph, or the label of its shape."""
     if sample.face_labels is not None:
         return torch.from_numpy(_mapped(sample.face_labels, graph, "face_map"))
     if sample.vertex_labels is not None:
@@ -238,7 +247,7 @@ def labels_on(graph: GaugeGraph, sample: MeshSample) -> Int[torch.Tensor, "items
 
 
 def soft_labels(graph: GaugeGraph, face_labels: Int[torch.Tensor, "faces"], num_classes: int | None) -> torch.Tensor:
-    """Return the shares `(V, C)` of the classes in the area around each vertex, float32.
+    """Return the fractions `(V, C)` of the classes in the area around each vertex, float32.
 
     Raises:
         ValueError: If `num_classes` is `None`.
@@ -254,12 +263,22 @@ def _mapped(labels: Int[ndarray, "n"], graph: GaugeGraph, name: str) -> Int[ndar
 
 
 class GaugeDataset(Dataset[GaugeGraph]):
-    """Prepared graphs held in memory, for `torch_geometric.loader.DataLoader`.
+    """Prepared graphs in memory, for `torch_geometric.loader.DataLoader`.
 
     Args:
-        samples, group, features, **preparation: as in `prepare_meshes`.
-        transform: applied whenever a graph is asked for; `None` assembles the features. With augmentation, say the
-            whole order: `Compose([RandomRotation(), features])`.
+        samples, group, features, **preparation: see `prepare_meshes`.
+        transform: applied whenever a graph is indexed; `None` assembles the features. With augmentation, give the
+            complete order: `Compose([RandomRotation(), features])`.
+
+    Example:
+        >>> from gaugenet.data import GaugeDataset, HeatKernelSignature, InputFeatures, LabelledMeshFolder
+        >>> from gaugenet.datasets import bodies
+        >>> from gaugenet.groups import SO2
+        >>> samples = LabelledMeshFolder(bodies(), "test")
+        >>> samples.paths = samples.paths[:1]
+        >>> data = GaugeDataset(samples, SO2(), InputFeatures([HeatKernelSignature(8)]), levels=1, n_jobs=1)
+        >>> data[0].x.shape == (data[0].num_nodes, 8)
+        True
     """
 
     def __init__(

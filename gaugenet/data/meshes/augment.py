@@ -1,4 +1,4 @@
-"""Augmentations: rotations, scales, mirror images and changes of frame are exact; jitter is noise."""
+"""Augmentations: exact rotations, scalings, reflections and changes of frame, and random jitter."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ Axis = Literal["x", "y", "z"]
 
 
 class RandomRotation(BaseTransform):
-    """Rotates the surface in space: points, frames of all levels and a user's fields; what is intrinsic stays.
+    """A random rotation of the surface: points, frames of all levels and fields of the user.
 
-    Apply it before `InputFeatures`, which computes coordinates and normals from the rotated points.
+    Intrinsic quantities do not change. Apply it before `InputFeatures`, which computes coordinates and normals from the
+    rotated points.
 
     Args:
-        axis: the axis of rotation; `None` draws from all rotations uniformly.
-        max_angle: in degrees, of rotations about an axis.
+        axis: the axis of rotation; `None` for uniform rotations of space.
+        max_angle: largest angle of a rotation about an axis, in degrees.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import RandomRotation
+        >>> matrix = RandomRotation("z").draw()
+        >>> matrix[2].tolist()  # heights do not change
+        [0.0, 0.0, 1.0]
     """
 
     def __init__(self, axis: Axis | None = None, *, max_angle: float = 180.0) -> None:
         if axis not in (None, "x", "y", "z"):
             raise ValueError(f"Expected `axis` None, 'x', 'y' or 'z', got {axis!r}.")
         if axis is None and max_angle != 180.0:
-            raise ValueError("`max_angle` limits rotations about one `axis`: name the axis.")
+            raise ValueError("`max_angle` limits rotations about one `axis`: set `axis`.")
         self.axis = axis
         self.max_angle = max_angle
 
@@ -44,7 +52,7 @@ class RandomRotation(BaseTransform):
         return _move(graph, self.draw().to(graph.pos))
 
     def draw(self) -> Float[Tensor, "3 3"]:
-        """A random rotation matrix, float64."""
+        """Return a random rotation matrix, float64."""
         if self.axis is None:
             return SO3().random_element()
         half = torch.deg2rad((2 * torch.rand((), dtype=torch.float64) - 1) * self.max_angle) / 2
@@ -57,14 +65,14 @@ class RandomRotation(BaseTransform):
 
 
 class RandomScale(BaseTransform):
-    """Scales the surface, all lengths alike: points, log maps, radii and areas of all levels.
+    """A random scaling of the surface: points, logarithmic maps, radii and areas of all levels.
 
-    Networks and features that are free of units do not notice; `Positions(normalize=False)` does.
+    Dimensionless networks and features are invariant; `Positions(normalize=False)` is not.
 
     Args:
         low: smallest factor.
         high: largest factor; factors are drawn uniformly on a logarithmic scale.
-        powers: the power of the length with which fields of the graph grow, by their keys; 0 for those not named.
+        powers: the power of the length by which fields of the graph scale, by key; 0 by default.
     """
 
     def __init__(self, low: float = 0.8, high: float = 1.25, *, powers: Mapping[str, float] | None = None) -> None:
@@ -91,14 +99,14 @@ class RandomScale(BaseTransform):
 
 
 class RandomJitter(BaseTransform):
-    """Moves the end of every log map, of all levels, by normal noise: as if neighbours lay elsewhere.
+    """Normal noise on every logarithmic map of all levels, which changes the positions of neighbours.
 
-    The noise has no preferred direction, so networks stay gauge equivariant, in distribution also under this
-    augmentation. It keeps a network from recognizing places by the exact shape of the triangles around them, which
-    differs from person to person on registrations of a template. Apply it before or after `InputFeatures`.
+    The noise is isotropic, so its distribution does not depend on the frames. It prevents a network from recognizing
+    points by the exact shape of the triangles around them, as on registrations of a template. Apply it before or after
+    `InputFeatures`.
 
     Args:
-        std: standard deviation of each coordinate, relative to the length of the log map.
+        std: standard deviation of each coordinate, relative to the length of the logarithmic map.
     """
 
     def __init__(self, std: float = 0.1) -> None:
@@ -118,13 +126,13 @@ class RandomJitter(BaseTransform):
 
 
 class RandomMirror(BaseTransform):
-    """The mirror image of the surface, with its frames: the exact gauge graph of the mirrored mesh.
+    """A random reflection: the exact gauge graph of the mirrored mesh.
 
-    Every left becomes a right, so classes that tell sides apart must not be trained with it. Intrinsic features that
-    the graph holds are reflected along.
+    Left and right are exchanged, so do not use it for classes that distinguish sides. Intrinsic features of the graph
+    are reflected, too.
 
     Args:
-        features: the features that the graph holds, if any.
+        features: the features of the graph, if any.
         p: probability.
         axis: normal of the mirror plane.
     """
@@ -145,7 +153,7 @@ class RandomMirror(BaseTransform):
         return self.mirror(graph)
 
     def mirror(self, graph: GaugeGraph) -> GaugeGraph:
-        """The mirrored graph. The second vector of each frame is flipped, so that frames keep their handedness."""
+        """Return the mirrored graph, with the second vector of each frame flipped to keep the handedness."""
         flip = torch.diag(torch.tensor([1.0, -1.0])).to(graph.pos)
         matrix = torch.eye(3).to(graph.pos)
         matrix["xyz".index(self.axis), "xyz".index(self.axis)] = -1
@@ -159,7 +167,7 @@ class RandomMirror(BaseTransform):
                 out[feature.key] = _mirrored(feature, out[feature.key], flip)
                 held.discard(feature.key)
         if held:
-            raise ValueError(f"The graph holds {sorted(held)}: pass the `InputFeatures` that made them.")
+            raise ValueError(f"The graph has {sorted(held)}: pass the `InputFeatures` that computed them.")
         return out
 
     def __repr__(self) -> str:
@@ -167,12 +175,12 @@ class RandomMirror(BaseTransform):
 
 
 class RandomGauge(BaseTransform):
-    """Draws a new frame at every vertex, by an element of the graph's structure group, and transforms `x` along.
+    """A random frame at every vertex, by elements of the structure group of the graph, with transformed `x`.
 
-    A gauge-equivariant network does not notice; one that is not learns to bear it. Apply it after `InputFeatures`.
+    A gauge-equivariant network is invariant; another network may learn invariance. Apply it after `InputFeatures`.
 
     Args:
-        features: the features that `x` consists of.
+        features: the features in `x`.
     """
 
     def __init__(self, features: InputFeatures) -> None:
@@ -180,7 +188,7 @@ class RandomGauge(BaseTransform):
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
         if has_features(graph):
-            raise ValueError("The graph holds features outside `x`: apply RandomGauge after InputFeatures.")
+            raise ValueError("The graph has features outside `x`: apply RandomGauge after InputFeatures.")
         group = group_from_name(graph.structure)
         g = group.random_element(int(graph.num_nodes), dtype=graph.pos.dtype).to(graph.pos)
         out = graph.gauge_transform(g)
@@ -193,13 +201,13 @@ class RandomGauge(BaseTransform):
 
 
 def _require_unassembled(graph: GaugeGraph, transform: BaseTransform) -> None:
-    """Coordinates in `x` would silently stay as they were."""
+    """Refuse a graph with `x`, whose coordinates the transform would not change."""
     if graph.get("x") is not None:
         raise ValueError(f"The graph has its features `x` already: apply {transform!r} before InputFeatures.")
 
 
 def _move(graph: GaugeGraph, matrix: Float[Tensor, "3 3"]) -> GaugeGraph:
-    """Points and frames of all levels, vectors and tensors in space, moved by an orthogonal matrix."""
+    """Return the graph with points and frames of all levels, vectors and tensors moved by an orthogonal matrix."""
     for key in list(graph.keys()):
         name = split_level(key)[1]
         if name == "pos":
@@ -212,14 +220,14 @@ def _move(graph: GaugeGraph, matrix: Float[Tensor, "3 3"]) -> GaugeGraph:
 
 
 def _moved_field(values: Tensor, matrix: Float[Tensor, "3 3"]) -> Tensor:
-    """Scalars as they are, vectors `M v`, tensors `M T M^T`."""
+    """Return scalars unchanged, vectors as `M v`, and tensors as `M T M^T`."""
     if values.ndim == 3:
         return typed_tensor(matrix @ values @ matrix.T)
     return typed_tensor(values @ matrix.T) if values.ndim == 2 else values
 
 
 def _mirrored(feature: InputFeature, value: Tensor, flip: Float[Tensor, "2 2"]) -> Tensor:
-    """An intrinsic feature of the mirror image: the frame is flipped, but not the normal as a flip implies."""
+    """Return an intrinsic feature of the mirror image, whose frames are flipped and whose normals are not."""
     field_type = FieldType(O2(), list(feature.fields))
     reflected = field_type.transform(flip, value)
     for block in field_type.blocks:

@@ -1,4 +1,4 @@
-"""A folder of prepared meshes: one file each, named by everything that it depends on, never half written."""
+"""A folder of prepared meshes: one file each, named by a hash of its inputs, written atomically."""
 
 from __future__ import annotations
 
@@ -21,21 +21,33 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
 FORMAT_VERSION = 5
-"""Goes into every key: raise it whenever the same mesh and parameters should give other numbers."""
+"""Part of every key: increase it if the same mesh and parameters give other numbers."""
 
 Values = dict[str, Any]
 """Tensors, text and numbers by name."""
 
 
 class GraphCache:
-    """Values computed from meshes, cached in files named by a hash of the mesh and all parameters.
+    """A cache of values computed from meshes, in files named by a hash of the mesh and all parameters.
 
-    A file is written under a temporary name and then renamed, so that a process killed at any moment, or several
-    processes at once, leave only whole files. A file that is truncated or of another kind is computed again, with a
-    warning. Files are read with `torch.load(..., weights_only=True)`: they hold tensors and plain values, no code.
+    A file is written under a temporary name and then renamed, so interrupted or concurrent processes do not leave
+    incomplete files. The values of a truncated or invalid file are computed again, with a warning. Files are read with
+    `torch.load(..., weights_only=True)`: they contain tensors and plain values, no code.
 
     Args:
-        folder: made when missing; it may be deleted at any time, and files of old versions are simply not used.
+        folder: created if missing. It may be deleted at any time. Files of old versions are not used.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import GraphCache
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> sphere, cache = Icosphere(1), GraphCache("cache")
+        >>> key = cache.key(TriangleMesh(sphere.pos, sphere.face.T), "areas")
+        >>> cache.get(key) is None
+        True
+        >>> cache.put(key, {"area": torch.ones(3)})
+        >>> cache.get(key)["area"]
+        tensor([1., 1., 1.])
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -44,7 +56,7 @@ class GraphCache:
         sweep_temporaries(self.folder)
 
     def key(self, mesh: TriangleMesh, *parameters: object) -> str:
-        """Hash of vertices, faces, the `repr` of every parameter, the format version and that of the library.
+        """Return the hash of vertices, faces, the `repr` of every parameter, and the versions of format and library.
 
         Two parameters that act differently must not have the same `repr`.
         """
@@ -56,32 +68,32 @@ class GraphCache:
         return digest.hexdigest()[:40]
 
     def path(self, key: str) -> Path:
-        """The file of a key, whether or not it exists."""
+        """Return the path of the file of a key, whether or not it exists."""
         return self.folder / f"{key}.pt"
 
     def get(self, key: str) -> Values | None:
-        """The values under a key, `None` if there are none or their file is broken (logged)."""
+        """Return the values of a key; `None` if there are none or the file is invalid (logged)."""
         path = self.path(key)
         if not path.is_file():
             return None
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            logger.warning("%s is truncated or foreign and will be computed again (%s).", path, reason_unread(error))
+            logger.warning("%s is truncated or invalid, and is computed again (%s).", path, reason_unread(error))
             return None
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):
-            logger.warning("%s is no prepared mesh of this key and will be computed again.", path)
+            logger.warning("%s is not a prepared mesh of this key, and is computed again.", path)
             return None
         values: dict[str, Any] = content["values"]
         return values
 
     def put(self, key: str, values: Values) -> None:
-        """Store values; whoever reads meanwhile sees the old file or the new one, whole."""
+        """Store values; a concurrent reader sees the complete old or new file."""
         with atomic_path(self.path(key), synchronize=False) as temporary:
             torch.save({"format": FORMAT, "key": key, "values": values}, temporary)
 
     def graph(self, key: str, build: Callable[[], GaugeGraph]) -> GaugeGraph:
-        """The graph under a key, built and stored if it is not there."""
+        """Return the graph of a key; build and store it if it is missing."""
         values = self.get(key)
         if values is None:
             graph = build()
@@ -94,15 +106,15 @@ class GraphCache:
 
 
 def graph_values(graph: GaugeGraph) -> dict[str, Any]:
-    """The contents of a graph as plain values, each tensor in memory of its own.
+    """Return the contents of a graph as plain values, each tensor with its own memory.
 
     Raises:
-        TypeError: something else than tensors and plain values stands in the graph.
+        TypeError: If the graph contains anything but tensors and plain values.
     """
     values: dict[str, Any] = {}
     for key, value in graph.to_dict().items():
         if isinstance(value, Tensor):
-            values[key] = value.detach().cpu().clone()  # else a view drags its whole storage into the file
+            values[key] = value.detach().cpu().clone()  # a view would save its whole storage
         elif value is None or isinstance(value, str | int | float | bool):
             values[key] = value
         else:

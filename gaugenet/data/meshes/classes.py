@@ -18,12 +18,12 @@ _UNNAMED = 10_000
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Names of the classes and the number that stands for each of them in the label files.
+    """Names of the classes and their numbers in the label files.
 
     Attributes:
-        names: one name a class, in the order of the class index.
-        values: the number of each class in the files; `(0, 1, ...)` unless the files say otherwise.
-        source: where the table comes from, for error messages.
+        names: name of each class, in the order of the class index.
+        values: number of each class in the files, by default `(0, 1, ...)`.
+        source: origin of the table, for error messages.
     """
 
     names: tuple[str, ...]
@@ -32,12 +32,12 @@ class ClassTable:
 
     @classmethod
     def read(cls, path: Path) -> ClassTable:
-        """Read `classes.txt`: a line a class, which is a name, a number, or a number and a name.
+        """Read `classes.txt`, where each line is a name, a number, or a number and a name.
 
-        With names alone the classes are numbered from 0 in the order of the lines.
+        With names only, the classes are numbered from 0 in the order of the lines.
 
         Raises:
-            DataError: the file is empty or lists a class twice, or the number of places without a label.
+            DataError: If the file is empty, or lists a class twice or the number `IGNORE_LABEL`.
         """
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -45,7 +45,7 @@ class ClassTable:
             raise DataError(f"{path} is not text in UTF-8 ({error}).") from error
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:
-            raise DataError(f"{path} is empty: write one class a line.")
+            raise DataError(f"{path} is empty: write one class per line.")
         numbered = [re.fullmatch(r"(-?\d+)(?:[\s,:]+(.+))?", line) for line in lines]
         if all(numbered):
             values = tuple(int(match[1]) for match in numbered if match)
@@ -61,13 +61,13 @@ class ClassTable:
 
     @classmethod
     def read_in(cls, folder: Path, trained: ClassTable | None = None) -> ClassTable | None:
-        """Read `classes.txt` of a data set; where there is none, return the classes of a trained network, if given."""
+        """Read `classes.txt` of a data set; without this file, return the classes of a trained network, if given."""
         listing = folder / "classes.txt"
         return cls.read(listing) if listing.is_file() else trained
 
     @classmethod
     def from_labels(cls, labels: list[ndarray], source: str) -> ClassTable:
-        """The classes 0 .. max that occur in `labels`, named by their numbers."""
+        """Return the classes 0 .. max for `labels`, named by their numbers."""
         top = max((int(a.max()) for a in labels if a.size), default=-1)
         if top < 0:
             raise DataError(f"{source}: no labels to take the classes from; add a classes.txt.")
@@ -79,19 +79,19 @@ class ClassTable:
         return cls(tuple(str(i) for i in range(top + 1)), tuple(range(top + 1)), source)
 
     def shifted(self, offset: int) -> ClassTable:
-        """The same classes, whose numbers in the files are larger by `offset`."""
+        """Return the same classes with numbers in the files that are larger by `offset`."""
         return ClassTable(self.names, tuple(v + offset for v in self.values), self.source)
 
     def decode(self, index: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
-        """Class indices 0 .. C-1 -> numbers as in the files; negative ones become `IGNORE_LABEL`."""
+        """Return the numbers in the files of class indices 0 .. C-1; negative indices become `IGNORE_LABEL`."""
         values = np.asarray(self.values, dtype=np.int64)
         return np.where(index < 0, IGNORE_LABEL, values[np.maximum(index, 0)])
 
     def encode(self, labels: Int[ndarray, "n"], where: Path | str) -> Int[ndarray, "n"]:
-        """Numbers of a file -> class indices 0 .. C-1; `IGNORE_LABEL` stays.
+        """Return the class indices 0 .. C-1 of numbers of a file; `IGNORE_LABEL` is unchanged.
 
         Raises:
-            DataError: a number that is no class, naming the first place.
+            DataError: If a number is not a class; the message gives the first position.
         """
         values = np.asarray(self.values)
         index = np.searchsorted(values, labels).clip(max=len(values) - 1)

@@ -11,15 +11,15 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
 def shape_measure(mesh: TriangleMesh, side: Float[ndarray, "faces 3"]) -> Float[ndarray, "vertices 3 3"]:
-    r"""Return the integral of the shape operator at each vertex, symmetric tensors in space; positive on a sphere.
+    r"""Return the integral of the shape operator at each vertex, symmetric 3D tensors; positive on a sphere.
 
     An edge of length `l` and signed dihedral angle `beta` contributes `l beta t t^T`, half of it to each end, with
-    `t` across the edge in the mean plane of its two faces (:cite:`cohensteiner2003restricted`). New edges inside
-    a face add nothing, and neither do edges of the boundary or of more than two faces. Unit: length.
+    `t` across the edge in the mean plane of its two faces :cite:`cohensteiner2003restricted`. Cutting a flat face adds
+    nothing. Edges of the boundary, or of more than two faces, contribute nothing. Unit: length.
 
     Args:
         mesh: a mesh of any kind.
-        side: 1 or -1 at each corner of a face, see `frame_sides`: the normal at the vertex over that of the face.
+        side: 1 or -1 at each corner of a face, the relative sign of vertex and face normal, see `frame_sides`.
     """
     start = np.cumsum(mesh.edge_face_count) - mesh.edge_face_count
     inner = np.flatnonzero(mesh.edge_face_count == 2)

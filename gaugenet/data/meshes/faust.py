@@ -1,4 +1,4 @@
-"""FAUST registrations: human bodies whose vertices correspond one to one."""
+"""FAUST registrations: human bodies with corresponding vertices."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _POSES = 10  # per person: registration NNN shows person NNN // 10 in pose NNN %
 
 
 class FaustRegistrations(MeshDataset):
-    """Registrations `tr_reg_NNN.ply` of MPI-FAUST (Bogo et al. 2014); the target of a vertex is its own index.
+    """Registrations `tr_reg_NNN.ply` of MPI-FAUST :cite:`bogo2014faust`; the target of a vertex is its index.
 
     The usual protocol trains on 0..79 (8 people) and tests on 80..99 (2 others) by exact-vertex accuracy.
 
     Args:
-        root: the folder of the registrations, or one above it (`training/registrations`, `faust`).
+        root: the folder of the registrations, or a folder above it (`training/registrations`, `faust`).
         split: `"train"`, `"val"` or `"test"`.
-        val_people: how many of the eight training people are held out (the last ones) as `"val"`.
+        val_people: number of the eight training people (the last ones) in `"val"`.
 
     Raises:
-        DataError: missing files or an empty split; on reading, a mesh whose vertices cannot correspond.
+        DataError: If files are missing or the split is empty. When a mesh is read: if its number of vertices differs.
     """
 
     label_kind = "vertices"
@@ -56,13 +56,13 @@ class FaustRegistrations(MeshDataset):
         if mesh.num_vertices != self._num_vertices:
             raise DataError(
                 f"{path} has {mesh.num_vertices} vertices, the first registration {self._num_vertices}: "
-                "these are not registrations, whose vertices correspond."
+                "registrations have corresponding vertices, so use the files `tr_reg_*.ply`."
             )
         return MeshSample(path.stem, mesh, vertex_labels=np.arange(mesh.num_vertices), path=path)
 
 
 def _registrations(root: Path) -> dict[int, Path]:
-    """Number -> file of all registrations in `root` or in the usual folders below it."""
+    """Return the files of all registrations by number, in `root` or in the usual folders below it."""
     below = ("", "training/registrations", "MPI-FAUST/training/registrations", "faust")
     for folder in (root / name for name in below):
         if folder.is_dir():
@@ -70,4 +70,4 @@ def _registrations(root: Path) -> dict[int, Path]:
             found = {int(match[1]): path for match, path in matches if match}
             if found:
                 return found
-    raise DataError(f"{root}: found no tr_reg_NNN.ply there nor in training/registrations/.")
+    raise DataError(f"{root}: no tr_reg_NNN.ply in this folder or in training/registrations/.")

@@ -1,4 +1,4 @@
-"""Folders of meshes with a label for every vertex or every face: the layout for a user's own data."""
+"""Folders of meshes with a label for every vertex or face: the layout for your own data."""
 
 from __future__ import annotations
 
@@ -18,32 +18,40 @@ _SPLITS = ("train", "val", "test")
 
 
 class LabelledMeshFolder(MeshDataset):
-    """Meshes of `ROOT/train`, `ROOT/val` or `ROOT/test` with the labels that lie beside them.
+    """Meshes of `ROOT/train`, `ROOT/val` or `ROOT/test` with labels next to them.
 
-    The labels of `NAME.obj` (or any other format) are `NAME.npy` or `NAME.txt` with one whole number a vertex
-    or a face, or the property `label` of the vertices or faces of `NAME.ply`. Which of the two they are is
-    told by their number; a PLY file that labels both needs `labels`. `ROOT/classes.txt` names the classes, one a
-    line, numbered from 0 (or lists their numbers); without it the classes are 0 .. the largest label of all splits.
-    -1 marks places to be ignored.
+    The labels of `NAME.obj` (or another format) are `NAME.npy` or `NAME.txt` with one integer per vertex or face, or
+    the property `label` of the vertices or faces of `NAME.ply`. Their number decides between vertices and faces; a PLY
+    file with both needs `labels`. `ROOT/classes.txt` has one class name per line, numbered from 0, or their numbers.
+    Without this file the classes are 0 .. the largest label of all splits. The label -1 is ignored.
 
-    A folder that holds the meshes themselves and none of the three subfolders is split at random.
+    A folder of meshes without these subfolders is split at random.
 
     Args:
         root: the folder.
         split: `"train"`, `"val"` or `"test"`.
-        labels: `"vertices"` or `"faces"` where the count cannot tell, or to insist; `"auto"` otherwise.
-        fractions: of train, val and test in a folder without subfolders.
-        seed: of the random split; the same on every machine.
-        group: keeps meshes together in the random split, see `group_names`.
+        labels: `"vertices"`, `"faces"`, or `"auto"` to decide by the number of labels.
+        fractions: fractions of train, val and test in a folder without subfolders.
+        seed: seed of the random split, which is the same on every machine.
+        group: meshes that stay together in a random split, see `group_names`.
         label_property: name of the property in PLY files.
-        trained: the classes of a trained network, whose numbers count where there is no `classes.txt`.
+        trained: the classes of a trained network, whose numbers are used if there is no `classes.txt`.
 
     Attributes:
         pool: the meshes of train/ and val/, or all meshes of a folder that is split at random.
 
     Raises:
-        DataError: missing folders, empty splits, missing label files, counts that do not match the mesh,
-            unknown or negative classes.
+        DataError: If a folder or label file is missing, the split is empty, the number of labels does not match the
+            mesh, or a class is unknown or negative.
+
+    Example:
+        >>> from gaugenet.data import LabelledMeshFolder
+        >>> from gaugenet.datasets import bodies
+        >>> samples = LabelledMeshFolder(bodies(), "test")
+        >>> samples.label_kind, len(samples.class_names)
+        ('faces', 8)
+        >>> samples[0].face_labels.shape == (samples[0].mesh.num_faces,)
+        True
     """
 
     def __init__(
@@ -73,7 +81,7 @@ class LabelledMeshFolder(MeshDataset):
             counts = {name: len(paths) for name, paths in everything.items()}
             raise DataError(
                 f"The split {split!r} of {self.root} is empty: found {counts or 'no meshes'}; "
-                f"put meshes into {self.root / split}, or change `fractions` if the folder is split at random."
+                f"put meshes into {self.root / split}, or change the `fractions` of a random split."
             )
         self.classes = self._class_table([path for paths in everything.values() for path in paths])
         self.class_names = self.classes.names
@@ -89,7 +97,7 @@ class LabelledMeshFolder(MeshDataset):
         if kind != self.label_kind:
             raise DataError(
                 f"{where} labels {kind}, but {self.paths[0].name} labels {self.label_kind}: "
-                "all meshes of a set must be labelled alike."
+                "label the vertices of all meshes, or the faces of all meshes."
             )
         labels = self.classes.encode(raw, where)
         if kind == "vertices":
@@ -97,7 +105,7 @@ class LabelledMeshFolder(MeshDataset):
         return MeshSample(path.stem, mesh, face_labels=labels, path=path)
 
     def _kind_of(self, path: Path, mesh: TriangleMesh) -> tuple[LabelKind, Int[ndarray, "n"], Path]:
-        """Whether a mesh has labels of vertices or of faces, the labels as written, and where they stand."""
+        """Return whether a mesh has labels of vertices or faces, the labels, and their file."""
         where, found = _raw_labels(path, self._property)
         if "faces" in found:
             found["faces"] = _of_triangles(found["faces"], mesh)
@@ -108,11 +116,11 @@ class LabelledMeshFolder(MeshDataset):
             given = " and ".join(sorted({str(len(a)) for a in found.values()}))
             raise DataError(
                 f"{where} has {given} labels, but {path} has {counts['vertices']} vertices and {counts['faces']} "
-                f"faces (labels={self._asked!r}): give one label a vertex or one a face."
+                f"faces (labels={self._asked!r}): give one label per vertex or per face."
             )
         if len(fitting) > 1:
             raise DataError(
-                f"{where}: labels could be of the {counts['vertices']} vertices or of the {counts['faces']} faces: "
+                f"{where}: labels could belong to the {counts['vertices']} vertices or to the {counts['faces']} faces: "
                 "pass labels='vertices' or labels='faces' (--data.labels)."
             )
         return fitting[0], found[fitting[0]], where
@@ -126,14 +134,14 @@ class LabelledMeshFolder(MeshDataset):
 
 
 def _of_triangles(labels: Int[ndarray, "n"], mesh: TriangleMesh) -> Int[ndarray, "n"]:
-    """Labels of the triangles where those of the polygons are given that they were cut from."""
+    """Return labels of the triangles, from labels of triangles or of the polygons of the file."""
     polygon = mesh.polygon_of_face
     cut = len(polygon) > 0 and len(labels) == polygon[-1] + 1 < len(polygon)
     return labels[polygon] if cut else labels
 
 
 def _raw_labels(path: Path, name: str) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
-    """Where the labels of a mesh stand, and the labels under each reading that the file allows."""
+    """Return the file of the labels of a mesh, and its labels for vertices, faces or both."""
     for suffix in (".npy", ".txt"):
         beside = path.with_suffix(suffix)
         if beside.is_file():
@@ -142,32 +150,32 @@ def _raw_labels(path: Path, name: str) -> tuple[Path, dict[str, Int[ndarray, "n"
     inside = read_ply_labels(path, name) if path.suffix.lower() == ".ply" else {}
     if not inside:
         raise DataError(
-            f"{path} has no labels: expected {path.stem}.npy or {path.stem}.txt beside it, "
+            f"{path} has no labels: expected {path.stem}.npy or {path.stem}.txt next to it, "
             f"or a PLY property `{name}` of its vertices or faces."
         )
     return path, inside
 
 
 def is_split_at_random(root: Path) -> bool:
-    """Whether a folder holds the meshes themselves, in none of the subfolders of the splits."""
+    """Return whether a folder contains meshes and none of the subfolders of the splits."""
     return not any((root / name).is_dir() for name in _SPLITS)
 
 
 def all_splits(
     root: Path, fractions: tuple[float, float, float], seed: int, group: Grouping | None
 ) -> dict[str, tuple[Path, ...]]:
-    """Return the mesh files of each split: those of the subfolders, or of the folder itself, split at random.
+    """Return the mesh files of each split, from the subfolders or by a random split of the folder.
 
     Raises:
-        ValueError: If the shares are not three.
-        DataError: If meshes in subfolders should be grouped.
+        ValueError: If there are not three fractions.
+        DataError: If `group` is given for a folder with subfolders.
     """
     if not is_split_at_random(root):
         if group is not None:
             raise DataError(f"{root} is split into folders: `group` is for folders split at random, and for folds.")
         return {name: mesh_files(root / name) for name in _SPLITS if (root / name).is_dir()}
     if len(fractions) != 3:
-        raise ValueError(f"Expected `fractions` of three shares that sum to 1, got {fractions}.")
+        raise ValueError(f"Expected three `fractions` with sum 1, got {fractions}.")
     paths = mesh_files(root)
     if not paths:
         return {}

@@ -13,7 +13,7 @@ from numpy import ndarray
 from gaugenet.data.meshes.sample import DataError
 
 Grouping = str | Callable[[str], Hashable]
-"""What tells the group of a mesh from its name."""
+"""A rule for the group of a mesh by its name."""
 
 _SEPARATORS = "_.,/ -"
 
@@ -23,16 +23,20 @@ def group_names(names: Sequence[str], group: Grouping | None) -> list[Hashable]:
 
     Args:
         names: names of meshes.
-        group: what meshes of one group share. A glob such as `patient_*` is compared with the start of a name, a star
-            ends at the next of `_ . , / -` or blank, and the group is what was matched: `patient_07_left` and
-            `patient_07_right` are of the group `patient_07`. A text with a parenthesis or a backslash is a regular
-            expression, and the group is its first group in parentheses (or its match): `(\d+)`. Several patterns
-            stand between commas, of which the first that matches counts. Or a function of the name. `None` makes
-            every mesh a group.
+        group: the rule. A glob such as `patient_*` is matched with the start of a name, a star ends at the next of
+            `_ . , / -` or blank, and the group is the match: `patient_07_left` and `patient_07_right` have the group
+            `patient_07`. A text with a parenthesis or a backslash is a regular expression, and the group is its first
+            group in parentheses (or its match): `(\d+)`. Several patterns are separated by commas, and the first one
+            that matches is used. A function maps a name to its group. `None` makes every mesh a group.
 
     Raises:
         DataError: If a pattern matches no name, or names match no pattern.
         ValueError: If a regular expression is invalid.
+
+    Example:
+        >>> from gaugenet.data import group_names
+        >>> group_names(["patient_07_left", "patient_07_right", "patient_12"], "patient_*")
+        ['patient_07', 'patient_07', 'patient_12']
     """
     if group is None:
         return [(k, name) for k, name in enumerate(names)]
@@ -58,7 +62,7 @@ def group_names(names: Sequence[str], group: Grouping | None) -> list[Hashable]:
 
 
 def grouped_by(keys: Sequence[str], names: Sequence[str], group: Grouping | None) -> Callable[[str], Hashable] | None:
-    """Return a grouping of unique keys by names that need not be unique."""
+    """Return a grouping of unique keys by names that may be equal."""
     return None if group is None else dict(zip(keys, group_names(names, group), strict=True)).__getitem__
 
 
@@ -72,21 +76,21 @@ def split_folds(
 ) -> Int[ndarray, "names"]:
     """Return the fold of each mesh, 0 .. folds - 1.
 
-    Every mesh is in one fold, meshes of one group are in one fold, and the folds are of about equal size: groups are
-    dealt out in random order, large ones first, each to the fold that has least of its classes and then the fewest
-    meshes. Without groups, sizes differ by at most one mesh, and so do the numbers of each class. The fold of a mesh
-    depends on the set of the names and the seed, not on the order of the names.
+    Meshes of one group are in the same fold, and the folds have about equal size. Groups are assigned in random order,
+    large ones first, to the fold with the fewest of their classes and then the fewest meshes. Without groups, sizes and
+    the numbers of each class differ by at most one. The fold of a mesh depends on the set of names and the seed, not on
+    the order of the names.
 
     Args:
         names: names of the meshes, all different.
         folds: number of folds, at least 2.
         group: see `group_names`.
-        labels: the class of each mesh, to be spread evenly over the folds.
-        seed: of the random order.
+        labels: the class of each mesh; classes are distributed evenly over the folds.
+        seed: seed of the random order.
 
     Raises:
-        ValueError: If there are fewer than two folds, two meshes of one name, or not one label a name.
-        DataError: If there are fewer groups than folds, or a pattern does not fit the names.
+        ValueError: If there are fewer than two folds, equal names, or not one label for each name.
+        DataError: If there are fewer groups than folds, or a pattern does not match the names.
 
     Example:
         >>> from gaugenet.data import split_folds
@@ -117,20 +121,27 @@ def split_folds(
 def split_fractions(
     names: Sequence[str], fractions: Sequence[float], *, group: Grouping | None = None, seed: int = 0
 ) -> Int[ndarray, "names"]:
-    """Return the part of each mesh, at random in about these shares; meshes of one group are in one part.
+    """Return the part of each mesh in a random split; meshes of one group are in the same part.
 
     Args:
         names: names of the meshes, sorted.
-        fractions: share of each part.
+        fractions: approximate fraction of each part.
         group: see `group_names`.
-        seed: of the random order.
+        seed: seed of the random order.
 
     Raises:
         ValueError: If the fractions are negative, or do not sum to 1.
-        DataError: If a pattern does not fit the names.
+        DataError: If a pattern does not match the names.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import split_fractions
+        >>> part = split_fractions([f"mesh_{k:02d}" for k in range(20)], (0.8, 0.1, 0.1))
+        >>> np.bincount(part).tolist()
+        [16, 2, 2]
     """
     if min(fractions, default=-1) < 0 or not np.isclose(sum(fractions), 1.0):
-        raise ValueError(f"Expected `fractions` of shares that sum to 1, got {tuple(fractions)}.")
+        raise ValueError(f"Expected non-negative `fractions` with sum 1, got {tuple(fractions)}.")
     groups, sizes = _counted(names, group_names(names, group), None, seed)
     ends = np.round(np.cumsum(fractions) * len(names)).astype(int)
     last = np.cumsum(sizes[:, 0])
@@ -143,7 +154,7 @@ def split_fractions(
 def _counted(
     names: Sequence[str], groups: Sequence[Hashable], labels: Sequence[Hashable] | None, seed: int
 ) -> tuple[list[list[int]], Int[ndarray, "groups classes"]]:
-    """The members of each group and how many are of each class, in a random order that the set of names decides."""
+    """Return the members of each group and their numbers by class, in a random order for this set of names."""
     members: dict[Hashable, list[int]] = {}
     for index in sorted(range(len(names)), key=lambda k: names[k]):
         members.setdefault(groups[index], []).append(index)
@@ -159,7 +170,7 @@ def _counted(
 
 
 def _patterns(text: str) -> list[str]:
-    """Patterns between commas; a regular expression may have commas of its own."""
+    """Return the patterns between commas; a regular expression may contain commas."""
     if "(" in text or "\\" in text:
         return [text]
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""InputFeatures: several features side by side as one typed field `graph.x`."""
+"""InputFeatures: several features as one typed field `graph.x`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ from gaugenet.groups import O2, FieldType, StructureGroup
 
 
 class InputFeatures(BaseTransform):
-    """Writes `graph.x`: all scalars of the features, then all fields that change sign, then order 1, then order 2.
+    """A transform that writes `graph.x`: all scalars, then all fields that change sign, then order 1, then order 2.
 
-    Features that the graph already holds (see `prepare`) are taken from it and removed; the others are computed now.
+    Features that the graph already has (see `prepare`) are moved to `x`; the others are computed.
 
     Args:
         features: e.g. `[HeatKernelSignature(), Positions()]`.
 
     Raises:
-        ValueError: no features, or the same one twice.
+        ValueError: If there are no features, or the same one twice.
+
+    Example:
+        >>> from gaugenet.data import HeatKernelSignature, InputFeatures, ShapeOperator
+        >>> from gaugenet.groups import SO2
+        >>> InputFeatures([HeatKernelSignature(16), ShapeOperator()]).in_type(SO2()).size  # 16 + 1 + 2
+        19
     """
 
     def __init__(self, features: list[InputFeature]) -> None:
@@ -45,20 +51,20 @@ class InputFeatures(BaseTransform):
 
     @property
     def field_specs(self) -> tuple[FieldSpec, ...]:
-        """The fields that are read from a user's files."""
+        """The fields from the files of the user."""
         return tuple(feature.spec for feature in self.features if isinstance(feature, FieldInput))
 
     @property
     def cached(self) -> tuple[str, ...]:
-        """What a cached graph depends on: intrinsic features, and the code of those that are not of this library."""
+        """The part of a cache key: intrinsic features, and the code of features outside of gaugenet."""
         intrinsic = [feature for feature in self.features if feature.intrinsic]
         return tuple(f"{feature!r}{_code_of(type(feature))}" for feature in intrinsic)
 
     def in_type(self, group: StructureGroup) -> FieldType:
-        """The type of `graph.x` as a field of `group`, a subgroup of O(2).
+        """Return the type of `graph.x` as a field of `group`, a subgroup of O(2).
 
         Raises:
-            ValueError: a field that is not a sum of the group's irreps column by column (order 2 under `C_3`).
+            ValueError: If a field is not a direct sum of irreps of the group by columns (order 2 under `C_3`).
         """
         pairs: list[tuple[str, int, int]] = []
         for label, multiplicity in self.fields.items():
@@ -71,11 +77,11 @@ class InputFeatures(BaseTransform):
         return FieldType(group, " + ".join(f"{multiplicity}x{name}" for name, multiplicity, _ in pairs))
 
     def prepare(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> GaugeGraph:
-        """Return a new graph that holds the values of all intrinsic features: what a cache should store.
+        """Return a new graph with the values of all intrinsic features, for a cache.
 
         Args:
             graph: the graph of one mesh.
-            mesh: its surface, where there is one already; all features share it.
+            mesh: its surface, if available; all features share it.
         """
         out: GaugeGraph = graph.clone()
         intrinsic = [feature for feature in self.features if feature.intrinsic]
@@ -104,7 +110,7 @@ class InputFeatures(BaseTransform):
 
 
 def _code_of(cls: type) -> str:
-    """The code of a user's own class, which may change between two runs; nothing for a class of this library."""
+    """Return the code of a class of the user, which may change between runs; empty for a class of gaugenet."""
     if cls.__module__.split(".")[0] == __name__.split(".")[0]:
         return ""
     try:
@@ -114,12 +120,12 @@ def _code_of(cls: type) -> str:
 
 
 def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
-    """Names and dimensions of the irreps of a subgroup of O(2) that an irrep of O(2) consists of, column by column.
+    """Return names and dimensions of the irreps of a subgroup of O(2) in an irrep of O(2), by columns.
 
-    `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections: the numbers stay the same.
+    `"1"` is `1` under SO(2), `0, 0` under the trivial group, `0, 0-` under the reflections; values do not change.
 
     Raises:
-        ValueError: the columns would have to be mixed.
+        ValueError: If columns would have to be mixed.
     """
     full = O2().irrep(label)
     samples = torch.cat([group.generators(), group.random_element(4, generator=torch.Generator().manual_seed(0))])
@@ -135,7 +141,7 @@ def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
         scalar = [rho for rho in candidates if rho.dim == 1 and torch.allclose(rho(samples)[:, 0, 0], entry)]
         if not scalar or bool(matrices[:, rest, column].abs().gt(1e-9).any()):
             raise ValueError(
-                f"A field of order {label} is no sum of irreps of {group.name} column by column: leave out the "
+                f"A field of order {label} is not a direct sum of irreps of {group.name} by columns: remove the "
                 "feature, or choose another group."
             )
         found.append((scalar[0].name, 1))
@@ -143,12 +149,12 @@ def irreps_under(group: StructureGroup, label: str) -> list[tuple[str, int]]:
 
 
 def has_features(graph: GaugeGraph) -> bool:
-    """Whether a graph holds values of features that are not assembled into `x` yet."""
+    """Return whether a graph has features that are not assembled into `x` yet."""
     return any(key.startswith(FEATURE_PREFIX) for key in graph.keys())  # noqa: SIM118 (a Data, not a dict)
 
 
 def _blocks(feature: InputFeature, value: Tensor) -> list[tuple[str, Tensor]]:
-    """Label and `(N, dim, multiplicity)` values of each block of a feature."""
+    """Return label and values `(N, dim, multiplicity)` of each block of a feature."""
     blocks, start = [], 0
     for label, multiplicity in feature.fields:
         dim = O2().irrep(label).dim

@@ -17,14 +17,14 @@ from gaugenet.geometry.mesh._ply import ply_columns
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 _LARGEST = 2.0**53
-"""Numbers from here on are not told apart in text files and float arrays."""
+"""Larger integers are not exact in text files and float arrays."""
 
 
 def read_labels(path: Path) -> Int[ndarray, "n"]:
-    """Integer labels of a `.npy` file, or of a text file with one number a line.
+    """Return the integer labels of a `.npy` file, or of a text file with one number per line.
 
     Raises:
-        DataError: the file is empty, truncated, not one-dimensional or holds anything but whole numbers.
+        DataError: If the file is empty, truncated, not one-dimensional, or contains other values than integers.
     """
     try:
         if path.suffix == ".npy":
@@ -32,7 +32,7 @@ def read_labels(path: Path) -> Int[ndarray, "n"]:
         else:
             array = np.array(path.read_text(encoding="utf-8-sig").split(), dtype=np.float64)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as labels ({error}): expected one whole number a line.") from error
+        raise DataError(f"{path}: cannot be read as labels ({error}): expected one integer per line.") from error
     return _whole_numbers(array, path)
 
 
@@ -42,20 +42,20 @@ def _whole_numbers(array: ndarray, path: Path | str) -> Int[ndarray, "n"]:
     if array.ndim != 1 or array.size == 0:
         raise DataError(f"{path}: expected labels of shape (n,), got {array.shape}.")
     if array.dtype.kind not in "iuf":
-        raise DataError(f"{path}: expected labels that are whole numbers, got values of type {array.dtype}.")
+        raise DataError(f"{path}: expected integer labels, got values of type {array.dtype}.")
     with np.errstate(invalid="ignore"):
         whole = (array == np.round(array)) & (np.abs(array.astype(np.float64)) < _LARGEST)  # not NaN, not infinite
     if not whole.all():
         first = int(np.flatnonzero(~whole)[0])
-        raise DataError(f"{path}: label {array[first]} at position {first} is not a whole number.")
+        raise DataError(f"{path}: label {array[first]} at position {first} is not an integer.")
     return array.astype(np.int64)
 
 
 def read_ply_labels(path: Path, attribute: str = "label") -> dict[str, Int[ndarray, "n"]]:
-    """The property `label` of a PLY file, under `"vertices"` and `"faces"` where it has one.
+    """Return the property `label` of the `"vertices"` and `"faces"` of a PLY file, as far as present.
 
     Raises:
-        DataError: the file cannot be read as a mesh.
+        DataError: If the file cannot be read as a mesh.
     """
     try:
         elements = ply_columns(path.read_bytes())
@@ -70,11 +70,17 @@ def read_ply_labels(path: Path, attribute: str = "label") -> dict[str, Int[ndarr
 
 
 def meshcnn_edges(mesh: TriangleMesh) -> Int[ndarray, "faces 3"]:
-    """Index of the three edges of each face, edges numbered in the order in which MeshCNN meets them.
+    """Return the indices of the three edges of each face, in the order of edges of MeshCNN :cite:`hanocka2019meshcnn`.
 
-    An edge gets its number when it is first seen while walking the faces in order, in each face over the
-    corners (0, 1), (1, 2), (2, 0) (Hanocka et al. 2019, *MeshCNN*; `mesh_prepare.build_gemm` of its published
-    code).
+    Edges are numbered in the order of their first occurrence in the sequence of faces, in each face in the order of
+    corners (0, 1), (1, 2), (2, 0), as in `mesh_prepare.build_gemm` of the published code.
+
+    Example:
+        >>> from gaugenet.data import meshcnn_edges
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> square = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+        >>> meshcnn_edges(square).tolist()  # the edge 2 is the diagonal
+        [[0, 1, 2], [2, 3, 4]]
     """
     _, first, inverse = np.unique(mesh.halfedge_to_edge, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
@@ -83,11 +89,17 @@ def meshcnn_edges(mesh: TriangleMesh) -> Int[ndarray, "faces 3"]:
 
 
 def majority_of_edges(edge_labels: Int[ndarray, "edges"], face_edges: Int[ndarray, "faces 3"]) -> ndarray:
-    """`(F,)` the label that most of a face's three edges have: the "hard" face labels of the MeshCNN benchmarks.
+    """Return the most frequent label `(F,)` of the three edges of each face, the "hard" labels of MeshCNN.
 
-    Where all three differ the smallest label is taken, as a mode or an argmax over counts does: on the
-    human-body training set that happens on 2 of 571,500 faces. Edges marked `IGNORE_LABEL` have no vote
-    unless all are.
+    If all three differ, the result is the smallest label, as on 2 of 571,500 faces of the human-body training set.
+    Edges with `IGNORE_LABEL` are ignored unless all have it.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import majority_of_edges
+        >>> edge_labels, face_edges = np.array([3, 3, 5, 5, 5]), np.array([[0, 1, 2], [2, 3, 4]])
+        >>> majority_of_edges(edge_labels, face_edges).tolist()
+        [3, 5]
     """
     a, b, c = np.sort(edge_labels[face_edges], axis=1).T
     smallest = np.where(a != IGNORE_LABEL, a, np.where(b != IGNORE_LABEL, b, c))
@@ -97,10 +109,18 @@ def majority_of_edges(edge_labels: Int[ndarray, "edges"], face_edges: Int[ndarra
 def face_to_vertex_distribution(
     mesh: TriangleMesh, face_labels: Int[ndarray, "faces"], num_classes: int
 ) -> Float[ndarray, "vertices classes"]:
-    """Share of each class in the labelled area around each vertex; a row of zeros where no labelled face is near.
+    """Return the fraction of each class in the labelled area around each vertex.
 
-    The rows sum to one elsewhere. Faces without area count a little, so that a vertex of such faces alone has
-    labels.
+    Rows sum to one; the row of a vertex without labelled faces is zero. Faces without area have a small weight, so a
+    vertex with only such faces has labels.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import face_to_vertex_distribution
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> square = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+        >>> face_to_vertex_distribution(square, np.array([0, 1]), 2)[:2].round(6).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
     """
     known = face_labels != IGNORE_LABEL
     tiny = 1e-9 * max(mesh.area / max(mesh.num_faces, 1), np.finfo(np.float64).tiny)
@@ -117,7 +137,14 @@ def face_to_vertex_distribution(
 
 
 def one_hot(labels: Int[ndarray, "n"], num_classes: int) -> Float[ndarray, "n classes"]:
-    """Rows with a one at the label; zeros where the label is `IGNORE_LABEL`."""
+    """Return rows with a one at the label; zero rows for `IGNORE_LABEL`.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import one_hot
+        >>> one_hot(np.array([1, -1]), 2).tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
     rows = np.zeros((len(labels), num_classes))
     known = np.flatnonzero(labels != IGNORE_LABEL)
     rows[known, labels[known]] = 1.0
@@ -125,18 +152,31 @@ def one_hot(labels: Int[ndarray, "n"], num_classes: int) -> Float[ndarray, "n cl
 
 
 def hard_labels(distribution: Float[ndarray, "n classes"]) -> Int[ndarray, "n"]:
-    """The likeliest class of each row, `IGNORE_LABEL` where the row is zero."""
+    """Return the most probable class of each row; `IGNORE_LABEL` for a zero row.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import hard_labels
+        >>> hard_labels(np.array([[0.3, 0.7], [0.0, 0.0]])).tolist()
+        [1, -1]
+    """
     return np.where(distribution.sum(axis=1) > 0, distribution.argmax(axis=1), IGNORE_LABEL).astype(np.int64)
 
 
 def vertex_to_face(
     values: Float[Tensor, "vertices channels"], face: Int[Tensor, "3 faces"]
 ) -> Float[Tensor, "faces channels"]:
-    """Mean of the values at the three corners of each face: vertex probabilities -> face probabilities.
+    """Return the mean of the values at the three corners of each face, such as probabilities.
 
     Args:
-        values: probabilities (or any other vertex quantity).
-        face: vertex indices of the corners, as in `GaugeGraph.face`; in a batch the shifted ones.
+        values: probabilities or another quantity of the vertices.
+        face: vertex indices of the corners, as in `GaugeGraph.face`, also of a batch.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import vertex_to_face
+        >>> vertex_to_face(torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([[0], [1], [2]]))
+        tensor([[2.]])
     """
     if face.shape[0] != 3:
         raise ValueError(f"Expected `face` of shape (3, F), got {tuple(face.shape)}: pass `face.T`.")

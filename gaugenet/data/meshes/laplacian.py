@@ -13,18 +13,19 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 
 def cotan_laplacian(mesh: TriangleMesh, *, side: Float[ndarray, "faces 3"] | None = None) -> Any:
-    r"""The stiffness matrix `L_ij = int <grad phi_i, grad phi_j>` of the hat functions, positive semi-definite.
+    r"""Return the stiffness matrix `L_ij = int <grad phi_i, grad phi_j>` of the hat functions, positive semi-definite.
 
-    Off the diagonal it is `-(cot alpha + cot beta) / 2` for the two angles opposite to an edge (Pinkall & Polthier
-    1993). Faces without area contribute nothing; non-manifold edges, boundaries and several parts need no special case.
+    Off the diagonal it is `-(cot alpha + cot beta) / 2` for the two angles opposite to an edge
+    :cite:`pinkall1993computing`. Faces without area contribute nothing. Non-manifold edges, boundaries and several
+    components are allowed.
 
     Args:
         mesh: a mesh of any kind.
         side: 1 or -1 at each corner of a face: values at two corners of different sides have opposite signs (see
-            `frame_sides`). By default all signs agree.
+            `frame_sides`). By default all signs are equal.
 
     Returns:
-        a `scipy.sparse.csr_array` of shape `(V, V)`, in no unit of length.
+        A dimensionless `scipy.sparse.csr_array` of shape `(V, V)`.
     """
     from scipy.sparse import coo_array, diags_array
 
@@ -44,7 +45,7 @@ def cotan_laplacian(mesh: TriangleMesh, *, side: Float[ndarray, "faces 3"] | Non
 
 
 def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
-    """Gradient in each face (ambient, last axis) of the hat function of each corner; zero without area."""
+    """Return the 3D gradient (last axis) in each face of the hat function of each corner; zero without area."""
     corners = mesh.vertices[mesh.faces]
     opposite = np.roll(corners, 1, axis=1) - np.roll(corners, -1, axis=1)
     twice_area = 2 * mesh.face_areas[:, None, None]
@@ -53,7 +54,7 @@ def hat_gradients(mesh: TriangleMesh) -> Float[ndarray, "faces 3 3"]:
 
 
 def _vertex_average(mesh: TriangleMesh) -> Any:
-    """`(V, F)` sparse: area-weighted mean over the faces around each vertex; zero rows where there is no area."""
+    """Return the sparse matrix `(V, F)` of area-weighted means over the faces around each vertex; zero without area."""
     from scipy.sparse import coo_array
 
     share = np.repeat(mesh.face_areas, 3)
@@ -65,10 +66,10 @@ def _vertex_average(mesh: TriangleMesh) -> Any:
 
 
 def vertex_gradient(mesh: TriangleMesh, values: Float[ndarray, "vertices channels"]) -> ndarray:
-    """`(V, C, 3)` gradient of piecewise linear functions: ambient vectors, the mean over the faces around a vertex.
+    """Return the 3D gradients `(V, C, 3)` of piecewise linear functions, averaged over the faces around each vertex.
 
-    Exact for linear functions on a plane; error of first order in the edge length on a curved surface. Project with
-    the frame of a vertex to get tangent coefficients. Unit: that of the values over length.
+    The result is exact for linear functions on a plane; on a curved surface the error is of first order in the edge
+    length. Tangent coefficients are projections to the frame of a vertex. Unit: unit of the values over length.
     """
     from scipy.sparse import coo_array
 
@@ -83,11 +84,11 @@ def vertex_gradient(mesh: TriangleMesh, values: Float[ndarray, "vertices channel
 
 
 def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "vertices 2 2"]:
-    """Derivative of the unit normal in tangent coefficients, symmetric: +1/R on a sphere seen from outside.
+    """Return the symmetric derivative of the unit normal in tangent coefficients: +1/R on a sphere, normals outward.
 
-    The normal is that of the frame, first vector x second vector. No orientation of the faces is used, so that it
-    exists on non-orientable surfaces; where a frame is flipped, the operator changes its sign. Vertex normals are
-    interpolated linearly over each face and differentiated there (Rusinkiewicz 2004), then averaged by area.
+    The normal is the one of the frame, first vector x second vector. The orientation of the faces is not used, so the
+    operator exists on non-orientable surfaces; it changes sign if a frame is flipped. Vertex normals are interpolated
+    linearly and differentiated in each face :cite:`rusinkiewicz2004estimating`, then averaged by area.
     """
     normal, side = np.cross(frame[..., 0], frame[..., 1]), frame_sides(mesh, frame)
     towards_face = side[..., None] * normal[mesh.faces]
@@ -101,20 +102,20 @@ def shape_operator(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) ->
 
 
 def frame_sides(mesh: TriangleMesh, frame: Float[ndarray, "vertices 3 2"]) -> Float[ndarray, "faces 3"]:
-    """1 where the normal of the frame at a corner is on the side of the normal of the face, and -1 elsewhere."""
+    """Return 1 where the normals of frame and face are on the same side at a corner, else -1."""
     normal = np.cross(frame[..., 0], frame[..., 1])
     dot = (normal[mesh.faces] * mesh.face_normals[:, None]).sum(-1)
     return typed_array(np.where(dot < 0, -1.0, 1.0))
 
 
 def _entries(average: Any, mesh: TriangleMesh, per_corner: Float[ndarray, "faces 3"]) -> Float[ndarray, "entries"]:
-    """The corner values in the order of the stored entries of the vertex-face matrix."""
+    """Return the corner values in the order of the stored entries of the vertex-face matrix."""
     vertex = np.repeat(np.arange(mesh.num_vertices), np.diff(average.indptr))
     corner = (mesh.faces[average.indices] == vertex[:, None]).argmax(axis=1)
     return typed_array(per_corner[average.indices, corner])
 
 
 def angle_defects(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
-    """2 pi minus the angles around each inner vertex: its integrated Gaussian curvature; zero on the boundary."""
+    """Return 2 pi minus the angles around each inner vertex, the integrated Gaussian curvature; 0 on the boundary."""
     total = np.bincount(mesh.faces.reshape(-1), weights=mesh.corner_angles.reshape(-1), minlength=mesh.num_vertices)
     return np.where(mesh.boundary_vertices | (total == 0), 0.0, 2 * np.pi - total)

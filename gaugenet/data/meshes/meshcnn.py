@@ -20,30 +20,27 @@ Split = Literal["train", "val", "test"]
 
 
 class MeshCNNSegmentation(MeshDataset):
-    """Meshes of `ROOT/train` or `ROOT/test`, whose faces take the majority of the edge labels in `ROOT/seg`.
+    """Meshes of `ROOT/train` or `ROOT/test` with the majority of the edge labels in `ROOT/seg` as face labels.
 
-    The layout is that of the published MeshCNN archives (Hanocka et al. 2019, *MeshCNN: A Network with an
-    Edge*): `train/NAME.obj`, `test/NAME.obj`, `seg/NAME.eseg` with one class an edge (see `meshcnn_edges` for
-    their order), `sseg/NAME.seseg` with soft edge labels (not read), `classes.txt`. Classes may be numbered
-    from 0 or from 1. Accuracy on these face labels, the plain mean over all faces, is the "hard face" metric
-    of the literature.
+    The layout is the one of the published archives :cite:`hanocka2019meshcnn`: `train/NAME.obj`, `test/NAME.obj`,
+    `seg/NAME.eseg` with one class per edge (for the order see `meshcnn_edges`), `sseg/NAME.seseg` with soft edge labels
+    (not read), `classes.txt`. Classes are numbered from 0 or from 1. The mean accuracy over all faces is the "hard
+    face" metric of the literature.
 
-    Test mesh `shrec__15` of the human-body set has wrong labels as published; results are customarily given
-    with it.
+    The published labels of the test mesh `shrec__15` of the human-body set are wrong; results usually include it.
 
     Args:
         root: folder of the unpacked archive.
         split: `"train"`, `"val"` or `"test"`. `"val"` is the held-out part of `train/` (or the folder
             `val/`).
-        holdout: glob patterns (one or several) on mesh names, e.g. `"scape__*"`: those meshes of `train/` are
-            kept out of `"train"` and make up `"val"`. Hold out a whole source rather than random meshes:
-            poses of one sequence and scans of one person resemble each other far more than the test set
-            resembles either.
-        trained: the classes of a trained network, whose numbers count where `classes.txt` does not tell them.
+        holdout: glob patterns (one or several) of mesh names, e.g. `"scape__*"`, for the meshes of `train/` that are in
+            `"val"` and not in `"train"`. Hold out a whole source instead of random meshes, since poses of one sequence
+            and scans of one person are more similar to each other than to the test set.
+        trained: the classes of a trained network, whose numbers are used if `classes.txt` does not contain numbers.
 
     Raises:
-        DataError: missing folders, an empty split, a pattern that matches nothing. Reading a sample raises it
-            for a missing label file, a count that does not match the mesh's edges, and unknown classes.
+        DataError: If a folder is missing, the split is empty, or a pattern matches nothing. When a sample is read: if
+            its label file is missing, the number of labels differs from the number of edges, or a class is unknown.
     """
 
     label_kind = "faces"
@@ -74,7 +71,7 @@ class MeshCNNSegmentation(MeshDataset):
         return MeshSample(path.stem, mesh, face_labels=majority_of_edges(edges, meshcnn_edges(mesh)), path=path)
 
     def edge_labels(self, path: Path, mesh: TriangleMesh) -> Int[ndarray, "edges"]:
-        """The class of each edge of a mesh of this set, in MeshCNN edge order."""
+        """Return the class of each edge of a mesh of this set, in the order of `meshcnn_edges`."""
         label_path = self.root / "seg" / f"{path.stem}.eseg"
         if not label_path.is_file():
             raise DataError(f"{path} has no labels: expected the file {label_path}.")
@@ -87,7 +84,7 @@ class MeshCNNSegmentation(MeshDataset):
         return self.classes.encode(labels, label_path)
 
     def sources(self) -> dict[str, int]:
-        """How many meshes of this split come from each source, the part of a name before the first `__`."""
+        """Return the number of meshes from each source, the part of a name before the first `__`."""
         return dict(Counter(source_of(path.stem) for path in self.paths))
 
     # --- construction ---------------------------------------------------------------------------------------
@@ -126,7 +123,7 @@ class MeshCNNSegmentation(MeshDataset):
         return f"expected the MeshCNN layout train/ test/ seg/ classes.txt, found the folders {here}."
 
     def _class_table(self) -> ClassTable:
-        """Classes of `classes.txt`; where it has names only, or is missing, the labels tell if they start at 1."""
+        """Return the classes of `classes.txt`; without numbers there, the labels decide whether they start at 1."""
         table = ClassTable.read_in(self.root, self._trained)
         if table is not None and (table is self._trained or table.names == tuple(map(str, table.values))):
             return table
@@ -145,5 +142,11 @@ class MeshCNNSegmentation(MeshDataset):
 
 
 def source_of(name: str) -> str:
-    """The source that a mesh name tells: `"scape__mesh043"` -> `"scape"`."""
+    """Return the source in the name of a mesh.
+
+    Example:
+        >>> from gaugenet.data import source_of
+        >>> source_of("scape__mesh043")
+        'scape'
+    """
     return name.split("__", maxsplit=1)[0]

@@ -16,7 +16,7 @@ from gaugenet.groups import SO2
 
 @dataclass(frozen=True)
 class Equation:
-    """u_t = D lap u + r u (1 - u) - a div(u v), with a tangent flow v."""
+    """The equation u_t = D lap u + r u (1 - u) - a div(u v), with a tangent flow v."""
 
     diffusion: float = 0.05
     reaction: float = 1.0
@@ -28,8 +28,8 @@ class Surface:
     """A bumpy sphere with its flow, its graph and its finite elements.
 
     Attributes:
-        flow: `(V, 3)`, tangent vectors of space.
-        mass, stiffness, transport: of linear finite elements, `transport u = int u v . grad phi`.
+        flow: `(V, 3)`, tangent vectors in 3D.
+        mass, stiffness, transport: matrices of linear finite elements, `transport u = int u v . grad phi`.
     """
 
     mesh: TriangleMesh
@@ -41,13 +41,13 @@ class Surface:
 
 
 def bumpy_sphere(level: int, seed: int, *, radius: float, bumps: float = 0.15) -> Surface:
-    """Return a smooth star-shaped surface, its vertices at random places, and a flow around a random axis.
+    """Return a smooth star-shaped surface with random vertices, and a flow around a random axis.
 
     Args:
-        level: of the icosphere whose vertices are moved, a fifth of their spacing, and triangulated again.
-        seed: of places, shape and axis.
-        radius: of the neighbourhoods of the graph, a length; the sphere has radius 1.
-        bumps: height of the bumps; 0 gives the sphere.
+        level: level of the icosphere whose vertices are moved by a fifth of their spacing and triangulated again.
+        seed: seed of vertices, shape and axis.
+        radius: geodesic radius of neighbourhoods; the sphere has radius 1.
+        bumps: height of the bumps; 0 for the sphere.
     """
     from scipy.spatial import ConvexHull
 
@@ -69,7 +69,7 @@ def bumpy_sphere(level: int, seed: int, *, radius: float, bumps: float = 0.15) -
 
 
 def _finite_elements(mesh: TriangleMesh, flow: ndarray) -> tuple[Any, Any, Any]:
-    """Mass, stiffness and transport matrices of the hat functions."""
+    """Return mass, stiffness and transport matrices of the hat functions."""
     from scipy.sparse import coo_array
 
     f, shape = mesh.faces, (mesh.num_vertices,) * 2
@@ -88,12 +88,12 @@ def solve(surface: Surface, u: ndarray, equation: Equation, *, step: float, step
     """Return snapshots `(steps + 1, V)` at multiples of `step`: Crank-Nicolson for diffusion, Heun for the rest.
 
     Args:
-        surface: with its finite elements.
+        surface: the surface with its finite elements.
         u: `(V,)`, the state at time 0.
-        equation: what is solved.
+        equation: the equation.
         step: time between two snapshots.
         steps: number of snapshots after the first.
-        substeps: of the solver between two snapshots.
+        substeps: steps of the solver between two snapshots.
     """
     from scipy.sparse.linalg import splu
 

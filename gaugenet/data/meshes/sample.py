@@ -1,4 +1,4 @@
-"""MeshSample: a mesh with its labels; MeshDataset: what every reader of this package offers."""
+"""MeshSample: a mesh with its labels; MeshDataset: the base class of readers."""
 
 from __future__ import annotations
 
@@ -15,27 +15,38 @@ from numpy import ndarray
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 IGNORE_LABEL = -1
-"""Label of vertices and faces that count neither in the loss nor in a metric."""
+"""Label of vertices and faces that losses and metrics ignore."""
 
 LabelKind = Literal["vertices", "faces", "shape"]
 
 
 class DataError(ValueError):
-    """A data set that cannot be used as it is; the message names the file, the place and what to do."""
+    """The error of an invalid data set; the message gives the file, the position and a remedy."""
 
 
 @dataclass(frozen=True)
 class MeshSample:
-    """One mesh with the labels that its data set gives; the labels that it does not give are `None`.
+    """One mesh with the labels of its data set; missing labels are `None`.
 
     Attributes:
-        name: unique within the data set, stable from run to run, usable as a file name apart from `/`.
-        mesh: the surface, vertices and faces in the order of the file.
+        name: unique name in the data set, the same in every run, usable as a file name apart from `/`.
+        mesh: the surface, with vertices and faces in the order of the file.
         vertex_labels: `(V,)` int64 class of each vertex, `IGNORE_LABEL` where unknown.
         face_labels: `(F,)` int64 class of each face, `IGNORE_LABEL` where unknown.
         label: class of the whole shape.
-        path: the file that the mesh was read from.
-        fields: arrays by name, in place of those that stand in the files of the mesh, see `gaugenet.data.FieldSpec`.
+        path: the file of the mesh.
+        fields: arrays by name, used instead of fields in files, see `gaugenet.data.FieldSpec`.
+
+    Raises:
+        DataError: If the number of labels does not match the mesh.
+
+    Example:
+        >>> import numpy as np
+        >>> from gaugenet.data import MeshSample
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> triangle = TriangleMesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+        >>> MeshSample("triangle", triangle, face_labels=np.array([4])).face_labels
+        array([4])
     """
 
     name: str
@@ -59,11 +70,11 @@ class MeshSample:
 
 
 class MeshDataset(ABC, Sequence[MeshSample]):
-    """A sequence of `MeshSample`s in a fixed order; meshes are read when asked for.
+    """A sequence of `MeshSample`s in a fixed order; a mesh is read when it is indexed.
 
     Attributes:
-        label_kind: which labels every sample has: `"vertices"`, `"faces"` or `"shape"`.
-        class_names: one name a class; labels are indices into it.
+        label_kind: kind of the labels: `"vertices"`, `"faces"` or `"shape"`.
+        class_names: name of each class; labels are indices into it.
         paths: the mesh files, sorted.
     """
 
@@ -86,16 +97,21 @@ class MeshDataset(ABC, Sequence[MeshSample]):
         return [self.name_of(path) for path in self.paths]
 
     def name_of(self, path: Path) -> str:
-        """The name of the sample that is read from `path`."""
+        """Return the name of the sample in the file `path`."""
         return path.stem
 
     def label_of(self, path: Path) -> int | None:
-        """The class of a whole mesh, where it is known without reading the file."""
+        """Return the class of a shape if it is known without reading the file, else `None`."""
         return None
 
     @abstractmethod
     def read(self, path: Path) -> MeshSample:
-        """The sample of one mesh file. Raises `DataError` or `MeshError` naming the file."""
+        """Read the sample of one mesh file.
+
+        Raises:
+            DataError: If its labels are invalid; the message gives the file.
+            MeshError: If its mesh is invalid; the message gives the file.
+        """
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -119,12 +135,12 @@ class MeshDataset(ABC, Sequence[MeshSample]):
 
 
 class ChosenMeshes(MeshDataset):
-    """Some meshes of a data set, whichever of its splits they come from.
+    """Some meshes of a data set, from any of its splits.
 
     Args:
         source: a reader of the data set.
         paths: the chosen meshes.
-        pool: all meshes that could be chosen; where two of them have one name, the folder stands before it.
+        pool: all meshes of the data set; if two have the same name, their names start with the folder.
     """
 
     def __init__(self, source: MeshDataset, paths: Sequence[Path], pool: Sequence[Path]) -> None:
@@ -149,7 +165,7 @@ class ChosenMeshes(MeshDataset):
 
 
 def mesh_files(folder: Path) -> tuple[Path, ...]:
-    """All mesh files directly in `folder`, sorted by name."""
+    """Return all mesh files directly in `folder`, sorted by name."""
     return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in MESH_SUFFIXES and p.is_file()))
 
 
@@ -157,7 +173,11 @@ MESH_SUFFIXES = frozenset({".ply", ".obj", ".off", ".stl", ".glb", ".gltf", ".vt
 
 
 def existing_folder(root: str | Path, remedy: str) -> Path:
-    """`root` as a path. Raises `DataError` with the remedy if there is no such folder."""
+    """Return `root` as a path.
+
+    Raises:
+        DataError: If the folder does not exist; the message contains the remedy.
+    """
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(f"No folder {folder}: {remedy}")

@@ -1,4 +1,4 @@
-"""SHREC-11 shape classification in the layout of MeshCNN: one folder a class."""
+"""SHREC-11 shape classification in the layout of MeshCNN: one folder per class."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _PARTS = ("train", "val", "test")
 class ShrecClassification(MeshDataset):
     """Meshes of `ROOT/CLASS/{train,test}/*.obj` (or `ROOT/CLASS/*.obj`), split at random.
 
-    The protocols "split-10" and "split-16" pool the 20 meshes of a class and draw 10 or 16 of them for
-    training; the other 10 or 4 are the test part. The folders' own division is not used. Splits of one seed
-    are the same everywhere, and nested: the 10 of a seed are among its 16.
+    The protocols "split-10" and "split-16" draw 10 or 16 of the 20 meshes of a class for training
+    :cite:`hanocka2019meshcnn`. The others are the test part. The division into folders is not used. Splits of one seed
+    are the same on every machine, and nested: the 10 meshes are among the 16.
 
     Args:
         root: folder of the classes.
         split: `"train"`, `"val"` or `"test"`.
-        train_per_class: meshes a class in training, those of `val_per_class` included.
-        val_per_class: how many of the training meshes a class are held out as `"val"`.
-        seed: of the draw.
+        train_per_class: number of training meshes per class, including `val_per_class`.
+        val_per_class: number of these meshes per class in `"val"`.
+        seed: seed of the random split.
 
     Attributes:
         pool: all meshes of all classes.
 
     Raises:
-        DataError: no classes, or a class with too few meshes for the split.
+        DataError: If there are no classes, or a class has too few meshes.
     """
 
     label_kind = "shape"
@@ -56,7 +56,7 @@ class ShrecClassification(MeshDataset):
         pooled = {folder.name: _pool(folder) for folder in sorted(self.root.iterdir()) if folder.is_dir()}
         pooled = {name: paths for name, paths in pooled.items() if paths}
         if not pooled:
-            raise DataError(f"{self.root}: found no meshes in CLASS/train/ or CLASS/; one folder a class is expected.")
+            raise DataError(f"{self.root}: no meshes in CLASS/train/ or CLASS/: expected one folder per class.")
         self.class_names = tuple(pooled)
         self.pool = tuple(path for paths in pooled.values() for path in paths)
         cuts = {
@@ -93,7 +93,7 @@ class ShrecClassification(MeshDataset):
 
 
 def _pool(folder: Path) -> list[Path]:
-    """All meshes of a class, in an order that does not depend on which of its folders they lie in."""
+    """Return all meshes of a class, in an order that does not depend on their folders."""
     candidates = [folder, *(folder / part for part in _PARTS)]
     found = [path for candidate in candidates if candidate.is_dir() for path in mesh_files(candidate)]
     return sorted(found, key=lambda path: (path.stem, str(path)))

@@ -1,4 +1,4 @@
-"""Means over a geodesic disk, by heat: features at a fixed length, on triangles of any size."""
+"""Means over geodesic disks by heat diffusion, for features at a fixed length on triangles of any size."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def disk_means(
     *,
     side: Float[ndarray, "faces 3"] | None = None,
 ) -> Float[ndarray, "vertices channels"]:
-    r"""Return densities averaged around each vertex, weighted by the heat kernel that is as wide as a disk.
+    r"""Return densities averaged around each vertex, weighted by a heat kernel of the width of a disk.
 
     `(M + t/3 L)^{-1} M (M + t/3 L)^{-1} M (M + t/3 L)^{-1}` applied to integrals: three implicit steps of the heat
-    equation, with `t = radius^2 / 8`. The mean squared distance `4 t` is then that in a flat disk of this radius.
-    The total over the surface stays the same, and heat does not cross boundaries.
+    equation, with `t = radius^2 / 8`. The mean squared distance `4 t` is then the one of a flat disk of this
+    radius. The integral over the surface does not change, and heat does not cross boundaries.
 
     Args:
         mesh: a mesh of any kind; vertices without area get 0.
         integrals: the integral of each quantity over the dual cell of each vertex.
-        radius: geodesic, in the units of the mesh.
+        radius: geodesic radius, in the units of the mesh.
         side: 1 or -1 at each corner of a face: values at two corners of different sides have opposite signs. By
-            default all signs agree.
+            default all signs are equal.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu

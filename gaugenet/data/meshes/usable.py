@@ -1,4 +1,4 @@
-"""The mesh itself where a network can use it as it is, else a repaired one with the way back."""
+"""Meshes that networks can use: unchanged, or repaired with maps to the original mesh."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ class UsableMesh:
 
     Attributes:
         mesh: the mesh.
-        vertex_map, face_map: for each of its vertices and faces the one of the original mesh that it comes from, so
-            that `labels[face_map]` transfers labels.
-        repairs: what was done, in words; empty for a mesh that was fine.
+        vertex_map, face_map: original vertex and face of each vertex and face; `labels[face_map]` transfers labels.
+        repairs: descriptions of the repairs; empty if there were none.
     """
 
     mesh: TriangleMesh
@@ -36,19 +35,28 @@ class UsableMesh:
 
 
 def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "lossless") -> UsableMesh:
-    """The mesh as it is if geometry is defined on it, else what a permitted repair makes of it.
+    """Return the mesh unchanged if geometry is defined on it, else after the allowed repairs.
 
-    Meshes whose size or place single precision cannot hold are scaled by a power of two and moved to the origin. Closed
-    parts whose normals point inside are rotated, unless they bound a cavity.
+    Meshes whose size or position exceeds single precision are scaled by a power of two and moved to the origin. Closed
+    components with inward normals are flipped, unless they bound a cavity.
 
     Args:
-        mesh: as it was read.
-        group: its elements say whether the surface must be oriented.
-        repair: `"never"`; `"lossless"`, where every face is kept (splitting vertices at which separate fans of faces
-            touch, flipping faces, merging equal points); or `"always"`.
+        mesh: the mesh of the file.
+        group: the structure group, which decides whether the surface must be oriented.
+        repair: `"never"`; `"lossless"`, which keeps every face (it splits vertices where separate fans of faces touch,
+            flips faces, and merges equal points); or `"always"`.
 
     Raises:
-        MeshError: the mesh is unusable, and the permitted repair does not help.
+        MeshError: If the mesh is unusable after the allowed repairs.
+
+    Example:
+        >>> from gaugenet.data import usable_mesh
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> from gaugenet.groups import SO2
+        >>> flipped = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 3, 2]])
+        >>> usable = usable_mesh(flipped, SO2())
+        >>> usable.mesh.num_faces, len(usable.repairs) > 0
+        (2, True)
     """
     if repair not in ("never", "lossless", "always"):
         raise ValueError(f"Expected `repair` 'never', 'lossless' or 'always', got {repair!r}.")
@@ -62,7 +70,7 @@ def usable_mesh(mesh: TriangleMesh, group: StructureGroup, repair: Repair = "los
         require_usable(mesh, oriented=oriented)
         turned, count = outward(mesh)
         if count and repair == "never":
-            logger.warning("%d faces of closed parts point inside: networks are trained on outward ones.", count)
+            logger.warning("%d faces of closed parts point inside: networks are trained on outward normals.", count)
         elif count:
             mesh, done = turned, (*done, f"inside-out faces turned: {count}")
         return UsableMesh(mesh, np.arange(mesh.num_vertices), np.arange(mesh.num_faces), done)

@@ -48,9 +48,9 @@ class Singularity:
     """A point where crosses are not defined.
 
     Attributes:
-        face: the triangle that it lies in: crosses are given at vertices, so none is singular itself.
+        face: the triangle of the point; crosses are given at vertices, so no vertex is singular.
         vertices: the corners of the triangle.
-        index: rotations of the crosses around it, a multiple of 1 / n.
+        index: number of rotations of the crosses around the point, a multiple of 1 / n.
         pos: centre of the triangle.
     """
 
@@ -70,12 +70,12 @@ class CrossField:
     Attributes:
         mesh: an oriented surface.
         n: number of directions.
-        frames: `(V, 3, 2)`, one representative at every vertex, counter-clockwise about the normal; any other (rotated
-            by 2 pi k / n, an own k at every vertex) is the same cross field.
+        frames: `(V, 3, 2)`, one representative at every vertex, counter-clockwise about the normal. Frames rotated by
+            2 pi k / n, with any k at each vertex, are the same cross field.
 
     Raises:
-        MeshError: a mesh that is unfit or not orientable.
-        ValueError: `frames` that are not orthonormal and tangent; `n` not a positive integer.
+        MeshError: If the mesh is unusable or not orientable.
+        ValueError: If `frames` are not orthonormal and tangent, or `n` is not a positive integer.
     """
 
     mesh: TriangleMesh
@@ -89,16 +89,16 @@ class CrossField:
 
     @classmethod
     def along(cls, mesh: TriangleMesh, vectors: Any, n: int = 1) -> CrossField:
-        """The crosses of which one direction is that of a vector field; with n = 1 its frames, an {e}-structure.
+        """Return the crosses with one direction along a vector field; for n = 1 its frames, an {e}-structure.
 
         Args:
-            mesh: without degenerate or non-manifold faces, oriented.
-            vectors: `(V, 3)`; what of them is not tangent is left out.
+            mesh: an oriented mesh without degenerate or non-manifold faces.
+            vectors: `(V, 3)`; their normal parts are ignored.
             n: number of directions.
 
         Raises:
-            MeshError: a mesh that is unfit or not orientable.
-            ValueError: an array of another shape; vectors that vanish or stand upright on the surface.
+            MeshError: If the mesh is unusable or not orientable.
+            ValueError: If the shape is wrong, or a tangential part is zero.
         """
         vectors = np.asarray(vectors, dtype=np.float64)
         if vectors.shape != (mesh.num_vertices, 3):
@@ -109,7 +109,7 @@ class CrossField:
         bad = ~(length[:, 0] > 1e-9 * np.abs(vectors).max(initial=0.0))
         if bad.any():
             raise ValueError(
-                f"Expected `vectors` that point along the surface; {int(bad.sum())} do not, the first at vertex "
+                f"Expected `vectors` with nonzero tangential parts; {int(bad.sum())} have none, the first at vertex "
                 f"{int(np.flatnonzero(bad)[0])}."
             )
         first /= length
@@ -123,7 +123,7 @@ class CrossField:
     def index(self) -> Int[ndarray, "faces"]:
         """Return the index of every face, in units of 1 / n: nonzero at singular points.
 
-        On a closed component they add up to n times its Euler characteristic (Poincare-Hopf).
+        Their sum over a closed component is n times its Euler characteristic (Poincare-Hopf).
         """
         reference = reference_frames(self.mesh, self._transport.surface)
         return self._transport.face_index(relative_to(self.frames, reference).angle, self.n)
@@ -141,7 +141,7 @@ class CrossField:
 
     @property
     def singular_vertices(self) -> Int[ndarray, "vertices"]:
-        """The corners of the faces with singular points, sorted: around them crosses rotate fast and say little."""
+        """The sorted corners of the faces with singular points, near which crosses rotate fast."""
         return np.unique([v for s in self.singularities for v in s.vertices]).astype(np.int64)
 
     def gauge_graph(
@@ -156,28 +156,27 @@ class CrossField:
         lengths: LengthUnit = "metric",
         dtype: torch.dtype = torch.float32,
     ) -> GaugeGraph:
-        """Return neighbourhoods in the frames of the crosses, which are parallel.
+        """Return the gauge graph in the frames of the crosses, with transporters in C_n.
 
         Every transporter is the element of C_n nearest to the Levi-Civita transporter along the geodesic. The
-        connection is flat but for the singular points, around which it rotates by their index. Geodesics that pass
-        close to one have two elements that are nearly as near: these edges are marked in `graph.ambiguous`.
+        connection is flat except at singular points, around which it rotates by their index. For geodesics close to a
+        singular point two elements are almost equally near; these edges are marked in `graph.ambiguous`.
 
         Args:
             group: `Cyclic(n)` (the default), a larger finite group such as `Dihedral(n)`, or a smaller one, down to
-                `Trivial(2)`, where crosses can be combed: no singular points in between and no rotation around handles.
-            singular: what becomes of ambiguous edges: `"keep"` takes the nearest element, `"drop"` leaves them out and
-                gives their weight to the others, `"refuse"` raises.
-            neighborhood: as in `TriangleMesh.gauge_graph`.
-            radius: as in `TriangleMesh.gauge_graph`.
-            mean_neighbors: as in `TriangleMesh.gauge_graph`.
-            max_neighbors: as in `TriangleMesh.gauge_graph`.
-            lengths: as in `TriangleMesh.gauge_graph`.
-            dtype: as in `TriangleMesh.gauge_graph`.
+                `Trivial(2)`, if there are no singular points and no rotation around handles.
+            singular: treatment of ambiguous edges: `"keep"` uses the nearest element, `"drop"` removes them and
+                distributes their weight, `"refuse"` raises an error.
+            neighborhood: see `TriangleMesh.gauge_graph`.
+            radius: see `TriangleMesh.gauge_graph`.
+            mean_neighbors: see `TriangleMesh.gauge_graph`.
+            max_neighbors: see `TriangleMesh.gauge_graph`.
+            lengths: see `TriangleMesh.gauge_graph`.
+            dtype: see `TriangleMesh.gauge_graph`.
 
         Raises:
-            MeshError: transporters outside `group`, with the singular points that are the reason; ambiguous edges
-                under `singular="refuse"`.
-            ValueError: an infinite group; contradictory options.
+            MeshError: If transporters are outside `group`, or edges are ambiguous under `singular="refuse"`.
+            ValueError: If the group is infinite, or options contradict each other.
         """
         group = _finite(group or Cyclic(self.n))
         if singular not in ("keep", "drop", "refuse"):
@@ -210,7 +209,7 @@ class CrossField:
         logger.info(text)
 
     def _blame(self, graph: GaugeGraph) -> str:
-        """Counts of ambiguous edges by the singular point nearest to the middle of each."""
+        """Return the numbers of ambiguous edges by the singular point nearest to their middles."""
         if not self.singularities:
             return "there are no singular points, neighbourhoods are too large for this curvature"
         from scipy.spatial import cKDTree
@@ -229,28 +228,35 @@ class CrossField:
         else:
             reason = "there are no singular points, but the crosses rotate around a handle, a hole or a sharp fold"
         raise MeshError(
-            f"This cross field is no {group.name}-structure: {int(outside.sum())} of {len(outside)} transporters lie "
-            f"outside {group.name}, since {reason}. Use C_{self.n}, or cut the mesh."
+            f"This cross field is not a {group.name}-structure: {int(outside.sum())} of {len(outside)} transporters "
+            f"are outside {group.name}, since {reason}. Use C_{self.n}, or cut the mesh."
         )
 
 
 def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | None = None) -> CrossField:
-    """The smoothest field of n directions on every component of an oriented mesh, closed or open.
+    """Return the smoothest field of n directions on every component of an oriented mesh, closed or open.
 
-    Topology demands singular points wherever n directions cannot be everywhere: on a sphere 8 of index 1/4 for n = 4.
-    Number and positions are those of the global optimum (:cite:`knoppel2013globally`), which on strongly curved
-    surfaces has pairs of opposite index besides, and on a round sphere is not unique. A smoothest field rotated by a
-    constant angle is as smooth: the angle is fixed at one vertex of each component. With `align="curvature"` (n even)
-    crosses follow the principal curvatures where these differ, the larger one first.
+    Topology may require singular points: on a sphere 8 points of index 1/4 for n = 4. Number and positions are the ones
+    of the global optimum :cite:`knoppel2013globally`. On strongly curved surfaces it has additional pairs of
+    opposite index; on a round sphere it is not unique. A constant rotation of a smoothest field is equally smooth, so
+    the angle is fixed at one vertex of each component. With `align="curvature"` (n even) crosses follow the principal
+    directions where the principal curvatures differ, the larger one first.
 
     Args:
-        mesh: without degenerate or non-manifold faces, oriented.
-        n: number of directions: 1 vectors, 2 lines, 4 crosses, 6 for triangular patterns.
-        align: what the field follows; by default it is only smooth.
+        mesh: an oriented mesh without degenerate or non-manifold faces.
+        n: number of directions: 1 for vectors, 2 for lines, 4 for crosses, 6 for triangular patterns.
+        align: `"curvature"`, or `None` for a field that is only smooth.
 
     Raises:
-        MeshError: a mesh that is unfit or not orientable; a flat component under `align="curvature"`.
-        ValueError: `n` not a positive integer, or odd under `align="curvature"`.
+        MeshError: If the mesh is unusable or not orientable, or a component is flat under `align="curvature"`.
+        ValueError: If `n` is not a positive integer, or is odd under `align="curvature"`.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh, cross_field
+        >>> sphere = Icosphere(2)
+        >>> field = cross_field(TriangleMesh(sphere.pos, sphere.face.T), 4)
+        >>> print(sum(point.index for point in field.singularities))  # the Euler characteristic
+        2
     """
     positive("n", n)
     if align not in (None, "curvature"):
@@ -266,7 +272,7 @@ def cross_field(mesh: TriangleMesh, n: int, *, align: Literal["curvature"] | Non
 def _nearest_rotations(
     transporter: Float[Tensor, "edges 2 2"], n: int
 ) -> tuple[Float[Tensor, "edges 2 2"], Bool[Tensor, "edges"]]:
-    """The elements of C_n nearest to rotations, and whether they are further than `AMBIGUOUS` of 2 pi / n."""
+    """Return the elements of C_n nearest to rotations, and whether they differ by more than `AMBIGUOUS` of 2 pi / n."""
     angle = torch.atan2(transporter[:, 1, 0] - transporter[:, 0, 1], transporter[:, 0, 0] + transporter[:, 1, 1])
     steps = angle * (n / (2 * torch.pi))
     nearest = steps.round()
@@ -281,14 +287,14 @@ def _edge_transport(mesh: TriangleMesh) -> EdgeTransport:
 def _finite(group: StructureGroup) -> StructureGroup:
     if group.d != 2 or group.order is None:
         raise ValueError(
-            f"Expected a finite structure group on R^2 such as Cyclic(n), got {group.name}: other groups need no "
-            "crosses, use `TriangleMesh.gauge_graph`."
+            f"Expected a finite structure group on R^2 such as Cyclic(n), got {group.name}: for other groups "
+            "use `TriangleMesh.gauge_graph`."
         )
     return group
 
 
 def _without(graph: GaugeGraph, dropped: Bool[Tensor, "edges"]) -> GaugeGraph:
-    """The graph without some edges, whose share of each neighbourhood goes to the others and the centre."""
+    """Return the graph without some edges, whose weight is distributed over the other edges and the centre."""
     target = graph.edge_index[1]
     lost = graph.weight.new_zeros(int(graph.num_nodes)).index_add(0, target[dropped], graph.weight[dropped])
     graph.weight = graph.weight / (1 - lost[target])

@@ -1,4 +1,4 @@
-"""The closest points of a mesh to given points, and what is known on its vertices interpolated there."""
+"""The closest points of a mesh to given points, and interpolation there."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class ClosestPoints:
-    """Points of a mesh.
+    """Points on a mesh.
 
     Attributes:
-        face: the face of each.
-        weight: barycentric coordinates in it, not negative, with sum 1.
-        distance: from the given point.
+        face: the face of each point.
+        weight: non-negative barycentric coordinates in the face, with sum 1.
+        distance: distance from the given point.
     """
 
     face: Int[ndarray, "points"]
@@ -34,16 +34,16 @@ class ClosestPoints:
 def closest_points(
     mesh: TriangleMesh, points: Float[ndarray, "points 3"], normals: Float[ndarray, "points 3"] | None = None
 ) -> ClosestPoints:
-    """Return the closest point of a mesh to each of some points, in space.
+    """Return the closest point of a mesh to each given point, by Euclidean distance.
 
-    The faces with the nearest centres are candidates; large ones are cut for that purpose, so that the closest one is
-    among them.
+    The faces with the nearest centres are candidates. Large faces are subdivided for the search, so the closest face is
+    one of the candidates.
 
     Args:
         mesh: a mesh with faces.
-        points: in the units of the mesh.
-        normals: of the surface at these points, if there are any; faces that look the other way are then taken only
-            where no other candidate is left. This tells the two sides of a thin wall apart.
+        points: points in the units of the mesh.
+        normals: normals of the surface at these points, to distinguish the sides of a thin wall: faces of opposite
+            normals are used only if there is no other candidate.
     """
     from scipy.spatial import cKDTree
 

@@ -21,11 +21,11 @@ _THIN = 0.05  # twice the area of a face over its longest edge squared
 
 @dataclass(frozen=True)
 class Decimated:
-    """A mesh on some of the vertices of another one.
+    """A mesh on some vertices of another mesh.
 
     Attributes:
         mesh: the coarser mesh.
-        vertex_map: for each of its vertices the one of the other mesh, increasing.
+        vertex_map: the vertex of the other mesh for each vertex, increasing.
     """
 
     mesh: TriangleMesh

@@ -1,4 +1,4 @@
-"""Defects: every way a mesh can be unfit has a name, a count, the first few places, and a remedy."""
+"""Defects of meshes, each with a name, a count, the first places, and a remedy."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ PROBLEMS: dict[str, _Kind] = {
     "components": _Kind("info", False, "component", "separate parts, between which nothing flows"),
     "boundary_loops": _Kind("info", False, "loop", "holes or borders of the surface"),
 }
-"""Name -> severity, whether `repair_mesh` cures it, what is counted, what it means."""
+"""Severity, whether `repair_mesh` repairs it, the counted items and the meaning of each problem, by name."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One way in which a mesh is unfit, or merely worth knowing about.
+    """A problem of a mesh: an error, a warning or a remark.
 
     Attributes:
         name: a key of `PROBLEMS`.
-        count: how many places.
-        places: the first of them: vertex or face indices, pairs of vertices for edges, and for components and
-            loops the first face or vertex of each.
+        count: number of places.
+        places: the first places: vertex or face indices, pairs of vertices for edges, and the first face or vertex of
+            components and loops.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Problem:
         return self.name.replace("_", " ").replace("non ", "non-")
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything about the problem, ready for JSON."""
+        """Return the problem as a dictionary for JSON."""
         return {
             "name": self.name,
             "severity": self.severity,
@@ -116,7 +116,7 @@ class Problem:
 
 
 def problem(name: str, places: ndarray) -> Problem:
-    """A `Problem` from the array of all its places, `(count,)` or `(count, 2)`."""
+    """Return a `Problem` from the array of all its places, `(count,)` or `(count, 2)`."""
     first = tuple(tuple(p) if isinstance(p, list) else p for p in places[:_MAX_PLACES].tolist())
     return Problem(name, len(places), first)
 
@@ -124,16 +124,16 @@ def problem(name: str, places: ndarray) -> Problem:
 def require_usable(mesh: TriangleMesh, *, oriented: bool) -> None:
     """Refuse a mesh on which neighbourhoods, logarithmic maps or transporters are not defined.
 
-    Isolated vertices, boundaries and several components are fine. Linear in the size of the mesh.
+    Isolated vertices, boundaries and several components are allowed. The time is linear in the size of the mesh.
 
     Args:
         mesh: any mesh.
         oriented: whether the structure group preserves orientation, as SO(2) does and O(2) does not.
 
     Raises:
-        MeshError: non-finite coordinates; degenerate or duplicate faces; non-manifold edges or vertices; and,
-            if `oriented`, faces oriented against their neighbours or a non-orientable surface. The message names
-            all of them, with their number, the first places and the remedy.
+        MeshError: If coordinates are not finite, faces are degenerate or duplicate, or edges or vertices are not
+            manifold; if `oriented`, also for inconsistent orientations or a non-orientable surface. The message gives
+            the number, the first places and the remedy of each defect.
     """
     finite = finite_vertices(mesh)
     topology = Topology(mesh)
@@ -155,7 +155,7 @@ def _refusal(mesh: TriangleMesh, found: list[Problem]) -> str:
 def find_defects(
     mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"], degenerate: Bool[ndarray, "faces"]
 ) -> Iterator[Problem]:
-    """The defects that no structure group can live with, each with its count (perhaps 0)."""
+    """Return the defects that are errors for every structure group, each with its count (may be 0)."""
     yield problem("non_finite_coordinates", np.flatnonzero(~finite))
     yield problem("degenerate_faces", np.flatnonzero(degenerate))
     # A repeated duplicate is reported once, as degenerate.
@@ -166,7 +166,7 @@ def find_defects(
 
 
 def find_orientation_defects(topology: Topology) -> Iterator[Problem]:
-    """Faces to flip in the orientable pieces, and the pieces that cannot be oriented."""
+    """Return faces to flip in orientable pieces, and the pieces that are not orientable."""
     orientation = topology.orientation
     yield problem("inconsistent_orientation", topology.face_index[orientation.minority])
     yield problem("non_orientable", topology.face_index[orientation.first_faces[~orientation.orientable]])

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class MeshError(ValueError):
-    """A mesh that cannot be used as it is; the message says what is wrong, where, and what to do."""
+    """The error of an invalid mesh; the message gives the problem, its places and a remedy."""
 
 
 class TriangleMesh:
@@ -36,8 +36,14 @@ class TriangleMesh:
         faces: `(F, 3)` array or tensor of vertex indices, counter-clockwise seen from outside; copied as int64.
 
     Raises:
-        MeshError: wrong shapes, complex vertices, non-integer faces or indices out of range. Everything else that can
-            be wrong is found by `gaugenet.geometry.mesh.quality` and refused where it matters.
+        MeshError: If shapes are wrong, vertices are complex, or faces are not integers or out of range. For other
+            problems see `inspect_mesh`; functions that need a valid mesh refuse them.
+
+    Example:
+        >>> from gaugenet.geometry import TriangleMesh
+        >>> square = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+        >>> square.area, len(square.edges), int(square.boundary_vertices.sum())
+        (1.0, 5, 4)
     """
 
     def __init__(self, vertices: Any, faces: Any) -> None:
@@ -46,26 +52,26 @@ class TriangleMesh:
 
     @cached_property
     def polygon_of_face(self) -> Int[ndarray, "faces"]:
-        """The polygon of the file that each face was cut from, counted from 0; the face itself without a file."""
+        """The polygon of the file for each face, counted from 0; the index of the face without a file."""
         return np.arange(self.num_faces)
 
     @classmethod
     def load(cls, path: str | Path, *, repair: bool = False) -> TriangleMesh:
-        """Read a mesh file. Vertices and polygons keep the order of the file, so that labels fit.
+        """Read a mesh file. Vertices and polygons keep the order of the file, which labels need.
 
-        Polygons of OBJ, OFF and PLY files are cut into triangles one after the other; `polygon_of_face` names the
-        polygon of each triangle. Texture coordinates, normals and materials split no vertex. STL files hold loose
-        triangles: there, equal positions become one vertex, in the order of the file. Other formats are those of
+        Polygons of OBJ, OFF and PLY files are cut into triangles in order; `polygon_of_face` is the polygon of each
+        triangle. Texture coordinates, normals and materials do not split vertices. STL files contain separate
+        triangles, so equal positions are merged to one vertex, in the order of the file. Other formats are read by
         trimesh.
 
         Args:
             path: the file.
-            repair: return the mesh of `gaugenet.geometry.mesh.repair.repair_mesh` and log what was done. Vertices and
-                faces are then no longer those of the file: call `repair_mesh` to transfer labels.
+            repair: whether to return the mesh of `repair_mesh` and log the repairs. Vertices and faces may then differ
+                from the file: call `repair_mesh` to transfer labels.
 
         Raises:
-            FileNotFoundError: no such file.
-            MeshError: the file is truncated, empty, not a mesh, or a point cloud; repair leaves nothing of it.
+            FileNotFoundError: If the file does not exist.
+            MeshError: If the file is truncated, empty, not a mesh, or a point cloud, or has no face after repair.
         """
         from gaugenet.geometry.mesh.io import read_mesh
         from gaugenet.geometry.mesh.repair import repair_mesh
@@ -128,7 +134,7 @@ class TriangleMesh:
 
     @cached_property
     def edge_face_count(self) -> Int[ndarray, "edges"]:
-        """How many faces meet at each edge: 1 on the boundary, 2 inside, more where it is not a manifold."""
+        """Number of faces at each edge: 1 on the boundary, 2 inside, more at non-manifold edges."""
         return np.bincount(self.halfedge_to_edge, minlength=len(self.edges))
 
     @cached_property
@@ -139,7 +145,7 @@ class TriangleMesh:
 
     @cached_property
     def vertex_components(self) -> Int[ndarray, "vertices"]:
-        """Label of the connected component of each vertex; an isolated vertex is a component of its own."""
+        """Label of the connected component of each vertex; an isolated vertex is its own component."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -164,7 +170,7 @@ class TriangleMesh:
 
     @cached_property
     def vertex_areas(self) -> Float[ndarray, "vertices"]:
-        """Area of the barycentric dual cell of each vertex: a third of the faces around it."""
+        """Area of the barycentric dual cell of each vertex: a third of the area of its faces."""
         share = np.repeat(self.face_areas / 3, 3)
         areas = np.bincount(self.faces.reshape(-1), weights=share, minlength=self.num_vertices)
         return areas.astype(np.float64)  # counts of nothing are integers
@@ -176,7 +182,7 @@ class TriangleMesh:
 
     @cached_property
     def vertex_normals(self) -> Float[ndarray, "vertices 3"]:
-        """Angle-weighted unit normals; the z axis at isolated vertices, so that a frame exists everywhere."""
+        """Angle-weighted unit normals; the z axis at isolated vertices, so every vertex has a frame."""
         weighted = (self.corner_angles[..., None] * self.face_normals[:, None]).reshape(-1, 3)
         normals = np.stack(
             [
@@ -214,20 +220,21 @@ class TriangleMesh:
         frames: Any = "first_edge",
         seed: int | None = None,
     ) -> LogMap:
-        """What one vertex of an oriented mesh sees of the surface: logarithmic map and transport to it.
+        """Return the logarithmic map of one vertex of an oriented mesh, and the transport to it.
 
         Args:
             source: the vertex.
             method: `"exact"` follows all straight paths within the radius, as `gauge_graph` does. `"vector_heat"`
-                diffuses tangent vectors over the whole component (:cite:`sharp2019vector`): for far vertices, and for
-                comparison; see `VectorHeat`, which keeps its factorizations for many sources.
-            radius: leave out vertices further away; `"vector_heat"` needs none.
-            frames: as in `gauge_graph`.
-            seed: of random frames.
+                diffuses tangent vectors over the whole component :cite:`sharp2019vector`, for distant vertices and for
+                comparison; for many sources see `VectorHeat`, which caches factorizations.
+            radius: largest distance; optional for `"vector_heat"`.
+            frames: see `gauge_graph`.
+            seed: seed of random frames.
 
         Raises:
-            MeshError: a mesh that `gauge_graph` refuses; a source without faces; too large a radius for exact paths.
-            ValueError: a source that is not a vertex, an unknown method, exact paths without a radius.
+            MeshError: If `gauge_graph` refuses the mesh, the source has no faces, or the radius is too large for exact
+                paths.
+            ValueError: If the source is not a vertex, the method is unknown, or exact paths have no radius.
         """
         from gaugenet.geometry.mesh.source_log_map import source_log_map
 
@@ -248,27 +255,27 @@ class TriangleMesh:
         seed: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> GaugeGraph:
-        """Neighbourhoods of all vertices, with logarithmic maps and Levi-Civita transporters along geodesics.
+        """Return the neighbourhoods of all vertices, with logarithmic maps and Levi-Civita transporters.
 
         Args:
-            group: structure group, `SO2()` on oriented surfaces, `O2()` on any; others only where every transporter
-                lies in them (a flat surface with parallel frames).
+            group: structure group, `SO2()` on oriented surfaces, `O2()` on any surface; other groups only if they
+                contain every transporter (a flat surface with parallel frames).
             neighborhood: all vertices within a geodesic radius, or the neighbours along edges.
             radius: geodesic radius, in the units of the mesh.
-            mean_neighbors: instead of `radius`: the radius whose disk holds that many vertices on average,
+            mean_neighbors: instead of `radius`: mean number of neighbours,
                 `pi radius^2 = mean_neighbors * area / vertices`.
             max_neighbors: keep only this many nearest neighbours of each vertex (for uneven meshes).
-            lengths: log maps and radius in the units of the mesh (`"metric"`), or at every vertex relative to the mean
-                distance of its neighbours (`"local"`), a conformal change of metric that follows the sampling: kernels
-                then see fine and coarse parts of an uneven mesh alike.
+            lengths: logarithmic maps and radius in the units of the mesh (`"metric"`), or relative to the mean distance
+                of the neighbours of each vertex (`"local"`). The latter is a conformal change of metric that makes
+                kernels independent of the density of the mesh.
             frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
-            seed: of random frames.
-            dtype: of the result (float32 by default); computed in float64.
+            seed: seed of random frames.
+            dtype: type of the result (float32 by default); it is computed in float64.
 
         Raises:
-            MeshError: a mesh with NaN coordinates, degenerate faces, non-manifold edges or vertices or inconsistent
-                orientation; a non-orientable surface under SO(2); Levi-Civita transporters outside `group`.
-            ValueError: contradictory or non-positive options, malformed `frames`.
+            MeshError: If the mesh has NaN coordinates, degenerate faces, non-manifold edges or vertices or inconsistent
+                orientation, is not orientable under SO(2), or has transporters outside `group`.
+            ValueError: If options contradict each other or are not positive, or `frames` are invalid.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Mesh quality: inspect a mesh or files of meshes, find every way in which they are unfit, repair on request."""
+"""Mesh quality: inspect a mesh or mesh files, report all problems, and repair on request."""
 
 from __future__ import annotations
 
@@ -61,18 +61,25 @@ def inspect_mesh(
     max_neighbors: int = 256,
     sliver_angle: float = 1.0,
 ) -> QualityReport:
-    """Everything that is wrong with a mesh, and what it is. Never fails, whatever the mesh.
+    """Return the problems and measures of a mesh of any quality.
 
     Args:
         mesh: any mesh.
-        radius: geodesic radius of the neighbourhoods to come, in the units of the mesh.
-        mean_neighbors: instead of `radius`, the mean number of neighbours; 32 if neither is given.
-        max_neighbors: vertices with more neighbours are reported. Neighbours are counted by straight distance, so
-            that none is overlooked; where surfaces lie close together this counts too many.
+        radius: geodesic radius of neighbourhoods, in the units of the mesh.
+        mean_neighbors: instead of `radius`, the mean number of neighbours; 32 by default.
+        max_neighbors: vertices with more neighbours are reported. Neighbours are counted by Euclidean distance, which
+            is an upper bound of their number.
         sliver_angle: faces with a smaller angle are reported, in degrees.
 
     Raises:
-        ValueError: both or a non-positive one of `radius` and `mean_neighbors`.
+        ValueError: If both `radius` and `mean_neighbors` are given, or one is not positive.
+
+    Example:
+        >>> from gaugenet.geometry import TriangleMesh, inspect_mesh
+        >>> flipped = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 3, 2]])
+        >>> report = inspect_mesh(flipped)
+        >>> report.ok
+        False
     """
     if radius is not None and mean_neighbors is not None:
         raise ValueError(f"Expected one of `radius` ({radius}) and `mean_neighbors` ({mean_neighbors}), got both.")

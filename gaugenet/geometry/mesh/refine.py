@@ -1,4 +1,4 @@
-"""More triangles for the same surface: long edges are halved, and nothing moves."""
+"""More triangles for the same surface: long edges are halved, vertices do not move."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Refined:
 
     Attributes:
         mesh: the finer mesh, the same polyhedron.
-        vertex_map: for each vertex one of the other mesh: itself, or an end of the edge that it lies on.
-        face_map: for each face the one of the other mesh that it is a part of.
+        vertex_map: for each vertex the same vertex of the other mesh, or an end of its edge.
+        face_map: for each face the face of the other mesh that contains it.
     """
 
     mesh: TriangleMesh
@@ -29,7 +29,7 @@ class Refined:
 
 
 def refine(mesh: TriangleMesh, longest: float) -> Refined:
-    """Return the mesh with every edge longer than `longest` halved, until there is none.
+    """Return the mesh after halving edges until none is longer than `longest`.
 
     A face is cut into two, three or four, so that neighbours keep sharing whole edges.
 

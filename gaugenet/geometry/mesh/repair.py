@@ -24,7 +24,7 @@ from gaugenet.geometry.mesh.topology import (
 
 @dataclass(frozen=True)
 class RepairAction:
-    """What was done, and to how many."""
+    """A repair, and the number of items."""
 
     name: str
     count: int
@@ -35,17 +35,16 @@ class RepairAction:
 
 @dataclass(frozen=True)
 class RepairResult:
-    """A repaired mesh and where its parts come from.
+    """A repaired mesh, with maps to the original mesh.
 
     Attributes:
         mesh: the repaired mesh.
-        vertex_map: for each new vertex the old vertex it comes from, so that `labels[vertex_map]` transfers
-            labels. Of merged vertices it names the first; copies made by cutting name the same old vertex.
-        new_vertex: for each old vertex the new one (the first of its copies), or -1 where it was dropped.
-        face_map: for each new face the old face it comes from, increasing. The corners of a flipped face are in
-            another order.
-        actions: what was done; empty if the mesh was fine.
-        non_orientable: number of components left without a consistent orientation, because none exists.
+        vertex_map: old vertex of each new vertex; `labels[vertex_map]` transfers labels. It is the first of merged
+            vertices, and the same vertex for copies made by cutting.
+        new_vertex: new vertex of each old vertex (the first copy), or -1 if it was dropped.
+        face_map: old face of each new face, increasing. A flipped face has another order of corners.
+        actions: the repairs; empty if there were none.
+        non_orientable: number of components without a consistent orientation, since they are not orientable.
     """
 
     mesh: TriangleMesh
@@ -56,10 +55,10 @@ class RepairResult:
     non_orientable: int
 
     def save(self, path: str | Path) -> None:
-        """Write the mesh as binary PLY, and `vertex_map` and `face_map` beside it under the same name as `.npz`.
+        """Write the mesh as binary PLY, and `vertex_map` and `face_map` as `.npz` of the same name.
 
         Coordinates are written as doubles (trimesh would round them to float32, which can make vertices coincide
-        again). Both files are complete or absent. Missing folders are made.
+        again). Both files are complete or absent. Missing folders are created.
         """
         path = Path(path)
         check_outputs([path, maps_file(path)], overwrite=True)
@@ -76,17 +75,17 @@ class RepairResult:
 
 
 def maps_file(path: Path) -> Path:
-    """Return the file beside a repaired mesh that holds `vertex_map` and `face_map`."""
+    """Return the file with `vertex_map` and `face_map` next to a repaired mesh."""
     return path.with_suffix(".npz")
 
 
 def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> RepairResult:
-    """The nearest mesh that `require_usable` accepts, with maps that transfer labels.
+    """Return a repaired mesh that `require_usable` accepts, with maps to transfer labels.
 
     In this order: drop faces at non-finite vertices; merge coincident vertices; drop degenerate and duplicate faces;
     cut along edges with three faces or more and split vertices where separate fans touch; flip faces so that
     neighbours agree, with normals outside where a component is closed and with the majority elsewhere; drop vertices
-    in no face. Nothing that is fine is moved, renumbered or dropped, and repairing twice changes nothing.
+    in no face. Valid parts are not moved, renumbered or dropped, and a second repair changes nothing.
 
     Args:
         mesh: any mesh.
@@ -94,7 +93,14 @@ def repair_mesh(mesh: TriangleMesh, *, merge_tolerance: float | None = 0.0) -> R
             merges equal positions only; `None` merges nothing, which keeps seams.
 
     Raises:
-        ValueError: a negative or NaN tolerance.
+        ValueError: If the tolerance is negative or NaN.
+
+    Example:
+        >>> from gaugenet.geometry import TriangleMesh, repair_mesh
+        >>> flipped = TriangleMesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 3, 2]])
+        >>> result = repair_mesh(flipped)
+        >>> result.face_map.tolist(), len(result.actions)
+        ([0, 1], 1)
     """
     if merge_tolerance is not None and not 0 <= merge_tolerance < np.inf:
         raise ValueError(f"Expected `merge_tolerance` to be a length >= 0 or None, got {merge_tolerance}.")

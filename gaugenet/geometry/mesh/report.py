@@ -23,10 +23,10 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class QualityReport:
-    """What is wrong with a mesh and what it is.
+    """The problems and measures of a mesh.
 
     Attributes:
-        problems: everything found, errors first.
+        problems: all problems, errors first.
         facts: measures of the mesh; numbers, lists and dictionaries only, without NaN or infinity.
     """
 
@@ -39,17 +39,17 @@ class QualityReport:
         return all(p.severity != "error" for p in self.problems)
 
     def __getitem__(self, name: str) -> Problem:
-        """The problem of that name, with count 0 where there is none.
+        """Return the problem of this name, with count 0 if the mesh does not have it.
 
         Raises:
-            KeyError: no such problem is known.
+            KeyError: If the name is unknown.
         """
         if name not in PROBLEMS:
             raise KeyError(f"Unknown problem {name!r}: expected one of {', '.join(PROBLEMS)}.")
         return next((p for p in self.problems if p.name == name), Problem(name, 0))
 
     def to_dict(self) -> dict[str, Any]:
-        """`ok`, `problems` (a list of dictionaries) and `facts`, ready for JSON."""
+        """Return `ok`, `problems` (a list of dictionaries) and `facts`, for JSON."""
         return {"ok": self.ok, "problems": [p.to_dict() for p in self.problems], "facts": dict(self.facts)}
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class QualityReport:
 
 
 def describe(entry: Mapping[str, Any]) -> str:
-    """The table of one dictionary from `QualityReport.to_dict` or `inspect_files`."""
+    """Return the table of one dictionary from `QualityReport.to_dict` or `inspect_files`."""
     name = f"{entry['file']}: " if "file" in entry else ""
     if "error" in entry:
         return f"{name}{entry['error']}"

@@ -1,4 +1,4 @@
-"""The logarithmic map of one vertex, in frames: exact within a radius, or by diffusion as far as the component goes."""
+"""The logarithmic map of one vertex, in frames: exact within a radius, or by diffusion on the whole component."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Method = Literal["exact", "vector_heat"]
 
 @dataclass(frozen=True)
 class LogMap:
-    """What one vertex sees of the surface.
+    """The logarithmic map of one vertex.
 
     Attributes:
         source: the vertex.
-        frame: `(3, 2)`, its frame in space: `frame @ log_map[i]` is a tangent vector in space.
-        vertex: `(n,)`, the vertices that are seen, without the source.
-        log_map: `(n, 2)`, coefficients of the vectors toward them; their lengths are geodesic distances.
+        frame: `(3, 2)`, its frame: `frame @ log_map[i]` is a 3D tangent vector.
+        vertex: `(n,)`, the other vertices.
+        log_map: `(n, 2)`, coefficients of their logarithms, whose lengths are geodesic distances.
         transporter: `(n, 2, 2)`, coefficients in the frame of `vertex[i]` -> coefficients in the frame of the source.
     """
 
@@ -50,13 +50,13 @@ class LogMap:
 def source_log_map(
     mesh: TriangleMesh, source: int, *, method: Method, radius: float | None, frames: Any, seed: int | None
 ) -> LogMap:
-    """See `TriangleMesh.log_map`."""
+    """Return the logarithmic map of one vertex; see `TriangleMesh.log_map`."""
     if method not in ("exact", "vector_heat"):
         raise ValueError(f"Expected `method` 'exact' or 'vector_heat', got {method!r}.")
     if method == "exact" and radius is None:
         raise ValueError(
-            "Expected a `radius` with method='exact', which follows every path within it: pass one, or "
-            "method='vector_heat' for all vertices however far."
+            "Expected a `radius` with method='exact': pass one, or method='vector_heat' for all vertices of "
+            "the component."
         )
     framed = framed_surface(mesh, SO2(), frames, seed)
     sources = checked_sources(mesh, source)

@@ -1,9 +1,9 @@
-"""Logarithmic maps and parallel transport by diffusion: to all vertices of a component at once, however far.
+"""Logarithmic maps and parallel transport by diffusion to all vertices of a component.
 
 The exact paths of `local_log_maps` are for neighbourhoods: their cost grows with the number of faces within the radius.
-The vector heat method (:cite:`sharp2019vector`) solves a few linear systems a source, of matrices that are factorized
-once for a mesh. It is approximate, most of all near a boundary: there it shares out a half rotation at every vertex,
-and it does not know that shortest paths bend around corners.
+The vector heat method :cite:`sharp2019vector` solves a few linear systems per source, with matrices that are factorized
+once for a mesh. It is approximate, in particular near a boundary, where it distributes a half rotation at every vertex
+and ignores that shortest paths bend around corners.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STRATEGIES = {"affine": "AffineLocal", "adaptive": "AffineAdaptive", "vector": 
 
 
 class VectorHeat:
-    """The vector heat method on an oriented mesh: a `LocalLogMaps` that reaches every vertex of a component.
+    """The vector heat method :cite:`sharp2019vector` on an oriented mesh, for all vertices of a component.
 
     Measured on a unit sphere of 2,562 uneven vertices, RMS error of the log map (a length) and of transport:
 
@@ -43,12 +43,12 @@ class VectorHeat:
     ============ ======== ======== ======== ======== ========
 
     Args:
-        mesh: manifold, consistently oriented, with or without boundary.
-        diffusion: time of diffusion in squared mean edge lengths. Longer is smoother.
+        mesh: a consistently oriented manifold, with or without boundary.
+        diffusion: diffusion time in squared mean edge lengths. Results are smoother for longer times.
 
     Raises:
-        MeshError: a mesh with degenerate faces, non-manifold edges or vertices, or that is not consistently oriented.
-        ValueError: a `diffusion` that is not positive.
+        MeshError: If the mesh has degenerate faces or non-manifold edges or vertices, or is not consistently oriented.
+        ValueError: If `diffusion` is not positive.
     """
 
     def __init__(self, mesh: TriangleMesh, *, diffusion: float = 1.0) -> None:
@@ -59,7 +59,7 @@ class VectorHeat:
 
     @cached_property
     def surface(self) -> HalfedgeSurface:
-        """The intrinsic geometry, whose polar angles the maps are given in."""
+        """The intrinsic geometry, which defines the polar angles of the maps."""
         return HalfedgeSurface.from_mesh(self.mesh)
 
     def maps(
@@ -69,17 +69,17 @@ class VectorHeat:
         radius: float | None = None,
         strategy: Strategy = "affine",
     ) -> LocalLogMaps:
-        """Return log maps and transport from each source to the vertices of its component, itself left out.
+        """Return logarithmic maps and transport from each source to the other vertices of its component.
 
         Args:
             sources: indices of vertices; they are the `targets` of the result.
-            radius: leave out vertices further away; by default none.
-            strategy: `"affine"`, the most accurate one but near the cut locus; `"adaptive"`; or `"vector"`, which is
-                coarse everywhere and holds near the cut locus, too.
+            radius: largest distance, by default unlimited.
+            strategy: `"affine"`, the most accurate one except near the cut locus; `"adaptive"`; or `"vector"`, which is
+                less accurate, but also near the cut locus.
 
         Raises:
-            ValueError: indices that are not those of vertices, an unknown strategy, a radius that is not positive.
-            MeshError: a source without faces.
+            ValueError: If an index is not a vertex, the strategy is unknown, or the radius is not positive.
+            MeshError: If a source has no faces.
         """
         chosen = checked_sources(self.mesh, sources)
         if strategy not in _STRATEGIES:
@@ -154,7 +154,7 @@ def checked_sources(mesh: TriangleMesh, sources: Any) -> Int[ndarray, "sources"]
         raise ValueError(f"Expected indices of vertices, 0 ... {mesh.num_vertices - 1}, got {int(outside[0])}.")
     lonely = chosen[mesh.vertex_areas[chosen] <= 0]
     if lonely.size:
-        raise MeshError(f"Vertex {int(lonely[0])} belongs to no triangle: nothing lies around it.")
+        raise MeshError(f"Vertex {int(lonely[0])} belongs to no triangle: choose a vertex of a face.")
     return chosen.astype(np.int32)
 
 

@@ -169,7 +169,7 @@ def test_folder_refuses_what_does_not_fit(tmp_path):
         LabelledMeshFolder(tmp_path)[0]
     np.save(labels, FACE_CLASS)
     write_folder_mesh(tmp_path / "train" / "two", "txt vertices")
-    with pytest.raises(DataError, match="labelled alike"):
+    with pytest.raises(DataError, match="or the faces of all meshes"):
         LabelledMeshFolder(tmp_path)[1]
     with pytest.raises(DataError, match="labels='vertices'"):
         LabelledMeshFolder(tmp_path, labels="vertices")[0]

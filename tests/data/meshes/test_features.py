@@ -93,7 +93,7 @@ def test_types_of_subgroups_spell_the_same_columns():
     assert spelled["C_4"] == "8x0 + 3x1 + 2x2"
     assert spelled["Trivial"] == "16x0"
     assert {features.in_type(g).size for g in GROUPS} == {16}
-    with pytest.raises(ValueError, match="order 2 is no sum of irreps of C_3"):
+    with pytest.raises(ValueError, match="order 2 is not a direct sum of irreps of C_3"):
         features.in_type(Cyclic(3))
     assert str(InputFeatures([HKS, TangentAxes()]).in_type(Cyclic(3))) == "4x0 + 3x1"
 

@@ -122,7 +122,7 @@ def test_bad_input_is_named(arguments, words):
         split_folds(names, **arguments)
     with pytest.raises(ValueError, match="more than once"):
         split_folds(["a", "a", "b"], 2)
-    with pytest.raises(ValueError, match="sum to 1"):
+    with pytest.raises(ValueError, match="sum 1"):
         split_fractions(names, (0.5, 0.6))
 
 

@@ -42,7 +42,7 @@ def test_objects_are_not_loaded_and_no_advice_says_how(tmp_path):
 def test_only_whole_numbers_are_labels(tmp_path, labels):
     path = tmp_path / "labels.npy"
     np.save(path, labels)
-    with pytest.raises(DataError, match="whole number"):
+    with pytest.raises(DataError, match="integer"):
         read_labels(path)
 
 

@@ -238,7 +238,7 @@ def test_frames_without_singular_points_are_an_e_structure_and_others_are_refuse
     graph = field_on("square", 4).gauge_graph(Trivial(2), mean_neighbors=8)
     assert torch.equal(graph.transporter, torch.eye(2).expand_as(graph.transporter))
     field = field_on("sphere", 4)
-    with pytest.raises(MeshError, match=r"no Trivial-structure.*around singular points") as error:
+    with pytest.raises(MeshError, match=r"not a Trivial-structure.*around singular points") as error:
         field.gauge_graph(Trivial(2), mean_neighbors=8)
     assert all(str(s) in str(error.value) for s in field.singularities)
 
@@ -265,7 +265,7 @@ def test_crosses_along_a_vector_field_follow_it_and_are_singular_where_it_vanish
     "call, message",
     [
         (lambda: CrossField.along(build("square"), np.ones((3, 3))), r"of shape \(81, 3\)"),
-        (lambda: CrossField.along(build("square"), np.tile([0, 0, 1.0], (81, 1))), "81 do not, the first at vertex 0"),
+        (lambda: CrossField.along(build("square"), np.tile([0, 0, 1.0], (81, 1))), "81 have none, the first at vertex 0"),
         (lambda: cross_field(mobius(), 4), "orient"),
         (lambda: cross_field(build("square"), 0), "`n` to be a positive integer, got 0"),
         (lambda: cross_field(build("square"), 4, align="curvature"), "component of vertex 0 is flat"),
@@ -273,7 +273,7 @@ def test_crosses_along_a_vector_field_follow_it_and_are_singular_where_it_vanish
         (lambda: cross_field(build("torus"), 4, align="curves"), "'curves'"),
         (lambda: field_on("square", 4).gauge_graph(O2(), mean_neighbors=8), "finite structure group.*got O\\(2\\)"),
         (lambda: field_on("square", 4).gauge_graph(singular="hide", mean_neighbors=8), "'hide'"),
-        (lambda: field_on("sphere", 4).gauge_graph(Cyclic(6), mean_neighbors=8), "no C_6-structure"),
+        (lambda: field_on("sphere", 4).gauge_graph(Cyclic(6), mean_neighbors=8), "not a C_6-structure"),
         (lambda: CrossField(build("square"), 4, np.ones((81, 3, 2))), "orthonormal"),
     ],
 )

@@ -159,7 +159,7 @@ def test_static_fields_come_from_files_of_their_own_on_another_grid(files, tmp_p
     ("change", "more", "words"),
     [
         ("", [], "'z' has the further dimension 'level' of size 2 (500, 850): choose, e.g. `z@500`"),
-        ("", ["--data.scalars=z@700"], "names '700', which the dimension 'level' lacks"),
+        ("", ["--data.scalars=z@700"], "names '700', which is not in the dimension 'level'"),
         ("one level", ["--data.step_hours=4"], "`data.step_hours` of a multiple of 6 h"),
         ("one level", ["--data.step_hours=9"], "a multiple of 6 h"),
         ("no v", [], "'u' is one component of a vector"),
