@@ -67,7 +67,7 @@ demo-climate: $(VENV)/.installed-climate
 	$(BIN)/python examples/synthetic_weather.py --out $(WEATHER)
 	$(BIN)/gaugenet train climate --config examples/climate_demo.yaml --data $(WEATHER)/train.nc --val $(WEATHER)/val.nc \
 		--out $(STORMS) --overwrite
-	$(BIN)/gaugenet evaluate $(STORMS) --data $(WEATHER)/test.nc
+	$(BIN)/gaugenet evaluate $(STORMS) --data $(WEATHER)/test.nc --coastlines false
 	$(BIN)/gaugenet predict $(STORMS) $(WEATHER)/test.nc --out $(STORMS)/predicted.nc
 	@echo
 	@echo "Look at:  $(STORMS)/map.png        prediction and truth on a test day (synthetic weather)"

@@ -55,41 +55,46 @@ class FieldMap:
         view: the mesh.
         name: of the quantity.
         unit: of its values.
-        truth: values on vertices or faces, NaN where they are missing.
+        truth: values on vertices or faces, NaN where they are missing; in time steps as in `MeshField`.
         prediction: the same.
         error: the differences of vectors, or sizes of differences; by default of these predictions.
+        times: names of the time steps.
     """
 
     view: MeshView
     name: str
     unit: str
-    truth: Float[ndarray, "n *3"]
-    prediction: Float[ndarray, "n *3"]
-    error: Float[ndarray, "n *3"] | None = None
+    truth: Float[ndarray, "*times n *3"]
+    prediction: Float[ndarray, "*times n *3"]
+    error: Float[ndarray, "*times n *3"] | None = None
+    times: Sequence[str] | None = None
 
     def fields(self) -> dict[str, MeshField]:
         """Return truth, prediction and error as fields to draw.
 
         Truth and prediction share their colors; the colors of the error begin at 0. All arrows have the same scale.
         """
-        truth = self._on_mesh("truth", MeshField(self.truth, unit=self.unit))
+        truth = self._on_mesh("truth", self.truth)
         scale = common_scales([{"truth": truth}])["truth"]
         error = self.prediction - self.truth if self.error is None else self.error
-        parts = {"truth": self.truth, "prediction": self.prediction}
-        parts["error"] = error if error.ndim == 2 else np.abs(error)
-        largest = ColorScale.of(self._on_mesh("error", MeshField(parts["error"])).sizes).high
+        sizes = self._on_mesh("error", error)
+        largest = ColorScale.of(np.abs(sizes.sizes)).high
+        error = np.abs(error) if sizes.vectors is None else error
+        parts = {"truth": self.truth, "prediction": self.prediction, "error": error}
         limits = {"error": (0.0, largest if largest > 0 else 1.0)}
         return {
             f"{self.name}, {part}": MeshField(
                 values,
                 unit=self.unit,
                 limits=limits.get(part, (scale.low, scale.high)),
+                times=self.times,
                 longest=scale.high if truth.vectors is not None else None,
             )
             for part, values in parts.items()
         }
 
-    def _on_mesh(self, part: str, field: MeshField) -> SurfaceField:
+    def _on_mesh(self, part: str, values: ndarray) -> SurfaceField:
+        field = MeshField(values, times=self.times)
         return field.on(self.view.mesh, f"{self.view.name}, {part}", name=self.name)
 
 

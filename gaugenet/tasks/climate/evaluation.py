@@ -18,6 +18,7 @@ from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
 from gaugenet.tasks.climate.inference import ClimatePredictor, Pose, Precision
 from gaugenet.tasks.climate.pictures import GLOBE, MAP, draw_run
+from gaugenet.tasks.climate.report import headline
 from gaugenet.tasks.climate.scores import ClimateScores
 from gaugenet.tasks.training.options import TaskError, check
 from gaugenet.tasks.training.progress import progress
@@ -38,6 +39,7 @@ def evaluate_climate(
     missing: str | None = None,
     device: str | None = None,
     precision: Precision = "float32",
+    coastlines: bool = True,
 ) -> dict[str, Any]:
     """Score a run on every labelled time step, and write the results into its folder or another one.
 
@@ -56,6 +58,7 @@ def evaluate_climate(
         missing: as in `ClimatePredictor`.
         device: as in `ClimatePredictor`.
         precision: as in `ClimatePredictor`.
+        coastlines: draw the coasts of the Earth in the pictures.
         rotations: also score this number of random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
@@ -97,7 +100,7 @@ def evaluate_climate(
         found, rotated = rotated[: len(orientations[group])], rotated[len(orientations[group]) :]
         result[group] = {m: _spread([r[f"mean_{m}"] for r in found]) for m in ("ap", "iou")}
     write_json(folder / name, result)
-    draw_run(predictor, folder, title=Path(run).name)
+    draw_run(predictor, folder, title=f"{Path(run).name}: {headline(result)}", coastlines=coastlines)
     return result
 
 

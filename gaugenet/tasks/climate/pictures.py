@@ -7,45 +7,51 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from gaugenet.files import atomic_path
 from gaugenet.tasks.climate.inference import ClimatePredictor
 from gaugenet.tasks.climate.inputs import SphereFields
 from gaugenet.tasks.climate.scores import labels_at
 from gaugenet.tasks.training.options import TaskError
+from gaugenet.viz import MeshField
 
 MAP, GLOBE = "map.png", "globe.html"
 
 
-def draw_run(predictor: ClimatePredictor, folder: str | Path, *, title: str, frames: int = 4) -> None:
+def draw_run(
+    predictor: ClimatePredictor, folder: str | Path, *, title: str, frames: int = 4, coastlines: bool = True
+) -> None:
     """Write `map.png` and `globe.html` of the frames with the most labelled patterns, evenly spread among them.
+
+    The map shows labels over the first wind or scalar, the globe all winds and scalars.
 
     Args:
         predictor: the run and the files.
         folder: where the pictures go.
-        title: name of the run.
+        title: name of the run, and its scores.
         frames: largest number of frames.
+        coastlines: also draw the coasts of the Earth.
     """
-    from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
+    from gaugenet.viz import MeshView, SpherePanel, coastline_segments, draw_spheres, nearest_point, write_viewer
 
-    panels, views = [], []
+    panels, views, sphere = [], [], predictor.inputs.sphere
+    mesh: dict[str, Any] = {"up": "z", "labels_on": "vertex", "lines": coastline_segments() if coastlines else None}
     for index in _chosen_frames(predictor, frames):
         _, fields = predictor.fields(index)
         name = _name(predictor, index)
         at_vertices = predictor.on_sphere(fields)
         found = labels_at(at_vertices, predictor.thresholds)
-        strength, what = _shown(predictor, fields)
+        shown = _fields(predictor, fields)
         truth = None if fields.label is None else fields.label[predictor.inputs.interpolation().nearest]
         outline = None if truth is None else np.where(truth < 0, 0, truth)
-        panels.append(SpherePanel(name=f"{name}  {what}", scalar=strength, labels=found, outline=outline))
-        sphere = predictor.inputs.sphere
-        mesh: dict[str, Any] = {"vertices": sphere.pos, "faces": sphere.face.T, "up": "z", "labels_on": "vertex"}
-        views.append(MeshView(name=name, **mesh, prediction=found, truth=truth, scalar=strength, scalar_name=what))
+        view = MeshView.of(sphere, name, prediction=found, truth=truth, fields=shown, **mesh)
+        views.append(view)
+        first = next(iter(view.fields.values()))
+        panels.append(SpherePanel(name=f"{name}  {first.label}", scalar=first.sizes[0], labels=found, outline=outline))
     nearest = nearest_point(predictor.inputs.points)
-    title = f"{title}: prediction (colours) and truth (outlines)"
     options: dict[str, Any] = {"class_names": predictor.classes, "title": title}
-    draw_spheres(Path(folder) / MAP, panels, nearest, columns=2 if len(panels) > 1 else 1, width=720, **options)
+    columns = 2 if len(panels) > 1 else 1
+    draw_spheres(Path(folder) / MAP, panels, nearest, columns=columns, width=720, coastlines=coastlines, **options)
     write_viewer(Path(folder) / GLOBE, views, **options)
 
 
@@ -74,15 +80,16 @@ def _chosen_frames(predictor: ClimatePredictor, count: int) -> list[int]:
     return [pool[k] for k in np.unique(np.round(np.linspace(0, len(pool) - 1, min(count, len(pool)))).astype(int))]
 
 
-def _shown(predictor: ClimatePredictor, fields: SphereFields) -> tuple[ndarray, str]:
-    """Return the field that is shown under the labels: the speed of the first wind, or the first scalar."""
+def _fields(predictor: ClimatePredictor, fields: SphereFields) -> dict[str, MeshField]:
+    """Return all winds, then all scalars, at the vertices of the icosphere and in their units."""
     variables, interpolation = predictor.files.variables, predictor.inputs.interpolation()
-    if variables.vectors:
-        u, v = variables.vectors[0]
-        speed = np.linalg.norm(interpolation.fields(fields.vectors[0]), axis=0) * predictor.normalization.scale[0]
-        return speed, f"|{u}, {v}|"
-    mean, std = predictor.normalization.mean[0], predictor.normalization.std[0]
-    return interpolation.fields(fields.scalars[0]) * std + mean, variables.scalars[0]
+    normalization, found = predictor.normalization, {}
+    for (u, v), vectors, scale in zip(variables.vectors, fields.vectors, normalization.scale):
+        wind = interpolation.fields(vectors).T * scale
+        found[f"{u}, {v}"] = MeshField(wind, unit=variables.units.get(u) or "")
+    for name, values, mean, std in zip(variables.scalars, fields.scalars, normalization.mean, normalization.std):
+        found[name] = MeshField(interpolation.fields(values) * std + mean, unit=variables.units.get(name) or "")
+    return found
 
 
 def _name(predictor: ClimatePredictor, index: int) -> str:

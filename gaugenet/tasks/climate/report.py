@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gaugenet.tasks.training.class_report import lowest_class, percent
+
+
+def headline(result: Mapping[str, Any]) -> str:
+    """Return the mean IoU of the patterns, and the class that a mean over the globe hides."""
+    mean = result["mean_iou"]
+    words = ["no patterns in the labels" if mean is None else f"mean IoU of patterns {percent(mean).strip()}"]
+    return ", ".join([*words, *filter(None, [lowest_class(result["classes"])])])
+
 
 def describe_scores(result: Mapping[str, Any]) -> str:
     """Format the result of `evaluate_climate` as a table."""
-    lines = [f"{result['run']} on {result['frames']} time steps ({result['weights']} weights), by area:", ""]
+    lines = [f"{result['run']} on {result['frames']} time steps ({result['weights']} weights), by area:"]
+    lines += [headline(result), ""]
     width = max(map(len, result["classes"]))
     lines.append(f"  {'class':<{width}}      AP     IoU  recall  precision   found  false alarms")
     for name, c in result["classes"].items():

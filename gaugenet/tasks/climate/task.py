@@ -42,6 +42,10 @@ _COMMON = (
     option("--precision", type=Literal["float32", "bfloat16"], default="float32", help="bfloat16 is faster with AMX"),
 )
 
+COASTLINES = option(
+    "--coastlines", type=bool, default=True, help="draw the coasts of the Earth; false for other planets"
+)
+
 
 class ClimateTask(Task):
     """Classes of all places on the globe, from winds and scalars, by an `IcosahedralUNet`."""
@@ -80,6 +84,7 @@ class ClimateTask(Task):
             option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
             option("--icosahedral", action="store_true", help="also score the 60 rotations of the icosahedron"),
             option("--within_km", type=float, default=300.0, help="distance within which an object is found"),
+            COASTLINES,
             RESULTS,
             OVERWRITE,
             *_COMMON,
@@ -123,6 +128,7 @@ class ClimateTask(Task):
         threads: int | None = None,
         device: str | None = None,
         precision: Precision = "float32",
+        coastlines: bool = True,
     ) -> dict[str, Any]:
         """Score a run on labelled files, see `evaluate_climate`."""
         from gaugenet.tasks.climate.evaluation import evaluate_climate
@@ -141,6 +147,7 @@ class ClimateTask(Task):
             missing=missing,
             device=device,
             precision=precision,
+            coastlines=coastlines,
         )
 
     def describe(self, result: Mapping[str, Any]) -> str:

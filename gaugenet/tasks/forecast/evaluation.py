@@ -38,6 +38,7 @@ def evaluate_forecast(
     weights: Which = "best",
     missing: str | None = None,
     device: str | None = None,
+    coastlines: bool = True,
 ) -> dict[str, Any]:
     """Score forecasts of several steps from every start in files, and write the results into the folder of the run.
 
@@ -57,6 +58,7 @@ def evaluate_forecast(
         weights: as in `Forecaster`.
         missing: as in `Forecaster`.
         device: as in `Forecaster`.
+        coastlines: draw the coasts of the Earth in the pictures.
 
     Raises:
         RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
@@ -88,7 +90,7 @@ def evaluate_forecast(
         result["rotation_error"] = rotation_error(forecaster, int(windows[0, 0]))
     write_json(Path(run) / name, result)
     draw_scores(run, result)
-    draw_forecast(run, forecaster, windows[0])
+    draw_forecast(run, forecaster, windows[0], coastlines=coastlines)
     return result
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
+from gaugenet.data.climate.sampling import Locations
 from gaugenet.tasks.climate.pictures import GLOBE, MAP
+from gaugenet.tasks.forecast.files import field_names
 from gaugenet.tasks.forecast.inference import Forecaster, fields_of
 from gaugenet.tasks.forecast.scores import SOURCES
+from gaugenet.viz import MeshField
 
 _SCORES = "scores.png"
+_MOST_FIELDS = 3
+_Steps = Sequence[list[Float[ndarray, "components *shape"]]]
 
 
 def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
@@ -34,36 +39,79 @@ def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
     plot_comparison(Path(run) / _SCORES, curves, names, counted="step", title=title)
 
 
-def draw_forecast(run: str | Path, forecaster: Forecaster, window: Int[ndarray, "length"]) -> None:
-    """Write `map.png` and `globe.html` of the first field: forecast and truth, after one step and at the end.
+def draw_forecast(
+    run: str | Path, forecaster: Forecaster, window: Int[ndarray, "length"], *, coastlines: bool = True
+) -> None:
+    """Write `map.png` and `globe.html` of one forecast and of what came true.
+
+    The map shows the first field after one step and at the end. The globe has all time steps of the first scalar, the
+    first wind and one more field.
 
     Args:
         run: folder for the pictures.
         forecaster: the run and the files.
         window: the time steps of the forecast.
+        coastlines: also draw the coasts of the Earth.
     """
-    from gaugenet.viz import MeshView, SpherePanel, draw_spheres, nearest_point, write_viewer
-
-    variables = forecaster.files.variables
-    name = variables.scalars[0] if variables.scalars else "|{}, {}|".format(*variables.vectors[0])
-    forecasts = list(forecaster.forecast(int(window[0]), len(window) - 1))
-    panels, views = [], []
-    nearest = nearest_point(forecaster.inputs.locations.points.reshape(-1, 3))
-    at_vertices = nearest(forecaster.inputs.points)
-    mesh: dict[str, Any] = {"vertices": forecaster.sphere.pos, "faces": forecaster.sphere.face.T, "up": "z"}
-    for lead in sorted({1, len(forecasts)}):
-        truth = _size(fields_of(forecaster.frame(int(window[lead])))[0])
-        found = _size(forecasts[lead - 1][0])
-        limits = (float(np.quantile(truth, 0.01)), float(np.quantile(truth, 0.99)))
-        when = f"{lead * forecaster.step_hours:g} h"
-        for what, values in (("forecast", found), ("truth", truth)):
-            panels.append(SpherePanel(name=f"{name} after {when}, {what}", scalar=values.reshape(-1), limits=limits))
-            views.append(
-                MeshView(name=f"{when}, {what}", scalar=values.reshape(-1)[at_vertices], scalar_name=name, **mesh)
-            )
+    forecasts = [fields_of(forecaster.frame(int(window[0]))), *forecaster.forecast(int(window[0]), len(window) - 1)]
+    truths = [fields_of(forecaster.frame(int(step))) for step in window]
     title = f"{Path(run).name}: forecast from {forecaster.files.times[int(window[0])]}"
-    draw_spheres(Path(run) / MAP, panels, nearest, columns=2, width=720, title=title)
-    write_viewer(Path(run) / GLOBE, views, title=title)
+    _draw_map(Path(run) / MAP, forecaster, forecasts, truths, title, coastlines=coastlines)
+    _draw_globe(Path(run) / GLOBE, forecaster, forecasts, truths, title, coastlines=coastlines)
+
+
+def _draw_map(
+    path: Path, forecaster: Forecaster, forecasts: _Steps, truths: _Steps, title: str, *, coastlines: bool
+) -> None:
+    from gaugenet.viz import ColorScale, SpherePanel, draw_spheres, nearest_point
+
+    name, unit = _names_and_units(forecaster)[0]
+    name = name if len(truths[0][0]) == 1 else f"|{name}|"
+    panels = []
+    for lead in sorted({1, len(forecasts) - 1}):
+        scale = ColorScale.of(_size(truths[lead][0]))
+        when, limits = f"{lead * forecaster.step_hours:g} h", (scale.low, scale.high)
+        for what, fields in (("forecast", forecasts), ("truth", truths)):
+            values = _size(fields[lead][0]).reshape(-1)
+            panels.append(SpherePanel(name=f"{name} after {when}, {what}", scalar=values, unit=unit, limits=limits))
+    nearest = nearest_point(forecaster.inputs.locations.points.reshape(-1, 3))
+    draw_spheres(path, panels, nearest, columns=2, width=720, title=title, coastlines=coastlines)
+
+
+def _draw_globe(
+    path: Path, forecaster: Forecaster, forecasts: _Steps, truths: _Steps, title: str, *, coastlines: bool
+) -> None:
+    from gaugenet.viz import FieldMap, MeshView, coastline_segments, nearest_point, write_viewer
+
+    locations = forecaster.inputs.locations
+    at_vertices = nearest_point(locations.points.reshape(-1, 3))(forecaster.inputs.points)
+    view = MeshView.of(forecaster.sphere, "forecast")
+    times = [f"{lead * forecaster.step_hours:g} h" for lead in range(len(forecasts))]
+    fields: dict[str, MeshField] = {}
+    for k in _chosen_fields([len(field) for field in truths[0]]):
+        truth, found = (
+            np.stack([_in_space(step[k], locations)[at_vertices] for step in steps]) for steps in (truths, forecasts)
+        )
+        fields |= FieldMap(view, *_names_and_units(forecaster)[k], truth, found, times=times).fields()
+    lines = coastline_segments() if coastlines else None
+    write_viewer(path, [MeshView.of(forecaster.sphere, view.name, fields=fields, up="z", lines=lines)], title=title)
+
+
+def _chosen_fields(components: Sequence[int]) -> list[int]:
+    """Return the first scalar, the first wind, and one more, by their numbers of components."""
+    firsts = [components.index(count) for count in (1, 2) if count in components]
+    return [*firsts, *(k for k in range(len(components)) if k not in firsts)][:_MOST_FIELDS]
+
+
+def _in_space(field: ndarray, locations: Locations) -> Float[ndarray, "locations *3"]:
+    """Return a scalar at every location, or a wind as a vector in space."""
+    return typed_array(field.reshape(-1) if len(field) == 1 else locations.vectors(field).reshape(3, -1).T)
+
+
+def _names_and_units(forecaster: Forecaster) -> list[tuple[str, str]]:
+    variables = forecaster.files.variables
+    first = [*variables.scalars, *(u for u, _ in variables.vectors)]
+    return [(name, variables.units.get(one) or "") for name, one in zip(field_names(variables), first)]
 
 
 def _size(field: ndarray) -> ndarray:

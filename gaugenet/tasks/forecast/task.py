@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gaugenet.tasks.climate.task import COASTLINES
 from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
@@ -78,6 +79,7 @@ class ForecastTask(Task):
             option("--stride", type=int, default=1, metavar="N", help="start at every Nth possible start"),
             option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
             option("--icosahedral", action="store_true", help="also test the 60 rotations of the icosahedron"),
+            COASTLINES,
             OVERWRITE,
             *_COMMON,
         ),
@@ -113,6 +115,7 @@ class ForecastTask(Task):
         missing: str | None = None,
         threads: int | None = None,
         device: str | None = None,
+        coastlines: bool = True,
     ) -> dict[str, Any]:
         """Score the forecasts of a run, see `evaluate_forecast`."""
         from gaugenet.tasks.forecast.evaluation import evaluate_forecast
@@ -120,6 +123,7 @@ class ForecastTask(Task):
         use_threads(threads)
         options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
         options |= {"rotations": rotations, "icosahedral": icosahedral, "overwrite": overwrite}
+        options["coastlines"] = coastlines
         return evaluate_forecast(run, data, steps=steps, stride=stride, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:

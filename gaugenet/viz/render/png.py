@@ -263,6 +263,7 @@ def _write_captions(figure: Figure, layout: _Layout, views: Sequence[MeshView], 
     for index, view in enumerate(views):
         left, top = layout.corner(index, layout.panels[0])
         right = "" if view.accuracy is None else f"   {100 * view.accuracy:.1f} %"
+        right += "" if view.mean_iou is None else f", mean IoU {100 * view.mean_iou:.1f} %"
         room = int(layout.block_width / 8) - len(right)
         words = _shortened(view.name, room) + right
         center, below = left + layout.block_width / 2, top + layout.height + 16

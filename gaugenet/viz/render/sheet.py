@@ -95,8 +95,8 @@ def color_bar(
     tall = figure.get_size_inches()[1] * _DPI
     ramp = np.broadcast_to(color_ramp(scale.colormap, steps=width), (_BAR, width, 3))
     figure.figimage(ramp, xo=round(x - width / 2), yo=round(tall - y - _BAR / 2), origin="lower")
-    write(figure, x - width / 2 - 7, y, f"{scale.low:.3g}", size=13, color=weak, ha="right")
-    write(figure, x + width / 2 + 7, y, f"{scale.high:.3g} {unit}", size=13, color=weak)
+    write(figure, x - width / 2 - 7, y, f"{scale.low:.4g}", size=13, color=weak, ha="right")
+    write(figure, x + width / 2 + 7, y, f"{scale.high:.4g} {unit}", size=13, color=weak)
     if label:
         write(figure, x, y - 18, label, size=14, color=strong, ha="center")
 

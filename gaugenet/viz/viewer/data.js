@@ -18,7 +18,22 @@ function unpack(packed) {
 const UPS = {  // further rotation (rows right, up, towards the viewer) of the coordinates of the mesh; auto: its own
   auto: null, y: [1, 0, 0, 0, 1, 0, 0, 0, 1], z: [1, 0, 0, 0, 0, 1, 0, -1, 0], x: [0, -1, 0, 1, 0, 0, 0, 0, 1] };
 
-const ALL = "*";  // the choice of all fields, side by side
+const MOST_ABREAST = 6;
+
+/** What the menu offers, as pairs of value and words: groups such as "wind, truth" and "wind, prediction", fields, all of them.
+    A value that ends in a star stands for all names that begin as it does. */
+function fieldChoices(names) {
+  const groupOf = (name) => name.slice(0, name.lastIndexOf(", ") + 2), groups = [...new Set(names.map(groupOf))].filter(Boolean);
+  const abreast = [...groups, ""].filter((start) => {
+    const count = names.filter((name) => name.startsWith(start)).length;
+    return count > 1 && count <= MOST_ABREAST && (start || groups.length !== 1);
+  });
+  const choices = abreast.map((start) => [`${start}*`, start ? `${start.slice(0, -2)}: side by side` : "side by side"]);
+  const single = names.map((name) => [name, name]);
+  return abreast[0] ? [...choices, ...single] : [...single, ...choices];
+}
+
+const covers = (choice, name) => (choice.endsWith("*") && name.startsWith(choice.slice(0, -1))) || choice === name;
 
 /** A field with its levels of color; arrows and texels of stream lines where it has them. */
 function loadField(raw, mesh, turn, radius) {
@@ -97,8 +112,9 @@ function loadMesh(index, up, chosen) {
   if (mesh.prediction) mesh.panels.push({ kind: "prediction", title: "Prediction", labels: mesh.prediction });
   if (mesh.truth) mesh.panels.push({ kind: "truth", title: "Truth", labels: mesh.truth });
   if (mesh.error) mesh.panels.push({ kind: "error", title: "Error", labels: mesh.error });
-  const shown = mesh.fields.filter((field) => chosen === ALL || field.name === chosen);
-  for (const field of shown.length ? shown : mesh.fields.slice(0, 1)) mesh.panels.push({ kind: "field", title: field.label, field });
+  mesh.choices = fieldChoices(mesh.fields.map((field) => field.name));
+  mesh.choice = mesh.choices.some(([value]) => value === chosen) ? chosen : mesh.choices[0]?.[0];
+  for (const field of mesh.fields.filter(({ name }) => covers(mesh.choice, name))) mesh.panels.push({ kind: "field", title: field.label, field });
   if (mesh.colors) mesh.panels.push({ kind: "colors", title: "" });
   if (!mesh.panels.length) mesh.panels.push({ kind: "surface", title: "" });
   return mesh;

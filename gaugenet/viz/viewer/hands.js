@@ -141,7 +141,7 @@ function complain(words) {
 function start() {
   const many = scene.meshes.length > 1, count = `${scene.meshes.length} ${many ? "meshes" : "mesh"}`;
   $("title").textContent = scene.title;
-  $("subtitle").textContent = [scene.subtitle, count, scene.scores].filter(Boolean).join(" · ");
+  $("subtitle").textContent = [scene.subtitle, [count, scene.scores].filter(Boolean).join(": ")].filter(Boolean).join(" · ");
   $("count").textContent = `${scene.meshes.length} meshes`;
   $("aside").hidden = $("steps").hidden = !many;
   document.body.classList.toggle("single", !many);

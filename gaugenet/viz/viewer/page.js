@@ -13,11 +13,12 @@ function buildList() {
   const order = scene.meshes.map((_, i) => i), scored = scene.meshes.some((m) => m.accuracy !== null);
   if (state.sorted) order.sort((a, b) => (scene.meshes[a].accuracy ?? 2) - (scene.meshes[b].accuracy ?? 2));
   $("list").replaceChildren(...order.map((i) => {
-    const { name, accuracy } = scene.meshes[i], item = element("li"), button = element("button");
+    const { name, accuracy, meanIou } = scene.meshes[i], item = element("li"), button = element("button");
     button.dataset.index = i;
     button.title = name;
     const short = name.length > 28 ? `${name.slice(0, 10)}…${name.slice(-16)}` : name;  // endings tell files apart
     button.append(element("span", short, "name"), element("span", accuracy === null ? "" : percent(accuracy), "score"));
+    if (meanIou !== null) button.append(element("span", `mean IoU ${percent(meanIou)}`, "score below"));
     if (accuracy !== null) {
       const bar = element("span", undefined, "bar"), fill = element("i");
       fill.style.width = `${100 * accuracy}%`;
@@ -122,17 +123,16 @@ const numSteps = () => Math.max(1, ...shownFields().map((field) => field.times.l
 
 /** The menu of the fields, and the slider of their time steps. */
 function buildFields() {
-  const names = mesh.fields.map((field) => field.name), choices = names.map((name) => [name, name]), steps = numSteps();
-  if (names.length > 1 && names.length <= 6) choices.push([ALL, "side by side"]);
+  const { choices } = mesh, steps = numSteps();
   $("field").replaceChildren(...choices.map(([value, words]) => {
     const option = element("option", words);
     option.value = value;
     return option;
   }));
-  $("field").value = choices.some(([value]) => value === state.field) ? state.field : names[0] ?? "";
-  $("chooser").hidden = names.length < 2;
+  $("field").value = mesh.choice ?? "";
+  $("chooser").hidden = choices.length < 2;
   $("times").hidden = steps < 2;
-  $("fields").hidden = names.length < 2 && steps < 2;
+  $("fields").hidden = choices.length < 2 && steps < 2;
   $("time").max = steps - 1;
   if (steps < 2) state.playing = false;
   showTime();

@@ -26,12 +26,15 @@ function fitting(width, height) {
   return Math.max(1, Math.min((height - 84 * ratio()) / tall, (width - 12 * ratio()) / wide));
 }
 
-/** Each panel's place on the canvas: side by side or one above the other, whichever shows the mesh larger. */
+/** Each panel's place on the canvas: in as many columns as show the mesh largest. */
 function boxes() {
-  const n = mesh.panels.length, [w, h] = [canvas.width, canvas.height], stacked = fitting(w, h / n) > fitting(w / n, h);
+  const n = mesh.panels.length, [w, h] = [canvas.width, canvas.height], rowsOf = (columns) => Math.ceil(n / columns);
+  const sizes = mesh.panels.map((_, i) => fitting(w / (i + 1), h / rowsOf(i + 1))), columns = sizes.indexOf(Math.max(...sizes)) + 1;
+  const edge = (length, i, count) => Math.round(length * i / count), rows = rowsOf(columns);
   return mesh.panels.map((_, k) => {
-    const [a, b] = [k, k + 1].map((i) => Math.round((stacked ? h : w) * i / n));
-    return stacked ? [0, h - b, w, b - a] : [a, 0, b - a, h];
+    const row = Math.floor(k / columns), abreast = row < rows - 1 ? columns : n - columns * row, column = k % columns;
+    const [left, right] = [column, column + 1].map((i) => edge(w, i, abreast)), [top, bottom] = [row, row + 1].map((i) => edge(h, i, rows));
+    return [left, h - bottom, right - left, bottom - top];
   });
 }
 

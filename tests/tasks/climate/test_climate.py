@@ -26,10 +26,12 @@ from gaugenet.tasks import OptimOptions, train_climate
 from gaugenet.tasks.climate.inference import ClimatePredictor, tta_poses
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
+from gaugenet.tasks.climate.report import headline
 from gaugenet.tasks.climate.samples import SphereDataset
 from gaugenet.tasks.climate.scores import AreaHistogram
 from tests.tasks.climate.climate_files import GRID, write_weather
 from tests.tolerances import TOL, relative
+from tests.viz.render.test_html import scene_of
 
 MIRROR = np.diag([1.0, 1.0, -1.0])
 
@@ -252,6 +254,32 @@ def test_training_learns_and_evaluation_agrees_with_the_file(run, weather, capsy
     assert main(["view", str(run), "--out", str(run / "page.html"), "--png", str(run / "page.png")]) == 0
     assert "vortex" in (run / "page.html").read_text()
     assert (run / "page.png").read_bytes() == (run / "map.png").read_bytes()
+    words = f"mean IoU of patterns {100 * result['mean_iou']:.2f} %"
+    assert words in text
+    scene = scene_of((run / "globe.html").read_text())
+    assert words in scene["title"]
+    assert "lowest IoU" in scene["title"]
+    first, *_ = scene["meshes"][0]["fields"]
+    assert (first["name"], first["unit"]) == ("u10, v10", "m s-1")
+    assert "arrows" in first
+    assert "lines" in scene["meshes"][0]
+
+
+def test_coastlines_can_be_left_out_on_other_planets(run, weather):
+    command = ["evaluate", str(run), "--data", str(weather / "val.nc")]
+    assert main(command) == 0
+    with_coast = (run / "map.png").read_bytes()
+    assert main([*command, "--coastlines", "false", "--overwrite"]) == 0
+    assert "lines" not in scene_of((run / "globe.html").read_text())["meshes"][0]
+    assert (run / "map.png").read_bytes() != with_coast
+
+
+def test_the_headline_names_patterns_that_are_never_found():
+    """Calm is 98 % of the area, and all of it is labelled calm."""
+    classes = {"calm": {"iou": 0.98}, "storm": {"iou": 0.0}, "river": {"iou": 0.3}, "absent": {"iou": None}}
+    words = headline({"mean_iou": 0.15, "classes": classes})
+    assert words == "mean IoU of patterns 15.00 %, 1 of 3 classes not found at all (IoU 0): storm"
+    assert "no patterns" in headline({"mean_iou": None, "classes": {"calm": {"iou": 1.0}}})
 
 
 def test_thresholds_are_the_best_ones_where_the_labels_of_the_file_are(run, weather):

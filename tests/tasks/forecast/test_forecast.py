@@ -15,6 +15,7 @@ from gaugenet.tasks import RunDescription
 from gaugenet.tasks.forecast.inference import Forecaster
 from gaugenet.tasks.forecast.prediction import predict_forecast
 from tests.tasks.forecast.planet_files import GRID, planet, written
+from tests.viz.render.test_html import scene_of
 
 SMALL = ["--level=2", "--model.levels=2", "--model.width=3", "--accelerator=cpu", "--batch_size=4", "--lr=0.03"]
 
@@ -69,6 +70,11 @@ def test_evaluation_tells_errors_by_lead_time_against_persistence_and_climatolog
     assert result["rotation_error"] < 1e-4, "a rotated planet has the rotated forecast"
     for name in ("evaluation_test.json", "scores.png", "map.png", "globe.html"):
         assert (run / name).is_file()
+    (globe,) = scene_of((run / "globe.html").read_text())["meshes"]
+    parts = {field["name"].rsplit(", ", 1)[1] for field in globe["fields"]}
+    assert parts == {"truth", "prediction", "error"}
+    assert all(len(field["times"]) == 5 for field in globe["fields"]), "the start and four steps"
+    assert any("arrows" in field for field in globe["fields"]), "winds"
     assert main(command) == 1
     assert "already exists" in capsys.readouterr().err, "an earlier evaluation is not replaced unasked"
     assert main([*command, "--overwrite"]) == 0

@@ -111,6 +111,22 @@ def test_the_menu_chooses_a_field_with_its_own_limits(show: Open, ball: MeshView
     assert page.problems() == []
 
 
+def test_truth_and_prediction_are_shown_side_by_side_at_first(show: Open, ball: MeshView) -> None:  # noqa: F811
+    mesh, heat = ball.mesh, np.zeros(len(ball.vertices))
+    names = ["u, truth", "u, prediction", "v, truth", "v, prediction", "other"]
+    view = MeshView.of(mesh, "a", fields={name: MeshField(heat) for name in names})
+    page = show([view])
+    titles = "[...document.querySelectorAll('.caption b')].map((b) => b.innerText).join()"
+    assert page.evaluate(titles) == "u, truth,u, prediction"
+    choose(page, "v, *")
+    assert page.evaluate(titles) == "v, truth,v, prediction"
+    choose(page, "other")
+    assert page.evaluate(titles) == "other"
+    choose(page, "*")
+    assert page.evaluate(titles) == ",".join(names)
+    assert page.problems() == []
+
+
 def test_arrows_and_stream_lines_follow_the_field_and_can_be_hidden(show: Open, ball: MeshView) -> None:  # noqa: F811
     page = show([ball], STILL + "&field=wind")
 
@@ -184,6 +200,7 @@ def test_a_phone(show: Open, ball: MeshView) -> None:  # noqa: F811
     page.frames(2)
     assert float(page.evaluate("canvas.dataset.zoom")) > 1.5, "two fingers zoom"
     choose(page, "*")
+    page.frames(2)
     for k in range(3):
         left, _, width, _ = box(page, f".caption:nth-child({k + 1})")
         assert left >= -1

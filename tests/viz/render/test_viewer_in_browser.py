@@ -280,8 +280,8 @@ def test_a_narrow_screen(show: Open, halves: MeshView) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     left, top, width, height = box(page, "#canvas")
     picture = page.screenshot().astype(int)
-    for k in range(3):  # side by side, as three balls fit best
-        middle = picture[int(top + height / 2), int(left + width * (k + 0.5) / 3) - 10 :][:20]
+    for x, y in ((0.25, 0.25), (0.75, 0.25), (0.5, 0.75)):  # two and one, as three balls fit best
+        middle = picture[int(top + height * y) + 20, int(left + width * x) - 10 :][:20]
         assert np.ptp(middle, axis=-1).max() > 60
     wide = trimesh.creation.box(extents=[4, 1, 1])
     page = show([MeshView(name="a", vertices=wide.vertices, faces=wide.faces, truth=[0] * 12, prediction=[1] * 12)])
