@@ -61,18 +61,15 @@ class GaugeGraph(Data):
         level, name = split_level(key)
         if level == 0:
             return super().__inc__(key, value, *args, **kwargs)
-        here, finer = self.level_size(level), self.level_size(level - 1)
         if name == "edge_index":
-            return here
+            return self.level_size(level)
         if name == "node_index":
-            return finer
+            return self.level_size(level - 1)
         if name == "pool_index":
-            return torch.tensor([[finer], [here]])
+            return torch.tensor([[self.level_size(level - 1)], [self.level_size(level)]])
         if name == "unpool_index":
-            return torch.tensor([[here], [finer]])
-        if name == "batch":
-            return 1
-        return 0
+            return torch.tensor([[self.level_size(level)], [self.level_size(level - 1)]])
+        return 1 if name == "batch" else 0
 
     def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         level, name = split_level(key)

@@ -63,4 +63,4 @@ def aligned_basis(rho_in: Representation, rho_out: Representation) -> AlignedBas
 def alignment(direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2 2"]:
     """Return the rotation that maps e_1 to a unit vector."""
     c, s = direction.unbind(-1)
-    return torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -1)
+    return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))

@@ -154,17 +154,16 @@ class RandomMirror(BaseTransform):
 
     def mirror(self, graph: GaugeGraph) -> GaugeGraph:
         """Return the mirrored graph, with the second vector of each frame flipped to keep the handedness."""
-        flip = torch.diag(torch.tensor([1.0, -1.0])).to(graph.pos)
+        signs = torch.tensor([1.0, -1.0]).to(graph.pos)
         matrix = torch.eye(3).to(graph.pos)
         matrix["xyz".index(self.axis), "xyz".index(self.axis)] = -1
-        out = graph.gauge_transform(flip.expand(int(graph.num_nodes), 2, 2))
-        out = _move(out, matrix)
+        out = _move(_flip_frames(graph, signs), matrix)
         if out.get("face") is not None:
             out.face = out.face.flip(0)
         held = {key for key in out.keys() if key.startswith(FEATURE_PREFIX)}  # noqa: SIM118
         for feature in self.features.features if self.features is not None else []:
             if feature.key in held:
-                out[feature.key] = _mirrored(feature, out[feature.key], flip)
+                out[feature.key] = _mirrored(feature, out[feature.key], signs.diag())
                 held.discard(feature.key)
         if held:
             raise ValueError(f"The graph has {sorted(held)}: pass the `InputFeatures` that computed them.")
@@ -204,6 +203,18 @@ def _require_unassembled(graph: GaugeGraph, transform: BaseTransform) -> None:
     """Refuse a graph with `x`, whose coordinates the transform would not change."""
     if graph.get("x") is not None:
         raise ValueError(f"The graph has its features `x` already: apply {transform!r} before InputFeatures.")
+
+
+def _flip_frames(graph: GaugeGraph, signs: Float[Tensor, "2"]) -> GaugeGraph:
+    """Return `graph.gauge_transform` with one diagonal matrix of signs at all points: products of numbers will do."""
+    out: GaugeGraph = graph.clone()
+    for key in list(out.keys()):
+        name = split_level(key)[1]
+        if name in ("frame", "log_map"):
+            out[key] = out[key] * signs
+        elif name in ("transporter", "pool_transporter", "unpool_transporter"):
+            out[key] = out[key] * signs * signs[:, None]
+    return out
 
 
 def _move(graph: GaugeGraph, matrix: Float[Tensor, "3 3"]) -> GaugeGraph:

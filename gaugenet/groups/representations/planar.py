@@ -13,20 +13,19 @@ from gaugenet.groups.representations.base import Representation, trivial
 def rotation(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
     """Return R(angle): counter-clockwise, angle in radians."""
     c, s = torch.cos(angle), torch.sin(angle)
-    return torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
+    return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))
 
 
 def rotation_power(
     c: Float[Tensor, "*batch"], s: Float[Tensor, "*batch"], m: int
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Return cos(m t), sin(m t) from cos t, sin t, by repeated squaring of c + i s."""
-    re, im = torch.ones_like(c), torch.zeros_like(s)
-    while m:
-        if m & 1:
-            re, im = re * c - im * s, re * s + im * c
-        c, s = c * c - s * s, 2 * c * s
-        m >>= 1
-    return re, im
+    if m == 0:
+        return torch.ones_like(c), torch.zeros_like(s)
+    if m == 1:
+        return c, s
+    re, im = rotation_power(c * c - s * s, 2 * c * s, m // 2)
+    return (re * c - im * s, re * s + im * c) if m % 2 else (re, im)
 
 
 def planar_irrep(group: StructureGroup, name: str, order: int, *, dim: int, sign: bool = False) -> Representation:
@@ -43,8 +42,7 @@ def planar_irrep(group: StructureGroup, name: str, order: int, *, dim: int, sign
         det = g[..., 0, 0] * g[..., 1, 1] - g[..., 0, 1] * g[..., 1, 0]
         if dim == 1:
             return (c * det if sign else c)[..., None, None]
-        first, second = torch.stack([c, s], -1), torch.stack([-s * det, c * det], -1)
-        return torch.stack([first, second], -1)
+        return torch.stack([c, -s * det, s, c * det], -1).unflatten(-1, (2, 2))
 
     return Representation(group, name, dim, matrix, order=order)
 

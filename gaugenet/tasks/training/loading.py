@@ -40,7 +40,7 @@ class AugmentedGraphs(Dataset[Data]):
         if self.transform is None:
             return graph
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mix(self.seed, epoch, index))
+            torch.default_generator.manual_seed(_mix(self.seed, epoch, index))  # `torch.manual_seed` asks every device
             return self.transform(graph)
 
 

@@ -265,7 +265,10 @@ def test_crosses_along_a_vector_field_follow_it_and_are_singular_where_it_vanish
     "call, message",
     [
         (lambda: CrossField.along(build("square"), np.ones((3, 3))), r"of shape \(81, 3\)"),
-        (lambda: CrossField.along(build("square"), np.tile([0, 0, 1.0], (81, 1))), "81 have none, the first at vertex 0"),
+        (
+            lambda: CrossField.along(build("square"), np.tile([0, 0, 1.0], (81, 1))),
+            "81 have none, the first at vertex 0",
+        ),
         (lambda: cross_field(mobius(), 4), "orient"),
         (lambda: cross_field(build("square"), 0), "`n` to be a positive integer, got 0"),
         (lambda: cross_field(build("square"), 4, align="curvature"), "component of vertex 0 is flat"),
