@@ -69,7 +69,7 @@ def test_members_of_an_ensemble_are_channels_by_their_index(tmp_path):
     ("options", "words"),
     [
         ({}, r"'z' has the further dimension 'level' of size 3 \(250, 500, 850\): choose, e.g. `z@250`"),
-        ({"scalars": "z@300"}, r"'z@300' names '300', which the dimension 'level' lacks: it holds 250, 500, 850"),
+        ({"scalars": "z@300"}, r"'z@300' names '300', which is not in the dimension 'level': it holds 250, 500, 850"),
         (
             {"scalars": "z@height=250"},
             r"'z@height=250' names a level, but the further dimensions of 'z' are \['level'\]",
