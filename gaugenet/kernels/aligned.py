@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups import Reflection, Representation, Trivial, intertwiners
 from gaugenet.kernels.basis import CachedTensor, KernelBasis
 
@@ -63,4 +64,4 @@ def aligned_basis(rho_in: Representation, rho_out: Representation) -> AlignedBas
 def alignment(direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2 2"]:
     """Return the rotation that maps e_1 to a unit vector."""
     c, s = direction.unbind(-1)
-    return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))
+    return typed_tensor(torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2)))

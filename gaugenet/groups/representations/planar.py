@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._typing import typed_tensor
 from gaugenet.groups.group import StructureGroup
 from gaugenet.groups.representations.base import Representation, trivial
 
@@ -13,7 +14,7 @@ from gaugenet.groups.representations.base import Representation, trivial
 def rotation(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
     """Return R(angle): counter-clockwise, angle in radians."""
     c, s = torch.cos(angle), torch.sin(angle)
-    return torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2))
+    return typed_tensor(torch.stack([c, -s, s, c], -1).unflatten(-1, (2, 2)))
 
 
 def rotation_power(
@@ -42,7 +43,7 @@ def planar_irrep(group: StructureGroup, name: str, order: int, *, dim: int, sign
         det = g[..., 0, 0] * g[..., 1, 1] - g[..., 0, 1] * g[..., 1, 0]
         if dim == 1:
             return (c * det if sign else c)[..., None, None]
-        return torch.stack([c, -s * det, s, c * det], -1).unflatten(-1, (2, 2))
+        return typed_tensor(torch.stack([c, -s * det, s, c * det], -1).unflatten(-1, (2, 2)))
 
     return Representation(group, name, dim, matrix, order=order)
 
