@@ -435,7 +435,7 @@ def test_wrong_arguments():
     for message, arguments in (
         ("2 spatial dimensions", (x[0],)),
         ("3 channels", (x[:, :2],)),
-        ("too far to continue 1 pixels", (x[..., :1],)),
+        ("too far for an axis of 1 pixels", (x[..., :1],)),
         (r"shape \(batch, 3, 8, 9\)", (x, Grid((8, 9)))),
         ("SO.2. is not a subgroup of C_4", (x, Grid((8, 8), group=SO2()))),
         ("not a subgroup", (x, Grid((8, 8), group=Dihedral(2)))),

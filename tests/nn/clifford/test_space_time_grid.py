@@ -106,7 +106,7 @@ def test_networks_in_three_dimensions_and_time(model):
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="up to 3 dimensions"):
+    with pytest.raises(ValueError, match="at most 3 dimensions"):
         Grid((4, 4, 4, 4), kernel_size=3, transposed=True)
     with pytest.raises(ValueError, match="1 to 4"):
         Grid((2,) * 5)
