@@ -18,7 +18,7 @@ RENAMED: dict[str, dict[str, str]] = {
     "gaugenet.taxonomy": {"Move": "Transformation"},
     "gaugenet.viz": {"GlobePanel": "SpherePanel", "draw_globes": "draw_spheres"},
 }
-"""Exported names of version 0.1, by package: old to new. They go with the version after the next."""
+"""Exported names of version 0.1, by package: old to new. They work in 0.2 and 0.3."""
 
 
 def current_name(package: str, name: str) -> str:
