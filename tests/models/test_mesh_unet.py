@@ -18,6 +18,7 @@ from gaugenet.groups import O2, SO2, group_from_name
 from gaugenet.models import MeshUNet
 from gaugenet.nn import prepare_graph
 from gaugenet.testing import assert_gauge_equivariant
+from tests.compilers import newer_than_torch_2_6
 from tests.nn.graphs import features, synthetic_graph
 from tests.tolerances import TOL, relative
 
@@ -171,6 +172,7 @@ def test_autocast():
     out.float().sum().backward()
 
 
+@newer_than_torch_2_6
 def test_compiles_and_exports():
     torch._dynamo.reset()
     model = network(in_type="3x0 + 1x1", levels=2)

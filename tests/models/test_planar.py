@@ -18,6 +18,7 @@ from gaugenet.groups.representations.planar import rotation
 from gaugenet.models import PlainCNN, PlanarCNN, WideResNet, matched_baseline
 from gaugenet.models.planar import SteerableLayer
 from gaugenet.nn.export import to_torch
+from tests.compilers import newer_than_torch_2_6
 from tests.geometry.grids.test_action import blob
 from tests.tolerances import TOL, relative
 
@@ -154,6 +155,7 @@ def test_every_weight_learns_and_modes_share_their_state(name):
         assert relative(model(x).float(), model(x)) < TOL[torch.bfloat16]
 
 
+@newer_than_torch_2_6
 def test_it_compiles_whole():
     model = PlanarCNN(3, **NETWORKS["C_16"]).eval()
     x = images(12).float()

@@ -15,6 +15,7 @@ from gaugenet.groups import SO2, Cyclic, Dihedral, FieldType
 from gaugenet.nn import ChartBatchNorm, FieldBatchNorm, GaugeConv, Pool, Unpool
 from gaugenet.nn.engines import charts
 from gaugenet.nn.engines._chart_transfer import project_corners
+from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 C6 = Cyclic(6)
@@ -328,6 +329,7 @@ def test_autocast_runs_all_three_convolutions_in_bfloat16(strided):
         assert conv(x, domain).dtype == torch.float64, "as in `conv2d`, autocast leaves double precision alone"
 
 
+@newer_than_torch_2_6
 def test_compiles_without_a_break():
     sphere, conv = Icosphere(1), layer(C6, "1x0", "1xregular")
     x = torch.randn(1, 1, *sphere.chart_shape, dtype=torch.float64).to(memory_format=torch.channels_last)

@@ -27,6 +27,7 @@ from gaugenet.kernels.jets import differentiable_rows, local_jets
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, prepare_graph, use_engine
 from gaugenet.operators import divergence, gradient, laplacian
 from gaugenet.testing import assert_gauge_equivariant
+from tests.compilers import newer_than_torch_2_6
 from tests.geometry.mesh import surfaces
 from tests.tolerances import TOL, relative
 
@@ -232,6 +233,7 @@ def test_log_maps_with_gradients():
     assert relative(differentiable_rows(v, indptr, jets, uniform=False), jets.rows) < 1e-8
 
 
+@newer_than_torch_2_6
 def test_precision_copies_and_graphs_of_code():
     graph, fields = mesh_graph(), FieldType(SO2(), "2x0 + 2x1")
     conv = GaugeConv(fields, fields, kernel=Differential(), **DOUBLE)

@@ -27,6 +27,7 @@ from gaugenet.nn import (
     PointwiseNonlinearity,
     to_torch,
 )
+from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 CLOSE = TOL[torch.float32]
@@ -198,6 +199,7 @@ except ImportError:
 """
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_loads_where_there_is_no_gaugenet(name, tmp_path):
     network, x = trained(name)

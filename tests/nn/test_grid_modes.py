@@ -13,6 +13,7 @@ from torch import nn
 from gaugenet.geometry import Grid
 from gaugenet.groups import SO2, Cyclic, FieldType
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose
+from tests.compilers import newer_than_torch_2_6
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 
@@ -213,6 +214,7 @@ def test_parameters_may_be_computed():
         assert relative(layer(x), fresh(layer, x)) < TOL[torch.float32]
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize("boundary", ["zeros", "periodic"])
 @pytest.mark.parametrize("training", [True, False])
 def test_compiles_as_one_graph(boundary, training):
@@ -232,6 +234,7 @@ def test_compiles_as_one_graph(boundary, training):
         assert relative(compiled(x), layer(x)) < TOL[torch.float32]
 
 
+@newer_than_torch_2_6
 def test_layers_on_a_grid_compile_as_one_graph():
     torch._dynamo.reset()
     torch.manual_seed(0)
@@ -242,6 +245,7 @@ def test_layers_on_a_grid_compile_as_one_graph():
         assert relative(compiled(x, grid), layer(x, grid)) < TOL[torch.float32]
 
 
+@newer_than_torch_2_6
 def test_networks_compile_as_one_graph():
     """Windows of two sizes, and a second batch of another size."""
     torch._dynamo.reset()
@@ -259,6 +263,7 @@ def test_compiles_with_inductor():
     assert relative(compiled(x), layer(x)) < TOL[torch.float32]
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(
     "network",

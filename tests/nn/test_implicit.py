@@ -14,6 +14,7 @@ from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType
 from gaugenet.kernels import Implicit
 from gaugenet.nn import GatedNonlinearity, GaugeConv, prepare_graph, use_engine
 from gaugenet.testing.gauge import outside_elements
+from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -282,6 +283,7 @@ def test_channel_groups():
     assert changed.tolist() == [True, True, False, False, True, False, True, False]
 
 
+@newer_than_torch_2_6
 def test_modules_precisions_and_compilers():
     case = Case("SO(2)", max_frequency=1)
     conv, graph, x = case.conv, case.graph, case.x.detach()

@@ -23,6 +23,7 @@ from gaugenet.nn import (
     TensorProductNonlinearity,
     prepare_graph,
 )
+from tests.compilers import newer_than_torch_2_6
 from tests.nn.graphs import features, synthetic_graph
 from tests.nn.layers import ON_GRAPHS, TYPES, call, layers, types, with_random_weights
 from tests.tolerances import TOL, relative
@@ -194,6 +195,7 @@ def test_pixels_are_points(group, name, spatial):
     assert layer(x.new_zeros(2, layer.in_type.size, *spatial[1:], 0)).shape == (2, layer.out_type.size, *spatial[1:], 0)
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize("name", ["linear", "gated", "layer norm", "instance norm", "batch norm", "tensor product"])
 def test_compiles_and_exports_on_grids(name):
     torch._dynamo.reset()
@@ -218,6 +220,7 @@ def test_wrong_numbers_of_channels_are_named(group, name):
 COMPILED = [(SO2(), name) for name in layers(SO2())] + [(Dihedral(4), "conv"), (Cyclic(5), "block")]
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
 def test_compiles_into_one_graph(group, name):
     torch._dynamo.reset()
@@ -234,6 +237,7 @@ def test_compiles_into_one_graph(group, name):
     assert relative(found, wanted) < TOL[torch.float32]
 
 
+@newer_than_torch_2_6
 @pytest.mark.parametrize(("group", "name"), COMPILED, ids=str)
 def test_exports(group, name):
     layer, x, graph = with_input(group, name, torch.float32)

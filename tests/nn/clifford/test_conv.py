@@ -16,6 +16,7 @@ from gaugenet.groups import O2, O3, SO2, SO3, FieldType, PseudoOrthogonal, multi
 from gaugenet.kernels import Clifford
 from gaugenet.nn import GaugeConv, GeometricProduct, GridConv, InvariantGate, MultivectorNorm, use_engine
 from gaugenet.testing import assert_gauge_equivariant
+from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -236,6 +237,7 @@ def test_gradients():
     )
 
 
+@newer_than_torch_2_6
 def test_compiled_and_in_single_precision():
     group, grid = PseudoOrthogonal(1, 2), Grid((4, 4, 4), signature=(1, 2), kernel_size=3)
     layer = conv(group).float()
