@@ -1,4 +1,4 @@
-"""Loops compiled by numba, which is imported when the first of them is called: importing a module costs nothing."""
+"""Loops compiled by numba. Numba is imported when a loop is first called, so importing a module stays fast."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LOCK = RLock()
 
 
 def njit(**options: Any) -> Callable[[Function], Function]:
-    """`numba.njit` with types, and late: the function is handed to numba when a loop is called for the first time.
+    """Return a typed and deferred `numba.njit`: numba gets the function when a loop is called for the first time.
 
-    Nothing calls loops from C, so numba need not compile a second entry for that.
+    Loops are never called from C, so numba need not compile a C entry point.
 
     Args:
-        **options: those of `numba.njit`.
+        **options: options of `numba.njit`.
     """
     options = {"no_cfunc_wrapper": True, **options}
 
@@ -35,10 +35,10 @@ def njit(**options: Any) -> Callable[[Function], Function]:
 
 
 class _Loop:
-    """A function that numba will compile, until it is called.
+    """A placeholder for a function that numba compiles at the first call.
 
     Attributes:
-        compiled: what numba made of it; none until then.
+        compiled: the compiled function; `None` until then.
     """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -53,11 +53,11 @@ class _Loop:
 
 
 def _hand_over() -> None:
-    """Hand all waiting loops to numba, and put what it makes in their place, in all modules with loops.
+    """Hand all waiting loops to numba, and replace them by the compiled functions in all modules with loops.
 
-    Numba looks up what a loop calls by name among the globals of the loop's module, and there knows its own functions
-    only. Modules of what is called come before modules that call it, and each is changed in one step, so that no
-    thread finds a compiled loop that calls one that is not.
+    Numba looks up the functions that a loop calls among the globals of the loop's module, and accepts only its own
+    functions there. Called modules are changed before their callers, and each in one step. So no thread finds a
+    compiled loop that calls a loop that is not compiled.
     """
     import numba
 
@@ -75,7 +75,7 @@ def _hand_over() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _announce_compilation() -> None:
-    """Say so when numba first compiles a loop, instead of finding it in its cache."""
+    """Log a message when numba first compiles a loop instead of finding it in its cache."""
     from numba.core import event
 
     class Announcement(event.Listener):

@@ -1,7 +1,7 @@
-"""What the library uses of PyTorch Geometric, imported without two modules that cost more than a second.
+"""The parts of PyTorch Geometric that the library uses, imported without two slow modules (over a second).
 
 `import torch_geometric` imports all its data sets (with pandas and language models), and torch's compiler, only to
-recognize compiled models. Neither is used here. They are imported when somebody first asks for something in them.
+recognize compiled models. Neither is used here. They are imported when one of their attributes is first used.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import torch  # noqa: F401  (before its compiler is deferred: while it is imported itself, it asks for it)
+import torch  # noqa: F401  (before its compiler is deferred, since the import of torch itself uses it)
 
 
 class _Deferred(ModuleType):
-    """Stands for a module until an attribute of it is asked for, and imports it then."""
+    """A placeholder for a module, which imports it when one of its attributes is first used."""
 
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(self.__name__) is self:
@@ -27,7 +27,7 @@ class _Deferred(ModuleType):
 
 @contextmanager
 def _deferred(*names: str) -> Iterator[None]:
-    """Defer these modules for imports in this block; later imports find the modules themselves."""
+    """Defer the import of these modules in this block. Later imports get the real modules."""
     absent = {name: _Deferred(name) for name in names if name not in sys.modules}
     sys.modules.update(absent)
     try:
@@ -44,7 +44,7 @@ with _deferred("torch_geometric.datasets", "torch._dynamo"):
     from torch_geometric.loader import DataLoader
     from torch_geometric.transforms import BaseTransform, Compose
 
-# A user may expect `torch_geometric.datasets` after `import torch_geometric`. (`torch._dynamo` torch itself provides.)
+# A user may expect `torch_geometric.datasets` after `import torch_geometric`. (Torch itself provides `torch._dynamo`.)
 vars(torch_geometric).setdefault("datasets", _Deferred("torch_geometric.datasets"))
 
 __all__ = ["BaseTransform", "Batch", "Compose", "Data", "DataLoader"]

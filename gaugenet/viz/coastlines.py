@@ -1,9 +1,9 @@
 """Coastlines of the Earth, coarse: Natural Earth, scale 1:110 million.
 
-Made with Natural Earth (naturalearthdata.com), which is in the public domain. `coastlines.npy` holds those segments of
-the borders in `ne_110m_admin_0_countries` (the copy in geopandas 0.14.4) that belong to one country only, without the
-lines that close polygons at the south pole and at the date line: longitudes and latitudes as 16-bit integers in units
-of 180 / 32767 degrees, one polyline after another, with (-32768, -32768) between them.
+Made with Natural Earth (naturalearthdata.com), which is in the public domain. `coastlines.npy` holds the segments of
+the borders in `ne_110m_admin_0_countries` (the copy in geopandas 0.14.4) that belong to one country only. The
+lines that close polygons at the south pole and at the date line are left out. Longitudes and latitudes are 16-bit
+integers in units of 180 / 32767 degrees. Polylines follow one another, with (-32768, -32768) between them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _LONGEST = np.radians(1.0)
 def coastline_segments(radius: float = 1.002) -> Float[ndarray, "n 2 3"]:
     """Return the coastlines of the Earth as segments in space, none longer than one degree.
 
-    Latitude and longitude are those of `Icosphere` and the grids of the sphere: the x axis at (0, 0), the z axis at the
+    Latitude and longitude are as in `Icosphere` and the grids of the sphere: the x axis at (0, 0), the z axis at the
     north pole.
 
     Args:
-        radius: of the globe; a little more than that of the surface to draw on.
+        radius: radius of the globe, slightly larger than the radius of the surface to draw on.
 
     Example:
         >>> from gaugenet.viz import coastline_segments

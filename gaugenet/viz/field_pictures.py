@@ -36,8 +36,8 @@ class Parity:
         label: name and unit.
         truth: values of scalars, or sizes of vectors and tensors.
         prediction: the same.
-        error: sizes of the differences, of vectors as vectors.
-        title: what to write above, such as a score.
+        error: sizes of the differences; for vectors, sizes of the vector differences.
+        title: text above the panel, such as a score.
     """
 
     label: str
@@ -49,15 +49,15 @@ class Parity:
 
 @dataclass(frozen=True, eq=False)
 class FieldMap:
-    """A field on a mesh, as it is true and as it is predicted: scalars `(n,)`, or vectors in space `(n, 3)`.
+    """A true and a predicted field on a mesh: scalars `(n,)`, or vectors in space `(n, 3)`.
 
     Attributes:
         view: the mesh.
-        name: of the quantity.
-        unit: of its values.
+        name: name of the quantity.
+        unit: unit of its values.
         truth: values on vertices or faces, NaN where they are missing; in time steps as in `MeshField`.
         prediction: the same.
-        error: the differences of vectors, or sizes of differences; by default of these predictions.
+        error: differences of vectors, or sizes of differences; by default computed from these predictions.
         times: names of the time steps.
     """
 
@@ -72,7 +72,7 @@ class FieldMap:
     def fields(self) -> dict[str, MeshField]:
         """Return truth, prediction and error as fields to draw.
 
-        Truth and prediction share their colors; the colors of the error begin at 0. All arrows have the same scale.
+        Truth and prediction share one color scale; the colors of the error begin at 0. All arrows have the same scale.
         """
         truth = self._on_mesh("truth", self.truth)
         scale = common_scales([{"truth": truth}])["truth"]
@@ -99,7 +99,7 @@ class FieldMap:
 
 
 def plot_parity(path: str | Path, quantities: Sequence[Parity], *, title: str | None = None) -> None:
-    """Draw predictions over true values, one panel a quantity, with the line on which both are equal.
+    """Draw predictions over true values, one panel per quantity, with the line on which both are equal.
 
     Raises:
         ValueError: If there is nothing to draw.
@@ -169,13 +169,13 @@ def render_field_maps(
     azimuth: float = 25.0,
     elevation: float = 12.0,
 ) -> None:
-    """Draw truth, prediction and error of fields side by side, one row a map: colors with bars, vectors as arrows.
+    """Draw truth, prediction and error of fields side by side, one row per map: colors with bars, vectors as arrows.
 
-    Truth and prediction share their colors, which leave out the outermost 1 % on each side; errors have a bar of their
-    own from 0. The arrows of all three have the same scale. Missing values are grey.
+    Truth and prediction share one color scale, which leaves out the outermost 1 % on each side. Errors have their own
+    color bar, from 0. The arrows of all three have the same scale. Missing values are grey.
 
     Args:
-        path: the PNG to write; complete or absent.
+        path: the PNG to write; it is never left incomplete.
         maps: at least one.
         title: heading.
         tile: pixels of each picture.

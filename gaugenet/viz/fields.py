@@ -1,4 +1,4 @@
-"""One call that draws scalars and tangent fields on a surface, as a PNG or as a page to rotate."""
+"""draw_fields: scalars and tangent fields on a surface, as a PNG or as an interactive page."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def draw_fields(
     the fields, and a slider where there are time steps.
 
     Args:
-        path: the file to write; complete or absent.
+        path: the file to write; it is never left incomplete.
         surface: a mesh, an `Icosphere`, or a grid of the sphere such as `HEALPix`; see `MeshView.of`.
-        fields: by name, at least one.
+        fields: fields by name, at least one.
         title: heading.
         frames: `(V, 3, 2)` tangent frames for fields of two components.
         lines: `(n, 2, 3)` segments in space over the surface, such as `coastline_segments()`.
@@ -49,7 +49,7 @@ def draw_fields(
         theme: "light" or "dark" paper.
 
     Raises:
-        ValueError: If there is no field, a field that does not fit, or another ending.
+        ValueError: If there is no field, if a field does not fit, or if the file name has another ending.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Projections of the whole globe or half of it onto pixels: Mollweide and orthographic, both ways."""
+"""Mollweide and orthographic projections between pixels and the globe, in both directions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pixels_of_sphere(
 ) -> Float[ndarray, "n 2"]:
     """Return the columns and rows at which a map shows unit vectors, the inverse of `sphere_of_pixels`.
 
-    Those on the far side of an orthographic map are NaN.
+    Vectors on the far side of an orthographic map give NaN.
 
     Raises:
         ValueError: an unknown projection.

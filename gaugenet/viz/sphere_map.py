@@ -27,16 +27,16 @@ _COAST = "#1b2230"
 
 @dataclass(frozen=True, kw_only=True)
 class SpherePanel:
-    """One map: a scalar field in colours, labels over it, outlines of other labels.
+    """One map: a scalar field in colors, labels over it, and outlines of other labels.
 
     Attributes:
         name: caption.
         scalar: `(n,)` field at the points, `None` for plain paper.
-        unit: of the field, written next to its color bar.
+        unit: unit of the field, written next to its color bar.
         limits: values of the first and last color; by default those of `ColorScale.of`.
         colormap: `"viridis"`, `"cividis"` or `"diverging"`; by default as in `ColorScale.of`.
-        labels: `(n,)` classes painted over the field; 0 and negative ones are not painted.
-        outline: `(n,)` classes of which only the border is drawn, such as the truth.
+        labels: `(n,)` classes painted over the field; classes 0 and below are not painted.
+        outline: `(n,)` classes for which only the border is drawn, such as the truth.
     """
 
     name: str
@@ -48,7 +48,7 @@ class SpherePanel:
     outline: Any = None
 
     def scale(self) -> ColorScale | None:
-        """Return the colors of the field; `None` without one."""
+        """Return the color scale of the field; `None` without a field."""
         if self.scalar is None:
             return None
         return ColorScale.of(np.asarray(self.scalar), limits=self.limits, colormap=self.colormap)
@@ -71,9 +71,9 @@ def draw_spheres(
     """Draw maps of fields that are given at points of the sphere.
 
     Args:
-        path: the PNG to write; complete or absent.
+        path: the PNG to write; it is never left incomplete.
         panels: the maps.
-        nearest: gives for unit vectors the index of the nearest point, e.g. `nearest_point(points)`.
+        nearest: function that returns the index of the nearest point of unit vectors, e.g. `nearest_point(points)`.
         projection: `mollweide`, the whole globe with equal areas; `orthographic`, a half as seen from far away.
         center: latitude (orthographic only) and longitude of the middle, in degrees.
         width: pixels of each map.
@@ -81,10 +81,10 @@ def draw_spheres(
         class_names: legend, class 0 first.
         title: heading.
         theme: "light" or "dark" paper.
-        coastlines: also draw those of the Earth.
+        coastlines: also draw the coastlines of the Earth.
 
     Raises:
-        ValueError: no panels, an unknown projection or theme.
+        ValueError: If there are no panels, or the projection or the theme is unknown.
     """
     if not panels:
         raise ValueError("Expected at least one panel, got none.")
@@ -106,7 +106,7 @@ def draw_spheres(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything stands, in pixels from the upper left corner."""
+    """Positions of all parts, in pixels from the upper left corner."""
 
     panels: Sequence[SpherePanel]
     columns: int
@@ -120,7 +120,7 @@ class _Layout:
 
     @property
     def block(self) -> int:
-        """Height of a map with its caption and, if any map has one, its color bar."""
+        """Return the height of a map with its caption and, if any map has one, its color bar."""
         return self.height + _CAPTION + (_BAR if any(panel.scalar is not None for panel in self.panels) else 0)
 
     @property
@@ -132,13 +132,13 @@ class _Layout:
         return self.head + -(-len(self.panels) // self.columns) * self.block + _LEGEND + _MARGIN
 
     def corner(self, index: int) -> tuple[int, int]:
-        """Left and top of a map."""
+        """Return the left and top edge of a map."""
         row, column = divmod(index, self.columns)
         return _MARGIN + column * (self.width + _MARGIN), self.head + row * self.block + _MARGIN
 
 
 def nearest_point(points: Float[ndarray, "n 3"]) -> Callable[[Float[ndarray, "pixels 3"]], ndarray]:
-    """The function that finds the nearest of these points, for `draw_spheres`."""
+    """Return a function that finds the nearest of these points, for `draw_spheres`."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(np.asarray(points))
@@ -164,12 +164,12 @@ def _colors(panel: SpherePanel, index: ndarray, inside: ndarray, points: ndarray
 
 
 def _lines(values: ndarray, step: float, inside: ndarray) -> ndarray:
-    """Pixels between which a multiple of `step` degrees is passed."""
+    """Return a mask of the pixels at which a multiple of `step` degrees is crossed."""
     return _border(np.floor(values / step).astype(np.int64), inside)
 
 
 def _border(values: ndarray, inside: ndarray) -> ndarray:
-    """Pixels whose right or lower neighbour inside has another value."""
+    """Return a mask of the pixels whose right or lower neighbour inside has another value."""
     full = np.zeros(inside.shape, dtype=np.int64)
     full[inside] = values
     differs = np.zeros(inside.shape, dtype=bool)
@@ -185,7 +185,7 @@ def _draw_coast(figure: Figure, layout: _Layout, projection: MapProjection, cent
     size = layout.width, layout.height
     ends = pixels_of_sphere(segments.reshape(-1, 3), *size, projection=projection, center=center).reshape(-1, 2, 2)
     whole = np.isfinite(ends).all(axis=(1, 2))
-    # A segment that leaves the map on one side and comes back on the other is left out: at most one degree of coast.
+    # A segment that leaves the map on one side and returns on the other is left out: at most one degree of coast.
     whole &= np.abs(np.nan_to_num(ends[:, 1] - ends[:, 0])).max(axis=1) < layout.width / 4
     for k in range(len(layout.panels)):
         left, top = layout.corner(k)

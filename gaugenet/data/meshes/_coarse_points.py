@@ -10,10 +10,10 @@ from numpy import ndarray
 
 from gaugenet._compiled import njit
 
-_STRONG = 0.1  # of the largest entry of a row: what couples two points so that one of them may be left out
+_STRONG = 0.1  # of the largest entry of a row: such a coupling of two points allows leaving out one of them
 _NEAREST = 4  # coarse points that a point is interpolated from
-_CROWD = 200  # neighbours of a point through which no coarse points are looked for, so that time stays linear
-_STIFFNESS = 1e-2  # of the fit of linear functions; bounds the weights where coarse points lie on a line
+_CROWD = 200  # coarse points are not searched through points with more neighbours, so that time stays linear
+_STIFFNESS = 1e-2  # of the fit of linear functions; bounds the weights where coarse points are on a line
 
 
 def interpolation(matrix: Any, positions: Float[ndarray, "n 3"]) -> tuple[Any, Float[ndarray, "m 3"]]:
@@ -21,14 +21,14 @@ def interpolation(matrix: Any, positions: Float[ndarray, "n 3"]) -> tuple[Any, F
 
     The coarse points are a maximal independent set: every other point is strongly coupled to one of them. It takes
     its value from the four nearest ones within two steps. The weights sum to one and are fitted to the position by
-    weighted least squares (moving least squares), so that smooth functions are met to second order.
+    weighted least squares (moving least squares), so that smooth functions are reproduced to second order.
 
     Args:
         matrix: symmetric `csr_array` of shape `(n, n)`.
-        positions: of the points.
+        positions: positions of the points.
 
     Returns:
-        the interpolation, a `csr_array` of shape `(n, m)`, and the positions of the coarse points.
+        The interpolation, a `csr_array` of shape `(n, m)`, and the positions of the coarse points.
     """
     from scipy.sparse import csr_array
 
@@ -41,7 +41,7 @@ def interpolation(matrix: Any, positions: Float[ndarray, "n 3"]) -> tuple[Any, F
 # Compiled, because whether a point is chosen depends on the points before it.
 @njit(cache=True, nogil=True)
 def _independent(indptr: ndarray, indices: ndarray, data: ndarray) -> ndarray:
-    """Return the number of each point among the chosen ones, -1 for the others."""
+    """Return the index of each point among the chosen ones, -1 for the others."""
     n = len(indptr) - 1
     number = np.full(n, -1, np.int32)
     covered = np.zeros(n, np.bool_)

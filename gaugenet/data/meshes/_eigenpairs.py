@@ -17,19 +17,19 @@ logger = logging.getLogger(__name__)
 
 Pairs = tuple[Float[ndarray, "count"], Columns]
 
-_DENSE_BELOW = 400  # points; there LAPACK is faster than a sparse shift-invert
-_COARSEST = 8  # points for each pair sought, at most, on the coarsest level, where all is dense
-_SPARE = 0.3  # more pairs than asked for: the error of the last one asked for falls with the gap to the last one
-_MOST_STEPS = 40  # on a level; twice what thin tori, noisy and stretched meshes take
-_COARSE_TOLERANCE = 10  # times that of the finest level: interpolation errs by more
+_DENSE_BELOW = 400  # points; below, LAPACK is faster than a sparse shift-invert
+_COARSEST = 8  # largest number of points for each pair sought on the coarsest level, where all is dense
+_SPARE = 0.3  # extra pairs, as a share: the error of the last pair asked for falls with its gap to the last one
+_MOST_STEPS = 40  # on a level; twice the number that thin tori, noisy and stretched meshes need
+_COARSE_TOLERANCE = 10  # times the tolerance of the finest level: the error of interpolation is larger
 _SHIFT = 0.01  # of the largest eigenvalue sought, added to the coarsest Laplacian, which has a kernel
 _NO_LESS = 1e-3  # of the largest eigenvalue: changes of smaller ones, and of 0, are relative to this
-_CHUNK = 64  # columns that go through a V-cycle together
-_BLOCK = 4096  # rows multiplied together; their products stay in the cache
+_CHUNK = 64  # columns in one V-cycle
+_BLOCK = 4096  # rows multiplied at a time; their products fit in the cache
 
 
 def exact_eigenpairs(stiffness: Any, mass: Float[ndarray, "n"], count: int) -> Pairs:
-    """Return the smallest eigenpairs to rounding errors, through the symmetric `M^-1/2 L M^-1/2`."""
+    """Return the smallest eigenpairs up to rounding errors, through the symmetric `M^-1/2 L M^-1/2`."""
     from scipy.linalg import eigh
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import eigsh
@@ -41,7 +41,7 @@ def exact_eigenpairs(stiffness: Any, mass: Float[ndarray, "n"], count: int) -> P
         values, vectors = eigh(symmetric.toarray(), subset_by_index=(0, count - 1))
     else:
         start = np.random.default_rng(0).standard_normal(n)  # the same vector on every run
-        # tol=0: with a looser one Lanczos stops before it has met all functions of an eigenspace (icosphere, 1e-9)
+        # tol=0: with a looser one Lanczos stops before it has found all functions of an eigenspace (icosphere, 1e-9)
         values, vectors = eigsh(symmetric.tocsc(), k=count, sigma=-1e-2, v0=start, tol=0)
         order = np.argsort(values)
         values, vectors = values[order], vectors[:, order]
@@ -53,15 +53,15 @@ def multigrid_eigenpairs(
 ) -> Pairs:
     """Return the smallest eigenpairs, from coarse to fine, at a cost linear in the number of points.
 
-    The pairs of the coarsest level are exact. On each finer one they are interpolated and corrected, all together:
-    a V-cycle applied to the residuals, then a Rayleigh-Ritz step: preconditioned inverse iteration
-    (:cite:`knyazev2003geometric`) on nested levels (as :cite:`nasikun2022hierarchical`). The finer the mesh, the closer
-    the interpolated functions and the fewer steps. Functions are in float32.
+    The pairs of the coarsest level are exact. On each finer level they are interpolated and corrected together: a
+    V-cycle is applied to the residuals, then a Rayleigh-Ritz step follows. This is preconditioned inverse iteration
+    (:cite:`knyazev2003geometric`) on nested levels (as in :cite:`nasikun2022hierarchical`). The finer the mesh,
+    the closer the interpolated functions and the fewer steps. Functions are in float32.
 
     Args:
         stiffness: `csr_array`, positive semi-definite, with rows that sum to zero.
         mass: the diagonal of the mass matrix.
-        positions: of the points, from which functions are interpolated.
+        positions: positions of the points, used to interpolate functions.
         count: number of pairs.
         tolerance: relative error of the eigenvalues, estimated from how fast the steps become smaller.
     """
@@ -70,7 +70,7 @@ def multigrid_eigenpairs(
     sought = count + max(8, int(_SPARE * count))
     finest = Level(stiffness.tocsr(), diags_array(mass).tocsr(), positions, _COARSEST * sought)
     levels = [finest, *finest.below()]
-    if levels[-1].size < sought:  # points that nearly all others are coupled to
+    if levels[-1].size < sought:  # because nearly all points are coupled to a few
         return exact_eigenpairs(stiffness, mass, count)
     pairs = _from_coarse_to_fine(levels, sought, count, tolerance)
     if pairs is None:
@@ -81,7 +81,7 @@ def multigrid_eigenpairs(
 
 
 def _from_coarse_to_fine(levels: list[Level], sought: int, count: int, tolerance: float) -> Pairs | None:
-    """Return the pairs sought, or none if they do not converge."""
+    """Return the pairs sought, or `None` if they do not converge."""
     from scipy.linalg import eigh
 
     *finer, coarsest = levels
@@ -98,7 +98,7 @@ def _from_coarse_to_fine(levels: list[Level], sought: int, count: int, tolerance
 
 
 def _regular_inverse(matrix: Any) -> Callable[[Columns], Columns]:
-    """Return the function that solves with a positive definite matrix, in float32 in and out."""
+    """Return the function that solves with a positive definite matrix, with float32 input and output."""
     from scipy.sparse.linalg import splu
 
     options = {"SymmetricMode": True}
@@ -117,8 +117,8 @@ def _refined(
 ) -> tuple[Float[ndarray, "k"], float, bool]:
     """Correct the functions in place until the first `count` values are within the tolerance.
 
-    Return the values, the rate, and whether they got there. The rate says how much smaller the errors are after a
-    step: the one given as seen on the next coarser level (1 if not seen), the one returned as seen here.
+    Return the values, the rate, and whether they converged. The rate is the factor by which a step reduces the errors.
+    The argument is the rate of the next coarser level (1 if unknown). The result is the rate of this level.
     """
     change = np.inf
     for step in range(_MOST_STEPS):
@@ -134,13 +134,13 @@ def _refined(
         if step:
             rate = min(change / last, 1.0)
             ahead = np.sqrt(rate)  # steps become less effective: 0.03, 0.19, 0.36 on a jittered torus
-        if change * ahead <= tolerance * (1 - ahead):  # what all further steps together would change
+        if change * ahead <= tolerance * (1 - ahead):  # the total change of all further steps
             return values, rate, True
     return values, rate, False
 
 
 def _largest_change(before: Float[ndarray, "k"], after: Float[ndarray, "k"]) -> float:
-    """Relative change of eigenvalues; of the smallest ones, among them 0, relative to a part of the largest."""
+    """Return the largest relative change; for the smallest values, such as 0, relative to a part of the largest."""
     return float((np.abs(after - before) / np.maximum(after, _NO_LESS * after[-1])).max())
 
 

@@ -1,4 +1,4 @@
-"""A hierarchy of ever coarser Laplacians, and its V-cycle: an approximate inverse at a cost linear in the points."""
+"""A hierarchy of coarser and coarser Laplacians, and its V-cycle: an approximate inverse of linear cost."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Columns = Float[ndarray, "n k"]
 
 
 class Level:
-    """A stiffness matrix and a mass matrix, with the coarser levels below: `P^T L P` and `P^T M P` of one another.
+    """A stiffness matrix and a mass matrix. The next coarser level has `P^T L P` and `P^T M P`, and so on.
 
-    The matrices of all levels but the coarsest are kept in float32, as what they approximate is no better. Products
-    with L use differences of values, as its rows sum to zero: rounding errors are those of the differences.
+    The matrices of all levels but the coarsest are kept in float32, since they are only approximations. Products
+    with L use differences of values, as its rows sum to zero: so rounding errors are relative to the differences.
 
     Args:
         stiffness: `csr_array` of shape `(n, n)`, positive semi-definite; rows sum to zero.
         mass: `csr_array` of shape `(n, n)`, positive definite.
-        positions: of the points.
+        positions: positions of the points.
         coarsest: number of points below which there is no coarser level.
 
     Attributes:
@@ -39,7 +39,7 @@ class Level:
         self.mass = mass.astype(np.float32)
         self.coarser: Level | None = None
         self._stiffness = _parts(stiffness)
-        # Never below the mass: a row without coupling, all that is left of a small part, has rounding errors only.
+        # At least the mass: a row without coupling (all that remains of a small part) has only rounding errors.
         self._diagonal = np.maximum(stiffness.diagonal(), mass.diagonal()).astype(np.float32)
         if self.size > coarsest:
             down, coarse_positions = interpolation(stiffness, positions)
@@ -64,9 +64,10 @@ class Level:
         _subtract_laplacian(*self._stiffness, x, first, out)
 
     def v_cycle(self, b: Columns, solve: Callable[[Columns], Columns]) -> Columns:
-        """Return about `L^-1 b`: a Gauss-Seidel sweep, a correction from the next coarser level, a sweep backwards.
+        """Return an approximation of `L^-1 b` by a V-cycle.
 
-        As an operator on b it is symmetric and positive, and no greater than the inverse.
+        It is a Gauss-Seidel sweep, a correction from the next coarser level, and a sweep backwards. As an operator
+        on b it is symmetric and positive, and at most as large as the inverse.
 
         Args:
             b: float32, sum zero in each column.
@@ -96,7 +97,7 @@ _options = {"cache": True, "nogil": True, "fastmath": True}
 
 @njit(**_options)
 def _sweep_forward(indptr: ndarray, indices: ndarray, data: ndarray, diagonal: ndarray, b: ndarray, x: ndarray) -> None:
-    """One Gauss-Seidel sweep from x = 0; what x holds is overwritten."""
+    """Do one Gauss-Seidel sweep from x = 0; the old content of x is overwritten."""
     total = np.empty(x.shape[1], x.dtype)
     for i in range(len(x)):
         total[:] = b[i]
@@ -112,7 +113,7 @@ def _sweep_forward(indptr: ndarray, indices: ndarray, data: ndarray, diagonal: n
 
 @njit(**_options)
 def _sweep_back(indptr: ndarray, indices: ndarray, data: ndarray, diagonal: ndarray, b: ndarray, x: ndarray) -> None:
-    """One Gauss-Seidel sweep from the last row to the first, in place."""
+    """Do one Gauss-Seidel sweep from the last row to the first, in place."""
     total = np.empty(x.shape[1], x.dtype)
     for i in range(len(x) - 1, -1, -1):
         total[:] = b[i]

@@ -13,9 +13,9 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 def shape_measure(mesh: TriangleMesh, side: Float[ndarray, "faces 3"]) -> Float[ndarray, "vertices 3 3"]:
     r"""Return the integral of the shape operator at each vertex, symmetric 3D tensors; positive on a sphere.
 
-    An edge of length `l` and signed dihedral angle `beta` contributes `l beta t t^T`, half of it to each end, with
-    `t` across the edge in the mean plane of its two faces :cite:`cohensteiner2003restricted`. Cutting a flat face adds
-    nothing. Edges of the boundary, or of more than two faces, contribute nothing. Unit: length.
+    An edge of length `l` and signed dihedral angle `beta` contributes `l beta t t^T`, half of it to each end. Here `t`
+    is the direction across the edge in the mean plane of its two faces :cite:`cohensteiner2003restricted`. Cutting a
+    flat face adds nothing. Edges of the boundary, or of more than two faces, contribute nothing. Unit: length.
 
     Args:
         mesh: a mesh of any kind.

@@ -29,13 +29,13 @@ class InputFeature(BaseTransform):
     """One equivariant field on the vertices, as a PyG transform that stores it in the graph under `key`.
 
     A subclass says which irreps of O(2) it consists of (`fields`) and computes it (`compute`). Under a gauge
-    transformation `g` its value must become `rho(g)` times the old one; for subgroups of O(2) the same numbers are
-    fields of the restricted representations. All features are free of units: scaling the mesh does not change them.
+    transformation `g` its value must become `rho(g)` times the old one; for subgroups of O(2) the same values
+    are fields of the restricted representations. All features are free of units: scaling the mesh does not change them.
 
     Attributes:
         fields: pairs (label of an irrep of O(2), multiplicity); `"0-"` changes sign when a frame is reflected.
-        intrinsic: whether rotating the surface in space leaves the value as it is. Intrinsic features are computed once
-            and cached; the others are cheap and computed whenever `InputFeatures` is applied, so that
+        intrinsic: whether the value is invariant under rotations of the surface in space. Intrinsic features are
+            computed once and cached. The others are cheap and computed whenever `InputFeatures` is applied, so that
             augmentation may rotate the mesh in between.
         odd: labels of the fields that change sign with the normal of the surface.
     """
@@ -46,7 +46,7 @@ class InputFeature(BaseTransform):
 
     @abstractmethod
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
-        """The field, blocks in the order of `fields`; in a block the components are outer, the copies inner."""
+        """Return the field: blocks in the order of `fields`, and in each block components before copies."""
 
     def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
         """Return the field, given the surface of the graph; only a `SurfaceFeature` asks for it."""
@@ -54,12 +54,12 @@ class InputFeature(BaseTransform):
 
     @property
     def key(self) -> str:
-        """Where the value stands in a graph; another for every set of parameters."""
+        """Return the name of the value in a graph; it differs for every set of parameters."""
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         return f"{FEATURE_PREFIX}{name}_{hashlib.sha256(repr(self).encode()).hexdigest()[:10]}"
 
     def value(self, graph: GaugeGraph, mesh: TriangleMesh | None = None) -> Float[Tensor, "vertices size"]:
-        """The stored value if the graph has one, else a computed one."""
+        """Return the stored value if the graph has one, else compute it."""
         return graph[self.key] if self.key in graph else self.compute_on(graph, mesh)
 
     def forward(self, graph: GaugeGraph) -> GaugeGraph:
@@ -75,7 +75,7 @@ class SurfaceFeature(InputFeature):
 
     @abstractmethod
     def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices size"]:
-        """The field, as in `compute`, given the surface of the graph."""
+        """Return the field, as in `compute`, given the surface of the graph."""
 
     def compute(self, graph: GaugeGraph) -> Float[Tensor, "vertices size"]:
         return self.compute_mesh(graph, mesh_of(graph))
@@ -85,10 +85,10 @@ class SurfaceFeature(InputFeature):
 
 
 def mesh_of(graph: GaugeGraph) -> TriangleMesh:
-    """The surface that a graph was made of.
+    """Return the surface that a graph was made from.
 
     Raises:
-        ValueError: the graph has no faces, or several graphs are batched.
+        ValueError: If the graph has no faces, or several graphs are batched.
     """
     if graph.get("face") is None:
         raise ValueError("Expected a graph with `face`: features need the surface, so keep `graph.face`.")
@@ -98,13 +98,13 @@ def mesh_of(graph: GaugeGraph) -> TriangleMesh:
 
 
 def _squashed(x: Float[ndarray, "*fields dim"]) -> Float[ndarray, "*fields dim"]:
-    """`asinh` of the length of each vector, direction kept: tames the heavy tails of curvatures, equivariantly."""
+    """Apply `asinh` to the length of each vector and keep its direction: reduces the heavy tails, equivariantly."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
     return typed_array(np.where(length > 1e-12, np.arcsinh(length) / np.maximum(length, 1e-12), 1.0) * x)
 
 
 def _sphere_radius(mesh: TriangleMesh) -> float:
-    """Radius of the sphere of equal area, the unit of length of curvature features; 1 without area."""
+    """Return the radius of the sphere of equal area, the unit of length of curvature features; 1 without area."""
     return float(np.sqrt(mesh.area / (4 * np.pi))) or 1.0
 
 
@@ -154,7 +154,7 @@ class TangentAxes(InputFeature):
 
 
 class _CurvatureFeature(SurfaceFeature):
-    """What the features of curvature share: where they average, and whether they are squashed."""
+    """Base of the curvature features: their averages and whether they are squashed."""
 
     def __init__(self, *, radius: float | None = None, squash: bool = True) -> None:
         if radius is not None:
@@ -165,7 +165,7 @@ class _CurvatureFeature(SurfaceFeature):
     def bending(
         self, graph: GaugeGraph, mesh: TriangleMesh
     ) -> tuple[Float[ndarray, "vertices"], Float[ndarray, "vertices 2"]]:
-        """Half the trace of the shape operator, and the order-2 field of the rest, relative to the sphere."""
+        """Return half the trace of the shape operator, and the order-2 field of the rest, relative to the sphere."""
         frame = _as_array(graph.frame)
         if self.radius is None:
             s = shape_operator(mesh, frame)
@@ -180,7 +180,7 @@ class _CurvatureFeature(SurfaceFeature):
         return typed_array(mean * _sphere_radius(mesh)), typed_array(field * _sphere_radius(mesh))
 
     def gauss(self, mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
-        """Angle defects over areas, relative to the sphere of equal area."""
+        """Return angle defects over areas, relative to the sphere of equal area."""
         defect = angle_defects(mesh) * _sphere_radius(mesh) ** 2
         if self.radius is not None:
             return typed_array(disk_means(mesh, defect[:, None], self.radius * np.sqrt(mesh.area))[:, 0])
@@ -216,7 +216,7 @@ class ShapeOperator(_CurvatureFeature):
     """The shape operator as mean curvature (`0-`) and an order-2 field, relative to the sphere of equal area.
 
     With `S = H + [[a, b], [b, -a]]` in the frame (see `shape_operator` for its sign) the order-2 field is `(b, -a)`:
-    the vector `(a, b)` rotated back by a quarter. `(a, b)` itself would change sign under reflections in the wrong
+    the vector `(a, b)` rotated back by 90 degrees. `(a, b)` itself would change sign under reflections in the wrong
     component, because the normal flips with the frame; rotated, it is the irrep of order 2 of O(2).
 
     Args:
@@ -235,14 +235,14 @@ class ShapeOperator(_CurvatureFeature):
 
 
 class VertexDegree(SurfaceFeature):
-    """How many edges meet at a vertex: one scalar for each number from `low` to `high`, one where it is that number.
+    """The degree of a vertex in one-hot form: one scalar for each number of edges from `low` to `high`.
 
     Fewer or more edges count as `low` or `high`. A property of the triangulation and not of the surface: it tells
     vertices apart on meshes that share one connectivity, such as registrations of a template, and misleads elsewhere.
 
     Args:
-        low: smallest number told apart.
-        high: largest one.
+        low: smallest number of edges with its own scalar.
+        high: largest number of edges with its own scalar.
     """
 
     def __init__(self, *, low: int = 4, high: int = 8) -> None:
@@ -261,7 +261,7 @@ class VertexDegree(SurfaceFeature):
 
 
 class TangentGradient(SurfaceFeature):
-    """Gradient of a scalar feature, one tangent vector a channel, per length of the square root of the area.
+    """Gradient of a scalar feature, one tangent vector per channel, per length of the square root of the area.
 
     Args:
         of: an intrinsic feature of scalars, e.g. `HeatKernelSignature()`; for coordinates use `TangentAxes`.

@@ -1,4 +1,4 @@
-"""The mesh that a network works on where the given one is far denser or coarser than those it was trained on."""
+"""Resampled meshes: the network's mesh where the given one is far denser or coarser than the training meshes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gaugenet.geometry.mesh.refine import refine
 
 logger = logging.getLogger(__name__)
 
-_DENSEST = 4.0  # times the number of points that the area asks for
+_DENSEST = 4.0  # times the number of points that the area requires
 _COARSEST = 2 / 3
 _UNRESOLVED = 1 / 3
 _LONGEST = 2.0  # times the edge of an even triangulation of these points
@@ -25,12 +25,12 @@ _LONGEST = 2.0  # times the edge of an even triangulation of these points
 
 @dataclass(frozen=True)
 class Resampled:
-    """A working mesh, and where the given one is on it.
+    """A working mesh, and the places of the given mesh's vertices on it.
 
     Attributes:
         mesh: the working mesh.
-        vertex_map, face_map: for each of its vertices and faces one of the given mesh: the same, or next to it.
-        corner: for each vertex of the given mesh three of the working mesh.
+        vertex_map, face_map: for each vertex and face of the working mesh the same or a near one of the given mesh.
+        corner: for each vertex of the given mesh three vertices of the working mesh.
         weight: barycentric coordinates in their triangle.
     """
 
@@ -42,11 +42,11 @@ class Resampled:
 
 
 def resampled(mesh: TriangleMesh, options: NeighborhoodOptions, name: object = "the mesh") -> Resampled | None:
-    """Return a working mesh, `None` where the given one is near enough to the density of the training.
+    """Return a working mesh, or `None` where the given mesh is near enough to the density of the training.
 
-    With more than 4 times the points that the area asks for (`NeighborhoodOptions.points_on`) the mesh is decimated
-    to that number. With less than two thirds of it, edges are halved until none is longer than twice those of an even
-    mesh; that keeps the shape, so it cannot bring back parts that the mesh does not have. Below a third the log warns.
+    With more than 4 times the points that the area requires (`NeighborhoodOptions.points_on`) the mesh is decimated
+    to that number. With less than two thirds of it, edges are halved until none is longer than twice the edges of an
+    even mesh. This keeps the shape, so it cannot restore parts that the mesh lacks. Below a third, the log warns.
 
     Args:
         mesh: a mesh that `require_usable` accepts.

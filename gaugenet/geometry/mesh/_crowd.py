@@ -1,8 +1,8 @@
 """Shorter searches where a radius holds too many points, so that uneven tessellations cost no more than even ones.
 
-A search that opens many windows stops once, and asks how far its nearest points are: along edges, by Dijkstra's
-algorithm, which a few points end. Geodesics are no longer than paths along edges, so a search within that distance
-finds them all, and the result is the same as that of the whole search.
+A search that opens many windows stops once and finds out how far its nearest points are. It measures along edges, by
+Dijkstra's algorithm, which ends after a few points. Geodesics are at most as long as paths along edges. So a search
+within that distance finds all of these points, and the result is the same as the result of the whole search.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy import ndarray
 from gaugenet._compiled import njit
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
-WINDOWS = 16  # a neighbour: more than even tessellations need
+WINDOWS = 16  # for each neighbour: more than even tessellations need
 
 
 class Crowd(NamedTuple):
-    """What ends a search before its radius.
+    """Criteria that end a search before its radius.
 
     Attributes:
-        counted: mask of the vertices that count.
-        enough: how many of them the search must reach.
+        counted: mask of the vertices that are counted.
+        enough: number of these vertices that the search must reach.
         least: length that it must reach.
-        windows: number of windows up to which it just goes on.
+        windows: number of windows after which the search looks for a shorter limit.
     """
 
     counted: ndarray
@@ -37,7 +37,7 @@ class Crowd(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def crowd_reach(t: HalfedgeArrays, source: int, limit: float, crowd: Crowd) -> float:
-    """A length within which `enough` vertices that count lie, at most `limit`."""
+    """Return a length within which there are `enough` counted vertices, at most `limit`."""
     copies = 2 if len(t.first) > t.num_base else 1
     missing = copies * crowd.enough  # both copies of a vertex of a double cover are one
     distance = np.full(len(t.first), np.inf)
@@ -51,7 +51,7 @@ def crowd_reach(t: HalfedgeArrays, source: int, limit: float, crowd: Crowd) -> f
         if base != source and crowd.counted[base]:
             missing -= 1
             if missing == 0:
-                return min(limit, max(crowd.least, d * (1 + 1e-6)))  # all that are as far as the last one
+                return min(limit, max(crowd.least, d * (1 + 1e-6)))  # includes all points as far as the last one
         h = t.first[v]
         while h >= 0:
             behind = _previous(h)

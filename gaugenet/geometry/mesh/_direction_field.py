@@ -16,7 +16,7 @@ from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 _DENSE = 32  # below, a dense eigenproblem
-_LEAST_WEIGHT = 1e-3  # cotangent weights of obtuse pairs are negative: the energy must not be
+_LEAST_WEIGHT = 1e-3  # cotangent weights of obtuse pairs are negative, but the energy must not be negative
 
 
 @dataclass(frozen=True)
@@ -36,29 +36,29 @@ class EdgeTransport:
 
     @cached_property
     def leave(self) -> Float[ndarray, "halfedges"]:
-        """Polar angle, at its tail, of the direction of each halfedge."""
+        """Return the polar angle, at its tail, of the direction of each halfedge."""
         return typed_array(self.surface.scale[self.tail] * self.surface.shape[:, 3])
 
     @cached_property
     def transport_angle(self) -> Float[ndarray, "halfedges"]:
-        """A vector at the tail at polar angle `a` arrives at the head at `a + transport_angle`."""
+        """Return the rotation to the head: a vector at the tail at polar angle `a` arrives at `a + transport_angle`."""
         following = np.arange(len(self.tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
         back = self.leave[following] + self.corner[following]
         return typed_array(back + np.pi - self.leave)
 
     @property
     def corner(self) -> Float[ndarray, "halfedges"]:
-        """Interior angles at the tails, in polar angles: those of an inner vertex add up to 2 pi."""
+        """Return interior angles at the tails, in polar angles: at an inner vertex they sum to 2 pi."""
         return typed_array(self.surface.scale[self.tail] * self.mesh.corner_angles.reshape(-1))
 
     @property
     def face_curvature(self) -> Float[ndarray, "faces"]:
-        """Angle by which a vector rotates around each face, counter-clockwise: all curvature lies in the faces."""
+        """Return the rotation of a vector counter-clockwise around each face: all curvature is in the faces."""
         return typed_array(self.corner.reshape(-1, 3).sum(1) - np.pi)
 
     @cached_property
     def edge(self) -> Int[ndarray, "edges"]:
-        """One halfedge of each edge."""
+        """Return one halfedge of each edge."""
         twin = self.surface.twin
         return np.flatnonzero((twin < 0) | (np.arange(len(twin)) < twin))
 
@@ -77,7 +77,7 @@ class EdgeTransport:
     def face_index(self, angle: Float[ndarray, "vertices"], n: int) -> Int[ndarray, "faces"]:
         """Return the indices of the faces times n: how often the n-th power of the field winds around each face.
 
-        Counted against the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3).
+        The index is relative to the trivial connection there (:cite:`knoppel2013globally`, Sec. 6.1.3).
         """
         around = self.rotation(angle, n).reshape(-1, 3).sum(1)
         return typed_array(np.rint((around + n * self.face_curvature) / (2 * np.pi)).astype(np.int64))
@@ -89,7 +89,7 @@ def smoothest_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarr
     It is an eigenvector of the connection Laplacian with transport r^n along edges (:cite:`knoppel2013globally`,
     Sec. 3; here with cotangent weights).
 
-    All multiples of it are as smooth: u is made positive at the first vertex where it is not small.
+    All multiples of it are equally smooth: u is made positive at the first vertex where it is not small.
     """
     laplacian, area = connection_laplacian(transport, n), transport.mesh.vertex_areas
     u = np.ones(len(area), dtype=complex)
@@ -107,7 +107,7 @@ def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray
     of the sphere with the area of the component (:cite:`knoppel2013globally`, Sec. 4).
 
     Raises:
-        MeshError: a flat component.
+        MeshError: If a component is flat.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import spsolve
@@ -128,7 +128,7 @@ def aligned_direction_field(transport: EdgeTransport, n: int) -> Complex[ndarray
 
 
 def connection_laplacian(transport: EdgeTransport, n: int) -> Any:
-    """The Hermitian matrix of the energy sum over edges of `w |u_head - exp(i n angle) u_tail|^2`, sparse `(V, V)`."""
+    """Return the sparse Hermitian matrix of the energy `sum w |u_head - exp(i n angle) u_tail|^2` over edges."""
     from scipy.sparse import coo_array
 
     opposite = np.roll(transport.mesh.corner_angles, 1, axis=1).reshape(-1)
@@ -159,9 +159,9 @@ def _curvature_direction(transport: EdgeTransport) -> Complex[ndarray, "vertices
 
 
 def combed(transport: EdgeTransport, angle: Float[ndarray, "vertices"], n: int) -> Float[ndarray, "vertices"]:
-    """Return the one of the n directions at each vertex that agrees with its neighbour's.
+    """Return at each vertex the one of the n directions that agrees with its neighbour's direction.
 
-    Neighbours are those along a tree from the first vertex of every component.
+    Neighbours are taken along a tree from the first vertex of every component.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
@@ -184,7 +184,7 @@ def combed(transport: EdgeTransport, angle: Float[ndarray, "vertices"], n: int) 
 
 
 def _components(mesh: TriangleMesh) -> Iterator[Int[ndarray, "rows"]]:
-    """The vertices of each component that has faces."""
+    """Iterate over the components that have faces, and return the vertices of each."""
     label = mesh.vertex_components
     order = np.argsort(label, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):

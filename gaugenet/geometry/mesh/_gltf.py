@@ -1,4 +1,4 @@
-"""glTF files: what trimesh would pass over without a word is refused by name."""
+"""Checks of glTF files: content that trimesh would silently skip is an error that names it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gaugenet.geometry.mesh.mesh import MeshError
 
 _DRACO = "KHR_draco_mesh_compression"
 _HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_", "KHR_xmp", "KHR_mesh_quantization")
-"""Extensions that leave positions and faces as they are, or are read."""
+"""Extensions that do not change positions and faces, or that are read."""
 _FANS = 6
 
 
 def check_gltf(content: bytes) -> None:
-    """Refuse a glTF file whose surface trimesh would not read, or would read wrongly.
+    """Raise an error if trimesh would not read the surface of a glTF file, or would read it wrongly.
 
     Raises:
-        MeshError: If it is compressed and the decoder is missing, needs an unknown extension, has triangle fans, or has
-            positions in a form that is not read; or if it is not a glTF file.
+        MeshError: If the content is not a glTF file, is compressed while the decoder is missing, needs an unknown
+            extension, has triangle fans, or stores positions in a form that is not supported.
     """
     description = _description(content)
     try:
@@ -48,7 +48,7 @@ def _check_extensions(description: dict[str, Any]) -> None:
 
 
 def _used(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The accessors of positions and of indices."""
+    """Iterate over the accessors of positions and of indices."""
     for primitive in (p for mesh in description.get("meshes", ()) for p in mesh["primitives"]):
         for index in (primitive["attributes"].get("POSITION"), primitive.get("indices")):
             if index is not None:
@@ -56,7 +56,7 @@ def _used(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _description(content: bytes) -> dict[str, Any]:
-    """The JSON part of a file, text or binary."""
+    """Return the JSON part of a text or binary file."""
     if content[:4] == b"glTF":
         content = _first_chunk(content)
     try:
@@ -69,11 +69,11 @@ def _description(content: bytes) -> dict[str, Any]:
 
 
 def _first_chunk(content: bytes) -> bytes:
-    """The description of a binary file: the first of its chunks, each a length, a kind, and so many bytes."""
+    """Return the description of a binary file: the first chunk. A chunk is its length, its kind and its bytes."""
     at, first = 12, b""
     while at < len(content):
         length = int.from_bytes(content[at : at + 4], "little")
-        if at + 8 + length > len(content):  # readers take as much memory as a length says
+        if at + 8 + length > len(content):  # readers allocate the declared length
             raise MeshError(
                 f"it is truncated: a chunk of {length:,} bytes is announced, {len(content) - at - 8:,} follow."
             )

@@ -1,4 +1,4 @@
-"""Levels of a mesh for pooling: ever coarser gauge graphs on nested vertices, and the edges between levels."""
+"""Levels of a mesh for pooling: coarser and coarser gauge graphs on nested vertices, and the edges between levels."""
 
 from __future__ import annotations
 
@@ -49,27 +49,27 @@ def hierarchy(
     seed: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> GaugeGraph:
-    """The gauge graph of a mesh with coarser levels beside it (see `GaugeGraph`).
+    """Return the gauge graph of a mesh together with coarser levels (see `GaugeGraph`).
 
-    Every level is a subset of the finer one's points, chosen farthest-first, and keeps their frames; every component
-    keeps at least one point at every level. Log maps and transporters between coarse points, and between levels, run
-    along geodesics of the full mesh.
+    Every level is a subset of the finer level's points, chosen by farthest-point sampling, with the same frames. Every
+    component keeps at least one point at every level. Log maps and transporters between coarse points,
+    and between levels, run along geodesics of the full mesh.
 
     - *Pooling*: a coarse point averages the finer points within about the coarse spacing, itself included, weighted
       by area times `1 - (distance / radius)^2`.
     - *Unpooling*: a fine point interpolates its three nearest coarse points, weighted by inverse squared distance,
-    so that
-      a coarse point itself keeps its value.
+      so that a coarse point itself keeps its value.
 
     Args:
         mesh: see `TriangleMesh.gauge_graph`.
         group: the structure group.
-        levels: number of levels, the finest included.
-        ratio: how many times fewer points each level has.
-        neighborhood: of the finest level: geodesic, or the neighbours along edges (`"one_ring"`). Coarser levels
-            are geodesic.
-        radius: geodesic radius of the finest level, in the units of the mesh; coarser levels have as many neighbours.
-        mean_neighbors: instead of `radius`: neighbours of a point, on average, at every level; the radius grows
+        levels: number of levels, including the finest.
+        ratio: factor by which the number of points falls from level to level.
+        neighborhood: neighbours on the finest level: `"geodesic"`, or along edges (`"one_ring"`). Coarser levels are
+            geodesic.
+        radius: geodesic radius of the finest level, in the units of the mesh; coarser levels have the same mean number
+            of neighbours.
+        mean_neighbors: mean number of neighbours of a point at every level, instead of `radius`. The radius grows
             accordingly. 16 if neither is given.
         max_neighbors: keep only this many nearest neighbours.
         lengths: as in `TriangleMesh.gauge_graph`.
@@ -78,7 +78,8 @@ def hierarchy(
         dtype: as in `TriangleMesh.gauge_graph`.
 
     Raises:
-        MeshError, ValueError: as `TriangleMesh.gauge_graph`; `levels` below 1, `ratio` not above 1.
+        MeshError: If the mesh is unusable, as in `TriangleMesh.gauge_graph`.
+        ValueError: As in `TriangleMesh.gauge_graph`, or if `levels` is below 1 or `ratio` is not above 1.
     """
     options = NeighborhoodOptions(
         neighborhood=neighborhood,
@@ -97,7 +98,7 @@ def hierarchy(
 def mesh_hierarchy(
     mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
 ) -> GaugeGraph:
-    """Build all levels of `options`, see `hierarchy`."""
+    """Return all levels of `options`, see `hierarchy`."""
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     options = options.sized()
@@ -143,7 +144,7 @@ def _add_level(
     options: NeighborhoodOptions,
     pos: Tensor,
 ) -> _Points:
-    """Store one coarser level: one search from its points to the finer ones serves its graph and both transfers.
+    """Store one coarser level. One search from its points to the finer ones serves its graph and both transfers.
 
     `pos` holds all vertices in the precision of the graph.
     """
@@ -221,7 +222,7 @@ def _pool_tensors(
 def _unpool_tensors(
     framed: FramedSurface, maps: LocalLogMaps, finer: _Points, points: _Points, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """Edges of `maps` (fine -> coarse) reversed, sorted by fine point."""
+    """Return the edges of `maps` (fine -> coarse) reversed, sorted by fine point."""
     fine, coarse = finer.row[maps.source], points.row[maps.target]
     order = np.lexsort((maps.distance, fine))
     fine, coarse = fine[order], coarse[order]
@@ -244,13 +245,13 @@ def _transporters(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
 
 
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
-    """Each finer point's area goes to its nearest coarse point, so that no area is lost."""
+    """Return the masses of coarse points: each finer point's area goes to its nearest one, so that no area is lost."""
     fine, coarse = finer.row[nearest.source], row[nearest.target]
     return np.bincount(coarse, weights=finer.mass[fine], minlength=int((row >= 0).sum()))
 
 
 def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
-    """Weights summing to one at each index; equal ones where all vanish (isolated vertices have no area)."""
+    """Return weights that sum to one at each index, equal ones where all vanish (isolated vertices have no area)."""
     total = np.bincount(index, weights=weight, minlength=size)
     count = np.bincount(index, minlength=size)
     empty = total[index] <= 0
@@ -258,7 +259,7 @@ def _normalised(weight: ndarray, index: ndarray, size: int) -> ndarray:
 
 
 def _nobody(targets: ndarray) -> LocalLogMaps:
-    """Log maps without a single neighbour, for meshes without area."""
+    """Return log maps without any neighbour, for meshes without area."""
     none = np.zeros(0)
     return LocalLogMaps(
         np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, none.astype(np.int32)

@@ -1,4 +1,4 @@
-"""OBJ files: the `v` and `f` lines, whatever else stands around them."""
+"""Reader for OBJ files: it reads the `v` and `f` lines and ignores all others."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _FACE = re.compile(r"^[ \t]*f[ \t]+(.*)$", flags=re.MULTILINE)
 
 
 def parse_obj(text: str) -> Polygons:
-    """Return the polygons of an OBJ file; texture, normals, materials and groups are left out and split no vertex.
+    """Return the polygons of an OBJ file.
+
+    Texture, normals, materials and groups are ignored. They never split a vertex.
 
     Raises:
-        MeshError: If a vertex has fewer than three numbers, or a face a corner that is not a valid index.
+        MeshError: If a vertex has fewer than three numbers, or a corner of a face is not a valid index.
     """
     text = re.sub(r"#.*", "", text.replace("\\\n", " "))
     vertices, faces = list(_VERTEX.finditer(text)), list(_FACE.finditer(text))

@@ -1,4 +1,4 @@
-"""OFF files: text with or without colours, normals and texture coordinates."""
+"""Reader for OFF files: text with or without colours, normals and texture coordinates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse_off(text: str) -> Polygons:
     Colours may follow the corners of a face on its line. Without them, a face may run over several lines.
 
     Raises:
-        MeshError: If the file is binary, of another dimension, truncated, or has words that are not numbers.
+        MeshError: If the file is binary, is not three-dimensional, is truncated, or has words that are not numbers.
     """
     lines = [words for line in text.split("\n") if (words := line.split("#", 1)[0].split())]
     if lines and (match := _KEYWORD.fullmatch(lines[0][0])):
@@ -42,7 +42,7 @@ def parse_off(text: str) -> Polygons:
 
 
 def _by_lines(lines: list[list[str]], num_vertices: int, num_faces: int) -> Polygons | None:
-    """One vertex or face a line, with whatever follows; `None` if the lines are not those."""
+    """Read one vertex or face per line, ignoring the rest of the line. Return `None` if the lines do not fit."""
     vertices, faces = lines[:num_vertices], lines[num_vertices:]
     if len(vertices) < num_vertices or len(faces) != num_faces or any(len(row) < 3 for row in vertices):
         return None
@@ -55,7 +55,7 @@ def _by_lines(lines: list[list[str]], num_vertices: int, num_faces: int) -> Poly
 
 
 def _by_words(lines: list[list[str]], num_vertices: int, num_faces: int) -> Polygons | None:
-    """Plain OFF as one row of numbers; `None` if there are fewer or more."""
+    """Read plain OFF as one sequence of numbers. Return `None` if there are fewer or more than declared."""
     words = [word for row in lines for word in row]
     positions, rest = words[: 3 * num_vertices], words[3 * num_vertices :]
     faces, at = [], 0

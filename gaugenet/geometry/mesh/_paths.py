@@ -1,15 +1,15 @@
 """From unfolded straight lines to directions and transport, with the curvature of vertices spread over their cells.
 
-A polyhedron is flat but for its vertices, so a straight line passes each vertex on one side and sees all of its
-angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it lies on
+A polyhedron is flat except at its vertices, so a straight line passes each vertex on one side and has all of its
+angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it is on
 that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
 `s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must bend away from the
 defect by
 
     dk = k / (2 pi) * (d / r^2 - d / s^2) dx,    r^2 = x^2 + d^2 < s^2
 
-per length `dx`, which rotates the transport along it by the integral of `dk` over the path, and its initial direction
-by the integral of `dk` times the fraction of the path still to go, since its end is fixed.
+per length `dx`. This rotates the transport along the line by the integral of `dk` over the path. It rotates the initial
+direction by the integral of `dk` times the remaining fraction of the path, since the end is fixed.
 
 Compiled together with `_windows`, whose tables these functions read (columns: see `Search`): they run once for every
 path and follow its windows back to the source, a loop of unknown length.
@@ -41,10 +41,10 @@ from gaugenet.geometry.mesh.marks import QUANTUM
 def _search_from(
     t: HalfedgeArrays, search: Search, source: int, limit: float, crowd: Crowd, max_windows: int
 ) -> tuple[Search, float]:
-    """All vertices within `limit` of `source`, with final paths, or within the reach of a crowd (see `Crowd`).
+    """Search all vertices within `limit` of `source`, or within the reach of a crowd (see `Crowd`).
 
     Returns:
-        the search, and the limit that it had; -1 when more than `max_windows` windows were needed.
+        The search, with final paths, and the limit that it had; -1 when more than `max_windows` windows were needed.
     """
     _begin(search, source, min(max_windows, crowd.windows))
     asked = False
@@ -74,7 +74,7 @@ def _begin(search: Search, source: int, stop: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
-    """Run the search to its end; False when the tables are full, to be called again with more room."""
+    """Run the search to its end. Return False when the tables are full; then call again with more room."""
     size, state = search.size, search.state
     margin = 2 * t.max_degree
     while follow(t, search, limit):
@@ -86,7 +86,7 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
             return False
         slot = next_source(t, search, limit)
         if slot < 0:
-            one = np.int64(1)  # for the literal numba would compile the function again
+            one = np.int64(1)  # with the literal, numba would compile the function again
             _finish(t, search, one, size[0])  # type: ignore[arg-type]
             return True
         back = 0.0
@@ -100,12 +100,12 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
 
 @njit(cache=True, nogil=True)
 def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
-    """Polar angle at the source and transport angle to it, for the paths of the rows `start` to `stop - 1`.
+    """Compute the polar angle at the source and the transport angle to it, for the rows `start` to `stop - 1`.
 
-    The vertices by way of which these paths go must be finished.
+    The vertices through which these paths run must be finished.
 
     Returns:
-        the angle at the last vertex, not rescaled, of the direction back along its path.
+        The angle at the last vertex, not rescaled, of the direction back along its path.
     """
     state, path, root, root_ray = (search.state, search.path, search.root, search.root_ray)
     window, wedge = search.window, search.wedge
@@ -145,11 +145,11 @@ def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
 
 @njit(cache=True, nogil=True)
 def _added(before: float, direction: float, after: float, onward: float) -> tuple[float, float]:
-    """Direction and length of the sum of two vectors: the path so far and its straight part behind a vertex.
+    """Return direction and length of the sum of two vectors: the path so far and its straight part behind a vertex.
 
-    The bend at an interior vertex is the vertex's negative curvature in one point: spread out, the path is straight.
-    The sum of all parts, and not of two at a time, is the same vector from either end. (Around a boundary vertex paths
-    really bend: sums begin again there.)
+    The bend at an interior vertex is the vertex's negative curvature at one point. If it is spread out, the path is
+    straight. Only the sum of all parts, not of two at a time, is the same vector from either end. Around a boundary
+    vertex paths do bend, so sums begin again there.
     """
     bend = onward - direction
     along, across = before + after * np.cos(bend), after * np.sin(bend)
@@ -160,7 +160,7 @@ def _added(before: float, direction: float, after: float, onward: float) -> tupl
 def _spread_curvature(
     origin: ndarray, charge: ndarray, spread: ndarray, windows: ndarray, wedge: ndarray, window: int, x: float, y: float
 ) -> tuple[float, float]:
-    """Rotations of the initial direction and of the transport of the path to `(x, y)` that arrives through `window`."""
+    """Return the rotations of initial direction and transport for the path to `(x, y)` through `window`."""
     aim, swing = 0.0, 0.0
     length = np.sqrt(x * x + y * y)
     scale = 1 / length
@@ -208,12 +208,12 @@ def local_geodesics(
     crowd: Crowd,
     max_windows: int,
 ) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
-    """Paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
+    """Compute the paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
 
     Returns:
-        neighbours per source; whether each source has more within the limit; columns `(neighbour, sign)`; columns
+        Neighbours per source; whether each source has more within the limit; columns `(neighbour, sign)`; columns
         `(distance, polar angle, transport, arrival)`; and the source that needed more than `max_windows` windows, or
-        -1. The arrival is the direction of the path's end, transported back to the source: the polar angle again,
+        -1. The arrival is the direction of the path's end, transported back to the source. It equals the polar angle,
         unless the path bends around the boundary.
     """
     search = new_search(len(t.first))
@@ -246,7 +246,7 @@ def local_geodesics(
 def _chosen(
     t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int, limit: float
 ) -> ndarray:
-    """Rows of the neighbours to keep: wanted ones, by the shorter way where the double cover offers two."""
+    """Return the rows of the neighbours to keep: wanted ones, by the shorter path where the double cover has two."""
     chosen = np.empty(search.size[0], dtype=np.int64)
     count, slack = 0, SAME * limit
     for slot in range(1, search.size[0]):
@@ -274,10 +274,10 @@ def _chosen(
     return chosen
 
 
-# Shell's algorithm, with the gaps of Gonnet and Baeza-Yates: numba compiles its own sorts for two seconds.
+# Shell's algorithm, with the gaps of Gonnet and Baeza-Yates: numba needs two seconds to compile its own sorts.
 @njit(cache=True, nogil=True)
 def _sorted_by(first: ndarray, second: ndarray) -> ndarray:
-    """Positions in the order of the first key, then of the second one, then as they come; the lists are short."""
+    """Return positions sorted by the first key, then by the second one, else in the given order. Lists are short."""
     order = np.arange(len(first))
     gap = len(order)
     while gap > 1:

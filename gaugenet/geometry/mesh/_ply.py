@@ -1,4 +1,4 @@
-"""PLY files: text or binary, polygons and triangle strips, whatever else the elements hold."""
+"""Reader for PLY files: text or binary, with polygons or triangle strips. Other properties are kept as columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INDICES = ("vertex_indices", "vertex_index")
 
 @dataclass(frozen=True)
 class _Property:
-    """`size` is the type of the length of a list, `None` for one number."""
+    """A property of an element. `size` is the type of the length of a list; it is `None` for a single number."""
 
     name: str
     kind: str
@@ -53,7 +53,9 @@ def parse_ply(content: bytes) -> Polygons:
 
 
 def ply_columns(content: bytes) -> dict[str, dict[str, Any]]:
-    """Return the properties of each element of a PLY file: an array, or for lists their entries and their lengths.
+    """Return the properties of each element of a PLY file.
+
+    A property is an array. A list property is given by its entries and its lengths.
 
     Raises:
         MeshError: If the header cannot be understood, or the file ends before what it declares.
@@ -84,7 +86,7 @@ def _polygons(vertices: ndarray, columns: dict[str, dict[str, Any]]) -> Polygons
 
 
 def _strips(lists: list[ndarray]) -> list[tuple[int, int, int]]:
-    """Every other triangle of a strip runs backwards; -1 begins a new strip."""
+    """Return the triangles of strips. Every second triangle of a strip is reversed; -1 begins a new strip."""
     found = []
     for strip in [s[s >= 0] for row in lists for s in np.split(row, np.flatnonzero(row < 0))]:
         for k in range(len(strip) - 2):
@@ -95,7 +97,7 @@ def _strips(lists: list[ndarray]) -> list[tuple[int, int, int]]:
 
 
 def _header(content: bytes) -> tuple[list[_Element], str, bytes]:
-    end = re.search(rb"[\r\n]end_header[ \t]*(\r\n|\r|\n|$)", content)  # a line of its own: comments may name it
+    end = re.search(rb"[\r\n]end_header[ \t]*(\r\n|\r|\n|$)", content)  # on its own line: comments may contain the word
     head, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
     lines = [line.split() for line in head.decode("latin-1").replace("\r", "\n").split("\n") if line.strip()]
     if not end or not lines or lines[0] != ["ply"]:
@@ -136,7 +138,7 @@ class _Words:
         self.at = 0
 
     def element(self, element: _Element) -> dict[str, Any]:
-        """Columns by name: an array, or for a list its entries and their numbers."""
+        """Return the columns by name: an array, or for a list its entries and its lengths."""
         properties = element.properties
         if not properties:
             return {}
@@ -158,14 +160,14 @@ class _Words:
 
 
 class _Bytes:
-    """Reads the elements of a binary file: in one piece where all lists are as long as the first ones."""
+    """Reads the elements of a binary file, in one piece if all lists are as long as the first ones."""
 
     def __init__(self, body: bytes, order: str) -> None:
         self.body, self.order = body, order
         self.at = 0
 
     def element(self, element: _Element) -> dict[str, Any]:
-        """Columns by name, as in `_Words`."""
+        """Return the columns by name, as `_Words` does."""
         if not element.count or not element.properties:
             return {p.name: (np.zeros(0, int), np.zeros(0, int)) if p.size else np.zeros(0) for p in element.properties}
         return self._alike(element) or self._one_by_one(element)
@@ -210,7 +212,7 @@ class _Bytes:
 
 
 def _cast(values: ndarray, p: _Property) -> ndarray:
-    """Numbers as the type of a property, if they are of it."""
+    """Convert numbers to the type of a property, if they are of that type."""
     kind = np.dtype(p.kind)
     if kind.kind != "f" and values.dtype.kind == "f":
         limits = np.iinfo(kind)

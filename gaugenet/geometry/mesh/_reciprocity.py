@@ -1,11 +1,11 @@
 """Both directions of an edge as one geodesic.
 
-Where several paths are equally short up to rounding, the searches from both ends may find different ones. Then
-transport there and back would not be the identity. So the path that is found from one end serves both directions: from
-the end of the higher mark (see `component_marks`), which does not depend on the numbering.
+Where several paths are equally short up to rounding, the searches from both ends may find different paths. Then
+transport there and back would not be the identity. So one path serves both directions: the path found from the end of
+the higher mark (see `component_marks`), which does not depend on the numbering.
 
-Compiled, because each edge looks up its reverse, by a table of the edges at one point that is filled and cleared point
-by point: linear in the number of edges, with no sort.
+Compiled, because each edge looks up its reverse, in a table of the edges at one point that is filled and cleared for
+each point. The cost is linear in the number of edges, without a sort.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def make_reciprocal(
     mark: ndarray,
     cut: ndarray,
 ) -> ndarray:
-    """Let both directions of each edge be those of one search, in place; return which edges to keep.
+    """Make both directions of each edge the result of one search, in place. Return which edges to keep.
 
     An edge without its reverse is dropped: its length is the radius, up to rounding, or the search from the other end
-    has lost it. It stays if the list of its source was cut, if its source is no target, or if its target is not
-    wanted as a neighbour.
+    has not found it. It is kept if the list of its source was cut, if its source is not a target, or if its target is
+    not wanted as a neighbour.
 
     Args:
         indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
@@ -46,7 +46,7 @@ def make_reciprocal(
         row[targets[i]] = i
     start, edge, other_end = _edges_by_source(indptr, row, neighbor)
     keep = np.ones(len(neighbor), dtype=np.bool_)
-    edge_from = np.full(len(targets), -1, dtype=np.int64)  # to the present target
+    edge_from = np.full(len(targets), -1, dtype=np.int64)  # to the current target
     for i in range(len(targets)):
         for e in range(indptr[i], indptr[i + 1]):
             if row[neighbor[e, 0]] >= 0:
@@ -66,7 +66,7 @@ def make_reciprocal(
 
 @njit(cache=True, nogil=True)
 def _edges_by_source(indptr: ndarray, row: ndarray, neighbor: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """Edges in order of their sources, those that are targets: where those of each one start, and their targets."""
+    """Return edges with targets as sources, sorted by source: the start of each source's edges, and their targets."""
     start = np.zeros(len(indptr) + 1, dtype=np.int64)
     for e in range(len(neighbor)):
         if row[neighbor[e, 0]] >= 0:

@@ -1,4 +1,4 @@
-"""STL files: loose triangles, text or binary."""
+"""Reader for STL files: separate triangles, as text or binary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE = re.compile(r"^[ \t]*(vertex|endloop|endsolid)\b[ \t]*(.*)$", flags=re.MU
 
 
 def parse_stl(content: bytes) -> Polygons:
-    """Return the triangles of an STL file, each with corners of its own, in the order of the file.
+    """Return the triangles of an STL file, in the order of the file. Triangles share no corners.
 
     Raises:
         MeshError: If the file is truncated, or is not an STL file.
@@ -37,7 +37,7 @@ def parse_stl(content: bytes) -> Polygons:
 
 
 def _corners(text: str) -> ndarray:
-    """Corners of the triangles of a text file, which may hold several solids."""
+    """Return the corners of the triangles of a text file, which may hold several solids."""
     rows: list[list[str]] = []
     count, last = 0, ""
     for match in _LINE.finditer(text):

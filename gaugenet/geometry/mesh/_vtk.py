@@ -1,4 +1,4 @@
-"""VTK files: the polygons of a surface and the arrays on its points and cells (legacy `.vtk`, `.vtp`, `.vtu`)."""
+"""Reader for VTK files (`.vtk`, `.vtp`, `.vtu`): the polygons of a surface, and the arrays on its points and cells."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ logger = logging.getLogger(__name__)
 
 VTK_SUFFIXES = frozenset({".vtk", ".vtp", ".vtu"})
 _WINDOW = threading.Lock()
-"""Held while the window of VTK, of which there is one, is exchanged."""
+"""Held while the output window of VTK, a global object, is replaced."""
 _FLAT = {5: "triangle", 7: "polygon", 9: "quadrilateral"}
 
 
 @dataclass(frozen=True, eq=False)
 class VtkSurface:
-    """What a VTK file holds.
+    """The content of a VTK file.
 
     Attributes:
-        polygons: its cells, in their order.
+        polygons: the cells, in the order of the file.
         arrays: arrays by name, under `point`, `cell` and `field`.
-        data: the data set of VTK itself.
+        data: the VTK data set.
     """
 
     polygons: Polygons
@@ -55,7 +55,7 @@ def read_vtk(path: Path) -> VtkSurface:
 
 
 def as_array(values: Any) -> ndarray:
-    """Return what an array of VTK holds."""
+    """Return a VTK array as a numpy array."""
     from vtkmodules.util import numpy_support
 
     convert: Any = numpy_support.vtk_to_numpy
@@ -84,7 +84,7 @@ def _load(path: Path) -> Any:
 
 
 def _set_legacy(reader: Any, path: Path) -> None:
-    """Read all arrays; of text from memory, since only there the reader notices that the last numbers are missing."""
+    """Make the reader read all arrays, and text from memory: only then does it notice missing numbers at the end."""
     for kind in ("Scalars", "Vectors", "Tensors", "Normals", "TCoords", "Fields"):
         getattr(reader, f"ReadAll{kind}On")()
     content = path.read_bytes()
@@ -94,7 +94,7 @@ def _set_legacy(reader: Any, path: Path) -> None:
 
 
 def _run(reader: Any) -> str:
-    """Read, and return what VTK says about errors: some of its readers tell only a window."""
+    """Read, and return VTK's error messages. Some of its readers report errors only to the output window."""
     from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
     with _WINDOW:
@@ -113,7 +113,7 @@ def _run(reader: Any) -> str:
 
 
 def _cells(data: Any) -> tuple[ndarray, ndarray]:
-    """Number of corners of each cell, and the corners one after the other."""
+    """Return the number of corners of each cell, and the corners of all cells in sequence."""
     if data.IsA("vtkPolyData"):
         others = {"vertices": data.GetNumberOfVerts(), "lines": data.GetNumberOfLines()}
         others["triangle strips"] = data.GetNumberOfStrips()

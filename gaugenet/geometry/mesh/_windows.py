@@ -1,15 +1,15 @@
 """Local exact geodesics in compiled code: wedges of straight lines, unfolded across faces, from a source vertex.
 
-A *window* is a wedge of rays that leave a source and cross one edge; the faces crossed so far lie unfolded in the
-plane, the source at the origin. Following a window into the next face reaches its far corner along a straight line,
-and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a shorter
-path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and Han's
-algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full rotation of angle, and
-boundary vertices, cast shadows. Once no window is left they become sources themselves, the nearest first.
+A *window* is a wedge of rays that leave a source and cross one edge. The faces crossed so far are unfolded into the
+plane, with the source at the origin. Following a window into the next face reaches the far corner along a straight
+line, and splits the wedge there (Chen and Han 1990, *Shortest paths on a polyhedron*). A window that cannot give a
+shorter path to any point of its edge than a path already known is dropped (Xin and Wang 2009, *Improving Chen and
+Han's algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with more than a full rotation of angle, and
+boundary vertices, cast shadows. Once no window is left, they become sources themselves, the nearest first.
 
-Compiled, because the queue of windows is a data-dependent loop of a few operations a step, which no array operation
-expresses. The records of the search are rows of arrays of two types (int32 for what is an index, float64 for what is a
-length or an angle), with one column for each field as `Search` lists them. So they can grow, be reused from source to
+Compiled, because the queue of windows is a data-dependent loop with a few operations per step, which array operations
+cannot express. The records of the search are rows of arrays of two types (int32 for indices, float64 for lengths
+and angles), with one column for each field as `Search` lists them. So they can grow, be reused from source to
 source, and be read without an object for each window.
 """
 
@@ -25,23 +25,24 @@ from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
 SAME = 1e-10  # lengths that differ by less (relative to the limit) are the same; narrower windows are not followed
-_SHADOW = 1e-10  # vertices this close (radians) to casting a shadow cast one: a straight line through them is found
-_TOUCH = 1e-9  # rays that pass a vertex this closely (radians) hit it: more than what is lost by the other two
+_SHADOW = 1e-10  # vertices this close (radians) to casting a shadow cast one, so a straight line through them is found
+_TOUCH = 1e-9  # rays that pass a vertex this closely (radians) hit it; larger than the other two tolerances
 
 
 class Search(NamedTuple):
-    """What is known around one source; rows of the tables are used up to the counts in `size`.
+    """The state of the search around one source. Rows of the tables are used up to the counts in `size`.
 
     Attributes:
         slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
         size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
-            waiting to be sources; and the number of windows at which to stop and ask.
+            waiting to be sources; and the number of windows at which the search stops once.
         state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
             edge); whether the path is final; whether it bends around the boundary.
         path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
             source, transport angle to the source, polar angle of the arrival, length of the vector along the last part
             (see `_paths`).
-        root: vertex row of a source of rays; then, in `root_ray`: angle at it of its x axis, its own distance.
+        root: vertex row of a source of rays.
+        root_ray: angle of its x axis at that vertex; distance of the vertex.
         window: halfedge entered; root; previous window.
         wedge: right end and left end of the edge entered, right ray, left ray.
         waiting: rows of vertices waiting to be sources.
@@ -60,7 +61,7 @@ class Search(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def new_search(num_vertices: int) -> Search:
-    """Empty tables; they grow when needed and are reused for the next source."""
+    """Return empty tables. They grow when needed and are reused for the next source."""
     return Search(
         np.full(num_vertices, -1, dtype=np.int32),
         np.zeros(7, dtype=np.int64),
@@ -76,7 +77,7 @@ def new_search(num_vertices: int) -> Search:
 
 @njit(cache=True, nogil=True)
 def _grown(search: Search) -> Search:
-    """The same search with twice the room."""
+    """Return the same search with tables of twice the size."""
     return Search(
         search.slot_of,
         search.size,
@@ -90,10 +91,10 @@ def _grown(search: Search) -> Search:
     )
 
 
-# By loops, because numba compiles the assignment of one slice to another with the text of an error, for seconds.
+# Loops, because numba needs seconds to compile the assignment of one slice to another, with its error message.
 @njit(cache=True, nogil=True)
 def twice_the_rows(table: ndarray) -> ndarray:
-    """A table with these rows and as many empty ones."""
+    """Return a table with these rows and the same number of empty rows."""
     longer = np.empty((2 * table.shape[0], table.shape[1]), table.dtype)
     for i in range(table.shape[0]):
         for k in range(table.shape[1]):
@@ -111,7 +112,7 @@ def _twice_as_long(column: ndarray) -> ndarray:
 
 @njit(cache=True, nogil=True)
 def with_room(search: Search, extra: int) -> Search:
-    """The search with room for `extra` more entries in every table."""
+    """Return the search with room for `extra` more entries in every table."""
     size = search.size
     while (
         size[0] + extra > len(search.state)
@@ -122,16 +123,16 @@ def with_room(search: Search, extra: int) -> Search:
     return search
 
 
-# Fourteen arguments here and in `_put`, since both are inlined into the loop of `follow`, which unpacks the arrays of
+# Fourteen arguments here and in `_put`, because both are inlined into the loop of `follow`, which unpacks the arrays of
 # `search` once and holds the coordinates in local variables: a `Search` would be unpacked again at each window.
 @njit(cache=True, nogil=True, inline="always")
 def _arrive(
     state: ndarray, path: ndarray, slot_of: ndarray, count: int, vertex: int,
     distance: float, x: float, y: float, x2: float, y2: float, arrival: int, root: int, window: int, slack: float,
 ) -> int:  # fmt: skip
-    """Note a straight line to a vertex if it is shorter than what is known; return how many are known.
+    """Store a straight line to a vertex if it is shorter than the known one; return how many vertices are known.
 
-    Of equally short ones (within `slack`) the first stays.
+    Among equally short lines (within `slack`) the first is kept.
     """
     slot = slot_of[vertex]
     if slot < 0:
@@ -151,7 +152,7 @@ def _put(
     window: ndarray, wedge: ndarray, tail: int, across: int, root: int, parent: int,
     ax: float, ay: float, bx: float, by: float, rx: float, ry: float, lx: float, ly: float,
 ) -> int:  # fmt: skip
-    """Write a window into the queue; returns the end of the queue."""
+    """Write a window into the queue. Return the end of the queue."""
     window[tail, 0], window[tail, 1], window[tail, 2] = across, root, parent
     wedge[tail, 0], wedge[tail, 1], wedge[tail, 2], wedge[tail, 3] = ax, ay, bx, by
     wedge[tail, 4], wedge[tail, 5], wedge[tail, 6], wedge[tail, 7] = rx, ry, lx, ly
@@ -166,11 +167,11 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
 
     Args:
         t: the surface.
-        search: what is known around the source.
+        search: the state around the source.
         slot: row of the vertex that sends rays.
-        limit: length beyond which no path is sought.
+        limit: length of the longest path to search for.
         back: angle at the vertex, not rescaled, of the direction from which its own path arrives. Straight lines
-            go on in directions at least a half rotation away from it on either side.
+            continue in directions at least a half rotation away from it on either side.
     """
     state, path, slot_of, size = search.state, search.path, search.slot_of, search.size
     origin, twin, shape = t.origin, t.twin, t.shape
@@ -218,7 +219,7 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
 
 @njit(cache=True, nogil=True)
 def _shadow(bend: float, opening: float, full: float, open_fan: bool) -> tuple[float, float]:
-    """The part of a corner that a path casts into shadow, as angles from the corner's right side.
+    """Return the part of a corner in the shadow of a path, as angles from the corner's right side.
 
     Args:
         bend: angle from the direction back along the path to the corner's right side.
@@ -239,10 +240,10 @@ def _useful(
     ax: float, ay: float, bx: float, by: float, rx: float, ry: float, lx: float, ly: float,
     sigma: float, da: float, db: float, length: float, limit: float, slack: float,
 ) -> bool:  # fmt: skip
-    """Whether the window between the rays r and l on the edge from a (right) to b (left) may still shorten a path.
+    """Return whether the window between the rays r and l on the edge from a (right) to b (left) may shorten a path.
 
-    `da`, `db` are the distances known at the ends. If the way round by an end is shorter even to the far side of the
-    window, it is shorter to all of it.
+    `da`, `db` are the distances known at the ends. If the path by way of an end is shorter even to the far side
+    of the window, it is shorter to all of the window.
     """
     ex, ey = bx - ax, by - ay
     cross_r, cross_l = rx * ey - ry * ex, lx * ey - ly * ex
@@ -265,9 +266,10 @@ def _useful(
 
 @njit(cache=True, nogil=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
-    """Follow all windows in the queue, and those that they open.
+    """Follow all windows in the queue, and the windows that they open.
 
-    False when the tables are full, or at the number of windows at which to stop: make room, go on.
+    Return False when the tables are full, or at the number of windows at which to stop. Then the caller makes room and
+    calls again.
     """
     slack = SAME * limit
     origin, twin, shape = t.origin, t.twin, t.shape
@@ -314,10 +316,10 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
 
 @njit(cache=True, nogil=True)
 def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
-    """Row of the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
+    """Return the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 
     Returns:
-        the row, or -1 when there is none left.
+        The row, or -1 when there is none left.
     """
     state, path, waiting, size = search.state, search.path, search.waiting, search.size
     if size[4] == 0:

@@ -1,4 +1,4 @@
-"""Fewer triangles for the same surface: edges collapse, the short and flat ones first; vertices that are left stay."""
+"""Decimation of meshes by edge collapses, short and flat edges first; remaining vertices do not move."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _THIN = 0.05  # twice the area of a face over its longest edge squared
 
 @dataclass(frozen=True)
 class Decimated:
-    """A mesh on some vertices of another mesh.
+    """A mesh on a subset of the vertices of another mesh.
 
     Attributes:
         mesh: the coarser mesh.
-        vertex_map: the vertex of the other mesh for each vertex, increasing.
+        vertex_map: for each vertex its index in the other mesh, increasing.
     """
 
     mesh: TriangleMesh
@@ -33,19 +33,19 @@ class Decimated:
 
 
 def decimate(mesh: TriangleMesh, count: int, *, fidelity: float = 3.0) -> Decimated:
-    """Return a mesh of about `count` vertices, evenly spread where the surface is flat, by collapses of edges.
+    """Return a mesh of about `count` vertices, evenly spread where the surface is flat, by edge collapses.
 
-    One end of an edge moves onto the other, so that the vertices are some of the given ones. The cost is the squared
-    length plus `(fidelity d)^2`, with `d` the root mean square distance from the planes of all faces that were at the
-    vertex that moves (quadric errors, :cite:`garland1997quadric`). A collapse that would
-    change the topology, fold a face over, make a needle of it, or cut a corner of the border is left out; therefore
-    more vertices than `count` may be left. Isolated vertices stay. The result does not depend on the numbering (see
+    One end of an edge moves onto the other, so that the vertices are a subset of the given ones. The cost is the
+    squared length plus `(fidelity d)^2`, with `d` the root mean square distance from the planes of all faces that were
+    at the vertex that moves (quadric errors, :cite:`garland1997quadric`). A collapse that would change the topology,
+    fold a face over, make it a needle, or cut a corner of the border is skipped. Therefore more vertices than `count`
+    may remain. Isolated vertices are kept. The result does not depend on the numbering (see
     `vertex_marks`). `O(n log n)`, 10 microseconds for each of 40,000 vertices.
 
     Args:
         mesh: a mesh that `require_usable` accepts, with faces that agree on an orientation.
         count: number of vertices to reach.
-        fidelity: how much the shape counts; with 0 edges are as even as can be, and fingers are cut off.
+        fidelity: weight of the shape; with 0, edges are as even as possible, and thin parts are cut off.
 
     Raises:
         MeshError: If neighbouring faces disagree on their orientation, more than two faces meet at an edge, or separate
@@ -74,7 +74,7 @@ def decimate(mesh: TriangleMesh, count: int, *, fidelity: float = 3.0) -> Decima
 
 
 def _twins(mesh: TriangleMesh) -> Int[ndarray, "halfedges"]:
-    """The halfedge on the other side of each, -1 on the border."""
+    """Return the opposite halfedge of each halfedge, -1 on the border."""
     if mesh.edge_face_count.max(initial=0) > 2:
         raise MeshError("Expected at most two faces at every edge, got more: repair the mesh first.")
     start = np.cumsum(mesh.edge_face_count) - mesh.edge_face_count
@@ -90,7 +90,7 @@ def _twins(mesh: TriangleMesh) -> Int[ndarray, "halfedges"]:
 def _planes(
     pos: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], mesh: TriangleMesh, fidelity: float
 ) -> Float[ndarray, "vertices 11"]:
-    """Entries of `x -> sum of area (fidelity * distance(x, plane))^2` over the faces of each vertex, and their area."""
+    """Return `x -> sum of area (fidelity * distance(x, plane))^2` over the faces of each vertex, and their area."""
     n, out = mesh.face_normals, np.zeros((len(pos), 11))
     plane = np.concatenate([n, -(n * pos[faces[:, 0]]).sum(-1, keepdims=True)], axis=1)
     for k, (i, j) in enumerate(zip(*np.triu_indices(4))):
@@ -100,7 +100,7 @@ def _planes(
     return typed_array(out)
 
 
-# Compiled, because every collapse changes which edges there are to choose from: a heap, no arrays.
+# Compiled, because every collapse changes the edges to choose from: a heap, not arrays.
 @njit(cache=True, nogil=True)
 def _collapse(
     pos: ndarray,
@@ -113,7 +113,7 @@ def _collapse(
     count: int,
     unit: float,
 ) -> ndarray:
-    """Collapse edges until `count` vertices are left, and return which faces are.
+    """Collapse edges until `count` vertices are left, and return which faces remain.
 
     Args:
         pos: the vertices.
@@ -124,7 +124,7 @@ def _collapse(
         border: which vertices lie on the border.
         edges: pairs of vertices.
         count: vertices to reach.
-        unit: of costs, see `_cost`.
+        unit: unit of costs, see `_cost`.
     """
     alive = np.ones(len(tail) // 3, dtype=np.bool_)
     left = (leave >= 0).sum()
@@ -134,7 +134,7 @@ def _collapse(
     while left > count and len(heap) > 0:
         cost, u, v = heapq.heappop(heap)
         if leave[u] < 0 or leave[v] < 0 or _cost(pos, planes, u, v, unit) > cost:
-            continue  # one of them was removed, or the planes are others by now
+            continue  # one of them was removed, or the planes have changed
         stamp += 1
         star = _star(u, leave, tail, twin)
         if not _allowed(pos, tail, twin, leave, border, star, u, v, seen, met, stamp):
@@ -152,7 +152,7 @@ def _collapse(
 
 @njit(cache=True, nogil=True)
 def _star_sizes(leave: ndarray, tail: ndarray, twin: ndarray) -> ndarray:
-    """How many faces are met on a walk around each vertex."""
+    """Return the number of faces on a walk around each vertex."""
     size = np.zeros(len(leave), dtype=np.int64)
     for v in range(len(leave)):
         if leave[v] >= 0:
@@ -167,7 +167,7 @@ def _next(h: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _entry(pos: ndarray, planes: ndarray, a: int, b: int, unit: float) -> tuple[float, int, int]:
-    """The cost of the cheaper direction, the vertex that moves, and the one it moves onto."""
+    """Return the cost of the cheaper direction, the vertex that moves, and the one it moves onto."""
     first, last = min(a, b), max(a, b)
     one, other = _cost(pos, planes, last, first, unit), _cost(pos, planes, first, last, unit)
     return (one, last, first) if one <= other else (other, first, last)
@@ -175,7 +175,7 @@ def _entry(pos: ndarray, planes: ndarray, a: int, b: int, unit: float) -> tuple[
 
 @njit(cache=True, nogil=True)
 def _cost(pos: ndarray, planes: ndarray, u: int, v: int, unit: float) -> float:
-    """Of moving `u` onto `v`; rounded, so that equal edges are equal however the mesh lies in space."""
+    """Return the cost of moving `u` onto `v`, rounded so that equal edges cost the same in any pose of the mesh."""
     x, y, z = pos[v, 0], pos[v, 1], pos[v, 2]
     q = planes[u]
     off = x * (q[0] * x + 2 * (q[1] * y + q[2] * z + q[3])) + y * (q[4] * y + 2 * (q[5] * z + q[6]))
@@ -186,7 +186,7 @@ def _cost(pos: ndarray, planes: ndarray, u: int, v: int, unit: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _star(v: int, leave: ndarray, tail: ndarray, twin: ndarray) -> list[int]:
-    """The halfedges that leave a vertex, one in each of its faces."""
+    """Return the halfedges that leave a vertex, one in each of its faces."""
     start = leave[v]
     found = [start]
     h = twin[_next(_next(start))]
@@ -216,7 +216,7 @@ def _allowed(
     met: ndarray,
     stamp: int,
 ) -> bool:
-    """Whether `u` may move onto `v`; `seen` and `met` are marks of vertices, for this call those equal to `stamp`."""
+    """Return whether `u` may move onto `v`. Entries of `seen` and `met` equal to `stamp` mark vertices in this call."""
     for h in _star(v, leave, tail, twin):
         seen[tail[_next(h)]] = stamp
         seen[tail[_next(_next(h))]] = stamp
@@ -244,7 +244,7 @@ def _allowed(
 
 @njit(cache=True, nogil=True)
 def _keeps_side(pos: ndarray, u: int, v: int, i: int, j: int) -> bool:
-    """Whether the face `(u, i, j)` stays a proper face on the same side when `u` moves to `v`."""
+    """Return whether the face `(u, i, j)` stays a proper face on the same side when `u` moves to `v`."""
     old, new = _cross(pos, u, i, j), _cross(pos, v, i, j)
     longest = max(_squared(pos, v, i), _squared(pos, v, j), _squared(pos, i, j))
     size = np.sqrt(new[0] ** 2 + new[1] ** 2 + new[2] ** 2)
@@ -255,7 +255,7 @@ def _keeps_side(pos: ndarray, u: int, v: int, i: int, j: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _cross(pos: ndarray, a: int, b: int, c: int) -> tuple[float, float, float]:
-    """The normal of a face, twice its area long."""
+    """Return the normal of a face; its length is twice the area."""
     x, y, z = pos[b, 0] - pos[a, 0], pos[b, 1] - pos[a, 1], pos[b, 2] - pos[a, 2]
     r, s, t = pos[c, 0] - pos[a, 0], pos[c, 1] - pos[a, 1], pos[c, 2] - pos[a, 2]
     return y * t - z * s, z * r - x * t, x * s - y * r
@@ -269,7 +269,7 @@ def _squared(pos: ndarray, a: int, b: int) -> float:
 
 @njit(cache=True, nogil=True)
 def _is_straight(pos: ndarray, tail: ndarray, twin: ndarray, star: list[int], u: int, v: int) -> bool:
-    """Whether the border runs on straight enough from the other neighbour of `u` over `u` to `v`."""
+    """Return whether the border continues straight enough from the other neighbour of `u` over `u` to `v`."""
     ahead = pos[v] - pos[u]
     for h in star:
         back = _next(_next(h))
@@ -283,7 +283,7 @@ def _is_straight(pos: ndarray, tail: ndarray, twin: ndarray, star: list[int], u:
 
 @njit(cache=True, nogil=True)
 def _join(tail: ndarray, twin: ndarray, leave: ndarray, alive: ndarray, star: list[int], u: int, v: int) -> None:
-    """Remove the faces at the edge of `u` and `v`, glue what is left of them, and let `v` take the place of `u`."""
+    """Remove the faces at the edge of `u` and `v`, glue their remaining sides, and let `v` take the place of `u`."""
     for h in star:
         i, j = tail[_next(h)], tail[_next(_next(h))]
         if i != v and j != v:

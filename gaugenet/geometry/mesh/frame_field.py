@@ -1,4 +1,4 @@
-"""Frame fields on meshes: at every vertex the pair of tangent vectors in which coefficients are read."""
+"""Frame fields on meshes: at every vertex the pair of tangent vectors that coefficients refer to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRAMES = ("first_edge", "random", "principal")
 
 
 def surface_normals(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarray, "vertices 3"]:
-    """Angle-weighted unit normals by each vertex's own local orientation (see `HalfedgeSurface`)."""
+    """Return angle-weighted unit normals by each vertex's own local orientation (see `HalfedgeSurface`)."""
     if not surface.is_cover:
         return mesh.vertex_normals
     num = 3 * mesh.num_faces
@@ -32,11 +32,11 @@ def surface_normals(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarr
 
 
 def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndarray, "vertices 3 2"]:
-    """The tangent vectors in space that stand for the polar angles 0 and pi / 2 at each vertex.
+    """Return the tangent vectors in space of the polar angles 0 and pi / 2 at each vertex.
 
-    A polyhedron has no tangent plane at a vertex; polar angles are placed in the plane orthogonal to the vertex
-    normal by the rotation that brings the directions of all edges around the vertex closest to their projections, so
-    that the result depends on no single edge.
+    A polyhedron has no tangent plane at a vertex, so the plane orthogonal to the vertex normal is used. Polar angles
+    are placed in it by the rotation that brings the directions of all edges around the vertex closest to their
+    projections. So the result does not depend on a single edge.
     """
     normals = surface_normals(mesh, surface)
     num, half = surface.num_base, len(surface.origin)
@@ -62,23 +62,23 @@ def reference_frames(mesh: TriangleMesh, surface: HalfedgeSurface) -> Float[ndar
 def frame_field(
     mesh: TriangleMesh, surface: HalfedgeSurface, frames: Any, *, seed: int | None = None, reflections: bool = False
 ) -> Float[ndarray, "vertices 3 2"]:
-    """Frames by name, or a checked copy of the user's.
+    """Return frames by name, or a checked copy of the user's frames.
 
     Args:
         mesh: the mesh.
         surface: its intrinsic geometry.
         frames: `"first_edge"`: the reference frames, whose first axis is the first edge at each vertex;
-            `"random"`: these rotated by uniform random angles; `"principal"`: principal curvature directions, that of
-            the larger curvature first; or an array `(V, 3, 2)` whose columns are orthonormal tangent vectors.
-            Principal directions are frames and nothing more: their signs are arbitrary and they rotate abruptly
-            where both curvatures agree, so they do not reduce the structure group.
-        seed: of the random angles.
+            `"random"`: these rotated by uniform random angles; `"principal"`: principal curvature directions, the
+            direction of the larger curvature first; or an array `(V, 3, 2)` with orthonormal tangent vectors as
+            columns. Principal directions are only frames: their signs are arbitrary and they rotate abruptly where both
+            curvatures agree, so they do not reduce the structure group.
+        seed: seed of the random angles.
         reflections: whether an array may hold frames of either orientation.
 
     Raises:
-        ValueError: unknown name; array of the wrong shape, not finite, not orthonormal, not tangent (further than 45
-            degrees from the plane orthogonal to the vertex normal) or, unless `reflections`, clockwise about the
-            normal.
+        ValueError: If the name is unknown, or the array has the wrong shape, is not finite, not orthonormal, not
+            tangent (more than 45 degrees from the plane orthogonal to the vertex normal) or, unless `reflections`,
+            clockwise about the normal.
     """
     if isinstance(frames, str):
         if frames not in FRAMES:
@@ -95,7 +95,7 @@ def frame_field(
 
 
 def relative_to(frames: Float[ndarray, "vertices 3 2"], reference: Float[ndarray, "vertices 3 2"]) -> PlanarFrames:
-    """Frames by polar angle: the rotations or reflections closest to `reference.T @ frames`."""
+    """Return frames by polar angle: the rotations or reflections closest to `reference.T @ frames`."""
     m = np.einsum("vdi,vdj->vij", reference, frames)
     sign = np.where(np.linalg.det(m) < 0, -1.0, 1.0)
     angle = np.arctan2(m[:, 1, 0] - sign * m[:, 0, 1], m[:, 0, 0] + sign * m[:, 1, 1])
@@ -103,13 +103,13 @@ def relative_to(frames: Float[ndarray, "vertices 3 2"], reference: Float[ndarray
 
 
 def rotations(angle: Float[ndarray, "n"]) -> Float[ndarray, "n 2 2"]:
-    """Counter-clockwise planar rotations."""
+    """Return counter-clockwise planar rotations."""
     c, s = np.cos(angle), np.sin(angle)
     return np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
 
 
 def _principal_angle(mesh: TriangleMesh, surface: HalfedgeSurface, reference: ndarray) -> Float[ndarray, "vertices"]:
-    """Angle of the direction of larger curvature, from a least-squares fit of the normals' change along edges."""
+    """Return the direction of larger curvature as an angle, from a least-squares fit to the normals along edges."""
     normals = surface_normals(mesh, surface)
     i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
     flip = np.sign((normals[i] * normals[j]).sum(1))[:, None] if surface.is_cover else 1.0
@@ -155,7 +155,7 @@ def _refuse(wrong: ndarray, expected: str, remedy: str) -> None:
 
 
 def _complete(first: ndarray, normals: ndarray) -> ndarray:
-    """Orthonormal frames from a first axis (any, where it vanishes) and the normals."""
+    """Return orthonormal frames from a first axis (any, where it vanishes) and the normals."""
     first = first - (first * normals).sum(1, keepdims=True) * normals
     lost = np.linalg.norm(first, axis=1) < 1e-6
     if lost.any():

@@ -1,4 +1,4 @@
-"""From a mesh to its gauge graph: checks, radius, logarithmic maps, frames, structure group."""
+"""Computes the gauge graph of a mesh: checks, radius, logarithmic maps, frames, structure group."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FramedSurface:
-    """A surface with frames: what log maps and transporters in coordinates are computed from.
+    """A surface with frames, from which log maps and transporters in coordinates are computed.
 
     Attributes:
         frame: `(V, 3, 2)`, in space.
@@ -51,7 +51,7 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoic
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     if not mesh.num_vertices:
         raise MeshError("The mesh has no vertices: there is nothing to build a graph of.")
-    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # what it caches for the checks need not stay
+    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # its cached checks are not kept
     require_usable(scratch, oriented=group.orientation_preserving)
     del scratch
     surface = HalfedgeSurface.from_mesh(mesh)
@@ -64,7 +64,7 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoic
 def mesh_gauge_graph(
     mesh: TriangleMesh, group: StructureGroup, options: NeighborhoodOptions, *, dtype: torch.dtype = torch.float32
 ) -> GaugeGraph:
-    """Build the finest level of `options`, see `TriangleMesh.gauge_graph`."""
+    """Return the finest level of `options`, see `TriangleMesh.gauge_graph`."""
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     framed = framed_surface(mesh, group, options.frames, options.seed)
@@ -94,7 +94,7 @@ def mesh_gauge_graph(
 
 
 def finest_log_maps(framed: FramedSurface, options: NeighborhoodOptions) -> LocalLogMaps:
-    """Log maps between all vertices within the radius, as many as the options allow."""
+    """Return log maps between all vertices within the radius, at most as many as the options allow."""
     bound = options.max_neighbors_on(framed.mesh)
     maps = local_log_maps(framed.surface, options.radius_on(framed.mesh), max_neighbors=bound)
     cut = int((np.diff(maps.indptr) == bound).sum())
@@ -109,7 +109,7 @@ def finest_log_maps(framed: FramedSurface, options: NeighborhoodOptions) -> Loca
 def in_lengths(
     lengths: LengthUnit, log_map: Float[Tensor, "edges 2"], target: Int[Tensor, "edges"], radius: float
 ) -> tuple[Float[Tensor, "edges 2"], float]:
-    """Log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
+    """Return log maps and radius in the units of the mesh, or in units of the mean distance of each point's neighbours.
 
     In a disc of evenly spread neighbours the radius is 3/2 of their mean distance, hence the local radius 1.5.
     """
@@ -122,7 +122,7 @@ def in_lengths(
 
 
 def longest_edge(mesh: TriangleMesh) -> float:
-    """The radius that holds every one-ring."""
+    """Return the length of the longest edge: within this radius is every one-ring."""
     return float(mesh.edge_lengths.max(initial=0.0))
 
 
@@ -134,13 +134,13 @@ def in_frames(
     row: ndarray | None = None,
     mass: ndarray | None = None,
 ) -> dict[str, Tensor]:
-    """`edge_index, log_map, transporter, weight` of log maps.
+    """Return `edge_index, log_map, transporter, weight` of log maps.
 
     Args:
         framed: the surface and its frames.
         maps: log maps in polar angles.
         dtype: precision of the result.
-        row: number of each vertex among the points of the graph; all vertices by default.
+        row: index of each vertex among the points of the graph; by default all vertices are points.
         mass: areas of these points; dual areas by default.
     """
     row = np.arange(framed.surface.num_base) if row is None else row
@@ -157,7 +157,7 @@ def in_frames(
 
 
 def check_structure(group: StructureGroup, transporter: Tensor) -> None:
-    """Refuse transporters that do not lie in the structure group."""
+    """Raise an error if a transporter is not in the structure group."""
     if group.name in ("SO(2)", "O(2)"):
         return  # rotations and reflections by construction, and orientation has been checked
     outside = ~group.contains(transporter)

@@ -1,4 +1,4 @@
-"""HalfedgeSurface: the intrinsic geometry of a triangle mesh, as flat arrays that compiled code walks on."""
+"""HalfedgeSurface: the intrinsic geometry of a triangle mesh, as flat arrays for compiled code."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from gaugenet.geometry.mesh.marks import component_marks
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
-    1.5  # radius of a vertex's curvature, times that of the disk with the area of its cell; measured on closed forms
+    1.5  # radius over which a vertex's curvature is spread / radius of the disk of its cell's area; from closed forms
 )
 
 
 class HalfedgeArrays(NamedTuple):
     """`HalfedgeSurface` for compiled code.
 
-    Its arrays, and per vertex copy the angle defect, the radius of the disk over which the defect is spread (see
-    `_paths`), the distance to the edges around it, its mark, and the halfedge at which searches from it start (the one
-    toward the lowest mark, or the first one on the boundary), so that their order does not depend on the numbering.
+    In addition to its arrays, these hold for each vertex copy the angle defect, the radius of the disk over which the
+    defect is spread (see `_paths`), the distance to the edges around it, and its mark. They also hold the halfedge at
+    which searches from it start: the one toward the lowest mark, or the first one on the boundary. So the order of
+    searches does not depend on the numbering.
     """
 
     num_base: int
@@ -51,21 +52,21 @@ class HalfedgeSurface:
     Halfedge `3 f + k` runs from corner `k` of face `f` to corner `k + 1`; the face lies on its left. A mesh whose faces
     do not agree on an orientation is replaced by its orientation double cover, a consistently oriented surface with two
     copies of every face and vertex: copy `v` has the local orientation of the first face at `v`, copy `v + num_base`
-    the opposite one. Everything that walks on the surface then needs to know nothing of orientation.
+    has the opposite one. Algorithms on the surface then need no case for orientation.
 
     Attributes:
         num_base: number of vertices of the mesh.
         origin: vertex (copy) that each halfedge leaves.
         twin: the halfedge of the neighbouring face along the same edge, -1 on the boundary.
-        shape: columns `(u, v, length, angle)`: the opposite corner is `origin + u e + v J e` with `e` the halfedge's
-            vector and `J` the quarter rotation to the left; its length; its angle at its origin, counter-clockwise from
-            the vertex's first halfedge, not rescaled.
+        shape: columns `(u, v, length, angle)`. The opposite corner is `origin + u e + v J e`, with `e` the halfedge's
+            vector and `J` the quarter rotation to the left. `length` is the length of the halfedge. `angle` is its
+            angle at its origin, counter-clockwise from the vertex's first halfedge, not rescaled.
         first: first outgoing halfedge of each vertex: the lowest-numbered one, or the one along the boundary that
             has the surface on its left; -1 at isolated vertices.
         total_angle: sum of the interior angles around each vertex.
         scale: factor from angles to polar angles: `2 pi / total_angle` inside, 1 on the boundary.
-        reference: angle that is the zero direction of each vertex (not 0 only for the opposite copies of
-            boundary vertices, so that both copies of a vertex measure the same directions with opposite sign).
+        reference: angle of the zero direction of each vertex. It differs from 0 only at the opposite copies of
+            boundary vertices, so that both copies of a vertex measure the same directions with opposite sign.
         boundary: whether the vertex lies on the boundary.
         area: area of each vertex's dual cell.
         mark: see `component_marks`.
@@ -85,7 +86,7 @@ class HalfedgeSurface:
 
     @property
     def is_cover(self) -> bool:
-        """Whether this is a double cover, so that transporting a vector may reverse its orientation."""
+        """Return whether this is a double cover, so that transporting a vector may reverse its orientation."""
         return len(self.first) > self.num_base
 
     @property
@@ -94,7 +95,7 @@ class HalfedgeSurface:
 
     @cached_property
     def mesh_arrays(self) -> HalfedgeArrays:
-        """The same for compiled code, with the curvature of each vertex and the disk over which it is spread."""
+        """Return the surface for compiled code, with each vertex's curvature and the disk over which it is spread."""
         inside = ~self.boundary & (self.total_angle > 0)
         mark = np.resize(self.mark, len(inside))
         return HalfedgeArrays(
@@ -117,9 +118,9 @@ class HalfedgeSurface:
 
     @property
     def star_radius(self) -> Float[ndarray, "vertices"]:
-        """Distance of each vertex copy to the edges opposite in its faces, infinite at isolated vertices.
+        """Return the distance of each vertex copy to the opposite edges of its faces; infinite at isolated vertices.
 
-        No other vertex is nearer (but one may be nearer than the end of the shortest edge).
+        No other vertex is nearer. But a vertex may be nearer than the end of the shortest edge.
         """
         a = np.stack([self.shape[:, 2], np.zeros(len(self.origin))], axis=1)
         b = self.shape[:, :2] * self.shape[:, 2:3]
@@ -171,10 +172,10 @@ class HalfedgeSurface:
 def _opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> Int[ndarray, "halfedges"]:
     """Return the other halfedge of each edge.
 
-    It is `j >= 0` when it runs the other way (consistent orientation), `-1` on the boundary, `-2 - j` when halfedge `j`
-    runs the same way (the two faces disagree on the orientation).
+    The entry is `j >= 0` if halfedge `j` runs the other way (consistent orientation) and `-1` on the boundary. It is
+    `-2 - j` if halfedge `j` runs the same way (the two faces disagree on the orientation).
 
-    Only the first two halfedges of an edge with more than two faces are glued: refuse such meshes before.
+    Only the first two halfedges of an edge with more than two faces are glued: callers must reject such meshes first.
     """
     tail, head = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
     key = np.minimum(tail, head).astype(np.int64) * num_vertices + np.maximum(tail, head)
@@ -190,7 +191,7 @@ def _opposite_halfedges(faces: Int[ndarray, "faces 3"], num_vertices: int) -> In
 
 
 def _double_cover(faces: ndarray, glued: ndarray) -> tuple[ndarray, ndarray]:
-    """Faces and twins of the orientation double cover: face `F + f` is face `f` flipped."""
+    """Return the faces and twins of the orientation double cover: face `F + f` is face `f` flipped."""
     num = len(glued)
     flipped = num + np.arange(num) // 3 * 3 + (2 - np.arange(num) % 3)  # the same edge of the flipped face
     flipped = np.concatenate([flipped, flipped - num])
@@ -223,7 +224,7 @@ def _walk_fans(
     corner: ndarray, twin: ndarray, shape: ndarray, num_base: int,
     origin: ndarray, first: ndarray, total: ndarray, boundary: ndarray,
 ) -> int:  # fmt: skip
-    """Walk counter-clockwise around every vertex copy: name its halfedges, add up its angles."""
+    """Walk counter-clockwise around every vertex copy, assign its halfedges and sum its angles."""
     num_half = len(corner)
     for seed in range(num_half):
         if origin[seed] >= 0:
@@ -256,7 +257,7 @@ def _walk_fans(
 
 @njit(cache=True, nogil=True)
 def _lowest_halfedges(origin: ndarray, first: ndarray, boundary: ndarray, mark: ndarray) -> ndarray:
-    """The halfedge of each vertex toward the neighbour of the lowest mark; on the boundary, the first one."""
+    """Return the halfedge of each vertex toward the neighbour of the lowest mark; on the boundary, the first one."""
     start = first.copy()
     for h in range(len(origin)):
         vertex = origin[h]

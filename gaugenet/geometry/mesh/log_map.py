@@ -27,17 +27,17 @@ _CHUNK = 2048
 
 @dataclass(frozen=True)
 class LocalLogMaps:
-    """Polar coordinates of neighbours, and how vectors transform on the way from them, before any choice of frames.
+    """Polar coordinates of neighbours, and the transport of vectors from them, before any choice of frames.
 
     Attributes:
         indptr: `(S + 1,)`, the pairs of target `targets[i]` are `indptr[i]:indptr[i + 1]`.
-        targets: `(S,)`, the points whose neighbourhoods these are.
+        targets: `(S,)`, the points at the centres of the neighbourhoods.
         source: `(E,)`, the neighbours.
         distance: `(E,)`, geodesic distance on the polyhedron, in the units of the mesh.
         angle: `(E,)`, direction at the target toward the neighbour: polar angle from the target's reference direction.
         transport: `(E,)`, a vector at the neighbour at polar angle `a` arrives at the target at polar angle `a +
             transport`.
-        sign: `(E,)`, 1, or -1 where the way reverses the local orientation (a vector at polar angle `a` arrives at
+        sign: `(E,)`, 1, or -1 where the path reverses the local orientation (a vector at polar angle `a` arrives at
             `-a + transport`).
     """
 
@@ -51,27 +51,27 @@ class LocalLogMaps:
 
     @property
     def target(self) -> Int[ndarray, "edges"]:
-        """The target of each pair; pairs are sorted by it if the targets are."""
+        """Return the target of each pair; pairs are sorted by it if the targets are."""
         return np.repeat(self.targets, np.diff(self.indptr))
 
     def select(self, keep: ndarray) -> LocalLogMaps:
-        """Only the pairs of a mask, or of sorted positions."""
+        """Return only the pairs of a mask, or at sorted positions."""
         return self._with_pairs(np.flatnonzero(keep) if keep.dtype == bool else keep)
 
     def nearest(self, count: int | None, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
-        """Only the `count` nearest neighbours of each target, of equally near ones those of lower mark."""
+        """Return only the `count` nearest neighbours of each target; ties go to the lower mark."""
         if count is None or not len(self.source):
             return self
         return self.select(_ranks(self.target, self.distance, mark[self.source]) < count)
 
     def nearest_targets(self, count: int, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
-        """Only those pairs whose target is one of the `count` nearest to the source, the lower mark first."""
+        """Return only pairs whose target is one of the `count` nearest to the source; ties go to the lower mark."""
         if not len(self.source):
             return self
         return self.select(_ranks(self.source, self.distance, mark[self.target]) < count)
 
     def with_self(self) -> LocalLogMaps:
-        """With every target its own neighbour, first in line, at distance zero."""
+        """Return log maps in which every target is also its own first neighbour, at distance zero."""
         size = len(self.source)
         pairs = np.insert(np.arange(size), self.indptr[:-1], -1)
         own = pairs < 0
@@ -88,7 +88,7 @@ class LocalLogMaps:
 
 
 def _ranks(group: ndarray, value: ndarray, mark: ndarray) -> Int[ndarray, "n"]:
-    """Rank of each value among those of its group, of equals the one of the lower mark first."""
+    """Return the rank of each value within its group; among equal values the lower mark is first."""
     order = np.lexsort((mark, quantized(value, float(value.max(initial=0.0))), group))
     sorted_group = group[order]
     start = np.flatnonzero(np.concatenate([[True], sorted_group[1:] != sorted_group[:-1]]))
@@ -109,10 +109,10 @@ def local_log_maps(
     max_windows: int = _MAX_WINDOWS,
     num_threads: int | None = None,
 ) -> LocalLogMaps:
-    """Exact polyhedral geodesics from every target to every vertex closer than `radius`.
+    """Return log maps from exact polyhedral geodesics between every target and every vertex closer than `radius`.
 
-    The way is unfolded face by face, which yields distance, direction and transport in one pass; polar angles are
-    interior angles rescaled to a full rotation at interior vertices and left as they are on the boundary. Two targets
+    The path is unfolded face by face, which yields distance, direction and transport in one pass. Polar angles are
+    interior angles, rescaled to a full rotation at interior vertices and unchanged on the boundary. Two targets
     that are neighbours of each other share one geodesic (see `_reciprocity`).
 
     Args:
@@ -121,13 +121,14 @@ def local_log_maps(
         targets: the points whose neighbours are sought, all vertices by default.
         wanted: mask of the vertices that count as neighbours, all by default.
         max_neighbors: keep only this many nearest neighbours.
-        counted: instead of that, keep all neighbours as far as `max_neighbors` vertices of this mask lie, or farther.
+        counted: mask of vertices. If given, keep all neighbours at least up to the distance of the `max_neighbors`-th
+            nearest vertex of this mask.
         least: with `counted`, keep all neighbours at least this far.
-        max_windows: give up on a point that needs more windows than this.
+        max_windows: largest number of windows for one point.
         num_threads: threads to use; by default as many as numba is configured for.
 
     Raises:
-        MeshError: a neighbourhood needs more than `max_windows` windows.
+        MeshError: If a neighbourhood needs more than `max_windows` windows.
     """
     everyone = np.arange(surface.num_base, dtype=np.int32)
     targets = everyone if targets is None else np.ascontiguousarray(targets, dtype=np.int32)
@@ -166,7 +167,7 @@ def local_log_maps(
 
 
 def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
-    """The neighbours along edges: the length of the edge is the distance, its polar angle the direction."""
+    """Return the neighbours along edges, at the length and the polar angle of the edge."""
     shape, twin, origin = surface.shape, surface.twin, surface.origin
     halfedge = np.arange(len(twin))
     head = origin[halfedge // 3 * 3 + (halfedge + 1) % 3]
@@ -195,12 +196,12 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
 
 
 def chunked(targets: ndarray) -> list[ndarray]:
-    """Pieces small enough to share between threads and to hold in float64; at least one."""
+    """Return pieces small enough to share between threads and to hold in float64; at least one."""
     return [targets[i : i + _CHUNK] for i in range(0, max(len(targets), 1), _CHUNK)]
 
 
 def in_threads(function: Callable[[S], T], items: Sequence[S], num_threads: int | None = None) -> Iterator[T]:
-    """Results in order. Threads, since compiled code releases the interpreter's lock and shares the tables."""
+    """Return results in order, from threads: compiled code releases the interpreter's lock and shares the tables."""
     if num_threads is None:
         import numba
 

@@ -1,4 +1,4 @@
-"""Numbers of vertices that depend on the geometry alone: what decides where lengths do not."""
+"""Marks: numbers for vertices that depend on the geometry alone. They break ties between equal lengths."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 _GENERIC = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)])  # a direction that no symmetry of a shape prefers
 _EQUAL = 1e-6  # moments that differ by less (relative) are the same
-_LARGE = 0.1  # of the largest: away from zero whatever rounding does
-QUANTUM = 1.234567891e-9  # lengths that differ by less (relative to the shape) are the same; no round number
+_LARGE = 0.1  # of the largest: nonzero despite rounding
+QUANTUM = 1.234567891e-9  # lengths that differ by less (relative to the shape) are the same; not a round number
 
 
 def vertex_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
     """Return the height of each vertex in a fixed direction of the shape's own axes, without units.
 
     Equally short paths and equally distant points are told apart by their marks, so that no choice depends on how the
-    vertices are numbered. The axes are the principal axes of the surface, pointing where it is skewed. Where a
-    symmetry of the surface leaves an axis or its direction open, the first vertices decide. So marks never change with
-    a rotation or a reflection, and they change with the numbering only on symmetric surfaces, to marks that a symmetry
-    maps to the former ones.
+    vertices are numbered. The axes are the principal axes of the surface, pointing where it is skewed. If a
+    symmetry of the surface does not determine an axis or its direction, the first vertices decide. So marks never
+    change with a rotation or a reflection. They change with the numbering only on symmetric surfaces, and then to
+    marks that a symmetry maps to the former ones.
     """
     return _marks(mesh.vertices, mesh.vertex_areas)
 
 
 def component_marks(mesh: TriangleMesh) -> Float[ndarray, "vertices"]:
-    """Return the marks of each component as if it were alone, so that separate parts do not see each other."""
+    """Return the marks of each component by itself, so that separate parts do not affect each other."""
     mark = np.zeros(mesh.num_vertices)
     component = mesh.vertex_components
     order = np.argsort(component, kind="stable")
@@ -53,7 +53,7 @@ def _marks(points: Float[ndarray, "n 3"], area: Float[ndarray, "n"]) -> Float[nd
 
 
 def _axes(x: Float[ndarray, "vertices 3"], weight: Float[ndarray, "vertices"]) -> Float[ndarray, "3 3"]:
-    """Principal axes, as columns; axes of the first vertices where two moments agree."""
+    """Return the principal axes as columns, or axes from the first vertices where two moments agree."""
     moments, axes = np.linalg.eigh((weight[:, None] * x).T @ x)
     if (np.diff(moments) <= _EQUAL * moments[-1]).any():
         return _axes_of_first_vertices(x)
@@ -64,7 +64,7 @@ def _axes(x: Float[ndarray, "vertices 3"], weight: Float[ndarray, "vertices"]) -
 
 
 def _axes_of_first_vertices(x: Float[ndarray, "vertices 3"]) -> Float[ndarray, "3 3"]:
-    """The direction of the first vertex away from the centre, that of the next one off this axis, and their normal."""
+    """Return axes from the first vertex away from the centre, the next one off this axis, and their normal."""
     axes = np.zeros((3, 3))
     rest = x
     for column in range(2):
@@ -85,11 +85,11 @@ def _first_large(height: Float[ndarray, "vertices n"]) -> Float[ndarray, "n"]:
 
 
 def quantized(length: Float[ndarray, "n"], scale: float) -> Int[ndarray, "n"]:
-    """Return lengths as integers: equal ones stay equal however they were rounded.
+    """Return lengths as integers, so that equal lengths stay equal despite rounding.
 
     Args:
         length: finite lengths.
-        scale: length of the shape, in the same units.
+        scale: length that describes the size of the shape, in the same units.
     """
     unit = QUANTUM * scale
     return np.round(length / unit).astype(np.int64) if unit > 0 else np.zeros(len(length), dtype=np.int64)

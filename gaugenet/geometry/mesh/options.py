@@ -1,4 +1,4 @@
-"""NeighborhoodOptions: the one set of options that says how a mesh becomes a gauge graph."""
+"""NeighborhoodOptions: all options that say how a gauge graph is computed from a mesh."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 Neighborhood = Literal["geodesic", "one_ring"]
 LengthUnit = Literal["metric", "local"]
 FrameChoice = str | ndarray | Tensor
-"""A name that `frame_field` knows, or `(V, 3, 2)` frames."""
+"""A name accepted by `frame_field`, or `(V, 3, 2)` frames."""
 
 MEAN_NEIGHBORS = 16.0
-"""Neighbours of a point of a hierarchy, on average, where the options name no size."""
+"""Mean number of neighbours of a point of a hierarchy, if the options give no size."""
 
 
 _SIZES = ("radius", "relative_radius", "mean_neighbors")
@@ -29,30 +29,30 @@ _LEAST_CROWD, _CROWD = 256, 8
 
 @dataclass(frozen=True)
 class NeighborhoodOptions:
-    """Which points of a mesh are neighbours, how their distances count, and in which frames; on one or several levels.
+    """Which points of a mesh are neighbours, the units of their distances, and the frames; on one or several levels.
 
     Attributes:
         neighborhood: `"geodesic"` for all vertices within a geodesic radius, or `"one_ring"` for the neighbours along
             edges. Coarser levels are always geodesic.
         radius: geodesic radius of the finest level, in the units of the mesh.
         relative_radius: instead of `radius`: the geodesic radius over the square root of the area of the surface.
-        mean_neighbors: instead of both: the radius whose disk holds that many points on average, at every level.
-        density: with a radius: the points of a disk of that radius at which the network was made to work, on average.
-            The surface then sets the coarser levels, and not its vertices: the first one has `density / ratio` points
-            in such a disk, whatever the number of vertices. `None`: the finest level is the measure.
-        max_neighbors: keep only this many nearest neighbours of each point. `None` bounds the cost on very uneven
-            tessellations only: 8 times the mean number, at least 256. A number above the number of vertices keeps all.
-            Where the vertices are denser than `density`, the number is so many times larger.
+        mean_neighbors: instead of both: the mean number of points in a disk of the radius, at every level.
+        density: with a radius: the mean number of points in a disk of that radius for which the network was set up.
+            Then the area of the surface determines the coarser levels, not the number of vertices: the first coarser
+            level has `density / ratio` points in such a disk. `None`: the number of points of the finest level counts.
+        max_neighbors: keep only this many nearest neighbours of each point. `None` is 8 times the mean number, at
+            least 256: it only bounds the cost on very uneven tessellations. A number above the number of vertices keeps
+            all. Where the vertices are denser than `density`, the number is larger by the same factor.
         lengths: log maps and radius in the units of the mesh (`"metric"`), or at every point relative to the mean
             distance of its neighbours (`"local"`).
         frames: `"first_edge"`, `"random"`, `"principal"` or an array `(V, 3, 2)`, see `frame_field`.
-        seed: of random frames.
-        levels: number of levels, the finest included.
-        ratio: how many times fewer points each level has.
+        seed: seed of random frames.
+        levels: number of levels, including the finest.
+        ratio: factor by which the number of points falls from level to level.
 
     Raises:
-        ValueError: If an option is unknown or not positive, if more than one size is given, or a density without a
-            radius.
+        ValueError: If an option is unknown or not positive, if more than one size is given, or if a density is given
+            without a radius.
     """
 
     neighborhood: Neighborhood = "geodesic"
@@ -85,12 +85,12 @@ class NeighborhoodOptions:
             raise ValueError("Expected `radius` or `relative_radius` with `density`: it counts the points within it.")
 
     def sized(self) -> NeighborhoodOptions:
-        """Return these options, with `MEAN_NEIGHBORS` neighbours where they name no size."""
+        """Return these options, with `MEAN_NEIGHBORS` neighbours if they give no size."""
         return self if self._sizes else replace(self, mean_neighbors=MEAN_NEIGHBORS)
 
     @property
     def _sizes(self) -> list[str]:
-        """The options that name a size."""
+        """Return the names of the size options that are given."""
         return [name for name in _SIZES if getattr(self, name) is not None]
 
     def radius_on(self, mesh: TriangleMesh) -> float:
@@ -114,9 +114,9 @@ class NeighborhoodOptions:
         return float(np.pi * self.radius_on(mesh) ** 2 * _points_with_area(mesh) / mesh.area) if mesh.area else 0.0
 
     def points_on(self, mesh: TriangleMesh) -> float:
-        """Return how many points the finest level should have; coarser ones have a `ratio`-th of it each.
+        """Return how many points the finest level should have. Each coarser level has fewer by the factor `ratio`.
 
-        With `density` that is what the area asks for, and the number of vertices otherwise.
+        With `density` the area determines the number. Otherwise it is the number of vertices.
         """
         if self.density is None:
             return mesh.num_vertices
@@ -135,8 +135,8 @@ class NeighborhoodOptions:
 
         Args:
             mesh: the surface.
-            level: 1 for the first one below the finest.
-            count: how many points with area the level has; they share the area where there is no `density`.
+            level: 1 for the first level coarser than the finest.
+            count: number of points with area on the level; without `density` they share the area.
         """
         mean = self.mean_neighbors_on(mesh) if self.density is None else self.density
         points = count if self.density is None else self.points_on(mesh) / self.ratio**level
@@ -159,8 +159,8 @@ class LevelSizes:
     Attributes:
         radius: geodesic radius of its neighbourhoods.
         cell: area of a point.
-        max_neighbors: how many neighbours a point keeps at most.
-        crowd: how many points a search may meet.
+        max_neighbors: largest number of neighbours that a point keeps.
+        crowd: number of points that a search may find.
     """
 
     radius: float
@@ -170,7 +170,7 @@ class LevelSizes:
 
 
 def crowd_of(mean: float) -> int:
-    """Return how many points within a radius are too many: 8 times the mean, at least 256."""
+    """Return the largest number of points that a radius may hold: 8 times the mean, at least 256."""
     return max(_LEAST_CROWD, int(np.ceil(_CROWD * mean)))
 
 

@@ -1,4 +1,4 @@
-"""Polygons of a mesh file, in its order, and the triangles that they are cut into."""
+"""Polygons of a mesh file, in the order of the file, and their triangulation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy import ndarray
 
 @dataclass(frozen=True, eq=False)
 class Polygons:
-    """What a mesh file holds, before polygons are cut into triangles.
+    """The content of a mesh file, before polygons are cut into triangles.
 
     Attributes:
         vertices: `(V, 3)` positions in the order of the file.
-        corners: indices of the corners of all polygons, one after the other.
+        corners: indices of the corners of all polygons, in sequence.
         sizes: number of corners of each polygon.
     """
 
@@ -34,8 +34,8 @@ class Polygons:
     def triangles(self) -> tuple[Int[ndarray, "faces 3"], Int[ndarray, "faces"]]:
         """Return triangles in the order of the polygons, and the polygon of each.
 
-        A polygon is cut into the fan around its first corner. Where that would fold over itself, since the polygon is
-        not convex, it is cut ear by ear in the plane of its vector area.
+        A polygon is cut into the fan around its first corner. If the fan of a polygon that is not convex would fold
+        over itself, the polygon is cut by ear clipping in the plane of its vector area.
         """
         count = np.maximum(self.sizes - 2, 0)
         polygon = np.repeat(np.arange(len(self.sizes)), count)
@@ -49,8 +49,8 @@ class Polygons:
         return faces, polygon
 
     def _folded(self, faces: Int[ndarray, "faces 3"], polygon: Int[ndarray, "faces"]) -> Bool[ndarray, "faces"]:
-        """The triangles of fans that look against the vector area of their polygon."""
-        valid = (faces >= 0) & (faces < len(self.vertices))  # others are refused later, by name
+        """Return a mask of the triangles in fans whose normal points against the vector area of their polygon."""
+        valid = (faces >= 0) & (faces < len(self.vertices))  # a later check raises an error for the others
         inside: Bool[ndarray, "faces"] = np.all(valid, axis=1)
         if not inside.any():
             return np.zeros(len(faces), dtype=bool)
@@ -64,7 +64,10 @@ class Polygons:
 
 
 def _ears(points: Float[ndarray, "corners 3"]) -> Int[ndarray, "faces 3"]:
-    """The corners of triangles that fill a simple polygon, by ear clipping; a fan of what is left of another one."""
+    """Return the corners of triangles that fill a simple polygon, by ear clipping.
+
+    If no ear is left, since the polygon is not simple, the rest is cut into a fan.
+    """
     flat = _in_plane(points)
     left, ears = list(range(len(points))), []
     while len(left) > 3:
@@ -80,7 +83,7 @@ def _ears(points: Float[ndarray, "corners 3"]) -> Int[ndarray, "faces 3"]:
 
 
 def _in_plane(points: Float[ndarray, "corners 3"]) -> Float[ndarray, "corners 2"]:
-    """Coordinates in which the vector area of the polygon points up."""
+    """Return plane coordinates in which the vector area of the polygon points up."""
     centred = points - points.mean(axis=0)
     normal = np.cross(centred, np.roll(centred, -1, axis=0)).sum(axis=0)
     normal = normal / np.linalg.norm(normal)
@@ -101,6 +104,6 @@ def _is_ear(flat: Float[ndarray, "corners 2"], ear: tuple[int, int, int], left: 
 
 
 def _side(a: ndarray, b: ndarray, c: ndarray) -> ndarray:
-    """Twice the signed area of the triangle a b c."""
+    """Return twice the signed area of the triangle a b c."""
     result: ndarray = (b[0] - a[0]) * (c[..., 1] - a[1]) - (b[1] - a[1]) * (c[..., 0] - a[0])
     return result

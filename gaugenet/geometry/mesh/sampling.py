@@ -1,4 +1,4 @@
-"""Farthest-point sampling of the vertices of a mesh: nested subsets, ever coarser, spread evenly over the surface."""
+"""Farthest-point sampling of the vertices of a mesh: nested subsets, spread evenly over the surface."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class FarthestPoints:
 
     Attributes:
         order: `(n,)`, vertices.
-        cover: `(n + 1,)`, `cover[k]` is the largest distance of any vertex to the first k of them, infinite while a
-            component has none; distances are lengths of paths along edges and log maps.
+        cover: `(n + 1,)`; `cover[k]` is the largest distance of any vertex to the first k samples. It is infinite
+            while a component has none of them. Distances are lengths of paths along edges and log maps.
     """
 
     order: Int[ndarray, "samples"]
@@ -31,19 +31,19 @@ class FarthestPoints:
 
 
 def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> FarthestPoints:
-    """Vertices that are each farthest from all earlier ones, beginning with one of each component.
+    """Return vertices that are each farthest from all earlier ones, beginning with one of each component.
 
-    The first vertex of a component is the one farthest from its centre, in space. Marks decide between equally far
-    vertices (see `vertex_marks`), so that the sample does not depend on the numbering. `O(n log n)`.
+    The first vertex of a component is the one farthest from its centre, in space. Among equally far vertices, marks
+    decide (see `vertex_marks`), so that the sample does not depend on the numbering. `O(n log n)`.
 
     Args:
         mesh: the mesh.
-        maps: log maps of all vertices, whose distances are used beside those of the edges.
-        count: how many; at least one a component is returned.
+        maps: log maps of all vertices, whose distances are used in addition to the edge lengths.
+        count: number of vertices; at least one per component is returned.
     """
     i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
     by_mark = np.argsort(-vertex_marks(mesh), kind="stable")
-    number = np.argsort(by_mark)  # in this numbering the lower of two vertices is the one of the higher mark
+    number = np.argsort(by_mark)  # in this numbering the lower of two vertices has the higher mark
     tail = number[np.concatenate([i, maps.target])]
     head = number[np.concatenate([j, maps.source])]
     length = np.concatenate([mesh.edge_lengths, mesh.edge_lengths, maps.distance])
@@ -56,7 +56,7 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
 
 
 def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"]:
-    """The vertex of each component that is farthest from the mean of the component's vertices, the farthest first."""
+    """Return for each component the vertex farthest from the mean of its vertices, the farthest first."""
     component = mesh.vertex_components
     size = np.maximum(np.bincount(component), 1)
     sums = [np.bincount(component, weights=column) for column in mesh.vertices.T]
@@ -67,7 +67,7 @@ def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"
     return typed_array(order[np.sort(np.unique(component[order], return_index=True)[1])])
 
 
-# Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, no arrays.
+# Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, not arrays.
 # Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
 def _farthest(

@@ -1,4 +1,4 @@
-"""Fans, pieces and orientation of a triangle soup: what the checks and the repairs of a mesh both ask for."""
+"""Fans, pieces and orientation of a triangle soup, used by the checks and the repairs of a mesh."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ _ZERO_AREA = 1e-10
 """A face counts as degenerate when its height is below this fraction of its longest edge."""
 
 _LARGEST_COORDINATE = 1e60
-"""Beyond this, areas and squared lengths overflow: such coordinates count as not finite."""
+"""Above this, areas and squared lengths overflow: such coordinates count as not finite."""
 
 
 def finite_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
-    """Vertices whose three coordinates are numbers of a usable size."""
+    """Return a mask of the vertices whose three coordinates are numbers of a usable size."""
     return typed_array((np.abs(mesh.vertices) <= _LARGEST_COORDINATE).all(axis=1))  # false for NaN
 
 
 def repeats_a_vertex(faces: Int[ndarray, "faces 3"]) -> Bool[ndarray, "faces"]:
-    """Faces with the same vertex at two corners."""
+    """Return a mask of the faces with the same vertex at two corners."""
     a, b, c = faces.T
     return typed_array((a == b) | (b == c) | (c == a))
 
 
 def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> Bool[ndarray, "faces"]:
-    """Faces with a repeated vertex or without area; faces at non-finite vertices have no shape to judge."""
+    """Return a mask of the faces with a repeated vertex or without area.
+
+    The area of faces at non-finite vertices is not checked.
+    """
     a, b, c = mesh.faces.T
     x = np.where(finite[:, None], mesh.vertices, 0.0)
     ab, bc, ca = x[b] - x[a], x[c] - x[b], x[a] - x[c]
@@ -42,7 +45,7 @@ def degenerate_faces(mesh: TriangleMesh, finite: Bool[ndarray, "vertices"]) -> B
 
 
 def duplicate_faces(mesh: TriangleMesh) -> Bool[ndarray, "faces"]:
-    """All but the first face on each set of vertices, whatever their orientation."""
+    """Return a mask of all but the first face on each set of vertices, whatever their orientation."""
     faces = np.arange(mesh.num_faces)
     top = mesh.faces.argmax(axis=1)
     opposite_edge = mesh.halfedge_to_edge[3 * faces + (top + 1) % 3]
@@ -60,7 +63,9 @@ def duplicate_faces(mesh: TriangleMesh) -> Bool[ndarray, "faces"]:
 def coincident_vertices(
     mesh: TriangleMesh, usable: Bool[ndarray, "vertices"], *, tolerance: float = 0.0
 ) -> Int[ndarray, "vertices"]:
-    """For each vertex the first vertex at the same position; itself where it stands alone or is not `usable`.
+    """Return for each vertex the first vertex at the same position.
+
+    It is the vertex itself where no other one is there, or where it is not `usable`.
 
     Args:
         mesh: any mesh.
@@ -94,7 +99,7 @@ def _clusters(x: ndarray, tolerance: float) -> ndarray:
 
 
 def referenced_vertices(mesh: TriangleMesh) -> Bool[ndarray, "vertices"]:
-    """Vertices that some face uses."""
+    """Return a mask of the vertices that some face uses."""
     mask = np.zeros(mesh.num_vertices, dtype=bool)
     mask[mesh.faces.reshape(-1)] = True
     return mask
@@ -111,7 +116,7 @@ def _all_but_first(key: ndarray, items: ndarray, size: int) -> ndarray:
 
 
 def numbered(root: Int[ndarray, "items"]) -> tuple[Int[ndarray, "sets"], Int[ndarray, "items"]]:
-    """First member of each set, and the number of each item's set, from sets named by their first member."""
+    """Return the first member of each set, and the index of each item's set. Sets are given by their first member."""
     first = np.flatnonzero(root == np.arange(len(root)))
     number = np.empty(len(root), dtype=np.int64)
     number[first] = np.arange(len(first))
@@ -124,12 +129,12 @@ def _square(v: ndarray) -> ndarray:
 
 @dataclass(frozen=True)
 class Orientation:
-    """Pieces of a surface connected across its two-sided edges, and how to orient their faces alike.
+    """Pieces of a surface connected across its two-sided edges, and how to orient their faces consistently.
 
     Attributes:
         piece: label of each face's piece, counted from 0 in the order of their first faces.
-        flipped: faces that run against their piece's first face; meaningless where it is not orientable.
-        orientable: one flag a piece.
+        flipped: faces oriented against the first face of their piece; meaningless where the piece is not orientable.
+        orientable: one flag per piece.
     """
 
     piece: Int[ndarray, "faces"]
@@ -141,27 +146,27 @@ class Orientation:
         return len(self.orientable)
 
     def per_piece(self, values: ndarray) -> ndarray:
-        """Sum of a number a face over each piece."""
+        """Return the sum over each piece of values given on the faces."""
         return np.bincount(self.piece, weights=values, minlength=self.num_pieces)
 
     @cached_property
     def first_faces(self) -> Int[ndarray, "pieces"]:
-        """The first face of each piece."""
+        """Return the first face of each piece."""
         return np.unique(self.piece, return_index=True)[1]
 
     @cached_property
     def minority(self) -> Bool[ndarray, "faces"]:
-        """Faces to flip so that every orientable piece is consistent and as few as possible are touched."""
+        """Return a mask of the fewest faces to flip so that every orientable piece is consistent."""
         swap = self.per_piece(2.0 * self.flipped - 1.0) > 0
         return typed_array((self.flipped ^ swap[self.piece]) & self.orientable[self.piece])
 
 
 class Topology:
-    """How the faces of a mesh hang together, counting each proper face (three vertices, no duplicate) once.
+    """How the faces of a mesh are connected. Each proper face (three different vertices, not a duplicate) counts once.
 
     Args:
         mesh: any mesh.
-        proper: faces to look at; by default those with three different vertices that are no duplicates.
+        proper: faces to use; by default all with three different vertices that are not duplicates.
     """
 
     def __init__(self, mesh: TriangleMesh, *, proper: Bool[ndarray, "faces"] | None = None) -> None:
@@ -173,12 +178,12 @@ class Topology:
 
     @cached_property
     def non_manifold_edges(self) -> Int[ndarray, "edges"]:
-        """Indices (into `self.mesh.edges`) of the edges with three faces or more."""
+        """Return the indices (into `self.mesh.edges`) of the edges with three faces or more."""
         return np.flatnonzero(self.mesh.edge_face_count > 2)
 
     @cached_property
     def two_sided_pairs(self) -> tuple[ndarray, ndarray]:
-        """Pairs of halfedges that are the two sides of one edge, for every edge with exactly two faces."""
+        """Return the pairs of halfedges that are the two sides of one edge, for every edge with exactly two faces."""
         order, count = self.mesh.halfedges_by_edge, self.mesh.edge_face_count
         start = np.cumsum(count) - count
         start = start[count == 2]
@@ -186,19 +191,19 @@ class Topology:
 
     @cached_property
     def aligned(self) -> Bool[ndarray, "pairs"]:
-        """Whether both sides of an edge run the same way: its two faces are oriented against each other."""
+        """Return whether both sides of an edge run the same way, so that its two faces disagree on the orientation."""
         one, other = self.two_sided_pairs
         tail = self.mesh.faces.reshape(-1)
         return typed_array(tail[one] == tail[other])
 
     @cached_property
     def cut_fans(self) -> Int[ndarray, "corners"]:
-        """Fan of each corner, named by its first corner: connected across two-sided edges only."""
+        """Return the fan of each corner, labelled by its first corner. Fans connect across two-sided edges only."""
         return self._fans(*self.two_sided_pairs, self.aligned)
 
     @cached_property
     def fans(self) -> Int[ndarray, "corners"]:
-        """Fan of each corner, named by its first corner: connected across any edge."""
+        """Return the fan of each corner, labelled by its first corner. Fans connect across any edge."""
         if not len(self.non_manifold_edges):
             return self.cut_fans
         order = self.mesh.halfedges_by_edge
@@ -213,13 +218,13 @@ class Topology:
 
     @cached_property
     def fans_per_vertex(self) -> Int[ndarray, "vertices"]:
-        """How many fans of faces meet at each vertex: 0 if unreferenced, 1 on a manifold, 2 at a bow tie."""
+        """Return how many fans of faces meet at each vertex: 0 if unreferenced, 1 on a manifold, 2 at a bow tie."""
         first, _ = numbered(self.fans)
         return np.bincount(self.mesh.faces.reshape(-1)[first], minlength=self.mesh.num_vertices)
 
     @cached_property
     def boundary_loops(self) -> Int[ndarray, "loops"]:
-        """One vertex of each closed line of edges with a single face; lines that touch at a vertex stay apart."""
+        """Return one vertex of each boundary loop. Loops that touch at a vertex count separately."""
         border = np.flatnonzero((self.mesh.edge_face_count == 1)[self.mesh.halfedge_to_edge])
         following = np.where(border % 3 == 2, border - 2, border + 1)
         fans, ends = np.unique(self.cut_fans[np.stack([border, following])], return_inverse=True)
@@ -229,7 +234,7 @@ class Topology:
 
     @cached_property
     def euler_characteristics(self) -> Int[ndarray, "pieces"]:
-        """V - E + F of each piece, counting fans as vertices and cutting along non-manifold edges."""
+        """Return V - E + F of each piece, counting fans as vertices and cutting along non-manifold edges."""
         orientation = self.orientation
         first, _ = numbered(self.cut_fans)
         vertices = np.bincount(orientation.piece[first // 3], minlength=orientation.num_pieces)
@@ -240,15 +245,17 @@ class Topology:
 
     @cached_property
     def closed(self) -> Bool[ndarray, "pieces"]:
-        """Pieces without a border: every edge of theirs has exactly two faces."""
+        """Return which pieces have no border, that is, every edge has exactly two faces."""
         open_sides = (self.mesh.edge_face_count != 2)[self.mesh.halfedge_to_edge].reshape(-1, 3).any(axis=1)
         return typed_array(self.orientation.per_piece(open_sides) == 0)
 
     @cached_property
     def signed_volumes(self) -> Float[ndarray, "pieces"]:
-        """Volume enclosed by each piece once its `flipped` faces are flipped; positive if normals point outside.
+        """Return the volume enclosed by each piece once its `flipped` faces are flipped.
 
-        Zero where it has no meaning: pieces with a border, not orientable, or flat to rounding.
+        The volume is positive if normals point outside.
+
+        It is zero where it has no meaning: for pieces with a border, not orientable, or flat to rounding.
         """
         orientation = self.orientation
         first = self.mesh.faces[orientation.first_faces, 0]
@@ -288,7 +295,7 @@ def _join(parent: ndarray, i: int, j: int) -> None:
 
 @njit(cache=True)
 def _connect_corners(num_corners: int, one: ndarray, other: ndarray, aligned: ndarray) -> ndarray:
-    """Join the corners at both ends of each pair of halfedges; the label of a set is its smallest corner."""
+    """Join the corners at both ends of each pair of halfedges. The label of a set is its smallest corner."""
     parent = np.arange(num_corners)
     for k in range(len(one)):
         i, j = one[k], other[k]
@@ -303,7 +310,7 @@ def _connect_corners(num_corners: int, one: ndarray, other: ndarray, aligned: nd
 
 @njit(cache=True)
 def _signed_root(parent: ndarray, sign: ndarray, i: int) -> tuple[int, bool]:
-    """Root of `i` and the sign of `i` relative to it, halving the path on the way."""
+    """Return the root of `i` and the sign of `i` relative to it, halving the path."""
     total = False
     while parent[i] != i:
         sign[i] ^= sign[parent[i]]
@@ -315,7 +322,7 @@ def _signed_root(parent: ndarray, sign: ndarray, i: int) -> tuple[int, bool]:
 
 @njit(cache=True)
 def _connect_signed(num_faces: int, one: ndarray, other: ndarray, opposed: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """Join faces across edges with their relative sign; a set with contradictory signs is flagged at its root."""
+    """Join faces across edges with their relative sign. A set with contradictory signs is flagged at its root."""
     parent = np.arange(num_faces)
     sign = np.zeros(num_faces, dtype=np.bool_)
     conflict = np.zeros(num_faces, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Logarithmic maps and transporters as seen from frames: polar angles become vectors and matrices."""
+"""Logarithmic maps and transporters in frames: polar angles become vectors and matrices."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class PlanarFrames:
 def log_and_transport(
     maps: LocalLogMaps, frames: PlanarFrames, dtype: np.dtype
 ) -> tuple[Float[ndarray, "edges 2"], Float[ndarray, "edges 2 2"]]:
-    """Logarithmic maps and Levi-Civita transporters in frames.
+    """Return logarithmic maps and Levi-Civita transporters in frames.
 
-    In polar angles, transport is the rotation by `maps.transport`, after the reflection `diag(1, -1)` where the way
+    In polar angles, transport is the rotation by `maps.transport`, after the reflection `diag(1, -1)` where the path
     reverses the local orientation. The matrices are orthogonal up to rounding in `dtype`.
 
     Returns:
-        coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
+        Coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
         the matrices that transport coefficients in the source's frame to coefficients in the target's frame.
     """
     log_map = np.empty((len(maps.source), 2), dtype=dtype)
@@ -47,7 +47,7 @@ def log_and_transport(
     return log_map, transporter
 
 
-# Compiled, because the same in array operations would make several temporary arrays for each line.
+# Compiled, because array operations would make several temporary arrays for each line.
 @njit(cache=True, nogil=True)
 def _fill(
     indptr: ndarray, targets: ndarray, source: ndarray, distance: ndarray, angle: ndarray, transport: ndarray,
@@ -69,7 +69,7 @@ def _fill(
 def neighborhood_weights(
     indptr: Int[ndarray, "targets_plus_one"], area: Float[ndarray, "edges"], own: Float[ndarray, "targets"]
 ) -> Float[ndarray, "edges"]:
-    """Area of the source's dual cell over the area of the neighbourhood, the target's own cell included.
+    """Return the area of the source's dual cell over the area of the neighbourhood, which includes the target's cell.
 
     Args:
         indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.

@@ -1,4 +1,4 @@
-"""Units and origin of coordinates, where numbers of a limited range and precision are made of them."""
+"""Units and origin of coordinates, for number types of limited range and precision."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 logger = logging.getLogger(__name__)
 
 _SMALLEST, _LARGEST = 1e-12, 1e12
-"""Between these sizes of a mesh all lengths and areas fit single precision."""
+"""For mesh sizes between these, all lengths and areas fit single precision."""
 _BLUR = 1e-3
 """Rounding of coordinates may be this large, relative to a typical edge."""
 
 
 def unit_factor(mesh: TriangleMesh) -> float:
-    """Return the power of two that brings a mesh whose size no network can compute with to about one; 1 for others.
+    """Return the power of two that scales a mesh of unusable size to about one; 1 for other meshes.
 
-    Powers of two leave all ratios of lengths as they are, bit by bit.
+    A size is unusable if networks cannot compute with it. Powers of two keep all ratios of lengths bit by bit.
     """
     finite = mesh.vertices[np.isfinite(mesh.vertices).all(axis=1)]
     if not len(finite):
         return 1.0
     with np.errstate(over="ignore"):
-        size = float(np.ptp(finite / 4, axis=0).max()) * 4  # coordinates may be as large as numbers get
+        size = float(np.ptp(finite / 4, axis=0).max()) * 4  # coordinates may be near the largest number
         size = size if np.isfinite(size) else float(np.abs(finite).max())
     if size == 0 or _SMALLEST <= size <= _LARGEST:
         return 1.0
@@ -44,7 +44,7 @@ def in_units(mesh: TriangleMesh, factor: float) -> TriangleMesh:
 
 
 def placed(mesh: TriangleMesh) -> tuple[TriangleMesh, tuple[str, ...]]:
-    """Return the mesh in units and at a place where single precision can hold it, and what was done, in words."""
+    """Return the mesh scaled and moved so that single precision can hold it, and a description of what was done."""
     done = []
     factor = unit_factor(mesh)
     mesh = in_units(mesh, factor)
@@ -58,9 +58,9 @@ def placed(mesh: TriangleMesh) -> tuple[TriangleMesh, tuple[str, ...]]:
 
 
 def positions(mesh: TriangleMesh, dtype: torch.dtype) -> Float[Tensor, "vertices 3"]:
-    """Return the vertices in a precision; relative to the centre of the mesh where they would be blurred otherwise.
+    """Return the vertices in a precision, relative to the centre of the mesh if rounding would move them too far.
 
-    Far from the origin single precision moves vertices by more than the edges are long. The translation is logged.
+    Far from the origin, single precision moves vertices by more than the edges are long. The translation is logged.
     """
     center = _far_center(mesh, torch.finfo(dtype).eps)
     if center is None:
@@ -70,7 +70,7 @@ def positions(mesh: TriangleMesh, dtype: torch.dtype) -> Float[Tensor, "vertices
 
 
 def _far_center(mesh: TriangleMesh, eps: float) -> Float[ndarray, "3"] | None:
-    """Return the centre of a mesh so far from the origin that rounding to `eps` blurs it; `None` for others."""
+    """Return the centre of a mesh so far from the origin that rounding to `eps` distorts it, else `None`."""
     vertices = mesh.vertices
     if not mesh.num_faces or not np.isfinite(vertices).all():
         return None
@@ -82,10 +82,10 @@ def _far_center(mesh: TriangleMesh, eps: float) -> Float[ndarray, "3"] | None:
 
 
 def require_range(values: Mapping[str, object], mesh: TriangleMesh) -> None:
-    """Refuse geometry that a precision cannot hold.
+    """Raise an error if a precision cannot hold the geometry.
 
     Args:
-        values: what a graph holds, by name; only floating-point tensors count.
+        values: tensors of a graph, by name; only floating-point tensors are checked.
         mesh: the surface that they were computed on.
 
     Raises:

@@ -1,7 +1,7 @@
 """Custom operators of PyTorch that do not import its compiler when they are first called.
 
-`torch.library.custom_op` does, for more than a second, to hide the function from the compiler. As long as nobody has
-imported the compiler there is nothing to hide from.
+`torch.library.custom_op` imports it, which takes more than a second, to hide the function from the compiler. While the
+compiler is not imported, this is not necessary.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]], Any]:
     """Define the operator `gaugenet::name` by a function that changes none of its arguments, and return the operator.
 
-    Its derivative is registered by name, by `torch.library.register_autograd`.
+    Its derivative is registered under the same name with `torch.library.register_autograd`.
 
     Args:
-        name: of the operator.
+        name: name of the operator.
         device: type of the devices that the function is for; all of them by default.
     """
 
@@ -44,7 +44,7 @@ def operator(name: str, device: str = "default") -> Callable[[Callable[..., Any]
 
 
 def _schema(function: Callable[..., Any]) -> str:
-    """Return the schema of an operator; torch 2.6 infers it from `List[int]` and not from `list[int]`."""
+    """Return the schema of an operator. Torch 2.6 infers it from `List[int]` but not from `list[int]`."""
 
     def known(annotation: Any) -> Any:
         return typing.List[get_args(annotation)] if get_origin(annotation) is list else annotation  # noqa: UP006
@@ -59,7 +59,7 @@ def _schema(function: Callable[..., Any]) -> str:
 
 
 def fake(name: str) -> Callable[[Function], Function]:
-    """Register what tells compilers the shape of the result of `gaugenet::name`: empty tensors."""
+    """Register a function that gives compilers the shape of the result of `gaugenet::name`, as empty tensors."""
 
     def register(function: Function) -> Function:
         return cast("Function", torch.library.register_fake(f"gaugenet::{name}", function))

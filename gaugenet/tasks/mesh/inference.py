@@ -1,4 +1,4 @@
-"""A trained network at work: class probabilities on the faces and vertices of meshes as they were given."""
+"""Inference with a trained network: class probabilities on the faces and vertices of the original meshes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Probabilities:
-    """Class probabilities of one mesh as it was given, repairs undone.
+    """Class probabilities on one original mesh, as it was before repairs.
 
     Attributes:
-        face: `(F, K)`, `None` where not asked for.
-        vertex: `(V, K)`, likewise.
-        mesh: `(K,)`, only of a network that labels whole meshes.
+        face: `(F, K)`, `None` if not requested.
+        vertex: `(V, K)`, `None` if not requested.
+        mesh: `(K,)`, only for a network that labels whole meshes.
 
-    Rows are NaN where a face or vertex was dropped in a repair and has no finite place.
+    Rows are NaN where a face or vertex was dropped in a repair and has no finite position.
     """
 
     face: Float[ndarray, "faces classes"] | None = None
@@ -44,7 +44,7 @@ class Probabilities:
     mesh: Float[ndarray, "classes"] | None = None
 
     def labels(self, items: str, *, different: bool = False) -> Any:
-        """The likeliest class of each item, or with `different` the likeliest one-to-one; -1 where nothing is known."""
+        """Return the likeliest class of each item, or the likeliest one-to-one with `different`; -1 where unknown."""
         values = getattr(self, items)
         if different:
             return one_to_one(values)
@@ -55,10 +55,10 @@ class Probabilities:
 
 @dataclass(frozen=True)
 class GaugeCheck:
-    """How much a random frame at every vertex moved the scores of one mesh.
+    """How much a random frame at every vertex changed the scores of one mesh.
 
     Attributes:
-        relative_change: largest change of a score over the largest score.
+        relative_change: largest change of a score, divided by the largest score.
         flipped: number of items (faces, vertices or the mesh) whose predicted class changed.
         items: number of items.
     """
@@ -74,15 +74,15 @@ class Predictor:
     Args:
         run: folder of the run.
         weights: `"best"` or `"last"`.
-        tta: average over the mesh as it is and so many random rotations of it, less the first; pointless and
-            therefore skipped where all inputs are invariant under rotations.
-        device: where the network runs; a GPU if there is one by default.
-        feature: the feature classes of a user's own that the run needs, as `module:Class`: a run cannot name code.
+        tta: number of poses to average over: the given pose and `tta - 1` random rotations of it. The average is
+            skipped where all inputs are invariant under rotations, since it has no effect there.
+        device: where the network runs; by default a GPU if there is one.
+        feature: the user's feature classes that the run needs, as `module:Class`, since a run cannot name code.
         unit: units of the files for inputs that were trained with units, as `NAME=UNIT`.
 
     Raises:
-        RunError: not a complete run.
-        TaskError: a feature class that is not named, or a unit that does not suit.
+        RunError: If the run is not complete.
+        TaskError: If a feature class is not given, or a unit does not fit.
     """
 
     def __init__(
@@ -111,16 +111,16 @@ class Predictor:
         self.rotations = max(0, tta - 1)
 
     def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
-        """How meshes must be prepared for this network."""
+        """Return how meshes must be prepared for this network."""
         return Preparation(self.features, self.geometry, repair, cache, n_jobs, resample=True)
 
     def __call__(self, prepared: Prepared, *items: Items) -> Probabilities:
-        """Probabilities on the faces or vertices of the original mesh, or of the whole mesh.
+        """Return probabilities on the faces or vertices of the original mesh, or of the whole mesh.
 
         Args:
             prepared: the mesh, see `preparation`.
-            *items: what is asked for, `"face"` and `"vertex"`; what had labels in training by default. A network
-                that labels whole meshes can only do that.
+            *items: `"face"`, `"vertex"` or both; by default the items that had labels in training. Ignored by a network
+                that labels whole meshes.
         """
         native: Any = self.description.items
         asked = [native] if native == "mesh" or not items else list(items)
@@ -138,7 +138,7 @@ class Predictor:
         return Probabilities(**found)
 
     def gauge_check(self, prepared: Prepared, *, seed: int = 0) -> GaugeCheck:
-        """Compare the scores with those after a random gauge transformation at every vertex."""
+        """Compare the scores before and after a random gauge transformation at every vertex."""
         graph = self.features(prepared.graph)
         group = group_from_name(self.geometry.group)
         generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Labelled meshes as graphs for a network, each with the way back to the mesh as it was given; all bad ones named."""
+"""Labelled meshes as graphs for a network, with maps back to the original meshes. Errors name all unusable meshes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Preparation:
     """How meshes become graphs.
 
     Attributes:
-        features: what the network sees.
+        features: inputs of the network.
         geometry: options of the gauge graph.
         repair: which repairs are allowed.
-        cache: folder of prepared meshes, or none.
+        cache: folder of prepared meshes, or `None`.
         n_jobs: threads; -1 uses all cores.
         soft_labels: also keep the shares of the classes around each vertex, as `y_soft`.
         targets: fields that the graphs hold as targets.
@@ -57,7 +57,7 @@ class Preparation:
     resample: bool = False
 
     def recipe(self) -> Recipe:
-        """Return what `gaugenet.data` needs to build one graph."""
+        """Return the recipe from which `gaugenet.data` builds one graph."""
         cache = GraphCache(self.cache) if self.cache is not None else None
         group = group_from_name(self.geometry.group)
         return Recipe(group, self.features, self.geometry, self.repair, cache, resample=self.resample)
@@ -65,13 +65,13 @@ class Preparation:
 
 @dataclass(frozen=True)
 class GivenMesh:
-    """The (repaired) mesh that a graph of a resampled one was made of.
+    """The (repaired) mesh before it was resampled for a graph.
 
     Attributes:
         face: its faces.
         corner: for each of its vertices three points of the graph.
         weight: barycentric coordinates in their triangle.
-        vertex_map, face_map: for each of its vertices and faces the one of the sample.
+        vertex_map, face_map: for each of its vertices and faces the index in the sample.
     """
 
     face: Int[Tensor, "3 faces"]
@@ -90,15 +90,15 @@ class GivenMesh:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A mesh ready for a network, and the mesh that it was made of.
+    """A mesh prepared for a network, and the mesh that it was made from.
 
     Attributes:
         sample: the labelled mesh as it was read.
-        graph: gauge graph of the mesh, repaired where need was, with `y` (where there are labels) and with the
+        graph: gauge graph of the mesh, repaired where necessary, with `y` (where there are labels) and with the
             features that do not depend on the pose; `x` is not assembled yet.
-        vertex_map, face_map: for each vertex and face of the graph the one of `sample.mesh` it comes from.
-        repairs: what was repaired, in words; empty for a mesh that was fine.
-        given: the repaired mesh, where the graph is that of another one; `None` where it is its own.
+        vertex_map, face_map: for each vertex and face of the graph its source in `sample.mesh`.
+        repairs: descriptions of the repairs; empty if there were none.
+        given: the repaired mesh if the graph is of a resampled mesh, else `None`.
     """
 
     sample: MeshSample
@@ -109,10 +109,10 @@ class Prepared:
     given: GivenMesh | None = None
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
-        """Values on the faces or vertices of the repaired mesh, transferred to those of the original mesh.
+        """Transfer values from the faces or vertices of the repaired mesh to the original mesh.
 
-        Copies of one vertex are averaged. What the repair dropped takes the values of the nearest face or vertex that
-        was kept, and NaN where it has no finite place.
+        Copies of one vertex are averaged. A dropped face or vertex takes the value of the nearest one that was
+        kept, or NaN if it has no finite position.
         """
         if items == "mesh" or not self.repairs:
             return values
@@ -160,13 +160,13 @@ def _prepare(sample: MeshSample, how: Preparation, recipe: Recipe, num_classes: 
 def prepare_all(
     samples: Sequence[MeshSample], how: Preparation, *, description: str = "preparing meshes"
 ) -> list[Prepared]:
-    """All graphs of a data set, in its order, prepared in parallel.
+    """Return all graphs of a data set, in its order, prepared in parallel.
 
     The work goes through one `joblib.Parallel`, as threads unless `joblib.parallel_config(backend=...)` says otherwise,
     so that Dask or Ray can spread it.
 
     Raises:
-        DataError: one or several meshes are unusable; every one of them is named.
+        DataError: If meshes are unusable; the message names all of them.
     """
     if isinstance(samples, MeshDataset):
         num_classes = samples.num_classes
@@ -196,7 +196,7 @@ def prepare_each(
     num_classes: int | None = None,
     description: str = "preparing meshes",
 ) -> list[Prepared | str]:
-    """For each reader of a mesh its graph, or the reason why there is none."""
+    """Return for each reader of a mesh its graph, or the reason why there is none."""
     recipe = how.recipe()
     jobs = [partial(_prepare_or_explain, reader, how, recipe, num_classes) for reader in readers]
     results = in_parallel(jobs, how.n_jobs)

@@ -25,7 +25,7 @@ def fixed_lengths(
     """Return options whose lengths no longer depend on how finely a mesh is triangulated.
 
     `mean_neighbors` becomes the relative radius whose disk holds that many vertices on the median training mesh.
-    With a radius of the user, `density` becomes the median number of vertices in its disk.
+    If the user gave a radius, `density` becomes the median number of vertices in its disk.
 
     Args:
         geometry: options as the user wrote them.
@@ -38,7 +38,7 @@ def fixed_lengths(
     found = in_parallel([partial(_sizes, meshes, k, geometry, repair) for k in range(len(meshes))], n_jobs)
     sizes = np.array([pair for pair in found if pair is not None])
     if not len(sizes):
-        return geometry  # preparing the meshes tells what is wrong with them
+        return geometry  # the preparation of the meshes reports their errors
     radius, density = (float(f"{value:.6g}") for value in np.median(sizes, axis=0))
     if geometry.mean_neighbors is None:
         return replace(geometry, density=density)

@@ -1,4 +1,4 @@
-"""How a training of labels on meshes starts: its data, its network and its loss."""
+"""Setup of a training of labels on meshes: its data, its network and its loss."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _module(
     loss: LossOptions,
     seed: int,
 ) -> tuple[MeshLabelModule, RunDescription]:
-    """The network with its first weights, and the description of the run."""
+    """Return the network with its initial weights, and the description of the run."""
     from lightning.pytorch import seed_everything
 
     seed_everything(seed, verbose=False)
@@ -113,7 +113,7 @@ def _module(
 def _class_weight(
     prepared: Sequence[Prepared], loss: LossOptions, num_classes: int, *, soft: bool
 ) -> torch.Tensor | None:
-    """The weights of the classes, from the labels that are trained on; none where all are 1."""
+    """Return the weights of the classes from the labels of the training, or `None` where all are 1."""
     if loss.method == "none":
         return None
     labels = [one.graph.y_soft if soft and "y_soft" in one.graph else one.graph.y for one in prepared]
@@ -131,7 +131,7 @@ def data_module(
 ) -> GraphDataModule:
     """Return the batches of a training, augmented as the options say, with the fields that are targets.
 
-    Where no augmentation moves the meshes, features are assembled once, and not in every step.
+    Where no augmentation moves the meshes, features are assembled once instead of in every step.
     """
     features = data.input_features()
     moves, redraws = build_augmentation(data, features, targets)
@@ -153,7 +153,7 @@ def data_module(
 
 
 def _check_labels(prepared: Sequence[Prepared], held_out: Sequence[Prepared], classes: Sequence[str]) -> None:
-    """Refuse data without a label to learn from, and tell which classes are validated but not learned.
+    """Raise an error for data without labels, and log which classes are validated but not learned.
 
     Raises:
         TaskError: If no item of the training meshes, or of the validation meshes, has a label.
@@ -175,7 +175,7 @@ def _present(prepared: Sequence[Prepared]) -> set[int]:
 
 
 def log_sizes(module: TrainingModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
-    """Tell how many meshes and parameters a training has."""
+    """Log how many meshes and parameters a training has."""
     parameters = sum(p.numel() for p in module.model.parameters())
     vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
     logger.info(

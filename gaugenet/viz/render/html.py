@@ -1,4 +1,4 @@
-"""One HTML page that shows labelled meshes, rotated with the mouse: no server, no network, no other file."""
+"""A viewer of labelled meshes as one HTML page: without a server, a network or other files."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ def write_viewer(
     azimuth: float = 25.0,
     elevation: float = 12.0,
 ) -> None:
-    """Write a page that shows prediction, truth and error of each mesh side by side, with one camera for all three.
+    """Write a page that shows prediction, truth and error of each mesh side by side, with one shared camera.
 
-    Everything is inside the page: geometry as base64 (positions in 16 bits a coordinate), a small WebGL 2 renderer,
+    Everything is inside the page: geometry as base64 (positions with 16 bits per coordinate), a small WebGL 2 renderer,
     and a content security policy that forbids every network request and every script but the page's own. A mesh
-    without labels is drawn plainly; colours and tangent frames are shown where given. A menu chooses among the fields
-    of a mesh, each with its color bar; a slider and a play button go through their time steps. Values of fields take 16
-    bits, and 8 bits in fields of more than 8 million values.
+    without labels is drawn plainly; colors and tangent frames are shown if given. A menu chooses among the fields
+    of a mesh, each with its color bar. A slider and a play button step through time. Values of fields have 16 bits, or
+    8 bits in fields of more than 8 million values.
 
     Args:
-        path: the HTML file to write; complete or absent, its folder made when missing.
+        path: the HTML file to write; it is never left incomplete. Its folder is created if missing.
         views: the meshes, in the order of the list.
         title: heading of the page.
         subtitle: a line below it, such as the model and the split.
         class_names: names for the legend, label 0 first.
-        theme: background at first, "light" or "dark"; a button changes it.
-        smooth: round shading at first; a button changes it.
-        azimuth: degrees that the viewer stands to the right of the front at first.
-        elevation: degrees above the horizon at first.
+        theme: initial background, "light" or "dark"; a button changes it.
+        smooth: initially use smooth shading; a button changes it.
+        azimuth: initial degrees that the viewer stands to the right of the front.
+        elevation: initial degrees above the horizon.
 
     Raises:
-        ValueError: no meshes, an unknown theme, or a label without a name.
+        ValueError: If there are no meshes, the theme is unknown, or a label has no name.
     """
     if not views:
         raise ValueError("Expected at least one mesh in `views`, got none.")
@@ -81,7 +81,7 @@ def write_viewer(
 
 
 def _page(scene: dict[str, Any], title: str) -> str:
-    """The template with style, scripts, title, data and a policy that allows exactly its own script and style."""
+    """Return the template with style, scripts, title, data and a policy that allows only its own script and style."""
     folder = resources.files("gaugenet.viz").joinpath("viewer")
     style = folder.joinpath("style.css").read_text(encoding="utf-8")
     parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
@@ -97,12 +97,12 @@ def _page(scene: dict[str, Any], title: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Hash by which a content security policy names an inline script or style."""
+    """Return the hash by which a content security policy identifies an inline script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _inert_json(scene: dict[str, Any]) -> str:
-    """JSON that cannot end the element it stands in, whatever names the meshes have."""
+    """Return JSON that cannot end its HTML element, whatever names the meshes have."""
     text = json.dumps(scene, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -158,7 +158,7 @@ def _mesh(view: MeshView, num_classes: int, scales: Mapping[str, ColorScale]) ->
     if view.frames is not None:
         packed["frames"] = packed_array(np.round(np.clip(_unit_columns(view.frames), -1, 1) * 127), "int8")
     if view.lines is not None:
-        # Lines may stand a little above the surface: half of the range is the box of the mesh.
+        # Lines may be slightly above the surface: half of the range is the box of the mesh.
         packed["lines"] = packed_array(
             np.round(np.clip(_in_box(view.lines, low, extent) - 0.5, -1, 1) * 32767), "int16"
         )
@@ -171,7 +171,7 @@ def _in_box(points: Float[ndarray, "*n 3"], low: ndarray, extent: ndarray) -> Fl
 
 
 def _smallest(count: int) -> str:
-    """The smallest unsigned type that holds `count` different values."""
+    """Return the smallest unsigned type that holds `count` different values."""
     return "uint8" if count <= 256 else "uint16" if count <= 65536 else "uint32"
 
 

@@ -1,4 +1,4 @@
-"""MeshField: a quantity on a mesh, a scalar or a vector, steady or in time steps, and how it is drawn."""
+"""MeshField: a scalar or a vector on a mesh, constant or in time steps, and how it is drawn."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Drawn = Literal["arrows", "lines", "both"]
 class MeshField:
     """A scalar or a vector on the vertices or faces of a mesh. Arrays may be numpy arrays or tensors.
 
-    Scalars are drawn as colors. Of vectors the sizes are colors, the directions arrows or stream lines.
+    Scalars are drawn as colors. For vectors, colors show the sizes, and arrows or stream lines the directions.
 
     Args:
         values: `(n,)` scalars, `(n, 3)` vectors in space or `(n, 2)` tangent vectors in the frames of the `MeshView`,
             with `n` the number of vertices or faces; in time steps `(T, n)`, `(T, n, 3)`, `(T, n, 2)`. Values that are
             not finite are grey.
-        unit: of the values, such as `"m/s"`.
+        unit: unit of the values, such as `"m/s"`.
         limits: values of the first and last color; by default those of `ColorScale.of`, and 0 as the first for vectors.
         colormap: `"viridis"`, `"cividis"` or `"diverging"`; by default `viridis`, and `diverging` where the limits have
             both signs.
         times: names of the time steps, such as `"6 h"`; by default their numbers.
         drawn: how vectors are drawn: `"arrows"`, `"lines"` (line-integral convolution) or `"both"`.
-        spacing: distance between arrows, a length; by default 1/18 of the diagonal of the mesh.
-        longest: size of a vector whose arrow is as long as `spacing`; longer vectors have no longer arrows. By default
-            the upper limit of the colors.
+        spacing: distance between arrows, in the units of the mesh; by default 1/18 of the diagonal of the mesh.
+        longest: size of a vector whose arrow is as long as `spacing`; arrows of larger vectors are not longer. By
+            default the upper limit of the colors.
 
     Example:
         >>> import numpy as np
@@ -60,8 +60,8 @@ class MeshField:
 
         Args:
             mesh: the surface.
-            where: what errors begin with.
-            name: of the field.
+            where: text at the start of error messages.
+            name: name of the field.
             frames: tangent frames for values of shape `(n, 2)`.
 
         Raises:
@@ -96,11 +96,11 @@ class SurfaceField:
     """A `MeshField` that fits its mesh.
 
     Attributes:
-        name: of the quantity.
+        name: name of the quantity.
         options: unit, limits and how it is drawn.
-        site: where the values are.
+        site: whether the values are on vertices or faces.
         sizes: scalars, or sizes of vectors, by time step.
-        vectors: in space, `None` for scalars.
+        vectors: vectors in space, `None` for scalars.
         times: names of the time steps.
     """
 
@@ -113,7 +113,7 @@ class SurfaceField:
 
     @property
     def label(self) -> str:
-        """Name and unit, with bars around the name for sizes of vectors."""
+        """Return name and unit, with bars around the name for sizes of vectors."""
         name = self.name if self.vectors is None else f"|{self.name}|"
         return f"{name} [{self.options.unit}]" if self.options.unit else name
 
@@ -131,9 +131,9 @@ class SurfaceField:
 
 
 def common_scales(fields: Sequence[Mapping[str, SurfaceField]]) -> dict[str, ColorScale]:
-    """Return one color scale for each name, so that the same colors mean the same on all meshes.
+    """Return one color scale for each name, so that colors have the same meaning on all meshes.
 
-    Limits and color map are the first that are given for the name.
+    Limits and color map are the first ones given for the name.
     """
     scales: dict[str, ColorScale] = {}
     for name in dict.fromkeys(name for one in fields for name in one):
@@ -149,7 +149,7 @@ def common_scales(fields: Sequence[Mapping[str, SurfaceField]]) -> dict[str, Col
 
 
 def as_array(values: Any) -> ndarray:
-    """Return a numpy array of an array, a list or a tensor on any device."""
+    """Return an array, a list or a tensor on any device as a numpy array."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
     return np.asarray(values)

@@ -1,4 +1,4 @@
-"""MeshView: a mesh with what is to be shown on it."""
+"""MeshView: a mesh with the labels, fields or frames to draw on it."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ class MeshView:
     """A mesh, and labels, fields or frames to draw on it. Arrays may be numpy arrays or tensors.
 
     Args:
-        name: what the mesh is called in captions.
+        name: name of the mesh in captions.
         vertices: `(V, 3)` positions.
         faces: `(F, 3)` vertex indices.
         prediction: `(F,)` or `(V,)` integer labels; negative means unlabelled.
         truth: labels on the same site as `prediction`.
-        scalar: `(V,)` or `(F,)` real field: short for `fields={scalar_name: MeshField(scalar)}`.
-        scalar_name: what the field is called.
+        scalar: `(V,)` or `(F,)` real field, a shorthand for `fields={scalar_name: MeshField(scalar)}`.
+        scalar_name: name of the field.
         fields: scalars and vectors by name, see `MeshField`; afterwards as `SurfaceField`, the scalar first.
         frames: `(V, 3, 2)` tangent frames, the columns being the frame vectors.
-        colors: `(V, 3)` colours, sRGB bytes, drawn as they are.
+        colors: `(V, 3)` colors as sRGB bytes, drawn unchanged.
         lines: `(n, 2, 3)` segments in space drawn over the surface, such as `coastline_segments()`.
-        labels_on: `"face"` or `"vertex"`: where the labels are; without it their count decides, which fails only
+        labels_on: `"face"` or `"vertex"`: where the labels are. By default their count decides, which fails only
             on a mesh with as many faces as vertices.
         up: direction that points up in pictures: `"auto"` (y, or z where the mesh is thin along y), `"x"`, `"y"`,
-            `"z"`, `"-x"` ..., three numbers, `"pca"` (the longest extent), or `"standing"`: a guess at how a mesh in
-            an arbitrary orientation stands on the ground.
-        front: direction that faces the viewer at first, an axis or three numbers; by default the broad side.
+            `"z"`, `"-x"` ..., three numbers, `"pca"` (the longest extent), or `"standing"`: an estimate of how a mesh
+            in an arbitrary orientation stands on the ground.
+        front: direction that initially faces the viewer, an axis or three numbers; by default the broad side.
 
     Raises:
-        ValueError: counts that do not fit the mesh, coordinates that are not finite, a mesh without faces, a field
-            named as another panel ("prediction", "truth", "error", "scalar", "colors", "surface").
+        ValueError: If counts do not fit the mesh, coordinates are not finite, the mesh has no faces, or a field has the
+            name of another panel ("prediction", "truth", "error", "scalar", "colors", "surface").
     """
 
     name: str
@@ -88,7 +88,7 @@ class MeshView:
         Args:
             surface: a `TriangleMesh`, an `Icosphere`, a `SphereDomain` such as `HEALPix`, or anything else with `pos`
                 and `face`.
-            name: what the mesh is called in captions.
+            name: name of the mesh in captions.
             shown: the other arguments of `MeshView`.
 
         Raises:
@@ -99,14 +99,14 @@ class MeshView:
 
     @property
     def error(self) -> Int[ndarray, "n"] | None:
-        """1 where the prediction is wrong, 0 where it is right, -1 where the truth is unlabelled."""
+        """Return 1 where the prediction is wrong, 0 where it is right, -1 where the truth is unlabelled."""
         if self.prediction is None or self.truth is None:
             return None
         return np.where(self.truth < 0, -1, (self.prediction != self.truth).astype(np.int64))
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the labelled faces (or vertices) that are predicted right; None without labels."""
+        """Return the share of labelled faces (or vertices) with the right prediction; `None` without labels."""
         error = self.error
         if error is None or not (error >= 0).any():
             return None
@@ -114,18 +114,18 @@ class MeshView:
 
     @property
     def mean_iou(self) -> float | None:
-        """Mean intersection over union of the classes that are predicted or true here; None without both labels."""
+        """Return the mean intersection over union of the predicted or true classes; `None` without both labels."""
         return _mean_iou(_overlaps([self], self.highest_label + 1))
 
     @property
     def highest_label(self) -> int:
-        """The largest label on this mesh, -1 without labels."""
+        """Return the largest label on this mesh, -1 without labels."""
         labels = [values for values in (self.prediction, self.truth) if values is not None]
         return max((int(values.max(initial=-1)) for values in labels), default=-1)
 
     @property
     def label_site(self) -> Site:
-        """Whether the labels run over the faces or the vertices."""
+        """Return whether the labels are on the faces or the vertices."""
         labels = self.truth if self.prediction is None else self.prediction
         return self.labels_on or self._site_by_count(labels)
 
@@ -195,10 +195,10 @@ class MeshView:
 
 
 def class_names_for(views: Sequence[MeshView], class_names: Sequence[str] | None) -> list[str]:
-    """The names of all classes: those given, or `class 0`, `class 1` ... up to the highest label.
+    """Return the names of all classes: the given names, or `class 0`, `class 1` ... up to the highest label.
 
     Raises:
-        ValueError: a label has no name.
+        ValueError: If a label has no name.
     """
     highest, view = max(((v.highest_label, v.name) for v in views), default=(-1, ""))
     if class_names is None:
@@ -212,7 +212,7 @@ def class_names_for(views: Sequence[MeshView], class_names: Sequence[str] | None
 
 
 def label_headline(views: Sequence[MeshView], names: Sequence[str]) -> str:
-    """Return the scores of all meshes in words, with the class that a high accuracy may hide; empty without labels."""
+    """Return the scores of all meshes as text, with the class that a high accuracy may hide; empty without labels."""
     scored = [view.accuracy for view in views if view.accuracy is not None]
     overlaps = _overlaps(views, len(names))
     mean = _mean_iou(overlaps)

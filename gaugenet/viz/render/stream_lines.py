@@ -1,4 +1,4 @@
-"""Line-integral convolution on a surface: noise that is blurred along the stream lines of a tangent field."""
+"""Line-integral convolution on a surface: noise blurred along the stream lines of a tangent field."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MOST_DIVISIONS = 255
 class Texels:
     """The faces of a mesh, each cut into `n * n` equal small triangles, numbered face by face.
 
-    Those of a face form rows from its first edge to its third corner; in a row, triangles that are oriented as the face
-    and reversed ones take turns.
+    The triangles of a face form rows from its first edge to its third corner. In a row, triangles with the orientation
+    of the face and reversed triangles alternate.
 
     Attributes:
         mesh: the surface.
@@ -42,12 +42,12 @@ class Texels:
 
     @cached_property
     def start(self) -> Int[ndarray, "faces+1"]:
-        """The first texel of each face, and the number of all."""
+        """Return the first texel of each face, and the total number."""
         return np.concatenate([[0], np.cumsum(self.divisions**2)])
 
     @property
     def side(self) -> float:
-        """Side of an equilateral triangle with the mean area of a texel, a length."""
+        """Return the side of an equilateral triangle with the mean area of a texel, a length."""
         return float(np.sqrt(self.mesh.area / max(int(self.start[-1]), 1) * 4 / 3**0.5))
 
     def at(self, face: Int[ndarray, "n"], weights: Float[ndarray, "n 3"]) -> Int[ndarray, "n"]:
@@ -79,17 +79,18 @@ def line_integral_convolution(
 ) -> Float[ndarray, "texels"]:
     """Return white noise averaged along the stream lines of a field: light and dark streaks that follow it.
 
-    The method is that of :cite:`cabral1993imaging`, on triangles as in :cite:`battke1997fast`.
+    The method is from :cite:`cabral1993imaging`, on triangles as in :cite:`battke1997fast`.
 
     The stream line through the center of each texel is followed both ways, over the edges of the mesh, in steps of half
-    a texel by the midpoint rule; there is no chart and so no seam. It ends at the boundary, where the field vanishes or
-    is not finite, and at an edge towards which the field points from both sides. The sign of the field does not matter.
+    a texel by the midpoint rule. There is no chart, so there is no seam. The line ends at the boundary, where the field
+    vanishes or is not finite, and at an edge towards which the field points from both sides. The sign of the field
+    does not matter.
 
     Args:
-        texels: of the surface; their size is the resolution of the picture.
+        texels: texels of the surface; their size is the resolution of the picture.
         vectors: at the vertices (interpolated linearly) or the faces, in space; the part along the normals is left out.
         length: how far stream lines are followed each way, in sides of texels.
-        seed: of the noise: fields of two time steps that share it differ only where their directions do.
+        seed: seed of the noise. With the same seed, pictures of two time steps differ only where the directions differ.
 
     Returns:
         Values from 0 to 1 with mean about 1/2; 1/2 where the field has no direction.
@@ -149,13 +150,13 @@ def _in_the_plane(
 
 
 def _neighbors(mesh: TriangleMesh) -> Int[ndarray, "faces 3"]:
-    """Return the halfedge of the face behind the edge across from each corner; -1 if there is not exactly one."""
+    """Return the opposite halfedge of the edge across from each corner; -1 if there is not exactly one."""
     other = np.full(3 * mesh.num_faces, -1)
     pairs = mesh.edge_face_count == 2
     starts = np.cumsum(mesh.edge_face_count) - mesh.edge_face_count
     one, two = mesh.halfedges_by_edge[starts[pairs]], mesh.halfedges_by_edge[starts[pairs] + 1]
     other[one], other[two] = two, one
-    return other.reshape(-1, 3)[:, [1, 2, 0]]  # the edge from corner 1 to 2 lies across from corner 0
+    return other.reshape(-1, 3)[:, [1, 2, 0]]  # the edge from corner 1 to 2 is across from corner 0
 
 
 # Compiled, because every stream line crosses its own sequence of faces.
@@ -197,7 +198,7 @@ def _convolve(
 def _advance(
     flat: ndarray, rates: ndarray, f: int, w: ndarray, sign: float, rate: ndarray, middle: ndarray, ahead: float
 ) -> tuple[int, float]:  # pragma: no cover - compiled
-    """Move by the midpoint rule, at most to an edge; the corner across from that edge, or -1, and the way."""
+    """Move by the midpoint rule, at most to an edge. Return the corner across from it, or -1, and the distance."""
     inside = True
     for k in range(3):
         middle[k] = w[k] + 0.5 * ahead * rate[k]
@@ -225,7 +226,7 @@ def _cross(faces: ndarray, f: int, edge: int, halfedge: int, w: ndarray) -> int:
 
 @njit(cache=True, nogil=True)
 def _texel(divisions: ndarray, start: ndarray, f: int, w: ndarray) -> int:  # pragma: no cover - compiled
-    """The number that `Texels.at` gives."""
+    """Return the index that `Texels.at` gives."""
     n = divisions[f]
     column = min(int(w[1] * n), n - 1)
     row = min(int(w[2] * n), n - 1 - column)
@@ -237,7 +238,7 @@ def _texel(divisions: ndarray, start: ndarray, f: int, w: ndarray) -> int:  # pr
 def _direction(
     flat: ndarray, rates: ndarray, f: int, w: ndarray, sign: float, rate: ndarray
 ) -> bool:  # pragma: no cover - compiled
-    """Write the rates of the weights along the field per unit of length; false where it vanishes."""
+    """Write the rates of the weights along the field per unit of length. Return false where the field vanishes."""
     x = w[0] * flat[f, 0, 0] + w[1] * flat[f, 1, 0] + w[2] * flat[f, 2, 0]
     y = w[0] * flat[f, 0, 1] + w[1] * flat[f, 1, 1] + w[2] * flat[f, 2, 1]
     size = np.sqrt(x * x + y * y)
