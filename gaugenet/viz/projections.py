@@ -19,7 +19,7 @@ def sphere_of_pixels(
     """Return which pixels show the globe, and the unit vectors that they show.
 
     Raises:
-        ValueError: an unknown projection.
+        ValueError: If the projection is unknown.
     """
     from matplotlib.projections.geo import MollweideAxes
 
@@ -49,7 +49,7 @@ def pixels_of_sphere(
     Vectors on the far side of an orthographic map give NaN.
 
     Raises:
-        ValueError: an unknown projection.
+        ValueError: If the projection is unknown.
     """
     from matplotlib.projections.geo import MollweideAxes
 
