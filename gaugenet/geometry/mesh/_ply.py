@@ -77,12 +77,20 @@ def ply_columns(content: bytes) -> dict[str, dict[str, Any]]:
 def _polygons(vertices: ndarray, columns: dict[str, dict[str, Any]]) -> Polygons:
     for name in _INDICES:
         if name in columns.get("face", {}):
-            corners, sizes = columns["face"][name]
-            return Polygons(vertices, np.asarray(corners, dtype=np.int64), np.asarray(sizes, dtype=np.int64))
+            return Polygons(vertices, *_lists(columns, "face", name))
         if name in columns.get("tristrips", {}):
-            corners, sizes = columns["tristrips"][name]
-            return Polygons.of(vertices, _strips(np.split(np.asarray(corners), np.cumsum(sizes)[:-1])))
+            corners, sizes = _lists(columns, "tristrips", name)
+            return Polygons.of(vertices, _strips(np.split(corners, np.cumsum(sizes)[:-1])))
     return Polygons.of(vertices, [])
+
+
+def _lists(columns: dict[str, dict[str, Any]], element: str, name: str) -> tuple[ndarray, ndarray]:
+    """Return the entries and the lengths of a list property, as integers."""
+    column = columns[element][name]
+    if not isinstance(column, tuple):
+        raise MeshError(f"its header declares {name!r} of {element!r} as one number, expected `property list`.")
+    corners, sizes = column
+    return np.asarray(corners, dtype=np.int64), np.asarray(sizes, dtype=np.int64)
 
 
 def _strips(lists: list[ndarray]) -> list[tuple[int, int, int]]:
