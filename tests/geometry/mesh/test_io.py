@@ -101,7 +101,8 @@ def test_dialects_are_read(tmp_path, name, content, faces, polygons):
         ("digits.obj", SQUARE + "f 1_0 2 3\n", "1_0"),
         ("half.ply", PLY + "element face 1\nproperty list uchar int vertex_indices\nend_header\n" +
          f"{CORNERS}3 0 0.5 2\n", "0.5 in the property 'vertex_indices' is no int32"),
-        ("number.ply", PLY + f"element face 2\nproperty int vertex_indices\nend_header\n{CORNERS}3\n4\n", "as one number"),
+        ("number.ply", PLY + "element face 2\nproperty int vertex_indices\nend_header\n" +
+         f"{CORNERS}3\n4\n", "'vertex_indices' of 'face' as one number"),
         ("twice.ply", PLY + "element vertex 4\nend_header\n", "declares the element 'vertex' twice"),
         ("large.ply", PLY + "element face 400000000000\nend_header\n" + CORNERS, "no triangles"),
         ("short.stl", bytes(80) + b"\x02\0\0\0" + bytes(50), "declares 2 triangles of 50 bytes, and 50 bytes follow"),
