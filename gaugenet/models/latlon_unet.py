@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
+from gaugenet.geometry.domain import Domain
 
 
 class LatLonUNet(nn.Module):
@@ -67,7 +68,9 @@ class LatLonUNet(nn.Module):
         self.up = nn.ModuleList([_Block(a + b, a, dropout) for a, b in pairwise(widths)])
         self.head = nn.Conv2d(widths[0], positive("out_channels", out_channels), 1)
 
-    def forward(self, x: Float[Tensor, "batch channels cells"], domain: Any = None) -> Float[Tensor, "batch out cells"]:
+    def forward(
+        self, x: Float[Tensor, "batch channels cells"], domain: Domain | None = None
+    ) -> Float[Tensor, "batch out cells"]:
         """Return the outputs; `domain` is accepted, as by all networks on the sphere, but not used."""
         x = x.unflatten(2, self.shape)
         skips: list[Tensor] = []
