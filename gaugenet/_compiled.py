@@ -62,7 +62,7 @@ def _hand_over() -> None:
     import numba
 
     with _LOCK:
-        _announce_compilation()
+        _prepare_numba()
         loops = _WAITING.copy()
         made = {id(loop): numba.njit(**loop.options)(loop.function) for loop in loops}
         for namespace in {id(space): space for space in (loop.function.__globals__ for loop in loops)}.values():
@@ -74,9 +74,13 @@ def _hand_over() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _announce_compilation() -> None:
-    """Log a message when numba first compiles a loop instead of finding it in its cache."""
+def _prepare_numba() -> None:
+    """Let one process at a time compile, and log when numba first compiles a loop that is not in its cache."""
     from numba.core import event
+
+    from gaugenet._compile_lock import lock_compilation
+
+    lock_compilation()
 
     class Announcement(event.Listener):
         def on_start(self, event: Any) -> None:

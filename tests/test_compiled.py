@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 import torch
 
 from gaugenet import _compiled
@@ -62,3 +65,54 @@ def test_the_mark_of_constant_results_is_that_of_torch():
     torch.compiler.assume_constant_result(theirs)
     assert vars(ours) == {}
     assert vars(constant_result(ours)) == vars(theirs) != {}
+
+
+_LOOPS = """
+from gaugenet._compiled import njit
+
+@njit(cache=True)
+def total(x):
+    result = 0 * x[0]
+    for k in range(x.shape[0]):
+        result += x[k]
+    return result
+"""
+_CALL = """
+import sys, time
+import numba.core.caching, numpy as np
+
+def late(name, seconds):
+    act = getattr(numba.core.caching.IndexDataCacheFile, name)
+    def acts_late(*args):
+        time.sleep(seconds)
+        return act(*args)
+    setattr(numba.core.caching.IndexDataCacheFile, name, acts_late)
+
+kind, slowly, locked = sys.argv[1:]
+if slowly == "slowly":  # both read the index before either writes it; who is last in the index is first in the data
+    late("_save_index", 6 if kind == "strided" else 3)
+    late("_save_data", 0 if kind == "strided" else 5)
+if locked == "unlocked":
+    import gaugenet._compile_lock
+    gaugenet._compile_lock.lock_compilation = lambda: None
+import loops
+x = np.arange(6.0)
+print(loops.total(x[::2] if kind == "strided" else x))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("locked", "strided"), [("locked", "6.0"), ("unlocked", "3.0")])
+def test_processes_that_compile_at_once_keep_their_variants_apart(tmp_path, locked, strided):
+    """The control shows what numba does without the lock: a third process gets the code for contiguous arrays."""
+    (tmp_path / "loops.py").write_text(_LOOPS)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def call(*args: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _CALL, *args, locked]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+
+    both = [call("strided", "slowly"), call("contiguous", "slowly")]
+    assert [process.communicate()[0].strip() for process in both] == ["6.0", "15.0"]
+    assert call("contiguous", "at once").communicate()[0].strip() == "15.0"
+    assert call("strided", "at once").communicate()[0].strip() == strided

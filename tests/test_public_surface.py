@@ -112,7 +112,18 @@ ALLOWED = {
 """What each storey may import besides itself and the ground, at the top of a file or inside functions."""
 
 GROUND = {
-    *("files", "datasets", "_caching", "_compiled", "_deprecation", "_fetch", "_lazy", "_shipped", "_transforms"),
+    *(
+        "files",
+        "datasets",
+        "_caching",
+        "_compile_lock",
+        "_compiled",
+        "_deprecation",
+        "_fetch",
+        "_lazy",
+        "_shipped",
+        "_transforms",
+    ),
     *("_pyg", "_typing", "_validation", "_zoo"),
 }
 """Modules under all storeys."""
