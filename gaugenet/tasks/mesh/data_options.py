@@ -205,7 +205,7 @@ def open_dataset(
     if options.held_out is not None and split != "test":
         from gaugenet.tasks.mesh.folds import part_of_fold
 
-        dataset = part_of_fold(pooled(layout, options, trained), options, split)
+        dataset = part_of_fold(pooled(task, options, trained), options, split)
     else:
         if options.held_out is not None and (layout == "shrec" or is_split_at_random(layout, options.root)):
             raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
@@ -248,7 +248,7 @@ def layout_of(task: TaskName, options: DataOptions) -> Format:
     return "meshcnn" if options.root is not None and (options.root / "seg").is_dir() else "folder"
 
 
-def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
+def pooled(task: TaskName, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
     """Return a reader of the data set, and the meshes that are divided into folds.
 
     These are the meshes of training and validation, or all if the layout has no fixed test part.
@@ -256,6 +256,7 @@ def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = No
     Raises:
         TaskError: If other options hold meshes out as well.
     """
+    layout = layout_of(task, options)
     if options.holdout is not None or options.val_people or options.val_per_class:
         raise TaskError("--data.folds hold meshes out: leave out holdout, val_people and val_per_class.")
     dataset: Any = _open(layout, options, "train", trained)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from gaugenet.tasks.mesh.data_options import (
     cache_folder,
     has_validation,
     open_dataset,
+    pooled,
 )
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.folds import with_held_out
@@ -45,7 +47,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     data, geometry, optim = options["data"], options["geometry"], options["optim"]
     loss = options.get("loss") or LossOptions()
     name = cast("TaskName", task)
-    data = with_held_out(name, data)
+    data = with_held_out(data, partial(pooled, name))
     train_set = open_dataset(name, data, "train")
     val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
     data = fit_inputs(data, train_set)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -150,20 +150,15 @@ class MeshLabelTask(Task):
         return options["data"].folds > 0 and options["data"].fold is None
 
     def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
-        from gaugenet.tasks.mesh.data_options import cache_folder
-        from gaugenet.tasks.mesh.folds import fold_options
+        from gaugenet.tasks.mesh.data_options import pooled
+        from gaugenet.tasks.mesh.folds import folds_of
 
-        data = options["data"]
-        shared = replace(data, cache=cache_folder(data.cache, run) or Path("none"))  # prepared once for all folds
-        parts = fold_options(self.name, shared)  # type: ignore[arg-type]
-        return [Fold({**options, "data": part}, list(part.held_out or ())) for part in parts]
+        return folds_of(options, run, partial(pooled, self.name))  # type: ignore[arg-type]
 
     def score_fold(self, run: Path, fold: Fold) -> FoldScores:
-        from gaugenet.tasks.mesh.folds import fold_figures
+        from gaugenet.tasks.mesh.folds import fold_figures, scored_on
 
-        data = fold.options["data"]
-        found = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
-        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", overwrite=True, **found)))
+        return FoldScores(*fold_figures(self.evaluate(run, **scored_on(fold))))
 
     def evaluate(  # type: ignore[override]
         self,

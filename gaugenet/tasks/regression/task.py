@@ -12,6 +12,8 @@ from gaugenet.tasks.training.task import (
     OVERWRITE,
     RESULTS,
     WEIGHTS,
+    Fold,
+    FoldScores,
     OptionGroup,
     Prediction,
     Task,
@@ -33,11 +35,12 @@ _ENSEMBLE = option(
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 _LABELS = frozenset(
     {
-        *("format", "labels", "label_property", "holdout", "folds", "fold", "held_out"),
+        *("format", "labels", "label_property", "holdout", "held_out"),
         *("val_people", "train_per_class", "val_per_class"),
     }
 )
 """Options of labelled data sets that a regression does not have."""
+_OF_FOLDS = ("nmae", "relative_l2")
 _EVALUATE = """Score a run of `gaugenet train regression` on a split of a data set with its targets. Writes
 evaluation_SPLIT.json, predictions_SPLIT.npz, and parity, errors and maps as pictures."""
 _PREDICT = """Predict fields on meshes. For NAME.ply the folder OUT receives NAME.fields.npz (an array a target, vectors
@@ -119,6 +122,22 @@ class RegressionTask(Task):
         from gaugenet.tasks.regression.setup import begin
 
         return begin(options, seed=seed)
+
+    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
+        return options["data"].folds > 0 and options["data"].fold is None
+
+    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
+        from gaugenet.tasks.mesh.folds import folds_of
+        from gaugenet.tasks.regression.options import pooled
+
+        return folds_of(options, run, pooled)
+
+    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
+        from gaugenet.tasks.mesh.folds import scored_on
+
+        fields = self.evaluate(run, **scored_on(fold))["fields"]
+        figures = {f"{name} {score}": s[score] for name, s in fields.items() for score in _OF_FOLDS}
+        return FoldScores({name: value for name, value in figures.items() if value is not None})
 
     def evaluate(  # type: ignore[override]
         self,
