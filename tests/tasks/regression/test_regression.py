@@ -280,3 +280,23 @@ def test_missing_values_are_counted_and_do_not_matter(data, tmp_path, capsys):
         told = capsys.readouterr().err
         assert ("are missing (NaN) and ignored" in told) == (k == 0)
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_fields_of_a_file_are_drawn(data, tmp_path, capsys):
+    body = data / "test" / "body0.ply"
+    page, picture = tmp_path / "page.html", tmp_path / "picture.png"
+    command = ["view", str(body), "--out", str(page), "--png", str(picture), "--show"]
+    assert main([*command, "wss", "load", "--drawn", "both"]) == 0
+    assert '"wss"' in page.read_text()
+    assert '"load"' in page.read_text()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for name, words in (
+        ("stress", "is a tensor"),
+        ("total", "one value of the whole mesh"),
+        ("shear", "no field 'shear'"),
+    ):
+        assert main([*command, name, "--overwrite"]) == 1
+        assert words in capsys.readouterr().err
+    assert main(["view", str(data), "--show", "wss", "--out", str(tmp_path / "x.png")]) == 1
+    assert "is a folder" in capsys.readouterr().err
