@@ -13,9 +13,11 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
+from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.files import atomic_path, check_results, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
+from gaugenet.tasks.mesh.errors import BoundaryErrors, costliest_confusions
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.outputs import classes_of
@@ -54,7 +56,9 @@ def evaluate(
 
     Labels in the files are numbers as in training, which `run.json` stores; `predictions_<split>.npz` has the same.
     Labels are compared on the faces (or vertices) of the given meshes, even if the meshes were repaired for the
-    network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
+    network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks. The result
+    also has the most frequent confusions (`confusions`), the shares of errors at and near true boundaries (`boundary`),
+    and for each mesh the `distance` of its inputs from those of the training, see `gaugenet.tasks.mesh.likeness`.
 
     Args:
         run: folder of the run.
@@ -98,38 +102,75 @@ def evaluate(
     cached = cache_folder(options.cache, folder)
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=cached, n_jobs=n_jobs))
 
-    accumulator = MetricAccumulator(len(description.classes))
-    labels: dict[str, ndarray] = {}
-    checks: dict[str, GaugeCheck] = {}
-    independent: list[ndarray] = []
+    tally = _Tally(predictor, known, classes, one_to_one=one_to_one, gauge_check=gauge_check)
     with progress(len(prepared), f"evaluating {split}") as bar:
         for one in prepared:
-            name = one.sample.name
-            truth, areas = _truth(one, known)
-            found = predictor(one)
-            prediction = found.labels(description.items)
-            if one_to_one:
-                independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
-                prediction = found.labels(description.items, different=True)
-            missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
-            accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
-            for kind, array in (("truth", truth), ("prediction", prediction)):
-                labels[f"{name}/{kind}"] = classes.decode(array).astype(np.int32)
-            if gauge_check:
-                checks[name] = predictor.gauge_check(one)
+            tally.add(one)
             bar.advance()
-
-    scores = accumulator.scores()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
-    result |= scores.as_dict(description.classes) | {"label_values": list(classes.values)}
+    result |= tally.result() | {"label_values": list(classes.values)}
     _add_files(result, prepared)
-    if one_to_one:
-        result["independent_accuracy"] = float(np.concatenate(independent).mean())
-    if checks:
-        result["gauge_check"] = _summary(checks)
-    _write(folder, split, result, labels, description.classes)
+    _write(folder, split, result, tally.labels, description.classes)
     return result
+
+
+class _Tally:
+    """The scores of a run, collected mesh by mesh.
+
+    Attributes:
+        labels: `NAME/truth` and `NAME/prediction` of each mesh, in the numbers of the files.
+    """
+
+    def __init__(
+        self, predictor: Predictor, known: ndarray, classes: ClassTable, *, one_to_one: bool, gauge_check: bool
+    ) -> None:
+        self.predictor, self.known, self.classes = predictor, known, classes
+        self.one_to_one, self.gauge_check = one_to_one, gauge_check
+        self.items, self.names = predictor.description.items, predictor.description.classes
+        self.labels: dict[str, ndarray] = {}
+        self._scores, self._boundary = MetricAccumulator(len(self.names)), BoundaryErrors.none()
+        self._distances: list[float | None] = []
+        self._independent: list[ndarray] = []
+        self._checks: dict[str, GaugeCheck] = {}
+
+    def add(self, one: Prepared) -> None:
+        """Label a mesh, and count what is right and wrong."""
+        name = one.sample.name
+        truth, areas = _truth(one, self.known)
+        found = self.predictor(one)
+        prediction = found.labels(self.items)
+        if self.one_to_one:
+            labelled = truth != IGNORE_LABEL
+            self._independent.append(prediction[labelled] == truth[labelled])
+            prediction = found.labels(self.items, different=True)
+        missed = (truth + 1) % len(self.names)  # no prediction, for want of a finite place: wrong
+        counted = np.where(prediction < 0, missed, prediction)
+        self._scores.add(name, truth, counted, areas)
+        if self.items != "mesh":
+            self._boundary.add(one.sample.mesh, self.items, truth, counted)
+        for kind, array in (("truth", truth), ("prediction", prediction)):
+            self.labels[f"{name}/{kind}"] = self.classes.decode(array).astype(np.int32)
+        self._distances.append(self.predictor.distance(one))
+        if self.gauge_check:
+            self._checks[name] = self.predictor.gauge_check(one)
+
+    def result(self) -> dict[str, Any]:
+        """Return all scores."""
+        result = self._scores.scores().as_dict(self.names)
+        if result["confusion"] is not None:
+            result["confusions"] = costliest_confusions(result["confusion"], self.names)
+        if self.items != "mesh":
+            result["boundary"] = self._boundary.as_dict()
+        if self.predictor.likeness is not None:
+            result["usual_distance"] = self.predictor.likeness.usual
+            for entry, distance in zip(result["meshes"], self._distances, strict=True):
+                entry["distance"] = distance
+        if self.one_to_one:
+            result["independent_accuracy"] = float(np.concatenate(self._independent).mean())
+        if self._checks:
+            result["gauge_check"] = _summary(self._checks)
+        return result
 
 
 def _class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:

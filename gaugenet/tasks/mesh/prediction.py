@@ -101,12 +101,21 @@ def predict(
             continue
         found = predictor(one, "face", "vertex")
         entry |= {"repairs": one.repairs} if one.repairs else {}
+        entry |= _likeness(predictor, one)
         entry |= _write(out, name, one, found, predictor, probabilities)
         entries.append(entry)
     classes = classes_of(predictor.description)
     summary = {"run": str(run), "items": predictor.description.items, "classes": list(classes.names)}
     write_json(out / SUMMARY, summary | {"label_values": list(classes.values), "meshes": entries})
     return entries
+
+
+def _likeness(predictor: Predictor, one: Prepared) -> dict[str, float]:
+    """Return how far the inputs of a mesh are from those of the training, and what is usual there."""
+    distance = predictor.distance(one)
+    if distance is None or predictor.likeness is None:
+        return {}
+    return {"distance": round(distance, 4), "usual_distance": round(predictor.likeness.usual, 4)}
 
 
 def _read(path: Path, name: str) -> MeshSample:

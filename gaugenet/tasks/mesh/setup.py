@@ -27,6 +27,7 @@ from gaugenet.tasks.mesh.data_options import (
 )
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.folds import with_held_out
+from gaugenet.tasks.mesh.likeness import likeness_of
 from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
@@ -67,6 +68,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)
         weights = None if module.class_weight is None else module.class_weight.tolist()
         description.loss = loss.describe(train_set.class_names, weights)
+        description.likeness = likeness_of(prepared, features)
         log_sizes(module, prepared, held_out)
         return data_module(prepared, held_out, data, seed)
 
