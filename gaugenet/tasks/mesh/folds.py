@@ -10,29 +10,14 @@ from typing import Any, TypeVar
 from gaugenet.data import DataError, MeshDataset
 from gaugenet.data.meshes.folds import grouped_by, split_folds
 from gaugenet.data.meshes.sample import ChosenMeshes
-from gaugenet.tasks.mesh.data_options import DataOptions, Split, cache_folder
+from gaugenet.tasks.mesh.data_options import DataOptions, Split
 from gaugenet.tasks.training.options import TaskError
-from gaugenet.tasks.training.task import Fold
 
 Options = TypeVar("Options", bound=DataOptions)
 Pool = tuple[MeshDataset, list[Path]]
 """A reader of a data set, and the meshes that are divided into folds."""
 
 _FIGURES = ("accuracy", "mean_iou", "mesh_accuracy", "area_accuracy")
-
-
-def folds_of(options: Mapping[str, Any], run: Path, pool: Callable[[Any], Pool]) -> list[Fold]:
-    """Return the trainings of a cross-validation; meshes are prepared once for all of them. See `fold_options`."""
-    data = options["data"]
-    shared = replace(data, cache=cache_folder(data.cache, run) or Path("none"))
-    return [Fold({**options, "data": p}, list(p.held_out or ())) for p in fold_options(shared, pool)]
-
-
-def scored_on(fold: Fold) -> dict[str, Any]:
-    """Return the arguments of `evaluate` that score a fold on what it held out."""
-    data = fold.options["data"]
-    where = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
-    return {"split": "val", "weights": "last", "overwrite": True, **where}
 
 
 def fold_options(options: Options, pool: Callable[[Options], Pool]) -> list[Options]:

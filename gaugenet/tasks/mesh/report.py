@@ -60,7 +60,10 @@ def _unlike(entry: Mapping[str, Any]) -> str:
     distance, usual = entry.get("distance", 0.0), entry.get("usual_distance", 0.0)
     if distance <= usual:
         return ""
-    return f"  (unlike the training meshes, expect more errors: distance {distance:.2f}, {usual:.2f} or less for 95 % of them)"
+    return (
+        f"  (unlike the training meshes, expect more errors: distance {distance:.2f}, where 95 % of them have at most "
+        f"{usual:.2f})"
+    )
 
 
 def _near_boundaries(shares: Mapping[str, float | None], items: str) -> list[str]:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gaugenet.tasks.mesh.folded_task import FoldedTask
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
     RESULTS,
     WEIGHTS,
-    Fold,
     FoldScores,
     OptionGroup,
     Prediction,
-    Task,
     Training,
     Usage,
     option,
 )
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.mesh.data_options import Format, Repair, Split
+    from gaugenet.data import MeshDataset
+    from gaugenet.tasks.mesh.data_options import DataOptions, Format, Repair, Split
     from gaugenet.tasks.training.run import Which
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
@@ -57,7 +56,7 @@ A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict 
 Meshes that cannot be used are named, the others are labelled all the same; exit status 1 if there was one."""
 
 
-class MeshLabelTask(Task):
+class MeshLabelTask(FoldedTask):
     """Labels on meshes, by a `MeshUNet`: the common base of the three tasks."""
 
     groups = (
@@ -146,19 +145,15 @@ class MeshLabelTask(Task):
 
         return begin(self.name, options, seed=seed)
 
-    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
-        return options["data"].folds > 0 and options["data"].fold is None
-
-    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
+    def pool(self, options: DataOptions) -> tuple[MeshDataset, list[Path]]:
         from gaugenet.tasks.mesh.data_options import pooled
-        from gaugenet.tasks.mesh.folds import folds_of
 
-        return folds_of(options, run, partial(pooled, self.name))  # type: ignore[arg-type]
+        return pooled(self.name, options)  # type: ignore[arg-type]
 
-    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
-        from gaugenet.tasks.mesh.folds import fold_figures, scored_on
+    def fold_scores(self, result: Mapping[str, Any]) -> FoldScores:
+        from gaugenet.tasks.mesh.folds import fold_figures
 
-        return FoldScores(*fold_figures(self.evaluate(run, **scored_on(fold))))
+        return FoldScores(*fold_figures(result))
 
     def evaluate(  # type: ignore[override]
         self,

@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gaugenet.tasks.mesh.folded_task import FoldedTask
 from gaugenet.tasks.mesh.task import FEATURE, UNIT, MeshLabelTask
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
     RESULTS,
     WEIGHTS,
-    Fold,
     FoldScores,
     OptionGroup,
     Prediction,
-    Task,
     Training,
     Usage,
     option,
 )
 
 if TYPE_CHECKING:
+    from gaugenet.data import MeshDataset
     from gaugenet.tasks.mesh.data_options import Repair, Split
+    from gaugenet.tasks.regression.options import RegressionData
     from gaugenet.tasks.training.run import Which
 
 _SAMPLES = option(
@@ -50,7 +51,7 @@ NAME.fields.vtp (for ParaView, whose filter Glyph draws arrows) and a line in pr
 Meshes that cannot be used are named, the others are predicted all the same; exit status 1 if there was one."""
 
 
-class RegressionTask(Task):
+class RegressionTask(FoldedTask):
     """Scalars, vectors and tensors at vertices, at faces or of whole meshes, by a `MeshUNet`."""
 
     name = "regression"
@@ -123,20 +124,13 @@ class RegressionTask(Task):
 
         return begin(options, seed=seed)
 
-    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
-        return options["data"].folds > 0 and options["data"].fold is None
-
-    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
-        from gaugenet.tasks.mesh.folds import folds_of
+    def pool(self, options: RegressionData) -> tuple[MeshDataset, list[Path]]:
         from gaugenet.tasks.regression.options import pooled
 
-        return folds_of(options, run, pooled)
+        return pooled(options)
 
-    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
-        from gaugenet.tasks.mesh.folds import scored_on
-
-        fields = self.evaluate(run, **scored_on(fold))["fields"]
-        figures = {f"{name} {score}": s[score] for name, s in fields.items() for score in _OF_FOLDS}
+    def fold_scores(self, result: Mapping[str, Any]) -> FoldScores:
+        figures = {f"{name} {score}": s[score] for name, s in result["fields"].items() for score in _OF_FOLDS}
         return FoldScores({name: value for name, value in figures.items() if value is not None})
 
     def evaluate(  # type: ignore[override]
