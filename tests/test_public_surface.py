@@ -71,6 +71,8 @@ PUBLIC = {
         read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
         vertex_to_face write_ildg write_links write_nersc
         FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
+        Molecule MoleculeSet random_parts read_extended_xyz read_indices read_md17 read_molecules read_qm9
+        write_extended_xyz write_md17
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments

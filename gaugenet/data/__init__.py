@@ -1,4 +1,4 @@
-"""Data: readers of meshes, fields, climate files, images and lattices; input features; preparation and its cache."""
+"""Data: readers of meshes, fields, climate files, images, molecules and lattices; input features; preparation."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ if TYPE_CHECKING:
     from gaugenet.data.meshes.shrec import ShrecClassification
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
+    from gaugenet.data.molecules.extended_xyz import read_extended_xyz, write_extended_xyz
+    from gaugenet.data.molecules.files import random_parts, read_indices, read_molecules
+    from gaugenet.data.molecules.md17 import read_md17, write_md17
+    from gaugenet.data.molecules.molecule import Molecule, MoleculeSet
+    from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -97,6 +102,8 @@ __all__ = [
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "Molecule",
+    "MoleculeSet",
     "NerscFile",
     "Normalization",
     "Normals",
@@ -135,10 +142,16 @@ __all__ = [
     "meshcnn_edges",
     "one_hot",
     "prepare_meshes",
+    "random_parts",
+    "read_extended_xyz",
+    "read_indices",
     "read_links",
+    "read_md17",
     "read_mnist",
+    "read_molecules",
     "read_ildg",
     "read_nersc",
+    "read_qm9",
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
@@ -146,7 +159,9 @@ __all__ = [
     "split_fractions",
     "usable_mesh",
     "vertex_to_face",
+    "write_extended_xyz",
     "write_links",
     "write_ildg",
+    "write_md17",
     "write_nersc",
 ]
