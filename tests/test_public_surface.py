@@ -72,7 +72,8 @@ PUBLIC = {
         vertex_to_face write_ildg write_links write_nersc
         FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
         Molecule MoleculeSet random_parts read_extended_xyz read_indices read_md17 read_molecules read_qm9
-        write_extended_xyz write_md17
+        write_extended_xyz write_md17 AngularLennardJones Trajectory langevin_samples thermal_velocities
+        velocity_verlet
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments

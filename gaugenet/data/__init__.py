@@ -62,10 +62,12 @@ if TYPE_CHECKING:
     from gaugenet.data.meshes.shrec import ShrecClassification
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
+    from gaugenet.data.molecules.dynamics import Trajectory, langevin_samples, thermal_velocities, velocity_verlet
     from gaugenet.data.molecules.extended_xyz import read_extended_xyz, write_extended_xyz
     from gaugenet.data.molecules.files import random_parts, read_indices, read_molecules
     from gaugenet.data.molecules.md17 import read_md17, write_md17
     from gaugenet.data.molecules.molecule import Molecule, MoleculeSet
+    from gaugenet.data.molecules.potential import AngularLennardJones
     from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
 else:
@@ -73,6 +75,7 @@ else:
 
 __all__ = [
     "IGNORE_LABEL",
+    "AngularLennardJones",
     "BarotropicVorticity",
     "BinnedMean",
     "ClimateFiles",
@@ -127,6 +130,7 @@ __all__ = [
     "TangentAxes",
     "TangentGradient",
     "TimeSplit",
+    "Trajectory",
     "UsableMesh",
     "VertexDegree",
     "WaveKernelSignature",
@@ -138,6 +142,7 @@ __all__ = [
     "group_names",
     "hard_labels",
     "idealized_cyclones",
+    "langevin_samples",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
@@ -157,7 +162,9 @@ __all__ = [
     "split_by_blocks",
     "split_folds",
     "split_fractions",
+    "thermal_velocities",
     "usable_mesh",
+    "velocity_verlet",
     "vertex_to_face",
     "write_extended_xyz",
     "write_links",
