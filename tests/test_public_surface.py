@@ -53,8 +53,8 @@ PUBLIC = {
         export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
-        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet GaugeTransformer GroupAveraged
-        IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
+        Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet EnergyNetwork GaugeTransformer
+        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
         PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
