@@ -88,7 +88,8 @@ PUBLIC = {
         FieldPredictor RegressionData RegressionLoss RegressionModule RegressionTask evaluate_fields predict_fields
         face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict predict_climate
         predict_forecast predict_images result_table rotation_errors task_of_run train train_and_test
-        train_climate train_forecast train_task
+        train_climate train_forecast train_task LearnedForces MoleculeData MoleculeLoss MoleculePredictor MoleculeTask
+        evaluate_molecules predict_molecules train_molecules
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
@@ -220,6 +221,7 @@ APPLIES_NETWORKS = [
     *("tasks/mesh/inference.py", "tasks/mesh/evaluation.py", "tasks/mesh/prediction.py", "tasks/mesh/pictures.py"),
     *("tasks/forecast/inference.py", "tasks/forecast/evaluation.py", "tasks/forecast/prediction.py"),
     *("tasks/climate/inference.py", "tasks/climate/evaluation.py", "tasks/climate/prediction.py"),
+    *("tasks/molecules/inference.py", "tasks/molecules/evaluation.py", "tasks/molecules/prediction.py"),
 ]
 TRAINS_NETWORKS = {
     *("train", "setup", "module", "training.fit", "training.checkpoint", "training.averaging", "training.history"),

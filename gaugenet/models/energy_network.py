@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive, positive_number
-from gaugenet.geometry import GaugeGraph, PointCloud
-from gaugenet.geometry._point_weights import cutoff as smooth_cutoff
+from gaugenet.geometry import PointCloud
 from gaugenet.groups import O3, SO3, FieldType, StructureGroup, group_from_name
 from gaugenet.kernels import Implicit
 from gaugenet.nn import EquivariantLinear, GatedNonlinearity, GaugeConv, TensorProductNonlinearity
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from gaugenet.geometry import GaugeGraph
 
 
 class EnergyNetwork(nn.Module):
@@ -137,12 +137,7 @@ class EnergyNetwork(nn.Module):
             periodic: the vectors along which space repeats.
             skin: distance added to the cutoff. The pairs stay valid until an atom has moved by half of it.
         """
-        cloud = PointCloud(pos.detach(), cell=cell, periodic=periodic)
-        radius = self.cutoff + skin
-        graph = cloud.gauge_graph(O3(), radius=radius, weight="smooth", mass=1.0, isolated=True, dtype=torch.float64)
-        if cell is None:
-            return graph.edge_index, None
-        return graph.edge_index, cloud.cells[0].offset(graph.edge_shift)  # type: ignore[union-attr]
+        return neighbor_pairs(pos, self.cutoff + skin, cell=cell, periodic=periodic)
 
     def forward(
         self,
@@ -167,7 +162,7 @@ class EnergyNetwork(nn.Module):
         Raises:
             ValueError: If there is an element that the network does not know.
         """
-        element = self._elements_of(species)
+        element = self.elements_of(species)
         own = self.interaction(element, pos, edge_index, offset=offset)
         index = torch.zeros_like(element) if batch is None else batch
         each = self.scale * own.double() + self.atomic_energies[element]
@@ -182,11 +177,13 @@ class EnergyNetwork(nn.Module):
         offset: Float[Tensor, "edges 3"] | None = None,
     ) -> Float[Tensor, "atoms"]:
         """Return the energy of each atom relative to its element, in units of `scale`; elements are given by index."""
+        from gaugenet.models._atom_graph import AtomGraph
+
         dtype = next(self.read.parameters()).dtype
         source, target = edge_index
         vector = pos[source] - pos[target]
         vector = (vector if offset is None else vector + offset.to(vector)).to(dtype)
-        graph = _AtomGraph.of(vector, edge_index, pos.to(dtype), self.cutoff, self.mean_neighbors)
+        graph = AtomGraph.of(vector, edge_index, pos.to(dtype), self.cutoff, self.mean_neighbors)
         species = nn.functional.one_hot(element, len(self.atomic_energies)).to(dtype)
         x = typed_tensor(self.embed(species))
         for layer in self.layers:
@@ -222,7 +219,8 @@ class EnergyNetwork(nn.Module):
             (slope,) = torch.autograd.grad(energy.sum(), place, create_graph=create_graph)
         return (energy, -slope) if create_graph else (energy.detach(), -slope)
 
-    def _elements_of(self, species: Tensor) -> Int[Tensor, "atoms"]:
+    def elements_of(self, species: Int[Tensor, "atoms"]) -> Int[Tensor, "atoms"]:
+        """Return the position of each atomic number in `elements`; raise `ValueError` if one is not there."""
         inside = (species > 0) & (species < len(self.known))
         index = torch.where(inside, self.known[species * inside], -1)
         if bool((index < 0).any()):
@@ -239,6 +237,20 @@ class EnergyNetwork(nn.Module):
 def _ordinary(x: Any) -> Any:
     """Return a tensor that autograd can save, also if it was made in inference mode."""
     return x.clone() if x is not None and x.is_inference() else x
+
+
+def neighbor_pairs(
+    pos: Float[Tensor, "atoms 3"],
+    distance: float,
+    *,
+    cell: Float[Tensor, "3 3"] | None = None,
+    periodic: bool | Sequence[bool] = True,
+) -> tuple[Int[Tensor, "2 edges"], Float[Tensor, "edges 3"] | None]:
+    """Return the pairs of atoms within a distance, as `EnergyNetwork.neighbors` does within the cutoff."""
+    cloud = PointCloud(pos.detach(), cell=cell, periodic=periodic)
+    graph = cloud.gauge_graph(O3(), radius=distance, weight="smooth", mass=1.0, isolated=True, dtype=torch.float64)
+    lattice = cloud.cells[0]
+    return graph.edge_index, None if lattice is None else lattice.offset(graph.edge_shift)
 
 
 class _Layer(nn.Module):
@@ -261,34 +273,6 @@ class _Layer(nn.Module):
         return typed_tensor(x + out if self.skip else out)
 
 
-class _AtomGraph(GaugeGraph):
-    """A graph of one forward pass, whose factors all layers share even where they have gradients."""
-
-    @classmethod
-    def of(cls, vector: Tensor, edge_index: Tensor, pos: Tensor, cutoff: float, neighbors: float) -> _AtomGraph:
-        length = torch.linalg.vector_norm(vector, dim=1)
-        count = len(pos)
-        identity = torch.eye(3).to(vector)
-        return cls(
-            edge_index=edge_index,
-            log_map=vector,
-            transporter=identity.expand(len(vector), 3, 3),
-            weight=smooth_cutoff(length / cutoff) / neighbors,
-            frame=identity.expand(count, 3, 3),
-            pos=pos,
-            mass=pos.new_ones(count),
-            radius=pos.new_full((1,), cutoff),
-            structure="Trivial",
-        )
-
-    def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
-        """Return `build()`, computed once: the graph lives as long as one forward pass, and never changes."""
-        memory: dict[Hashable, T] = self.__dict__.setdefault("_factors", {})
-        if key not in memory:
-            memory[key] = build()
-        return memory[key]
-
-
 def _hidden_type(group: StructureGroup, channels: int, order: int, text: str | None) -> FieldType:
     if text is not None:
         return FieldType(group, text)
@@ -302,4 +286,4 @@ def _hidden_type(group: StructureGroup, channels: int, order: int, text: str | N
     return FieldType(group, " + ".join(f"{max(1, channels >> k)}x{k}{parity[k % 2]}" for k in range(order + 1)))
 
 
-__all__ = ["EnergyNetwork"]
+__all__ = ["EnergyNetwork", "neighbor_pairs"]

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from gaugenet.tasks.mesh.prediction import predict
     from gaugenet.tasks.mesh.task import MeshLabelTask
     from gaugenet.tasks.mesh.train import train
+    from gaugenet.tasks.molecules.evaluation import evaluate_molecules
+    from gaugenet.tasks.molecules.inference import LearnedForces, MoleculePredictor
+    from gaugenet.tasks.molecules.options import MoleculeData, MoleculeLoss
+    from gaugenet.tasks.molecules.prediction import predict_molecules
+    from gaugenet.tasks.molecules.task import MoleculeTask
+    from gaugenet.tasks.molecules.train import train_molecules
     from gaugenet.tasks.regression.evaluation import evaluate_fields
     from gaugenet.tasks.regression.inference import FieldPredictor
     from gaugenet.tasks.regression.module import RegressionModule
@@ -65,10 +71,15 @@ __all__ = [
     "GeometryOptions",
     "GraphDataModule",
     "ImageOptions",
+    "LearnedForces",
     "LossOptions",
     "MeshLabelModule",
     "MeshLabelTask",
     "MetricAccumulator",
+    "MoleculeData",
+    "MoleculeLoss",
+    "MoleculePredictor",
+    "MoleculeTask",
     "OptimOptions",
     "Predictor",
     "RegressionData",
@@ -89,6 +100,7 @@ __all__ = [
     "evaluate_climate",
     "evaluate_fields",
     "evaluate_forecast",
+    "evaluate_molecules",
     "face_log_probabilities",
     "find_task",
     "fit",
@@ -100,6 +112,7 @@ __all__ = [
     "predict_fields",
     "predict_forecast",
     "predict_images",
+    "predict_molecules",
     "result_table",
     "rotation_errors",
     "task_of_run",
@@ -107,5 +120,6 @@ __all__ = [
     "train_and_test",
     "train_climate",
     "train_forecast",
+    "train_molecules",
     "train_task",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from gaugenet.tasks.climate.task import ClimateTask
 from gaugenet.tasks.forecast.task import ForecastTask
 from gaugenet.tasks.mesh.task import ClassificationTask, CorrespondenceTask, SegmentationTask
+from gaugenet.tasks.molecules.task import MoleculeTask
 from gaugenet.tasks.regression.task import RegressionTask
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.task import Task
@@ -21,6 +22,7 @@ TASKS: dict[str, Task] = {
         RegressionTask(),
         ClimateTask(),
         ForecastTask(),
+        MoleculeTask(),
     )
 }
 """Every task by its name. The first one is explained where a command is asked for help without a run."""

@@ -1,0 +1,1 @@
+"""Energies and forces of molecules: training, scores and predictions."""

@@ -1,0 +1,155 @@
+"""The task that learns energies and forces of molecules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from gaugenet.tasks.training.options import use_threads
+from gaugenet.tasks.training.task import (
+    DEVICE,
+    OVERWRITE,
+    RESULTS,
+    THREADS,
+    WEIGHTS,
+    OptionGroup,
+    Prediction,
+    Task,
+    Training,
+    Usage,
+    option,
+)
+
+if TYPE_CHECKING:
+    from gaugenet.tasks.molecules.parts import Split
+    from gaugenet.tasks.training.run import Which
+
+_EVALUATE = """Score a run of `gaugenet train molecules` on a part of its data or on other molecules: errors of
+energies, of energies per atom and of force components. Writes evaluation_SPLIT.json, predictions_SPLIT.npz, and
+pictures of parity and errors."""
+_PREDICT = """Predict energies and forces. For NAME.xyz or NAME.npz the folder OUT receives NAME.predicted.xyz
+(extended XYZ), NAME.predicted.npz and a line in predictions.json.
+
+Files that cannot be used are named, the others are predicted all the same; exit status 1 if there was one."""
+
+
+class MoleculeTask(Task):
+    """Energies of molecules and their forces, by an `EnergyNetwork`."""
+
+    name = "molecules"
+    summary = "energies and forces of molecules: MD17, rMD17, QM9, extended XYZ"
+    groups = (
+        OptionGroup("data", "gaugenet.tasks.molecules.options:MoleculeData"),
+        OptionGroup(
+            "model",
+            "gaugenet.models.energy_network:EnergyNetwork",
+            skip=frozenset({"elements", "atomic_energies", "scale", "neighbors"}),
+            built=False,
+        ),
+        OptionGroup("loss", "gaugenet.tasks.molecules.options:MoleculeLoss"),
+        OptionGroup(
+            "optim",
+            "gaugenet.tasks.training.options:OptimOptions",
+            skip=frozenset({"smoothing", "loss_on", "corners"}),
+        ),
+    )
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "trainer.max_epochs": 100,
+        "optim.ema": 0.99,
+        "optim.lr": 5e-3,
+        "optim.weight_decay": 1e-4,
+    }
+    shortcuts: ClassVar[Mapping[str, str]] = {"--data": "--data.path", "--cutoff": "--model.cutoff"}
+    headline = ("val_force_mae", "val_energy_mae", "val_loss", "train_loss")
+    evaluation = Usage(
+        _EVALUATE,
+        (
+            option("--data", type=Path, required=True, metavar="PATH", help="file or folder of molecules"),
+            option(
+                "--split",
+                type=Literal["train", "val", "test", "all"],
+                default="test",
+                help="part of the data; test: neither trained on nor validated; all for other data",
+            ),
+            option(
+                "--indices", type=Path | None, default=None, metavar="FILE", help="positions to score, one in a line"
+            ),
+            RESULTS,
+            OVERWRITE,
+            WEIGHTS,
+            THREADS,
+            DEVICE,
+        ),
+    )
+    prediction = Usage(
+        _PREDICT,
+        (
+            option("files", nargs="+", type=Path, metavar="MOLECULES", help="files or folders of molecules"),
+            option("--out", type=Path, required=True, metavar="DIR", help="folder for the results"),
+            OVERWRITE,
+            WEIGHTS,
+            THREADS,
+            DEVICE,
+        ),
+    )
+
+    def begin(self, options: Mapping[str, Any], *, seed: int) -> Training:
+        from gaugenet.tasks.molecules.setup import begin
+
+        return begin(options, seed=seed)
+
+    def evaluate(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        data: Path,
+        split: Split = "test",
+        indices: Path | None = None,
+        out: Path | None = None,
+        overwrite: bool = False,
+        weights: Which = "best",
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> dict[str, Any]:
+        """Score a run, see `gaugenet.tasks.evaluate_molecules`."""
+        from gaugenet.tasks.molecules.evaluation import evaluate_molecules
+
+        use_threads(threads)
+        options: dict[str, Any] = {"overwrite": overwrite, "weights": weights, "device": device}
+        return evaluate_molecules(run, data, split=split, indices=indices, out=out, **options)
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        from gaugenet.tasks.molecules.report import describe_scores
+
+        return describe_scores(result)
+
+    def predict(  # type: ignore[override]
+        self,
+        run: Path,
+        *,
+        files: list[Path],
+        out: Path,
+        overwrite: bool = False,
+        weights: Which = "best",
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> Prediction:
+        """Predict energies and forces, see `gaugenet.tasks.predict_molecules`."""
+        from gaugenet.tasks.molecules.prediction import predict_molecules
+        from gaugenet.tasks.molecules.report import describe_file
+
+        use_threads(threads)
+        entries = predict_molecules(run, files, out, overwrite=overwrite, weights=weights, device=device)
+        return Prediction(
+            lines=[describe_file(entry) for entry in entries if "error" not in entry],
+            problems=[entry["error"] for entry in entries if "error" in entry],
+        )
+
+    def draw(self, run: Path, file: Path, **look: Any) -> str:
+        from gaugenet.tasks.molecules.pictures import draw_run
+
+        return draw_run(run, file)
+
+
+__all__ = ["MoleculeTask"]
