@@ -89,7 +89,7 @@ PUBLIC = {
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
-        laplacian
+        laplacian operator_graph
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

@@ -315,8 +315,6 @@ def test_what_cannot_be_differentiated():
         divergence(f, graph)
     with pytest.raises(ValueError, match="Expected a domain"):
         laplacian(f, "sphere")
-    with pytest.raises(ValueError, match="levi_civita"):
-        laplacian(f, Icosphere(3))
     with pytest.raises(ValueError, match="`accuracy`, which is for finite differences"):
         laplacian(f, graph, accuracy=2)
     with pytest.raises(ValueError, match="at least the order 2"):
