@@ -58,19 +58,18 @@ PUBLIC = {
         PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
-        BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits
-        FaustRegistrations GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo
-        IGNORE_LABEL IldgFile InputFeature InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile
-        MeshCNNSegmentation MeshDataset MeshSample NerscFile Normalization Normals Panorama Positions
-        RandomGauge RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShallowWater
+        AnisotropicRemeshing BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures Cut
+        DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader FieldSpec FieldValues GaugeDataset
+        GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo IGNORE_LABEL IldgFile InputFeature
+        InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MeshCNNSegmentation
+        MeshDataset MeshSample NerscFile Normalization Normals Panorama Positions RandomGauge RandomJitter
+        RandomMirror RandomRotation RandomScale RemeshedMeshes Remeshing RotatedDigits ShallowWater
         ShallowWaterWeather ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
-        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
-        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names
-        hard_labels idealized_cyclones majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links
-        read_mnist
-        read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
-        vertex_to_face write_ildg write_links write_nersc
-        FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
+        StripDigits Subdivision SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
+        VertexNoise WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables fit_fields
+        group_names hard_labels idealized_cyclones majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg
+        read_links read_mnist read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions
+        usable_mesh vertex_to_face write_ildg write_links write_nersc
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments

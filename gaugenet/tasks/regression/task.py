@@ -36,7 +36,7 @@ _ENSEMBLE = option(
 _N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
 _LABELS = frozenset(
     {
-        *("format", "labels", "label_property", "holdout", "held_out"),
+        *("format", "labels", "label_property", "holdout", "held_out", "remesh"),
         *("val_people", "train_per_class", "val_per_class"),
     }
 )
