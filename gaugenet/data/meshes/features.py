@@ -200,7 +200,7 @@ class Curvatures(_CurvatureFeature):
     them properties of the surface.
 
     Args:
-        radius: average over a geodesic disk of this radius, relative to the square root of the area (see
+        radius: average over a geodesic disc of this radius, relative to the square root of the area (see
             `disk_means`). `None`: the faces at each vertex only.
         squash: apply `asinh`, as the curvature at a sharp tip is hundreds of times the typical one.
     """

@@ -2,7 +2,7 @@
 
 A polyhedron is flat except at its vertices, so a straight line passes each vertex on one side and has all of its
 angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it is on
-that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
+that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disc of radius
 `s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must bend away from the
 defect by
 

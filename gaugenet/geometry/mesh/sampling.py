@@ -68,7 +68,7 @@ def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"
 
 
 # Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, not arrays.
-# Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
+# Both heaps keep stale entries, which are recognized by their distance when they come up (no decrease-key).
 @njit(cache=True, nogil=True)
 def _farthest(
     indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, count: int, unit: float

@@ -47,7 +47,7 @@ confusion.png into its folder, or into --out. Accuracy is the plain mean over al
 the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy
 stands beside it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
-NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (coloured) and
+NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (colored) and
 a line in predictions.json.
 
 A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
