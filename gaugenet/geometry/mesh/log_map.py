@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from gaugenet.geometry.mesh._crowd import WINDOWS, Crowd
 from gaugenet.geometry.mesh._paths import local_geodesics
+from gaugenet.geometry.mesh._nearest import first_of_each
 from gaugenet.geometry.mesh._reciprocity import make_reciprocal
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
 from gaugenet.geometry.mesh.marks import quantized
@@ -60,7 +61,7 @@ class LocalLogMaps:
 
     def nearest(self, count: int | None, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
         """Return only the `count` nearest neighbours of each target; ties go to the lower mark."""
-        if count is None or not len(self.source):
+        if count is None or not len(self.source) or np.diff(self.indptr).max() <= count:
             return self
         return self.select(_ranks(self.target, self.distance, mark[self.source]) < count)
 
@@ -68,7 +69,8 @@ class LocalLogMaps:
         """Return only pairs whose target is one of the `count` nearest to the source; ties go to the lower mark."""
         if not len(self.source):
             return self
-        return self.select(_ranks(self.source, self.distance, mark[self.target]) < count)
+        value = quantized(self.distance, float(self.distance.max(initial=0.0)))
+        return self.select(first_of_each(self.source, value, mark[self.target], len(mark), count))
 
     def with_self(self) -> LocalLogMaps:
         """Return log maps in which every target is also its own first neighbour, at distance zero."""
