@@ -134,16 +134,26 @@ def _farthest(
                 far_size = _pushed(far_key, far_vertex, far_size, -np.round(d / unit), u, rank)
             while front_size + start[u + 1] - start[u] > len(front_key):
                 front_key, front_vertex = _twice(front_key), _twice(front_vertex)
-            for e in range(start[u], start[u + 1]):
-                through = d + length[e]
-                if through < distance[head[e]]:
-                    distance[head[e]] = through
-                    front_size = _pushed(front_key, front_vertex, front_size, through, head[e], rank)
+            near = slice(start[u], start[u + 1])
+            front_size = _relax(head[near], length[near], distance, front_key, front_vertex, front_size, d, rank)
         while far_size > 0 and -far_key[0] != np.round(distance[far_vertex[0]] / unit):
             far_size = _popped(far_key, far_vertex, far_size, rank)
         if k + 1 >= len(seeds):
             cover[k + 1] = distance[far_vertex[0]] if far_size > 0 else 0.0
     return order, cover
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _relax(
+    head: ndarray, length: ndarray, distance: ndarray, key: ndarray, vertex: ndarray, size: int, d: float, rank: ndarray
+) -> int:
+    """Shorten the paths along the links of a vertex at distance `d`, and push their other ends into a heap."""
+    for e in range(len(head)):
+        through = d + length[e]
+        if through < distance[head[e]]:
+            distance[head[e]] = through
+            size = _pushed(key, vertex, size, through, head[e], rank)
+    return size
 
 
 @njit(cache=True, nogil=True, borrowed=True)
