@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.outputs import classes_of
+from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -70,7 +71,7 @@ def evaluate(
         repair: as in `DataOptions`; by default as in the training.
         layout: as `format` in `DataOptions`; by default as in the training.
         cache: as in `DataOptions`; by default the folder `cache` next to the results.
-        n_jobs: as in `DataOptions`.
+        n_jobs: number of meshes prepared and scored at once, each on one thread; -1 uses all cores.
         device: device of the network.
         feature: as in `Predictor`.
         unit: as in `Predictor`.
@@ -102,21 +103,30 @@ def evaluate(
     labels: dict[str, ndarray] = {}
     checks: dict[str, GaugeCheck] = {}
     independent: list[ndarray] = []
+
+    def labelled(one: Prepared) -> _Labelled:
+        found = predictor(one)
+        truth, areas = _truth(one, known)
+        return _Labelled(
+            truth=truth,
+            areas=areas,
+            free=found.labels(description.items),
+            prediction=found.labels(description.items, different=one_to_one),
+            check=predictor.gauge_check(one) if gauge_check else None,
+        )
+
+    results = on_each(labelled, prepared, n_jobs=n_jobs, device=predictor.device)
     with progress(len(prepared), f"evaluating {split}") as bar:
-        for one in prepared:
-            name = one.sample.name
-            truth, areas = _truth(one, known)
-            found = predictor(one)
-            prediction = found.labels(description.items)
+        for one, result_of_one in zip(prepared, results, strict=True):
+            name, truth, prediction = one.sample.name, result_of_one.truth, result_of_one.prediction
             if one_to_one:
-                independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
-                prediction = found.labels(description.items, different=True)
+                independent.append((result_of_one.free == truth)[truth != IGNORE_LABEL])
             missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
-            accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
+            accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), result_of_one.areas)
             for kind, array in (("truth", truth), ("prediction", prediction)):
                 labels[f"{name}/{kind}"] = classes.decode(array).astype(np.int32)
-            if gauge_check:
-                checks[name] = predictor.gauge_check(one)
+            if result_of_one.check is not None:
+                checks[name] = result_of_one.check
             bar.advance()
 
     scores = accumulator.scores()
@@ -130,6 +140,20 @@ def evaluate(
         result["gauge_check"] = _summary(checks)
     _write(folder, split, result, labels, description.classes)
     return result
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The result of the network for one mesh: true labels, areas of the items, and predicted labels.
+
+    `free` are the likeliest labels, which `prediction` is too unless labels are one-to-one.
+    """
+
+    truth: ndarray
+    areas: ndarray | None
+    free: ndarray
+    prediction: ndarray
+    check: GaugeCheck | None
 
 
 def _class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:
