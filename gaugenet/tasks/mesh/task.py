@@ -40,7 +40,7 @@ UNIT = option(
     metavar="NAME=UNIT",
     help="unit of a field in these files, where it differs from training and the files do not tell",
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
