@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, single_sample
-from gaugenet.geometry.lattice import action, loops, topology
+from gaugenet.geometry.lattice import action, loops, symmetry, topology
 from gaugenet.geometry.lattice.gauge_fixing import axial_transformation
 from gaugenet.geometry.lattice.paths import Path, along, boundary_sign, displacement, shifted, straight_paths
 from gaugenet.groups import StructureGroup, UnitaryGroup
@@ -244,6 +244,22 @@ class LatticeGaugeField(Domain):
         omega = omega.to(self.links)
         links = [omega @ self.links[:, mu] @ shifted(omega, mu, 1).mH for mu in range(self.d)]
         return self.with_links(torch.stack(links, 1))
+
+    def rotate(self, h: Float[Tensor, "d d"]) -> LatticeGaugeField:
+        """Return the field rotated or reflected about the site 0: the transporter from h (x + mu) to h x is U_mu(x).
+
+        Antiperiodic axes and paths move as well. `symmetry.rotated_features` rotates features.
+
+        Args:
+            h: a signed permutation of the axes, an element of `Hypercubic(d)`.
+
+        Raises:
+            ValueError: If h is not a signed permutation of d axes.
+        """
+        axes, _ = symmetry.signed_permutation(h, self.d)
+        flipped = [axes[mu] for mu, flips in enumerate(self.antiperiodic) if flips]
+        links, paths = symmetry.moved_links(self.links, h), [symmetry.moved_path(path, h) for path in self.paths]
+        return LatticeGaugeField(links, self.group, antiperiodic=flipped, paths=paths, check=False)
 
     def axial_gauge(self) -> LatticeGaugeField:
         """Return the field in the gauge where all links of a maximal tree are 1, for plots only."""
