@@ -7,7 +7,7 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +19,7 @@ from gaugenet.groups import DirectProduct, FieldType, Representation, StructureG
 from gaugenet.kernels.basis import CachedTensor, CoupledBasis
 from gaugenet.kernels.factorized import FactorizedSpace
 from gaugenet.kernels.family import KernelFamily
+from gaugenet.kernels.internal_irreps import InternalForm
 from gaugenet.kernels.orbits import Offset, Orbit, orbits, permutation
 from gaugenet.kernels.pairs import Pair
 from gaugenet.kernels.radial import RadialBasis
@@ -206,6 +207,7 @@ class ShiftSpace(FactorizedSpace):
         self._patterns = list(dict.fromkeys(orbit.pattern for orbit in self.radial.orbits))
         self._set_pairs(self._pairs())
         self.column_of = self._columns()
+        self._forms: dict[bool, InternalForm] = {}
 
     def _pairs(self) -> Iterable[Pair]:
         start = 0
@@ -223,11 +225,24 @@ class ShiftSpace(FactorizedSpace):
         """Return the column of each displacement, -1 where all kernels are zero."""
         columns = dict.fromkeys(self.radial.offsets, -1)
         for orbit, ring in zip(self.radial.orbits, self.radial.class_of, strict=True):
-            key = self._patterns.index(orbit.pattern)
+            key = self.key_of(orbit)
             if key in self.rings_of:
                 start = self.columns_of(key).start + self.rings_of[key].index(ring) * len(orbit.offsets)
                 columns |= {offset: start + i for i, offset in enumerate(orbit.offsets)}
         return tuple(columns[offset] for offset in self.radial.offsets)
+
+    def key_of(self, orbit: Orbit) -> int:
+        """Return the key of the pairs with the displacements of an orbit."""
+        return self._patterns.index(orbit.pattern)
+
+    def internal_form(self, *, center: bool) -> InternalForm:
+        """Return the same kernels in the irreps of the internal group; `center` adds the site itself."""
+        if center not in self._forms:
+            self._forms[center] = InternalForm(self, center=center)
+        return self._forms[center]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_forms": {}}
 
     def num_functions(self, key: Hashable) -> int:
         return max(self._patterns[cast(int, key)]) + 1

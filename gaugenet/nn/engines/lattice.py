@@ -15,10 +15,13 @@ from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
 from gaugenet.groups.families.direct_product import internal_factor
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
+from gaugenet.kernels.internal_irreps import splits
 from gaugenet.kernels.shifts import ShiftSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines.graph import GraphEngine
+from gaugenet.nn.engines.graph import convolve as aggregate_edges
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
+from gaugenet.nn.linear import EquivariantLinear
 
 LARGEST_TABLE = 2**25
 """Most entries of transport matrices to store for compiled loops over edges: 256 MB in double precision."""
@@ -58,9 +61,11 @@ class LatticeEngine(Engine[LatticeGaugeField]):
                 f"Expected kernels of `Shifts` on a lattice gauge field, got {space}: pass "
                 f"`kernel=Shifts({domain.d}, steps=...)`."
             )
-        if _few_constant_links(space, x, domain):
-            return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
-        return self.shift(convolution, x, domain)
+        if not _few_constant_links(space, x, domain):
+            return self.shift(convolution, x, domain)
+        if splits(space.in_type) or splits(space.out_type):
+            return self.split(convolution, x, domain)
+        return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
 
     def shift(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
         """Return the convolution by shifts of whole fields, differentiable in the links."""
@@ -70,6 +75,23 @@ class LatticeEngine(Engine[LatticeGaugeField]):
             out = aggregate(space, convolution.group_weights[part], x, domain)
             own = middle[part] if isinstance(middle, GroupedLinear) else middle
             return out if own is None else own(x, onto=out)
+
+        out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
+        return out if convolution.bias is None else convolution.bias(out)
+
+    def split(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+        """Return the convolution in the irreps of the internal group, by compiled loops over the edges."""
+        space, middle = cast(ShiftSpace, convolution.kernels), convolution.self_interaction
+        form = space.internal_form(center=middle is not None)
+        graph = domain.gauge_graph(center=form.center)
+
+        def convolve(part: int, x: Tensor) -> Tensor:
+            own = middle[part] if isinstance(middle, GroupedLinear) else middle
+            weight = form.weights(convolution.group_weights[part], cast(EquivariantLinear | None, own))
+            rows = form.source.split(x).flatten(2).mT.flatten(0, 1)
+            out = aggregate_edges(form.space, weight, rows, graph)
+            out = torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
+            return form.target.join(out)
 
         out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
         return out if convolution.bias is None else convolution.bias(out)

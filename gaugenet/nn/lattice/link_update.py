@@ -49,7 +49,7 @@ class LinkUpdate(nn.Module):
         >>> from gaugenet.groups import SU
         >>> from gaugenet.nn import LinkUpdate, LoopFeatures
         >>> links, loops = LatticeGaugeField.random(SU(2), (4, 4)), LoopFeatures(SU(2), d=2)
-        >>> LinkUpdate(loops.out_type, d=2)(loops(links), links).shape
+        >>> LinkUpdate(loops.out_type, d=2).double()(loops(links), links).shape
         (4, 4)
         >>> from gaugenet.groups import DirectProduct, FieldType, Hypercubic
         >>> vectors = FieldType(DirectProduct(Hypercubic(2), SU(2)), "3xvector*matrix")
