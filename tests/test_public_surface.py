@@ -29,8 +29,9 @@ PUBLIC = {
         icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
-        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
-        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectProduct DirectSum ExteriorPower FieldType
+        FiniteGroup GeneralLinear Hypercubic Lorentz MatrixGroup O2 O3 OuterProduct Polyhedral PseudoOrthogonal
+        Reflection Representation Restricted SO2 SO3
         SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup axial_to_bivector
         bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday group_from_name intertwiners
         multivector real_fields spherical_harmonics
