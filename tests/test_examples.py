@@ -121,7 +121,20 @@ def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_
 
 @pytest.mark.slow
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
-    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--lattices", "8x8", "--configurations", "2")
+    options = (
+        "--seconds",
+        "6",
+        "--layers",
+        "3",
+        "--channels",
+        "2",
+        "--levels",
+        "2",
+        "--lattices",
+        "8x8",
+        "--configurations",
+        "2",
+    )
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
     counts = {
         (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]

@@ -1,4 +1,4 @@
-"""`gaugenet view MESH|DIR --out page.html`: meshes, labels, frames, discs and kernels, rotated with the mouse."""
+"""`gaugenet view MESH|DIR --out page.html`: meshes, labels, fields, frames, discs and kernels to turn by mouse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """Write an HTML page that opens offline, or a PNG: a mesh, a folder of meshes (labelled or not), what
 `gaugenet predict` wrote, or a run that was evaluated (prediction, truth and error side by side).
 
-Of one mesh it also draws what a network sees: frames, geodesic discs in log coordinates, and kernels on the surface."""
+Of one mesh it also draws fields (--show), and what a network sees: frames, geodesic discs in log coordinates, and
+kernels on the surface."""
 _ON_THE_SURFACE = ("frames", "at", "group", "disc", "kernel", "radius", "fields", "run", "layer", "entry")
 
 
@@ -30,6 +31,8 @@ def run(arguments: list[str]) -> int:
         if file.suffix.lower() not in (".html", ".png"):
             raise ValueError(f"Expected a file that ends in .html or .png, got {file}.")
     check_outputs(files, inputs=_read_by(options), overwrite=options.overwrite)
+    if options.show:
+        return _draw_fields(options, files)
     if options.transport or any(options[name] is not None for name in _ON_THE_SURFACE):
         return _draw_on_surface(options, files)
     for file in files:
@@ -72,6 +75,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--png-limit", type=int, default=6, help="and so many in a picture")
     parser.add_argument(
         "--worst", type=int | None, default=None, metavar="N", help="of a run: show the N least accurate meshes"
+    )
+    parser.add_argument(
+        "--show", nargs="+", metavar="FIELD", help="of a mesh file: draw these fields of it, scalars or vectors"
+    )
+    parser.add_argument(
+        "--drawn", type=Literal["arrows", "lines", "both"], default="arrows", help="vectors as arrows, stream lines"
     )
     parser.add_argument("--title", type=str | None, default=None, help="heading")
     parser.add_argument("--theme", type=Literal["light", "dark"], default="light", help="background")
@@ -122,6 +131,17 @@ def _add_surface_arguments(parser: ArgumentParser) -> None:
         metavar=("ROW", "COLUMN"),
         help="of K(v); by default one that depends on direction",
     )
+
+
+def _draw_fields(options: Namespace, files: list[Path]) -> int:
+    from gaugenet.tasks.mesh.field_views import draw_fields_of
+
+    look: dict[str, Any] = {name: options[name] for name in ("azimuth", "elevation", "theme")}
+    title = options.title or options.path.name
+    draw_fields_of(options.path, options.show, files, drawn=options.drawn, title=title, **look)
+    for file in files:
+        write_line(str(file))
+    return 0
 
 
 def _draw_on_surface(options: Namespace, files: list[Path]) -> int:

@@ -1,4 +1,4 @@
-"""Data: readers of meshes, fields, climate files, images and lattices; input features; preparation and its cache."""
+"""Data: readers of meshes, fields, climate files, images, molecules and lattices; input features; preparation."""
 
 from __future__ import annotations
 
@@ -58,16 +58,44 @@ if TYPE_CHECKING:
         vertex_to_face,
     )
     from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+    from gaugenet.data.meshes.remesh import (
+        AnisotropicRemeshing,
+        Cut,
+        Decimation,
+        Holes,
+        IsotropicRemeshing,
+        RemeshedMeshes,
+        Remeshing,
+        Subdivision,
+        VertexNoise,
+    )
     from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
     from gaugenet.data.meshes.shrec import ShrecClassification
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
+    from gaugenet.data.molecules.dynamics import Trajectory, langevin_samples, thermal_velocities, velocity_verlet
+    from gaugenet.data.molecules.extended_xyz import read_extended_xyz, write_extended_xyz
+    from gaugenet.data.molecules.files import random_parts, read_indices, read_molecules
+    from gaugenet.data.molecules.md17 import read_md17, write_md17
+    from gaugenet.data.molecules.molecule import Molecule, MoleculeSet
+    from gaugenet.data.molecules.potential import AngularLennardJones
+    from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
+    "AnisotropicRemeshing",
+    "Cut",
+    "Decimation",
+    "Holes",
+    "IsotropicRemeshing",
+    "RemeshedMeshes",
+    "Remeshing",
+    "Subdivision",
+    "VertexNoise",
     "IGNORE_LABEL",
+    "AngularLennardJones",
     "BarotropicVorticity",
     "BinnedMean",
     "ClimateFiles",
@@ -97,6 +125,8 @@ __all__ = [
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "Molecule",
+    "MoleculeSet",
     "NerscFile",
     "Normalization",
     "Normals",
@@ -120,6 +150,7 @@ __all__ = [
     "TangentAxes",
     "TangentGradient",
     "TimeSplit",
+    "Trajectory",
     "UsableMesh",
     "VertexDegree",
     "WaveKernelSignature",
@@ -131,22 +162,33 @@ __all__ = [
     "group_names",
     "hard_labels",
     "idealized_cyclones",
+    "langevin_samples",
     "majority_of_edges",
     "meshcnn_edges",
     "one_hot",
     "prepare_meshes",
+    "random_parts",
+    "read_extended_xyz",
+    "read_indices",
     "read_links",
+    "read_md17",
     "read_mnist",
+    "read_molecules",
     "read_ildg",
     "read_nersc",
+    "read_qm9",
     "rotated_mnist",
     "source_of",
     "split_by_blocks",
     "split_folds",
     "split_fractions",
+    "thermal_velocities",
     "usable_mesh",
+    "velocity_verlet",
     "vertex_to_face",
+    "write_extended_xyz",
     "write_links",
     "write_ildg",
+    "write_md17",
     "write_nersc",
 ]

@@ -1,4 +1,4 @@
-"""Networks: equivariant architectures for meshes, spheres, images and multivectors, baselines, and saved networks."""
+"""Networks: equivariant ones for meshes, spheres, images, atoms and multivectors, baselines, and saved networks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gaugenet.models.canonicalizer import Canonicalizer, PrincipalAxes, ScoreCanonicalizer
     from gaugenet.models.clifford_resnet import CliffordResNet
     from gaugenet.models.clifford_unet import CliffordUNet
+    from gaugenet.models.energy_network import EnergyNetwork
     from gaugenet.models.gauge_transformer import GaugeTransformer
     from gaugenet.models.icosahedral_cnn import IcosahedralCNN
     from gaugenet.models.icosahedral_unet import IcosahedralUNet
@@ -30,6 +31,7 @@ __all__ = [
     "Canonicalizer",
     "CliffordResNet",
     "CliffordUNet",
+    "EnergyNetwork",
     "GaugeTransformer",
     "GroupAveraged",
     "IcosahedralCNN",

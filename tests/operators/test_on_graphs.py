@@ -114,7 +114,7 @@ def test_accuracy_on_a_jittered_torus():
 
 
 def test_the_divergence_of_the_gradient_is_the_laplacian():
-    """And the curl of the gradient vanishes, both to discretisation error."""
+    """And the curl of the gradient vanishes, both to discretization error."""
     errors = []
     for level in LEVELS:
         f, _, flow, _ = on_sphere(sphere(level))

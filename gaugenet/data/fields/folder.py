@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from gaugenet.data.meshes.folder import all_splits
+from gaugenet.data.meshes.folder import all_splits, is_split_at_random
 from gaugenet.data.meshes.folds import Grouping
 from gaugenet.data.meshes.sample import DataError, MeshDataset, MeshSample, existing_folder
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -24,6 +24,9 @@ class FieldMeshFolder(MeshDataset):
         fractions: fractions of train, val and test in a folder without subfolders.
         seed: seed of the random split, which is the same on every machine.
         group: meshes that stay together in a random split, see `gaugenet.data.group_names`.
+
+    Attributes:
+        pool: the meshes of train/ and val/, or all meshes of a folder that is split at random.
 
     Raises:
         DataError: If a folder is missing, the split is empty, or two meshes have the same name.
@@ -51,6 +54,8 @@ class FieldMeshFolder(MeshDataset):
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
         self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
         everything = all_splits(self.root, fractions, seed, group)
+        parts = everything if is_split_at_random(self.root) else {"train", "val"} & everything.keys()
+        self.pool = tuple(sorted(path for name in parts for path in everything[name]))
         self.paths = everything.get(split, ())
         if not self.paths:
             counts = {name: len(paths) for name, paths in everything.items()}

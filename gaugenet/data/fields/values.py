@@ -58,6 +58,8 @@ class FieldReader:
         >>> sphere = Icosphere(1)
         >>> mesh = TriangleMesh(sphere.pos, sphere.face.T)
         >>> reader = FieldReader(mesh, None, {"normal": mesh.vertex_normals})
+        >>> reader.described("normal").kind
+        'space_vector'
         >>> values = reader.read(FieldSpec("normal", "space_vector"))
         >>> values.values.shape, values.on
         ((42, 3), 'vertex')
@@ -92,6 +94,24 @@ class FieldReader:
             except ValueError as error:
                 raise DataError(str(error)) from error
         return FieldValues(values, on, None if spec.mask is None else self._weight(spec, on))
+
+    def described(self, name: str) -> FieldSpec:
+        """Return the description of a field as its file tells it: kind by the number of components, site and unit.
+
+        Vectors are described as vectors in space.
+
+        Raises:
+            DataError: If the field is missing, or is neither scalar nor vector nor tensor.
+        """
+        raw = self._find(name)
+        if raw is None:
+            raise DataError(self._missing(name))
+        on, rows = self._site(raw, FieldSpec(name), raw.values)
+        components = raw.values.size // rows
+        kind = {1: "scalar", 3: "space_vector", 6: "tensor", 9: "tensor"}.get(components)
+        if kind is None:
+            raise DataError(f"{raw.where}: {name!r} has {components} numbers for each {on}: expected 1, 3, 6 or 9.")
+        return FieldSpec(name, kind, on=on, unit=raw.unit)  # type: ignore[arg-type]
 
     def _weight(self, spec: FieldSpec, on: str) -> ndarray:
         mask = self.read(FieldSpec(str(spec.mask), on=on))  # type: ignore[arg-type]

@@ -88,6 +88,8 @@ class DataOptions:
         inputs: fields in the files of the meshes that are also inputs, by name, such as {inflow_distance: scalar,
             wall_normal: vector}.
         augment: augmentations of the training meshes, as constructor calls; empty for none.
+        remesh: other meshes of each training mesh that are trained on as well, as constructor calls, such as
+            Decimation(0.5), IsotropicRemeshing(); an epoch has so many times more steps.
         random_gauge: draw new frames at every step, for networks that are not exactly equivariant.
         noise: standard deviation of noise added to the features.
         batch_size: meshes in a step, over all processes.
@@ -114,6 +116,7 @@ class DataOptions:
     features: str = "HeatKernelSignature()"
     inputs: dict[str, Any] | None = None
     augment: str = ""
+    remesh: str = ""
     random_gauge: bool = False
     noise: float = 0.0
     batch_size: int = 4
@@ -205,7 +208,7 @@ def open_dataset(
     if options.held_out is not None and split != "test":
         from gaugenet.tasks.mesh.folds import part_of_fold
 
-        dataset = part_of_fold(pooled(layout, options, trained), options, split)
+        dataset = part_of_fold(pooled(task, options, trained), options, split)
     else:
         if options.held_out is not None and (layout == "shrec" or is_split_at_random(layout, options.root)):
             raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
@@ -248,7 +251,7 @@ def layout_of(task: TaskName, options: DataOptions) -> Format:
     return "meshcnn" if options.root is not None and (options.root / "seg").is_dir() else "folder"
 
 
-def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
+def pooled(task: TaskName, options: DataOptions, trained: ClassTable | None = None) -> tuple[MeshDataset, list[Path]]:
     """Return a reader of the data set, and the meshes that are divided into folds.
 
     These are the meshes of training and validation, or all if the layout has no fixed test part.
@@ -256,6 +259,7 @@ def pooled(layout: Format, options: DataOptions, trained: ClassTable | None = No
     Raises:
         TaskError: If other options hold meshes out as well.
     """
+    layout = layout_of(task, options)
     if options.holdout is not None or options.val_people or options.val_per_class:
         raise TaskError("--data.folds hold meshes out: leave out holdout, val_people and val_per_class.")
     dataset: Any = _open(layout, options, "train", trained)

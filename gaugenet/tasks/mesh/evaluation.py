@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
+from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.files import atomic_path, check_results, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
+from gaugenet.tasks.mesh.errors import BoundaryErrors, costliest_confusions
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.outputs import classes_of
+from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -54,7 +57,9 @@ def evaluate(
 
     Labels in the files are numbers as in training, which `run.json` stores; `predictions_<split>.npz` has the same.
     Labels are compared on the faces (or vertices) of the given meshes, even if the meshes were repaired for the
-    network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks.
+    network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks. The result
+    also has the most frequent confusions (`confusions`), the shares of errors at and near true boundaries (`boundary`),
+    and for each mesh the `distance` of its inputs from those of the training, see `gaugenet.tasks.mesh.likeness`.
 
     Args:
         run: folder of the run.
@@ -70,7 +75,7 @@ def evaluate(
         repair: as in `DataOptions`; by default as in the training.
         layout: as `format` in `DataOptions`; by default as in the training.
         cache: as in `DataOptions`; by default the folder `cache` next to the results.
-        n_jobs: as in `DataOptions`.
+        n_jobs: number of meshes prepared and scored at once, each on one thread; -1 uses all cores.
         device: device of the network.
         feature: as in `Predictor`.
         unit: as in `Predictor`.
@@ -98,38 +103,96 @@ def evaluate(
     cached = cache_folder(options.cache, folder)
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=cached, n_jobs=n_jobs))
 
-    accumulator = MetricAccumulator(len(description.classes))
-    labels: dict[str, ndarray] = {}
-    checks: dict[str, GaugeCheck] = {}
-    independent: list[ndarray] = []
-    with progress(len(prepared), f"evaluating {split}") as bar:
-        for one in prepared:
-            name = one.sample.name
-            truth, areas = _truth(one, known)
-            found = predictor(one)
-            prediction = found.labels(description.items)
-            if one_to_one:
-                independent.append(prediction[truth != IGNORE_LABEL] == truth[truth != IGNORE_LABEL])
-                prediction = found.labels(description.items, different=True)
-            missed = (truth + 1) % len(description.classes)  # no prediction, for want of a finite place: wrong
-            accumulator.add(name, truth, np.where(prediction < 0, missed, prediction), areas)
-            for kind, array in (("truth", truth), ("prediction", prediction)):
-                labels[f"{name}/{kind}"] = classes.decode(array).astype(np.int32)
-            if gauge_check:
-                checks[name] = predictor.gauge_check(one)
-            bar.advance()
+    def labelled(one: Prepared) -> _Labelled:
+        found = predictor(one)
+        truth, areas = _truth(one, known)
+        return _Labelled(
+            truth=truth,
+            areas=areas,
+            free=found.labels(description.items),
+            prediction=found.labels(description.items, different=one_to_one),
+            distance=predictor.distance(one),
+            check=predictor.gauge_check(one) if gauge_check else None,
+        )
 
-    scores = accumulator.scores()
+    tally = _Tally(predictor, classes, one_to_one=one_to_one)
+    results = on_each(labelled, prepared, n_jobs=n_jobs, device=predictor.device)
+    with progress(len(prepared), f"evaluating {split}") as bar:
+        for one, found in zip(prepared, results, strict=True):
+            tally.add(one.sample, found)
+            bar.advance()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
-    result |= scores.as_dict(description.classes) | {"label_values": list(classes.values)}
+    result |= tally.result() | {"label_values": list(classes.values)}
     _add_files(result, prepared)
-    if one_to_one:
-        result["independent_accuracy"] = float(np.concatenate(independent).mean())
-    if checks:
-        result["gauge_check"] = _summary(checks)
-    _write(folder, split, result, labels, description.classes)
+    _write(folder, split, result, tally.labels, description.classes)
     return result
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The result of the network for one mesh: true labels, areas of the items, and predicted labels.
+
+    `free` are the likeliest labels, which `prediction` is too unless labels are one-to-one. `distance` is that of
+    `Likeness`.
+    """
+
+    truth: ndarray
+    areas: ndarray | None
+    free: ndarray
+    prediction: ndarray
+    distance: float | None
+    check: GaugeCheck | None
+
+
+class _Tally:
+    """The scores of a run, collected mesh by mesh.
+
+    Attributes:
+        labels: `NAME/truth` and `NAME/prediction` of each mesh, in the numbers of the files.
+    """
+
+    def __init__(self, predictor: Predictor, classes: ClassTable, *, one_to_one: bool) -> None:
+        self.likeness, self.classes, self.one_to_one = predictor.likeness, classes, one_to_one
+        self.items, self.names = predictor.description.items, predictor.description.classes
+        self.labels: dict[str, ndarray] = {}
+        self._scores, self._boundary = MetricAccumulator(len(self.names)), BoundaryErrors.none()
+        self._distances: list[float | None] = []
+        self._independent: list[ndarray] = []
+        self._checks: dict[str, GaugeCheck] = {}
+
+    def add(self, sample: MeshSample, found: _Labelled) -> None:
+        """Count what is right and wrong on a mesh."""
+        truth, prediction = found.truth, found.prediction
+        if self.one_to_one:
+            self._independent.append((found.free == truth)[truth != IGNORE_LABEL])
+        missed = (truth + 1) % len(self.names)  # no prediction, for want of a finite place: wrong
+        counted = np.where(prediction < 0, missed, prediction)
+        self._scores.add(sample.name, truth, counted, found.areas)
+        if self.items != "mesh":
+            self._boundary.add(sample.mesh, self.items, truth, counted)
+        for kind, array in (("truth", truth), ("prediction", prediction)):
+            self.labels[f"{sample.name}/{kind}"] = self.classes.decode(array).astype(np.int32)
+        self._distances.append(found.distance)
+        if found.check is not None:
+            self._checks[sample.name] = found.check
+
+    def result(self) -> dict[str, Any]:
+        """Return all scores."""
+        result = self._scores.scores().as_dict(self.names)
+        if result["confusion"] is not None:
+            result["confusions"] = costliest_confusions(result["confusion"], self.names)
+        if self.items != "mesh":
+            result["boundary"] = self._boundary.as_dict()
+        if self.likeness is not None:
+            result["usual_distance"] = self.likeness.usual
+            for entry, distance in zip(result["meshes"], self._distances, strict=True):
+                entry["distance"] = distance
+        if self.one_to_one:
+            result["independent_accuracy"] = float(np.concatenate(self._independent).mean())
+        if self._checks:
+            result["gauge_check"] = _summary(self._checks)
+        return result
 
 
 def _class_indices(names: tuple[str, ...], classes: list[str]) -> Int[ndarray, "names"]:

@@ -1,30 +1,38 @@
-"""Folds of a data set of labelled meshes: the meshes that each fold holds out, and the scores of its run."""
+"""Folds of a data set of meshes: the meshes that each fold holds out, and the scores of its run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gaugenet.data import DataError, MeshDataset
 from gaugenet.data.meshes.folds import grouped_by, split_folds
 from gaugenet.data.meshes.sample import ChosenMeshes
-from gaugenet.tasks.mesh.data_options import DataOptions, Split, TaskName, layout_of, pooled
+from gaugenet.tasks.mesh.data_options import DataOptions, Split
 from gaugenet.tasks.training.options import TaskError
+
+Options = TypeVar("Options", bound=DataOptions)
+Pool = tuple[MeshDataset, list[Path]]
+"""A reader of a data set, and the meshes that are divided into folds."""
 
 _FIGURES = ("accuracy", "mean_iou", "mesh_accuracy", "area_accuracy")
 
 
-def fold_options(task: TaskName, options: DataOptions) -> list[DataOptions]:
+def fold_options(options: Options, pool: Callable[[Options], Pool]) -> list[Options]:
     """Return the options of the training of each fold, with the meshes that it holds out.
+
+    Args:
+        options: the options of all folds.
+        pool: opens the meshes that are divided into folds.
 
     Raises:
         TaskError, DataError: If the meshes cannot be split into the folds, or the groups do not match their names.
     """
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
-    dataset, paths = pooled(layout_of(task, options), options)
+    dataset, paths = pool(options)
     keys = [_key(options.root, path) for path in paths]
     labels = [dataset.label_of(path) for path in paths]
     chosen = split_folds(
@@ -38,8 +46,8 @@ def fold_options(task: TaskName, options: DataOptions) -> list[DataOptions]:
     return [replace(options, fold=k, held_out=names) for k, names in enumerate(held_out)]
 
 
-def with_held_out(task: TaskName, options: DataOptions) -> DataOptions:
-    """Return the options with the meshes that the chosen fold holds out, if folds are requested.
+def with_held_out(options: Options, pool: Callable[[Options], Pool]) -> Options:
+    """Return the options with the meshes that the chosen fold holds out, if folds are requested; see `fold_options`.
 
     Raises:
         TaskError: If no fold is chosen.
@@ -51,10 +59,10 @@ def with_held_out(task: TaskName, options: DataOptions) -> DataOptions:
             "`data.folds` makes one training for each fold: choose one with `data.fold`, or train all of them with "
             "`gaugenet.tasks.cross_validate`."
         )
-    return fold_options(task, options)[options.fold]
+    return fold_options(options, pool)[options.fold]
 
 
-def part_of_fold(pool: tuple[MeshDataset, list[Path]], options: DataOptions, split: Split) -> MeshDataset:
+def part_of_fold(pool: Pool, options: DataOptions, split: Split) -> MeshDataset:
     """Return the meshes that a fold trains on, or (`"val"`) the meshes that it holds out.
 
     Raises:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,16 @@ from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.assignment import one_to_one
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, Repair
 from gaugenet.tasks.mesh.field_inputs import in_file_units, parse_units
+from gaugenet.tasks.mesh.likeness import Likeness, summary_of
 from gaugenet.tasks.mesh.outputs import Items, log_probabilities
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
 from gaugenet.tasks.training.options import check
 from gaugenet.tasks.training.run import Which, load_run
 
 logger = logging.getLogger(__name__)
+
+_SEEDING = Lock()
+"""Held while random rotations are drawn: threads share PyTorch's generator."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Predictor:
         values = dict(self.description.data)
         self.geometry = GeometryOptions(**values.pop("geometry"))
         self.data = DataOptions.from_dict(values)
+        self.likeness = Likeness.from_dict(self.description.likeness)
         units = parse_units(unit, list(self.data.inputs or ()))
         self.data = replace(self.data, inputs=in_file_units(self.data.inputs, units))
         self.features = self.data.input_features(feature)
@@ -137,6 +143,15 @@ class Predictor:
             found[site] = values[0] if site == "mesh" else values
         return Probabilities(**found)
 
+    def distance(self, prepared: Prepared) -> float | None:
+        """Return how far the inputs of a mesh are from those of the training; about 1 for the training meshes.
+
+        `None` for runs that do not tell, see `Likeness`.
+        """
+        if self.likeness is None:
+            return None
+        return self.likeness.distance(summary_of(prepared.graph, self.features))
+
     def gauge_check(self, prepared: Prepared, *, seed: int = 0) -> GaugeCheck:
         """Compare the scores before and after a random gauge transformation at every vertex."""
         graph = self.features(prepared.graph)
@@ -153,7 +168,7 @@ class Predictor:
 
     def _rotated_graphs(self, prepared: Prepared) -> list[Any]:
         graphs = [prepared.graph]
-        with torch.random.fork_rng(devices=[]):
+        with _SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             graphs += [RandomRotation()(prepared.graph) for _ in range(self.rotations)]
         return graphs

@@ -1,4 +1,4 @@
-"""Predicted labels of meshes: files of labels, coloured meshes, and a summary."""
+"""Predicted labels of meshes: files of labels, colored meshes, and a summary."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def predict(
 
     - `NAME.faces.npy` and `NAME.vertices.npy`, int64 labels of the mesh as it was given, in the numbers of the training
       labels (-1 where a face or vertex has no finite position);
-    - `NAME.labels.ply`, coloured, with the property `label` on its faces, and on its vertices if those were labelled in
+    - `NAME.labels.ply`, colored, with the property `label` on its faces, and on its vertices if those were labelled in
       training;
     - with `probabilities`, `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose columns are in the
       order of the classes;
@@ -101,12 +101,21 @@ def predict(
             continue
         found = predictor(one, "face", "vertex")
         entry |= {"repairs": one.repairs} if one.repairs else {}
+        entry |= _likeness(predictor, one)
         entry |= _write(out, name, one, found, predictor, probabilities)
         entries.append(entry)
     classes = classes_of(predictor.description)
     summary = {"run": str(run), "items": predictor.description.items, "classes": list(classes.names)}
     write_json(out / SUMMARY, summary | {"label_values": list(classes.values), "meshes": entries})
     return entries
+
+
+def _likeness(predictor: Predictor, one: Prepared) -> dict[str, float]:
+    """Return how far the inputs of a mesh are from those of the training, and what is usual there."""
+    distance = predictor.distance(one)
+    if distance is None or predictor.likeness is None:
+        return {}
+    return {"distance": round(distance, 4), "usual_distance": round(predictor.likeness.usual, 4)}
 
 
 def _read(path: Path, name: str) -> MeshSample:

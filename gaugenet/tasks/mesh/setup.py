@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from gaugenet._pyg import Compose
-from gaugenet.data import IGNORE_LABEL, MeshDataset
+from gaugenet.data import IGNORE_LABEL, MeshDataset, RemeshedMeshes
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name
-from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
+from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation, build_remeshings
 from gaugenet.tasks.mesh.data_options import (
     DataOptions,
     GeometryOptions,
@@ -22,9 +23,11 @@ from gaugenet.tasks.mesh.data_options import (
     cache_folder,
     has_validation,
     open_dataset,
+    pooled,
 )
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.folds import with_held_out
+from gaugenet.tasks.mesh.likeness import likeness_of
 from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
 from gaugenet.tasks.mesh.preparation import ITEMS, Preparation, Prepared, prepare_all
@@ -45,13 +48,14 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     data, geometry, optim = options["data"], options["geometry"], options["optim"]
     loss = options.get("loss") or LossOptions()
     name = cast("TaskName", task)
-    data = with_held_out(name, data)
+    data = with_held_out(data, partial(pooled, name))
     train_set = open_dataset(name, data, "train")
     val_set = open_dataset(name, data, "val") if has_validation(name, data) else None
     data = fit_inputs(data, train_set)
     loss.check_classes(train_set.class_names)
     module, description = _module(task, train_set, data, geometry, options["model"], optim, loss, seed)
     build_augmentation(data, data.input_features())
+    rules = build_remeshings(data)
 
     def load(run: Path) -> GraphDataModule:
         soft, cache = optim.loss_on == "vertices", cache_folder(data.cache, run)
@@ -59,12 +63,15 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         description.data["geometry"] = asdict(fixed)
         features = data.input_features()
         how = Preparation(features, fixed, data.repair, cache, data.n_jobs, soft_labels=soft, resample=True)
-        prepared = prepare_all(train_set, how, description="preparing training meshes")
+        group = group_from_name(geometry.group)
+        meshes = RemeshedMeshes(train_set, rules, group, data.repair) if rules else train_set
+        prepared = prepare_all(meshes, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)
         module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)
         weights = None if module.class_weight is None else module.class_weight.tolist()
         description.loss = loss.describe(train_set.class_names, weights)
+        description.likeness = likeness_of(prepared, features)
         log_sizes(module, prepared, held_out)
         return data_module(prepared, held_out, data, seed)
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gaugenet.tasks.mesh.folded_task import FoldedTask
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
     RESULTS,
     WEIGHTS,
-    Fold,
     FoldScores,
     OptionGroup,
     Prediction,
-    Task,
     Training,
     Usage,
     option,
 )
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.mesh.data_options import Format, Repair, Split
+    from gaugenet.data import MeshDataset
+    from gaugenet.tasks.mesh.data_options import DataOptions, Format, Repair, Split
     from gaugenet.tasks.training.run import Which
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
@@ -41,14 +40,14 @@ UNIT = option(
     metavar="NAME=UNIT",
     help="unit of a field in these files, where it differs from training and the files do not tell",
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
 the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy
 stands beside it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
-NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (coloured) and
+NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (colored) and
 a line in predictions.json.
 
 A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict RUN IN.nc --out OUT.nc` (see
@@ -57,7 +56,7 @@ A run of `gaugenet train climate` takes NetCDF files instead: `gaugenet predict 
 Meshes that cannot be used are named, the others are labelled all the same; exit status 1 if there was one."""
 
 
-class MeshLabelTask(Task):
+class MeshLabelTask(FoldedTask):
     """Labels on meshes, by a `MeshUNet`: the common base of the three tasks."""
 
     groups = (
@@ -146,24 +145,15 @@ class MeshLabelTask(Task):
 
         return begin(self.name, options, seed=seed)
 
-    def is_cross_validation(self, options: Mapping[str, Any]) -> bool:
-        return options["data"].folds > 0 and options["data"].fold is None
+    def pool(self, options: DataOptions) -> tuple[MeshDataset, list[Path]]:
+        from gaugenet.tasks.mesh.data_options import pooled
 
-    def folds(self, options: Mapping[str, Any], run: Path) -> list[Fold]:
-        from gaugenet.tasks.mesh.data_options import cache_folder
-        from gaugenet.tasks.mesh.folds import fold_options
+        return pooled(self.name, options)  # type: ignore[arg-type]
 
-        data = options["data"]
-        shared = replace(data, cache=cache_folder(data.cache, run) or Path("none"))  # prepared once for all folds
-        parts = fold_options(self.name, shared)  # type: ignore[arg-type]
-        return [Fold({**options, "data": part}, list(part.held_out or ())) for part in parts]
-
-    def score_fold(self, run: Path, fold: Fold) -> FoldScores:
+    def fold_scores(self, result: Mapping[str, Any]) -> FoldScores:
         from gaugenet.tasks.mesh.folds import fold_figures
 
-        data = fold.options["data"]
-        found = {"data": data.root, "cache": data.cache, "n_jobs": data.n_jobs}
-        return FoldScores(*fold_figures(self.evaluate(run, split="val", weights="last", overwrite=True, **found)))
+        return FoldScores(*fold_figures(result))
 
     def evaluate(  # type: ignore[override]
         self,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gaugenet.tasks.mesh.data_options import DataOptions, Split, cache_folder
 from gaugenet.tasks.training.options import TaskError, check
 
 if TYPE_CHECKING:
-    from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data import MeshDataset
     from gaugenet.data.fields.spec import FieldSpec
 
 LossKind = Literal["l2", "l1", "huber", "relative"]
@@ -87,7 +88,7 @@ class RegressionLoss:
         return weights
 
 
-def open_meshes(options: DataOptions, split: Split) -> FieldMeshFolder:
+def open_meshes(options: DataOptions, split: Split) -> MeshDataset:
     """Return the meshes of a split.
 
     Raises:
@@ -95,11 +96,34 @@ def open_meshes(options: DataOptions, split: Split) -> FieldMeshFolder:
         DataError: If the folder or the split is missing.
     """
     from gaugenet.data.fields.folder import FieldMeshFolder
+    from gaugenet.data.meshes.folder import is_split_at_random
+    from gaugenet.tasks.mesh.folds import part_of_fold
 
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
+    if options.held_out is not None:
+        if split != "test":
+            return part_of_fold(pooled(options), options, split)
+        if is_split_at_random(options.root):
+            raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
     fractions: Any = tuple(options.fractions)
-    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=options.group)
+    group = None if options.folds else options.group
+    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=group)
 
 
-__all__ = ["RegressionData", "RegressionLoss", "cache_folder", "open_meshes"]
+def pooled(options: DataOptions) -> tuple[MeshDataset, list[Path]]:
+    """Return a reader of the data set, and the meshes that are divided into folds, see `FieldMeshFolder.pool`."""
+    dataset: Any = open_meshes(replace(options, held_out=None), "train")
+    return dataset, list(dataset.pool)
+
+
+def has_validation(options: DataOptions) -> bool:
+    """Return whether the options set a validation part aside."""
+    from gaugenet.data.meshes.folder import is_split_at_random
+
+    root = options.root or Path()
+    at_random = is_split_at_random(root) and options.fractions[1] > 0
+    return options.held_out is not None or (root / "val").is_dir() or at_random
+
+
+__all__ = ["RegressionData", "RegressionLoss", "cache_folder", "has_validation", "open_meshes", "pooled"]

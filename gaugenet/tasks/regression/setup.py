@@ -13,11 +13,12 @@ from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.augmentation import build_augmentation
 from gaugenet.tasks.mesh.data_options import GeometryOptions
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
+from gaugenet.tasks.mesh.folds import with_held_out
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared, prepare_all
 from gaugenet.tasks.mesh.scale import fixed_lengths
 from gaugenet.tasks.mesh.setup import data_module, log_sizes
 from gaugenet.tasks.regression.module import RegressionModule
-from gaugenet.tasks.regression.options import RegressionData, cache_folder, open_meshes
+from gaugenet.tasks.regression.options import RegressionData, cache_folder, has_validation, open_meshes, pooled
 from gaugenet.tasks.regression.outputs import out_type
 from gaugenet.tasks.training.loading import GraphDataModule
 from gaugenet.tasks.training.options import TaskError
@@ -31,7 +32,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
     Raises:
         ValueError: If an option or the data cannot be used. No file is written then.
     """
-    data, geometry = options["data"], options["geometry"]
+    data, geometry = with_held_out(options["data"], pooled), options["geometry"]
     written = data.target_specs()
     options["loss"].weights_of(written)
     train_set = open_meshes(data, "train")
@@ -55,13 +56,6 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
         return data_module(prepared, held_out, data, seed, targets)
 
     return Training(module, description, load)
-
-
-def has_validation(data: RegressionData) -> bool:
-    """Return whether the options set a validation part aside."""
-    root = data.root or Path()
-    at_random = not any((root / name).is_dir() for name in ("train", "val", "test"))
-    return (root / "val").is_dir() or (at_random and data.fractions[1] > 0)
 
 
 def _check_site(spec: FieldSpec, prepared: Sequence[Prepared]) -> None:

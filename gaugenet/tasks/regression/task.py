@@ -6,22 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gaugenet.tasks.mesh.folded_task import FoldedTask
 from gaugenet.tasks.mesh.task import FEATURE, UNIT, MeshLabelTask
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
     RESULTS,
     WEIGHTS,
+    FoldScores,
     OptionGroup,
     Prediction,
-    Task,
     Training,
     Usage,
     option,
 )
 
 if TYPE_CHECKING:
+    from gaugenet.data import MeshDataset
     from gaugenet.tasks.mesh.data_options import Repair, Split
+    from gaugenet.tasks.regression.options import RegressionData
     from gaugenet.tasks.training.run import Which
 
 _SAMPLES = option(
@@ -30,14 +33,15 @@ _SAMPLES = option(
 _ENSEMBLE = option(
     "--ensemble", nargs="+", type=Path, default=[], metavar="RUN", help="further runs, for the mean and the spread"
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 _LABELS = frozenset(
     {
-        *("format", "labels", "label_property", "holdout", "folds", "fold", "held_out"),
+        *("format", "labels", "label_property", "holdout", "held_out", "remesh"),
         *("val_people", "train_per_class", "val_per_class"),
     }
 )
 """Options of labelled data sets that a regression does not have."""
+_OF_FOLDS = ("nmae", "relative_l2")
 _EVALUATE = """Score a run of `gaugenet train regression` on a split of a data set with its targets. Writes
 evaluation_SPLIT.json, predictions_SPLIT.npz, and parity, errors and maps as pictures."""
 _PREDICT = """Predict fields on meshes. For NAME.ply the folder OUT receives NAME.fields.npz (an array a target, vectors
@@ -47,7 +51,7 @@ NAME.fields.vtp (for ParaView, whose filter Glyph draws arrows) and a line in pr
 Meshes that cannot be used are named, the others are predicted all the same; exit status 1 if there was one."""
 
 
-class RegressionTask(Task):
+class RegressionTask(FoldedTask):
     """Scalars, vectors and tensors at vertices, at faces or of whole meshes, by a `MeshUNet`."""
 
     name = "regression"
@@ -119,6 +123,15 @@ class RegressionTask(Task):
         from gaugenet.tasks.regression.setup import begin
 
         return begin(options, seed=seed)
+
+    def pool(self, options: RegressionData) -> tuple[MeshDataset, list[Path]]:
+        from gaugenet.tasks.regression.options import pooled
+
+        return pooled(options)
+
+    def fold_scores(self, result: Mapping[str, Any]) -> FoldScores:
+        figures = {f"{name} {score}": s[score] for name, s in result["fields"].items() for score in _OF_FOLDS}
+        return FoldScores({name: value for name, value in figures.items() if value is not None})
 
     def evaluate(  # type: ignore[override]
         self,

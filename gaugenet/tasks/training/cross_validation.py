@@ -68,17 +68,18 @@ class CrossValidation:
         """Format the scores of each fold and of each class, with means and standard deviations."""
         names = self._names("figures")
         titles = [name.replace("_", " ") for name in names]
+        width = max([13, *map(len, titles)])
         lines = [
             f"{self.run}: {len(self.scores)} folds, each scored on the meshes that it held out (last weights)",
             "",
-            "  fold    meshes  " + "  ".join(f"{title:>13}" for title in titles),
+            "  fold    meshes  " + "  ".join(f"{title:>{width}}" for title in titles),
         ]
         for k, fold in enumerate(self.scores):
-            cells = "  ".join(f"{percent(fold.figures.get(name)):>13}" for name in names)
+            cells = "  ".join(f"{percent(fold.figures.get(name)):>{width}}" for name in names)
             lines.append(f"  {k:<6}  {len(self.held_out[k]):>6}  {cells}")
         spreads = [self.spread(name) or (None, None) for name in names]
         for which, title in enumerate(("mean", "spread")):
-            cells = "  ".join(f"{percent(both[which]):>13}" for both in spreads)
+            cells = "  ".join(f"{percent(both[which]):>{width}}" for both in spreads)
             lines.append(f"  {title:<6}  {'':>6}  {cells}")
         return "\n".join([*lines, *self._class_lines()])
 

@@ -50,6 +50,7 @@ class RunDescription:
         label_values: the number of each class in label files, in the order of the classes; empty in runs of earlier
             versions, which wrote predictions as indices from 0.
         loss: terms of the loss and, by name, the weights of the classes.
+        likeness: the distribution of the inputs over the training meshes, see `gaugenet.tasks.mesh.likeness`.
         class_scores: `{"best": {...}, "last": {...}}`, by class the scores of the saved weights on the validation
             part.
         metrics: `{"best": {...}, "last": {...}}`, the scores of the saved weights.
@@ -67,6 +68,7 @@ class RunDescription:
     seed: int = 0
     label_values: list[int] = field(default_factory=list)
     loss: dict[str, Any] = field(default_factory=dict)
+    likeness: dict[str, Any] = field(default_factory=dict)
     class_scores: dict[str, dict[str, dict[str, float | None]]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     finished: bool = False

@@ -119,7 +119,7 @@ class FoldScores:
     """Scores on the items that a fold held out.
 
     Attributes:
-        figures: scores by name, between 0 and 1.
+        figures: scores by name, printed in percent.
         classes: one score for each class, by name; `None` where the class does not occur.
     """
 

@@ -1,0 +1,1 @@
+"""Molecules: readers of published layouts, splits, an analytic potential and molecular dynamics."""
