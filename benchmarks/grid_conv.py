@@ -35,12 +35,17 @@ def step(layer: nn.Module, x: Tensor) -> None:
     layer(x.detach().requires_grad_()).sum().backward()
 
 
-def side_by_side(name: str, first: Callable[[], object], second: Callable[[], object], rounds: int) -> None:
-    """Print the medians of two kinds of work, done in turns, and their ratio."""
+def in_turns(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float, float]:
+    """Return the median CPU seconds of two kinds of work, done in turns, and of their ratio."""
     first(), second()
     times = [(cpu_seconds(first), cpu_seconds(second)) for _ in range(rounds)]
     ours, plain = (statistics.median(column) for column in zip(*times))
-    ratio = statistics.median(a / b for a, b in times)
+    return ours, plain, statistics.median(a / b for a, b in times)
+
+
+def side_by_side(name: str, first: Callable[[], object], second: Callable[[], object], rounds: int) -> None:
+    """Print the medians of two kinds of work, done in turns, and their ratio."""
+    ours, plain, ratio = in_turns(first, second, rounds)
     print(f"{name:34s} {1e3 * ours:9.1f} ms   conv2d {1e3 * plain:9.1f} ms   ratio {ratio:.3f}")
 
 

@@ -18,13 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import trimesh
 
-from gaugenet.data import IGNORE_LABEL, MeshSample
+from gaugenet.data import (
+    IGNORE_LABEL,
+    AnisotropicRemeshing,
+    IsotropicRemeshing,
+    MeshSample,
+    Subdivision,
+    VertexNoise,
+)
 from gaugenet.data.meshes.usable import usable_mesh
 from gaugenet.geometry import TriangleMesh
 from gaugenet.geometry.mesh.closest import closest_points
-from gaugenet.geometry.mesh.decimate import decimate
 from gaugenet.geometry.mesh.repair import repair_mesh
 from gaugenet.groups import SO2
 from gaugenet.tasks.mesh.data_options import open_dataset
@@ -47,17 +52,6 @@ def remeshed(change: Callable[[TriangleMesh, np.random.Generator], TriangleMesh]
     return lambda mesh, points, rng: Variant(change(mesh, rng), points)
 
 
-def subdivided(times: int) -> Make:
-    return remeshed(lambda mesh, rng: finer(mesh, times))
-
-
-def finer(mesh: TriangleMesh, times: int) -> TriangleMesh:
-    vertices, faces = mesh.vertices, mesh.faces
-    for _ in range(times):
-        vertices, faces = trimesh.remesh.subdivide(vertices, faces)
-    return TriangleMesh(vertices, faces)
-
-
 def simplified(share: float) -> Make:
     """Return a simplification by quadric errors, which preserves the shape and makes uneven triangles."""
 
@@ -68,26 +62,6 @@ def simplified(share: float) -> Make:
         return repair_mesh(TriangleMesh(*found)).mesh
 
     return remeshed(change)
-
-
-def even(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
-    """Return a mesh with the same number of vertices, spaced evenly. About half of the vertices are new."""
-    return decimate(finer(mesh, 2), mesh.num_vertices, fidelity=1.0).mesh
-
-
-def stretched(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
-    """Return a mesh with the same number of vertices, three times denser along a random axis than across it."""
-    axis = rng.standard_normal(3)
-    axis /= np.linalg.norm(axis)
-    stretch = np.eye(3) + 2 * np.outer(axis, axis)
-    dense = finer(mesh, 2)
-    found = decimate(TriangleMesh(dense.vertices @ stretch, dense.faces), mesh.num_vertices, fidelity=1.0).mesh
-    return TriangleMesh(found.vertices @ np.linalg.inv(stretch), found.faces)
-
-
-def noisy(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
-    size = 0.01 * mesh.edge_lengths.mean()
-    return TriangleMesh(mesh.vertices + size * rng.standard_normal(mesh.vertices.shape), mesh.faces)
 
 
 def renumbered(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
@@ -122,13 +96,13 @@ def cut_off(mesh: TriangleMesh, points: np.ndarray, rng: np.random.Generator) ->
 
 VARIANTS: dict[str, Make] = {
     "as it is": remeshed(lambda mesh, rng: mesh),
-    "subdivided x4": subdivided(1),
-    "subdivided x16": subdivided(2),
+    "subdivided x4": remeshed(Subdivision(1).remeshed),
+    "subdivided x16": remeshed(Subdivision(2).remeshed),
     "decimated to 1/2": simplified(1 / 2),
     "decimated to 1/4": simplified(1 / 4),
-    "isotropic remeshing": remeshed(even),
-    "anisotropic remeshing": remeshed(stretched),
-    "noise, 1 % of an edge": remeshed(noisy),
+    "isotropic remeshing": remeshed(IsotropicRemeshing().remeshed),
+    "anisotropic remeshing": remeshed(AnisotropicRemeshing().remeshed),
+    "noise, 1 % of an edge": remeshed(VertexNoise().remeshed),
     "renumbered": remeshed(renumbered),
     "mirror image": mirrored,
     "inside out": remeshed(lambda mesh, rng: TriangleMesh(mesh.vertices, mesh.faces[:, ::-1])),

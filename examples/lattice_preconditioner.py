@@ -25,6 +25,8 @@ from gaugenet.groups import SU, U1
 from gaugenet.tasks.lattice.gmres import gmres
 from gaugenet.tasks.lattice.preconditioner import Preconditioner
 
+POWER = 6
+"""Steps of training for which the error of one step is the vector of the next."""
 COUPLINGS = {"U1": (U1(), 3.0), "SU3": (SU(3), 6.0)}
 
 
@@ -41,24 +43,26 @@ def noise(field: LatticeGaugeField, generator: torch.Generator) -> Tensor:
 
 
 def train(network: Preconditioner, field: LatticeGaugeField, mass: float, seconds: float) -> None:
+    """Minimise |(1 - M D) psi|^2, for noise and for the errors (1 - M D)^k psi, where slow modes dominate."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
-    begin, step = time.process_time(), 0
+    begin, step, size = time.process_time(), 0, field.num_nodes * (4 if field.d == 4 else 2) * field.group.d
     while (used := (time.process_time() - begin) / seconds) < 1:
         for group in optimizer.param_groups:
             group["lr"] = 1e-2 * min(1.0, 2 * (1 - used)) ** 2 + 1e-5
-        psi = noise(field, generator)
-        loss = (network(wilson_dirac(field, psi, mass), field) - psi).abs().square().mean() / 2
+        if step % POWER == 0:
+            psi = noise(field, generator)
+        psi = psi / psi.flatten(1).norm(dim=1).view(-1, *[1] * (psi.dim() - 1)) * size**0.5
+        error = network(wilson_dirac(field, psi, mass), field) - psi
+        loss = error.abs().square().mean() / 2
         optimizer.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        step += 1
-        if step % 200 == 1:
-            print(f"step {step:5d}  loss {loss.item():.5f}", flush=True)
-    print(
-        f"step {step:5d}  loss {loss.item():.5f}  {sum(p.numel() for p in network.parameters()) // 2} complex weights",
-        flush=True,
-    )
+        if step % (20 * POWER) < 2:
+            print(f"step {step:5d}  loss {loss.item():.5f}  {used:4.0%}", flush=True)
+        psi, step = error.detach(), step + 1
+    print(f"{step} steps, {sum(p.numel() for p in network.parameters()) // 2} complex weights", flush=True)
 
 
 def report(name: str, field: LatticeGaugeField, preconditions: dict, mass: float) -> None:
@@ -80,6 +84,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=150.0, help="CPU time of training")
     parser.add_argument("--mass", type=float, default=0.2, help="of the fermions, in units of the inverse spacing")
     parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--levels", type=int, default=3, help="lattices, each with half the extents of the one before")
     parser.add_argument("--channels", type=int, default=8, help="spinor fields of the hidden layers")
     parser.add_argument("--configurations", type=int, default=4)
     parser.add_argument("--group", choices=list(COUPLINGS), default="U1")
@@ -90,7 +95,7 @@ def main() -> None:
     torch.manual_seed(0)
 
     field = configurations(arguments.group, arguments.configurations, arguments.lattices[0], seed=1)
-    size = {"layers": arguments.layers, "channels": arguments.channels}
+    size = {"layers": arguments.layers, "channels": arguments.channels, "levels": arguments.levels}
     network = Preconditioner(field.group, d=field.d, spins=4 if field.d == 4 else 2, **size)
     train(network, field, arguments.mass, arguments.seconds)
 

@@ -1,10 +1,10 @@
-"""Segment panoramas, colour and depth, in the layout of 2D-3D-S with a U-Net on the icosahedron.
+"""Segment panoramas, color and depth, in the layout of 2D-3D-S with a U-Net on the icosahedron.
 
     python examples/segment_panoramas.py                          synthetic rooms, a quick test of one minute
     python examples/segment_panoramas.py --data DIR --fold 1 --level 7 --levels 6 --width 16 --epochs 50 --device cuda
 
 DIR contains area_*/pano/{rgb,depth,semantic} and semantic_labels.json (or assets/semantic_labels.json). The areas of
-the fold are for the test, the others for training. The inputs are colour, depth, and the height of the direction of
+the fold are for the test, the others for training. The inputs are color, depth, and the height of the direction of
 view, which distinguishes floors from ceilings. Scores on `synthetic_rooms.py` are not comparable with real rooms.
 """
 
@@ -30,7 +30,7 @@ from gaugenet.viz import SpherePanel, draw_spheres, nearest_point
 
 
 def channels(panorama: Panorama, sphere: Icosphere) -> Float[Tensor, "5 vertices"]:
-    """Return colour, depth in units of 4 m, and the height of the direction of view."""
+    """Return color, depth in units of 4 m, and the height of the direction of view."""
     up = sphere.pos[:, 2].float()
     return torch.cat([panorama.rgb - 0.5, panorama.depth[None] / 4, up[None]])
 

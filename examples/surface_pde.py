@@ -1,10 +1,10 @@
 """Discovery of a partial differential equation on surfaces, and roll-outs on other surfaces.
 
-    python examples/surface_pde.py [--level 4] [--radius 0.2] [--test-levels 4] [--out surface_pde.png]
+    python examples/surface_pde.py [--level 4] [--radius 0.2] [--seeds 3] [--test-levels 4 5] [--out surface_pde.png]
 
 Finite elements solve u_t = D lap u + u (1 - u) - div(u v), with a tangent flow v, on bumpy spheres. One layer of
-differential operators with 7 weights learns the right-hand side from snapshots on three of them, and is rolled out for
-200 steps on other surfaces with other meshes.
+operators with 7 weights learns the right-hand side on three of them, and is rolled out for 200 steps on two others
+with other meshes. `surface_pde_networks.py` trains networks on the same snapshots.
 """
 
 from __future__ import annotations
@@ -15,48 +15,60 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gaugenet.data.meshes.reaction_diffusion import Equation, Surface, bumps_of_mass, bumpy_sphere, solve
+from gaugenet.data.meshes import reaction_diffusion
+from gaugenet.data.meshes.reaction_diffusion import Equation, Surface, heun, relative_error
 from gaugenet.groups import SO2, FieldType
 from gaugenet.kernels import Differential
 from gaugenet.nn import GaugeConv
 from gaugenet.viz import MeshView, render_meshes
 
-STEP, EQUATION = 0.01, Equation(diffusion=0.05)
+STEP, EQUATION, TEST_SEEDS = 0.01, Equation(diffusion=0.05), (20, 21)
 FIELDS, SCALAR = FieldType(SO2(), "2x0 + 1x1"), FieldType(SO2(), "1x0")
+Snapshots = list[tuple[Surface, Tensor, Tensor]]
 
 
-class Operators(GaugeConv):
-    """One layer of operators up to order 2, the right-hand side of the equation."""
+def diffusion(model: GaugeConv, radius: float) -> float:
+    """Return the coefficient of the Laplacian of u."""
+    pair = next(p for p in model.kernels.pairs if p.key == (2, 0))
+    return pair.weight(model.weight)[0, 0, 0, 0].item() * radius**2
 
-    def __init__(self) -> None:
-        super().__init__(FIELDS, SCALAR, kernel=Differential(max_order=2, degree=3))
 
-    def diffusion(self, radius: float) -> float:
-        """Return the coefficient of the Laplacian of u."""
-        pair = next(p for p in self.kernels.pairs if p.key == (2, 0))
-        return pair.weight(self.weight)[0, 0, 0, 0].item() * radius**2
+def surface_of(level: int, seed: int, radius: float) -> Surface:
+    """Return a surface, with the finite elements of level 5 or more and at most 120 neighbours."""
+    return reaction_diffusion.bumpy_sphere(level, seed, radius=radius, max_neighbors=120, refinements=max(0, 5 - level))
 
 
 def features(surface: Surface, u: Tensor) -> Tensor:
     """Return u, u^2 and u v in the frames of the graph, `(V, 4)`."""
-    v = torch.einsum("nda,nd->na", surface.graph.frame, torch.from_numpy(surface.flow))
+    v = torch.einsum("nda,nd->na", surface.graph.frame, torch.from_numpy(surface.flow).to(u))
     return torch.cat([u, u**2, u * v], 1)
 
 
 def states(surface: Surface, seed: int, steps: int) -> Tensor:
     """Return the states `(steps + 1, V, 1)` by finite elements."""
-    found = solve(surface, bumps_of_mass(surface, seed), EQUATION, step=STEP, steps=steps)
+    start = reaction_diffusion.bumps_of_mass(surface, seed)
+    found = reaction_diffusion.solve(surface, start, EQUATION, step=STEP, steps=steps, substeps=2)
     return torch.from_numpy(found)[..., None]
 
 
-def learn(model: Operators, data: list[tuple[Surface, Tensor, Tensor]]) -> None:
+def snapshots(level: int, radius: float, run: int, steps: int) -> Snapshots:
+    """Return u and u_t on the three surfaces of a training."""
+    data = []
+    for seed in range(3 * run, 3 * run + 3):
+        surface = surface_of(level, seed, radius)
+        u = states(surface, seed, steps)
+        data += [(surface, u[k], (u[k + 1] - u[k - 1]) / (2 * STEP)) for k in range(1, steps, 10)]
+    return data
+
+
+def learn(model: GaugeConv, data: Snapshots) -> None:
     """Fit the right-hand side to time derivatives, by a method of second order."""
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-12)
+    options = {"max_iter": 200, "tolerance_grad": 1e-12, "line_search_fn": "strong_wolfe"}
+    optimizer = torch.optim.LBFGS(model.parameters(), **options)
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        terms = [(model(features(s, u), s.graph) - slope).square().mean() for s, u, slope in data]
-        total = torch.stack(terms).mean()
+        total = sum((model(features(s, u), s.graph) - slope).square().mean() for s, u, slope in data) / len(data)
         total.backward()
         return total
 
@@ -64,12 +76,9 @@ def learn(model: Operators, data: list[tuple[Surface, Tensor, Tensor]]) -> None:
 
 
 @torch.no_grad()
-def roll_out(model: Operators, surface: Surface, u: Tensor, steps: int) -> Tensor:
-    """Return the state after `steps` steps of Heun's method."""
-    for _ in range(steps):
-        first = model(features(surface, u), surface.graph)
-        u = u + STEP / 2 * (first + model(features(surface, u + STEP * first), surface.graph))
-    return u
+def rolled_out(model: GaugeConv, surface: Surface, u: Tensor, steps: int) -> Tensor:
+    """Return the state after some steps with the learned right-hand side."""
+    return heun(lambda x: model(features(surface, x), surface.graph), u, step=STEP, steps=steps)
 
 
 def main() -> None:
@@ -77,34 +86,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", type=int, default=4, help="of the icospheres that the meshes come from")
     parser.add_argument("--radius", type=float, default=0.2, help="of the neighbourhoods, the same on every surface")
+    parser.add_argument("--seeds", type=int, default=1, help="number of trainings, on other surfaces each")
     parser.add_argument("--test-levels", type=int, nargs="+", default=[4])
     parser.add_argument("--rollout", type=int, default=200)
     parser.add_argument("--out", default="surface_pde.png")
     args = parser.parse_args()
-    torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)
-    data = []
-    for seed in range(3):
-        surface = bumpy_sphere(args.level, seed, radius=args.radius)
-        u = states(surface, seed, args.rollout)
-        data += [(surface, u[k], (u[k + 1] - u[k - 1]) / (2 * STEP)) for k in range(1, args.rollout, 10)]
-    model = Operators()
-    learn(model, data)
-    print(f"{sum(p.numel() for p in model.parameters())} weights", end=", ")
-    print(f"diffusion {model.diffusion(args.radius):.5f}, true value {EQUATION.diffusion}")
-    views = []
+    models = []
+    for run in range(args.seeds):
+        torch.manual_seed(run)
+        models.append(GaugeConv(FIELDS, SCALAR, kernel=Differential(max_order=2, degree=4)))
+        learn(models[run], snapshots(args.level, args.radius, run, args.rollout))
+        found = f"diffusion {diffusion(models[run], args.radius):.5f}, true value {EQUATION.diffusion}"
+        print(f"{sum(p.numel() for p in models[run].parameters())} weights, {found}", flush=True)
+    views: list[MeshView] = []
     for level in args.test_levels:
         errors = []
-        for seed in (10, 11):
-            surface = bumpy_sphere(level, seed, radius=args.radius)
-            u, mass = states(surface, seed, args.rollout), surface.graph.mass[:, None]
-            found = roll_out(model, surface, u[0], args.rollout)
-            errors.append(((mass * (found - u[-1]) ** 2).sum() / (mass * u[-1] ** 2).sum()).sqrt().item())
-            for name, state in (("start", u[0]), ("finite elements", u[-1]), ("learned", found)):
+        for seed in TEST_SEEDS:
+            surface = surface_of(level, seed, args.radius)
+            u = states(surface, seed, args.rollout)
+            ends = [rolled_out(model, surface, u[0], args.rollout) for model in models]
+            errors.append([relative_error(surface, end, u[-1]) for end in ends])
+            for name, state in (("start", u[0]), ("finite elements", u[-1]), ("learned", ends[0])):
                 mesh = {"vertices": surface.mesh.vertices, "faces": surface.mesh.faces, "up": "z", "scalar_name": "u"}
                 views.append(MeshView(name=f"level {level}, {name}", scalar=state[:, 0], **mesh))
-        print(f"level {level}: relative error after {args.rollout} steps {100 * np.mean(errors):.2f} %", flush=True)
-    render_meshes(args.out, views, columns=3)
+        shown = " ".join(f"{100 * e:.3f}" for e in np.mean(errors, 0))
+        print(f"level {level}: relative error after {args.rollout} steps {shown} %", flush=True)
+    render_meshes(args.out, views[:6], columns=3)
     print(f"wrote {args.out}")
 
 

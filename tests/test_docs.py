@@ -29,18 +29,19 @@ PAGES = [*FRONT, *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = "<!-- not run -->"
 BLOCK = re.compile(rf"(?P<mark>{NOT_RUN}\n+)?^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-# Tutorials and the pages for those who come from elsewhere train and compare: slow.
-LONGER = {"tutorials", "howto", "coming_from"}
+TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
+# How-to pages and the pages for those who come from elsewhere train and compare: slow.
+LONGER = {"howto", "coming_from"}
 page_of = pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=pytest.mark.slow if p.parent.name in LONGER else ()) for p in PAGES],
+    [pytest.param(p, marks=pytest.mark.slow if p.parent.name in LONGER else ()) for p in PAGES if p not in TUTORIALS],
     ids=lambda p: str(p.relative_to(ROOT)),
 )
 
 
 def blocks(page: Path) -> list[tuple[bool, int, str]]:
     """Whether each Python block is to be run, its line, and its code."""
-    text = scripts().with_code(page.read_text(encoding="utf-8"))
+    text = site("scripts").with_code(page.read_text(encoding="utf-8"))
     return [
         (match["mark"] is None, text[: match.start("code")].count("\n"), match["code"])
         for match in BLOCK.finditer(text)
@@ -48,10 +49,10 @@ def blocks(page: Path) -> list[tuple[bool, int, str]]:
 
 
 @cache
-def scripts() -> Any:
-    """docs/site/scripts.py, which inserts the code that tutorials name."""
+def site(module: str) -> Any:
+    """A module of docs/site, such as `scripts`, which inserts the code that tutorials name."""
     sys.path.insert(0, str(ROOT / "docs" / "site"))
-    return importlib.import_module("scripts")
+    return importlib.import_module(module)
 
 
 @pytest.fixture
@@ -73,6 +74,14 @@ def test_python_blocks_run(page, workplace):
         compiled = compile("\n" * line + code, str(page), "exec", dont_inherit=True)  # errors name the page's own line
         if is_run:
             exec(compiled, namespace)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda p: p.stem)
+def test_tutorials_print_and_draw_what_is_recorded(page, workplace):
+    """Numbers may differ between machines; `python docs/site/outputs.py` records anew."""
+    found, recorded = site("outputs").execute(page), site("outputs").recorded(page)
+    assert [output.shape for output in found] == [output.shape for output in recorded]
 
 
 def test_the_readme_is_short():
@@ -192,3 +201,10 @@ def test_controls_wrong_code_and_wrong_links_are_noticed(tmp_path, monkeypatch):
         test_python_blocks_run(page, tmp_path)
     with pytest.raises(AssertionError):
         test_links_lead_somewhere(page)
+
+
+def test_control_other_outputs_are_noticed():
+    output = site("outputs").Output
+    assert output("error 2.7e-07,  16 of 8x1\n").shape == output("error 0.3, -4 of 2x1\n").shape
+    assert output("error 0.1").shape != output("errors 0.1").shape
+    assert output("", ["a.png"]).shape != output("").shape

@@ -37,6 +37,7 @@ def test_every_example_is_tested():
         "leray_projection.py",
         "lattice_preconditioner.py",
         "lattice_topology.py",
+        "mesh_rollouts.py",
         "mobius_mnist.py",
         "nbody_springs.py",
         "moving_charges.py",
@@ -48,6 +49,7 @@ def test_every_example_is_tested():
         "spherical_mnist.py",
         "sphere_grids.py",
         "surface_pde.py",
+        "surface_pde_networks.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
         "wilson_loops.py",
@@ -63,9 +65,27 @@ def test_segment_bodies_trains_and_draws(tmp_path):
 
 def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
     text = run("surface_pde.py", tmp_path, "--rollout", "40", "--out", "pde.png")
-    assert float(text.split("steps ")[1].split()[0]) < 0.5, "relative L2 error after the roll-out, in per cent"
-    assert abs(float(text.split("diffusion ")[1].split(",")[0]) - 0.05) < 0.0025
+    assert text.startswith("7 weights")
+    assert float(text.split("steps ")[1].split()[0]) < 0.2, "relative L2 error after the roll-out, in per cent"
+    assert abs(float(text.split("diffusion ")[1].split(",")[0]) - 0.05) < 0.0005
     assert (tmp_path / "pde.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
+def test_networks_learn_the_equation_of_surface_pde(tmp_path):
+    small = ["--level", "3", "--radius", "0.35", "--seconds", "2", "--rollout", "20"]
+    rows = run("surface_pde_networks.py", tmp_path, *small).splitlines()
+    assert [row.split(",")[0] for row in rows] == ["harmonic", "graph"]
+    assert all(0 < float(row.split("steps ")[1].split()[0]) < 30 for row in rows), "per cent; the state grows by 20 %"
+
+
+@pytest.mark.slow
+def test_roll_outs_on_meshes_make_a_table(tmp_path):
+    options = ["--equations", "heat", "--seconds", "2", "--seeds", "1", "--steps", "10"]
+    rows = [line.split("|") for line in run("mesh_rollouts.py", tmp_path, *options).splitlines()[2:]]
+    assert [row[2].strip() for row in rows] == ["Harmonic(rings=2)", "Differential(max_order=2)", "one ring", "graph"]
+    assert all(38_000 < int(row[3].replace(",", "")) < 42_000 for row in rows)
+    assert all(0 < float(row[k]) < 50 for row in rows for k in (4, 5))
 
 
 def test_sphere_grids_agree(tmp_path):
@@ -101,7 +121,20 @@ def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_
 
 @pytest.mark.slow
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
-    options = ("--seconds", "6", "--layers", "3", "--channels", "2", "--lattices", "8x8", "--configurations", "2")
+    options = (
+        "--seconds",
+        "6",
+        "--layers",
+        "3",
+        "--channels",
+        "2",
+        "--levels",
+        "2",
+        "--lattices",
+        "8x8",
+        "--configurations",
+        "2",
+    )
     lines = run("lattice_preconditioner.py", tmp_path, *options).splitlines()
     counts = {
         (line[:28].strip(), line[28:53].strip()): [int(n) for n in line.split()[-1].split("-")]

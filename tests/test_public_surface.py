@@ -29,8 +29,9 @@ PUBLIC = {
         icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
-        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectSum ExteriorPower FieldType FiniteGroup
-        GeneralLinear Lorentz MatrixGroup O2 O3 Polyhedral PseudoOrthogonal Reflection Representation Restricted SO2 SO3
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectProduct DirectSum ExteriorPower FieldType
+        FiniteGroup GeneralLinear Hypercubic Lorentz MatrixGroup O2 O3 OuterProduct Polyhedral PseudoOrthogonal
+        Reflection Representation Restricted SO2 SO3
         SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup axial_to_bivector
         bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday group_from_name intertwiners
         multivector real_fields spherical_harmonics
@@ -58,22 +59,20 @@ PUBLIC = {
         PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
-        BarotropicVorticity BinnedMean ClimateFiles ClimateFrame ClimateVariables Curvatures DataError Digits
-        FaustRegistrations GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature HybridMonteCarlo
-        IGNORE_LABEL IldgFile InputFeature InputFeatures LabelledMeshFolder LatLonGrid LatticeSampler LinkFile
-        MeshCNNSegmentation MeshDataset MeshSample NerscFile Normalization Normals Panorama Positions
-        RandomGauge RandomJitter RandomMirror RandomRotation RandomScale RotatedDigits ShallowWater
-        ShallowWaterWeather ShapeOperator ShrecClassification SphereRegridder SphericalDigits StanfordPanoramas
-        StripDigits SyntheticWeather TangentAxes TangentGradient TimeSplit UsableMesh VertexDegree
-        WaveKernelSignature add_targets binned_mean face_to_vertex_distribution find_variables group_names
-        hard_labels idealized_cyclones majority_of_edges meshcnn_edges one_hot prepare_meshes read_ildg read_links
-        read_mnist
-        read_nersc rotated_mnist source_of split_by_blocks split_folds split_fractions usable_mesh
-        vertex_to_face write_ildg write_links write_nersc
-        FieldMeshFolder FieldReader FieldSpec FieldValues fit_fields
-        Molecule MoleculeSet random_parts read_extended_xyz read_indices read_md17 read_molecules read_qm9
-        write_extended_xyz write_md17 AngularLennardJones Trajectory langevin_samples thermal_velocities
-        velocity_verlet
+        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ClimateFiles ClimateFrame
+        ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader
+        FieldSpec FieldValues GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
+        IGNORE_LABEL IldgFile InputFeature InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid
+        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet NerscFile
+        Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
+        RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
+        SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes
+        TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature add_targets
+        binned_mean face_to_vertex_distribution find_variables fit_fields group_names hard_labels idealized_cyclones
+        langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts read_extended_xyz
+        read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
+        source_of split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
+        vertex_to_face write_extended_xyz write_ildg write_links write_md17 write_nersc
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments
@@ -93,7 +92,7 @@ PUBLIC = {
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
-        laplacian
+        laplacian operator_graph
     """,
     "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",

@@ -6,9 +6,9 @@ Small sites of one page and one storey here; `make docs` builds the whole.
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import math
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 import torch
 
 pytest.importorskip("mkdocs")
+nbformat = pytest.importorskip("nbformat")
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "docs" / "site"
 
@@ -24,7 +25,10 @@ SITE = ROOT / "docs" / "site"
 def hooks(monkeypatch):
     """The modules of docs/site, which MkDocs loads once."""
     monkeypatch.syspath_prepend(str(SITE))
-    found = {name: importlib.import_module(name) for name in ("public", "names", "bibliography", "scripts")}
+    found = {
+        name: importlib.import_module(name)
+        for name in ("public", "names", "bibliography", "scripts", "outputs", "notebooks")
+    }
     for table in (found["public"].guides, found["names"].identifiers):
         table.cache_clear()
     return found
@@ -43,7 +47,7 @@ def built(hooks, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(hooks["public"], "examples", dict)
     monkeypatch.setattr(hooks["names"], "PRECEDENCE", ("testing",))
     monkeypatch.setattr(hooks["scripts"], "pages", list)
-    monkeypatch.setattr(hooks["scripts"], "notebooks", list)
+    monkeypatch.setattr(hooks["notebooks"], "notebooks", list)
 
     def run(text: str, *, storeys: dict[str, str]) -> tuple[list[str], Path]:
         monkeypatch.setattr(hooks["public"], "STOREYS", storeys)
@@ -121,11 +125,63 @@ def test_code_in_tutorials_comes_from_the_examples(hooks):
         scripts.with_code("<!-- code: examples/own_layer.py nobody -->")
 
 
-def test_notebooks_hold_the_inserted_code(hooks):
-    for _, content in hooks["scripts"].notebooks():
-        notebook = json.loads(content)
+def test_notebooks_hold_code_outputs_and_pictures(hooks):
+    """A notebook is one file: its pictures are inside, its links lead to pages of the site next to it."""
+    pages = {path.removesuffix(".md") for path, _ in hooks["scripts"].pages()}
+    pages |= {str(p.relative_to(ROOT / "docs").with_suffix("")) for p in (ROOT / "docs").rglob("*.md")}
+    found = hooks["notebooks"].notebooks()
+    assert len(found) == 8
+    for path, content in found:
+        notebook = nbformat.reads(content, as_version=4)
+        nbformat.validate(notebook)
         assert "<!-- code:" not in content
-        assert any(cell["cell_type"] == "code" for cell in notebook["cells"])
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert {output.output_type for output in outputs} <= {"stream", "display_data"}
+        assert outputs, f"{path} shows nothing"
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        for target in re.findall(r"\]\((?!https?:)([^)\s#]+)", text):
+            if not target.startswith("attachment:"):
+                assert target.endswith(".html")
+                assert os.path.normpath(f"tutorials/{target.removesuffix('.html')}") in pages, f"{path}: {target}"
+
+
+def test_a_record_of_other_code_is_refused(hooks, tmp_path, monkeypatch):
+    outputs = hooks["outputs"]
+    page = tmp_path / "printing.md"
+    monkeypatch.setattr(outputs, "RECORDS", tmp_path)
+    page.write_text("# Printing\n\n```python\nprint(6 * 7)\n```\n\nThe end.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="missing"):
+        outputs.recorded(page)
+    outputs.record(page)
+    shown = outputs.with_outputs(page.read_text(encoding="utf-8"), page)
+    assert shown.index("print(6 * 7)") < shown.index("~~~~text\n42\n~~~~") < shown.index("The end.")
+    page.write_text(page.read_text(encoding="utf-8").replace("* 7)", "* 7)  # a comment"), encoding="utf-8")
+    assert [output.text for output in outputs.recorded(page)] == ["42\n"]
+    page.write_text(page.read_text(encoding="utf-8").replace("6 *", "5 *"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"older than its code: run `python docs/site/outputs.py printing`"):
+        outputs.recorded(page)
+
+
+def test_what_a_block_draws_is_recorded(hooks, tmp_path, monkeypatch):
+    outputs = hooks["outputs"]
+    page = tmp_path / "drawing.md"
+    monkeypatch.setattr(outputs, "RECORDS", tmp_path)
+    code = "from PIL import Image\n\nImage.new('RGB', (2000, 10)).save('black.png')\n"
+    page.write_text(f"```python\n{code}```\n\n```python\nx = 1\n```\n", encoding="utf-8")
+    outputs.record(page)
+    assert [output.pictures for output in outputs.recorded(page)] == [["black.png"], []]
+    assert (tmp_path / "drawing-black.png").read_bytes()[16:20] == outputs.WIDEST.to_bytes(4, "big")
+    assert "![black.png](outputs/drawing-black.png)" in outputs.with_outputs(page.read_text(encoding="utf-8"), page)
+
+
+def test_recorded_outputs_are_small_and_belong_to_a_tutorial(hooks):
+    outputs = hooks["outputs"]
+    assert sum(path.stat().st_size for path in outputs.RECORDS.iterdir()) < 1.5e6
+    expected = set()
+    for page in hooks["scripts"].TUTORIALS.glob("*.md"):
+        pictures = [name for output in outputs.recorded(page) for name in output.pictures]
+        expected |= {f"{page.stem}.json", *(f"{page.stem}-{name}" for name in pictures)}
+    assert {path.name for path in outputs.RECORDS.iterdir()} == expected
 
 
 def test_the_arrow_on_the_cube_turns_by_the_curvature_of_the_corner(monkeypatch):

@@ -11,6 +11,8 @@ from typing import Any
 
 import bibliography
 import names
+import notebooks
+import outputs
 import public
 import scripts
 from mkdocs.config.defaults import MkDocsConfig
@@ -42,9 +44,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.parent is None:  # a tab with one page has no navigation of its own
         page.meta["hide"] = ["navigation"]
     if page.file.src_uri.startswith("tutorials/"):
-        notebook = f"<small>[This page as a notebook]({page.file.name}.ipynb)</small>"
-        markdown = re.sub(r"(?m)(^# .*$)", rf"\1\n\n{notebook}", markdown, count=1)
+        markdown = _tutorial(markdown, page)
     return scripts.linked(scripts.with_code(markdown), "../" * page.file.src_uri.count("/"))
+
+
+def _tutorial(markdown: str, page: Page) -> str:
+    """A tutorial with its code, what the code printed and drew, and a link to its notebook."""
+    file = f"{page.file.name}.ipynb"
+    notebook = f'<small>[This page as a notebook]({file}){{ download="{file}" }}</small>'
+    markdown = re.sub(r"(?m)(^# .*$)", rf"\1\n\n{notebook}", markdown, count=1)
+    try:
+        return outputs.with_outputs(scripts.with_code(markdown), scripts.TUTORIALS / f"{page.file.name}.md")
+    except ValueError as problem:
+        log.warning(str(problem))
+        return markdown
 
 
 def generated() -> list[tuple[str, str]]:
@@ -53,7 +66,7 @@ def generated() -> list[tuple[str, str]]:
     for storey in public.STOREYS:
         pages.append((f"reference/{storey}/index.md", _storey(storey)))
         pages += [(name.page, _entry(name)) for name in public.public_names(storey)]
-    return pages + scripts.pages() + scripts.notebooks()
+    return pages + scripts.pages() + notebooks.notebooks()
 
 
 def _filled(nav: Any) -> Any:

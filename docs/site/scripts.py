@@ -1,4 +1,4 @@
-"""Pages made from `examples/*.py`: one a script, and the code inside tutorials, which are notebooks too.
+"""Pages made from `examples/*.py`: one a script, and the code inside tutorials.
 
 A tutorial names code by a comment, `<!-- code: examples/segment_bodies.py prepared train -->`: the imports of a script
 (`imports`) or its top-level functions, classes and constants, in that order. The comment is replaced by that source.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cache
 from typing import Any
 
-import jupytext
-import nbformat
 from public import DOCS, ROOT, examples
 
 CODE = re.compile(r"^<!-- code: (?P<path>\S+) (?P<names>[\w ]+?) -->$", re.MULTILINE)
@@ -115,16 +112,3 @@ def _gallery() -> str:
             else []
         )
     return "\n".join(lines)
-
-
-@cache
-def notebooks() -> list[tuple[str, str]]:
-    """Each tutorial as a notebook, its code inserted."""
-    found = []
-    for page in sorted(TUTORIALS.glob("*.md")):
-        notebook = jupytext.reads(with_code(page.read_text(encoding="utf-8")), fmt="md")
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        for number, cell in enumerate(notebook.cells):
-            cell["id"] = f"{page.stem}-{number}"
-        found.append((f"tutorials/{page.stem}.ipynb", nbformat.writes(notebook) + "\n"))
-    return found

@@ -58,6 +58,17 @@ if TYPE_CHECKING:
         vertex_to_face,
     )
     from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+    from gaugenet.data.meshes.remesh import (
+        AnisotropicRemeshing,
+        Cut,
+        Decimation,
+        Holes,
+        IsotropicRemeshing,
+        RemeshedMeshes,
+        Remeshing,
+        Subdivision,
+        VertexNoise,
+    )
     from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
     from gaugenet.data.meshes.shrec import ShrecClassification
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
@@ -74,6 +85,15 @@ else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
 __all__ = [
+    "AnisotropicRemeshing",
+    "Cut",
+    "Decimation",
+    "Holes",
+    "IsotropicRemeshing",
+    "RemeshedMeshes",
+    "Remeshing",
+    "Subdivision",
+    "VertexNoise",
     "IGNORE_LABEL",
     "AngularLennardJones",
     "BarotropicVorticity",

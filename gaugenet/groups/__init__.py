@@ -7,6 +7,8 @@ from gaugenet.groups.families.axial import Axial
 from gaugenet.groups.families.complex_fields import complex_fields, real_fields
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.dihedral import Dihedral
+from gaugenet.groups.families.direct_product import DirectProduct
+from gaugenet.groups.families.hypercubic import Hypercubic
 from gaugenet.groups.families.linear_group import GeneralLinear, SpecialLinear
 from gaugenet.groups.families.lorentz import Lorentz, PseudoOrthogonal
 from gaugenet.groups.families.matrix_group import MatrixGroup
@@ -28,6 +30,7 @@ from gaugenet.groups.representations.composite import DirectSum, Restricted, Ten
 from gaugenet.groups.representations.decomposition import Decomposition, clebsch_gordan
 from gaugenet.groups.representations.exterior import ExteriorPower
 from gaugenet.groups.representations.field_type import Block, FieldType
+from gaugenet.groups.representations.outer_product import OuterProduct
 from gaugenet.groups.representations.spherical import spherical_harmonics
 
 __all__ = [
@@ -37,15 +40,18 @@ __all__ = [
     "Cyclic",
     "Decomposition",
     "Dihedral",
+    "DirectProduct",
     "DirectSum",
     "ExteriorPower",
     "FieldType",
     "FiniteGroup",
     "GeneralLinear",
+    "Hypercubic",
     "Lorentz",
     "MatrixGroup",
     "O2",
     "O3",
+    "OuterProduct",
     "Polyhedral",
     "PseudoOrthogonal",
     "Reflection",

@@ -11,7 +11,7 @@ from gaugenet.groups.names import split_name
 
 _KNOWN = (
     "SO(2), O(2), SO(3), O(3), C_n, D_n, Reflection, Trivial, T, O, I, T_d, T_h, O_h, I_h, Axial(C_4,det), O(1,3), "
-    "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0], U(1), U(2), SU(2), SU(3)"
+    "SO(1,3), SO+(1,3), GL(2), SL(2), S[4.0], SO(2)×S[4.0], U(1), U(2), SU(2), SU(3), B_4, B_4×SU(3)"
 )
 
 
@@ -57,10 +57,14 @@ def _from_name(name: str, d: int) -> StructureGroup:
     if name in SYMBOLS:
         return groups.Polyhedral(name)
     family, _, n = name.partition("_")
-    families = {"C": groups.Cyclic, "D": groups.Dihedral}
+    families: dict[str, Callable[[int], StructureGroup]] = {
+        "C": groups.Cyclic,
+        "D": groups.Dihedral,
+        "B": groups.Hypercubic,
+    }
     if family in families and n.isdigit() and int(n) > 0:
         return families[family](int(n))
-    found = _unitary(name) or _not_compact(name, d)
+    found = _unitary(name) or _product(name, d) or _not_compact(name, d)
     if found is not None:
         return found
     head, arguments = split_name(name)
@@ -80,6 +84,14 @@ def _unitary(name: str) -> StructureGroup | None:
     if name == "U(1)":
         return groups.U1()
     return (groups.U if match[1] == "U" else groups.SU)(int(match[2]))
+
+
+def _product(name: str, d: int) -> StructureGroup | None:
+    from gaugenet import groups
+
+    first, times, second = name.partition("×")
+    internal = _unitary(second) if times else None
+    return None if internal is None else groups.DirectProduct(group_from_name(first, d), internal)
 
 
 def _not_compact(name: str, d: int) -> StructureGroup | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 _SUMS = {"reassoc", "contract"}
-"""Allow sums in any order, so that they are vectorised."""
+"""Allow sums in any order, so that they are vectorized."""
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS, inline="always")

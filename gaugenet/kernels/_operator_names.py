@@ -1,4 +1,4 @@
-"""Names of differential operators: recognised by their symbols."""
+"""Names of differential operators: recognized by their symbols."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SPARSE_COST = 4
 
 @dataclass(frozen=True)
 class Contraction:
-    """Another order of the factorised form: aggregate, couple by Clebsch-Gordan coefficients, then mix channels.
+    """Another order of the factorized form: aggregate, couple by Clebsch-Gordan coefficients, then mix channels.
 
     The matrices of `KernelSpace.mixing` are mostly zeros between irreps, by selection rules and because all components
     of an irrep have equal weights. Here the aggregate is first coupled to fields P of the output's irreps, one for

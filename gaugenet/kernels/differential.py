@@ -119,7 +119,7 @@ class DifferentialSpace(FactorizedSpace):
     own square, and for GL(d), SL(d) and scalings the intertwiners of polynomials of covectors.
 
     On a curved space d^a are the Taylor coefficients, in normal coordinates, of the field after transport along
-    radii: symmetrised covariant derivatives.
+    radii: symmetrized covariant derivatives.
 
     The operator is linear in a flat weight vector: for every pair of blocks, order and frequency, basis elements x
     output x input multiplicity. For a compact group the squared Frobenius norm of a basis element has mean one over the
@@ -273,7 +273,7 @@ class DifferentialSpace(FactorizedSpace):
         if weight.shape != (self.num_weights,):
             raise ValueError(f"Expected `weight` of shape ({self.num_weights},), got {tuple(weight.shape)}.")
 
-    # --- the factorised form ------------------------------------------------------------------------------------------
+    # --- the factorized form ------------------------------------------------------------------------------------------
 
     def num_functions(self, key: Hashable) -> int:
         return self._sizes[cast(Key, key)]  # a table, since compilers cannot trace how groups are made

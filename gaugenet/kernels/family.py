@@ -29,6 +29,19 @@ class KernelFamily(ABC):
             ValueError: If the types have different groups, or there is no such kernel between them.
         """
 
+    def __add__(self, other: KernelFamily) -> KernelFamily:
+        """Return the sums of one kernel of each family, a `KernelSum`."""
+        if not isinstance(other, KernelFamily):
+            return NotImplemented
+        from gaugenet.kernels.kernel_sum import KernelSum
+
+        return KernelSum(*self.terms, *other.terms)
+
+    @property
+    def terms(self) -> tuple[KernelFamily, ...]:
+        """The families of which this one is the sum."""
+        return (self,)
+
 
 @dataclass(frozen=True)
 class Harmonic(KernelFamily):

@@ -125,7 +125,7 @@ class HarmonicSpace(PointwiseSpace):
                         start = pair.stop
                         yield pair
 
-    # --- the factorised form ----------------------------------------------------------------------------------------
+    # --- the factorized form ----------------------------------------------------------------------------------------
 
     @property
     def frequencies(self) -> dict[int, tuple[int, ...]]:

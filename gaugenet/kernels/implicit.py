@@ -14,7 +14,7 @@ from gaugenet.kernels.polynomial_space import PolynomialSpace
 class Implicit(KernelFamily):
     """Kernels K(v, z) computed by a perceptron, which may depend on attributes z of edges and points.
 
-    These are the kernels of :cite:`zhdanov2023implicit`, factorised into tensor-product paths with learned weights, see
+    These are the kernels of :cite:`zhdanov2023implicit`, factorized into tensor-product paths with learned weights, see
     `ImplicitSpace`. Without attributes they are convolutions with a learned radial function, as in NequIP
     :cite:`batzner2022equivariant`.
 
@@ -60,7 +60,7 @@ class Implicit(KernelFamily):
 class ImplicitPolynomial(KernelFamily):
     """Kernels K(v, z) computed by an equivariant network, a full matrix for each edge: see `PolynomialSpace`.
 
-    They are for small field types, since memory is O(E C_out C_in). `Implicit` factorises the same kernels. Source:
+    They are for small field types, since memory is O(E C_out C_in). `Implicit` factorizes the same kernels. Source:
     :cite:`zhdanov2023implicit`.
 
     Args:

@@ -19,7 +19,7 @@ from gaugenet.kernels.space import KernelSpace, Neighborhood, PixelStencil
 class KernelSum(KernelFamily):
     """Sums of one kernel of each family, e.g. of integrals and of derivatives.
 
-    Both are convolutions with distributions, so their sum is one convolution.
+    Both are convolutions with distributions, so their sum is one convolution. Short form: `a + b`.
 
     Args:
         families: at least two kernel families.
@@ -33,6 +33,8 @@ class KernelSum(KernelFamily):
         >>> scalars = FieldType(SO2(), "1x0")
         >>> KernelSum(Harmonic(rings=2), Differential(max_order=2)).space(scalars, scalars).num_weights
         4
+        >>> Harmonic(rings=2) + Differential(max_order=2) == KernelSum(Harmonic(rings=2), Differential(max_order=2))
+        True
     """
 
     families: tuple[KernelFamily, ...]
@@ -41,6 +43,10 @@ class KernelSum(KernelFamily):
         if len(families) < 2 or not all(isinstance(f, KernelFamily) for f in families):
             raise ValueError(f"Expected at least two kernel families such as Harmonic(rings=2), got {families}.")
         object.__setattr__(self, "families", families)
+
+    @property
+    def terms(self) -> tuple[KernelFamily, ...]:
+        return self.families
 
     def space(self, in_type: FieldType, out_type: FieldType) -> SumSpace:
         return SumSpace([_in_frames_of_points(f, in_type, out_type) for f in self.families])

@@ -113,7 +113,7 @@ class KernelSpace(ABC):
     - A *differential operator* depends on all rows of a neighbourhood, including the point itself (`includes_center`).
     - A *conditional* kernel also depends on attributes, and not linearly on w: it has another `form`.
 
-    Engines compute the form of a space. The default is the factorised form: `K_pq = sum over columns t of
+    Engines compute the form of a space. The default is the factorized form: `K_pq = sum over columns t of
     c_t(row) M_t(w)`. The coefficients c depend on geometry only, so they are cached on the graph and shared by all
     layers with equal `factor_keys`. The matrices M hold the weights. If `edge_frames` returns rotations, features are
     transported into the frame of the edge first.
@@ -177,7 +177,7 @@ class KernelSpace(ABC):
         """Return the attributes of each row, `None` if the kernel depends on the log map only."""
         return None
 
-    # --- the factorised form --------------------------------------------------------------------------------------
+    # --- the factorized form --------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -190,7 +190,7 @@ class KernelSpace(ABC):
 
     def mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "columns_in out"]]:
         """Return for every output block the matrix from its (column, input channel) pairs to its channels."""
-        raise NotImplementedError(f"{type(self).__name__} has no factorised form: its form is {self.form!r}.")
+        raise NotImplementedError(f"{type(self).__name__} has no factorized form: its form is {self.form!r}.")
 
     def path_mixing(self, weight: Float[Tensor, "weights"]) -> list[Float[Tensor, "paths_in mult_out"]]:
         """Return the matrices that replace `mixing` after the `contraction`."""

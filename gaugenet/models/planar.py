@@ -46,7 +46,7 @@ class PlanarCNN(nn.Sequential):
     Args:
         out_channels: number of classes.
         group: structure group or its name, e.g. `C_16`, `D_16`, `SO(2)`.
-        in_type: field type of the input over `group`, e.g. `"3x0"` for colour images.
+        in_type: field type of the input over `group`, e.g. `"3x0"` for color images.
         fields: what one field is: a label such as `regular`, or the irreps of one, e.g. `(0, 1, 2, 3)`.
         multiplicities: fields after each layer, before `width`.
         width: factor of all multiplicities, rounded, at least 1.

@@ -1,6 +1,7 @@
 """Differential operators of tensor calculus on meshes, points, manifolds and grids."""
 
 from gaugenet.operators.as_matrix import as_matrix
+from gaugenet.operators.domains import operator_graph
 from gaugenet.operators.matrix import OperatorMatrix
 from gaugenet.operators.spin import eth, ethbar
 from gaugenet.operators.symbolic import apply_operator
@@ -18,4 +19,5 @@ __all__ = [
     "gradient",
     "hessian",
     "laplacian",
+    "operator_graph",
 ]

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.operators.domains import Space, dimension
 from gaugenet.operators.matrix import OperatorMatrix
 from gaugenet.operators.spin import eth, ethbar, spin_symbol
-from gaugenet.operators.symbolic import Symbol, dimension, matrix_of
+from gaugenet.operators.symbolic import Symbol, matrix_of
 from gaugenet.operators.tensor_calculus import (
     curl,
     curl_symbol,
@@ -34,15 +34,15 @@ _SYMBOLS: dict[Callable[..., Tensor], Callable[[int], Symbol]] = {
 
 
 def as_matrix(
-    operator: Callable[..., Tensor], graph: GaugeGraph, *, order: int | None = None, degree: int | None = None
+    operator: Callable[..., Tensor], domain: Space, *, order: int | None = None, degree: int | None = None
 ) -> OperatorMatrix:
-    """Return an operator on a graph as a sparse matrix with `to_scipy` and `to_torch`, computed once per graph.
+    """Return an operator on a domain as a sparse matrix with `to_scipy` and `to_torch`, computed once per graph.
 
     The matrix is a function of fields as well, which can be compiled and exported.
 
     Args:
         operator: `gradient`, `divergence`, `curl`, `laplacian`, `hessian`, `eth` or `ethbar`.
-        graph: a `GaugeGraph`; for a `Grid` pass `grid.gauge_graph()`.
+        domain: see `gradient`. On a `Grid` the matrix is the one of `grid.gauge_graph()`, without finite differences.
         order: order of the field, for `eth` (default 0) and `ethbar` (default 1).
         degree: see `gradient`.
 
@@ -61,13 +61,13 @@ def as_matrix(
     if operator in (eth, ethbar):
         sign = 1 if operator is eth else -1
         m = (0 if operator is eth else 1) if order is None else order
-        return matrix_of(spin_symbol(m, sign, 1 if m == 0 and operator is eth else 2), graph, degree)
+        return matrix_of(spin_symbol(m, sign, 1 if m == 0 and operator is eth else 2), domain, degree)
     if operator not in _SYMBOLS:
         known = ", ".join(sorted(f.__name__ for f in (*_SYMBOLS, eth, ethbar)))
         raise ValueError(f"Expected `operator` to be one of the functions {known}, got {_name(operator)}.")
     if order is not None:
         raise ValueError(f"Expected `order` only for eth and ethbar, got it for {_name(operator)}.")
-    return matrix_of(_SYMBOLS[operator](dimension(graph)), graph, degree)
+    return matrix_of(_SYMBOLS[operator](dimension(domain)), domain, degree)
 
 
 def _name(operator: Any) -> str:

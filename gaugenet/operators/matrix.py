@@ -88,7 +88,7 @@ def operator_matrix(
     degree: int,
     action: Action | None = None,
 ) -> OperatorMatrix:
-    """Return the matrix of D = sum_a C_a d^a for symmetrised covariant derivatives d^a in the frames of the graph.
+    """Return the matrix of D = sum_a C_a d^a for symmetrized covariant derivatives d^a in the frames of the graph.
 
     Args:
         graph: the domain.

@@ -7,14 +7,14 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.groups import SO2
+from gaugenet.operators.domains import Space, dimension, operator_graph
 from gaugenet.operators.matrix import Action
-from gaugenet.operators.symbolic import Symbol, differentiate, dimension, gauge_graph_of
+from gaugenet.operators.symbolic import Symbol, differentiate
 
 
-def eth(f: Tensor, domain: Domain, order: int = 0, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def eth(f: Tensor, domain: Space, order: int = 0, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return (D_1 + i D_2) f, a field of order m + 1, for a field f of order m.
 
     A field of order m is a complex number at each point that is multiplied by exp(i m t) when the frame's axes rotate
@@ -49,7 +49,7 @@ def eth(f: Tensor, domain: Domain, order: int = 0, *, degree: int | None = None,
 
 
 def ethbar(
-    f: Tensor, domain: Domain, order: int = 1, *, degree: int | None = None, accuracy: int | None = None
+    f: Tensor, domain: Space, order: int = 1, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
     """Return (D_1 - i D_2) f, a field of order m - 1, for a field f of order m.
 
@@ -73,7 +73,7 @@ def ethbar(
     return _spin(f, domain, order, -1, degree, accuracy)
 
 
-def _spin(f: Tensor, domain: Domain, order: int, sign: int, degree: int | None, accuracy: int | None) -> Tensor:
+def _spin(f: Tensor, domain: Space, order: int, sign: int, degree: int | None, accuracy: int | None) -> Tensor:
     _check(domain)
     if f.is_complex():
         pairs = torch.cat([f.real, f.imag], 1)
@@ -99,7 +99,7 @@ def _rotation(order: int) -> Action:
     return rho if order > 0 else lambda g: rho(g.mT)
 
 
-def _check(domain: Domain) -> None:
+def _check(domain: Space) -> None:
     d = dimension(domain)
     if d != 2:
         raise ValueError(f"Expected a domain of dimension 2, got {d}: eth exists on surfaces.")
@@ -109,7 +109,7 @@ def _check(domain: Domain) -> None:
                 "A grid with boundary='reflect' has mirrors, which reverse orientation: eth is not defined."
             )
         return
-    transporter = gauge_graph_of(domain).transporter
+    transporter = operator_graph(domain).transporter
     if bool((torch.linalg.det(transporter) < 0).any()):
         raise ValueError("Expected frames of one orientation, got transporters that are reflections: use SO(2).")
 

@@ -8,14 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
-from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import DifferentialSpace
 from gaugenet.kernels._symbols import indices_up_to
 from gaugenet.operators.differences import on_grid
+from gaugenet.operators.domains import Space, as_given, as_rows, operator_graph
 from gaugenet.operators.matrix import Action, OperatorMatrix, operator_matrix
 
 _FIELD_DEGREE = 2
@@ -51,9 +50,9 @@ class Symbol:
         return torch.stack([self.terms.get(a, zero) for a in indices_up_to(self.d, self.order)])
 
 
-def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> OperatorMatrix:
+def matrix_of(symbol: Symbol, domain: Space, degree: int | None = None) -> OperatorMatrix:
     """Return the sparse matrix of an operator on a graph, computed once per graph."""
-    graph = gauge_graph_of(domain)
+    graph = operator_graph(domain)
     default = _SCALAR_DEGREE if symbol.action is None else _FIELD_DEGREE
     chosen = max(default, symbol.order) if degree is None else degree
 
@@ -64,54 +63,37 @@ def matrix_of(symbol: Symbol, domain: Domain, degree: int | None = None) -> Oper
 
 
 def differentiate(
-    symbol: Symbol, f: Tensor, domain: Domain, *, degree: int | None = None, accuracy: int | None = None
+    symbol: Symbol, f: Tensor, domain: Space, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
     """Return D f on a graph or a grid."""
     if isinstance(domain, Grid):
-        if degree is not None:
-            raise ValueError("Expected `accuracy` for a Grid, got `degree`, which is for graphs.")
-        chosen = _ACCURACY if accuracy is None else accuracy
+        chosen = _accuracy_of_grid(degree, accuracy)
         return on_grid(f, domain, symbol.terms, accuracy=chosen, action=symbol.action)
+    _check_graph_options(accuracy)
+    outputs, inputs = next(iter(symbol.terms.values())).shape
+    return as_given(matrix_of(symbol, domain, degree)(as_rows(f, domain, inputs)), f, domain, outputs)
+
+
+def _accuracy_of_grid(degree: int | None, accuracy: int | None) -> int:
+    if degree is not None:
+        raise ValueError("Expected `accuracy` for a Grid, got `degree`, which is for graphs.")
+    return _ACCURACY if accuracy is None else accuracy
+
+
+def _check_graph_options(accuracy: int | None) -> None:
     if accuracy is not None:
         raise ValueError("Expected `degree` for a graph, got `accuracy`, which is for finite differences on a Grid.")
-    return matrix_of(symbol, domain, degree)(f)
-
-
-def dimension(domain: Domain) -> int:
-    """Return the dimension of a domain's tangent spaces."""
-    return domain.d if isinstance(domain, Grid) else int(gauge_graph_of(domain).log_map.shape[1])
-
-
-def gauge_graph_of(domain: Domain) -> GaugeGraph:
-    """Return the gauge graph of a domain.
-
-    Raises:
-        ValueError: If `domain` is not a domain, or has several graphs.
-    """
-    if isinstance(domain, GaugeGraph):
-        return domain
-    if isinstance(domain, Icosphere):
-        raise ValueError(
-            "An icosphere has several gauge graphs: pass "
-            "`icosphere.gauge_graph(SO2(), connection='levi_civita', mean_neighbors=20)`."
-        )
-    graph = domain.gauge_graph() if isinstance(domain, Domain) else None
-    if isinstance(graph, GaugeGraph):
-        return graph
-    raise ValueError(
-        "Expected a domain, a GaugeGraph (e.g. from `mesh.gauge_graph(SO2(), mean_neighbors=20)`) or a Grid, got "
-        f"{type(domain).__name__}."
-    )
 
 
 def apply_operator(
     space: DifferentialSpace,
     weight: Float[Tensor, "weights"],
-    f: Float[Tensor, "points in"],
-    graph: GaugeGraph,
+    f: Float[Tensor, "points in *spatial"],
+    domain: Space,
     *,
     degree: int | None = None,
-) -> Float[Tensor, "points out"]:
+    accuracy: int | None = None,
+) -> Float[Tensor, "points out *spatial"]:
     """Return D f for the operator of a `DifferentialSpace` with these weights, in units of length (no factors R^n).
 
     Differentiable in `f` and in the weights. Source: :cite:`jenner2022steerable`.
@@ -119,9 +101,13 @@ def apply_operator(
     Args:
         space: the operators between two field types.
         weight: weights of the operators, see `DifferentialSpace.operators` for their names.
-        f: features of `space.in_type`.
-        graph: a graph with transporters that act on `space.in_type`.
-        degree: degree of the polynomials fitted to the field, by default `max(2, space.max_order)`.
+        f: features of `space.in_type`, in a layout of the domain.
+        domain: see `gradient`; its transporters must act on `space.in_type`.
+        degree: degree of the polynomials fitted to the field on a graph, by default `max(2, space.max_order)`.
+        accuracy: order of the error on a grid, 2 (default), 4 or 6.
+
+    Raises:
+        ValueError: If the features, the group or the options do not fit the domain; see also `gradient`.
 
     Example:
         >>> import torch
@@ -141,11 +127,17 @@ def apply_operator(
         True
     """
     space.in_type.check(f, "f")
-    check_structure(space.in_type, graph)
-    order = space.max_order
-    chosen = max(_FIELD_DEGREE, order) if degree is None else degree
     table, rho = space.coefficient_matrices(weight.double()), space.in_type.representation()
-    return operator_matrix(graph, table, order=order, degree=chosen, action=rho)(f)
+    if isinstance(domain, Grid):
+        terms = dict(zip(space.indices, table, strict=True))
+        return on_grid(f, domain, terms, accuracy=_accuracy_of_grid(degree, accuracy), action=rho)
+    _check_graph_options(accuracy)
+    graph, order = operator_graph(domain), space.max_order
+    check_structure(space.in_type, graph)
+    chosen = max(_FIELD_DEGREE, order) if degree is None else degree
+    matrix = operator_matrix(graph, table, order=order, degree=chosen, action=rho)
+    rows = matrix(as_rows(f, domain, space.in_type.size))
+    return as_given(rows, f, domain, space.out_type.size)
 
 
 def check_structure(field_type: FieldType, graph: GaugeGraph) -> None:
@@ -155,4 +147,4 @@ def check_structure(field_type: FieldType, graph: GaugeGraph) -> None:
         field_type.group.check_subgroup(group_from_name(name, graph.log_map.shape[1]))
 
 
-__all__ = ["Symbol", "apply_operator", "check_structure", "differentiate", "dimension", "gauge_graph_of", "matrix_of"]
+__all__ = ["Symbol", "apply_operator", "check_structure", "differentiate", "matrix_of"]

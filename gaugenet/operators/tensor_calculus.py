@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.groups import FieldType, Representation, TensorProduct
-from gaugenet.operators.symbolic import Symbol, check_structure, differentiate, dimension, gauge_graph_of
+from gaugenet.operators.domains import Space, dimension, operator_graph
+from gaugenet.operators.symbolic import Symbol, check_structure, differentiate
 
 Scalars = Float[Tensor, "points channels *spatial"]
 Vectors = Float[Tensor, "points d_channels *spatial"]
 
 
-def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
+def gradient(f: Scalars, domain: Space, *, degree: int | None = None, accuracy: int | None = None) -> Vectors:
     """Return grad f, tangent vectors in the frames of the domain.
 
     On a graph a polynomial in normal coordinates is fitted to the field around each point (moving least squares,
@@ -27,12 +27,14 @@ def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy:
     on jittered spheres of 642 / 2,562 / 10,242 vertices with 20 neighbours: 8.7e-3 / 4.4e-3 / 2.2e-3.
 
     Shapes:
-        f: `(N, C)` on a graph, `(B, C, *spatial)` on a `Grid` -> `(N, d C)`, `(B, d C, *spatial)`. Components are the
-        outer index and channels the inner one, as in a `FieldType`.
+        f: `(N, C)` -> `(N, d C)`; on a `Grid` `(B, C, *spatial)` -> `(B, d C, *spatial)`; on an `Icosphere` also
+        `(B, C, N)` and the chart layout. Components are the outer index and channels the inner one, as in a
+        `FieldType`.
 
     Args:
         f: scalars.
-        domain: a `GaugeGraph` with orthonormal frames, or a `Grid`.
+        domain: a `Grid`, another domain, a mesh or a point cloud, see `operator_graph` for the frames. Frames of a
+            `GaugeGraph` must be orthonormal.
         degree: degree of the polynomials on a graph. Default: 3 for scalars, 2 for vectors and tensors, for which the
             errors of mesh transporters limit the accuracy.
         accuracy: order of the error on a grid, 2 (default), 4 or 6.
@@ -52,7 +54,7 @@ def gradient(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy:
     return differentiate(gradient_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
 
-def divergence(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+def divergence(u: Vectors, domain: Space, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
     """Return div u = sum_i d_i u_i of tangent vectors, with covariant derivatives.
 
     Shapes:
@@ -72,7 +74,7 @@ def divergence(u: Vectors, domain: Domain, *, degree: int | None = None, accurac
     return differentiate(divergence_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
 
-def curl(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def curl(u: Vectors, domain: Space, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return curl u: d_1 u_2 - d_2 u_1 on surfaces, the vector field of all three such terms in R^3.
 
     It changes its sign with the orientation of the frames: it is a pseudo-scalar (in R^3 a pseudo-vector) field.
@@ -94,7 +96,7 @@ def curl(u: Vectors, domain: Domain, *, degree: int | None = None, accuracy: int
     return differentiate(curl_symbol(dimension(domain)), u, domain, degree=degree, accuracy=accuracy)
 
 
-def laplacian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
+def laplacian(f: Scalars, domain: Space, *, degree: int | None = None, accuracy: int | None = None) -> Scalars:
     """Return div grad f, negative at maxima: the Laplace-Beltrami operator.
 
     Relative error, measured as for `gradient`: 2.1e-2 / 5.4e-3 / 1.4e-3.
@@ -115,7 +117,7 @@ def laplacian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy
     return differentiate(laplacian_symbol(dimension(domain)), f, domain, degree=degree, accuracy=accuracy)
 
 
-def hessian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
+def hessian(f: Scalars, domain: Space, *, degree: int | None = None, accuracy: int | None = None) -> Tensor:
     """Return the covariant second derivatives of scalars, a symmetric tensor field.
 
     Shapes:
@@ -136,7 +138,7 @@ def hessian(f: Scalars, domain: Domain, *, degree: int | None = None, accuracy: 
 
 def covariant_derivative(
     f: Float[Tensor, "points in *spatial"],
-    domain: Domain,
+    domain: Space,
     field_type: FieldType,
     *,
     degree: int | None = None,
@@ -173,7 +175,7 @@ def covariant_derivative(
     if field_type.group.d != d:
         raise ValueError(f"Expected a field type on R^{d}, got {field_type} of {field_type.group.name}.")
     if not isinstance(domain, Grid):
-        check_structure(field_type, gauge_graph_of(domain))
+        check_structure(field_type, operator_graph(domain))
     parts = [
         differentiate(_covariant_symbol(b.representation), f[:, b.slice], domain, degree=degree, accuracy=accuracy)
         for b in field_type.blocks

@@ -1,4 +1,4 @@
-"""Pictures: an offline HTML viewer, PNG sheets, coloured PLY, learning curves, confusion matrices, surfaces.
+"""Pictures: an offline HTML viewer, PNG sheets, colored PLY, learning curves, confusion matrices, surfaces.
 
 Surfaces are drawn with their frames, geodesic discs and transported kernels.
 """

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class SpacePicture(Picture):
-    """A picture of a space of dimension three: frames as arrows along geodesics, kernels as coloured balls.
+    """A picture of a space of dimension three: frames as arrows along geodesics, kernels as colored balls.
 
-    A ball is a geodesic sphere whose radius is a share of the kernel's radius. Its colours are the values of the
+    A ball is a geodesic sphere whose radius is a share of the kernel's radius. Its colors are the values of the
     kernel there, in the frame of its centre (blue negative, red positive).
 
     Args:

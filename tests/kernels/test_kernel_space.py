@@ -1,4 +1,4 @@
-"""Harmonic kernels: evaluation obeys the constraint, the factorised form is the same, weights start at unit scale."""
+"""Harmonic kernels: evaluation obeys the constraint, the factorized form is the same, weights start at unit scale."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A graph's features do not depend on what else is in the batch.
 
 Two statements: whatever the others in the batch contain, not one bit changes; and a graph alone gives the same as in
-a batch but for rounding (matrix products and vectorised functions treat the last rows of an array differently).
+a batch but for rounding (matrix products and vectorized functions treat the last rows of an array differently).
 """
 
 from __future__ import annotations

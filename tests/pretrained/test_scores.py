@@ -7,12 +7,15 @@ import json
 import numpy as np
 import pytest
 import torch
+import trimesh
 from scipy import ndimage
 
 import gaugenet
 from gaugenet import _zoo
 from gaugenet.data import LabelledMeshFolder, idealized_cyclones
 from gaugenet.datasets import bodies
+from gaugenet.geometry import TriangleMesh
+from gaugenet.geometry.mesh.decimate import decimate
 from gaugenet.models import load, pretrained_folder
 from gaugenet.tasks import evaluate_climate, load_run, predict
 
@@ -24,10 +27,6 @@ PART_OF_CLASS = {1: "head", 2: "lower_front_limb", 3: "lower_front_limb", 4: "up
     8: "lower_hind_limb",
 }
 """Parts of the shipped bodies, in which hands and feet belong to the limbs; head and torso share the neck."""
-LAND_ANIMALS_AND_PEOPLE = {
-    *("alien", "armadillo", "camel", "cat", "centaur", "dino_ske", "dinosaur", "dog1", "dog2"),
-    *("gorilla", "horse", "man", "rabbit", "santa", "woman"),
-}
 
 
 def figure(name: str, sample: str) -> float:
@@ -65,10 +64,25 @@ def test_human_seg_finds_the_parts_of_the_shipped_persons(tmp_path):
     assert found == pytest.approx(figure("human_seg", "bodies()"), abs=0.01)
 
 
-def test_shrec11_takes_bodies_for_animals_and_people(tmp_path):
-    """Its 30 classes are half of other kinds (lamps, birds, insects); its card says that kinds are confused."""
-    entries = predict(pretrained_folder("shrec11"), sorted((bodies() / "test").glob("*_0.ply"))[:6], tmp_path, n_jobs=1)
-    assert np.mean([one["label"] in LAND_ANIMALS_AND_PEOPLE for one in entries]) >= 5 / 6
+def human_share(run, folder) -> float:
+    """Share of the test persons that are taken for one of the three upright primates among the 30 classes.
+
+    The persons have 500 faces, as the meshes that the network was trained on: it sees most meshes of 2,000 faces as
+    dinosaurs. Guessing reaches 0.1.
+    """
+    paths = []
+    for path in sorted((bodies() / "test").glob("*.ply")):
+        if path.stem.split("_")[0] in PERSONS:
+            coarse = decimate(TriangleMesh.load(path), 252).mesh
+            paths.append(folder / f"{path.stem}.obj")
+            trimesh.Trimesh(coarse.vertices, coarse.faces, process=False).export(paths[-1])
+    entries = predict(run, paths, folder / "labels", n_jobs=1)
+    return float(np.mean([one["label"] in ("man", "woman", "gorilla") for one in entries]))
+
+
+def test_shrec11_takes_the_shipped_persons_for_upright_primates(tmp_path):
+    found = human_share(pretrained_folder("shrec11"), tmp_path)
+    assert found == pytest.approx(figure("shrec11", "bodies()"), abs=0.17)  # one of six persons
 
 
 def test_gfs_cyclones_finds_the_idealized_cyclones(tmp_path):
@@ -131,6 +145,8 @@ def test_control_random_weights_find_nothing(tmp_path):
     sample = idealized_cyclones(tmp_path / "sample.nc")
     run = random_weights("gfs_cyclones", tmp_path / "globe")
     assert evaluate_climate(run, [str(sample)], out=tmp_path / "out")["mean_ap"] < 0.3
+    (tmp_path / "shapes").mkdir()
+    assert human_share(random_weights("shrec11", tmp_path / "shapes"), tmp_path / "shapes") < 0.5
     (tmp_path / "digits").mkdir()
     network, _ = load_run(random_weights("rotated_mnist", tmp_path / "digits"))
     assert printed_accuracy(network.eval(), "STIXGeneral") < 0.5

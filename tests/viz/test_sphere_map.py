@@ -59,7 +59,7 @@ def points_of_a_sphere(count: int = 4000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("projection", ["mollweide", "orthographic"])
-def test_labels_are_painted_in_their_colours_and_the_truth_is_outlined(tmp_path, projection):
+def test_labels_are_painted_in_their_colors_and_the_truth_is_outlined(tmp_path, projection):
     points = points_of_a_sphere()
     labels = np.where(points[:, 0] > 0.8, 1, 0)
     panels = [

@@ -1,4 +1,4 @@
-"""StanfordPanoramas: colour, depth and semantic labels of the 2D-3D-S panoramas at the vertices of an icosphere."""
+"""StanfordPanoramas: color, depth and semantic labels of the 2D-3D-S panoramas at the vertices of an icosphere."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Panorama:
 
     @property
     def x(self) -> Float[Tensor, "4 vertices"]:
-        """Colour and depth: four scalars, `"4x0"`."""
+        """Color and depth: four scalars, `"4x0"`."""
         return torch.cat([self.rgb, self.depth[None]])
 
 
@@ -66,11 +66,11 @@ class StanfordPanoramas(Sequence[Panorama]):
 
     The layout is the one of the published data: `area_*/pano/{rgb,depth,semantic}/` with files called
     `camera_UUID_ROOM_frame_equirectangular_domain_{rgb,depth,semantic}.png`, and `semantic_labels.json` in `root` or
-    `root/assets`. Depth is in units of 1/512 m, 65535 where missing; the colour of a semantic image is an index into
+    `root/assets`. Depth is in units of 1/512 m, 65535 where missing; the color of a semantic image is an index into
     `semantic_labels.json`, 0x0D0D0D where missing.
 
     Up is +z. The middle of the image is at longitude 0 and its left half at positive longitudes: the sphere seen from
-    its centre, without reflection. Colour and depth are interpolated bilinearly. Depth uses only known pixels, and is
+    its centre, without reflection. Color and depth are interpolated bilinearly. Depth uses only known pixels, and is
     unknown if these have less than half of the weight. Labels come from the nearest pixel.
 
     Args:
@@ -135,7 +135,7 @@ class StanfordPanoramas(Sequence[Panorama]):
 
 
 def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
-    """Return the colour images, each with its depth and semantic image."""
+    """Return the color images, each with its depth and semantic image."""
     found = []
     for area in ["*"] if areas is None else areas:
         images = sorted(root.glob(f"area_{area}/pano/rgb/*{_ENDING}rgb.png"))
@@ -145,7 +145,7 @@ def _find(root: Path, areas: Sequence[str] | None) -> list[Path]:
     missing = [p for path in found for p in (_partner(path, "depth"), _partner(path, "semantic")) if not p.is_file()]
     if missing:
         raise DataError(
-            f"No file {missing[0]}, which belongs to a colour image ({len(missing)} such files are missing)."
+            f"No file {missing[0]}, which belongs to a color image ({len(missing)} such files are missing)."
         )
     return found
 
@@ -189,7 +189,7 @@ def _read(path: Path, modes: tuple[str, ...], size: tuple[int, int] | None = Non
         raise DataError(f"{path}: expected pixels of kind {' or '.join(modes)}, got {mode}.")
     if size is not None and pixels.shape[:2] != size:
         raise DataError(
-            f"{path}: expected {size[1]} x {size[0]} pixels as in the colour image, got {pixels.shape[1]} x "
+            f"{path}: expected {size[1]} x {size[0]} pixels as in the color image, got {pixels.shape[1]} x "
             f"{pixels.shape[0]}."
         )
     return pixels

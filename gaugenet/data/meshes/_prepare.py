@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from numpy import ndarray
 from torch.utils.data import Dataset
 
 from gaugenet.data.fields.on_graph import attach_inputs
-from gaugenet.data.meshes.cache import GraphCache
+from gaugenet.data.meshes.cache import GraphCache, graph_values
 from gaugenet.data.meshes.features import mesh_of
-from gaugenet.data.meshes.input_features import InputFeatures
+from gaugenet.data.meshes.input_features import InputFeatures, name_in_cache
 from gaugenet.data.meshes.labels import face_to_vertex_distribution, hard_labels
 from gaugenet.data.meshes.resampled import resampled
 from gaugenet.data.meshes.sample import MeshDataset, MeshSample
@@ -166,24 +166,82 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
     Raises:
         MeshError: If the mesh is unusable after the allowed repairs.
     """
-    cache, neighborhoods = recipe.cache, recipe.neighborhoods
-    if cache is None:
-        return _build(mesh, recipe, name)
+    cache = recipe.cache
     resample = ("resampled",) if recipe.resample else ()
-    key = cache.key(mesh, recipe.group, recipe.features.cached, recipe.dtype, recipe.repair, neighborhoods, *resample)
-    return cache.graph(key, lambda: _build(mesh, recipe, name))
+    how = (recipe.group, recipe.dtype, recipe.repair, recipe.neighborhoods, *resample)
+    key = "" if cache is None else cache.key(mesh, *how)
+    values = None if cache is None else cache.get(key)
+    surface: _Surface | None = None
+    if values is None:
+        values, surface = _build(mesh, recipe, name)
+        if cache is not None:
+            cache.put(cache.part_key(key, _SURFACE), surface.values)
+            cache.put(key, values)
+    graph = cast(GaugeGraph, GaugeGraph.from_dict(values))
+    for feature in recipe.features.intrinsic:
+        part = None if cache is None else cache.part_key(key, name_in_cache(feature))
+        found = None if cache is None or part is None else cache.get(part)
+        if found is None:
+            surface = surface or _stored_surface(mesh, graph, key, recipe, name)
+            found = {"x": feature.compute_with(surface.graph, surface.mesh, cache).to(recipe.dtype)}
+            _require_finite({feature.key: found["x"]}, name)
+            if cache is not None and part is not None:
+                cache.put(part, {"x": found["x"].clone()})
+        graph[feature.key] = found["x"]
+    return graph
 
 
-def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
+_SURFACE = "surface"  # name in a cache; a change of `_Surface` changes the format version
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """What intrinsic features are computed from, in float64.
+
+    Attributes:
+        graph: the graph as it is stored, in float64, but with the exact `_EXACT` tensors; without features.
+        mesh: its surface.
+    """
+
+    graph: GaugeGraph
+    mesh: TriangleMesh
+
+    @classmethod
+    def of(cls, graph: GaugeGraph, exact: dict[str, Any], mesh: TriangleMesh | None = None) -> _Surface:
+        """Return the surface of a graph, given its exact tensors, and its mesh where that is at hand."""
+        out = graph.astype(torch.float64)
+        for key in _EXACT:
+            out[key] = exact[key]
+        return cls(out, mesh_of(out) if mesh is None else mesh)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the exact tensors for a cache."""
+        return {key: self.graph[key].clone() for key in _EXACT}
+
+
+_EXACT = ("pos", "frame", "mass")
+
+
+def _stored_surface(mesh: TriangleMesh, graph: GaugeGraph, key: str, recipe: Recipe, name: object) -> _Surface:
+    """Return the surface of a graph from the cache; build it again if its file is gone."""
+    exact = recipe.cache.get(recipe.cache.part_key(key, _SURFACE)) if recipe.cache is not None else None
+    if exact is None:
+        return _build(mesh, recipe, name)[1]
+    return _Surface.of(graph, exact)
+
+
+def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> tuple[dict[str, Any], _Surface]:
+    """Return the values of the graph of a mesh, without features, and what these are computed from."""
     try:
         usable = usable_mesh(mesh, recipe.group, recipe.repair)
         other = resampled(usable.mesh, recipe.options.sized(), name) if recipe.resample else None
         surface = usable.mesh if other is None else other.mesh
-        graph = gauge_graph_of(surface, recipe.group, recipe.options)
+        exact = gauge_graph_of(surface, recipe.group, recipe.options)
     except ValueError as error:
         raise MeshError(f"{name}: {error}") from error
-    graph = recipe.features.prepare(graph, surface).astype(recipe.dtype)
-    _require_finite(graph, name)
+    graph = exact.astype(recipe.dtype)
+    _require_finite(graph.to_dict(), name)
     maps = {"vertex_map": usable.vertex_map, "face_map": usable.face_map}
     if other is not None:
         maps |= {f"given_{key}": value for key, value in maps.items()}
@@ -192,11 +250,12 @@ def _build(mesh: TriangleMesh, recipe: Recipe, name: object) -> GaugeGraph:
     for key, value in maps.items():
         graph[key] = torch.from_numpy(np.ascontiguousarray(value))
     graph.repairs = "; ".join(usable.repairs)
-    return graph
+    same = bool(np.array_equal(exact.pos.numpy(), surface.vertices))  # not where the origin was moved
+    return graph_values(graph), _Surface.of(graph, exact.to_dict(), surface if same else None)
 
 
-def _require_finite(graph: GaugeGraph, name: object) -> None:
-    bad = [k for k, v in graph.to_dict().items() if isinstance(v, torch.Tensor) and not bool(v.isfinite().all())]
+def _require_finite(values: dict[str, Any], name: object) -> None:
+    bad = [k for k, v in values.items() if isinstance(v, torch.Tensor) and not bool(v.isfinite().all())]
     if bad:
         raise MeshError(f"{name}: {', '.join(bad)} of the graph are not finite in its precision.")
 

@@ -20,7 +20,7 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Part of every key: increase it if the same mesh and parameters give other numbers."""
 
 Values = dict[str, Any]
@@ -100,6 +100,27 @@ class GraphCache:
             self.put(key, graph_values(graph))
             return graph
         return cast(GaugeGraph, GaugeGraph.from_dict(values))
+
+    def part(self, key: str, name: object, build: Callable[[], Values]) -> Values:
+        """Return a named part of what belongs to a key, in a file of its own; build and store it if it is missing.
+
+        So what is expensive to compute (geometry, spectra) is not computed again when another part is asked for.
+
+        Args:
+            key: see `key`.
+            name: name and all parameters of the part, by its `repr`.
+            build: returns tensors and plain values by name.
+        """
+        own = self.part_key(key, name)
+        values = self.get(own)
+        if values is None:
+            values = build()
+            self.put(own, values)
+        return values
+
+    def part_key(self, key: str, name: object) -> str:
+        """Return the key of a named part, see `part`."""
+        return hashlib.sha256(f"{key}\0{name!r}".encode()).hexdigest()[:40]
 
     def __repr__(self) -> str:
         return f"GraphCache({str(self.folder)!r})"

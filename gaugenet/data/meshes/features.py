@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from gaugenet.data.meshes.laplacian import angle_defects, frame_sides, shape_ope
 from gaugenet.data.meshes.smoothing import disk_means
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from gaugenet.data.meshes.cache import GraphCache
 
 FEATURE_PREFIX = "feature_"
 
@@ -51,6 +54,12 @@ class InputFeature(BaseTransform):
     def compute_on(self, graph: GaugeGraph, mesh: TriangleMesh | None) -> Float[Tensor, "vertices size"]:
         """Return the field, given the surface of the graph; only a `SurfaceFeature` asks for it."""
         return self.compute(graph)
+
+    def compute_with(
+        self, graph: GaugeGraph, mesh: TriangleMesh, cache: GraphCache | None
+    ) -> Float[Tensor, "vertices size"]:
+        """Return the field. A feature may look up what it is computed from in a cache, such as a spectrum."""
+        return self.compute_on(graph, mesh)
 
     @property
     def key(self) -> str:
@@ -200,7 +209,7 @@ class Curvatures(_CurvatureFeature):
     them properties of the surface.
 
     Args:
-        radius: average over a geodesic disk of this radius, relative to the square root of the area (see
+        radius: average over a geodesic disc of this radius, relative to the square root of the area (see
             `disk_means`). `None`: the faces at each vertex only.
         squash: apply `asinh`, as the curvature at a sharp tip is hundreds of times the typical one.
     """

@@ -55,10 +55,9 @@ class InputFeatures(BaseTransform):
         return tuple(feature.spec for feature in self.features if isinstance(feature, FieldInput))
 
     @property
-    def cached(self) -> tuple[str, ...]:
-        """The part of a cache key: intrinsic features, and the code of features outside of gaugenet."""
-        intrinsic = [feature for feature in self.features if feature.intrinsic]
-        return tuple(f"{feature!r}{_code_of(type(feature))}" for feature in intrinsic)
+    def intrinsic(self) -> tuple[InputFeature, ...]:
+        """The features that are computed once for each mesh and cached."""
+        return tuple(feature for feature in self.features if feature.intrinsic)
 
     def in_type(self, group: StructureGroup) -> FieldType:
         """Return the type of `graph.x` as a field of `group`, a subgroup of O(2).
@@ -84,10 +83,9 @@ class InputFeatures(BaseTransform):
             mesh: its surface, if available; all features share it.
         """
         out: GaugeGraph = graph.clone()
-        intrinsic = [feature for feature in self.features if feature.intrinsic]
-        if mesh is None and any(isinstance(feature, SurfaceFeature) for feature in intrinsic):
+        if mesh is None and any(isinstance(feature, SurfaceFeature) for feature in self.intrinsic):
             mesh = mesh_of(out)
-        for feature in intrinsic:
+        for feature in self.intrinsic:
             out[feature.key] = feature.compute_on(out, mesh)
         return out
 
@@ -107,6 +105,11 @@ class InputFeatures(BaseTransform):
 
     def __repr__(self) -> str:
         return f"InputFeatures([{', '.join(map(repr, self.features))}])"
+
+
+def name_in_cache(feature: InputFeature) -> str:
+    """Return the name of a feature's values in a cache: its parameters, and its code if it is outside of gaugenet."""
+    return f"{feature!r}{_code_of(type(feature))}"
 
 
 def _code_of(cls: type) -> str:

@@ -1,4 +1,4 @@
-"""Means over geodesic disks by heat diffusion, for features at a fixed length on triangles of any size."""
+"""Means over geodesic discs by heat diffusion, for features at a fixed length on triangles of any size."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def disk_means(
     *,
     side: Float[ndarray, "faces 3"] | None = None,
 ) -> Float[ndarray, "vertices channels"]:
-    r"""Return densities averaged around each vertex, weighted by a heat kernel of the width of a disk.
+    r"""Return densities averaged around each vertex, weighted by a heat kernel of the width of a disc.
 
     `(M + t/3 L)^{-1} M (M + t/3 L)^{-1} M (M + t/3 L)^{-1}` applied to integrals: three implicit steps of the heat
-    equation, with `t = radius^2 / 8`. The mean squared distance `4 t` is then the one of a flat disk of this
+    equation, with `t = radius^2 / 8`. The mean squared distance `4 t` is then the one of a flat disc of this
     radius. The integral over the surface does not change, and heat does not cross boundaries.
 
     Args:

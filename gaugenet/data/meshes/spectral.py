@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from gaugenet.data.meshes.features import SurfaceFeature
 from gaugenet.data.meshes.laplacian import cotan_laplacian
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from gaugenet.data.meshes.cache import GraphCache
 
 _EXACT_BELOW = 4096  # vertices, and 16 times the number of pairs; there the exact solution takes half a second
 _TOLERANCE = 2e-4  # estimated relative error of the eigenvalues
@@ -109,6 +112,21 @@ class _SpectralFeature(SurfaceFeature):
 
     def compute_mesh(self, graph: GaugeGraph, mesh: TriangleMesh) -> Float[Tensor, "vertices scales"]:
         spectrum = laplacian_spectrum(mesh, self.num_eigenvectors, laplacian=self.laplacian)
+        return torch.from_numpy(self.signature(spectrum)).to(graph.pos)
+
+    def compute_with(
+        self, graph: GaugeGraph, mesh: TriangleMesh, cache: GraphCache | None
+    ) -> Float[Tensor, "vertices scales"]:
+        """Return the signature. Its spectrum is a part of the cache, which other signatures of the surface share."""
+
+        def build() -> dict[str, Any]:
+            spectrum = laplacian_spectrum(mesh, self.num_eigenvectors, laplacian=self.laplacian)
+            functions = torch.from_numpy(spectrum.functions.astype(np.float32))  # half the file; 1e-7 of a signature
+            return {"values": torch.from_numpy(spectrum.values), "functions": functions}
+
+        name = ("spectrum", self.num_eigenvectors, self.laplacian)
+        found = build() if cache is None else cache.part(cache.key(mesh), name, build)
+        spectrum = Spectrum(found["values"].numpy(), found["functions"].numpy().astype(np.float64))
         return torch.from_numpy(self.signature(spectrum)).to(graph.pos)
 
     def signature(self, spectrum: Spectrum) -> Float[ndarray, "vertices scales"]:

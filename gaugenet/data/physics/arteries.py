@@ -44,7 +44,7 @@ class Branch:
 
     @cached_property
     def curvature(self) -> Float[ndarray, "n 3"]:
-        """Curvature vectors, towards the center of curvature, 1/mm."""
+        """Curvature vectors, towards the centre of curvature, 1/mm."""
         return typed_array(np.gradient(self.tangent, self.step, axis=0))
 
     @cached_property

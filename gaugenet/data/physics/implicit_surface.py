@@ -109,7 +109,7 @@ def cluster_mesh(mesh: TriangleMesh, count: int, *, seed: int) -> TriangleMesh:
     Args:
         mesh: the fine mesh, with at least about 12 times `count` vertices.
         count: number of vertices of the result.
-        seed: seed of the initial cluster centers.
+        seed: seed of the initial cluster centres.
 
     Raises:
         ValueError: If the clusters do not make a manifold of the same topology: use a finer mesh or another seed.

@@ -132,7 +132,7 @@ def geodesic_graph(
         edge_index=torch.from_numpy(np.stack([source, target])),
         log_map=log_map.to(dtype),
         transporter=transporter.to(dtype),
-        weight=torch.from_numpy(neighborhood_weights(indptr, mass[source], mass)).to(dtype),
+        weight=torch.from_numpy(neighborhood_weights(indptr, source, mass, mass)).to(dtype),
         radius=torch.tensor([search_radius], dtype=dtype),
         structure="SO(2)",
     )

@@ -52,7 +52,7 @@ class Icosphere:
 
     Args:
         level: number of subdivisions.
-        projection: `recursive`, each subdivision normalised to the sphere (largest area of a hexagonal cell / smallest:
+        projection: `recursive`, each subdivision normalized to the sphere (largest area of a hexagonal cell / smallest:
             1.30), or `planar`, flat faces projected from the centre (1.96).
         neighborhood: rings of neighbours in the hexagonal lattice, 1 (six neighbours) or 2 (eighteen, from level 2 on).
             Straight beyond a corner there are two vertices, one from each side, and both have half the weight.
@@ -332,7 +332,7 @@ def _icosahedron() -> Float[ndarray, "charts 2 3 3"]:
 
 
 def _subdivided(level: int) -> Float[ndarray, "charts rows columns 3"]:
-    """Return the positions by repeated subdivision: midpoints of edges, normalised."""
+    """Return the positions by repeated subdivision: midpoints of edges, normalized."""
     grid = _icosahedron()
     for _ in range(level):
         charts, rows, columns, _ = grid.shape
@@ -346,7 +346,7 @@ def _subdivided(level: int) -> Float[ndarray, "charts rows columns 3"]:
 
 
 def _projected(level: int) -> Float[ndarray, "charts rows columns 3"]:
-    """Return the lattice points of the flat triangles, normalised."""
+    """Return the lattice points of the flat triangles, normalized."""
     corner = _icosahedron()
     n = 2**level
     i, j = np.indices((n + 1, 2 * n + 1))

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, single_sample
-from gaugenet.geometry.lattice import action, loops, topology
+from gaugenet.geometry.lattice import action, loops, symmetry, topology
 from gaugenet.geometry.lattice.gauge_fixing import axial_transformation
-from gaugenet.geometry.lattice.paths import Path, along, boundary_sign, displacement, shifted, straight_paths
+from gaugenet.geometry.lattice.paths import Path, along, boundary_sign, displacement, line, shifted, straight_paths
 from gaugenet.groups import StructureGroup, UnitaryGroup
 from gaugenet.groups.group import tolerance
 
@@ -87,7 +87,8 @@ class LatticeGaugeField(Domain):
         axes = [_axis(mu, self.d) for mu in antiperiodic]
         self.antiperiodic = tuple(mu in axes for mu in range(self.d))
         self.paths = _paths(straight_paths(self.d, positive("steps", steps)) if paths is None else paths, self.d)
-        self._graph: LatticeGraph | None = None
+        self._graphs: dict[bool, LatticeGraph] = {}
+        self._blocked: LatticeGaugeField | None = None
 
     @classmethod
     def random(
@@ -245,9 +246,40 @@ class LatticeGaugeField(Domain):
         links = [omega @ self.links[:, mu] @ shifted(omega, mu, 1).mH for mu in range(self.d)]
         return self.with_links(torch.stack(links, 1))
 
+    def rotate(self, h: Float[Tensor, "d d"]) -> LatticeGaugeField:
+        """Return the field rotated or reflected about the site 0: the transporter from h (x + mu) to h x is U_mu(x).
+
+        Antiperiodic axes and paths move as well. `symmetry.rotated_features` rotates features.
+
+        Args:
+            h: a signed permutation of the axes, an element of `Hypercubic(d)`.
+
+        Raises:
+            ValueError: If h is not a signed permutation of d axes.
+        """
+        axes, _ = symmetry.signed_permutation(h, self.d)
+        flipped = [axes[mu] for mu, flips in enumerate(self.antiperiodic) if flips]
+        links, paths = symmetry.moved_links(self.links, h), [symmetry.moved_path(path, h) for path in self.paths]
+        return LatticeGaugeField(links, self.group, antiperiodic=flipped, paths=paths, check=False)
+
     def axial_gauge(self) -> LatticeGaugeField:
         """Return the field in the gauge where all links of a maximal tree are 1, for plots only."""
         return self.gauge_transform(axial_transformation(self.links))
+
+    def blocked(self) -> LatticeGaugeField:
+        """Return the lattice of the sites 2 X with the links U_mu(2 X) U_mu(2 X + mu) and the same paths to neighbours.
+
+        It is computed once, unless links require gradients.
+
+        Raises:
+            ValueError: If an extent is odd, or below 6.
+        """
+        if any(n % 2 or n < 2 * _LEAST_EXTENT for n in self.shape):
+            raise ValueError(f"Expected even extents of at least {2 * _LEAST_EXTENT}, to be halved, got {self.shape}.")
+        if self._blocked is None or self.links.requires_grad:
+            even = (slice(None), *[slice(None, None, 2)] * self.d)
+            self._blocked = self.with_links(torch.stack([line(self.links, mu, 2)[even] for mu in range(self.d)], 1))
+        return self._blocked
 
     def random_gauge(self, *, generator: torch.Generator | None = None) -> Complex[Tensor, "batch *shape n n"]:
         """Return an independent Haar-distributed element at every site."""
@@ -256,16 +288,17 @@ class LatticeGaugeField(Domain):
 
     # --- the interface to layers, see `Domain` ----------------------------------------------------------------------
 
-    def gauge_graph(self) -> LatticeGraph:
+    def gauge_graph(self, *, center: bool = False) -> LatticeGraph:
         """Return the same space as a gauge graph: one edge per site and path, with the same transporters.
 
-        Its points are the sites of all configurations, with `x.flatten(2).mT.flatten(0, 1)` as features.
+        Its points are the sites of all configurations, with `x.flatten(2).mT.flatten(0, 1)` as features. With `center`
+        each site is also its own neighbour, the last one.
         """
-        if self._graph is None or self.links.requires_grad:
+        if center not in self._graphs or self.links.requires_grad:
             from gaugenet.geometry.lattice.graph import lattice_graph
 
-            self._graph = lattice_graph(self, self.paths)
-        return self._graph
+            self._graphs[center] = lattice_graph(self, [*self.paths, ()] if center else self.paths)
+        return self._graphs[center]
 
     @property
     def structures(self) -> frozenset[str]:

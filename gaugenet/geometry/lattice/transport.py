@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from gaugenet.groups import Block, FieldType, complex_fields, real_fields
+from gaugenet.groups import Block, FieldType, OuterProduct, Representation, complex_fields, real_fields
 
 
 def transported(
@@ -20,8 +20,21 @@ def transported(
 
 
 def _block(block: Block, x: Tensor, g: Tensor) -> Tensor:
-    """Transport one block; in complex arithmetic where the real form is larger, such as (2 N^2)^2 for `matrix`."""
-    rho, n = block.representation, g.shape[-1]
+    """Transport one block; components of directions count as further fields of the internal factor."""
+    rho = block.representation
+    if not isinstance(rho, OuterProduct):
+        return _fields(rho, x, g)
+    if rho.first.dim == 1:
+        return _fields(rho.second, x, g)
+    parts = torch.unflatten(x, 1, (rho.first.dim, rho.second.dim, block.multiplicity))
+    moved = _fields(rho.second, parts.transpose(1, 2).flatten(1, 3), g)
+    back = torch.unflatten(moved, 1, (rho.second.dim, rho.first.dim, block.multiplicity))
+    return back.transpose(1, 2).flatten(1, 3)
+
+
+def _fields(rho: Representation, x: Tensor, g: Tensor) -> Tensor:
+    """Transport fields of one representation; in complex arithmetic where the real form is larger, as of `matrix`."""
+    n = g.shape[-1]
     if rho.is_trivial:
         return x
     g = g.to(torch.complex128 if x.dtype == torch.float64 else torch.complex64)
@@ -34,7 +47,7 @@ def _block(block: Block, x: Tensor, g: Tensor) -> Tensor:
         v = complex_fields(x, (n,))
         h = g if rho.name == "fundamental" else g.conj()
         return real_fields((h[:, None] @ v[..., None])[..., 0], 1)
-    fields = torch.unflatten(x, 1, (rho.dim, block.multiplicity))
+    fields = torch.unflatten(x, 1, (rho.dim, -1))
     return torch.einsum("b...ij,bju...->biu...", rho(g), fields).flatten(1, 2)
 
 

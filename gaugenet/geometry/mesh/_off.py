@@ -1,4 +1,4 @@
-"""Reader for OFF files: text with or without colours, normals and texture coordinates."""
+"""Reader for OFF files: text with or without colors, normals and texture coordinates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEYWORD = re.compile(r"(ST)?C?N?(4|n|4n)?OFF")
 def parse_off(text: str) -> Polygons:
     """Return the polygons of an OFF file.
 
-    Colours may follow the corners of a face on its line. Without them, a face may run over several lines.
+    Colors may follow the corners of a face on its line. Without them, a face may run over several lines.
 
     Raises:
         MeshError: If the file is binary, is not three-dimensional, is truncated, or has words that are not numbers.

@@ -2,7 +2,7 @@
 
 A polyhedron is flat except at its vertices, so a straight line passes each vertex on one side and has all of its
 angle defect there. On the surface that the mesh samples, the curvature is spread out and only part of it is on
-that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disk of radius
+that side. To first order the difference is explicit: spread the defect `k` of a vertex evenly over a disc of radius
 `s` about it. With the vertex at `(0, d)` in coordinates along and across the path, the line must bend away from the
 defect by
 
@@ -63,7 +63,7 @@ def _search_from(
     return search, limit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _begin(search: Search, source: int, stop: int) -> None:
     search.size[:] = 0
     search.size[0], search.size[6] = 1, stop
@@ -72,7 +72,7 @@ def _begin(search: Search, source: int, stop: int) -> None:
     search.path[0, :] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Run the search to its end. Return False when the tables are full; then call again with more room."""
     size, state = search.size, search.state
@@ -98,7 +98,7 @@ def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
     """Compute the polar angle at the source and the transport angle to it, for the rows `start` to `stop - 1`.
 
@@ -143,7 +143,7 @@ def _finish(t: HalfedgeArrays, search: Search, start: int, stop: int) -> float:
     return float(raw)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _added(before: float, direction: float, after: float, onward: float) -> tuple[float, float]:
     """Return direction and length of the sum of two vectors: the path so far and its straight part behind a vertex.
 
@@ -156,7 +156,7 @@ def _added(before: float, direction: float, after: float, onward: float) -> tupl
     return direction + np.arctan2(across, along), np.sqrt(along * along + across * across)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _spread_curvature(
     origin: ndarray, charge: ndarray, spread: ndarray, windows: ndarray, wedge: ndarray, window: int, x: float, y: float
 ) -> tuple[float, float]:
@@ -169,28 +169,32 @@ def _spread_curvature(
     while window >= 0:
         enter = windows[window, 0]
         left, right = origin[enter], origin[_next(enter)]
-        for side in range(2):
+        new_left = left != last_left
+        side = 1 if new_left else 0  # each edge shares one end with the edge before: one vertex is new
+        for _ in range(int(new_left) + int(right != last_right)):
             vertex = left if side else right
-            if vertex == (last_left if side else last_right):
-                continue
+            hand = 2.0 * side - 1.0  # 1: the path passes with the vertex on its left
             px, py = wedge[window, 2 * side], wedge[window, 2 * side + 1]
-            across = x * py - y * px if side else y * px - x * py
-            s = spread[vertex]
+            side = 0
+            across, s = hand * (x * py - y * px), spread[vertex]
             if across >= s:
                 continue
             along = x * px + y * py
             d = max(across, 1e-9 * s)  # a path that touches a vertex passes it on the side of its faces
-            half = np.sqrt(s * s - d * d)
+            u = d / s
+            root = np.sqrt(1 - u * u)
+            half = s * root
             start, end = max(-half, -along), min(half, length - along)
             if end <= start:
                 continue
-            k = charge[vertex] / FULL_ANGLE if side else -charge[vertex] / FULL_ANGLE
             if end == half and start == -half:
-                total, moment = 2 * (np.arctan(half / d) - half * d / (s * s)), 0.0
+                total, moment = 2 * (np.arccos(u) - u * root), 0.0
             else:
-                total = np.arctan(end / d) - np.arctan(start / d) - (end - start) * d / (s * s)
+                seen = np.arctan2((end - start) * d, d * d + start * end)  # the angle between both ends
+                total = seen - (end - start) * d / (s * s)
                 ratio = (end * end + d * d) / (start * start + d * d)
                 moment = 0.5 * d * (np.log(ratio) - (end * end - start * start) / (s * s))
+            k = hand * charge[vertex] / FULL_ANGLE
             swing += k * total
             aim += k * (total - (total * along + moment) * scale)
         last_right, last_left = right, left

@@ -159,7 +159,7 @@ def _put(
     return tail + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float) -> None:
     """Send rays from a source (row 0), or from another vertex into its shadow, into the faces around it.
 
@@ -217,7 +217,7 @@ def emit(t: HalfedgeArrays, search: Search, slot: int, back: float, limit: float
     size[0], size[1], size[3] = count, roots, tail
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _shadow(bend: float, opening: float, full: float, open_fan: bool) -> tuple[float, float]:
     """Return the part of a corner in the shadow of a path, as angles from the corner's right side.
 
@@ -235,7 +235,7 @@ def _shadow(bend: float, opening: float, full: float, open_fan: bool) -> tuple[f
     return 0.0, min(opening, -np.pi - bend)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def _useful(
     ax: float, ay: float, bx: float, by: float, rx: float, ry: float, lx: float, ly: float,
     sigma: float, da: float, db: float, length: float, limit: float, slack: float,
@@ -247,24 +247,21 @@ def _useful(
     """
     ex, ey = bx - ax, by - ay
     cross_r, cross_l = rx * ey - ry * ex, lx * ey - ly * ex
-    if cross_r <= 0 or cross_l <= 0:
+    if (cross_r <= 0) | (cross_l <= 0):
         return False
     s = min(max((ax * ry - ay * rx) / cross_r, 0.0), 1.0)
     t = min(max((ax * ly - ay * lx) / cross_l, 0.0), 1.0)
     px, py, qx, qy = ax + s * ex, ay + s * ey, ax + t * ex, ay + t * ey
     near, far = np.sqrt(px * px + py * py), np.sqrt(qx * qx + qy * qy)
-    if sigma + far > da + t * length + slack or sigma + near > db + (1 - s) * length + slack:
+    if (sigma + far > da + t * length + slack) | (sigma + near > db + (1 - s) * length + slack):
         return False
-    foot = -(ax * ex + ay * ey) / (length * length)
-    closest = near
-    if foot >= t:
-        closest = far
-    elif foot > s:
-        closest = (ax * ey - ay * ex) / length
-    return bool(sigma + closest < limit)
+    if sigma + min(near, far) < limit:
+        return True
+    foot = -(ax * ex + ay * ey) / (length * length)  # of the perpendicular from the source: the nearest point
+    return bool(s < foot < t and sigma + (ax * ey - ay * ex) / length < limit)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     """Follow all windows in the queue, and the windows that they open.
 
@@ -292,8 +289,8 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
         norm = np.sqrt(x * x + y * y)
         from_right, from_left = (rx * y - ry * x, x * ly - y * lx)  # positive inside the wedge
         unit_right, unit_left = norm * (abs(rx) + abs(ry)), norm * (abs(lx) + abs(ly))
-        inside = from_right >= -_TOUCH * unit_right and from_left >= -_TOUCH * unit_left
-        if inside and sigma + norm < limit:
+        inside = (from_right >= -_TOUCH * unit_right) & (from_left >= -_TOUCH * unit_left)
+        if inside & (sigma + norm < limit):
             count = _arrive(state, path, slot_of, count, far, sigma + norm, x, y, bx, by, left, root, w, slack)
         slot = slot_of[far]
         dx = path[slot, 0] if slot >= 0 else np.inf
@@ -314,7 +311,7 @@ def follow(t: HalfedgeArrays, search: Search, limit: float) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def next_source(t: HalfedgeArrays, search: Search, limit: float) -> int:
     """Return the next source of rays: the source itself, then the nearest vertex whose shadow begins within `limit`.
 

@@ -147,9 +147,14 @@ def in_frames(
     mass = framed.surface.area if mass is None else mass
     kind = torch.zeros(0, dtype=dtype).numpy().dtype
     log_map, transporter = log_and_transport(maps, framed.planar, kind)
-    weight = neighborhood_weights(maps.indptr, mass[row[maps.source]], mass[row[maps.targets]]).astype(kind)
+    source, targets, indptr = maps.source, row[maps.targets], maps.indptr
+    del maps  # its lengths and angles take half of the memory of a large mesh
+    edge_index = np.empty((2, len(source)), dtype=np.int64)
+    np.take(row, source, out=edge_index[0])
+    edge_index[1] = np.repeat(targets, np.diff(indptr))
+    weight = neighborhood_weights(indptr, edge_index[0], mass[targets], mass, kind)
     return {
-        "edge_index": torch.from_numpy(np.stack([row[maps.source], row[maps.target]])),
+        "edge_index": torch.from_numpy(edge_index),
         "log_map": torch.from_numpy(log_map),
         "transporter": torch.from_numpy(transporter),
         "weight": torch.from_numpy(weight),

@@ -15,14 +15,14 @@ from gaugenet.geometry.mesh.marks import component_marks
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
 SPREAD = (
-    1.5  # radius over which a vertex's curvature is spread / radius of the disk of its cell's area; from closed forms
+    1.5  # radius over which a vertex's curvature is spread / radius of the disc of its cell's area; from closed forms
 )
 
 
 class HalfedgeArrays(NamedTuple):
     """`HalfedgeSurface` for compiled code.
 
-    In addition to its arrays, these hold for each vertex copy the angle defect, the radius of the disk over which the
+    In addition to its arrays, these hold for each vertex copy the angle defect, the radius of the disc over which the
     defect is spread (see `_paths`), the distance to the edges around it, and its mark. They also hold the halfedge at
     which searches from it start: the one toward the lowest mark, or the first one on the boundary. So the order of
     searches does not depend on the numbering.
@@ -95,7 +95,7 @@ class HalfedgeSurface:
 
     @cached_property
     def mesh_arrays(self) -> HalfedgeArrays:
-        """Return the surface for compiled code, with each vertex's curvature and the disk over which it is spread."""
+        """Return the surface for compiled code, with each vertex's curvature and the disc over which it is spread."""
         inside = ~self.boundary & (self.total_angle > 0)
         mark = np.resize(self.mark, len(inside))
         return HalfedgeArrays(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet.geometry.mesh._crowd import WINDOWS, Crowd
+from gaugenet.geometry.mesh._nearest import first_of_each
 from gaugenet.geometry.mesh._paths import local_geodesics
 from gaugenet.geometry.mesh._reciprocity import make_reciprocal
 from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
@@ -60,7 +61,7 @@ class LocalLogMaps:
 
     def nearest(self, count: int | None, mark: Float[ndarray, "vertices"]) -> LocalLogMaps:
         """Return only the `count` nearest neighbours of each target; ties go to the lower mark."""
-        if count is None or not len(self.source):
+        if count is None or not len(self.source) or np.diff(self.indptr).max() <= count:
             return self
         return self.select(_ranks(self.target, self.distance, mark[self.source]) < count)
 
@@ -68,7 +69,8 @@ class LocalLogMaps:
         """Return only pairs whose target is one of the `count` nearest to the source; ties go to the lower mark."""
         if not len(self.source):
             return self
-        return self.select(_ranks(self.source, self.distance, mark[self.target]) < count)
+        value = quantized(self.distance, float(self.distance.max(initial=0.0)))
+        return self.select(first_of_each(self.source, value, mark[self.target], len(mark), count))
 
     def with_self(self) -> LocalLogMaps:
         """Return log maps in which every target is also its own first neighbour, at distance zero."""
@@ -142,16 +144,23 @@ def local_log_maps(
     def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
         return local_geodesics(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
 
-    parts = list(in_threads(solve, chunked(targets), num_threads))
-    for *_, stuck in parts:
+    counts, cut = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=bool)
+    neighbor, geodesic = np.empty((0, 2), dtype=np.int32), np.empty((0, 4))
+    done, size = 0, 0
+    for count, shortened, found, path, stuck in in_threads(solve, chunked(targets), num_threads):
         if stuck >= 0:
             raise MeshError(
                 f"The neighbourhood of vertex {stuck} within the radius {radius:g} needs more than {max_windows} "
                 "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
                 "the surface more evenly."
             )
-    counts, cut, neighbor, geodesic = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:4])
-    del parts
+        counts[done : done + len(count)], cut[done : done + len(count)] = count, shortened
+        done, end = done + len(count), size + len(found)
+        _make_room(neighbor, end)
+        _make_room(geodesic, end)
+        neighbor[size:end], geodesic[size:end] = found, path
+        size = end
+    neighbor, geodesic = neighbor[:size], geodesic[:size]
     indptr = np.concatenate([[0], np.cumsum(counts)])
     keep = make_reciprocal(indptr, targets, neighbor, geodesic, wanted, surface.mark, cut)
     maps = LocalLogMaps(
@@ -164,6 +173,12 @@ def local_log_maps(
         sign=neighbor[:, 1],
     )
     return maps if keep.all() else maps.select(keep)
+
+
+def _make_room(table: ndarray, size: int) -> None:
+    """Enlarge a table in place to at least `size` rows: the system moves large tables without a second copy."""
+    if size > len(table):
+        table.resize((max(size, len(table) * 9 // 8), table.shape[1]), refcheck=False)
 
 
 def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:

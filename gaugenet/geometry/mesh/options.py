@@ -36,10 +36,10 @@ class NeighborhoodOptions:
             edges. Coarser levels are always geodesic.
         radius: geodesic radius of the finest level, in the units of the mesh.
         relative_radius: instead of `radius`: the geodesic radius over the square root of the area of the surface.
-        mean_neighbors: instead of both: the mean number of points in a disk of the radius, at every level.
-        density: with a radius: the mean number of points in a disk of that radius for which the network was set up.
+        mean_neighbors: instead of both: the mean number of points in a disc of the radius, at every level.
+        density: with a radius: the mean number of points in a disc of that radius for which the network was set up.
             Then the area of the surface determines the coarser levels, not the number of vertices: the first coarser
-            level has `density / ratio` points in such a disk. `None`: the number of points of the finest level counts.
+            level has `density / ratio` points in such a disc. `None`: the number of points of the finest level counts.
         max_neighbors: keep only this many nearest neighbours of each point. `None` is 8 times the mean number, at
             least 256: it only bounds the cost on very uneven tessellations. A number above the number of vertices keeps
             all. Where the vertices are denser than `density`, the number is larger by the same factor.
@@ -108,7 +108,7 @@ class NeighborhoodOptions:
         raise ValueError(self._expected_one_size())
 
     def mean_neighbors_on(self, mesh: TriangleMesh) -> float:
-        """Return how many vertices the disk of the radius holds on average."""
+        """Return how many vertices the disc of the radius holds on average."""
         if self.mean_neighbors is not None:
             return self.mean_neighbors
         return float(np.pi * self.radius_on(mesh) ** 2 * _points_with_area(mesh) / mesh.area) if mesh.area else 0.0

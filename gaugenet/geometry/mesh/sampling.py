@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,21 +40,16 @@ def farthest_points(mesh: TriangleMesh, maps: LocalLogMaps, count: int) -> Farth
         maps: log maps of all vertices, whose distances are used in addition to the edge lengths.
         count: number of vertices; at least one per component is returned.
     """
-    i, j = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
-    by_mark = np.argsort(-vertex_marks(mesh), kind="stable")
-    number = np.argsort(by_mark)  # in this numbering the lower of two vertices has the higher mark
-    tail = number[np.concatenate([i, maps.target])]
-    head = number[np.concatenate([j, maps.source])]
-    length = np.concatenate([mesh.edge_lengths, mesh.edge_lengths, maps.distance])
-    sort = np.argsort(tail, kind="stable")
-    indptr = np.searchsorted(tail[sort], np.arange(mesh.num_vertices + 1))
-    seeds = number[_outermost(mesh, number)]
-    unit = QUANTUM * float(length.max(initial=0.0)) or 1.0
-    order, cover = _farthest(indptr, head[sort], length[sort], seeds, max(count, len(seeds)), unit)
-    return FarthestPoints(by_mark[order], cover)
+    mark = vertex_marks(mesh)
+    rank = np.empty(mesh.num_vertices, dtype=np.int64)
+    rank[np.argsort(-mark, kind="stable")] = np.arange(mesh.num_vertices)  # the highest mark is first
+    graph = _joined(maps.indptr, maps.source, maps.distance, mesh.edges, mesh.edge_lengths)
+    seeds = _outermost(mesh, rank)
+    unit = QUANTUM * float(graph[2].max(initial=0.0)) or 1.0
+    return FarthestPoints(*_farthest(*graph, rank, seeds, max(count, len(seeds)), unit))
 
 
-def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"]:
+def _outermost(mesh: TriangleMesh, rank: ndarray) -> Int[ndarray, "components"]:
     """Return for each component the vertex farthest from the mean of its vertices, the farthest first."""
     component = mesh.vertex_components
     size = np.maximum(np.bincount(component), 1)
@@ -63,44 +57,142 @@ def _outermost(mesh: TriangleMesh, number: ndarray) -> Int[ndarray, "components"
     centre = np.stack(sums, axis=-1) / size[:, None]
     far = np.linalg.norm(mesh.vertices - centre[component], axis=1)
     far = quantized(far, float(far.max(initial=0.0)))
-    order = np.lexsort((number, -far))
+    order = np.lexsort((rank, -far))
     return typed_array(order[np.sort(np.unique(component[order], return_index=True)[1])])
 
 
+@njit(cache=True, nogil=True)
+def _joined(
+    indptr: ndarray, source: ndarray, distance: ndarray, edges: ndarray, edge_length: ndarray
+) -> tuple[ndarray, ndarray, ndarray]:
+    """Return the graph of log maps and edges: the start of each vertex's links, their other ends and their lengths.
+
+    An edge between neighbours of a log map is left out, since the geodesic is not longer.
+    """
+    num = len(indptr) - 1
+    along = np.zeros(num + 2, dtype=np.int64)
+    for e in range(len(edges)):
+        along[edges[e, 0] + 2] += 1
+        along[edges[e, 1] + 2] += 1
+    along = np.cumsum(along)
+    other, which = np.empty(2 * len(edges), dtype=np.int32), np.empty(2 * len(edges), dtype=np.int32)
+    for e in range(len(edges)):
+        for end in range(2):
+            v = edges[e, end]
+            other[along[v + 1]], which[along[v + 1]] = edges[e, 1 - end], e
+            along[v + 1] += 1
+    start = np.empty(num + 1, dtype=np.int64)
+    head = np.empty(len(source) + 2 * len(edges), dtype=np.int32)
+    length = np.empty(len(head))
+    seen_from = np.full(num, -1, dtype=np.int32)
+    size = 0
+    for v in range(num):
+        start[v] = size
+        for e in range(indptr[v], indptr[v + 1]):
+            head[size], length[size] = source[e], distance[e]
+            seen_from[source[e]] = v
+            size += 1
+        for k in range(along[v], along[v + 1]):
+            if seen_from[other[k]] != v:
+                head[size], length[size] = other[k], edge_length[which[k]]
+                size += 1
+    start[num] = size
+    return start, head[:size], length[:size]
+
+
 # Compiled, because each new point starts a Dijkstra search whose steps depend on all earlier ones: heaps, not arrays.
-# Both heaps keep stale entries, which are recognised by their distance when they come up (no decrease-key).
+# Both heaps keep stale entries, which are recognized by their distance when they come up (no decrease-key). They are
+# arrays, because numba's lists count references at every access.
 @njit(cache=True, nogil=True)
 def _farthest(
-    indptr: ndarray, head: ndarray, length: ndarray, seeds: ndarray, count: int, unit: float
+    start: ndarray, head: ndarray, length: ndarray, rank: ndarray, seeds: ndarray, count: int, unit: float
 ) -> tuple[ndarray, ndarray]:
-    num = len(indptr) - 1
+    num = len(start) - 1
     count = min(count, num)
     distance = np.full(num, np.inf)
     order = np.empty(count, dtype=np.int64)
     cover = np.full(count + 1, np.inf)
-    farthest = [(0.0, -1) for _ in range(0)]
-    front = [(0.0, -1) for _ in range(0)]
+    far_key, far_vertex, far_size = np.empty(2 * num + 2), np.empty(2 * num + 2, dtype=np.int32), 0
+    front_key, front_vertex = np.empty(64), np.empty(64, dtype=np.int32)
     for k in range(count):
         if k < len(seeds):
             v = seeds[k]
         else:
-            _, v = heapq.heappop(farthest)
+            v = np.int64(far_vertex[0])
+            far_size = _popped(far_key, far_vertex, far_size, rank)
         order[k] = v
         distance[v] = 0.0
-        heapq.heappush(front, (0.0, v))
-        while len(front) > 0:
-            d, u = heapq.heappop(front)
+        front_size = _pushed(front_key, front_vertex, 0, 0.0, v, rank)
+        while front_size > 0:
+            d, u = front_key[0], front_vertex[0]
+            front_size = _popped(front_key, front_vertex, front_size, rank)
             if d > distance[u]:
                 continue
             if d > 0:
-                heapq.heappush(farthest, (-np.round(d / unit), u))
-            for e in range(indptr[u], indptr[u + 1]):
-                through = d + length[e]
-                if through < distance[head[e]]:
-                    distance[head[e]] = through
-                    heapq.heappush(front, (through, head[e]))
-        while len(farthest) > 0 and -farthest[0][0] != np.round(distance[farthest[0][1]] / unit):
-            heapq.heappop(farthest)
+                if far_size == len(far_key):
+                    far_key, far_vertex = _twice(far_key), _twice(far_vertex)
+                far_size = _pushed(far_key, far_vertex, far_size, -np.round(d / unit), u, rank)
+            while front_size + start[u + 1] - start[u] > len(front_key):
+                front_key, front_vertex = _twice(front_key), _twice(front_vertex)
+            near = slice(start[u], start[u + 1])
+            front_size = _relax(head[near], length[near], distance, front_key, front_vertex, front_size, d, rank)
+        while far_size > 0 and -far_key[0] != np.round(distance[far_vertex[0]] / unit):
+            far_size = _popped(far_key, far_vertex, far_size, rank)
         if k + 1 >= len(seeds):
-            cover[k + 1] = distance[farthest[0][1]] if len(farthest) > 0 else 0.0
+            cover[k + 1] = distance[far_vertex[0]] if far_size > 0 else 0.0
     return order, cover
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _relax(
+    head: ndarray, length: ndarray, distance: ndarray, key: ndarray, vertex: ndarray, size: int, d: float, rank: ndarray
+) -> int:
+    """Shorten the paths along the links of a vertex at distance `d`, and push their other ends into a heap."""
+    for e in range(len(head)):
+        through = d + length[e]
+        if through < distance[head[e]]:
+            distance[head[e]] = through
+            size = _pushed(key, vertex, size, through, head[e], rank)
+    return size
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _pushed(key: ndarray, vertex: ndarray, size: int, new_key: float, new_vertex: int, rank: ndarray) -> int:
+    """Push an entry into a binary heap, ordered by key and then by the rank of its vertex. Return its size."""
+    k = size
+    while k > 0:
+        above = (k - 1) >> 1
+        if key[above] < new_key or (key[above] == new_key and rank[vertex[above]] <= rank[new_vertex]):
+            break
+        key[k], vertex[k] = key[above], vertex[above]
+        k = above
+    key[k], vertex[k] = new_key, new_vertex
+    return size + 1
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _popped(key: ndarray, vertex: ndarray, size: int, rank: ndarray) -> int:
+    """Remove the least entry of a binary heap. Return its size."""
+    size -= 1
+    last_key, last_vertex, k = key[size], vertex[size], 0
+    while 2 * k + 1 < size:
+        below = 2 * k + 1
+        if below + 1 < size and (
+            key[below + 1] < key[below]
+            or (key[below + 1] == key[below] and rank[vertex[below + 1]] < rank[vertex[below]])
+        ):
+            below += 1
+        if last_key < key[below] or (last_key == key[below] and rank[last_vertex] <= rank[vertex[below]]):
+            break
+        key[k], vertex[k] = key[below], vertex[below]
+        k = below
+    key[k], vertex[k] = last_key, last_vertex
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _twice(column: ndarray) -> ndarray:
+    longer = np.empty(2 * len(column), column.dtype)
+    for i in range(len(column)):
+        longer[i] = column[i]
+    return longer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -67,15 +68,31 @@ def _fill(
 
 
 def neighborhood_weights(
-    indptr: Int[ndarray, "targets_plus_one"], area: Float[ndarray, "edges"], own: Float[ndarray, "targets"]
+    indptr: Int[ndarray, "targets_plus_one"],
+    source: Int[ndarray, "edges"],
+    own: Float[ndarray, "targets"],
+    area: Float[ndarray, "points"],
+    dtype: Any = np.float64,
 ) -> Float[ndarray, "edges"]:
     """Return the area of the source's dual cell over the area of the neighbourhood, which includes the target's cell.
 
     Args:
         indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
-        area: of the source of each edge.
-        own: of each target.
+        source: the source of each edge.
+        own: area of each target.
+        area: area of each possible source.
+        dtype: of the result.
     """
-    running = np.concatenate([[0.0], np.cumsum(area)])
-    whole = running[indptr[1:]] - running[indptr[:-1]] + own
-    return typed_array(area / np.repeat(whole, np.diff(indptr)))
+    weight = np.empty(len(source), dtype=dtype)
+    _fill_weights(indptr, source, own, area, weight)
+    return typed_array(weight)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_weights(indptr: ndarray, source: ndarray, own: ndarray, area: ndarray, weight: ndarray) -> None:
+    for i in range(len(own)):
+        whole = own[i]
+        for e in range(indptr[i], indptr[i + 1]):
+            whole += area[source[e]]
+        for e in range(indptr[i], indptr[i + 1]):
+            weight[e] = area[source[e]] / whole

@@ -47,7 +47,7 @@ def sphere_graph(
         edge_index=torch.stack([q, p]),
         log_map=log_map.to(dtype),
         transporter=transporter.to(dtype),
-        weight=torch.from_numpy(neighborhood_weights(starts, mass[source], mass)).to(dtype),
+        weight=torch.from_numpy(neighborhood_weights(starts, source, mass, mass)).to(dtype),
         frame=frame.to(dtype),
         pos=pos.to(dtype),
         mass=area.to(dtype),

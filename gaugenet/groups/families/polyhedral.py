@@ -43,7 +43,7 @@ class Polyhedral(FiniteGroup):
     `I_h`   120      an icosahedron                       `T1g`, `Hg`, `T2g`, `Gg`, and odd `Au`, `T1u`, ...
     ======= ======== ==================================== =========================================================
 
-    The axes meet the faces of the cube in their centers. The tetrahedron has the vertex (1, 1, 1). The icosahedron has
+    The axes meet the faces of the cube in their centres. The tetrahedron has the vertex (1, 1, 1). The icosahedron has
     the vertex (0, 1, phi), with cyclic permutations and changes of sign. An irrep is the restriction of the irrep of
     O(3) of lowest order in which it occurs, or a part of it in the basis of the spherical harmonics. Vectors are of
     order 1, by the matrix itself.

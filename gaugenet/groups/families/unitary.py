@@ -127,7 +127,7 @@ class UnitaryGroup(TensorPowerGroup):
     def lie_algebra(self) -> Complex[Tensor, "dim n n"]:
         """Return a basis T_a of the anti-Hermitian (SU: traceless) matrices with -2 tr(T_a T_b) = delta_ab.
 
-        T_a = i lambda_a / 2 with the generalised Gell-Mann matrices; Pauli matrices for N = 2.
+        T_a = i lambda_a / 2 with the generalized Gell-Mann matrices; Pauli matrices for N = 2.
         """
         return algebra.basis(self.d, traceless=self.special)
 

@@ -16,6 +16,7 @@ from gaugenet.groups.intertwiners.intertwiner import intertwiners, row_echelon
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.composite import DirectSum, TensorProduct
 from gaugenet.groups.representations.induced import Induced
+from gaugenet.groups.representations.outer_product import OuterProduct
 
 _FEW_UNKNOWNS = 64
 """Largest number of unknowns for which the equations are solved directly, without decomposing representations first."""
@@ -27,6 +28,8 @@ def by_structure(source: Representation, target: Representation) -> Tensor | Non
         return _orbits(source, target)
     if source.is_irreducible and target.is_irreducible and source != target:
         return torch.zeros(0, target.dim, source.dim, dtype=torch.float64)  # Schur's lemma
+    if isinstance(source, OuterProduct) and isinstance(target, OuterProduct):
+        return _of_factors(source, target)
     if isinstance(source, DirectSum) or isinstance(target, DirectSum):
         return _between_summands(source, target)
     if isinstance(target, Induced):
@@ -58,6 +61,13 @@ def _orbits(source: Representation, target: Representation) -> Tensor:
         label = label.flatten()[label]  # follow the labels: logarithmically many rounds
         changed = not torch.equal(label, before)
     return typed_tensor((label == label.unique()[:, None, None]).double())
+
+
+def _of_factors(source: OuterProduct, target: OuterProduct) -> Tensor:
+    """Return all products of intertwiners of the two factors: the mean over H x K is the product of two means."""
+    first, second = intertwiners(source.first, target.first), intertwiners(source.second, target.second)
+    products = torch.einsum("aij,bkl->abikjl", first, second)
+    return _echelon(products.reshape(-1, target.dim, source.dim))
 
 
 def _between_summands(source: Representation, target: Representation) -> Tensor:

@@ -2,7 +2,7 @@
 
 Each loop reads the numbers of a point from memory once, where PyTorch's operations would pass over all points many
 times. `blocks` has rows (first column, dimension, multiplicity, first field). Indices must be unsigned and scalars must
-have the precision of the arrays: otherwise the loops are not vectorised.
+have the precision of the arrays: otherwise the loops are not vectorized.
 """
 
 from __future__ import annotations

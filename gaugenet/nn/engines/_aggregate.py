@@ -1,6 +1,6 @@
 """Compiled loops of the `graph` engine: aggregate transported neighbours, and its adjoint.
 
-Indices are unsigned: numba's wrap-around of negative indices stops LLVM from vectorising (measured: 2.5 times slower).
+Indices are unsigned: numba's wrap-around of negative indices stops LLVM from vectorizing (measured: 2.5 times slower).
 `blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
 `transport` (-1 where the representation is trivial).
 

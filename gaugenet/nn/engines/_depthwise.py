@@ -2,7 +2,7 @@
 
 `paths` has rows (first column of the block, its multiplicity, first weight, first channel of component 0 in the
 products, channels between components, first entry); `entries` rows (path, o, i), sorted. Rows of `b` and `w` begin at
-the first edge of the block of targets. Indices must be unsigned: otherwise the loops are not vectorised.
+the first edge of the block of targets. Indices must be unsigned: otherwise the loops are not vectorized.
 """
 
 from __future__ import annotations

@@ -13,11 +13,15 @@ from gaugenet.geometry.lattice.field import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import displacement
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
+from gaugenet.groups.families.direct_product import internal_factor
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
+from gaugenet.kernels.internal_irreps import splits
 from gaugenet.kernels.shifts import ShiftSpace
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines.graph import GraphEngine
+from gaugenet.nn.engines.graph import convolve as aggregate_edges
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
+from gaugenet.nn.linear import EquivariantLinear
 
 LARGEST_TABLE = 2**25
 """Most entries of transport matrices to store for compiled loops over edges: 256 MB in double precision."""
@@ -37,10 +41,10 @@ class LatticeEngine(Engine[LatticeGaugeField]):
                 f"Expected `x` of shape {expected} on {domain!r}, one configuration of links for each entry of the "
                 f"batch, got {tuple(x.shape)}."
             )
-        if not torch.compiler.is_compiling() and field_type.group != domain.group:
+        if not torch.compiler.is_compiling() and internal_factor(field_type.group) != domain.group:
             raise ValueError(
-                f"Expected fields of {domain.group.name}, the group of the links, got {field_type} of "
-                f"{field_type.group.name}."
+                f"Expected fields of {domain.group.name}, the group of the links, or of its product with rotations, "
+                f"got {field_type} of {field_type.group.name}."
             )
 
     def convolve(
@@ -57,9 +61,11 @@ class LatticeEngine(Engine[LatticeGaugeField]):
                 f"Expected kernels of `Shifts` on a lattice gauge field, got {space}: pass "
                 f"`kernel=Shifts({domain.d}, steps=...)`."
             )
-        if _few_constant_links(space, x, domain):
-            return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
-        return self.shift(convolution, x, domain)
+        if not _few_constant_links(space, x, domain):
+            return self.shift(convolution, x, domain)
+        if splits(space.in_type) or splits(space.out_type):
+            return self.split(convolution, x, domain)
+        return LatticeOnEdges(GraphEngine()).convolve(convolution, x, domain)
 
     def shift(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
         """Return the convolution by shifts of whole fields, differentiable in the links."""
@@ -69,6 +75,23 @@ class LatticeEngine(Engine[LatticeGaugeField]):
             out = aggregate(space, convolution.group_weights[part], x, domain)
             own = middle[part] if isinstance(middle, GroupedLinear) else middle
             return out if own is None else own(x, onto=out)
+
+        out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
+        return out if convolution.bias is None else convolution.bias(out)
+
+    def split(self, convolution: Convolution, x: Tensor, domain: LatticeGaugeField) -> Tensor:
+        """Return the convolution in the irreps of the internal group, by compiled loops over the edges."""
+        space, middle = cast(ShiftSpace, convolution.kernels), convolution.self_interaction
+        form = space.internal_form(center=middle is not None)
+        graph = domain.gauge_graph(center=form.center)
+
+        def convolve(part: int, x: Tensor) -> Tensor:
+            own = middle[part] if isinstance(middle, GroupedLinear) else middle
+            weight = form.weights(convolution.group_weights[part], cast(EquivariantLinear | None, own))
+            rows = form.source.split(x).flatten(2).mT.flatten(0, 1)
+            out = aggregate_edges(form.space, weight, rows, graph)
+            out = torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
+            return form.target.join(out)
 
         out = convolve(0, x) if convolution.groups == 1 else by_group(convolve, x, convolution)
         return out if convolution.bias is None else convolution.bias(out)
@@ -114,15 +137,17 @@ def aggregate(
 ) -> Float[Tensor, "batch out *shape"]:
     """Return the sum over paths of K_v rho_in(U_path) x(end of the path)."""
     offsets = [displacement(path, domain.d) for path in domain.paths]
-    classes = space.radial.index(torch.tensor(offsets, dtype=x.dtype))
-    gathered: list[Tensor | None] = [None] * space.radial.count
-    for path, kind in zip(domain.paths, classes.tolist(), strict=True):
-        there = domain.neighbor_values(x, path, first=2)
-        part = transported(space.in_type, there, domain.transporter(path))
-        gathered[kind] = part if gathered[kind] is None else gathered[kind] + part
+    columns = space.column_index(torch.tensor(offsets, dtype=x.dtype)).tolist()
+    gathered: list[Tensor | None] = [None] * space.num_columns
+    for path, column in zip(domain.paths, columns, strict=True):
+        if column >= 0:
+            there = domain.neighbor_values(x, path, first=2)
+            part = transported(space.in_type, there, domain.transporter(path))
+            before = gathered[column]
+            gathered[column] = part if before is None else before + part
     outputs = []
     for block, matrix in zip(space.out_type.blocks, space.mixing(weight), strict=True):
-        by_class = matrix.view(space.radial.count, x.shape[1], block.size) if space.num_weights else matrix
-        terms = [m.mT @ g.flatten(2) for m, g in zip(by_class, gathered) if g is not None]
+        by_column = matrix.view(-1, x.shape[1], block.size)
+        terms = [m.mT @ g.flatten(2) for m, g in zip(by_column, gathered, strict=True) if g is not None]
         outputs.append(sum(terms[1:], terms[0]) if terms else x.new_zeros(len(x), block.size, x[0, 0].numel()))
     return torch.unflatten(torch.cat(outputs, 1), 2, domain.shape)

@@ -9,11 +9,12 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from gaugenet.geometry import LatticeGaugeField
-from gaugenet.groups import FieldType, real_fields
+from gaugenet.groups import DirectProduct, FieldType
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.kernels import Shifts
 from gaugenet.nn.conv import GaugeConv
-from gaugenet.nn.lattice.fields import channels_of, matrices, need_matrices
+from gaugenet.nn.lattice.couplings import Coupling, coupled, couplings
+from gaugenet.nn.lattice.fields import channels_of, matrices, matrix_features, need_matrices
 
 
 class LatticeBilinear(nn.Module):
@@ -21,13 +22,17 @@ class LatticeBilinear(nn.Module):
 
     Products with the unit matrix are linear terms and a bias (:cite:`favoni2022lattice`, Eq. 10). alpha is complex.
 
+    For fields with directions, such as `vector*matrix` of a `DirectProduct`, i, j and k also count components. Then
+    alpha is a sum of the intertwiners from the product of two representations of directions to the third, each with a
+    complex weight.
+
     Shapes:
         x: `(B, first_type.size, *shape)`, y: `(B, second_type.size, *shape)` -> `(B, out_type.size, *shape)`.
 
     Equivariance: exact; 1e-15 relative in float64.
 
     Args:
-        first_type, second_type, out_type: `matrix` fields of one group.
+        first_type, second_type, out_type: `matrix` fields of one group, also with directions.
 
     Raises:
         ValueError: If a type has other fields.
@@ -53,24 +58,40 @@ class LatticeBilinear(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in (("first_type", first_type), ("second_type", second_type), ("out_type", out_type)):
-            need_matrices(name, value)
+            need_matrices(name, value, directions=True)
             need_one_group(first_type, value)
         self.in_type, self.second_type, self.out_type = first_type, second_type, out_type
-        shape = (channels_of(out_type), 2 * channels_of(first_type) + 1, 2 * channels_of(second_type) + 1, 2)
+        self._couplings: list[Coupling] | None = None
+        if isinstance(out_type.group, DirectProduct):
+            self._couplings = couplings(out_type, first_type, second_type)
+            shape: tuple[int, ...] = (self._couplings[-1].stop if self._couplings else 0, 2)
+        else:
+            shape = (*self._sizes, 2)
         self.alpha = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self.reset_parameters()
 
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        """Numbers of matrices: of the result, and of the extended factors."""
+        first, second = channels_of(self.in_type), channels_of(self.second_type)
+        return channels_of(self.out_type), 2 * first + 1, 2 * second + 1
+
     def reset_parameters(self) -> None:
         """Draw weights that map unitary matrices to outputs of about unit variance."""
-        _, first, second, _ = self.alpha.shape
+        _, first, second = self._sizes
         nn.init.normal_(self.alpha, std=(2 * first * second) ** -0.5)
+
+    def coefficients(self) -> Complex[Tensor, "out first second"]:
+        """Return alpha for all components."""
+        alpha = torch.complex(*self.alpha.unbind(-1))
+        return alpha if self._couplings is None else coupled(alpha, self._couplings, self._sizes)
 
     def forward(
         self, x: Float[Tensor, "batch first *shape"], y: Float[Tensor, "batch second *shape"]
     ) -> Float[Tensor, "batch out *shape"]:
-        first = _extended(matrices(self.in_type, x)).movedim(1, -3)  # (B, *shape, channels, N, N)
-        second = _extended(matrices(self.second_type, y)).movedim(1, -3)
-        alpha = torch.complex(*self.alpha.unbind(-1))
+        first = _extended(matrices(self.in_type, x, self.alpha)).movedim(1, -3)  # (B, *shape, channels, N, N)
+        second = _extended(matrices(self.second_type, y, self.alpha)).movedim(1, -3)
+        alpha = self.coefficients()
         n = first.shape[-1]
         mixed = alpha.flatten(0, 1) @ second.flatten(-2)
         mixed = mixed.reshape(*mixed.shape[:-2], *alpha.shape[:2], n, n)
@@ -78,7 +99,7 @@ class LatticeBilinear(nn.Module):
         rows = first.transpose(-3, -2).flatten(-2)
         columns = mixed.flatten(-3, -2)
         out = rows.unsqueeze(-3) @ columns
-        return real_fields(out.movedim(-3, 1), 2)
+        return matrix_features(self.out_type, out.movedim(-3, 1))
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, {self.second_type} -> {self.out_type}, group={self.out_type.group.name}"
@@ -96,9 +117,9 @@ class LatticeBlock(nn.Module):
     Equivariance: exact; 1e-15 relative in float64.
 
     Args:
-        in_type, out_type: `matrix` fields of one group.
+        in_type, out_type: `matrix` fields of one group, also with directions.
         d: dimension of the lattice.
-        hidden: number of fields of the result of the convolution; by default the number of output fields.
+        hidden: result of the convolution: its type, or a number of `matrix` fields; by default `out_type`.
         steps: see `Shifts`.
         symmetric: see `Shifts`.
 
@@ -119,7 +140,7 @@ class LatticeBlock(nn.Module):
         out_type: FieldType,
         *,
         d: int,
-        hidden: int | None = None,
+        hidden: int | FieldType | None = None,
         steps: int = 1,
         symmetric: bool = False,
         device: torch.device | str | None = None,
@@ -128,7 +149,9 @@ class LatticeBlock(nn.Module):
         super().__init__()
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_type, self.out_type = in_type, out_type
-        middle = FieldType(in_type.group, {"matrix": channels_of(out_type) if hidden is None else hidden})
+        middle = out_type if hidden is None else hidden
+        if not isinstance(middle, FieldType):
+            middle = FieldType(in_type.group, {"matrix": middle})
         kernel = Shifts(d, steps=steps, symmetric=symmetric)
         self.conv = GaugeConv(in_type, middle, kernel=kernel, bias=False, **factory)
         self.bilinear = LatticeBilinear(in_type, middle, out_type, **factory)

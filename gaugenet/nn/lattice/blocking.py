@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.geometry import LatticeGaugeField
-from gaugenet.geometry.lattice.paths import Path, line
+from gaugenet.geometry.lattice.paths import Path
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
 from gaugenet.nn.precision import check_features
@@ -28,11 +28,7 @@ def blocked(domain: LatticeGaugeField) -> LatticeGaugeField:
         >>> blocked(LatticeGaugeField.random(SU(2), (8, 6))).shape
         (4, 3)
     """
-    if any(n % 2 or n < 6 for n in domain.shape):
-        raise ValueError(f"Expected even extents of at least 6, to be halved, got {domain.shape}.")
-    links = torch.stack([_even(line(domain.links, mu, 2), 1, domain.d) for mu in range(domain.d)], 1)
-    axes = [mu for mu, flips in enumerate(domain.antiperiodic) if flips]
-    return LatticeGaugeField(links, domain.group, antiperiodic=axes, paths=domain.paths, check=False)
+    return domain.blocked()
 
 
 class LatticePool(nn.Module):

@@ -34,13 +34,14 @@ def evaluate_forecast(
     stride: int = 1,
     rotations: int = 0,
     icosahedral: bool = False,
+    out: str | Path | None = None,
     overwrite: bool = False,
     weights: Which = "best",
     missing: str | None = None,
     device: str | None = None,
     coastlines: bool = True,
 ) -> dict[str, Any]:
-    """Score forecasts of several steps from every start in files, and write the results into the folder of the run.
+    """Score forecasts of several steps from every start in files, and write the results into a folder.
 
     The results are `evaluation_NAME.json` (with the name of the file), `scores.png`, `map.png` and `globe.html`.
     Errors are at the locations of the file. `unresolved` is the size of the part of a field that the icosphere does
@@ -54,6 +55,7 @@ def evaluate_forecast(
         rotations: also score this number of random rotations of the globe, the same ones every time.
         icosahedral: also measure how much the forecast of a globe, rotated by each of the 60 rotations of the
             icosahedron, differs from the rotated forecast.
+        out: folder of the results, created if missing; the run by default.
         overwrite: replace an earlier evaluation of a file of this name.
         weights: as in `Forecaster`.
         missing: as in `Forecaster`.
@@ -68,7 +70,8 @@ def evaluate_forecast(
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(stride >= 1, "stride", "at least 1", stride)
     name = f"evaluation_{Path(data[0]).stem}.json"
-    check_results(run, (name, *_PICTURES), last=_PICTURES, inputs=files_in(run), overwrite=overwrite)
+    folder = Path(out) if out is not None else Path(run)
+    check_results(folder, (name, *_PICTURES), last=_PICTURES, inputs=files_in(run), overwrite=overwrite)
     forecaster = Forecaster(run, data, weights=weights, missing=missing, device=device)
     windows = windows_of(forecaster.files, step_hours=forecaster.step_hours, steps=steps).index[::stride]
     names = field_names(forecaster.files.variables)
@@ -88,9 +91,10 @@ def evaluate_forecast(
     result |= {"starts": len(windows), "step_hours": forecaster.step_hours, "steps": steps, "fields": fields}
     if icosahedral:
         result["rotation_error"] = rotation_error(forecaster, int(windows[0, 0]))
-    write_json(Path(run) / name, result)
-    draw_scores(run, result)
-    draw_forecast(run, forecaster, windows[0], coastlines=coastlines)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / name, result)
+    draw_scores(folder, result)
+    draw_forecast(folder, forecaster, windows[0], coastlines=coastlines)
     return result
 
 

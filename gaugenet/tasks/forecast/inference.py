@@ -55,6 +55,7 @@ class Forecaster:
         device: str | None = None,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.name = Path(run).name
         network, self.description = load_run(run, weights=weights)
         if self.description.task != "forecast":
             raise RunError(f"{run} is a run of {self.description.task}, not of forecast.")

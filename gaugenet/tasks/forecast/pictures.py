@@ -23,7 +23,7 @@ _MOST_FIELDS = 3
 _Steps = Sequence[list[Float[ndarray, "components *shape"]]]
 
 
-def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
+def draw_scores(folder: str | Path, result: Mapping[str, Any]) -> None:
     """Write `scores.png`: the error of each field by lead time, next to persistence and climatology."""
     from gaugenet.viz import plot_comparison
 
@@ -36,11 +36,11 @@ def draw_scores(run: str | Path, result: Mapping[str, Any]) -> None:
         for source in SOURCES
     }
     title = f"Root mean square error after steps of {result['step_hours']:g} h"
-    plot_comparison(Path(run) / _SCORES, curves, names, counted="step", title=title)
+    plot_comparison(Path(folder) / _SCORES, curves, names, counted="step", title=title)
 
 
 def draw_forecast(
-    run: str | Path, forecaster: Forecaster, window: Int[ndarray, "length"], *, coastlines: bool = True
+    folder: str | Path, forecaster: Forecaster, window: Int[ndarray, "length"], *, coastlines: bool = True
 ) -> None:
     """Write `map.png` and `globe.html` of one forecast and of what came true.
 
@@ -48,16 +48,16 @@ def draw_forecast(
     first wind and one more field.
 
     Args:
-        run: folder for the pictures.
+        folder: folder for the pictures.
         forecaster: the run and the files.
         window: the time steps of the forecast.
         coastlines: also draw the coasts of the Earth.
     """
     forecasts = [fields_of(forecaster.frame(int(window[0]))), *forecaster.forecast(int(window[0]), len(window) - 1)]
     truths = [fields_of(forecaster.frame(int(step))) for step in window]
-    title = f"{Path(run).name}: forecast from {forecaster.files.times[int(window[0])]}"
-    _draw_map(Path(run) / MAP, forecaster, forecasts, truths, title, coastlines=coastlines)
-    _draw_globe(Path(run) / GLOBE, forecaster, forecasts, truths, title, coastlines=coastlines)
+    title = f"{forecaster.name}: forecast from {forecaster.files.times[int(window[0])]}"
+    _draw_map(Path(folder) / MAP, forecaster, forecasts, truths, title, coastlines=coastlines)
+    _draw_globe(Path(folder) / GLOBE, forecaster, forecasts, truths, title, coastlines=coastlines)
 
 
 def _draw_map(

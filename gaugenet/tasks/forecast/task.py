@@ -11,6 +11,7 @@ from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
     OVERWRITE,
+    RESULTS,
     THREADS,
     WEIGHTS,
     OptionGroup,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _EVALUATE = """Score the forecasts of a run on files: root mean square error by lead time against persistence and
 climatology, anomaly correlation and spectra, all by area. Writes evaluation_NAME.json, scores.png, map.png and
-globe.html into the run."""
+globe.html into the run, or into --out."""
 _PREDICT = """Forecast from one time step of files, and write the steps that follow as CF NetCDF, on the grid and on the
 dimensions of the input."""
 
@@ -80,6 +81,7 @@ class ForecastTask(Task):
             option("--rotations", type=int, default=0, metavar="N", help="also score N rotations of the globe"),
             option("--icosahedral", action="store_true", help="also test the 60 rotations of the icosahedron"),
             COASTLINES,
+            RESULTS,
             OVERWRITE,
             *_COMMON,
         ),
@@ -110,6 +112,7 @@ class ForecastTask(Task):
         stride: int = 1,
         rotations: int = 0,
         icosahedral: bool = False,
+        out: Path | None = None,
         overwrite: bool = False,
         weights: Which = "best",
         missing: str | None = None,
@@ -122,7 +125,7 @@ class ForecastTask(Task):
 
         use_threads(threads)
         options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
-        options |= {"rotations": rotations, "icosahedral": icosahedral, "overwrite": overwrite}
+        options |= {"rotations": rotations, "icosahedral": icosahedral, "out": out, "overwrite": overwrite}
         options["coastlines"] = coastlines
         return evaluate_forecast(run, data, steps=steps, stride=stride, **options)
 

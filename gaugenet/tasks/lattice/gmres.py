@@ -71,7 +71,7 @@ def gmres(
 
 
 def _smallest_residual(columns: list[Tensor]) -> tuple[Tensor, float]:
-    """Return the coefficients that minimise the residual of the Hessenberg system, and that residual."""
+    """Return the coefficients that minimize the residual of the Hessenberg system, and that residual."""
     steps = len(columns)
     matrix = torch.zeros(steps + 1, steps, dtype=columns[0].dtype)
     for k, column in enumerate(columns):

@@ -13,7 +13,7 @@ from gaugenet.tasks.training.expressions import build_all
 from gaugenet.tasks.training.options import TaskError
 
 if TYPE_CHECKING:
-    from gaugenet.data import InputFeatures
+    from gaugenet.data import InputFeatures, Remeshing
     from gaugenet.data.fields.spec import FieldSpec
 
 
@@ -33,6 +33,21 @@ class FeatureNoise(BaseTransform):
 
     def __repr__(self) -> str:
         return f"FeatureNoise(std={self.std})"
+
+
+def build_remeshings(options: DataOptions) -> list[Remeshing]:
+    """Return the rules that make further training meshes.
+
+    Raises:
+        TaskError: If a rule is unknown or does not take its arguments, or fields of the files are inputs.
+    """
+    import gaugenet.data as data
+
+    available = subclasses_in(data, data.Remeshing)
+    rules = build_all(options.remesh, available)
+    if rules and options.inputs:
+        raise TaskError("`data.remesh` makes other vertices, and the fields of `data.inputs` are not moved to them.")
+    return rules
 
 
 def build_augmentation(

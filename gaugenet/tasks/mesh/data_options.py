@@ -88,6 +88,8 @@ class DataOptions:
         inputs: fields in the files of the meshes that are also inputs, by name, such as {inflow_distance: scalar,
             wall_normal: vector}.
         augment: augmentations of the training meshes, as constructor calls; empty for none.
+        remesh: other meshes of each training mesh that are trained on as well, as constructor calls, such as
+            Decimation(0.5), IsotropicRemeshing(); an epoch has so many times more steps.
         random_gauge: draw new frames at every step, for networks that are not exactly equivariant.
         noise: standard deviation of noise added to the features.
         batch_size: meshes in a step, over all processes.
@@ -114,6 +116,7 @@ class DataOptions:
     features: str = "HeatKernelSignature()"
     inputs: dict[str, Any] | None = None
     augment: str = ""
+    remesh: str = ""
     random_gauge: bool = False
     noise: float = 0.0
     batch_size: int = 4

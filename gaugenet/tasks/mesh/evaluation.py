@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gaugenet.tasks.mesh.errors import BoundaryErrors, costliest_confusions
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.outputs import classes_of
+from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.preparation import ITEMS, Prepared, prepare_all
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.progress import progress
@@ -74,7 +75,7 @@ def evaluate(
         repair: as in `DataOptions`; by default as in the training.
         layout: as `format` in `DataOptions`; by default as in the training.
         cache: as in `DataOptions`; by default the folder `cache` next to the results.
-        n_jobs: as in `DataOptions`.
+        n_jobs: number of meshes prepared and scored at once, each on one thread; -1 uses all cores.
         device: device of the network.
         feature: as in `Predictor`.
         unit: as in `Predictor`.
@@ -102,10 +103,23 @@ def evaluate(
     cached = cache_folder(options.cache, folder)
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=cached, n_jobs=n_jobs))
 
-    tally = _Tally(predictor, known, classes, one_to_one=one_to_one, gauge_check=gauge_check)
+    def labelled(one: Prepared) -> _Labelled:
+        found = predictor(one)
+        truth, areas = _truth(one, known)
+        return _Labelled(
+            truth=truth,
+            areas=areas,
+            free=found.labels(description.items),
+            prediction=found.labels(description.items, different=one_to_one),
+            distance=predictor.distance(one),
+            check=predictor.gauge_check(one) if gauge_check else None,
+        )
+
+    tally = _Tally(predictor, classes, one_to_one=one_to_one)
+    results = on_each(labelled, prepared, n_jobs=n_jobs, device=predictor.device)
     with progress(len(prepared), f"evaluating {split}") as bar:
-        for one in prepared:
-            tally.add(one)
+        for one, found in zip(prepared, results, strict=True):
+            tally.add(one.sample, found)
             bar.advance()
     result: dict[str, Any] = {"run": str(run), "task": description.task, "split": split, "items": description.items}
     result |= {"weights": weights, "tta": max(1, predictor.rotations + 1), "meshes_scored": len(prepared)}
@@ -115,6 +129,22 @@ def evaluate(
     return result
 
 
+@dataclass(frozen=True)
+class _Labelled:
+    """The result of the network for one mesh: true labels, areas of the items, and predicted labels.
+
+    `free` are the likeliest labels, which `prediction` is too unless labels are one-to-one. `distance` is that of
+    `Likeness`.
+    """
+
+    truth: ndarray
+    areas: ndarray | None
+    free: ndarray
+    prediction: ndarray
+    distance: float | None
+    check: GaugeCheck | None
+
+
 class _Tally:
     """The scores of a run, collected mesh by mesh.
 
@@ -122,11 +152,8 @@ class _Tally:
         labels: `NAME/truth` and `NAME/prediction` of each mesh, in the numbers of the files.
     """
 
-    def __init__(
-        self, predictor: Predictor, known: ndarray, classes: ClassTable, *, one_to_one: bool, gauge_check: bool
-    ) -> None:
-        self.predictor, self.known, self.classes = predictor, known, classes
-        self.one_to_one, self.gauge_check = one_to_one, gauge_check
+    def __init__(self, predictor: Predictor, classes: ClassTable, *, one_to_one: bool) -> None:
+        self.likeness, self.classes, self.one_to_one = predictor.likeness, classes, one_to_one
         self.items, self.names = predictor.description.items, predictor.description.classes
         self.labels: dict[str, ndarray] = {}
         self._scores, self._boundary = MetricAccumulator(len(self.names)), BoundaryErrors.none()
@@ -134,26 +161,21 @@ class _Tally:
         self._independent: list[ndarray] = []
         self._checks: dict[str, GaugeCheck] = {}
 
-    def add(self, one: Prepared) -> None:
-        """Label a mesh, and count what is right and wrong."""
-        name = one.sample.name
-        truth, areas = _truth(one, self.known)
-        found = self.predictor(one)
-        prediction = found.labels(self.items)
+    def add(self, sample: MeshSample, found: _Labelled) -> None:
+        """Count what is right and wrong on a mesh."""
+        truth, prediction = found.truth, found.prediction
         if self.one_to_one:
-            labelled = truth != IGNORE_LABEL
-            self._independent.append(prediction[labelled] == truth[labelled])
-            prediction = found.labels(self.items, different=True)
+            self._independent.append((found.free == truth)[truth != IGNORE_LABEL])
         missed = (truth + 1) % len(self.names)  # no prediction, for want of a finite place: wrong
         counted = np.where(prediction < 0, missed, prediction)
-        self._scores.add(name, truth, counted, areas)
+        self._scores.add(sample.name, truth, counted, found.areas)
         if self.items != "mesh":
-            self._boundary.add(one.sample.mesh, self.items, truth, counted)
+            self._boundary.add(sample.mesh, self.items, truth, counted)
         for kind, array in (("truth", truth), ("prediction", prediction)):
-            self.labels[f"{name}/{kind}"] = self.classes.decode(array).astype(np.int32)
-        self._distances.append(self.predictor.distance(one))
-        if self.gauge_check:
-            self._checks[name] = self.predictor.gauge_check(one)
+            self.labels[f"{sample.name}/{kind}"] = self.classes.decode(array).astype(np.int32)
+        self._distances.append(found.distance)
+        if found.check is not None:
+            self._checks[sample.name] = found.check
 
     def result(self) -> dict[str, Any]:
         """Return all scores."""
@@ -162,8 +184,8 @@ class _Tally:
             result["confusions"] = costliest_confusions(result["confusion"], self.names)
         if self.items != "mesh":
             result["boundary"] = self._boundary.as_dict()
-        if self.predictor.likeness is not None:
-            result["usual_distance"] = self.predictor.likeness.usual
+        if self.likeness is not None:
+            result["usual_distance"] = self.likeness.usual
             for entry, distance in zip(result["meshes"], self._distances, strict=True):
                 entry["distance"] = distance
         if self.one_to_one:

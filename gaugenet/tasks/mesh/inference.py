@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from gaugenet.tasks.training.options import check
 from gaugenet.tasks.training.run import Which, load_run
 
 logger = logging.getLogger(__name__)
+
+_SEEDING = Lock()
+"""Held while random rotations are drawn: threads share PyTorch's generator."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ class Predictor:
 
     def _rotated_graphs(self, prepared: Prepared) -> list[Any]:
         graphs = [prepared.graph]
-        with torch.random.fork_rng(devices=[]):
+        with _SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             graphs += [RandomRotation()(prepared.graph) for _ in range(self.rotations)]
         return graphs

@@ -140,7 +140,7 @@ def _of_predictions(folder: Path, limit: int) -> LabelledViews:
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     entries = [e for e in summary["meshes"] if "ply" in e]
     if not entries:
-        raise TaskError(f"{folder} holds no coloured meshes: there is nothing to see.")
+        raise TaskError(f"{folder} holds no colored meshes: there is nothing to see.")
     classes = _table(summary["classes"], summary.get("label_values"))
     views = [
         _plain_or_labelled(folder / e["ply"], classes, name=e["name"], predicted=True) for e in _spread(entries, limit)

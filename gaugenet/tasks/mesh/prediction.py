@@ -1,4 +1,4 @@
-"""Predicted labels of meshes: files of labels, coloured meshes, and a summary."""
+"""Predicted labels of meshes: files of labels, colored meshes, and a summary."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def predict(
 
     - `NAME.faces.npy` and `NAME.vertices.npy`, int64 labels of the mesh as it was given, in the numbers of the training
       labels (-1 where a face or vertex has no finite position);
-    - `NAME.labels.ply`, coloured, with the property `label` on its faces, and on its vertices if those were labelled in
+    - `NAME.labels.ply`, colored, with the property `label` on its faces, and on its vertices if those were labelled in
       training;
     - with `probabilities`, `NAME.face_probabilities.npy` and `NAME.vertex_probabilities.npy`, whose columns are in the
       order of the classes;

@@ -24,8 +24,8 @@ def fixed_lengths(
 ) -> GeometryOptions:
     """Return options whose lengths no longer depend on how finely a mesh is triangulated.
 
-    `mean_neighbors` becomes the relative radius whose disk holds that many vertices on the median training mesh.
-    If the user gave a radius, `density` becomes the median number of vertices in its disk.
+    `mean_neighbors` becomes the relative radius whose disc holds that many vertices on the median training mesh.
+    If the user gave a radius, `density` becomes the median number of vertices in its disc.
 
     Args:
         geometry: options as the user wrote them.

@@ -12,10 +12,10 @@ from typing import Any, cast
 import torch
 
 from gaugenet._pyg import Compose
-from gaugenet.data import IGNORE_LABEL, MeshDataset
+from gaugenet.data import IGNORE_LABEL, MeshDataset, RemeshedMeshes
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name
-from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation
+from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation, build_remeshings
 from gaugenet.tasks.mesh.data_options import (
     DataOptions,
     GeometryOptions,
@@ -55,6 +55,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
     loss.check_classes(train_set.class_names)
     module, description = _module(task, train_set, data, geometry, options["model"], optim, loss, seed)
     build_augmentation(data, data.input_features())
+    rules = build_remeshings(data)
 
     def load(run: Path) -> GraphDataModule:
         soft, cache = optim.loss_on == "vertices", cache_folder(data.cache, run)
@@ -62,7 +63,9 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         description.data["geometry"] = asdict(fixed)
         features = data.input_features()
         how = Preparation(features, fixed, data.repair, cache, data.n_jobs, soft_labels=soft, resample=True)
-        prepared = prepare_all(train_set, how, description="preparing training meshes")
+        group = group_from_name(geometry.group)
+        meshes = RemeshedMeshes(train_set, rules, group, data.repair) if rules else train_set
+        prepared = prepare_all(meshes, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)
         module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)

@@ -17,6 +17,7 @@ from gaugenet.data.fields.statistics import tangential_part
 from gaugenet.data.fields.values import FieldReader, FieldValues
 from gaugenet.files import atomic_path, check_results, files_in, write_json
 from gaugenet.tasks.mesh.data_options import Repair, Split
+from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_all
 from gaugenet.tasks.regression.inference import FieldPredictor, PredictedField
 from gaugenet.tasks.regression.metrics import METRICS, FieldSums, total
@@ -78,7 +79,7 @@ def evaluate_fields(
         out: folder for the results, by default the run.
         overwrite: replace an earlier evaluation of this split.
         cache: as in `DataOptions`.
-        n_jobs: as in `DataOptions`.
+        n_jobs: number of meshes prepared and scored at once, each on one thread; -1 uses all cores.
         device: as in `FieldPredictor`.
         feature: as in `FieldPredictor`.
         unit: as in `FieldPredictor`.
@@ -101,9 +102,13 @@ def evaluate_fields(
     _check_targets(meshes, predictor.targets)
     prepared = prepare_all(meshes, how)
     compared: dict[str, list[Compared]] = {}
+    jobs = 1 if samples else n_jobs  # random dropout is drawn mesh by mesh
+    results = on_each(
+        lambda one: list(_compared(one.sample, predictor(one))), prepared, n_jobs=jobs, device=predictor.device
+    )
     with progress(len(prepared), f"evaluating {split}") as bar:
-        for one in prepared:
-            compared[one.sample.name] = list(_compared(one.sample, predictor(one)))
+        for one, result_of_one in zip(prepared, results, strict=True):
+            compared[one.sample.name] = result_of_one
             bar.advance()
     result = _result(Path(run), predictor, compared, prepared)
     result |= {"split": split, "weights": weights}

@@ -123,8 +123,8 @@ class FieldPredictor:
         return len(self._members) * max(self.samples, 1)
 
     def preparation(self, *, repair: Repair, cache: Path | None = None, n_jobs: int = -1) -> Preparation:
-        """Return the preparation of meshes for these networks."""
-        return Preparation(self._features[0], self._members[0].geometry, repair, cache, n_jobs)
+        """Return the preparation of meshes for these networks; they see meshes near the density of the training."""
+        return Preparation(self._features[0], self._members[0].geometry, repair, cache, n_jobs, resample=True)
 
     def __call__(self, prepared: Prepared) -> list[PredictedField]:
         """Predict all targets: on the vertices or faces of the original mesh, or for the whole mesh."""
@@ -146,18 +146,34 @@ class FieldPredictor:
         """Return the predictions of one network on the mesh as it was given."""
         specs, mesh = member.data.target_specs(), prepared.sample.mesh
         found = {}
-        for spec, values in zip(specs, predicted_fields(outputs.double(), prepared.graph, specs).values()):
-            flat = values.reshape(len(values), -1).numpy()
+        for spec, values in zip(specs, _on_given(outputs.double(), prepared, specs).values()):
             items: Items = spec.on  # type: ignore[assignment]
-            original = prepared.on_original(flat, items)
+            original = prepared.on_original(values.reshape(len(values), -1).numpy(), items)
             shaped = original.reshape(len(original), *spec.shape)
-            found[spec.name] = _along(shaped, spec, mesh) if prepared.repairs else shaped
+            moved = prepared.repairs or prepared.given is not None
+            found[spec.name] = _along(shaped, spec, mesh) if moved else shaped
         return found
 
 
+def _on_given(outputs: Tensor, prepared: Prepared, specs: Sequence[FieldSpec]) -> dict[str, Tensor]:
+    """Return the predicted fields on the repaired mesh, interpolated where the network worked on a resampled one."""
+    given = prepared.given
+    if given is None:
+        return predicted_fields(outputs, prepared.graph, specs)
+    sites = [replace(spec, on="vertex") if spec.on == "face" else spec for spec in specs]
+    found = predicted_fields(outputs, prepared.graph, sites)
+    for spec in specs:
+        if spec.on != "mesh":
+            values = found[spec.name]
+            flat = given.interpolated(values.reshape(len(values), -1))
+            flat = flat[given.face].mean(dim=0) if spec.on == "face" else flat
+            found[spec.name] = flat.reshape(len(flat), *spec.shape)
+    return found
+
+
 def _along(values: ndarray, spec: FieldSpec, mesh: Any) -> ndarray:
-    """Average the copies of a vertex that a repair made, in the tangent plane of one of them."""
-    if spec.kind not in ("tangent_vector", "tensor"):
+    """Restrict averages over the copies of a vertex, or over a triangle of another mesh, to the tangent plane."""
+    if spec.kind not in ("tangent_vector", "tensor") or spec.on == "mesh":
         return values
     return tangential_part(FieldValues(values, spec.on), mesh)  # type: ignore[arg-type]
 

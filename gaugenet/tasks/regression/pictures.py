@@ -87,7 +87,7 @@ def draw_run(
     """Write a page (`.html`) or a picture (`.png`) of a run that was evaluated, and return a line about it.
 
     For each mesh and target, a menu of the page chooses the truth, the prediction or the error. A picture shows them
-    side by side, with colour bars.
+    side by side, with color bars.
 
     Raises:
         TaskError: If the run was not evaluated, or predicts values of whole meshes only.

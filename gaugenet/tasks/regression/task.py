@@ -33,10 +33,10 @@ _SAMPLES = option(
 _ENSEMBLE = option(
     "--ensemble", nargs="+", type=Path, default=[], metavar="RUN", help="further runs, for the mean and the spread"
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="threads that prepare meshes; -1 uses all cores")
+_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 _LABELS = frozenset(
     {
-        *("format", "labels", "label_property", "holdout", "held_out"),
+        *("format", "labels", "label_property", "holdout", "held_out", "remesh"),
         *("val_people", "train_per_class", "val_per_class"),
     }
 )

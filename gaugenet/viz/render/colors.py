@@ -1,4 +1,4 @@
-"""Colours of classes and of scalar fields: one palette for every picture of the library."""
+"""Colors of classes and of scalar fields: one palette for every picture of the library."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ COLORMAPS = tuple(_STOPS)
 
 
 def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
-    """Return the sRGB colours of classes `0 .. num_classes - 1`; class `k` has the same colour for every `num_classes`.
+    """Return the sRGB colors of classes `0 .. num_classes - 1`; class `k` has the same color for every `num_classes`.
 
     The first twenty are chosen by hand. The others go round the hue circle of OKLab by the golden angle, at four
-    lightnesses in turn, so that there are colours for any number of classes.
+    lightnesses in turn, so that there are colors for any number of classes.
 
     Raises:
         ValueError: If the number is negative.
@@ -69,7 +69,7 @@ def palette(num_classes: int) -> UInt8[ndarray, "classes 3"]:
 
 
 def label_colors(labels: Int[ndarray, "n"], num_classes: int | None = None) -> UInt8[ndarray, "n 3"]:
-    """Return the colours of labels; negative labels mean unlabelled and are grey.
+    """Return the colors of labels; negative labels mean unlabelled and are grey.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Picture: coloured triangles, saved as a PNG or as a page in which they can be rotated."""
+"""Picture: colored triangles, saved as a PNG or as a page in which they can be rotated."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Picture:
             azimuth: degrees that the viewer stands to the right of the front.
             elevation: degrees that the viewer stands above the horizon.
             theme: `"light"` or `"dark"` paper.
-            palette: limit a PNG to 256 colours, which makes the file about a third as large.
+            palette: limit a PNG to 256 colors, which makes the file about a third as large.
 
         Raises:
             ValueError: If the ending or the theme is unknown.

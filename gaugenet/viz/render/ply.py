@@ -1,4 +1,4 @@
-"""Coloured, labelled meshes as binary PLY, readable by MeshLab, Blender, trimesh and this library."""
+"""Colored, labelled meshes as binary PLY, readable by MeshLab, Blender, trimesh and this library."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_ply(
     label_values: Sequence[int] | None = None,
     vertex_labels: Any = None,
 ) -> None:
-    """Write a mesh with an integer property `label` and the palette's colours on its faces or vertices.
+    """Write a mesh with an integer property `label` and the palette's colors on its faces or vertices.
 
     Vertices keep their order and their float64 coordinates. The comments of the header hold the class names. The
     file is written under a temporary name and renamed, so it is complete or absent.
@@ -43,7 +43,7 @@ def write_ply(
         labels_on: `"face"` or `"vertex"`; needed only when the mesh has as many faces as vertices.
         class_names: names of the classes.
         label_values: the number of each class in the file; 0, 1, ... by default.
-        vertex_labels: `(V,)` labels to write on the vertices, without colours, next to those of the faces.
+        vertex_labels: `(V,)` labels to write on the vertices, without colors, next to those of the faces.
 
     Raises:
         ValueError: If the number of labels fits neither faces nor vertices, or a label has no name or number.

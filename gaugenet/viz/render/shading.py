@@ -1,4 +1,4 @@
-"""Shading of a mesh: from an orientation and colours to an antialiased picture with a soft shadow on the ground."""
+"""Shading of a mesh: from an orientation and colors to an antialiased picture with a soft shadow on the ground."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ class _Camera:
 
 @dataclass(frozen=True)
 class Shading:
-    """A mesh seen and lit from one side, which can be painted in different colours.
+    """A mesh seen and lit from one side, which can be painted in different colors.
 
     Attributes:
         shape: (height, width, samples along each side of a pixel).
         hit: `(height * samples, width * samples)`, the samples in which the mesh is visible.
         face: the face at each hit.
         weights: barycentric weights at each hit.
-        light: the part of each colour channel that a white surface would reflect to the viewer.
-        gloss: light added to all colours.
+        light: the part of each color channel that a white surface would reflect to the viewer.
+        gloss: light added to all colors.
         shadow: `(height, width)`, opacity of the shadow on the ground.
     """
 
@@ -95,8 +95,8 @@ class Shading:
         """Return the picture in straight-alpha sRGB, in [0, 1].
 
         Args:
-            corner_colors: sRGB colours in [0, 1] at the corners of each face.
-            crisp: each point takes the colour of its nearest corner (labels) instead of the mixed one (fields).
+            corner_colors: sRGB colors in [0, 1] at the corners of each face.
+            crisp: each point takes the color of its nearest corner (labels) instead of the mixed one (fields).
             factor: of the light that comes from each hit, such as a pattern on the surface.
         """
         colors = srgb_to_linear(corner_colors)

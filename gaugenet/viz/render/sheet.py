@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Theme = Literal["light", "dark"]
 _PAPER = {"light": (248, 249, 251), "dark": (16, 19, 25)}
 INK = {"light": ("#1b2230", "#66707f"), "dark": ("#edf0f5", "#98a2b1")}
-"""Colours of strong and weak words."""
+"""Colors of strong and weak words."""
 _DPI = 100
 _BAR = 12  # height of a color bar
 

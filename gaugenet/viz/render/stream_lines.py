@@ -59,7 +59,7 @@ class Texels:
         return typed_array(self.start[face] + n**2 - (n - row) ** 2 + 2 * column + reversed_)
 
     def centers(self) -> tuple[Int[ndarray, "texels"], Float[ndarray, "texels 3"]]:
-        """Return the face of each texel and the barycentric weights of its center."""
+        """Return the face of each texel and the barycentric weights of its centre."""
         face = np.repeat(np.arange(len(self.divisions)), self.divisions**2)
         n = self.divisions[face]
         place = np.arange(len(face)) - self.start[face]
@@ -81,7 +81,7 @@ def line_integral_convolution(
 
     The method is from :cite:`cabral1993imaging`, on triangles as in :cite:`battke1997fast`.
 
-    The stream line through the center of each texel is followed both ways, over the edges of the mesh, in steps of half
+    The stream line through the centre of each texel is followed both ways, over the edges of the mesh, in steps of half
     a texel by the midpoint rule. There is no chart, so there is no seam. The line ends at the boundary, where the field
     vanishes or is not finite, and at an edge towards which the field points from both sides. The sign of the field
     does not matter.

@@ -1,4 +1,4 @@
-"""Coloured triangles, and the shapes that pictures of surfaces consist of."""
+"""Colored triangles, and the shapes that pictures of surfaces consist of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gaugenet._typing import typed_array
 
 @dataclass(frozen=True)
 class Triangles:
-    """Triangles in space with a colour at every vertex.
+    """Triangles in space with a color at every vertex.
 
     Attributes:
         vertices: `(V, 3)`.

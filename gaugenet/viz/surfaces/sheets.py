@@ -45,7 +45,7 @@ CELLS = 9000
 
 @dataclass(frozen=True)
 class Camera:
-    """The viewpoint of a picture (see `MeshView` and `render_meshes`), and the brightness of its colours."""
+    """The viewpoint of a picture (see `MeshView` and `render_meshes`), and the brightness of its colors."""
 
     up: Direction = "z"
     front: Direction = "x"

@@ -33,7 +33,7 @@ def colors(index: np.ndarray) -> np.ndarray:
 
 
 def write(root, *, area="area_1", **changed):
-    """An area with one panorama whose colour is the direction, whose depth is 3 + z metres, whose labels are caps."""
+    """An area with one panorama whose color is the direction, whose depth is 3 + z metres, whose labels are caps."""
     d = directions()
     index = np.where(d[..., 2] > 0.5, 10, np.where(d[..., 0] > 0.5, 313, 0))
     images = {
@@ -51,7 +51,7 @@ def write(root, *, area="area_1", **changed):
     return root
 
 
-def test_colours_depths_and_labels_are_those_of_the_directions(tmp_path):
+def test_colors_depths_and_labels_are_those_of_the_directions(tmp_path):
     (panorama,) = StanfordPanoramas(write(tmp_path), SPHERE)
     pos = SPHERE.pos
     assert panorama.name == "area_1/camera_00d10d86db1e435081a837ced388375f_office_24"
@@ -112,7 +112,7 @@ SMALL = np.zeros((32, 64), np.uint16)
 @pytest.mark.parametrize(
     "changed, message",
     [
-        ({"depth": SMALL}, r"depth\.png: expected 128 x 64 pixels as in the colour image, got 64 x 32"),
+        ({"depth": SMALL}, r"depth\.png: expected 128 x 64 pixels as in the color image, got 64 x 32"),
         ({"semantic": colors(SMALL.astype(int))}, r"semantic\.png: expected 128 x 64 pixels"),
         (
             {"rgb": np.zeros((64, 64, 3), np.uint8)},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ from gaugenet.data import (
     RandomMirror,
     RandomRotation,
     ShapeOperator,
+    WaveKernelSignature,
     add_targets,
     prepare_meshes,
     usable_mesh,
@@ -105,8 +108,6 @@ def test_parallel_preparation_keeps_order_and_values():
 
 
 def test_the_cache_is_used_and_stale_entries_are_not(tmp_path, monkeypatch):
-    import importlib
-
     module = importlib.import_module("gaugenet.data.meshes._prepare")
     built = []
     original = module.gauge_graph_of
@@ -128,7 +129,7 @@ def test_the_cache_is_used_and_stale_entries_are_not(tmp_path, monkeypatch):
     assert run(dtype=torch.float64)[1] == 3
     assert run(group=O2())[1] == 3
     assert run(repair="never")[1] == 3
-    assert run(features=InputFeatures([HeatKernelSignature(5, num_eigenvectors=16)]))[1] == 3
+    assert run(features=InputFeatures([HeatKernelSignature(5, num_eigenvectors=16)]))[1] == 0, "the geometry is known"
     assert run()[1] == 0
     relabelled = [MeshSample(s.name, s.mesh, face_labels=(s.face_labels + 2) % 4 - 1) for s in samples()]
     graphs, count = run(data=relabelled)
@@ -139,6 +140,28 @@ def test_the_cache_is_used_and_stale_entries_are_not(tmp_path, monkeypatch):
     again, count = run()
     assert count == 3
     assert all(equal(a, b) for a, b in zip(cold, again, strict=True))
+
+
+def test_another_feature_computes_neither_geometry_nor_spectrum_again(tmp_path, monkeypatch):
+    def graphs(*features, cache=tmp_path):
+        options = {"num_classes": 3, "levels": 2, "mean_neighbors": 8, "n_jobs": 1, "cache_dir": cache}
+        return prepare_meshes(samples(), SO2(), InputFeatures(list(features)), **options)
+
+    heat, wave = HeatKernelSignature(4, num_eigenvectors=16), WaveKernelSignature(4, num_eigenvectors=16)
+    graphs(heat)
+    fresh = graphs(wave, ShapeOperator(), cache=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.import_module("gaugenet.data.meshes._prepare"), "gauge_graph_of", None)
+        patch.setattr(importlib.import_module("gaugenet.data.meshes.spectral"), "laplacian_spectrum", None)
+        second = graphs(wave, ShapeOperator())
+        with pytest.raises(TypeError, match="not callable"):
+            graphs(HeatKernelSignature(4, num_eigenvectors=17))  # control: another spectrum
+    assert all(equal(a, b) for a, b in zip(fresh, second, strict=True)), "as without a cache, bit for bit"
+    for path in tmp_path.glob("*.pt"):
+        if set(torch.load(path)["values"]) == {"pos", "frame", "mass"}:
+            path.unlink()
+    third = graphs(Curvatures())
+    assert all(equal(a, b) for a, b in zip(third, graphs(Curvatures(), cache=None), strict=True)), "rebuilt"
 
 
 def test_progress_sees_every_mesh():

@@ -52,3 +52,18 @@ def test_reaction_grows_like_the_logistic_equation():
     u = np.full(surface.mesh.num_vertices, 0.1)
     found = solve(surface, u, Equation(advection=0.0, reaction=2.0), step=0.05, steps=20)[-1]
     assert np.allclose(found, 1 / (1 + 9 * math.exp(-2.0)), rtol=1e-3)
+
+
+def test_refined_elements_are_more_accurate_at_the_same_vertices():
+    errors = []
+    for refinements in (0, 1, 2):
+        surface = bumpy_sphere(3, 0, radius=0.4, bumps=0.0, refinements=refinements)
+        x, y, _ = surface.fine.vertices.T
+        equation = Equation(diffusion=1.0, reaction=0.0, advection=0.0)
+        found = solve(surface, x * y, equation, step=0.01, steps=20)[-1]
+        exact = surface.mesh.vertices[:, 0] * surface.mesh.vertices[:, 1] * math.exp(-6 * 0.2)
+        errors.append(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+        assert np.array_equal(surface.fine.vertices[: len(found)], surface.mesh.vertices)
+        assert surface.fine.num_faces == 4**refinements * surface.mesh.num_faces
+    assert errors[1] < 0.35 * errors[0]
+    assert errors[2] < 0.35 * errors[1]

@@ -83,11 +83,11 @@ def _obj(draw, vertices, polygons) -> bytes:
 def _off(draw, vertices, polygons) -> bytes:
     head = draw(st.sampled_from(["OFF\n{} {} 0", "OFF {} {} 0", "# by hand\nOFF\n\n{} {}"]))
     lines = head.format(len(vertices), len(polygons)).split("\n") + [" ".join(map(repr, p)) for p in vertices]
-    style = draw(st.sampled_from(["plain", "colours", "over lines"]))
+    style = draw(st.sampled_from(["plain", "colors", "over lines"]))
     for polygon in polygons:
         corners = " ".join(map(str, polygon))
         lines += [str(len(polygon)), corners] if style == "over lines" else [f"{len(polygon)} {corners}"]
-        lines[-1] += "  0.5 0.25 1" if style == "colours" else ""
+        lines[-1] += "  0.5 0.25 1" if style == "colors" else ""
     return _encoded(draw, lines)
 
 
@@ -98,18 +98,18 @@ def _encoded(draw, lines: list[str]) -> bytes:
 
 
 def _ply_header(draw, form: str, vertices, polygons) -> tuple[str, bool, bool]:
-    coloured, textured = draw(st.booleans()), draw(st.booleans())
+    colored, textured = draw(st.booleans()), draw(st.booleans())
     name = draw(st.sampled_from(["vertex_indices", "vertex_index"]))
     lines = ["ply", f"format {form} 1.0", "comment by hand", f"element vertex {len(vertices)}"]
-    lines += [f"property float {axis}" for axis in "xyz"] + (["property bool marked"] if coloured else [])
+    lines += [f"property float {axis}" for axis in "xyz"] + (["property bool marked"] if colored else [])
     lines += [f"element face {len(polygons)}", f"property list uchar int {name}"]
     lines += ["property list uchar float texcoord"] if textured else []
-    return "\n".join([*lines, "end_header\n"]), coloured, textured
+    return "\n".join([*lines, "end_header\n"]), colored, textured
 
 
 def _ply_text(draw, vertices, polygons) -> bytes:
-    head, coloured, textured = _ply_header(draw, "ascii", vertices, polygons)
-    lines = [" ".join(map(repr, p)) + (" 1" if coloured else "") for p in vertices]
+    head, colored, textured = _ply_header(draw, "ascii", vertices, polygons)
+    lines = [" ".join(map(repr, p)) + (" 1" if colored else "") for p in vertices]
     for polygon in polygons:
         texture = f" {2 * len(polygon)}" + " 0.5" * (2 * len(polygon)) if textured else ""
         lines.append(f"{len(polygon)} " + " ".join(map(str, polygon)) + texture)
@@ -119,8 +119,8 @@ def _ply_text(draw, vertices, polygons) -> bytes:
 def _ply_binary(draw, vertices, polygons) -> bytes:
     end = draw(st.sampled_from(["<", ">"]))
     form = {"<": "binary_little_endian", ">": "binary_big_endian"}[end]
-    head, coloured, textured = _ply_header(draw, form, vertices, polygons)
-    body = b"".join(struct.pack(end + "3f", *p) + (b"\1" if coloured else b"") for p in vertices)
+    head, colored, textured = _ply_header(draw, form, vertices, polygons)
+    body = b"".join(struct.pack(end + "3f", *p) + (b"\1" if colored else b"") for p in vertices)
     for polygon in polygons:
         body += struct.pack(f"{end}B{len(polygon)}i", len(polygon), *polygon)
         body += (
@@ -179,7 +179,7 @@ def _parse_ply(content: bytes):
     body = body[2:] if body.startswith(b"\r\n") else body[1:]
     lines = [line.split() for line in head.decode().replace("\r", "").split("\n")]
     counts = {words[1]: int(words[2]) for words in lines if words[:1] == ["element"]}
-    coloured, textured = (any(name in words for words in lines) for name in ("marked", "texcoord"))
+    colored, textured = (any(name in words for words in lines) for name in ("marked", "texcoord"))
     form = next(words[1] for words in lines if words[:1] == ["format"])
     if form == "ascii":
         rows = [line.split() for line in body.decode().splitlines()]
@@ -190,7 +190,7 @@ def _parse_ply(content: bytes):
     end, at, vertices, polygons = ("<" if "little" in form else ">"), 0, [], []
     for _ in range(counts["vertex"]):
         vertices.append(struct.unpack_from(end + "3f", body, at))
-        at += 13 if coloured else 12
+        at += 13 if colored else 12
     for _ in range(counts["face"]):
         size = body[at]
         polygons.append(list(struct.unpack_from(f"{end}{size}i", body, at + 1)))

@@ -65,12 +65,12 @@ def test_control_the_boundary_tells_another_order_of_corners():
         ("cr.obj", (SQUARE + "f 1 2 3\n").replace("\n", "\r"), [[0, 1, 2]], [0]),
         ("tabs.obj", (SQUARE + "f 1 2 3\n").replace(" ", "\t"), [[0, 1, 2]], [0]),
         ("comment.obj", SQUARE + "f 1 2 3 # one\n", [[0, 1, 2]], [0]),
-        ("colours.obj", SQUARE.replace("0\n", "0 1 0.5 0.25\n") + "f 1 2 3\n", [[0, 1, 2]], [0]),
+        ("colors.obj", SQUARE.replace("0\n", "0 1 0.5 0.25\n") + "f 1 2 3\n", [[0, 1, 2]], [0]),
         ("relative.obj", "v 9 9 9\n" + SQUARE + "f -4 -3 -2\nv 5 5 5\nf -1 -2 -3\n", [[1, 2, 3], [5, 4, 3]], [0, 1]),
         ("lines.off", f"OFF\n4 2 0\n{CORNERS}3\n0 1 2\n3\n0 2\n3\n", [[0, 1, 2], [0, 2, 3]], [0, 1]),
         ("first_quad.off", f"OFF\n4 2 0\n{CORNERS}4 0 1 2 3\n3 0 1 2\n",
          [[0, 1, 2], [0, 2, 3], [0, 1, 2]], [0, 0, 1]),
-        ("colours.off", f"COFF\n4 1\n{CORNERS}".replace("0\n", "0 255 0 0 255\n") +
+        ("colors.off", f"COFF\n4 1\n{CORNERS}".replace("0\n", "0 255 0 0 255\n") +
          "4 0 1 2 3 1.0 0.5 0\n", [[0, 1, 2], [0, 2, 3]], [0, 0]),
         ("seam.ply", PLY + "element face 2\nproperty list uchar int vertex_indices\n"
          "property list uchar float texcoord\n"

@@ -220,7 +220,7 @@ def test_layers_are_modules_as_others():
 def test_arguments():
     field, fields, x, _ = case(SU(2), (6, 6))
     for make, message in [
-        (lambda: LatticeBilinear(FieldType(SU(2), "1xadjoint"), fields, fields), "one block of matrix fields"),
+        (lambda: LatticeBilinear(FieldType(SU(2), "1xadjoint"), fields, fields), "matrix fields such as"),
         (lambda: LatticeBilinear(fields, FieldType(SU(3), "1xmatrix"), fields), "one structure group"),
         (lambda: TraceActivation(FieldType(SO2(), "1x0")), "one block of matrix fields"),
         (lambda: TraceNorm(fields, eps=0), "eps"),

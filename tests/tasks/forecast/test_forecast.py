@@ -84,6 +84,16 @@ def test_evaluation_tells_errors_by_lead_time_against_persistence_and_climatolog
     assert main(["view", str(run), "--out", str(run / "copy.png")]) == 0
 
 
+def test_results_go_to_another_folder(run, files, tmp_path):
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    out = tmp_path / "scores"
+    command = ["evaluate", str(run), "--data", files["test"], "--steps=2", "--stride=3", "--out", str(out)]
+    assert main(command) == 0
+    assert {p.name for p in out.iterdir()} == {"evaluation_test.json", "scores.png", "map.png", "globe.html"}
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    assert main(command) == 1
+
+
 def test_a_forecast_is_written_on_the_dimensions_of_its_input(run, files, tmp_path):
     """Another order and names of dimensions give the same fields, in that order and with these names."""
     data = planet(9, first=400, order=("lon", "level", "time", "lat"))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
+import torch
 
 from gaugenet.cli import main
 from gaugenet.data import DataError, LabelledMeshFolder, MeshCNNSegmentation
 from gaugenet.data.meshes.labels import read_ply_labels
 from gaugenet.geometry import TriangleMesh
+from gaugenet.tasks.mesh.evaluation import evaluate
+from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.pictures import load_views
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.viz import write_ply
@@ -226,3 +230,31 @@ def test_numbers_of_classes_in_ply_files(tmp_path):
     assert TriangleMesh.load(tmp_path / "a.ply").num_faces == len(faces)
     with pytest.raises(ValueError, match="label_values"):
         write_ply(tmp_path / "b.ply", vertices, faces, labels, class_names=CLASSES, label_values=(1, 2))
+
+
+def test_meshes_scored_at_once_get_the_same_labels_and_scores(run, data, tmp_path):
+    def scored(jobs: int) -> tuple[dict, dict]:
+        out = tmp_path / str(jobs)
+        found = evaluate(run, data, out=out, n_jobs=jobs, tta=3, gauge_check=True, device="cpu")
+        return found, dict(np.load(out / "predictions_test.npz"))
+
+    (one, labels), (three, same) = scored(1), scored(3)
+    assert {k: v for k, v in one.items() if k != "gauge_check"} == {
+        k: v for k, v in three.items() if k != "gauge_check"
+    }
+    assert one["gauge_check"]["flipped"] == three["gauge_check"]["flipped"]
+    assert all(np.array_equal(labels[name], same[name]) for name in labels)
+
+
+def test_items_on_several_threads_keep_their_order_and_one_thread_of_torch_each():
+    threads, met = torch.get_num_threads(), Barrier(2)
+
+    def work(k: int) -> tuple[int, int]:
+        met.wait(10)  # fails unless two are at work
+        return k, torch.get_num_threads()
+
+    cpu = torch.device("cpu")
+    assert list(on_each(work, range(4), n_jobs=2, device=cpu)) == [(k, 1) for k in range(4)]
+    assert torch.get_num_threads() == threads
+    with pytest.raises(BrokenBarrierError):
+        list(on_each(lambda k: met.wait(0.01), range(2), n_jobs=1, device=cpu))  # control: one after the other

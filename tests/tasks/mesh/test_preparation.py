@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from joblib import parallel_config
 
+from gaugenet.cli import main
 from gaugenet.data import DataError, InputFeatures, LabelledMeshFolder, MeshSample, Positions
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.mesh.data_options import GeometryOptions
@@ -40,7 +42,7 @@ def folder(tmp_path_factory):
 
 
 def _same(a, b) -> bool:
-    return a.keys() == b.keys() and all(
+    return set(a.keys()) == set(b.keys()) and all(  # PyG returns keys in the order of a set of text
         torch.equal(a[k], b[k]) if isinstance(a[k], torch.Tensor) else a[k] == b[k]
         for k in a.keys()  # noqa: SIM118
     )
@@ -71,7 +73,8 @@ def test_a_second_preparation_reads_the_cache(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("gaugenet.geometry.mesh._hierarchy.hierarchy", None)
     second = prepare_all(folder, _how(cache=tmp_path))
     assert all(_same(a.graph, b.graph) for a, b in zip(first, second, strict=True))
-    assert len(list(tmp_path.iterdir())) == len(folder)
+    parts = 2 + 2 * len(_how().features.intrinsic)  # geometry and surface; a spectrum and a signature
+    assert len(list(tmp_path.iterdir())) <= parts * len(folder)
 
 
 def test_all_unusable_meshes_are_named():
@@ -105,3 +108,13 @@ def test_values_come_back_to_the_mesh_as_given():
     np.testing.assert_allclose(back[:-1], vertices, atol=1e-12)
     nearest = vertices[np.linalg.norm(vertices - far[-1], axis=1).argmin()]
     np.testing.assert_allclose(back[-1], nearest)
+
+
+def test_a_training_sees_other_meshes_of_its_surfaces(tmp_path, capsys):
+    data = write_folder(tmp_path / "data", train=3, val=1, test=1)
+    command = ["train", "segmentation", "--data", str(data), "--out", str(tmp_path / "run"), "--max_epochs=1"]
+    command += ["--data.remesh=Subdivision(), Cut(0.2)", "--data.features=Positions()", "--geometry.levels=1"]
+    assert main([*command, "--model.width=2", "--n_jobs=1", "--threads=1", "--trainer.logger=none"]) == 0
+    assert "9 training meshes" in "".join(capsys.readouterr())
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["remesh"] == "Subdivision(), Cut(0.2)"
+    assert len(list((tmp_path / "run" / "cache").iterdir())) == 10

@@ -300,3 +300,27 @@ def test_fields_of_a_file_are_drawn(data, tmp_path, capsys):
         assert words in capsys.readouterr().err
     assert main(["view", str(data), "--show", "wss", "--out", str(tmp_path / "x.png")]) == 1
     assert "is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_much_finer_mesh_is_seen_at_the_density_of_the_training(run):
+    """On 16 times the vertices: other fields than on the coarse mesh would show that values land at wrong places."""
+    predictor = FieldPredictor(run)
+    how = predictor.preparation(repair="lossless", n_jobs=1)
+    scores = {}
+    for subdivisions in (2, 4):
+        mesh = ellipsoid(8, subdivisions)
+        truth = fields(mesh)
+        one = prepare_mesh(MeshSample("m", mesh, fields={"height": truth["height"]}), how)
+        assert (one.given is not None) == (subdivisions == 4)
+        assert int(one.graph.num_nodes) < 700
+        found = {field.spec.name: field.values for field in predictor(one)}
+        assert np.abs((found["wss"] * mesh.vertex_normals).sum(1)).max() < 1e-6, "tangent to the mesh as given"
+        scores[subdivisions] = {
+            name: np.linalg.norm(found[name] - truth[name]) / np.linalg.norm(truth[name] - truth[name].mean(0))
+            for name in ("wss", "pressure", "force", "load")
+        } | {"total": np.abs(found["total"] / truth["total"] - 1).max()}
+        assert found["stress"].shape == (mesh.num_vertices, 3, 3)
+    for name, error in scores[4].items():
+        assert error < 1.5 * scores[2][name] + 0.05, (name, scores)
+    assert scores[4]["wss"] < 0.5

@@ -19,7 +19,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def nearest(pixels: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Index of the colour of the same tint, whatever the light on it."""
+    """Index of the color of the same tint, whatever the light on it."""
 
     def tint(color: np.ndarray) -> np.ndarray:
         color = np.asarray(color, dtype=float) + 1e-6

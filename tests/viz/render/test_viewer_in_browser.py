@@ -56,7 +56,7 @@ def panel_halves(page: Page, panel: int, panels: int) -> tuple[np.ndarray, np.nd
 
 
 def classes_seen(page: Page, panel: int, panels: int = 3) -> list[int | None]:
-    """The class at the left and the right of a panel, None where the colours are mixed."""
+    """The class at the left and the right of a panel, None where the colors are mixed."""
     table = np.concatenate([palette(2), [WRONG, RIGHT]])
     seen: list[int | None] = []
     for patch in panel_halves(page, panel, panels):

@@ -1,0 +1,258 @@
+"""The rows of `run.py`: what is measured, with which functions of the other scripts, and the goal.
+
+A row is one function and one entry of `ROWS`. It runs in a process of its own, on one thread, and returns cases. A case
+without a peer that is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from log_map import build, timed
+
+from gaugenet.geometry import Icosphere, TriangleMesh
+from gaugenet.groups import SO2, Cyclic, FieldType
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table.
+
+    Attributes:
+        name: what was measured.
+        seconds: CPU seconds.
+        note: the same as a rate or a ratio, or what else was found.
+    """
+
+    name: str
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: what is measured, the goal, and the function that yields its cases (quickly: tiny ones)."""
+
+    what: str
+    goal: str
+    cases: Callable[[bool], Iterator[Case]]
+
+
+def installed(name: str) -> bool:
+    """Return whether an optional peer is installed."""
+    return importlib.util.find_spec(name) is not None
+
+
+def spectrum(quick: bool) -> Iterator[Case]:
+    """128 eigenpairs on jittered tori."""
+    from gaugenet.data.meshes.spectral import laplacian_spectrum
+
+    laplacian_spectrum(build("torus jittered", 6_000)[0], 128)  # compiles the loops
+    for size in [1_000] if quick else [7_000, 41_000, 164_000]:
+        mesh = build("torus jittered", size)[0]
+        cost = timed(lambda mesh=mesh: laplacian_spectrum(mesh, 128))[1]
+        yield Case(f"{mesh.num_vertices:,} vertices", cost.cpu)
+
+
+def _surfaces(quick: bool) -> Iterator[tuple[str, TriangleMesh]]:
+    for name in ["sphere"] if quick else ["sphere", "torus", "torus jittered"]:
+        yield name, build(name, 1_000 if quick else 40_000)[0]
+
+
+def levels(quick: bool) -> Iterator[Case]:
+    """Three levels, 16 neighbours."""
+    from gaugenet.geometry import hierarchy
+
+    hierarchy(build("torus", 1_000)[0], SO2(), levels=3)
+    for name, mesh in _surfaces(quick):
+        cost = timed(lambda mesh=mesh: hierarchy(mesh, SO2(), levels=3))[1]
+        yield Case(
+            f"{name}, {mesh.num_vertices:,} vertices", cost.cpu, f"{1e6 * cost.cpu / mesh.num_vertices:.0f} us a vertex"
+        )
+
+
+def log_maps(quick: bool) -> Iterator[Case]:
+    """Gauge graphs with 33 neighbours."""
+    build("torus", 1_000)[0].gauge_graph(SO2(), mean_neighbors=32)
+    for name, mesh in _surfaces(quick):
+        cost = timed(lambda mesh=mesh: mesh.gauge_graph(SO2(), mean_neighbors=32))[1]
+        yield Case(
+            f"{name}, {mesh.num_vertices:,} vertices",
+            cost.cpu,
+            f"{mesh.num_vertices / cost.cpu:,.0f} vertices a second",
+        )
+    if installed("potpourri3d"):
+        yield _potpourri3d(2_500)
+
+
+def _potpourri3d(size: int) -> Case:
+    import potpourri3d
+
+    mesh = build("sphere", size)[0]
+    solver, setup = timed(lambda: potpourri3d.MeshVectorHeatSolver(mesh.vertices, mesh.faces))
+    solver.compute_log_map(0, strategy="AffineLocal")
+    some = 10
+    cost = timed(lambda: [solver.compute_log_map(p, strategy="AffineLocal") for p in range(some)])[1]
+    rate = 1 / (setup.cpu / mesh.num_vertices + cost.cpu / some)
+    return Case(f"potpourri3d, {some} of {mesh.num_vertices:,} vertices", cost.cpu, f"{rate:,.0f} vertices a second")
+
+
+def large_graph(quick: bool) -> Iterator[Case]:
+    """The gauge graph of a large torus, 34 neighbours."""
+    build("torus", 1_000)[0].gauge_graph(SO2(), mean_neighbors=32)
+    mesh = build("torus", 2_500 if quick else 1_000_000)[0]
+    yield Case(
+        f"torus, {mesh.num_vertices:,} vertices", timed(lambda: mesh.gauge_graph(SO2(), mean_neighbors=32))[1].cpu
+    )
+
+
+def convolution(quick: bool) -> Iterator[Case]:
+    """One convolution 16x(0+1+2) on a bumpy sphere."""
+    from mesh_conv import cases, measure, sphere_mesh
+
+    mesh = sphere_mesh(10 if quick else 42)
+    for name in ("conv one-ring: gaugenet", "conv 32 neighbours: gaugenet"):
+        forward, both, _ = measure(cases(mesh)[name](), 3 if quick else 9)
+        yield Case(f"{name.split(':')[0]}, {mesh.num_vertices:,} vertices", both / 1e3, f"forward {forward:.1f} ms")
+
+
+def training_step(quick: bool) -> Iterator[Case]:
+    """A step of the segmentation network of `gaugenet train`, on the bodies that come with the library."""
+    from training_step import measured
+
+    from gaugenet.datasets import bodies
+
+    for name, seconds in measured(Path(bodies()), None, 2 if quick else 20).items():
+        yield Case(name, seconds)
+
+
+def grid(quick: bool) -> Iterator[Case]:
+    """The convolutions of the C_8 network for rotated MNIST, halved twice as in escnn's example, a training step."""
+    from grid_conv import in_turns, rotated_mnist_network, step
+    from torch import nn
+
+    rounds = 1 if quick else 7
+    x = torch.randn(2 if quick else 16, 1, 28, 28)
+    layers = list(rotated_mnist_network())
+    sizes = [(layer.in_type.size, layer.out_type.size, 5 if k else 7) for k, layer in enumerate(layers)]
+    ours = _halved(layers)
+    plain = _halved([nn.Conv2d(a, b, k, padding=k // 2) for a, b, k in sizes])
+    seconds, other, ratio = in_turns(lambda: step(ours, x), lambda: step(plain, x), rounds)
+    yield Case("gaugenet", seconds, f"{ratio:.2f} x conv2d with the same channels")
+    yield Case("conv2d", other)
+    if installed("escnn"):
+        net, image = _escnn_network(x)
+        seconds, other, ratio = in_turns(lambda: step(ours, x), lambda: step(net, image), rounds)
+        yield Case("escnn", other, f"{1 / ratio:.2f} x the time of gaugenet")
+
+
+def _halved(layers: list[torch.nn.Module]) -> torch.nn.Sequential:
+    """Return the layers with an average over 2 x 2 pixels after the second and the fourth."""
+    pooled = [[layer, torch.nn.AvgPool2d(2)] if k in (1, 3) else [layer] for k, layer in enumerate(layers)]
+    return torch.nn.Sequential(*(module for pair in pooled for module in pair))
+
+
+def _escnn_network(x: torch.Tensor) -> tuple[torch.nn.Module, torch.Tensor]:
+    from escnn import gspaces
+    from escnn import nn as enn
+
+    space = gspaces.rot2dOnR2(8)
+    counts = (24, 48, 48, 96, 96, 64)
+    types = [
+        enn.FieldType(space, [space.trivial_repr]),
+        *(enn.FieldType(space, [space.regular_repr] * n) for n in counts),
+    ]
+    layers: list[torch.nn.Module] = []
+    for k, (a, b) in enumerate(pairwise(types)):
+        layers.append(enn.R2Conv(a, b, 5 if k else 7, padding=2 if k else 3))
+        layers += [enn.PointwiseAvgPool(b, 2)] if k in (1, 3) else []
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = enn.SequentialModule(*layers)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.layers(enn.GeometricTensor(image, types[0])).tensor
+
+    return Network(), x
+
+
+def icosphere(quick: bool) -> Iterator[Case]:
+    """96 channels, regular fields of C_6, batch 4, forward and backward pass, in turns with `conv2d`."""
+    from icosphere import cases, times
+
+    for level in [3] if quick else [5, 6, 7]:
+        made = cases(Icosphere(level), FieldType(Cyclic(6), {"regular": 16}), 1 if quick else 4)
+        best = times({name: made[name]() for name in ("conv2d", "gaugenet")}, 1 if quick else 5)
+        ratio = best["gaugenet"][1] / best["conv2d"][1]
+        yield Case(f"level {level}", best["gaugenet"][1] / 1e3, f"{ratio:.2f} x conv2d")
+
+
+def points(quick: bool) -> Iterator[Case]:
+    """A convolution of 80 channels on points, 16 neighbours."""
+    from point_conv import groups, measure, prepare
+
+    count = 200 if quick else 2_000
+    for name in groups():
+        forward, both, _ = measure(prepare(name, "gaugenet", count, 16), 2 if quick else 9)
+        yield Case(f"{name}, {count:,} points", both / 1e3, f"forward {forward:.1f} ms")
+
+
+def start(quick: bool) -> Iterator[Case]:
+    """New processes, with numba's cache filled."""
+    from start import MESH, ROWS, seconds
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, arguments in list(ROWS.items())[: 1 if quick else None]:
+            yield Case(name, min(seconds(arguments, folder)[1] for _ in range(1 if quick else 3)))
+        if not quick:
+            predict = ["-m", "gaugenet", "predict", "human_seg", str(MESH), "--overwrite", "--out", f"{folder}/out"]
+            yield Case("gaugenet predict, empty cache of numba", seconds(predict, folder)[1])
+            yield Case("gaugenet predict", min(seconds(predict, folder)[1] for _ in range(3)))
+
+
+def million(quick: bool) -> Iterator[Case]:
+    """`gaugenet predict human_seg` on a large jittered torus."""
+    import contextlib
+    import io
+
+    from gaugenet.cli import main
+    from gaugenet.viz import write_ply
+
+    with tempfile.TemporaryDirectory() as folder:
+        mesh = build("torus jittered", 2_500 if quick else 1_000_000)[0]
+        path = Path(folder) / "torus.ply"
+        write_ply(path, mesh.vertices, mesh.faces)
+        arguments = ["predict", "human_seg", str(path), "--out", f"{folder}/out"]
+        with contextlib.redirect_stdout(io.StringIO()):
+            status, cost = timed(lambda: main(arguments))
+        if status:
+            raise RuntimeError(f"gaugenet predict ended with status {status}.")
+        yield Case(f"{mesh.num_vertices:,} vertices", cost.cpu, "with reading and writing")
+
+
+ROWS = {
+    "spectrum": Row("spectrum, 128 pairs", "3 s at 164k", spectrum),
+    "levels": Row("hierarchy of levels, 16 neighbours", "30 us a vertex", levels),
+    "log_maps": Row("log maps, 33 neighbours", "60k / 45k a second", log_maps),
+    "large_graph": Row("log maps of a million vertices", "25 s, 2.5 GiB", large_graph),
+    "convolution": Row("convolution 16x(0+1+2), forward + backward", "27 ms", convolution),
+    "training_step": Row("training step, `gaugenet train segmentation`", "120 ms", training_step),
+    "grid": Row("C_8 network for rotated MNIST, training step", "escnn / 1.1", grid),
+    "icosphere": Row("icosphere, 96 channels, forward + backward", "1.10 x conv2d", icosphere),
+    "points": Row("points, 80 channels, forward + backward", "", points),
+    "start": Row("start of a process", "2.5 s warm, 8 s cold", start),
+    "million": Row("`gaugenet predict` on a million vertices", "120 s, 8 GiB", million),
+}
