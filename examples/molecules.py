@@ -79,7 +79,8 @@ def draw(out: str, learned: Learned, runs: dict[str, Trajectory], unit: str) -> 
         (line,) = right.plot(run.time / 1000, run.potential - zero, linewidth=0.4, alpha=0.5)
         right.plot(run.time / 1000, run.total - zero, color=line.get_color(), label=f"{name} forces: total energy")
     right.set(xlabel="time [ps]", ylabel=f"energy [{unit}]; thin: potential energy")
-    right.legend(frameon=False, loc="lower right")
+    right.set_ylim(top=0.15)
+    right.legend(frameon=False, loc="upper right")
     figure.savefig(out, dpi=120)
 
 

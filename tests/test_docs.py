@@ -141,6 +141,8 @@ def understands(workplace, monkeypatch):
         if ".nc" in line:  # the run, which is not there, would say of which task it is
             task = "forecast" if "--steps" in line else "climate"
             monkeypatch.setattr(_common, "task_of_run", lambda run: TASKS[task])
+        elif ".npz" in line or ".xyz" in line:
+            monkeypatch.setattr(_common, "task_of_run", lambda run: TASKS["molecules"])
         try:
             return module.run(arguments) == 0  # nothing but help comes back from here
         except Parsed:

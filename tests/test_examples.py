@@ -39,6 +39,7 @@ def test_every_example_is_tested():
         "lattice_topology.py",
         "mesh_rollouts.py",
         "mobius_mnist.py",
+        "molecules.py",
         "nbody_springs.py",
         "moving_charges.py",
         "own_layer.py",
@@ -332,3 +333,13 @@ def test_forecast_sphere_compares_networks_with_persistence(tmp_path):
     error = float(text.partition("rotations of the icosahedron:")[2].split()[0])
     assert error < 1e-4, "the forecast of a rotated planet is the rotated forecast"
     assert (tmp_path / "runs/forecast/forecast.png").read_bytes().startswith(PNG)
+
+
+def test_molecules_are_learned_and_moved_with_conserved_energy(tmp_path):
+    options = ["--train", "60", "--epochs", "3", "--picoseconds", "0.05", "--out", "molecules.png"]
+    text = run("molecules.py", tmp_path, *options)
+    relative = float(text.split("Angstrom, ")[1].split()[0])
+    assert relative < 74, "percent: zeros have about 75"
+    learned = next(line for line in text.splitlines() if line.startswith("learned forces"))
+    assert float(learned.split("(")[1].split()[0]) < 3, "percent of the range of the potential energy"
+    assert (tmp_path / "molecules.png").read_bytes().startswith(PNG)
