@@ -27,13 +27,6 @@ class CompileLock(event.Listener):
 
     Args:
         path: the lock file; its folder is created.
-
-    Example:
-        >>> import tempfile
-        >>> from numba.core import event
-        >>> with event.install_listener("numba:compiler_lock", CompileLock(Path(tempfile.mkdtemp()) / "lock")):
-        ...     int(numba.njit(lambda x: x + 1)(1))
-        2
     """
 
     def __init__(self, path: Path) -> None:
