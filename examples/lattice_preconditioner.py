@@ -88,9 +88,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=8, help="spinor fields of the hidden layers")
     parser.add_argument("--configurations", type=int, default=4)
     parser.add_argument("--group", choices=list(COUPLINGS), default="U1")
-    parser.add_argument(
-        "--lattices", nargs="+", default=["16x16", "32x32", "64x64"], help="the first one is trained on"
-    )
+    parser.add_argument("--lattices", nargs="+", default=["16x16", "32x32", "64x64"], help="trained on the first")
     arguments = parser.parse_args()
     torch.manual_seed(0)
 
@@ -102,11 +100,8 @@ def main() -> None:
     def without_links(psi: Tensor, field: LatticeGaugeField) -> Tensor:
         return network(psi, field.with_links(torch.ones_like(field.links)))
 
-    preconditions = {
-        "no preconditioner": lambda psi, field: psi,
-        "learned": network,
-        "learned, links one": without_links,
-    }
+    preconditions = {"no preconditioner": lambda psi, field: psi, "learned": network}
+    preconditions["learned, links one"] = without_links
     for seed, lattice in enumerate(arguments.lattices, 100):
         field = configurations(arguments.group, 4, lattice, seed)
         report(lattice, field, preconditions, arguments.mass)
