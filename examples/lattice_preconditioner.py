@@ -1,7 +1,8 @@
-"""A learned preconditioner of the Wilson-Dirac operator, for U(1) in two dimensions or SU(3) in four.
+r"""A learned preconditioner of the Wilson-Dirac operator, for U(1) in two dimensions or SU(3) in four.
 
-    python examples/lattice_preconditioner.py [--seconds 150] [--mass 0.2] [--layers 6] [--channels 8]
-    python examples/lattice_preconditioner.py --group SU3 --mass -0.5 --lattices 4x4x4x4 8x4x4x4 --layers 4 --channels 2
+    python examples/lattice_preconditioner.py [--seconds 150] [--mass 0.2] [--layers 6] [--levels 3]
+    python examples/lattice_preconditioner.py --group SU3 --mass -0.5 \
+        --lattices 4x4x4x4 8x4x4x4 --levels 1 --layers 4 --channels 2 --configurations 2
 
 GMRES solves D psi = b, with more iterations for smaller masses. A linear network of `GaugeConv`s learns M with M D = 1
 from random vectors on a few configurations, as in :cite:`lehner2023gauge`. It then preconditions D on test

@@ -129,18 +129,24 @@ class Displacements(RadialBasis):
             ValueError: If a row is not one of the displacements.
         """
         if steps.shape[-1] != len(self.offsets[0]):
-            raise ValueError(f"Expected a lattice in {len(self.offsets[0])} dimensions, got {steps.shape[-1]}.")
+            raise self.mismatch(steps.shape[-1], [])
         table = torch.tensor(self.offsets, device=steps.device)
         rounded = steps.round().to(table.dtype)
         kinds, which = torch.unique(rounded, dim=0, return_inverse=True)
         same = (kinds[:, None] == table).all(-1)
         if not bool(same.any(1).all()) or bool(((steps - rounded).abs() > 1e-3).any()):
             missing = [tuple(k) for k in kinds[~same.any(1)].tolist()]
-            raise ValueError(
-                f"Expected neighbours at the displacements {self.offsets} alone, got {missing or 'fractions'}: give "
-                "the domain and the kernel the same `steps` or offsets."
-            )
+            raise self.mismatch(steps.shape[-1], missing)
         return typed_tensor(same.to(torch.uint8).argmax(1)[which])
+
+    def mismatch(self, d: int, missing: list[Offset]) -> ValueError:
+        """Return the error of a domain with other neighbours."""
+        if d != len(self.offsets[0]):
+            return ValueError(f"Expected a lattice in {len(self.offsets[0])} dimensions, got {d}.")
+        return ValueError(
+            f"Expected neighbours at the displacements {self.offsets} alone, got {missing or 'fractions'}: give "
+            "the domain and the kernel the same `steps` or offsets."
+        )
 
     def __repr__(self) -> str:
         return f"Displacements({list(self.offsets)}, {self.group.name}, symmetric={self.symmetric})"
@@ -259,6 +265,13 @@ class ShiftSpace(FactorizedSpace):
             ValueError: If a row is not one of the displacements.
         """
         return torch.tensor(self.column_of, device=steps.device)[self.radial.index(steps)]
+
+    def columns_at(self, offsets: Sequence[Offset]) -> list[int]:
+        """Return the same for displacements as integers; compilers follow it, since it makes no tensors."""
+        known = dict(zip(self.radial.offsets, self.column_of, strict=True))
+        if missing := sorted(set(offsets) - set(known)):
+            raise self.radial.mismatch(len(offsets[0]), missing)
+        return [known[offset] for offset in offsets]
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
         steps = neighborhood.log_map * neighborhood.radius[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
@@ -24,7 +26,7 @@ def complex_fields(
         >>> complex_fields(torch.rand(10, quarks.size), (3,)).shape
         torch.Size([10, 5, 3])
     """
-    components = 2 * int(torch.tensor(shape).prod())
+    components = 2 * math.prod(shape)
     if x.shape[1] % components:
         raise ValueError(
             f"Expected channels in dimension 1 to be a multiple of {components}, real and imaginary parts of fields of "

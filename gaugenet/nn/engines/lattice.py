@@ -137,7 +137,7 @@ def aggregate(
 ) -> Float[Tensor, "batch out *shape"]:
     """Return the sum over paths of K_v rho_in(U_path) x(end of the path)."""
     offsets = [displacement(path, domain.d) for path in domain.paths]
-    columns = space.column_index(torch.tensor(offsets, dtype=x.dtype)).tolist()
+    columns = space.columns_at(offsets)
     gathered: list[Tensor | None] = [None] * space.num_columns
     for path, column in zip(domain.paths, columns, strict=True):
         if column >= 0:

@@ -45,10 +45,10 @@ def couplings(out_type: FieldType, first_type: FieldType, second_type: FieldType
     start = 0
     pairs = itertools.product(_parts(out_type, extended=False), _parts(first_type), _parts(second_type))
     for (c, k, out), (a, i, first), (b, j, second) in pairs:
-        table = _table(a, b, c)
-        if len(table):
-            shape = len(table), k, i, j
-            found.append(Coupling(CachedTensor(partial(_table, a, b, c)), (out, first, second), shape, start))
+        table = CachedTensor(partial(_table, a, b, c))
+        if count := len(table()):
+            shape = count, k, i, j
+            found.append(Coupling(table, (out, first, second), shape, start))
             start = found[-1].stop
     return found
 
