@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,15 @@ def _identity(path: Path) -> object:
     except OSError:
         return path.resolve()
     return found.st_dev, found.st_ino
+
+
+def unique_names(stems: Sequence[str]) -> list[str]:
+    """Return names for outputs; where several files have the same stem, the later ones get a number."""
+    names: list[str] = []
+    for stem in stems:
+        candidates = [stem, *(f"{stem}-{k}" for k in range(2, len(stems) + 1))]
+        names.append(next(c for c in candidates if c not in names))
+    return names
 
 
 def files_in(folder: str | Path) -> list[Path]:
@@ -293,6 +302,14 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays by name as a compressed npz, completely or not at all."""
+    import numpy as np
+
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _umask() -> int:

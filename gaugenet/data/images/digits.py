@@ -14,7 +14,7 @@ from jaxtyping import Int, UInt8
 from numpy import ndarray
 
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.files import atomic_path
+from gaugenet.files import write_npz
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +114,7 @@ def rotated_mnist(
     digits = _read_cache(cache_file)
     if digits is None:
         digits = _make(source, sum(counts), seed)
-        with atomic_path(cache_file) as temporary:
-            np.savez_compressed(temporary, images=digits.images, labels=digits.labels.astype(np.uint8))
+        write_npz(cache_file, {"images": digits.images, "labels": digits.labels.astype(np.uint8)})
     return _split(digits, counts)
 
 

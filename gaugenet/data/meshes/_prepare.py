@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -17,7 +18,7 @@ from torch.utils.data import Dataset
 
 from gaugenet.data.fields.on_graph import attach_inputs
 from gaugenet.data.meshes.cache import GraphCache, graph_values
-from gaugenet.data.meshes.features import mesh_of
+from gaugenet.data.meshes.features import InputFeature, mesh_of
 from gaugenet.data.meshes.input_features import InputFeatures, name_in_cache
 from gaugenet.data.meshes.labels import face_to_vertex_distribution, hard_labels
 from gaugenet.data.meshes.resampled import resampled
@@ -168,26 +169,33 @@ def prepared_graph(mesh: TriangleMesh, recipe: Recipe, *, name: object) -> Gauge
     """
     cache = recipe.cache
     resample = ("resampled",) if recipe.resample else ()
-    how = (recipe.group, recipe.dtype, recipe.repair, recipe.neighborhoods, *resample)
-    key = "" if cache is None else cache.key(mesh, *how)
-    values = None if cache is None else cache.get(key)
-    surface: _Surface | None = None
+    key = ""
+    values = surface = None
+    if cache is not None:
+        key = cache.key(mesh, recipe.group, recipe.dtype, recipe.repair, recipe.neighborhoods, *resample)
+        values = cache.get(key)
     if values is None:
         values, surface = _build(mesh, recipe, name)
         if cache is not None:
             cache.put(cache.part_key(key, _SURFACE), surface.values)
             cache.put(key, values)
     graph = cast(GaugeGraph, GaugeGraph.from_dict(values))
+
+    @functools.cache
+    def source() -> _Surface:
+        return surface or _stored_surface(mesh, graph, key, recipe, name)
+
+    def computed(feature: InputFeature) -> dict[str, Any]:
+        x = feature.compute_with(source().graph, source().mesh, cache).to(recipe.dtype)
+        _require_finite({feature.key: x}, name)
+        return {"x": x.clone()}
+
+    found = {}
     for feature in recipe.features.intrinsic:
-        part = None if cache is None else cache.part_key(key, name_in_cache(feature))
-        found = None if cache is None or part is None else cache.get(part)
-        if found is None:
-            surface = surface or _stored_surface(mesh, graph, key, recipe, name)
-            found = {"x": feature.compute_with(surface.graph, surface.mesh, cache).to(recipe.dtype)}
-            _require_finite({feature.key: found["x"]}, name)
-            if cache is not None and part is not None:
-                cache.put(part, {"x": found["x"].clone()})
-        graph[feature.key] = found["x"]
+        build = partial(computed, feature)
+        found[feature.key] = build() if cache is None else cache.part(key, name_in_cache(feature), build)
+    for feature_key, part in found.items():
+        graph[feature_key] = part["x"]
     return graph
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gaugenet.data.meshes.laplacian import cotan_laplacian, hat_gradients
 from gaugenet.geometry import GaugeGraph, Icosphere, TriangleMesh
+from gaugenet.geometry.mesh.refine import subdivide
 from gaugenet.groups import SO2
 
 
@@ -87,22 +88,14 @@ def bumpy_sphere(
 
     mesh = fine = TriangleMesh(bumpy(p), faces)
     for _ in range(refinements):
-        p, faces = _split(p, faces)
+        split = subdivide(TriangleMesh(p, faces))
+        middles = split.vertices[len(p) :]
+        p, faces = np.concatenate([p, middles / np.linalg.norm(middles, axis=1, keepdims=True)]), split.faces
         fine = TriangleMesh(bumpy(p), faces)
     axis = rng.normal(size=3)
     flow = np.cross(fine.vertex_normals, 0.5 * axis / np.linalg.norm(axis))
     graph = mesh.gauge_graph(SO2(), radius=radius, max_neighbors=max_neighbors, dtype=torch.float64)
     return Surface(mesh, flow[:count], graph, fine, *_finite_elements(fine, flow))
-
-
-def _split(p: ndarray, faces: ndarray) -> tuple[ndarray, ndarray]:
-    """Split each triangle of the sphere into four: vertices, then the middles of the edges."""
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], -1).reshape(-1, 2), axis=1)
-    edges, middle = np.unique(edges, axis=0, return_inverse=True)
-    middles = p[edges].sum(1)
-    (a, b, c), (ab, bc, ca) = faces.T, len(p) + middle.reshape(-1, 3).T
-    split = np.concatenate([np.stack(t, 1) for t in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))])
-    return np.concatenate([p, middles / np.linalg.norm(middles, axis=1, keepdims=True)]), split
 
 
 def _finite_elements(mesh: TriangleMesh, flow: ndarray) -> tuple[Any, Any, Any]:

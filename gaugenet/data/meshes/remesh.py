@@ -17,7 +17,7 @@ from gaugenet.data.meshes.usable import Repair, usable_mesh
 from gaugenet.geometry.mesh.closest import closest_points
 from gaugenet.geometry.mesh.decimate import decimate
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
-from gaugenet.geometry.mesh.refine import refine
+from gaugenet.geometry.mesh.refine import even_spacing, refine, subdivide
 from gaugenet.groups import StructureGroup
 
 logger = logging.getLogger(__name__)
@@ -68,12 +68,7 @@ class Subdivision(Remeshing):
 
     def remeshed(self, mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
         for _ in range(self.times):
-            edge = mesh.halfedge_to_edge.reshape(-1, 3) + mesh.num_vertices
-            a, b, c = mesh.faces.T
-            ab, bc, ca = edge.T
-            parts = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
-            vertices = np.concatenate([mesh.vertices, mesh.vertices[mesh.edges].mean(axis=1)])
-            mesh = TriangleMesh(vertices, np.concatenate([np.stack(part, axis=1) for part in parts]))
+            mesh = subdivide(mesh)
         return mesh
 
 
@@ -271,8 +266,8 @@ def _checked(name: str, value: float, low: float, high: float) -> Any:
 
 def _even(mesh: TriangleMesh, count: int) -> TriangleMesh:
     """Return an even mesh: the surface is refined far beyond the number of vertices, and decimated to it."""
-    edge = float(np.sqrt(2 / np.sqrt(3) * mesh.area / count))
-    return decimate(refine(mesh, edge / _DENSER).mesh, count, fidelity=1.0).mesh
+    dense = refine(mesh, even_spacing(mesh.area / count) / _DENSER).mesh
+    return decimate(dense, count, fidelity=1.0).mesh
 
 
 def _largest_part(mesh: TriangleMesh, kept: ndarray) -> TriangleMesh:
@@ -281,14 +276,10 @@ def _largest_part(mesh: TriangleMesh, kept: ndarray) -> TriangleMesh:
     Raises:
         MeshError: If none are left.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     if not kept.any():
         raise MeshError("no face would be left.")
     faces = mesh.faces[kept]
-    links = coo_array((np.ones(2 * len(faces)), (faces[:, :2].ravel(), faces[:, 1:].ravel())), (mesh.num_vertices,) * 2)
-    part = connected_components(links, directed=False)[1][faces[:, 0]]
+    part = TriangleMesh(mesh.vertices, faces).vertex_components[faces[:, 0]]
     areas = np.bincount(part, weights=mesh.face_areas[kept])
     used, inside = np.unique(faces[part == areas.argmax()], return_inverse=True)
     return TriangleMesh(mesh.vertices[used], inside.reshape(-1, 3))

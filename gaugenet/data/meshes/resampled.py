@@ -13,7 +13,7 @@ from gaugenet.geometry.mesh.closest import closest_points
 from gaugenet.geometry.mesh.decimate import decimate
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.options import NeighborhoodOptions
-from gaugenet.geometry.mesh.refine import refine
+from gaugenet.geometry.mesh.refine import even_spacing, refine
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _coarser(mesh: TriangleMesh, count: int) -> Resampled | None:
 
 
 def _finer(mesh: TriangleMesh, points: float) -> Resampled:
-    found = refine(mesh, _LONGEST * float(np.sqrt(2 / np.sqrt(3) * mesh.area / points)))
+    found = refine(mesh, _LONGEST * even_spacing(mesh.area / points))
     own = np.repeat(np.arange(mesh.num_vertices)[:, None], 3, axis=1)
     return Resampled(found.mesh, found.vertex_map, found.face_map, own, np.eye(3)[np.zeros(len(own), int)])
 

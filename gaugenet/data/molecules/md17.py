@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from gaugenet.data.meshes.sample import DataError
 from gaugenet.data.molecules.molecule import Molecule, MoleculeSet
-from gaugenet.files import atomic_path, read_npz
+from gaugenet.files import read_npz, write_npz
 
 _LAYOUTS = (
     {"species": "z", "pos": "R", "energy": "E", "forces": "F"},
@@ -158,8 +158,7 @@ def write_md17(
         "e_unit": np.array(short.get(energy_unit, energy_unit)),
         "r_unit": np.array(short.get(length_unit, length_unit)),
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, type=np.array("d"), **arrays, **units)  # type: ignore[arg-type]
+    write_npz(path, {"type": np.array("d"), **arrays, **units})
 
 
 __all__ = ["Conformations", "read_md17", "write_md17"]

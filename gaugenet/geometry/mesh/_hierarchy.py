@@ -22,6 +22,7 @@ from gaugenet.geometry.mesh.graph import (
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood, NeighborhoodOptions
+from gaugenet.geometry.mesh.refine import even_spacing
 from gaugenet.geometry.mesh.sampling import farthest_points
 from gaugenet.geometry.mesh.transport import log_and_transport
 from gaugenet.geometry.mesh.units import positions, require_range
@@ -152,7 +153,7 @@ def _add_level(
     prefix = f"l{level}_"
     num = len(chosen)
     sizes = options.coarse_on(framed.mesh, level, max(int(np.count_nonzero(framed.surface.area[chosen])), 1))
-    spacing = float(np.sqrt(2 / np.sqrt(3) * sizes.cell))
+    spacing = even_spacing(sizes.cell)
     wanted = np.zeros(framed.mesh.num_vertices, dtype=bool)
     wanted[finer.vertex] = True
     row = np.full(framed.mesh.num_vertices, -1)

@@ -57,6 +57,24 @@ def refine(mesh: TriangleMesh, longest: float) -> Refined:
     return Refined(mesh, vertex_map, face_map)
 
 
+def even_spacing(cell: float) -> float:
+    """Return the edge length of the even triangulation of a plane in which each vertex has the area `cell`."""
+    return float(np.sqrt(2 / np.sqrt(3) * cell))
+
+
+def subdivide(mesh: TriangleMesh) -> TriangleMesh:
+    """Return the mesh whose triangles are each cut into four, at the middle of the edges: the same polyhedron.
+
+    The middles of `mesh.edges` follow the vertices. The four parts of a face have the same order in each quarter of the
+    faces, the one in the middle last.
+    """
+    a, b, c = mesh.faces.T
+    ab, bc, ca = mesh.halfedge_to_edge.reshape(-1, 3).T + mesh.num_vertices
+    parts = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+    vertices = np.concatenate([mesh.vertices, mesh.vertices[mesh.edges].mean(axis=1)])
+    return TriangleMesh(vertices, np.concatenate([np.stack(part, axis=1) for part in parts]))
+
+
 def _cut(
     vertices: ndarray, faces: Int[ndarray, "faces 3"], middle: Int[ndarray, "faces 3"]
 ) -> tuple[Int[ndarray, "new 3"], Int[ndarray, "new"]]:

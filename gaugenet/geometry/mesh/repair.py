@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from gaugenet.files import atomic_path, check_outputs
+from gaugenet.files import atomic_path, check_outputs, write_npz
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.topology import (
     Topology,
@@ -62,8 +62,7 @@ class RepairResult:
         """
         path = Path(path)
         check_outputs([path, maps_file(path)], overwrite=True)
-        with atomic_path(maps_file(path)) as temporary:
-            np.savez_compressed(temporary, vertex_map=self.vertex_map, face_map=self.face_map)
+        write_npz(maps_file(path), {"vertex_map": self.vertex_map, "face_map": self.face_map})
         with atomic_path(path) as temporary:
             temporary.write_bytes(_ply(self.mesh))
 

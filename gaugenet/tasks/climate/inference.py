@@ -21,7 +21,7 @@ from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.files import Files, inputs_of, open_files
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
-from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.options import TaskError, device_of
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
 Pose = Float[ndarray, "3 3"] | None
@@ -63,7 +63,7 @@ class ClimatePredictor:
         precision: Precision = "float32",
     ) -> None:
         self.precision = precision
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         model, self.description = load_run(run, weights=weights)
         if self.description.task != "climate":
             raise RunError(f"{run} is a run of {self.description.task}, not of climate.")

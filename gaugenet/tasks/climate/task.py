@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
+    OPTIM_WITHOUT_LABELS,
     OVERWRITE,
     RESULTS,
     THREADS,
@@ -56,11 +57,7 @@ class ClimateTask(Task):
         OptionGroup("data", "gaugenet.tasks.climate.options:ClimateData"),
         OptionGroup("model", "gaugenet.models._icosahedral:Trunk", built=False),
         OptionGroup("loss", "gaugenet.tasks.climate.options:ClimateLoss"),
-        OptionGroup(
-            "optim",
-            "gaugenet.tasks.training.options:OptimOptions",
-            skip=frozenset({"smoothing", "loss_on", "corners"}),
-        ),
+        OPTIM_WITHOUT_LABELS,
     )
     defaults: ClassVar[Mapping[str, Any]] = {
         "trainer.max_epochs": 30,

@@ -16,7 +16,7 @@ from gaugenet.data.climate.dataset import ClimateFiles, climate_paths, open_stor
 from gaugenet.data.climate.time_blocks import check_apart, split_by_blocks
 from gaugenet.data.climate.variables import ClimateVariables, find_variables
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.files import atomic_path
+from gaugenet.files import write_npz
 from gaugenet.geometry import Icosphere
 from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.forecast.options import ForecastData
@@ -109,8 +109,7 @@ def keep_fields(
     run: str | Path, *, climatology: Float[Tensor, "channels vertices"], static: Float[Tensor, "extra vertices"]
 ) -> None:
     """Write the mean of the training part and the static fields, which forecasts need, into a run."""
-    with atomic_path(Path(run) / _KEPT) as temporary:
-        np.savez_compressed(temporary, climatology=climatology.numpy(), static=static.numpy())
+    write_npz(Path(run) / _KEPT, {"climatology": climatology.numpy(), "static": static.numpy()})
 
 
 def kept_fields(run: str | Path) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from gaugenet.tasks.forecast.conditions import Conditions, Pose, StoredFields
 from gaugenet.tasks.forecast.files import inputs_of, kept_fields
 from gaugenet.tasks.forecast.options import ForecastData
 from gaugenet.tasks.forecast.stepper import ForecastStepper, StateLayout
+from gaugenet.tasks.training.options import device_of
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
 
@@ -54,7 +55,7 @@ class Forecaster:
         missing: str | None = None,
         device: str | None = None,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         self.name = Path(run).name
         network, self.description = load_run(run, weights=weights)
         if self.description.task != "forecast":

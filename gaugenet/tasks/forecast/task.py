@@ -10,6 +10,7 @@ from gaugenet.tasks.climate.task import COASTLINES
 from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
+    OPTIM_WITHOUT_LABELS,
     OVERWRITE,
     RESULTS,
     THREADS,
@@ -51,11 +52,7 @@ class ForecastTask(Task):
         OptionGroup("data", "gaugenet.tasks.forecast.options:ForecastData"),
         OptionGroup("model", "gaugenet.models._icosahedral:Trunk", built=False),
         OptionGroup("loss", "gaugenet.tasks.forecast.options:ForecastLoss"),
-        OptionGroup(
-            "optim",
-            "gaugenet.tasks.training.options:OptimOptions",
-            skip=frozenset({"smoothing", "loss_on", "corners"}),
-        ),
+        OPTIM_WITHOUT_LABELS,
     )
     defaults: ClassVar[Mapping[str, Any]] = {
         "trainer.max_epochs": 30,

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from gaugenet.data import IGNORE_LABEL, MeshDataset, MeshSample
 from gaugenet.data.meshes.classes import ClassTable
-from gaugenet.files import atomic_path, check_results, files_in, sweep_temporaries, write_json
+from gaugenet.files import check_results, files_in, sweep_temporaries, write_json, write_npz
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.errors import BoundaryErrors, costliest_confusions
@@ -257,8 +257,7 @@ def _summary(checks: dict[str, GaugeCheck]) -> dict[str, Any]:
 def _write(folder: Path, split: str, result: dict[str, Any], labels: dict[str, ndarray], classes: list[str]) -> None:
     from gaugenet.viz import plot_confusion_matrix
 
-    with atomic_path(folder / _PREDICTIONS.format(split=split)) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **labels)  # type: ignore[arg-type]
+    write_npz(folder / _PREDICTIONS.format(split=split), labels)
     if len(classes) <= _DRAWN_CLASSES:
         plot_confusion_matrix(
             folder / _PICTURE, np.array(result["confusion"]), classes, title=f"{Path(result['run']).name}, {split}"

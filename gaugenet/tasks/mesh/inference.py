@@ -23,7 +23,7 @@ from gaugenet.tasks.mesh.field_inputs import in_file_units, parse_units
 from gaugenet.tasks.mesh.likeness import Likeness, summary_of
 from gaugenet.tasks.mesh.outputs import Items, log_probabilities
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
-from gaugenet.tasks.training.options import check
+from gaugenet.tasks.training.options import check, device_of
 from gaugenet.tasks.training.run import Which, load_run
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Predictor:
         unit: Sequence[str] = (),
     ) -> None:
         check(tta >= 0, "tta", "at least 0", tta)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         model, self.description = load_run(run, weights=weights)
         self.model = model.to(self.device)
         values = dict(self.description.data)

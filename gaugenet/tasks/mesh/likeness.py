@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.data import InputFeatures
+from gaugenet.groups import O2
 
 if TYPE_CHECKING:
     from gaugenet.geometry import GaugeGraph
@@ -93,13 +94,12 @@ def summary_of(graph: GaugeGraph, features: InputFeatures) -> Float[ndarray, "qu
         graph: the graph of one mesh with the values of its features, before they are assembled into `x`.
         features: the inputs.
     """
-    intrinsic = [feature for feature in features.features if feature.intrinsic]
-    if not intrinsic:
+    if not features.intrinsic:
         return np.zeros(0)
-    chosen = InputFeatures(intrinsic)
+    chosen = InputFeatures(list(features.intrinsic))
     x, columns, start = chosen(graph).x.double().numpy(), [], 0
     for label, count in chosen.fields.items():
-        dim = 1 if label in ("0", "0-") else 2
+        dim = O2().irrep(label).dim
         block = x[:, start : start + dim * count].reshape(len(x), dim, count)
         columns.append(block[:, 0] if label == "0" else np.linalg.norm(block, axis=1))
         start += dim * count

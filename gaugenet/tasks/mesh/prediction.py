@@ -14,7 +14,7 @@ from numpy import ndarray
 from gaugenet.data import MeshSample
 from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.data.meshes.sample import mesh_files
-from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, write_json
+from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, unique_names, write_json
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
@@ -85,7 +85,7 @@ def predict(
         OutputError: If an output is an input, or exists.
     """
     files, out = mesh_inputs(meshes, (f".{_COLORED}",)), Path(out)
-    names = unique_names(files)
+    names = unique_names([path.stem for path in files])
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     sweep_temporaries(out)
@@ -145,15 +145,6 @@ def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Pat
     if not files:
         raise TaskError("No meshes to label.")
     return files
-
-
-def unique_names(files: Sequence[Path]) -> list[str]:
-    """Return the stems of the files; if several files have the same stem, the later ones get a number."""
-    names: list[str] = []
-    for path in files:
-        candidates = [path.stem, *(f"{path.stem}-{k}" for k in range(2, len(files) + 1))]
-        names.append(next(c for c in candidates if c not in names))
-    return names
 
 
 def _write(

@@ -40,7 +40,7 @@ UNIT = option(
     metavar="NAME=UNIT",
     help="unit of a field in these files, where it differs from training and the files do not tell",
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
+N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
@@ -115,7 +115,7 @@ class MeshLabelTask(FoldedTask):
             ),
             FEATURE,
             UNIT,
-            _N_JOBS,
+            N_JOBS,
             DEVICE,
         ),
     )
@@ -135,7 +135,7 @@ class MeshLabelTask(FoldedTask):
             _TTA,
             FEATURE,
             UNIT,
-            _N_JOBS,
+            N_JOBS,
             DEVICE,
         ),
     )
@@ -236,10 +236,7 @@ class MeshLabelTask(FoldedTask):
             feature=feature,
             unit=unit,
         )
-        return Prediction(
-            lines=[describe_mesh(entry) for entry in entries if "error" not in entry],
-            problems=[entry["error"] for entry in entries if "error" in entry],
-        )
+        return Prediction.of(entries, describe_mesh)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
         from gaugenet.tasks.mesh.pictures import draw_meshes

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet.data import Molecule, MoleculeSet, read_indices
-from gaugenet.files import atomic_path, check_results, files_in, write_json
+from gaugenet.files import check_results, files_in, write_json, write_npz
 from gaugenet.tasks.molecules.inference import MoleculePredictor, Predicted
 from gaugenet.tasks.molecules.parts import Split, open_molecules, part_of_run
 from gaugenet.tasks.training.progress import progress
@@ -127,8 +127,7 @@ def _write(
     if compared is not None:
         arrays |= {"forces/truth": compared[0], "forces/prediction": compared[1]}
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / f"predictions_{split}.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_npz(folder / f"predictions_{split}.npz", arrays)
     draw_scores(folder, split, result, arrays)
     write_json(folder / f"evaluation_{split}.json", result)
 

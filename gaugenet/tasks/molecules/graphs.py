@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from gaugenet._pyg import Data
 
 
-def atoms_of(
-    molecule: Molecule, cutoff: float, *, energy: str | None = None, forces: bool = False, skin: float = 0.0
-) -> Data:
+def atoms_of(molecule: Molecule, cutoff: float, *, energy: str | None = None, forces: bool = False) -> Data:
     """Return the atoms and their pairs of neighbours; batches of molecules of any size can be made of them.
 
     Pairs are computed here once, since positions do not change in training. Positions are relative to their mean, so
@@ -27,7 +25,6 @@ def atoms_of(
         cutoff: distance up to which atoms are neighbours.
         energy: name of the property to learn, if any.
         forces: add the forces.
-        skin: as in `EnergyNetwork.neighbors`.
 
     Raises:
         DataError: If the molecule lacks the property or forces.
@@ -37,7 +34,7 @@ def atoms_of(
 
     pos = torch.from_numpy(molecule.pos)
     cell = None if molecule.cell is None else torch.from_numpy(molecule.cell)
-    edge_index, offset = neighbor_pairs(pos, cutoff + skin, cell=cell, periodic=molecule.periodic)
+    edge_index, offset = neighbor_pairs(pos, cutoff, cell=cell, periodic=molecule.periodic)
     data = Data(
         species=torch.from_numpy(molecule.species),
         pos=(pos - pos.mean(0)).float(),

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from gaugenet.data import Molecule
 from gaugenet.models import EnergyNetwork
-from gaugenet.models.energy_network import neighbor_pairs
 from gaugenet.tasks.molecules.graphs import atoms_of
 from gaugenet.tasks.molecules.options import MoleculeData
+from gaugenet.tasks.training.options import device_of
 from gaugenet.tasks.training.run import RunError, Which, load_run
 
 
@@ -48,13 +48,13 @@ class MoleculePredictor:
     network: EnergyNetwork
 
     def __init__(self, run: str | Path, *, weights: Which = "best", device: str | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         network, self.description = load_run(run, weights=weights)
         if not isinstance(network, EnergyNetwork) or self.description.task != "molecules":
             raise RunError(f"{run} is a run of {self.description.task}, not of molecules.")
         self.network = network.to(self.device)
         self.data = MoleculeData.from_dict(self.description.data)
-        self.has_forces = self.data.energy in ("energy", "U0")
+        self.has_forces = self.data.has_gradient
 
     @property
     def energy_unit(self) -> str:
@@ -136,8 +136,7 @@ class LearnedForces:
         """Return the energy and the forces."""
         place = torch.as_tensor(pos, dtype=torch.float64)
         if self._known is None or bool((place - self._known).norm(dim=1).max() > self.skin / 2):
-            radius = self.network.cutoff + self.skin
-            self._pairs = neighbor_pairs(place, radius, cell=self.cell, periodic=self.periodic)
+            self._pairs = self.network.neighbors(place, cell=self.cell, periodic=self.periodic, skin=self.skin)
             self._known, self.searches = place.clone(), self.searches + 1
         edges, offset = self._pairs
         energy, forces = self.network.energy_and_forces(self.species, place, edges, offset=offset)

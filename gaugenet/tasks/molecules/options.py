@@ -47,6 +47,11 @@ class MoleculeData:
         if self.train_indices and (self.train_size or self.val_size):
             raise TaskError("Both `data.train_indices` and sizes are given: choose one of the two.")
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the target is an energy, whose negative gradient are the forces."""
+        return self.energy in ("energy", "U0")
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for a run's description, without the location of the files."""
         return {k: v for k, v in asdict(self).items() if k != "path"}

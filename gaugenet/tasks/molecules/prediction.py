@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gaugenet.data import Molecule, MoleculeSet, read_molecules, write_extended_xyz, write_md17
-from gaugenet.files import atomic_path, check_outputs, files_in, write_json
+from gaugenet.files import check_outputs, files_in, unique_names, write_json, write_npz
 from gaugenet.tasks.molecules.inference import MoleculePredictor, Predicted
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import Which
@@ -53,7 +53,7 @@ def predict_molecules(
     if not paths:
         raise TaskError("No molecules: name files or folders.")
     out, files = Path(out), [Path(path) for path in paths]
-    names = _unique([path.name.partition(".")[0] for path in files])
+    names = unique_names([path.name.partition(".")[0] for path in files])
     outputs = [out / SUMMARY, *(out / f"{name}.predicted.{ending}" for name in names for ending in ("xyz", "npz"))]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     predictor = MoleculePredictor(run, weights=weights, device=device)
@@ -74,13 +74,6 @@ def predict_molecules(
     return entries
 
 
-def _unique(stems: Sequence[str]) -> list[str]:
-    names: list[str] = []
-    for stem in stems:
-        names.append(next(n for n in (stem, *(f"{stem}-{k}" for k in range(2, len(stems) + 1))) if n not in names))
-    return names
-
-
 def _write(
     out: Path, name: str, molecules: MoleculeSet, found: Sequence[Predicted], predictor: MoleculePredictor
 ) -> None:
@@ -98,8 +91,7 @@ def _write(
     arrays["species"] = np.concatenate([one.species for one in molecules])
     arrays["pos"] = np.concatenate([one.pos for one in molecules])
     arrays |= {"forces": np.concatenate(forces)} if forces else {}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_npz(path, arrays)
 
 
 def _with_predictions(molecules: MoleculeSet, found: Sequence[Predicted], target: str) -> list[Molecule]:

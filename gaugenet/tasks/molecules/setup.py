@@ -64,7 +64,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
 
 
 def _learns_forces(data: MoleculeData, train: MoleculeSet) -> bool:
-    if data.forces and data.energy not in ("energy", "U0"):
+    if data.forces and not data.has_gradient:
         raise TaskError(f"Forces are gradients of the energy, not of {data.energy!r}: pass --data.forces false.")
     return data.forces if data.forces is not None else data.energy == "energy" and train[0].forces is not None
 

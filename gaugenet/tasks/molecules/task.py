@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
     DEVICE,
+    OPTIM_WITHOUT_LABELS,
     OVERWRITE,
     RESULTS,
     THREADS,
@@ -48,11 +49,7 @@ class MoleculeTask(Task):
             built=False,
         ),
         OptionGroup("loss", "gaugenet.tasks.molecules.options:MoleculeLoss"),
-        OptionGroup(
-            "optim",
-            "gaugenet.tasks.training.options:OptimOptions",
-            skip=frozenset({"smoothing", "loss_on", "corners"}),
-        ),
+        OPTIM_WITHOUT_LABELS,
     )
     defaults: ClassVar[Mapping[str, Any]] = {
         "trainer.max_epochs": 100,
@@ -141,10 +138,7 @@ class MoleculeTask(Task):
 
         use_threads(threads)
         entries = predict_molecules(run, files, out, overwrite=overwrite, weights=weights, device=device)
-        return Prediction(
-            lines=[describe_file(entry) for entry in entries if "error" not in entry],
-            problems=[entry["error"] for entry in entries if "error" in entry],
-        )
+        return Prediction.of(entries, describe_file)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
         from gaugenet.tasks.molecules.pictures import draw_run

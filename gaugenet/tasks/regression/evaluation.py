@@ -15,7 +15,7 @@ from gaugenet.data import DataError, MeshSample
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.fields.statistics import tangential_part
 from gaugenet.data.fields.values import FieldReader, FieldValues
-from gaugenet.files import atomic_path, check_results, files_in, write_json
+from gaugenet.files import check_results, files_in, write_json, write_npz
 from gaugenet.tasks.mesh.data_options import Repair, Split
 from gaugenet.tasks.mesh.parallel import on_each
 from gaugenet.tasks.mesh.preparation import Prepared, prepare_all
@@ -188,8 +188,7 @@ def _write(
             if one.predicted.deviation is not None:
                 arrays[f"{key}/std"] = one.predicted.deviation
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / f"predictions_{split}.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_npz(folder / f"predictions_{split}.npz", arrays)
     draw_scores(folder, split, result, compared, [one.sample for one in prepared])
     write_json(folder / f"evaluation_{split}.json", result)
 

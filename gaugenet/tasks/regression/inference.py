@@ -25,7 +25,7 @@ from gaugenet.tasks.mesh.preparation import Preparation, Prepared
 from gaugenet.tasks.mesh.scale import without_lengths
 from gaugenet.tasks.regression.options import RegressionData
 from gaugenet.tasks.regression.outputs import predicted_fields
-from gaugenet.tasks.training.options import TaskError, check
+from gaugenet.tasks.training.options import TaskError, check, device_of
 from gaugenet.tasks.training.run import RunDescription, Which, load_run
 
 
@@ -87,7 +87,7 @@ class FieldPredictor:
         unit: Sequence[str] = (),
     ) -> None:
         check(samples >= 0, "samples", "at least 0", samples)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         self.samples = samples
         self._members = [_Member(path, weights, self.device, feature) for path in (run, *ensemble)]
         first = self._members[0]

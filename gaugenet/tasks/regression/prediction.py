@@ -13,10 +13,10 @@ from numpy import ndarray
 
 from gaugenet.data import MeshSample
 from gaugenet.data.fields.export import write_ply_fields, write_vtp
-from gaugenet.files import atomic_path, check_outputs, files_in, write_json
+from gaugenet.files import check_outputs, files_in, unique_names, write_json, write_npz
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.mesh.data_options import Repair
-from gaugenet.tasks.mesh.prediction import SUMMARY, mesh_inputs, unique_names
+from gaugenet.tasks.mesh.prediction import SUMMARY, mesh_inputs
 from gaugenet.tasks.mesh.preparation import prepare_each
 from gaugenet.tasks.regression.inference import FieldPredictor, PredictedField
 from gaugenet.tasks.training.run import Which
@@ -69,7 +69,7 @@ def predict_fields(
     """
     out = Path(out)
     files = mesh_inputs(meshes, tuple(f".{ending}" for ending in ENDINGS))
-    names = unique_names(files)
+    names = unique_names([path.stem for path in files])
     read = [*files, *files_in(run), *(file for path in ensemble for file in files_in(path))]
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in ENDINGS)]
     check_outputs(outputs, inputs=read, overwrite=overwrite)
@@ -108,8 +108,7 @@ def arrays_of(found: Sequence[PredictedField]) -> dict[str, ndarray]:
 
 
 def _write(out: Path, name: str, sample: MeshSample, found: Sequence[PredictedField]) -> None:
-    with atomic_path(out / f"{name}.fields.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays_of(found))  # type: ignore[arg-type]
+    write_npz(out / f"{name}.fields.npz", arrays_of(found))
     values: dict[str, dict[str, ndarray]] = {"vertex": {}, "face": {}, "mesh": {}}
     for field in found:
         values[field.spec.on] |= arrays_of([field])

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from gaugenet.tasks.mesh.folded_task import FoldedTask
-from gaugenet.tasks.mesh.task import FEATURE, UNIT, MeshLabelTask
+from gaugenet.tasks.mesh.task import FEATURE, N_JOBS, UNIT, MeshLabelTask
 from gaugenet.tasks.training.task import (
     DEVICE,
+    OPTIM_WITHOUT_LABELS,
     OVERWRITE,
     RESULTS,
     WEIGHTS,
@@ -33,7 +34,6 @@ _SAMPLES = option(
 _ENSEMBLE = option(
     "--ensemble", nargs="+", type=Path, default=[], metavar="RUN", help="further runs, for the mean and the spread"
 )
-_N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; -1 uses all cores")
 _LABELS = frozenset(
     {
         *("format", "labels", "label_property", "holdout", "held_out", "remesh"),
@@ -70,11 +70,7 @@ class RegressionTask(FoldedTask):
             built=False,
         ),
         OptionGroup("loss", "gaugenet.tasks.regression.options:RegressionLoss"),
-        OptionGroup(
-            "optim",
-            "gaugenet.tasks.training.options:OptimOptions",
-            skip=frozenset({"smoothing", "loss_on", "corners"}),
-        ),
+        OPTIM_WITHOUT_LABELS,
     )
     shortcuts: ClassVar[Mapping[str, str]] = {k: v for k, v in MeshLabelTask.shortcuts.items() if k != "--holdout"}
     defaults: ClassVar[Mapping[str, Any]] = {"trainer.max_epochs": 100, "model.dropout": 0.0}
@@ -98,7 +94,7 @@ class RegressionTask(FoldedTask):
             option("--cache", type=Path | None, default=None, help="folder of prepared meshes; RUN/cache by default"),
             FEATURE,
             UNIT,
-            _N_JOBS,
+            N_JOBS,
             DEVICE,
         ),
     )
@@ -114,7 +110,7 @@ class RegressionTask(FoldedTask):
             _ENSEMBLE,
             FEATURE,
             UNIT,
-            _N_JOBS,
+            N_JOBS,
             DEVICE,
         ),
     )
@@ -210,10 +206,7 @@ class RegressionTask(FoldedTask):
             n_jobs=n_jobs,
             device=device,
         )
-        return Prediction(
-            lines=[describe_mesh(entry) for entry in entries if "error" not in entry],
-            problems=[entry["error"] for entry in entries if "error" in entry],
-        )
+        return Prediction.of(entries, describe_mesh)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
         from gaugenet.tasks.regression.pictures import draw_run

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gaugenet.tasks.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    import torch
 
 Corners = Literal["probabilities", "logits"]
 """How vertex scores become face probabilities, see `gaugenet.tasks.face_log_probabilities`."""
@@ -75,6 +78,13 @@ def check(valid: bool, name: str, expected: str, value: float) -> None:
     """Raise `TaskError` naming the option unless `valid`."""
     if not valid:
         raise TaskError(f"Expected `{name}` {expected}, got {value}.")
+
+
+def device_of(name: str | None) -> torch.device:
+    """Return the device of this name; by default a GPU if there is one."""
+    import torch
+
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def use_threads(threads: int | None) -> None:

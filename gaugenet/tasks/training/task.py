@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable, Sequence, Sized
 
     from gaugenet.tasks.training.module import TrainingModule
     from gaugenet.tasks.training.run import RunDescription
@@ -37,6 +37,12 @@ class OptionGroup:
         module, _, name = self.source.partition(":")
         found: type = getattr(importlib.import_module(module), name)
         return found
+
+
+OPTIM_WITHOUT_LABELS = OptionGroup(
+    "optim", "gaugenet.tasks.training.options:OptimOptions", skip=frozenset({"smoothing", "loss_on", "corners"})
+)
+"""The optimizer of tasks that label no faces or vertices."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,14 @@ class Prediction:
 
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entries: Sequence[Mapping[str, Any]], describe: Callable[[Mapping[str, Any]], str]) -> Prediction:
+        """Return the report of the entries of a summary; an entry with `error` could not be used."""
+        return cls(
+            lines=[describe(entry) for entry in entries if "error" not in entry],
+            problems=[entry["error"] for entry in entries if "error" in entry],
+        )
 
 
 class Task(ABC):
