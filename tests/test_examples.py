@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PNG = b"\x89PNG\r\n"
@@ -29,6 +30,7 @@ def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "arteries.py",
         "charged_balls.py",
+        "classify_points.py",
         "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
@@ -40,6 +42,7 @@ def test_every_example_is_tested():
         "mesh_rollouts.py",
         "mobius_mnist.py",
         "molecules.py",
+        "nbody_charged.py",
         "nbody_springs.py",
         "moving_charges.py",
         "own_layer.py",
@@ -315,6 +318,29 @@ def test_nbody_springs_trains_four_networks(tmp_path):
     for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, features", "cylinder, blind"):
         assert name in text
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
+
+
+def test_nbody_charged_trains(tmp_path):
+    first, *epochs = run("nbody_charged.py", tmp_path, "--simulations", "40", "--epochs", "8").splitlines()
+    assert 0.03 < float(first.split()[-1]) < 0.3, "the published error of straight lines is 0.08"
+    assert float(epochs[-1].split()[4]) < float(epochs[0].split()[4])
+
+
+def test_classify_points_reads_shapes_of_its_own(tmp_path):
+    """Rotations of the test clouds change no score that the group of the network promises to keep."""
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    for number, kind in enumerate(("long", "flat")):
+        for part, count in (("train", 4), ("test", 4)):
+            (tmp_path / "shapes" / kind / part).mkdir(parents=True)
+            for k in range(count):
+                axes = np.array([0.3, 0.3, 1]) if number == 0 else np.array([1, 1, 0.3]) * (1 + 0.02 * k)
+                mesh = trimesh.Trimesh(ball.vertices * axes, ball.faces, process=False)
+                mesh.export(tmp_path / "shapes" / kind / part / f"{k}.off")
+    text = run("classify_points.py", tmp_path, "--data", "shapes", "--epochs", "2", "--points", "64")
+    rows = {line[:14].strip(): [float(x) for x in line[28:55].split()] for line in text.splitlines()[2:]}
+    assert list(rows) == ["trivial", "axial SO(2)", "SO(3)", "O(3)"]
+    assert rows["axial SO(2)"][0] == rows["axial SO(2)"][1]
+    assert len(set(rows["SO(3)"])) == len(set(rows["O(3)"])) == 1
 
 
 def test_moving_charges_are_written_once(tmp_path):

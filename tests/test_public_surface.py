@@ -63,7 +63,7 @@ PUBLIC = {
         ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader
         FieldSpec FieldValues GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
         IGNORE_LABEL IldgFile InputFeature InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid
-        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet NerscFile
+        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet NerscFile
         Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
         RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
         SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         vertex_to_face,
     )
     from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+    from gaugenet.data.meshes.modelnet import ModelNetPoints
     from gaugenet.data.meshes.remesh import (
         AnisotropicRemeshing,
         Cut,
@@ -125,6 +126,7 @@ __all__ = [
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "ModelNetPoints",
     "Molecule",
     "MoleculeSet",
     "NerscFile",
