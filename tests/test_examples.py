@@ -100,12 +100,23 @@ def test_sphere_grids_agree(tmp_path):
 @pytest.mark.slow
 def test_wilson_loops_are_exact_and_transfer(tmp_path):
     text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
-    for line in text.splitlines():
-        exact, large = (float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32 x 32 "))
-        ordinary = float(line.split("ordinary network ")[1].split()[0])
-        assert exact < 1e-12
-        assert large < 1e-12
-        assert ordinary > 1e-6
+    rows = [[float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32x32 ", "gauge ")]
+            for line in text.replace("gauge equivariant", "equivariant").splitlines()]  # fmt: skip
+    equivariant, ordinary = rows
+    assert max(equivariant[:2]) < 1e-12
+    assert equivariant[2] < 1e-12
+    assert min(ordinary) > 1e-6
+
+
+@pytest.mark.slow
+def test_wilson_loops_of_other_groups_and_dimensions(tmp_path):
+    """The command for SU(3) in four dimensions, for the smallest loop."""
+    text = run(
+        "wilson_loops.py", tmp_path, "--group", "SU3", "--lattice", "4x4x4x4", "--large", "6x4x4x4", "--loops", "1x1",
+        "--by-matrices", "--ordinary", "0", "--configurations", "1",
+    )  # fmt: skip
+    assert float(text.split("error ")[1].split()[0]) < 1e-12
+    assert float(text.split("6x4x4x4 ")[1].split(",")[0]) < 1e-12
 
 
 @pytest.mark.slow
