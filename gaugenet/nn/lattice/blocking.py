@@ -12,7 +12,8 @@ from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import Path
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
-from gaugenet.nn.precision import check_features
+from gaugenet.nn.lattice.fields import check_sites
+from gaugenet.nn.precision import check_features, widened
 
 
 def blocked(domain: LatticeGaugeField) -> LatticeGaugeField:
@@ -28,6 +29,8 @@ def blocked(domain: LatticeGaugeField) -> LatticeGaugeField:
         >>> blocked(LatticeGaugeField.random(SU(2), (8, 6))).shape
         (4, 3)
     """
+    if not isinstance(domain, LatticeGaugeField):
+        raise ValueError(f"Expected a `LatticeGaugeField` to block, got an object of type {type(domain).__name__}.")
     return domain.blocked()
 
 
@@ -70,7 +73,9 @@ class LatticePool(nn.Module):
         self, x: Float[Tensor, "batch size *shape"], domain: LatticeGaugeField
     ) -> Float[Tensor, "batch size *half"]:
         check_features(self, x)
+        check_sites(self.in_type, x, domain)
         _need_even(domain)
+        x = widened(x)
         if self.symmetric:
             return _even(_spread(self.in_type, x, domain), 2, domain.d) / float(1 << domain.d)
         total: Tensor = _even(x, 2, domain.d)
@@ -120,8 +125,9 @@ class LatticeUnpool(nn.Module):
     def forward(
         self, y: Float[Tensor, "batch size *half"], domain: LatticeGaugeField
     ) -> Float[Tensor, "batch size *shape"]:
-        self.in_type.check(y)
-        _need_even(domain)
+        check_features(self, y)
+        check_sites(self.in_type, y, domain, _halves(domain))
+        y = widened(y)
         out = y.new_zeros(*y.shape[:2], *domain.shape)
         index = tuple(slice(None, None, 2) for _ in domain.shape)
         if self.symmetric:
@@ -174,6 +180,14 @@ def _block_paths(d: int) -> list[Path]:
 
 def _even(x: Tensor, first: int, d: int) -> Tensor:
     return x[tuple([slice(None)] * first + [slice(None, None, 2)] * d)]
+
+
+def _halves(domain: LatticeGaugeField) -> tuple[int, ...]:
+    """Return half the extents, or raise `ValueError` if one is odd."""
+    if isinstance(domain, LatticeGaugeField):
+        _need_even(domain)
+        return tuple(n // 2 for n in domain.shape)
+    return ()  # `check_sites` names the type
 
 
 def _need_even(domain: LatticeGaugeField) -> None:
