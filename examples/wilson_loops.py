@@ -1,6 +1,6 @@
 """Wilson loops from links: gauge-equivariant networks, compared with an ordinary convolutional network.
 
-    python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 60]
+    python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 80]
     python examples/wilson_loops.py --group SU3 --loops 1x2 2x2 --by-matrices --ordinary 0
     python examples/wilson_loops.py --group SU3 --lattice 4x4x4x4 --large 6x4x4x4 --loops 1x2 --by-matrices --ordinary 0
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--large", default="32x32", help="lattice of the last test")
     parser.add_argument("--by-matrices", action="store_true", help="learn all loops block by block")
     parser.add_argument("--seconds", type=float, default=150.0, help="CPU time of each training")
-    parser.add_argument("--ordinary", type=float, default=60.0, help="the same for the ordinary network; 0: without it")
+    parser.add_argument("--ordinary", type=float, default=80.0, help="the same for the ordinary network; 0: without it")
     parser.add_argument("--configurations", type=int, default=2, help="of training, at each coupling")
     parser.add_argument("--each", type=int, default=100, help="configurations of the ordinary network at each coupling")
     a = parser.parse_args()

@@ -35,6 +35,7 @@ def test_every_example_is_tested():
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
         "leray_projection.py",
+        "lattice_gauges.py",
         "lattice_preconditioner.py",
         "lattice_topology.py",
         "mesh_rollouts.py",
@@ -117,6 +118,19 @@ def test_wilson_loops_of_other_groups_and_dimensions(tmp_path):
     )  # fmt: skip
     assert float(text.split("error ")[1].split()[0]) < 1e-12
     assert float(text.split("6x4x4x4 ")[1].split(",")[0]) < 1e-12
+
+
+@pytest.mark.slow
+def test_invariant_panels_are_the_same_in_two_gauges(tmp_path):
+    text = run("lattice_gauges.py", tmp_path, "--extent", "5", "--flow", "1", "--picture", "gauges.png")
+    changes = {line.split(":")[0]: float(line.split("by ")[1].split()[0]) for line in text.splitlines() if "by" in line}
+    invariant = {title for title, change in changes.items() if change < 1e-12}
+    assert invariant == {"norm of the feature", "1 - Re tr P / 2", "charge density", "charge density, smoothed"}
+    assert len(changes) == 6
+    assert all(changes[title] > 0.5 for title in set(changes) - invariant)
+    first, second = (line.split()[-1] for line in text.splitlines() if line.startswith("topological"))
+    assert first == second
+    assert (tmp_path / "gauges.png").read_bytes().startswith(PNG)
 
 
 @pytest.mark.slow
