@@ -152,9 +152,9 @@ def test_random_weights_are_those_of_the_seed():
         ("--kernel 3 --fields 1x0", '"INPUT -> OUTPUT"'),
         ("--kernel 3 --fields 1x0->1xq", "q"),
         ("--kernel 3 --entry 0 7", "within the 2 x 1 matrix"),
-        ("--kernel 3 --layer up", "Expected --run RUN besides --layer up"),
-        ("--transport --fields 1x0->1x1", "Expected --kernel besides --transport and --fields"),
-        ("--frames --radius 1", "Expected --disc or --kernel besides --radius"),
+        ("--kernel 3 --layer up", "Expected --run RUN in addition to --layer up"),
+        ("--transport --fields 1x0->1x1", "Expected --kernel in addition to --transport and --fields"),
+        ("--frames --radius 1", "Expected --disc or --kernel in addition to --radius"),
         ("--kernel 3 --run nowhere", "No run folder at nowhere"),
     ],
 )

@@ -71,8 +71,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="part of a run or data set; by default the first there is of test, val, train",
     )
-    parser.add_argument("--limit", type=int, default=24, help="show at most so many meshes on a page")
-    parser.add_argument("--png-limit", type=int, default=6, help="and so many in a picture")
+    parser.add_argument("--limit", type=int, default=24, help="the largest number of meshes on a page")
+    parser.add_argument("--png-limit", type=int, default=6, help="the largest number of meshes in a picture")
     parser.add_argument(
         "--worst", type=int | None, default=None, metavar="N", help="of a run: show the N least accurate meshes"
     )

@@ -20,9 +20,9 @@ class Domain(Protocol):
     r"""A space of N points with reference frames, and the neighbourhoods of the points seen from these frames.
 
     A layer computes out(p) = sum over neighbours q of w_pq K(log_p q / radius) rho(g_pq) x(q). So for every point p a
-    space defines its neighbours q, their positions (`log_p q`, in the frame at p), the transport of features (`g_pq`,
-    from the frame at q to the frame at p) and their weights (`w_pq`). A `GaugeGraph` holds all of this.
-    `gauge_graph()` returns the same object on every call, so that quantities derived from it are cached.
+    space defines its neighbours q and three quantities for each: the position `log_p q` in the frame at p, the
+    transport `g_pq` of features from the frame at q to the frame at p, and the weight `w_pq`. A `GaugeGraph` holds
+    all of this. `gauge_graph()` returns the same object on every call, so that quantities derived from it are cached.
 
     `GaugeGraph`, `Grid`, `Icosphere` and `gaugenet.nn.PreparedGraph` are domains. A new space inherits from `Domain`
     and needs only this method: the engine of graphs then computes on it. A space with a faster way to compute the same

@@ -25,9 +25,9 @@ class EnergyNetwork(nn.Module):
     r"""Energies of atoms, as sums of invariant energies of their neighbourhoods; forces are their negative gradient.
 
     A species has features of its own. Each of `depth` layers adds to the features of an atom a sum over its neighbours
-    within the cutoff, by kernels that a perceptron computes from the distance and both species (`Implicit`), then
-    products of the features of the atom, then gates. A perceptron maps the final scalars to the energy of the atom, in
-    units of `scale` and relative to the energy of its species. This is the construction of NequIP
+    within the cutoff. A perceptron computes the kernels of this sum from the distance and both species (`Implicit`).
+    Products of the features of the atom follow, then gates. A perceptron maps the final scalars to the energy of the
+    atom, in units of `scale` and relative to the energy of its species. This is the construction of NequIP
     :cite:`batzner2022equivariant`, with products of features at one atom as in MACE :cite:`batatia2022mace`.
 
     Kernels have the weight of a twice differentiable cutoff, so energies and forces are continuous. Energies are

@@ -30,7 +30,16 @@ class EquivariantLinear(TableModule):
         bias: add a bias to the invariant part of the output.
 
     Raises:
-        ValueError: types of two groups, or features of another size.
+        ValueError: If the types belong to different groups; in `forward`, if the features have another size.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.groups import SO2, FieldType
+        >>> from gaugenet.nn import EquivariantLinear
+        >>> vectors = FieldType(SO2(), "4x1")
+        >>> linear = EquivariantLinear(vectors, FieldType(SO2(), "8x1"))
+        >>> linear(torch.rand(10, vectors.size)).shape  # vectors at 10 points, or of a grid: (B, 8, *spatial)
+        torch.Size([10, 16])
     """
 
     def __init__(

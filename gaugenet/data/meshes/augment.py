@@ -135,6 +135,16 @@ class RandomMirror(BaseTransform):
         features: the features of the graph, if any.
         p: probability.
         axis: normal of the mirror plane.
+
+    Example:
+        >>> import torch
+        >>> from gaugenet.data import RandomMirror
+        >>> from gaugenet.geometry import Icosphere
+        >>> from gaugenet.groups import O2
+        >>> graph = Icosphere(1).gauge_graph(O2())
+        >>> mirrored = RandomMirror(p=1.0)(graph.clone())
+        >>> torch.allclose(mirrored.log_map.norm(dim=1), graph.log_map.norm(dim=1))
+        True
     """
 
     def __init__(self, features: InputFeatures | None = None, *, p: float = 0.5, axis: Axis = "x") -> None:

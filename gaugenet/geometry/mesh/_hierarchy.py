@@ -81,6 +81,15 @@ def hierarchy(
     Raises:
         MeshError: If the mesh is unusable, as in `TriangleMesh.gauge_graph`.
         ValueError: As in `TriangleMesh.gauge_graph`, or if `levels` is below 1 or `ratio` is not above 1.
+
+    Example:
+        >>> from gaugenet import TriangleMesh, datasets
+        >>> from gaugenet.geometry import hierarchy
+        >>> from gaugenet.groups import SO2
+        >>> mesh = TriangleMesh.load(datasets.bodies() / "test" / "cat_0.ply")
+        >>> graph = hierarchy(mesh, SO2(), levels=3, mean_neighbors=16)
+        >>> graph.level(1).num_nodes < graph.num_nodes / 3
+        True
     """
     options = NeighborhoodOptions(
         neighborhood=neighborhood,

@@ -53,6 +53,11 @@ class NeighborhoodOptions:
     Raises:
         ValueError: If an option is unknown or not positive, if more than one size is given, or if a density is given
             without a radius.
+
+    Example:
+        >>> from gaugenet.geometry import NeighborhoodOptions
+        >>> NeighborhoodOptions(relative_radius=0.05, levels=3).frames
+        'first_edge'
     """
 
     neighborhood: Neighborhood = "geodesic"

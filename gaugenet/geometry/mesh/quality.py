@@ -112,7 +112,7 @@ def inspect_mesh(
 def _find_remarks(
     mesh: TriangleMesh, topology: Topology, finite: Bool[ndarray, "vertices"], degenerate: Bool[ndarray, "faces"]
 ) -> Iterator[Problem]:
-    """What is no defect of a single face, edge or orientation."""
+    """Yield the problems that are not defects of a single face, edge or orientation."""
     used = referenced_vertices(mesh)
     with_shape = np.zeros(mesh.num_vertices, dtype=bool)
     with_shape[mesh.faces[~degenerate].reshape(-1)] = True

@@ -33,6 +33,13 @@ class LogMap:
         vertex: `(n,)`, the other vertices.
         log_map: `(n, 2)`, coefficients of their logarithms, whose lengths are geodesic distances.
         transporter: `(n, 2, 2)`, coefficients in the frame of `vertex[i]` -> coefficients in the frame of the source.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh
+        >>> sphere = Icosphere(3)
+        >>> disc = TriangleMesh(sphere.pos, sphere.face.T).log_map(0, radius=0.5)
+        >>> bool((abs(disc.log_map).max() < 0.51) and len(disc.vertex) > 30)
+        True
     """
 
     source: int

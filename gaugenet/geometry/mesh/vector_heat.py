@@ -49,6 +49,13 @@ class VectorHeat:
     Raises:
         MeshError: If the mesh has degenerate faces or non-manifold edges or vertices, or is not consistently oriented.
         ValueError: If `diffusion` is not positive.
+
+    Example:
+        >>> from gaugenet.geometry import Icosphere, TriangleMesh, VectorHeat
+        >>> sphere = Icosphere(3)
+        >>> maps = VectorHeat(TriangleMesh(sphere.pos, sphere.face.T)).maps([0], radius=0.5)
+        >>> len(maps.source) > 30  # a length, an angle and a transport for each vertex within the radius
+        True
     """
 
     def __init__(self, mesh: TriangleMesh, *, diffusion: float = 1.0) -> None:

@@ -28,10 +28,10 @@ Pose = Float[ndarray, "3 3"] | None
 Precision = Literal["float32", "bfloat16"]
 
 _INTERPOLATION_BYTES = 1e9
-"""Interpolations of poses are cached in so much memory."""
+"""The most memory that cached interpolations of poses may use, in bytes."""
 
 _VERTICES_AT_ONCE = 330_000
-"""The network is given so many vertices at most, and always one globe: eight of level 6."""
+"""The largest number of vertices in a batch (eight globes of level 6); a batch has at least one globe."""
 
 
 class ClimatePredictor:

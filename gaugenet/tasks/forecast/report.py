@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _ROWS = 8
-"""At most so many lead times are shown."""
+"""The largest number of lead times that are shown."""
 
 
 def describe_scores(result: Mapping[str, Any]) -> str:

@@ -150,7 +150,7 @@ def _read_before(path: Path, identity: dict[str, Any], model: nn.Module, options
         rows: list[Row] = [{**row, "epoch": row["epoch"] + 1} for row in state["rows"]]  # they were counted from 0
     except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise TaskError(
-            f"{path} is no state of a training ({type(error).__name__}): remove it to start again."
+            f"{path} is not a saved state of a training ({type(error).__name__}): remove it to start again."
         ) from error
     _compare(path, found, identity)
     if len(rows) < options.epochs:

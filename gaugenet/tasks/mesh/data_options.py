@@ -89,7 +89,7 @@ class DataOptions:
             wall_normal: vector}.
         augment: augmentations of the training meshes, as constructor calls; empty for none.
         remesh: other meshes of each training mesh that are trained on as well, as constructor calls, such as
-            Decimation(0.5), IsotropicRemeshing(); an epoch has so many times more steps.
+            Decimation(0.5), IsotropicRemeshing(); each entry makes an epoch longer by its first length.
         random_gauge: draw new frames at every step, for networks that are not exactly equivariant.
         noise: standard deviation of noise added to the features.
         batch_size: meshes in a step, over all processes.

@@ -21,7 +21,7 @@ from gaugenet.tasks.training.options import TaskError
 from gaugenet.viz import MeshView, SurfacePicture
 
 SPREAD = 12
-"""So many discs, and so many kernels, where no vertices are named."""
+"""The number of discs, and of kernels, where no vertices are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +63,15 @@ class DrawOptions:
         if self.count < 1:
             raise TaskError(f"Expected at least one frame, got a count of {self.count}.")
         if self.run is not None and self.fields is not None:
-            raise TaskError("A kernel is that of a run or one between given fields: leave out --run or --fields.")
+            raise TaskError("A kernel is taken from a run, or made for given fields: leave out --run or --fields.")
         of_kernels = ("transport", "fields", "run", "layer", "entry")
         idle = [f"--{name}" for name in of_kernels if getattr(self, name)]
         if self.kernels is None and idle:
-            raise TaskError(f"Expected --kernel besides {' and '.join(idle)}: no kernel is drawn.")
+            raise TaskError(f"Expected --kernel in addition to {' and '.join(idle)}: no kernel is drawn.")
         if self.radius is not None and self.kernels is None and self.discs is None:
-            raise TaskError("Expected --disc or --kernel besides --radius: nothing has one.")
+            raise TaskError("Expected --disc or --kernel in addition to --radius: nothing has one.")
         if self.layer is not None and self.run is None:
-            raise TaskError(f"Expected --run RUN besides --layer {self.layer}: which network's layer is it?")
+            raise TaskError(f"Expected --run RUN in addition to --layer {self.layer}: which network's layer is it?")
 
 
 def draw_on_mesh(view: MeshView, request: DrawOptions) -> SurfacePicture:

@@ -44,8 +44,8 @@ N_JOBS = option("--n_jobs", type=int, default=-1, help="meshes handled at once; 
 
 _EVALUATE = """Score a run on a labelled split and write evaluation_SPLIT.json, predictions_SPLIT.npz and
 confusion.png into its folder, or into --out. Accuracy is the plain mean over all faces of the split ("hard face" in
-the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean over meshes of each one's accuracy
-stands beside it. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
+the MeshCNN benchmarks), vertices or meshes, whichever have the labels; the mean of the accuracies of the
+meshes follows. Runs of `gaugenet train climate` are scored on files, by area: see `gaugenet evaluate RUN --help`."""
 _PREDICT = """Label meshes with a trained network. For NAME.obj the folder OUT receives NAME.faces.npy and
 NAME.vertices.npy (in the order of the file and in the numbers of the training labels), NAME.labels.ply (colored) and
 a line in predictions.json.

@@ -53,7 +53,7 @@ class RegressionLoss:
     """The loss, in units of each target's scale on the training part.
 
     Attributes:
-        kind: l2 squares the error of an item, l1 takes its length, huber is l2 for errors below delta and l1 beyond,
+        kind: l2 squares the error of an item, l1 takes its length, huber is l2 for errors below delta and l1 beyond.
             relative divides the root of the summed squares by the same root for the target, mesh by mesh.
         delta: error at which the Huber loss changes from squares to lengths, in units of the target's scale.
         area_weighted: weight vertices and faces by their area.

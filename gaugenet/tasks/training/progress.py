@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 LINES = 20
 _SECONDS = 5.0
-"""Where the output is not a terminal: at most so many lines a task, and so many seconds between two of them."""
+"""Where the output is not a terminal: the largest number of lines of a task, and the seconds between two lines."""
 
 
 class Bar(Protocol):

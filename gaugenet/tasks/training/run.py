@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 1
 FOLDS = "folds.json"
-"""What a cross-validation leaves beside the runs of its folds."""
+"""What a cross-validation writes next to the runs of its folds."""
 
 
 @dataclass
