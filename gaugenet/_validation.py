@@ -20,10 +20,17 @@ def positive(name: str, value: object, *, at_most: int | None = None) -> int:
     return int(value)
 
 
+def not_negative(name: str, value: object) -> int:
+    """Return `value` as an integer of at least zero, or `ValueError` about the argument `name`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"Expected `{name}` to be an integer that is not negative, got {value!r}.")
+    return int(value)
+
+
 def positive_number(name: str, value: float) -> float:
     """Return `value` as a positive, finite number, or `ValueError` about the argument `name`."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a positive `{name}`, got {value}.")
+    if not (not isinstance(value, str) and math.isfinite(value) and value > 0):
+        raise ValueError(f"Expected a positive `{name}`, got {value!r}.")
     return float(value)
 
 

@@ -37,6 +37,7 @@ def test_every_example_is_tested():
         "hyperbolic_horocycles.py",
         "hyperbolic_signals.py",
         "leray_projection.py",
+        "lattice_gauges.py",
         "lattice_preconditioner.py",
         "lattice_topology.py",
         "mesh_rollouts.py",
@@ -103,12 +104,36 @@ def test_sphere_grids_agree(tmp_path):
 @pytest.mark.slow
 def test_wilson_loops_are_exact_and_transfer(tmp_path):
     text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
-    for line in text.splitlines():
-        exact, large = (float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32 x 32 "))
-        ordinary = float(line.split("ordinary network ")[1].split()[0])
-        assert exact < 1e-12
-        assert large < 1e-12
-        assert ordinary > 1e-6
+    rows = [[float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32x32 ", "gauge ")]
+            for line in text.replace("gauge equivariant", "equivariant").splitlines()]  # fmt: skip
+    equivariant, ordinary = rows
+    assert max(equivariant[:2]) < 1e-12
+    assert equivariant[2] < 1e-12
+    assert min(ordinary) > 1e-6
+
+
+@pytest.mark.slow
+def test_wilson_loops_of_other_groups_and_dimensions(tmp_path):
+    """The command for SU(3) in four dimensions, for the smallest loop."""
+    text = run(
+        "wilson_loops.py", tmp_path, "--group", "SU3", "--lattice", "4x4x4x4", "--large", "6x4x4x4", "--loops", "1x1",
+        "--by-matrices", "--ordinary", "0", "--configurations", "1",
+    )  # fmt: skip
+    assert float(text.split("error ")[1].split()[0]) < 1e-12
+    assert float(text.split("6x4x4x4 ")[1].split(",")[0]) < 1e-12
+
+
+@pytest.mark.slow
+def test_invariant_panels_are_the_same_in_two_gauges(tmp_path):
+    text = run("lattice_gauges.py", tmp_path, "--extent", "5", "--flow", "1", "--picture", "gauges.png")
+    changes = {line.split(":")[0]: float(line.split("by ")[1].split()[0]) for line in text.splitlines() if "by" in line}
+    invariant = {title for title, change in changes.items() if change < 1e-12}
+    assert invariant == {"norm of the feature", "1 - Re tr P / 2", "charge density", "charge density, smoothed"}
+    assert len(changes) == 6
+    assert all(changes[title] > 0.5 for title in set(changes) - invariant)
+    first, second = (line.split()[-1] for line in text.splitlines() if line.startswith("topological"))
+    assert first == second
+    assert (tmp_path / "gauges.png").read_bytes().startswith(PNG)
 
 
 @pytest.mark.slow

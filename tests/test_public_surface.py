@@ -94,7 +94,10 @@ PUBLIC = {
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
         laplacian operator_graph
     """,
-    "gaugenet.taxonomy": "MISSING MissingRow Transformation ROWS Row ScalarNetwork page row symmetry_error table",
+    "gaugenet.taxonomy": """
+        MISSING MissingRow Transformation ROWS Row ScalarNetwork TRANSPORTERS TransporterKind gauge_error page row
+        symmetry_error table
+    """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }
 

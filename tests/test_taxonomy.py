@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from gaugenet.taxonomy import MISSING, ROWS, ScalarNetwork, Transformation, page, row, symmetry_error, table
+from gaugenet.nn import GaugeConv
+from gaugenet.taxonomy import (
+    MISSING,
+    ROWS,
+    TRANSPORTERS,
+    ScalarNetwork,
+    Transformation,
+    gauge_error,
+    page,
+    row,
+    symmetry_error,
+    table,
+)
 from gaugenet.taxonomy.entry import images
 from gaugenet.taxonomy.operators import operators_of, operators_text, with_operators
 
@@ -92,3 +104,40 @@ def test_missing_rows_stand_in_the_table_with_their_reason():
 def test_the_page_and_the_entries_agree():
     """If not: `python -m gaugenet.taxonomy > docs/taxonomy.md`."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+# --- geometric and dynamical transporters -----------------------------------------------------------------------------
+
+every_kind = pytest.mark.parametrize("kind", TRANSPORTERS, ids=lambda k: k.name)
+
+
+@every_kind
+def test_one_layer_commutes_with_gauge_transformations_of_both_kinds_of_transporters(kind):
+    space, layer, x = kind.configure()
+    assert type(layer) is GaugeConv
+    assert layer(x, space).shape == x.shape
+    assert len(inspect.getsource(kind.configure).splitlines()) <= 10
+    for seed in range(3):
+        assert gauge_error(kind, seed=seed) < 1e-12
+        assert gauge_error(kind, transform_space=False, seed=seed) > 0.1  # control: the old transporters
+
+
+def test_only_dynamical_transporters_are_variables():
+    """The output has a gradient with respect to links, and changes with them while features stay."""
+    space, layer, x = TRANSPORTERS[1].configure()
+    links = space.links.clone().requires_grad_()
+    layer(x, space.with_links(links)).square().sum().backward()
+    assert links.grad.abs().max() > 1e-3
+    other = type(space).random(space.group, space.shape)
+    assert (layer(x, other) - layer(x, space)).abs().max() > 0.1
+    mesh, *_ = TRANSPORTERS[0].configure()
+    again, *_ = TRANSPORTERS[0].configure()
+    assert torch.equal(mesh.transporter, again.transporter)  # geometry leaves no choice
+
+
+def test_the_page_shows_both_configurations_side_by_side():
+    text = PAGE.read_text(encoding="utf-8")
+    assert "| Geometric transporters | Dynamical transporters |" in text
+    for kind in TRANSPORTERS:
+        assert inspect.getsource(kind.configure) in text
+        assert f"`{kind.name}`" in text

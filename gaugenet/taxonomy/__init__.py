@@ -1,7 +1,8 @@
 """The taxonomy of coordinate independent CNNs; every row has a configuration that runs and is tested.
 
 A row names a manifold, a structure group, representations, and the global symmetry that follows from these
-(the table in :cite:`weiler2021coordinate`).
+(the table in :cite:`weiler2021coordinate`). `TRANSPORTERS` compares transporters that follow from geometry with links
+of a lattice gauge field, which are variables.
 
 Example:
     >>> from gaugenet.taxonomy import row, symmetry_error
@@ -23,6 +24,7 @@ from gaugenet.taxonomy.entry import MissingRow, Row, ScalarNetwork, Transformati
 from gaugenet.taxonomy.flat import FLAT
 from gaugenet.taxonomy.gallery import markdown_page
 from gaugenet.taxonomy.noncompact import NONCOMPACT
+from gaugenet.taxonomy.transporters import TRANSPORTERS, TransporterKind, gauge_error
 
 ROWS: tuple[Row, ...] = FLAT + NONCOMPACT + CURVED
 """All rows that run."""
@@ -66,10 +68,13 @@ def page() -> str:
 __all__ = [
     "MISSING",
     "ROWS",
+    "TRANSPORTERS",
     "MissingRow",
     "Row",
     "ScalarNetwork",
     "Transformation",
+    "TransporterKind",
+    "gauge_error",
     "page",
     "row",
     "symmetry_error",

@@ -6,6 +6,7 @@ import inspect
 
 from gaugenet.taxonomy.entry import MissingRow, Row, markdown_table
 from gaugenet.taxonomy.operators import operators_text
+from gaugenet.taxonomy.transporters import transporter_section
 
 HEAD = """\
 # The taxonomy of coordinate independent CNNs
@@ -59,7 +60,7 @@ same function of logarithmic coordinates everywhere. [Pictures](pictures.md) exp
 
 def markdown_page(rows: tuple[Row, ...], missing: tuple[MissingRow, ...]) -> str:
     """Return the page: the table, how to run a row, and the source of every configuration."""
-    parts = [HEAD, markdown_table(rows, missing), _USE]
+    parts = [HEAD, markdown_table(rows, missing), transporter_section(), _USE]
     for entry in rows:
         parts.append(f"\n### {entry.name}\n\n{entry.manifold}, G = {entry.group}: {entry.symmetry}.\n")
         parts.append(f"{operators_text(entry)}\n")

@@ -276,6 +276,22 @@ def test_arguments():
         (lambda: SU(3).harmonic(1), "internal fibre"),
         (lambda: SU(3).sphere(1), "internal fibre"),
         (lambda: complex_fields(torch.zeros(2, 7), (3,)), "multiple of 6"),
+        (lambda: complex_fields(torch.zeros(2, 6).long(), (3,)), "int64: convert"),
+        (lambda: complex_fields(torch.zeros(2, 6).cdouble(), (3,)), "real features"),
+        (lambda: real_fields(torch.zeros(2, 1, 3), 1), "complex fields"),
+        (lambda: real_fields(torch.zeros(2, 3).cdouble(), 1), r"shape \(2, 3\)"),
+        (lambda: SU(2).project(torch.full((2, 2), torch.nan).cdouble()), "NaN or infinite"),
+        (lambda: SU(2).project(torch.eye(2)), "complex matrices `m`"),
+        (lambda: SU(2).project(torch.eye(3).cdouble()), r"shape \(..., 2, 2\) for SU\(2\), got \(3, 3\)"),
+        (lambda: SU(2).log(torch.full((2, 2), torch.nan).cdouble()), "NaN or infinite"),
+        (lambda: SU(2).log(2 * torch.eye(2).cdouble()), r"3 outside: use `group.project\(g\)`"),
+        (lambda: SU(2).exp(torch.zeros(2, 2)), "complex matrices `x`"),
+        (lambda: SU(2).distance([1]), "got list"),
+        (lambda: SU(2).random_element((2,), dtype=torch.int64), "single or double precision"),
+        (
+            lambda: FieldType(SU(2), "1xfundamental").transform(torch.eye(2), torch.zeros(1, 4)),
+            "complex group elements",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             make()

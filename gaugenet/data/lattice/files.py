@@ -16,6 +16,7 @@ from jaxtyping import Complex
 from torch import Tensor
 
 import gaugenet
+from gaugenet.data.lattice._archive import new_file, writing
 from gaugenet.files import atomic_path, refuse_pickled_store
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import UnitaryGroup, group_from_name
@@ -43,14 +44,22 @@ def write_links(
     group: UnitaryGroup,
     *,
     attributes: Mapping[str, str | int | float] | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write links to a NetCDF file (`.nc`) or a Zarr store (`.zarr`), completely or not at all.
 
     The variable `links` has the dimensions (configuration, direction, x0, x1, ..., row, column, part), where part 0 is
     real and part 1 imaginary; the group is an attribute.
 
+    Args:
+        path: the file or store.
+        links: of one or several configurations.
+        group: of the links.
+        attributes: further attributes.
+        overwrite: replace a file or store that exists.
+
     Raises:
-        ValueError: If the links do not belong to the group, or `path` has another ending.
+        ValueError: If the links do not belong to the group, `path` has another ending, or it exists.
 
     Example:
         >>> from gaugenet.data import HeatBath, read_links, write_links
@@ -62,18 +71,18 @@ def write_links(
     """
     import xarray as xr
 
-    links = LatticeGaugeField(links.detach().cpu(), group).links
+    path = new_file(path, overwrite=overwrite)
+    links = LatticeGaugeField(links.detach().cpu() if isinstance(links, Tensor) else links, group).links
     extents = [f"x{mu}" for mu in range(links.shape[1])]
     dims = ["configuration", "direction", *extents, "row", "column", "part"]
     values = torch.view_as_real(links.resolve_conj()).numpy()
     names = {"format": FORMAT, "group": group.name, "source": f"gaugenet {gaugenet.__version__}"}
     dataset = xr.Dataset({"links": (dims, values)}, attrs={**(attributes or {}), **names})
-    path = Path(path)
     if path.suffix == ".nc":
-        with atomic_path(path) as temporary:
+        with writing(path), atomic_path(path) as temporary:
             dataset.to_netcdf(temporary, engine="netcdf4", encoding={"links": {"zlib": True, "complevel": 1}})
     elif path.suffix == ".zarr":
-        with _atomic_folder(path) as temporary:
+        with writing(path), _atomic_folder(path) as temporary:
             dataset.to_zarr(temporary, mode="w")
     else:
         raise ValueError(f"Expected `path` to end with .nc or .zarr, got {path}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gaugenet._validation import not_negative
 from gaugenet.data.lattice._local_updates import sweep
 from gaugenet.data.lattice.sampler import LatticeSampler
 from gaugenet.groups import UnitaryGroup
@@ -45,9 +46,7 @@ class HeatBath(LatticeSampler):
         overrelaxation: int = 1,
     ) -> None:
         super().__init__(group, shape, beta, chains=chains, seed=seed, start=start)
-        if not isinstance(overrelaxation, int) or overrelaxation < 0:
-            raise ValueError(f"Expected `overrelaxation` as a number of sweeps, got {overrelaxation!r}.")
-        self.overrelaxation = overrelaxation
+        self.overrelaxation = not_negative("overrelaxation", overrelaxation)
 
     def _update(self, chain: int) -> None:
         arguments = (self._links[chain], self._table, self.beta[chain])

@@ -12,7 +12,16 @@ import numpy as np
 from jaxtyping import Complex
 from torch import Tensor
 
-from gaugenet.data.lattice._archive import archived, from_archive, one_configuration
+from gaugenet.data.lattice._archive import (
+    archived,
+    content_of,
+    from_archive,
+    new_file,
+    one_configuration,
+    stored_extents,
+    stored_links,
+    writing,
+)
 from gaugenet.files import atomic_path
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import SU
@@ -54,11 +63,7 @@ def read_ildg(path: str | Path) -> IldgFile:
     Raises:
         ValueError: If the file is truncated, of another kind, or contradicts its records.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Expected an ILDG configuration at {path}: {error}") from error
+    path, content = content_of(path, "an ILDG configuration")
     records = _split(content, path)
     missing = [name for name in (_FORMAT, _LINKS) if name not in records]
     if missing:
@@ -71,21 +76,24 @@ def read_ildg(path: str | Path) -> IldgFile:
         raise ValueError(f"Expected {expected} bytes of links in {path} for {shape[3::-1]} sites, got {len(data)}.")
     if _CHECKSUM in texts:
         _verify(data, int(np.prod(shape[:4])), texts[_CHECKSUM], path)
-    values = np.frombuffer(data, dtype).astype(np.float64).reshape(shape)
-    links = from_archive(values[..., 0] + 1j * values[..., 1], single=dtype.itemsize == 4)
-    return IldgFile(LatticeGaugeField(links, SU(3)).links, texts)
+    values = np.frombuffer(data, dtype).astype(np.float64).view(np.complex128).reshape(shape[:-1])
+    links = from_archive(values, single=dtype.itemsize == 4)
+    return IldgFile(stored_links(links, path).links, texts)
 
 
-def write_ildg(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, name: str = "gaugenet") -> None:
+def write_ildg(
+    path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, name: str = "gaugenet", overwrite: bool = False
+) -> None:
     """Write one SU(3) configuration in double precision, with its SciDAC checksum.
 
     Args:
         path: the file; it is written completely or not at all.
         links: one configuration in four dimensions.
         name: logical file name, the record `ildg-data-lfn`.
+        overwrite: replace a file that exists.
 
     Raises:
-        ValueError: If the links are not one SU(3) configuration in four dimensions.
+        ValueError: If the links are not one SU(3) configuration in four dimensions, or the file exists.
 
     Example:
         >>> import torch
@@ -96,7 +104,7 @@ def write_ildg(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, n
         >>> torch.equal(read_ildg("configuration.lime").links, links)
         True
     """
-    field = one_configuration(links)
+    field, path = one_configuration(links), new_file(path, overwrite=overwrite)
     data = archived(field.links)
     sums = _checksums(data, int(np.prod(field.shape)))
     records = {
@@ -105,7 +113,7 @@ def write_ildg(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, n
         _CHECKSUM: _CHECKSUM_TEXT.format(*sums).encode(),
         "ildg-data-lfn": name.encode(),
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with writing(path), atomic_path(path) as temporary, temporary.open("wb") as file:
         for number, (kind, value) in enumerate(records.items()):
             flags = _BEGIN * (number == 0) | _END * (number == len(records) - 1)
             file.write(_HEADER.pack(_MAGIC, 1, flags, len(value), kind.encode()))
@@ -143,6 +151,7 @@ def _layout(text: str, path: Path) -> tuple[tuple[int, ...], np.dtype[np.floatin
         )
     if not all(extent is not None and extent.isdecimal() and int(extent) for extent in extents):
         raise ValueError(f"Expected positive extents lx, ly, lz, lt in the record {_FORMAT} of {path}.")
+    stored_extents([int(extent) for extent in extents if extent], path)
     shape = (*(int(extent) for extent in extents if extent), 4, 3, 3, 2)
     return shape, np.dtype(">f4" if found["precision"] == "32" else ">f8")
 

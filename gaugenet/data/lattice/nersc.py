@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from jaxtyping import Complex
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.data.lattice._archive import archived, from_archive, one_configuration
+from gaugenet.data.lattice._archive import (
+    archived,
+    content_of,
+    from_archive,
+    new_file,
+    one_configuration,
+    stored_extents,
+    stored_links,
+    writing,
+)
 from gaugenet.files import atomic_path
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.groups import SU
@@ -43,27 +53,31 @@ def read_nersc(path: str | Path) -> NerscFile:
     Raises:
         ValueError: If the file is truncated, of another kind, or contradicts its header.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Expected a NERSC configuration at {path}: {error}") from error
+    path, content = content_of(path, "a NERSC configuration")
     header, data = _split(content, path)
     links = _links(header, data, path)
-    field = LatticeGaugeField(links, SU(3))
+    field = stored_links(links, path)
     tolerance = SINGLE if "32" in header["FLOATING_POINT"] else DOUBLE
     trace = float(links.diagonal(dim1=-2, dim2=-1).sum(-1).real.mean()) / 3
     for key, value in (("LINK_TRACE", trace), ("PLAQUETTE", float(field.mean_plaquette()))):
-        if key in header and abs(float(header[key]) - value) > tolerance:
+        if key in header and not abs(_number(header, key, path) - value) <= tolerance:
             raise ValueError(f"Expected {key} = {header[key]} in {path}, as its header says, got {value:.10f}.")
     return NerscFile(links, header)
 
 
-def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, title: str = "gaugenet") -> None:
-    """Write one SU(3) configuration: all three rows, in double precision.
+def write_nersc(
+    path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, title: str = "gaugenet", overwrite: bool = False
+) -> None:
+    """Write one SU(3) configuration: all three rows, in double precision, completely or not at all.
+
+    Args:
+        path: the file.
+        links: one configuration in four dimensions.
+        title: `ENSEMBLE_ID` of the header, one line of ASCII.
+        overwrite: replace a file that exists.
 
     Raises:
-        ValueError: If the links are not one SU(3) configuration in four dimensions.
+        ValueError: If the links are not one SU(3) configuration in four dimensions, or the file exists.
 
     Example:
         >>> import torch
@@ -74,7 +88,9 @@ def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, 
         >>> torch.equal(read_nersc("configuration.nersc").links, links)
         True
     """
-    field = one_configuration(links)
+    field, path = one_configuration(links), new_file(path, overwrite=overwrite)
+    if not title.isascii() or not title.isprintable():
+        raise ValueError(f"Expected `title` as one line of ASCII characters, got {title!r}.")
     data = archived(field.links)
     lines = {
         "HDR_VERSION": "1.0",
@@ -88,7 +104,7 @@ def write_nersc(path: str | Path, links: Complex[Tensor, "1 4 x y z t 3 3"], *, 
         "FLOATING_POINT": "IEEE64BIG",
     }
     text = "\n".join(["BEGIN_HEADER", *(f"{key} = {value}" for key, value in lines.items()), "END_HEADER", ""])
-    with atomic_path(path) as temporary:
+    with writing(path), atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("ascii") + data)
 
 
@@ -113,17 +129,31 @@ def _links(header: dict[str, str], data: bytes, path: Path) -> Complex[Tensor, "
             f"Expected DATATYPE {' or '.join(list(ROWS)[:2])} and FLOATING_POINT {', '.join(_FLOATS)} in {path}, got "
             f"{kind} and {precision}."
         )
-    extents = [int(header[f"DIMENSION_{k}"]) for k in range(1, 5)]
+    extents = [int(_number(header, f"DIMENSION_{k}", path)) for k in range(1, 5)]
+    stored_extents(extents, path)
     shape = (*reversed(extents), 4, ROWS[kind], 3, 2)
     dtype = np.dtype(_FLOATS[precision])
     expected = int(np.prod(shape)) * dtype.itemsize
     if len(data) != expected:
         raise ValueError(f"Expected {expected} bytes of links in {path} for {extents} sites, got {len(data)}.")
-    words = ">u4" if dtype.str.startswith(">") else "<u4"
-    if (found := _checksum(data, words)) != int(header["CHECKSUM"], 16):
-        raise ValueError(f"Expected the checksum {header['CHECKSUM']} of {path}, got {found:08x}: the file is damaged.")
-    values = np.frombuffer(data, dtype).astype(np.float64).reshape(shape)
-    return from_archive(_three_rows(values[..., 0] + 1j * values[..., 1]), single=dtype.itemsize == 4)
+    words, others = (">u4", "<u4") if dtype.str.startswith(">") else ("<u4", ">u4")
+    if not re.fullmatch(r"(0x)?[0-9a-fA-F]{1,8}", header["CHECKSUM"]):
+        raise ValueError(f"Expected CHECKSUM as a hexadecimal number in {path}, got {header['CHECKSUM']!r}.")
+    said = int(header["CHECKSUM"], 16)
+    if (found := _checksum(data, words)) != said:
+        swapped = _checksum(data, others) == said
+        reason = f"its bytes are not in the order of {precision}" if swapped else "the file is damaged"
+        raise ValueError(f"Expected the checksum {header['CHECKSUM']} of {path}, got {found:08x}: {reason}.")
+    values = np.frombuffer(data, dtype).astype(np.float64).view(np.complex128).reshape(shape[:-1])
+    return from_archive(_three_rows(values), single=dtype.itemsize == 4)
+
+
+def _number(header: dict[str, str], key: str, path: Path) -> float:
+    """Return a number of the header, or raise `ValueError`."""
+    try:
+        return float(header[key])
+    except ValueError as error:
+        raise ValueError(f"Expected {key} as a number in the header of {path}, got {header[key]!r}.") from error
 
 
 def _three_rows(rows: Complex[ndarray, "*sites rows 3"]) -> Complex[ndarray, "*sites 3 3"]:

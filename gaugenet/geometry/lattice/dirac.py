@@ -18,7 +18,12 @@ def gamma_matrices(d: int) -> Complex[Tensor, "d spins spins"]:
     """Return Hermitian gamma_mu with {gamma_mu, gamma_nu} = 2 delta_{mu nu}: 2 x 2 in d = 2, 3, 4 x 4 in d = 4.
 
     d = 2, 3: Pauli matrices. d = 4: gamma_k = sigma_2 x sigma_k, gamma_3 = sigma_1 x 1 (chiral).
+
+    Raises:
+        ValueError: If d is not 2, 3 or 4.
     """
+    if d not in (2, 3, 4):
+        raise ValueError(f"Expected d = 2, 3 or 4, got {d!r}.")
     sigma = torch.tensor(_PAULI, dtype=torch.complex128)
     if d < 4:
         return sigma[:d]
@@ -38,12 +43,32 @@ def gamma5(d: int) -> Complex[Tensor, "spins spins"]:
     return -1j * product if d == 2 else product
 
 
+def check_matter(field: LatticeGaugeField, psi: Tensor) -> None:
+    """Raise `ValueError` unless psi is a complex field `(B, fields, *shape, N)` in the precision of the links."""
+    shape = (field.batch_size, *field.shape, field.group.d)
+    if not isinstance(psi, Tensor) or (*psi.shape[:1], *psi.shape[2:]) != shape:
+        expected = f"({shape[0]}, fields, {', '.join(map(str, shape[1:]))})"
+        got = tuple(psi.shape) if isinstance(psi, Tensor) else type(psi).__name__
+        raise ValueError(f"Expected `psi` of shape {expected} on {field!r}, got {got}.")
+    if psi.dtype != field.links.dtype:
+        raise ValueError(
+            f"Expected `psi` of dtype {field.links.dtype} like the links, got {psi.dtype}: convert it, or the links by "
+            f"`field.to(dtype)`; real features are converted by `complex_fields`."
+        )
+
+
 def hop(
     field: LatticeGaugeField, psi: Complex[Tensor, "batch fields *shape n"], mu: int, k: int
 ) -> Complex[Tensor, "batch fields *shape n"]:
-    """Return U psi(x + k mu): matter fields of the fundamental, transported from k steps along the axis mu to x."""
+    """Return U psi(x + k mu): matter fields of the fundamental, transported from k steps along the axis mu to x.
+
+    Raises:
+        ValueError: If psi is not complex, has another precision than the links, or other sites, batch or components.
+    """
+    check_matter(field, psi)
+    transporter = field.transporter([(mu, k)])
     there = field.neighbor_values(psi, [(mu, k)], first=2)
-    return (field.transporter([(mu, k)])[:, None] @ there[..., None])[..., 0]
+    return (transporter[:, None] @ there[..., None])[..., 0]
 
 
 def covariant_derivative(
@@ -71,8 +96,9 @@ def wilson_dirac(
     gamma_5 D gamma_5 = D^+ in d = 2 and 4. The critical mass is 0 for free fields and negative with links.
 
     Raises:
-        ValueError: If psi does not have the number of spin components, 2 in d = 2, 3 and 4 in d = 4.
+        ValueError: If psi does not have the number of spin components, 2 in d = 2, 3 and 4 in d = 4; see also `hop`.
     """
+    check_matter(field, psi)
     gamma = gamma_matrices(field.d).to(psi)
     if psi.shape[1] != gamma.shape[-1]:
         raise ValueError(f"Expected `psi` with {gamma.shape[-1]} spin components, got shape {tuple(psi.shape)}.")
@@ -91,8 +117,9 @@ def staggered_dirac(
     """Return D psi = mass psi + sum_mu eta_mu(x) nabla_mu psi, eta_mu = (-1)^(x_0 + ... + x_(mu - 1)).
 
     Raises:
-        ValueError: If an extent is odd, so that the signs are not periodic.
+        ValueError: If an extent is odd, so that the signs are not periodic; see also `hop`.
     """
+    check_matter(field, psi)
     if any(n % 2 for n in field.shape):
         raise ValueError(f"Expected even extents for staggered fermions, got {field.shape}.")
     out = mass * psi
@@ -111,6 +138,7 @@ def _staggered_signs(field: LatticeGaugeField) -> Float[Tensor, "d *shape"]:
 
 
 __all__ = [
+    "check_matter",
     "covariant_derivative",
     "covariant_laplacian",
     "gamma5",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,17 +11,14 @@ from torch import Tensor
 
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, single_sample
-from gaugenet.geometry.lattice import action, loops, symmetry, topology
+from gaugenet.geometry.lattice import action, arguments, loops, symmetry, topology
+from gaugenet.geometry.lattice.arguments import LEAST_EXTENT
 from gaugenet.geometry.lattice.gauge_fixing import axial_transformation
 from gaugenet.geometry.lattice.paths import Path, along, boundary_sign, displacement, line, shifted, straight_paths
 from gaugenet.groups import StructureGroup, UnitaryGroup
-from gaugenet.groups.group import tolerance
 
 if TYPE_CHECKING:
     from gaugenet.geometry.lattice.graph import LatticeGraph
-
-_LEAST_EXTENT = 3
-"""Smallest extent. On shorter axes x + mu and x - mu are the same site, and plaquettes contain a link twice."""
 
 
 class LatticeGaugeField(Domain):
@@ -74,19 +70,15 @@ class LatticeGaugeField(Domain):
         paths: Sequence[Path] | None = None,
         check: bool = True,
     ) -> None:
-        if not isinstance(group, UnitaryGroup):
-            raise ValueError(
-                f"Expected `group` as `U1()`, `SU(N)` or `U(N)`, which acts on an internal fibre, got {group!r}: for "
-                "frames of space use `Grid`."
-            )
-        _check_shape(links, group)
+        self.group: UnitaryGroup = arguments.unitary_group(group)
+        arguments.check_links(links, self.group)
         if check:
-            _check_in_group(links, group)
+            arguments.check_in_group("links", links, self.group, directions=True)
         self.links = links
-        self.group: UnitaryGroup = group
-        axes = [_axis(mu, self.d) for mu in antiperiodic]
+        axes = arguments.axes(antiperiodic, self.d)
         self.antiperiodic = tuple(mu in axes for mu in range(self.d))
-        self.paths = _paths(straight_paths(self.d, positive("steps", steps)) if paths is None else paths, self.d)
+        straight = straight_paths(self.d, positive("steps", steps))
+        self.paths = arguments.neighbor_paths(straight if paths is None else paths, self.d)
         self._graphs: dict[bool, LatticeGraph] = {}
         self._blocked: LatticeGaugeField | None = None
 
@@ -105,13 +97,19 @@ class LatticeGaugeField(Domain):
         """Return a field with Haar-distributed links, or links exp(X) with normal coefficients of deviation `spread`.
 
         For other options see the constructor.
+
+        Raises:
+            ValueError: If an argument is invalid, e.g. an extent is 1 or 2.
         """
-        size = (batch, len(shape), *shape)
+        group, shape = arguments.unitary_group(group), arguments.lattice_shape(shape)
+        size = (positive("batch", batch), len(shape), *shape)
         if spread is None:
             links = group.random_element(size, generator=generator, dtype=dtype)
         else:
             t = group.lie_algebra()
-            c = spread * torch.randn(*size, len(t), generator=generator, dtype=torch.float64)
+            c = arguments.finite("spread", spread, least=0.0) * torch.randn(
+                *size, len(t), generator=generator, dtype=torch.float64
+            )
             links = group.exp(torch.einsum("...a,aij->...ij", c.to(t.dtype), t)).to(group.identity(dtype).dtype)
         return cls(links, group, check=False, **options)
 
@@ -154,7 +152,7 @@ class LatticeGaugeField(Domain):
 
     def plaquette(self, mu: int, nu: int) -> Complex[Tensor, "batch *shape n n"]:
         """Return U_mu(x) U_nu(x + mu) U_mu(x + nu)^+ U_nu(x)^+."""
-        return loops.plaquette(self.links, *_plane(mu, nu, self.d))
+        return loops.plaquette(self.links, *arguments.plane(mu, nu, self.d))
 
     def mean_plaquette(self) -> Float[Tensor, "batch"]:
         """Return Re tr P / N, averaged over all plaquettes of each configuration."""
@@ -162,14 +160,12 @@ class LatticeGaugeField(Domain):
 
     def wilson_loop(self, mu: int, nu: int, r: int, t: int) -> Complex[Tensor, "batch *shape"]:
         """Return tr W / N of the r x t rectangle with the corner x, r along mu and t along nu."""
-        for name, value in (("r", r), ("t", t)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"Expected `{name}` to be a positive number of links, got {value!r}.")
-        return loops.mean_trace(loops.rectangle(self.links, *_plane(mu, nu, self.d), int(r), int(t)))
+        sides = arguments.side("r", r), arguments.side("t", t)
+        return loops.mean_trace(loops.rectangle(self.links, *arguments.plane(mu, nu, self.d), *sides))
 
     def polyakov_matrix(self, mu: int) -> Complex[Tensor, "batch *shape n n"]:
         """Return the product of links from x once around the axis mu; it transforms as a field of `matrix`."""
-        return loops.polyakov(self.links, _axis(mu, self.d))
+        return loops.polyakov(self.links, arguments.axis(mu, self.d))
 
     def polyakov_loop(self, mu: int) -> Complex[Tensor, "batch *transverse"]:
         """Return tr / N of the loop around the axis mu, at the sites of the other axes."""
@@ -177,25 +173,30 @@ class LatticeGaugeField(Domain):
 
     def staples(self, mu: int) -> Complex[Tensor, "batch *shape n n"]:
         """Return A_mu(x), the sum of the staples: S = const - beta / N Re tr(U_mu(x) A_mu(x))."""
-        return loops.staples(self.links, _axis(mu, self.d))
+        return loops.staples(self.links, arguments.axis(mu, self.d))
 
     # --- action and topology --------------------------------------------------------------------------------------
 
     def action(self, beta: float) -> Float[Tensor, "batch"]:
         """Return the Wilson action beta sum_{x, mu < nu} (1 - Re tr P / N)."""
-        return action.wilson_action(self.links, beta)
+        return action.wilson_action(self.links, arguments.finite("beta", beta))
 
     def force(self, beta: float) -> Complex[Tensor, "batch d *shape n n"]:
         """Return the derivative of the action in the Lie algebra: dS = -2 tr(X F) for U -> (1 + X) U of a link."""
-        return action.wilson_force(self.links, self.group, beta)
+        return action.wilson_force(self.links, self.group, arguments.finite("beta", beta))
 
     def gradient_flow(self, time: float, *, steps: int = 10) -> LatticeGaugeField:
-        """Return the field smoothed by the Wilson flow up to `time`, in units of the squared lattice spacing."""
+        """Return the field smoothed by the Wilson flow up to `time`, in units of the squared lattice spacing.
+
+        Raises:
+            ValueError: If `time` is negative or not finite, or steps are so long that the scheme is unstable.
+        """
+        time, steps = arguments.flow_options(time, steps, self.d)
         return self.with_links(action.gradient_flow(self.links, self.group, time, steps))
 
     def field_strength(self, mu: int, nu: int) -> Complex[Tensor, "batch *shape n n"]:
         """Return the clover field strength, anti-Hermitian: a^2 F_{mu nu}."""
-        return topology.field_strength(self.links, self.group, *_plane(mu, nu, self.d))
+        return topology.field_strength(self.links, self.group, *arguments.plane(mu, nu, self.d))
 
     def topological_density(self) -> Float[Tensor, "batch *shape"]:
         """Return the density of the topological charge."""
@@ -213,7 +214,7 @@ class LatticeGaugeField(Domain):
         Args:
             path: pairs (mu, k): k steps along the axis mu, backwards if k < 0; e.g. `[(0, 1), (1, -2)]`.
         """
-        path = [(_axis(mu, self.d), int(k)) for mu, k in path]
+        path = arguments.path(path, self.d)
         product = along(self.links, path)
         sign = boundary_sign(self.shape, self.antiperiodic, displacement(path, self.d), self.links)
         return product if sign is None else product * sign[..., None, None]
@@ -226,22 +227,20 @@ class LatticeGaugeField(Domain):
 
     # --- gauge ----------------------------------------------------------------------------------------------------
 
-    def gauge_transform(self, omega: Complex[Tensor, "batch *shape n n"]) -> LatticeGaugeField:
+    def gauge_transform(self, omega: Complex[Tensor, "batch *shape n n"], *, check: bool = True) -> LatticeGaugeField:
         """Return the field with links Omega(x) U_mu(x) Omega(x + mu)^+.
 
         Args:
-            omega: one element per site. That it lies in the group is not checked, so that tests can use other elements
-                as negative controls.
+            omega: one element per site.
+            check: whether to verify that `omega` lies in the group. Other matrices are negative controls of tests.
 
         Raises:
-            ValueError: If `omega` has another shape.
+            ValueError: If `omega` has another shape, or lies outside the group.
         """
-        expected = (self.batch_size, *self.shape, self.group.d, self.group.d)
-        if tuple(omega.shape) != expected:
-            raise ValueError(
-                f"Expected `omega` of shape {expected}, one element of {self.group.name} per site, got "
-                f"{tuple(omega.shape)}."
-            )
+        expected = self.batch_size, *self.shape, self.group.d, self.group.d
+        arguments.check_gauge(omega, expected, self.group, self.links)
+        if check and not torch.compiler.is_compiling():
+            arguments.check_in_group("omega", omega, self.group, directions=False)
         omega = omega.to(self.links)
         links = [omega @ self.links[:, mu] @ shifted(omega, mu, 1).mH for mu in range(self.d)]
         return self.with_links(torch.stack(links, 1))
@@ -264,7 +263,7 @@ class LatticeGaugeField(Domain):
 
     def axial_gauge(self) -> LatticeGaugeField:
         """Return the field in the gauge where all links of a maximal tree are 1, for plots only."""
-        return self.gauge_transform(axial_transformation(self.links))
+        return self.gauge_transform(axial_transformation(self.links), check=False)
 
     def blocked(self) -> LatticeGaugeField:
         """Return the lattice of the sites 2 X with the links U_mu(2 X) U_mu(2 X + mu) and the same paths to neighbours.
@@ -274,8 +273,8 @@ class LatticeGaugeField(Domain):
         Raises:
             ValueError: If an extent is odd, or below 6.
         """
-        if any(n % 2 or n < 2 * _LEAST_EXTENT for n in self.shape):
-            raise ValueError(f"Expected even extents of at least {2 * _LEAST_EXTENT}, to be halved, got {self.shape}.")
+        if any(n % 2 or n < 2 * LEAST_EXTENT for n in self.shape):
+            raise ValueError(f"Expected even extents of at least {2 * LEAST_EXTENT}, to be halved, got {self.shape}.")
         if self._blocked is None or self.links.requires_grad:
             even = (slice(None), *[slice(None, None, 2)] * self.d)
             self._blocked = self.with_links(torch.stack([line(self.links, mu, 2)[even] for mu in range(self.d)], 1))
@@ -315,62 +314,6 @@ class LatticeGaugeField(Domain):
 
     def __repr__(self) -> str:
         return f"LatticeGaugeField({self.group.name}, {'x'.join(map(str, self.shape))}, batch={self.batch_size})"
-
-
-def _check_in_group(links: Complex[Tensor, "batch d *shape n n"], group: UnitaryGroup) -> None:
-    """Raise `ValueError` with the largest distance, and where it is, unless all links lie in the group."""
-    distance = group.distance(links.detach())
-    worst = distance.max().item() if distance.numel() else 0.0
-    if not worst <= tolerance(links):
-        b, mu, *site = (int(i) for i in torch.unravel_index(distance.argmax(), distance.shape))
-        count = int((distance > tolerance(links)).sum())
-        raise ValueError(
-            f"Expected `links` in {group.name}, got {count} of {distance.numel()} outside of it, the worst by "
-            f"{worst:.2g} (allowed: {tolerance(links):.0e}) in configuration {b}, direction {mu}, at site "
-            f"{tuple(site)}: use `group.project(links)`, the nearest links in the group."
-        )
-
-
-def _paths(paths: Sequence[Path], d: int) -> tuple[Path, ...]:
-    found = tuple(tuple((_axis(mu, d), int(k)) for mu, k in path) for path in paths)
-    if not found or not all(any(displacement(path, d)) for path in found):
-        raise ValueError(f"Expected `paths` that lead from a site to others, got {paths}.")
-    return found
-
-
-def _check_shape(links: Tensor, group: UnitaryGroup) -> None:
-    n = group.d
-    if not isinstance(links, Tensor) or links.dim() < 4 or tuple(links.shape[-2:]) != (n, n):
-        got = tuple(links.shape) if isinstance(links, Tensor) else type(links).__name__
-        raise ValueError(f"Expected `links` of shape (B, d, *shape, {n}, {n}) for {group.name}, got {got}.")
-    d, shape = links.shape[1], tuple(links.shape[2:-2])
-    if d not in (2, 3, 4) or len(shape) != d:
-        raise ValueError(
-            f"Expected `links` of shape (B, d, *shape, {n}, {n}) with d = 2, 3 or 4 extents, got d = {d} and extents "
-            f"{shape}."
-        )
-    if not links.is_complex():
-        raise ValueError(
-            f"Expected complex `links` of {group.name}, got {links.dtype}: pass `torch.polar(one, angle)` or "
-            "`links.to(torch.complex128)`."
-        )
-    if min(shape) < _LEAST_EXTENT:
-        raise ValueError(
-            f"Expected extents of at least {_LEAST_EXTENT}, got {shape}: on shorter axes both neighbours of a site are "
-            "the same site."
-        )
-
-
-def _axis(mu: int, d: int) -> int:
-    if not isinstance(mu, Integral) or not 0 <= mu < d:
-        raise ValueError(f"Expected an axis 0, ..., {d - 1}, got {mu!r}.")
-    return int(mu)
-
-
-def _plane(mu: int, nu: int, d: int) -> tuple[int, int]:
-    if mu == nu:
-        raise ValueError(f"Expected two different axes `mu` and `nu`, got {mu} twice.")
-    return _axis(mu, d), _axis(nu, d)
 
 
 __all__ = [

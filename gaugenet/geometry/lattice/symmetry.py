@@ -82,6 +82,8 @@ def signed_permutation(h: Float[Tensor, "d d"], d: int | None = None) -> tuple[l
     Raises:
         ValueError: If h is not a signed permutation of the axes.
     """
+    if not isinstance(h, Tensor) or h.dim() != 2:
+        raise ValueError(f"Expected `h` as a matrix, an element of `Hypercubic(d)`, got {h!r}.")
     n = h.shape[-1] if d is None else d
     ones = torch.ones(n, dtype=h.dtype, device=h.device)
     inside = h.shape == (n, n) and bool(((h.abs() - 1).abs().minimum(h.abs()) < 1e-6).all())

@@ -17,7 +17,8 @@ def complex_fields(
     The channels of a block are (real or imaginary, component, field), see `Block`.
 
     Raises:
-        ValueError: If `2 * prod(shape)` does not divide the number of channels.
+        ValueError: If `2 * prod(shape)` does not divide the number of channels, or features are not real numbers of at
+            least single precision.
 
     Example:
         >>> import torch
@@ -32,6 +33,8 @@ def complex_fields(
             f"Expected channels in dimension 1 to be a multiple of {components}, real and imaginary parts of fields of "
             f"shape {shape}, got {x.shape[1]}."
         )
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"Expected real features in single or double precision, got {x.dtype}: convert them first.")
     parts = torch.unflatten(x, 1, (2, *shape, x.shape[1] // components))
     real, imaginary = parts.unbind(1)
     z = torch.complex(real, imaginary)  # (points, *shape, fields, *spatial)
@@ -47,6 +50,9 @@ def real_fields(
 
     The inverse of `complex_fields`: rank 1 for `fundamental`, 2 for `matrix`.
 
+    Raises:
+        ValueError: If the fields are real, or have fewer dimensions.
+
     Example:
         >>> import torch
         >>> from gaugenet.groups import real_fields
@@ -54,6 +60,11 @@ def real_fields(
         torch.Size([10, 30])
     """
     spatial = z.dim() - 2 - rank
+    if not z.is_complex() or spatial < 0:
+        raise ValueError(
+            f"Expected complex fields with {rank} dimensions of components after (points, fields, *spatial), got "
+            f"{z.dtype} of shape {tuple(z.shape)}."
+        )
     components = range(2 + spatial, z.dim())
     z = z.permute(0, *components, 1, *range(2, 2 + spatial))
     return torch.stack([z.real, z.imag], 1).flatten(1, 2 + rank)

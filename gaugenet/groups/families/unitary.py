@@ -64,7 +64,11 @@ class UnitaryGroup(TensorPowerGroup):
         """Return how far each matrix is from the group.
 
         The largest entry of |g^+ g - 1|, for SU(N) also |det g - 1|; infinite if the matrix is not finite.
+
+        Raises:
+            ValueError: If matrices have another size.
         """
+        self._check("g", g, real=True)
         eye = torch.eye(self.d, dtype=g.dtype, device=g.device)
         error = (g.mH @ g - eye).abs().amax((-2, -1))
         if self.special:
@@ -83,6 +87,8 @@ class UnitaryGroup(TensorPowerGroup):
         The unitary factor of a complex normal matrix :cite:`mezzadri2007how`. Dividing a fixed root of the determinant
         out of it commutes with the multiplication by elements of SU(N), so it gives the Haar measure of SU(N).
         """
+        if dtype not in (*_COMPLEX, *_COMPLEX.values()):
+            raise ValueError(f"Expected `dtype` in single or double precision for {self.name}, got {dtype}.")
         size = (size,) if isinstance(size, int) else size
         parts = torch.randn(*size, self.d, self.d, 2, generator=generator, dtype=torch.float64)
         q, r = torch.linalg.qr(torch.view_as_complex(parts))
@@ -97,8 +103,9 @@ class UnitaryGroup(TensorPowerGroup):
         N-th root of its determinant that is nearest to one.
 
         Raises:
-            ValueError: If a matrix is singular: it has no unique nearest unitary matrix.
+            ValueError: If a matrix is not finite, or singular: it has no unique nearest unitary matrix.
         """
+        self._check("m", m, finite=True)
         left, values, right = torch.linalg.svd(m)
         if bool((values[..., -1] <= 1e-12 * values[..., 0]).any()) or not bool(values.isfinite().all()):
             raise ValueError(f"Expected invertible, finite matrices to project on {self.name}, got a singular one.")
@@ -106,7 +113,12 @@ class UnitaryGroup(TensorPowerGroup):
         return _divide_phase(g) if self.special else g
 
     def exp(self, x: Complex[Tensor, "*batch n n"]) -> Complex[Tensor, "*batch n n"]:
-        """Return the exponential of anti-Hermitian matrices."""
+        """Return the exponential of anti-Hermitian matrices.
+
+        Raises:
+            ValueError: If matrices are not complex, or have another size.
+        """
+        self._check("x", x)
         result: Tensor = torch.linalg.matrix_exp(x.contiguous())  # it does not accept every stride
         return result
 
@@ -115,8 +127,33 @@ class UnitaryGroup(TensorPowerGroup):
 
         For SU(N) the sum of t is zero, so that the largest |t| may exceed pi. Not differentiable where eigenvalues
         coincide.
+
+        Raises:
+            ValueError: If a matrix is not in the group.
         """
+        self._check("g", g, finite=True)
+        if g.numel() and not bool(self.contains(g).all()):
+            worst = self.distance(g).max().item()
+            raise ValueError(
+                f"Expected elements of {self.name}, got one that is {worst:.2g} outside: use `group.project(g)`."
+            )
         return algebra.logarithm(g, traceless=self.special)
+
+    def _check(self, name: str, m: Tensor, *, finite: bool = False, real: bool = False) -> None:
+        """Raise `ValueError` unless `m` are complex (or real) N x N matrices, finite if requested."""
+        n = self.d
+        if not isinstance(m, Tensor) or tuple(m.shape[-2:]) != (n, n):
+            got = tuple(m.shape) if isinstance(m, Tensor) else type(m).__name__
+            raise ValueError(f"Expected `{name}` of shape (..., {n}, {n}) for {self.name}, got {got}.")
+        if m.dtype not in _COMPLEX.values() and not (real and m.dtype in _COMPLEX):
+            raise ValueError(
+                f"Expected complex matrices `{name}` for {self.name}, got {m.dtype}: pass "
+                f"`{name}.to(torch.complex128)`."
+            )
+        if finite and not bool(torch.view_as_real(m.detach().resolve_conj()).isfinite().all()):
+            raise ValueError(
+                f"Expected invertible, finite matrices `{name}` for {self.name}, got NaN or infinite ones."
+            )
 
     def identity(self, dtype: torch.dtype = torch.float64) -> Complex[Tensor, "n n"]:
         return torch.eye(self.d, dtype=_COMPLEX.get(dtype, dtype))
@@ -287,6 +324,8 @@ def _real_form(
 
 def _realified(m: Complex[Tensor, "*batch n n"]) -> Float[Tensor, "*batch 2n 2n"]:
     """Return [[Re m, -Im m], [Im m, Re m]], a homomorphism of matrix algebras."""
+    if not m.is_complex():
+        raise ValueError(f"Expected complex group elements, got {m.dtype}: pass `g.to(torch.complex128)`.")
     a, b = m.real, m.imag  # torch negates `imag` of a conjugated view correctly
     return torch.cat([torch.cat([a, -b], -1), torch.cat([b, a], -1)], -2)
 

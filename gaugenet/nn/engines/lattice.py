@@ -46,6 +46,13 @@ class LatticeEngine(Engine[LatticeGaugeField]):
                 f"Expected fields of {domain.group.name}, the group of the links, or of its product with rotations, "
                 f"got {field_type} of {field_type.group.name}."
             )
+        if x.is_complex():
+            raise ValueError(f"Expected real features, got {x.dtype}: convert complex fields by `real_fields`.")
+        if x.dtype == torch.float64 and domain.links.dtype != torch.complex128:
+            raise ValueError(
+                f"Expected links of dtype torch.complex128 for features of {x.dtype}, got {domain.links.dtype}: pass "
+                "`x.float()`, or project the links in double precision, `group.project(links.to(torch.complex128))`."
+            )
 
     def convolve(
         self,
@@ -61,6 +68,7 @@ class LatticeEngine(Engine[LatticeGaugeField]):
                 f"Expected kernels of `Shifts` on a lattice gauge field, got {space}: pass "
                 f"`kernel=Shifts({domain.d}, steps=...)`."
             )
+        need_displacements(space, domain)
         if not _few_constant_links(space, x, domain):
             return self.shift(convolution, x, domain)
         if splits(space.in_type) or splits(space.out_type):
@@ -120,9 +128,25 @@ class LatticeOnEdges(LatticeEngine):
         attributes: Attributes = NO_ATTRIBUTES,
     ) -> Tensor:
         need_no_attributes(attributes, domain)
+        if isinstance(convolution.kernels, ShiftSpace):
+            need_displacements(convolution.kernels, domain)
         rows = x.flatten(2).mT.flatten(0, 1)
         out = self.engine.convolve(convolution, rows, domain.gauge_graph())
         return torch.unflatten(torch.unflatten(out, 0, (domain.batch_size, -1)).mT, 2, domain.shape)
+
+
+def need_displacements(space: ShiftSpace, domain: LatticeGaugeField) -> None:
+    """Raise `ValueError` unless the domain has paths to all displacements of the kernel.
+
+    Weights without a path would have no effect and never be trained.
+    """
+    reached = {displacement(path, domain.d) for path in domain.paths}
+    missing = [offset for offset in space.radial.offsets if len(offset) == domain.d and offset not in reached]
+    if missing:
+        raise ValueError(
+            f"Expected paths to the displacements {missing} of the kernel, got a domain with {sorted(reached)} alone: "
+            "pass `field.with_paths(steps=...)` with the steps of `Shifts`."
+        )
 
 
 def _few_constant_links(space: ShiftSpace, x: Tensor, domain: LatticeGaugeField) -> bool:

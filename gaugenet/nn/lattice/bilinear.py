@@ -15,6 +15,7 @@ from gaugenet.kernels import Shifts
 from gaugenet.nn.conv import GaugeConv
 from gaugenet.nn.lattice.couplings import Coupling, coupled, couplings
 from gaugenet.nn.lattice.fields import channels_of, matrices, matrix_features, need_matrices
+from gaugenet.nn.precision import widened
 
 
 class LatticeBilinear(nn.Module):
@@ -83,12 +84,16 @@ class LatticeBilinear(nn.Module):
 
     def coefficients(self) -> Complex[Tensor, "out first second"]:
         """Return alpha for all components."""
-        alpha = torch.complex(*self.alpha.unbind(-1))
+        alpha = torch.complex(*widened(self.alpha).unbind(-1))
         return alpha if self._couplings is None else coupled(alpha, self._couplings, self._sizes)
 
     def forward(
         self, x: Float[Tensor, "batch first *shape"], y: Float[Tensor, "batch second *shape"]
     ) -> Float[Tensor, "batch out *shape"]:
+        if x.shape[:1] != y.shape[:1] or x.shape[2:] != y.shape[2:]:
+            raise ValueError(
+                f"Expected `x` and `y` at the same sites, got shapes {tuple(x.shape)} and {tuple(y.shape)}."
+            )
         first = _extended(matrices(self.in_type, x, self.alpha)).movedim(1, -3)  # (B, *shape, channels, N, N)
         second = _extended(matrices(self.second_type, y, self.alpha)).movedim(1, -3)
         alpha = self.coefficients()

@@ -20,7 +20,7 @@ from gaugenet.groups import (
     real_fields,
 )
 from gaugenet.groups.families.direct_product import internal_factor
-from gaugenet.nn.precision import check_dtype
+from gaugenet.nn.precision import check_dtype, widened
 
 
 def matrix_type(group: UnitaryGroup | DirectProduct, channels: int) -> FieldType:
@@ -46,6 +46,8 @@ def need_matrices(name: str, field_type: FieldType, *, directions: bool = False)
     Raises:
         ValueError: If the type has other fields.
     """
+    if not isinstance(field_type, FieldType):
+        raise ValueError(f"Expected `{name}` as a FieldType, e.g. FieldType(SU(2), '2xmatrix'), got {field_type!r}.")
     group = internal_factor(field_type.group)
     names = [_inner(b).name for b in field_type.blocks]
     plain = len(names) == 1 and direction_of(field_type.blocks[0]) == 1
@@ -85,6 +87,9 @@ def matrices(
     field_type.check(x)
     if not torch.compiler.is_compiling():
         check_dtype(x, weight)
+        if x.is_complex():
+            raise ValueError(f"Expected real features, got {x.dtype}: convert complex fields by `real_fields`.")
+    x = widened(x)  # complex numbers have at least single precision
     n = internal_factor(field_type.group).d
     parts = [complex_fields(_directions_last(b, x[:, b.slice], inward=True), (n, n)) for b in field_type.blocks]
     return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
@@ -100,6 +105,35 @@ def matrix_features(
     return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
+def check_sites(
+    field_type: FieldType, x: Tensor, domain: LatticeGaugeField, shape: tuple[int, ...] | None = None
+) -> None:
+    """Check features at the sites of a gauge field.
+
+    Args:
+        field_type: of the features.
+        x: `(B, field_type.size, *shape)`.
+        domain: whose group the type must have.
+        shape: extents of the lattice of the features, by default those of the domain.
+
+    Raises:
+        ValueError: If the domain is not a gauge field of the group of the type; if the features are complex, have other
+            extents or another batch; if they have double precision and the links have not.
+    """
+    group = internal_factor(field_type.group)
+    if not isinstance(domain, LatticeGaugeField) or domain.group != group:
+        raise ValueError(f"Expected a gauge field of {group.name} as the domain, got {_described(domain)}.")
+    expected = (domain.batch_size, field_type.size, *(domain.shape if shape is None else shape))
+    if tuple(x.shape) != expected:
+        raise ValueError(
+            f"Expected `x` of shape {expected} for {field_type} on {domain!r}, one configuration of links for each "
+            f"entry of the batch, got {tuple(x.shape)}."
+        )
+    if x.is_complex():
+        raise ValueError(f"Expected real features, got {x.dtype}: convert complex fields by `real_fields`.")
+    check_links(x, domain)
+
+
 def check_links(x: Tensor, domain: LatticeGaugeField) -> None:
     """Raise `ValueError` if features have double precision and links have not."""
     if x.dtype == torch.float64 and domain.links.dtype != torch.complex128:
@@ -112,7 +146,18 @@ def check_links(x: Tensor, domain: LatticeGaugeField) -> None:
 def check_field(domain: LatticeGaugeField, group: UnitaryGroup, d: int) -> None:
     """Raise `ValueError` unless the domain is a gauge field of this group in d dimensions."""
     if not isinstance(domain, LatticeGaugeField) or domain.d != d or domain.group != group:
-        raise ValueError(f"Expected a gauge field of {group.name} in {d} dimensions, got {domain!r}.")
+        raise ValueError(f"Expected a gauge field of {group.name} in {d} dimensions, got {_described(domain)}.")
+
+
+def check_dimension(d: int) -> int:
+    """Return `d`, or raise `ValueError` if it is not 2, 3 or 4."""
+    if d not in (2, 3, 4):
+        raise ValueError(f"Expected `d` as 2, 3 or 4, the dimension of the lattice, got {d!r}.")
+    return d
+
+
+def _described(domain: object) -> str:
+    return repr(domain) if isinstance(domain, LatticeGaugeField) else f"an object of type {type(domain).__name__}"
 
 
 def _inner(block: Block) -> Representation:
@@ -132,8 +177,10 @@ def _directions_last(block: Block, x: Tensor, *, inward: bool) -> Tensor:
 
 __all__ = [
     "channels_of",
+    "check_dimension",
     "check_field",
     "check_links",
+    "check_sites",
     "direction_of",
     "matrices",
     "matrix_features",

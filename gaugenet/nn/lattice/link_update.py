@@ -13,8 +13,9 @@ from gaugenet.geometry.lattice.paths import shifted
 from gaugenet.groups import Block, DirectProduct, FieldType, StructureGroup
 from gaugenet.nn.lattice.fields import (
     channels_of,
+    check_dimension,
     check_field,
-    check_links,
+    check_sites,
     matrices,
     need_matrices,
     spatial_part,
@@ -69,7 +70,7 @@ class LinkUpdate(nn.Module):
         group = in_type.group
         self.directed = isinstance(group, DirectProduct)
         self.group = need_matrices("in_type", in_type, directions=self.directed)
-        self.in_type, self.d = in_type, d
+        self.in_type, self.d = in_type, check_dimension(d)
         if isinstance(group, DirectProduct):
             _need_vectors(in_type, group.spatial, d)
         size = (in_type.num_fields,) if self.directed else (d, channels_of(in_type))
@@ -82,7 +83,8 @@ class LinkUpdate(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch size *shape"], domain: LatticeGaugeField) -> LatticeGaugeField:
         check_field(domain, self.group, self.d)
-        check_links(x, domain)
+        self.in_type.check(x)
+        check_sites(self.in_type, x, domain)
         w = matrices(self.in_type, x, self.beta)
         parts = self.group.algebra_part(w).to(domain.links.dtype)
         beta = self.beta.to(parts.dtype)

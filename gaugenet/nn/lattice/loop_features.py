@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.loops import clover, plane_pairs
 from gaugenet.groups import DirectProduct, FieldType, Hypercubic, UnitaryGroup
-from gaugenet.nn.lattice.fields import check_field, matrix_features, matrix_type
+from gaugenet.nn.lattice.fields import check_dimension, check_field, matrix_features, matrix_type
 
 
 class LoopFeatures(nn.Module):
@@ -46,7 +46,7 @@ class LoopFeatures(nn.Module):
 
     def __init__(self, group: UnitaryGroup | DirectProduct, d: int, *, polyakov: bool = False) -> None:
         super().__init__()
-        self.d, self.polyakov = d, polyakov
+        self.d, self.polyakov = check_dimension(d), polyakov
         self.directed = isinstance(group, DirectProduct)
         if not isinstance(group, DirectProduct):
             self.out_type: FieldType = matrix_type(group, len(plane_pairs(d)) + d * polyakov)

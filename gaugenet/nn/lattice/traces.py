@@ -71,7 +71,7 @@ class TraceNorm(nn.Module):
     """Normalization: W -> W / sqrt(mean of tr(W W^+) / N + eps), the mean over fields and sites of each configuration.
 
     Repeated products of matrices make the features of deep networks explode or vanish. This layer keeps their size
-    at 1.
+    at 1. A normalization by traces is proposed in :cite:`huang2025learning`.
 
     Shapes:
         x: `(B, in_type.size, *shape)` -> the same.

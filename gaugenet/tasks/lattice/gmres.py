@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
+from gaugenet._validation import positive, positive_number
+
 Operator = Callable[[Tensor], Tensor]
 
 
@@ -40,7 +42,7 @@ def gmres(
         most: iterations after which the best solution so far is returned.
 
     Raises:
-        ValueError: If b is zero or not finite.
+        ValueError: If b is zero or not finite, or the operator or preconditioner returns numbers that are not finite.
 
     Example:
         >>> import torch
@@ -50,6 +52,7 @@ def gmres(
         >>> found.iterations
         3
     """
+    positive("most", most), positive_number("tolerance", tolerance)
     size = float(b.norm())
     if not 0 < size < float("inf"):
         raise ValueError(f"Expected `b` to be finite and not zero, got one of norm {size}.")
@@ -62,6 +65,10 @@ def gmres(
         w = w - h @ stacked
         again = stacked.conj() @ w  # orthogonalized twice, so that the basis is orthogonal up to rounding
         w, h = w - again @ stacked, h + again
+        if not bool(h.isfinite().all()):
+            raise ValueError(
+                f"Expected finite numbers from the operator and preconditioner, got others at step {step}."
+            )
         columns.append(torch.cat([h, w.norm()[None].to(h)]))
         y, residual = _smallest_residual(columns)
         if residual < tolerance or step == most:

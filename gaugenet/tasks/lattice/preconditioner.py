@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gaugenet._validation import positive
 from gaugenet.geometry import LatticeGaugeField
+from gaugenet.geometry.lattice.dirac import check_matter
 from gaugenet.groups import FieldType, UnitaryGroup, complex_fields, real_fields
 from gaugenet.kernels import Shifts
 from gaugenet.nn import GaugeConv, LatticePool, LatticeUnpool, blocked
@@ -51,6 +52,7 @@ class Preconditioner(nn.Module):
         self, group: UnitaryGroup, *, layers: int, channels: int, d: int = 2, spins: int = 2, levels: int = 1
     ) -> None:
         super().__init__()
+        spins, channels = positive("spins", spins), positive("channels", channels)
         spinor, hidden = (FieldType(group, {"fundamental": spins * k}) for k in (1, channels))
         before = (positive("layers", layers) + 1) // 2 if positive("levels", levels) > 1 else layers
 
@@ -71,6 +73,7 @@ class Preconditioner(nn.Module):
     def forward(
         self, psi: Complex[Tensor, "batch spins *shape n"], field: LatticeGaugeField
     ) -> Complex[Tensor, "batch spins *shape n"]:
+        check_matter(field, psi)
         return complex_fields(self._cycle(real_fields(psi, 1), field, 0), (psi.shape[-1],))
 
     def _cycle(self, x: Tensor, field: LatticeGaugeField, level: int) -> Tensor:

@@ -117,8 +117,8 @@ def test_ensembles_in_netcdf_and_zarr(group, shape, suffix, tmp_path):
     xr = pytest.importorskip("xarray")
     path = tmp_path / f"links{suffix}"
     links = LatticeGaugeField.random(group, shape, batch=3).links
-    for _ in range(2):  # the second time over an existing file
-        write_links(path, links, group, attributes={"beta": 2.5})
+    for again in (False, True):  # the second time over an existing file
+        write_links(path, links, group, attributes={"beta": 2.5}, overwrite=again)
     found = read_links(path)
     assert torch.equal(found.links, links)
     assert found.group == group

@@ -76,6 +76,22 @@ def test_heat_bath_and_hybrid_monte_carlo_agree(group, shape, beta):
     assert abs(first.mean - biased.mean) > SIGMAS * math.hypot(first.error, biased.error)
 
 
+@pytest.mark.parametrize("group", [U1(), SU(2)], ids=str)
+def test_plaquettes_at_strong_coupling_in_four_dimensions(group):
+    """The character expansion: P = u + 2 (d - 2) u^5 + ..., where u is the plaquette in two dimensions.
+
+    The five other faces of a cube close a plaquette, and each plaquette is a face of 2 (d - 2) cubes.
+    """
+    beta = {U1(): 0.6, SU(2): 1.2}[group]
+    u = ive(1, beta) / ive(0, beta) if group == U1() else ive(2, beta) / ive(1, beta)
+    chain = HeatBath(group, (5, 5, 5, 5), beta, chains=2, seed=4, overrelaxation=0)
+    chain.update(10)
+    found = binned_mean(chain.measure(250))
+    expected, next_order = u + 4 * u**5, 20 * u**7
+    assert abs(found.mean - expected) < SIGMAS * found.error + next_order, (found, expected)
+    assert abs(found.mean - u) > SIGMAS * found.error  # control: two dimensions
+
+
 @pytest.mark.slow
 def test_published_plaquettes_in_four_dimensions():
     """SU(3) at beta = 6.0: 0.5937 on large lattices; measured on 8^4 within errors and the finite size below 1e-3."""

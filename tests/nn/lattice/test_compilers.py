@@ -57,10 +57,12 @@ class Directed(nn.Module):
         self.loops = LoopFeatures(group, 2)
         self.block, self.norm = LatticeBlock(self.loops.out_type, vectors, d=2), TraceNorm(vectors)
         self.update, self.readout = LinkUpdate(vectors, d=2), TraceReadout(vectors)
+        self.pool, self.unpool = LatticePool(vectors, symmetric=True), LatticeUnpool(vectors, symmetric=True)
 
     def forward(self, links):
         field = LatticeGaugeField(links, SU(2), check=False)
         x = self.norm(self.block(self.loops(field), field))
+        x = x + self.unpool(self.pool(x, field), field)
         return self.readout(x), self.update(x, field).links
 
 

@@ -15,11 +15,14 @@ from gaugenet.nn import (
     GaugeConv,
     LatticeBilinear,
     LatticeBlock,
+    LatticePool,
+    LatticeUnpool,
     LinkUpdate,
     LoopFeatures,
     TraceActivation,
     TraceNorm,
     TraceReadout,
+    blocked,
     use_engine,
 )
 from gaugenet.nn.engines.lattice import LatticeEngine
@@ -201,6 +204,48 @@ def test_networks_commute_with_rotations_reflections_and_gauge_transformations(i
             for (fields, x), (_, y) in zip(features, turned, strict=True):
                 assert relative(y, rotated_features(fields, x, h)) < EXACT
             assert relative(turned_links.links, links.rotate(h).links) < EXACT
+
+
+def pooled_network(group, d, *, symmetric):
+    """Loops -> block -> coarse lattice -> block there -> fine lattice -> block with what was before -> traces."""
+    loops, hidden = LoopFeatures(group, d), FieldType(group, "1xmatrix + 1xvector*matrix")
+    torch.manual_seed(0)
+    fine, coarse, last = (LatticeBlock(a, hidden, d=d).double() for a in (loops.out_type, hidden, hidden))
+    pool, unpool = LatticePool(hidden, symmetric=symmetric), LatticeUnpool(hidden, symmetric=symmetric)
+    readout = TraceReadout(hidden)
+
+    def run(field):
+        x = fine(loops(field), field)
+        y = coarse(pool(x, field), blocked(field))
+        return [(hidden, y), (readout.out_type, readout(last(x + unpool(y, field), field)))]
+
+    return run
+
+
+@pytest.mark.parametrize(("internal", "shape"), [(SU(2), (6, 6)), (U1(), (6, 8)), (SU(2), (6, 6, 6))], ids=str)
+def test_networks_with_symmetric_pooling_commute_with_rotations_and_reflections(internal, shape):
+    """On the coarse lattice too, where the same element acts; blocks of 2^d sites are the control."""
+    d, field = len(shape), random_field(internal, shape)
+    omega = random_gauge(field)
+    even = omega[(slice(None), *[slice(None, None, 2)] * d)]
+    errors = {}
+    with torch.no_grad():
+        for symmetric in (True, False):
+            run = pooled_network(DirectProduct(Hypercubic(d), internal), d, symmetric=symmetric)
+            features, found = run(field), []
+            for h in some(Hypercubic(d), 4):
+                assert relative(blocked(field.rotate(h)).links, blocked(field).rotate(h).links) < EXACT
+                turned = run(field.rotate(h))
+                pairs = zip(features, turned, strict=True)
+                found.append([relative(y, rotated_features(fields, x, h)) for (fields, x), (_, y) in pairs])
+            errors[symmetric] = torch.tensor(found).amax(0)
+            (hidden, y), (_, traces) = features
+            (_, moved), (_, same) = run(field.gauge_transform(omega))
+            assert relative(moved, hidden.transform(even, y)) < EXACT
+            assert relative(same, traces) < EXACT
+            assert traces.std() > 1e-3
+    assert (errors[True] < EXACT).all(), errors
+    assert (errors[False] > 0.01).all(), errors
 
 
 def test_controls_of_the_layers():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 import torch
 
 from gaugenet.geometry import LatticeGaugeField
+from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import SO2, SU, U1, FieldType, complex_fields
 from gaugenet.nn import (
     LatticeBilinear,
@@ -148,14 +150,15 @@ def test_a_block_makes_the_loop_of_two_plaquettes():
 
 
 @every_case
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("spec", ["1xmatrix + 2xfundamental"])
-def test_pooling_is_equivariant_with_the_elements_at_even_sites(group, shape, spec):
+def test_pooling_is_equivariant_with_the_elements_at_even_sites(group, shape, spec, symmetric):
     field = random_field(group, shape, antiperiodic=[0])
     omega = random_gauge(field)
     even = omega[(slice(None), *(slice(None, None, 2) for _ in shape))]
     fields = FieldType(group, spec)
     x = torch.randn(2, fields.size, *shape, dtype=torch.float64)
-    pool, unpool = LatticePool(fields), LatticeUnpool(fields)
+    pool, unpool = LatticePool(fields, symmetric=symmetric), LatticeUnpool(fields, symmetric=symmetric)
     there = field.gauge_transform(omega)
     y = pool(x, field)
     assert y.shape == (2, fields.size, *(n // 2 for n in shape))
@@ -163,12 +166,46 @@ def test_pooling_is_equivariant_with_the_elements_at_even_sites(group, shape, sp
     assert relative(blocked(there).links, blocked(field).gauge_transform(even).links) < EXACT
     assert group.contains(blocked(field).links).all()
     assert relative(unpool(fields.transform(even, y), there), fields.transform(omega, unpool(y, field))) < EXACT
-    assert relative(pool(unpool(y, field), field), y) < EXACT
+    assert (relative(pool(unpool(y, field), field), y) < EXACT) is not symmetric
+    assert relative(pool(x, there), y) > 1e-3  # control: features of another gauge
     # adjoint to each other, up to the number of sites of a block
     z = torch.randn_like(y)
     inner = (unpool(z, field) * x).sum()
     assert relative(inner, (z * y).sum() * 2 ** len(shape)) < 1e-10
     assert relative(pool(x, field), x[(..., *(slice(None, None, 2) for _ in shape))]) > 0.1  # control
+
+
+@pytest.mark.parametrize(("group", "shape"), [(SU(2), (6, 4)), (SU(3), (4, 4, 4))], ids=str)
+def test_symmetric_pooling_is_the_mean_over_all_shortest_paths(group, shape):
+    """Written out: 3^d sites with weights 1/4, 1/2, 1/4 along each axis, and every order of the steps."""
+    field, d = random_field(group, shape), len(shape)
+    fields = FieldType(group, "1xmatrix + 1xfundamental")
+    x = torch.randn(2, fields.size, *shape, dtype=torch.float64)
+    expected = torch.zeros_like(x)
+    for steps in itertools.product((-1, 0, 1), repeat=d):
+        offset = [(mu, k) for mu, k in enumerate(steps) if k]
+        orders = list(itertools.permutations(offset))
+        there = torch.roll(x, [-k for k in steps], list(range(2, 2 + d)))
+        for path in orders:
+            weight = 0.5**d * 0.5 ** len(offset) / len(orders)
+            expected += weight * transported(fields, there, slow(field, path))
+    even = (slice(None), slice(None), *[slice(None, None, 2)] * d)
+    assert relative(LatticePool(fields, symmetric=True)(x, field), expected[even]) < EXACT
+    assert relative(LatticePool(fields)(x, field), expected[even]) > 0.1  # control
+
+
+def test_symmetric_unpooling_interpolates_constants():
+    """Without curvature a constant stays a constant, and pooling after unpooling changes only what varies."""
+    cold = LatticeGaugeField(SU(2).identity().expand(1, 2, 6, 8, 2, 2).clone(), SU(2))
+    fields = FieldType(SU(2), "1xfundamental")
+    pool, unpool = LatticePool(fields, symmetric=True), LatticeUnpool(fields, symmetric=True)
+    ones = torch.ones(1, 4, 3, 4, dtype=torch.float64)
+    assert torch.equal(unpool(ones, cold), torch.ones(1, 4, 6, 8, dtype=torch.float64))
+    assert torch.equal(pool(unpool(ones, cold), cold), ones)
+    point = torch.zeros_like(ones)
+    point[:, 0, 1, 1] = 1
+    fine = unpool(point, cold)[0, 0]
+    assert torch.equal(fine[1:4, 1:4], torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]).double() / 4)
 
 
 def test_blocked_links_are_products_of_two():

@@ -58,5 +58,16 @@ def test_arguments():
     with pytest.raises(ValueError, match="levels"):
         Preconditioner(U1(), layers=2, channels=2, levels=0)
     network = Preconditioner(U1(), layers=2, channels=2, levels=3)
+    field = random_field(U1(), (8, 8), batch=1)
+    psi = torch.zeros(1, 2, 8, 8, 1, dtype=torch.complex128)
+    for given, message in [
+        (psi.real, "complex128 like the links"),
+        (psi[..., :4, :], "shape"),
+        (psi[:, :1], "channels"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Preconditioner(U1(), layers=2, channels=2)(given, field)
+    with pytest.raises(ValueError, match="`channels`"):
+        Preconditioner(U1(), layers=2, channels=0)
     with pytest.raises(ValueError, match="at least 6"):
         network(torch.zeros(1, 2, 8, 8, 1, dtype=torch.complex128), random_field(U1(), (8, 8), batch=1))

@@ -32,8 +32,15 @@ def test_gmres_solves_and_preconditioners_save_iterations():
         assert float((operator(found.x) - b).norm() / b.norm()) == pytest.approx(found.residual, abs=1e-12)
     assert better.iterations < plain.iterations / 4
     assert gmres(operator, b, most=3).iterations == 3
-    with pytest.raises(ValueError, match="not zero"):
-        gmres(operator, 0 * b)
+    for call, message in [
+        (lambda: gmres(operator, 0 * b), "not zero"),
+        (lambda: gmres(operator, b, most=0), "`most`"),
+        (lambda: gmres(operator, b, tolerance=-1.0), "`tolerance`"),
+        (lambda: gmres(lambda x: x * torch.nan, b), "finite numbers from the operator .* at step 1"),
+        (lambda: gmres(operator, b, precondition=lambda x: x / 0), "finite numbers"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 class Polynomial(nn.Module):
