@@ -53,6 +53,7 @@ def test_every_example_is_tested():
         "surface_pde_networks.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
+        "turbulence.py",
         "wilson_loops.py",
     }
 
@@ -325,6 +326,20 @@ def test_moving_charges_are_written_once(tmp_path):
     assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
     other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
     assert all("made" in line for line in other), "files of other options are made again"
+
+
+def test_turbulence_goes_on_where_it_stopped(tmp_path):
+    options = ["--size", "16", "--flows", "17", "0", "1", "--frames", "5", "--viscosity", "0.02", "--out", "run"]
+    first = run("turbulence.py", tmp_path, *options).splitlines()
+    errors = [float(part.split()[1]) for part in first[-1].removeprefix("balances: ").split(", ")]
+    assert max(map(abs, errors)) < 0.05, "of the trapezoidal rule"
+    (tmp_path / "run" / "train_01.nc").unlink()
+    again = run("turbulence.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in again[:3]] == ["found", "made", "found"]
+    assert again[-1] == first[-1]
+    assert (tmp_path / "run" / "turbulence.png").read_bytes().startswith(PNG)
+    other = run("turbulence.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other[:3]), "files of other options are made again"
 
 
 def test_forecast_sphere_compares_networks_with_persistence(tmp_path):

@@ -81,6 +81,8 @@ if TYPE_CHECKING:
     from gaugenet.data.molecules.potential import AngularLennardJones
     from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
+    from gaugenet.data.physics.flow_files import FlowTrajectories, read_flows, write_flows
+    from gaugenet.data.physics.navier_stokes import FlowState, NavierStokes
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
@@ -109,6 +111,8 @@ __all__ = [
     "FieldReader",
     "FieldSpec",
     "FieldValues",
+    "FlowState",
+    "FlowTrajectories",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
@@ -127,6 +131,7 @@ __all__ = [
     "MeshSample",
     "Molecule",
     "MoleculeSet",
+    "NavierStokes",
     "NerscFile",
     "Normalization",
     "Normals",
@@ -169,6 +174,7 @@ __all__ = [
     "prepare_meshes",
     "random_parts",
     "read_extended_xyz",
+    "read_flows",
     "read_indices",
     "read_links",
     "read_md17",
@@ -187,6 +193,7 @@ __all__ = [
     "velocity_verlet",
     "vertex_to_face",
     "write_extended_xyz",
+    "write_flows",
     "write_links",
     "write_ildg",
     "write_md17",
