@@ -55,17 +55,18 @@ PUBLIC = {
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet EnergyNetwork GaugeTransformer
-        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
-        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
+        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlainResNet
+        PlanarCNN         PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
-        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ClimateFiles ClimateFrame
+        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ChargeClouds ClimateFiles ClimateFrame
         ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader
         FieldSpec FieldValues FlowState FlowTrajectories
         GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
         IGNORE_LABEL IldgFile InputFeature InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid
-        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet NavierStokes NerscFile
-        Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
+        LatticeSampler LinkFile MaxwellState MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet
+        NavierStokes NerscFile Normalization Normals Panorama PeriodicMaxwell
+        Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
         RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
         SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes
         TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature add_targets
@@ -73,7 +74,8 @@ PUBLIC = {
         langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts read_extended_xyz
         read_flows
         read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
-        source_of split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
+        source_of space_time_faraday
+        split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
         vertex_to_face write_extended_xyz write_flows write_ildg write_links write_md17 write_nersc
     """,
     "gaugenet.viz": """

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
     from gaugenet.data.physics.flow_files import FlowTrajectories, read_flows, write_flows
+    from gaugenet.data.physics.maxwell import ChargeClouds, MaxwellState, PeriodicMaxwell, space_time_faraday
     from gaugenet.data.physics.navier_stokes import FlowState, NavierStokes
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -100,6 +101,7 @@ __all__ = [
     "AngularLennardJones",
     "BarotropicVorticity",
     "BinnedMean",
+    "ChargeClouds",
     "ClimateFiles",
     "ClimateFrame",
     "ClimateVariables",
@@ -126,6 +128,7 @@ __all__ = [
     "LatLonGrid",
     "LatticeSampler",
     "LinkFile",
+    "MaxwellState",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
@@ -136,6 +139,7 @@ __all__ = [
     "Normalization",
     "Normals",
     "Panorama",
+    "PeriodicMaxwell",
     "Positions",
     "RandomGauge",
     "RandomJitter",
@@ -185,6 +189,7 @@ __all__ = [
     "read_qm9",
     "rotated_mnist",
     "source_of",
+    "space_time_faraday",
     "split_by_blocks",
     "split_folds",
     "split_fractions",

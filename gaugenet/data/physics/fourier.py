@@ -85,6 +85,18 @@ class FourierSpace:
         """Return the fields on the grid."""
         return typed_tensor(torch.fft.irfftn(coefficients, s=self.grid.shape, dim=self.axes, norm="forward"))
 
+    def moved(self, field: Float[Tensor, "*b *spatial"], g: Float[Tensor, "d d"]) -> Float[Tensor, "*b *spatial"]:
+        """Return the scalar fields f(g^-1 p) on the grid, for any matrix g: the plane waves at other points, exactly.
+
+        The fields are continued periodically. So they are right everywhere, but not periodic on the box for most g.
+        """
+        n = torch.stack([w.flatten() for w in self.waves])
+        twice = torch.where((n[0] > 0) & (2 * n[0] < self.grid.shape[-1]), 2.0, 1.0)  # waves with a conjugate partner
+        places = self.grid.pos @ torch.linalg.inv(g.to(torch.float64)).T - self.grid.pos[0]
+        waves = torch.exp(1j * places @ self.k.flatten(1).to(torch.complex128)) * twice
+        found = self.analysis(field).flatten(-self.grid.d) @ waves.T
+        return typed_tensor(found.real.unflatten(-1, self.grid.shape))
+
     def mean(self, field: Float[Tensor, "*b *spatial"]) -> Float[Tensor, "*b"]:
         """Return the mean over the grid."""
         return field.mean(self.axes)
