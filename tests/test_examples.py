@@ -26,11 +26,12 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 
 
 def test_every_example_is_tested():
-    """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
+    """`segment_panoramas.py` uses `synthetic_rooms.py`, `turbulence_networks.py` uses `compare_networks.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "arteries.py",
         "charged_balls.py",
         "classify_points.py",
+        "compare_networks.py",
         "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
@@ -40,6 +41,7 @@ def test_every_example_is_tested():
         "lattice_gauges.py",
         "lattice_preconditioner.py",
         "lattice_topology.py",
+        "maxwell_waves.py",
         "mesh_rollouts.py",
         "mobius_mnist.py",
         "molecules.py",
@@ -57,6 +59,8 @@ def test_every_example_is_tested():
         "surface_pde_networks.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
+        "turbulence.py",
+        "turbulence_networks.py",
         "wilson_loops.py",
     }
 
@@ -376,6 +380,49 @@ def test_moving_charges_are_written_once(tmp_path):
     assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
     other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
     assert all("made" in line for line in other), "files of other options are made again"
+
+
+def test_turbulence_goes_on_where_it_stopped(tmp_path):
+    options = ["--size", "16", "--flows", "17", "0", "1", "--frames", "5", "--viscosity", "0.02", "--out", "run"]
+    first = run("turbulence.py", tmp_path, *options).splitlines()
+    errors = [float(part.split()[1]) for part in first[-1].removeprefix("balances: ").split(", ")]
+    assert max(map(abs, errors)) < 0.05, "of the trapezoidal rule"
+    (tmp_path / "run" / "train_01.nc").unlink()
+    again = run("turbulence.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in again[:3]] == ["found", "made", "found"]
+    assert again[-1] == first[-1]
+    assert (tmp_path / "run" / "turbulence.png").read_bytes().startswith(PNG)
+    other = run("turbulence.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other[:3]), "files of other options are made again"
+
+
+def test_maxwell_waves_balance_and_go_on(tmp_path):
+    options = ["--samples", "17", "--size", "16", "--frames", "11", "--every", "0.05", "--out", "run"]
+    first = run("maxwell_waves.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in first[:2]] == ["made", "made"]
+    gauss, energy = (abs(float(part.split()[-1])) for part in first[-1].split(","))
+    assert gauss < 1e-6
+    assert energy < 0.02, "of the trapezoidal rule"
+    (tmp_path / "run" / "waves_01.nc").unlink()
+    again = run("maxwell_waves.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in again[:2]] == ["found", "made"]
+    assert again[-1] == first[-1]
+    assert (tmp_path / "run" / "waves.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
+def test_networks_forecast_turbulence_once(tmp_path):
+    options = ["--samples", "8", "--steps", "40", "--channels", "3", "--out", "run"]
+    rows = cells(run("turbulence_networks.py", tmp_path, *options))
+    assert set(rows) == {"complete", "published span", "irreps of O(2)", "ResNet"}
+    for name, row in rows.items():
+        _, as_it_is, rotated, mirrored = (float(cell) for cell in row[:4])
+        assert 0.1 < as_it_is < 1.5, "in units of the variance of the change, after 40 steps"
+        changed = max(abs(rotated / as_it_is - 1), abs(mirrored / as_it_is - 1))
+        assert changed > 1e-5 if name == "ResNet" else changed < 1e-4
+    first = (tmp_path / "run" / "results.json").read_text()
+    run("turbulence_networks.py", tmp_path, *options)
+    assert (tmp_path / "run" / "results.json").read_text() == first, "nothing is trained twice"
 
 
 def test_forecast_sphere_compares_networks_with_persistence(tmp_path):

@@ -55,24 +55,28 @@ PUBLIC = {
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet EnergyNetwork GaugeTransformer
-        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
-        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
+        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlainResNet
+        PlanarCNN PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
     """,
     "gaugenet.data": """
-        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ClimateFiles ClimateFrame
+        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ChargeClouds ClimateFiles ClimateFrame
         ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader
-        FieldSpec FieldValues GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
+        FieldSpec FieldValues FlowState FlowTrajectories
+        GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
         IGNORE_LABEL IldgFile InputFeature InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid
-        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet NerscFile
-        Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
+        LatticeSampler LinkFile MaxwellState MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet
+        NavierStokes NerscFile Normalization Normals Panorama PeriodicMaxwell
+        Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
         RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
         SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes
         TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature add_targets
         binned_mean face_to_vertex_distribution find_variables fit_fields group_names hard_labels idealized_cyclones
         langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts read_extended_xyz
+        read_flows
         read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
-        source_of split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
-        vertex_to_face write_extended_xyz write_ildg write_links write_md17 write_nersc
+        source_of space_time_faraday
+        split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
+        vertex_to_face write_extended_xyz write_flows write_ildg write_links write_md17 write_nersc
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments

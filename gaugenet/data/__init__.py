@@ -82,6 +82,9 @@ if TYPE_CHECKING:
     from gaugenet.data.molecules.potential import AngularLennardJones
     from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
+    from gaugenet.data.physics.flow_files import FlowTrajectories, read_flows, write_flows
+    from gaugenet.data.physics.maxwell import ChargeClouds, MaxwellState, PeriodicMaxwell, space_time_faraday
+    from gaugenet.data.physics.navier_stokes import FlowState, NavierStokes
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
@@ -99,6 +102,7 @@ __all__ = [
     "AngularLennardJones",
     "BarotropicVorticity",
     "BinnedMean",
+    "ChargeClouds",
     "ClimateFiles",
     "ClimateFrame",
     "ClimateVariables",
@@ -110,6 +114,8 @@ __all__ = [
     "FieldReader",
     "FieldSpec",
     "FieldValues",
+    "FlowState",
+    "FlowTrajectories",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
@@ -123,16 +129,19 @@ __all__ = [
     "LatLonGrid",
     "LatticeSampler",
     "LinkFile",
+    "MaxwellState",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
     "ModelNetPoints",
     "Molecule",
     "MoleculeSet",
+    "NavierStokes",
     "NerscFile",
     "Normalization",
     "Normals",
     "Panorama",
+    "PeriodicMaxwell",
     "Positions",
     "RandomGauge",
     "RandomJitter",
@@ -171,6 +180,7 @@ __all__ = [
     "prepare_meshes",
     "random_parts",
     "read_extended_xyz",
+    "read_flows",
     "read_indices",
     "read_links",
     "read_md17",
@@ -181,6 +191,7 @@ __all__ = [
     "read_qm9",
     "rotated_mnist",
     "source_of",
+    "space_time_faraday",
     "split_by_blocks",
     "split_folds",
     "split_fractions",
@@ -189,6 +200,7 @@ __all__ = [
     "velocity_verlet",
     "vertex_to_face",
     "write_extended_xyz",
+    "write_flows",
     "write_links",
     "write_ildg",
     "write_md17",
