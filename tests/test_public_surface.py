@@ -66,13 +66,13 @@ PUBLIC = {
         LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet NerscFile
         Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
         RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
-        SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes
-        TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature add_targets
-        binned_mean face_to_vertex_distribution find_variables fit_fields group_names hard_labels idealized_cyclones
-        langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts read_extended_xyz
-        read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
-        source_of split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
-        vertex_to_face write_extended_xyz write_ildg write_links write_md17 write_nersc
+        SmoothShape SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather
+        TangentAxes TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature
+        add_targets binned_mean face_to_vertex_distribution find_variables fit_fields group_names hard_labels
+        idealized_cyclones langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts
+        random_shape read_extended_xyz read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc
+        read_qm9 rotated_mnist source_of split_by_blocks split_folds split_fractions thermal_velocities
+        usable_mesh velocity_verlet vertex_to_face write_extended_xyz write_ildg write_links write_md17 write_nersc
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments
