@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     )
     from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
     from gaugenet.data.meshes.shrec import ShrecClassification
+    from gaugenet.data.meshes.smooth_shapes import SmoothShape, random_shape
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
     from gaugenet.data.molecules.dynamics import Trajectory, langevin_samples, thermal_velocities, velocity_verlet
@@ -153,6 +154,7 @@ __all__ = [
     "ShallowWaterWeather",
     "ShapeOperator",
     "ShrecClassification",
+    "SmoothShape",
     "SphereRegridder",
     "SphericalDigits",
     "StanfordPanoramas",
@@ -179,6 +181,7 @@ __all__ = [
     "one_hot",
     "prepare_meshes",
     "random_parts",
+    "random_shape",
     "read_extended_xyz",
     "read_flows",
     "read_indices",
