@@ -48,7 +48,8 @@ PUBLIC = {
         GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool GridUpsample GroupPool
         HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock LatticePool
         LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool
+        LorentzLinear LorentzLog LorentzMLR LorentzType
+        MultivectorAttention MultivectorNorm MultivectorReadout NormNonlinearity NormPool
         PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct
         TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
         export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
