@@ -29,9 +29,10 @@ class FieldAction:
     r"""The action on fields on a grid, by rotation about its middle: (g.f)(p) = rho(g) f(g^-1 p).
 
     The axes are the axes of `Grid`: x along the last array axis, y against the second last, z along the third last. Of
-    four axes the last frame axis, time in `(3, 1)`, is along the first array axis. Elements that permute and flip the axes (multiples of 90 degrees) map pixels to pixels and are exact. All others
-    interpolate, with zeros from outside: they lose what is rotated beyond the border and details finer than a pixel, so
-    g.(h.f) is only approximately (g h).f.
+    four axes the last frame axis, time in `(3, 1)`, is along the first array axis. Elements that permute and flip the
+    axes (multiples of 90 degrees) map pixels to pixels and are exact. All others interpolate, with zeros from outside:
+    they lose what is rotated beyond the border and details finer than a pixel, so g.(h.f) is only approximately
+    (g h).f.
 
     Shapes:
         x: `(B, channels, *spatial)` with 2 to 4 spatial axes -> the same. Four axes are not interpolated.
