@@ -1,7 +1,6 @@
 """Forecasts of turbulence, 4 frames -> 1: complete and published Clifford kernels, irreps of O(2), a plain ResNet.
 
-    python examples/turbulence_networks.py                          one seed of each network: 7 minutes of CPU time
-    python examples/turbulence_networks.py --seeds 0 1 --steps 3000 --samples 512
+    python examples/turbulence_networks.py                    12 minutes of CPU time; more with --seeds 0 1 --steps 3000
 
 Networks have about equal size and see the same samples. The table has the mean squared error of the next frame in
 units of the variance of its change, on test flows as they are, rotated by 90 degrees, mirrored, and rotated by 30
@@ -44,9 +43,15 @@ def irreps(channels: int) -> nn.Module:
     return SequentialModule(GaugeConv(PAST, hidden, kernel=kernel), *blocks, EquivariantLinear(hidden, FUTURE))
 
 
+def clifford(complete: bool, product: bool = False) -> Make:
+    return lambda c: CliffordResNet(PAST, FUTURE, channels=c, blocks=2, rings=RINGS, complete=complete, product=product)
+
+
 NETWORKS: dict[str, Make] = {
-    "complete": lambda c: CliffordResNet(PAST, FUTURE, channels=c, blocks=2, rings=RINGS),
-    "published span": lambda c: CliffordResNet(PAST, FUTURE, channels=c, blocks=2, rings=RINGS, complete=False),
+    "complete": clifford(True),
+    "published span": clifford(False),
+    "complete, products": clifford(True, product=True),
+    "published span, products": clifford(False, product=True),
     "irreps of O(2)": irreps,
     "ResNet": lambda c: PlainResNet(PAST.size, FUTURE.size, channels=c, blocks=2, boundary="periodic"),
 }
@@ -57,9 +62,9 @@ class Forecast(nn.Module):
 
     def __init__(self, net: nn.Module, data: Tensor) -> None:
         super().__init__()
-        self.net, self.domain, both = net, () if isinstance(net, PlainResNet) else (GRID,), (data, data.diff(dim=1))
-        unit = [torch.stack([v[:, :, 0].std(), *[v[:, :, 1:].std()] * 2])[:, None, None] for v in both]
-        self.scale, self.change = unit
+        self.net, self.domain = net, () if isinstance(net, PlainResNet) else (GRID,)
+        stds = [(v[:, :, 0].std(), *[v[:, :, 1:].std()] * 2) for v in (data, data.diff(dim=1))]
+        self.scale, self.change = (torch.stack(std)[:, None, None] for std in stds)
         self.mean = torch.tensor([1.0, 0, 0])[:, None, None]
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -82,8 +87,8 @@ def scores(model: Forecast, test: Tensor) -> dict[str, float]:
         return FieldAction(FUTURE)(h, test.flatten(0, 1)).view(test.shape)
 
     rotated = FUTURE.transform(g, SOLVER.space.moved(test, g).flatten(0, 1).float()).view(test.shape)
-    turned, mirrored = moved(torch.tensor([[0.0, -1], [1, 0]])), moved(torch.diag(torch.tensor([-1.0, 1])))
-    found = {"as it is": error(test), "90°": error(turned), "mirrored": error(mirrored)}
+    quarter, mirrored = moved(torch.tensor([[0.0, -1], [1, 0]])), moved(torch.diag(torch.tensor([-1.0, 1])))
+    found = {"as it is": error(test), "90°": error(quarter), "mirrored": error(mirrored)}
     found |= {"middle": error(test, near), "middle, 30°": error(rotated, near)}
     frames = test[:, :4]
     for n in range(4, 4 + max(STAGES)):
@@ -99,8 +104,7 @@ def run(network: nn.Module, seed: int, data: Tensor, test: Tensor, steps: int) -
     def loss(step: int) -> Tensor:
         which = torch.randint(len(data), (8, 1), generator=generator)
         x = data[which, torch.randint(data.shape[1] - 4, (8, 1), generator=generator) + torch.arange(5)]
-        wrong: Tensor = (model(x[:, :4]) - x[:, 4]) / model.change
-        return wrong.square().mean()
+        return ((model(x[:, :4]) - x[:, 4]) / model.change).square().mean()
 
     seconds = train(model, loss, steps)
     return scores(model.eval(), test) | {"s a step": seconds}
