@@ -92,7 +92,7 @@ class OnCoordinates:
             matrix = sum(coo_array((frame[:, d, k], (range(n), range(n)))).tocsr() @ axes[d] for d in range(3)).tocoo()
             index = torch.from_numpy(np.stack([matrix.row, matrix.col]).astype(np.int64))
             parts[name] = torch.sparse_coo_tensor(index, torch.from_numpy(matrix.data).float(), (n, n)).coalesce()
-        values = FieldReader(mesh, sample.path).read(self.inflow).values
+        values = FieldReader(mesh, sample.path, sample.fields).read(self.inflow).values
         return parts | {
             "vectors": torch.from_numpy(spectrum.functions).float(),
             "values": torch.from_numpy(spectrum.values).float(),

@@ -67,8 +67,8 @@ def predict_forecast(
     if stride is not None:
         starts = list(range(0, len(files), stride))
         _write_all(out, run, forecaster, starts, steps)
-        found = {"start": files.times[0], "hours": steps * forecaster.step_hours, "starts": len(starts)}
-        return {"out": str(out), "steps": steps, **found}
+        hours = steps * forecaster.step_hours
+        return {"out": str(out), "steps": steps, "start": files.times[0], "hours": hours, "starts": len(starts)}
     first = start_of(files, start)
     times, coding = later_times(files, first, forecaster.step_hours, steps)
     names = files.variables.names
