@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from gaugenet.data import FieldReader, FieldSpec
+from gaugenet.geometry import TriangleMesh
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PNG = b"\x89PNG\r\n"
 
@@ -53,6 +56,7 @@ def test_every_example_is_tested():
         "rotated_mnist.py",
         "segment_bodies.py",
         "segment_panoramas.py",
+        "shape_operators.py",
         "spherical_mnist.py",
         "sphere_grids.py",
         "surface_pde.py",
@@ -63,6 +67,24 @@ def test_every_example_is_tested():
         "turbulence_networks.py",
         "wilson_loops.py",
     }
+
+
+def test_shape_operators_are_those_of_the_smooth_surface(tmp_path):
+    """The training and the picture are tested in tests/tasks/regression/test_shape_operators.py."""
+    text = run("shape_operators.py", tmp_path, "--train", "1", "--test", "1", "--count", "100", "--jobs", "1")
+    assert text.startswith("shapes: 26 meshes, ")
+    assert len(list((tmp_path / "shapes" / "noise_20" / "test").glob("*.ply"))) == 5
+    for name in ("torus_1000", "ellipsoid_1000"):
+        mesh = TriangleMesh.load(tmp_path / "shapes" / "noise_00" / "test" / f"{name}.ply")
+        tensor = FieldReader(mesh, mesh_file(tmp_path, name)).read(FieldSpec("shape_operator", "tensor")).values
+        trace = np.trace(tensor, axis1=1, axis2=2)
+        gauss = (trace**2 - (tensor**2).sum((1, 2))) / 2  # the third eigenvalue is 0
+        total = float((gauss * mesh.vertex_areas).sum())
+        assert abs(total - (0 if name.startswith("torus") else 4 * np.pi)) < 2.0, "Gauss-Bonnet"
+
+
+def mesh_file(folder: Path, name: str) -> Path:
+    return folder / "shapes" / "noise_00" / "test" / f"{name}.ply"
 
 
 def test_segment_bodies_trains_and_draws(tmp_path):

@@ -94,7 +94,7 @@ def field_file(
     with new_dataset(path, time, source, name=axes.time, title=title) as dataset:
         axes.define(dataset)
         for name, coordinate in (coordinates or {}).items():
-            _define(dataset, name, coordinate)
+            define_coordinate(dataset, name, coordinate)
         for layout in layouts:
             variable = dataset.createVariable(
                 layout.name,
@@ -143,7 +143,8 @@ def _coordinate(store: Any, name: str, index: list[int]) -> Coordinate:
     return Coordinate(len(index), np.atleast_1d(variable.values)[index], dict(variable.attrs))
 
 
-def _define(dataset: Any, name: str, coordinate: Coordinate) -> None:
+def define_coordinate(dataset: Any, name: str, coordinate: Coordinate) -> None:
+    """Define a further dimension of an open `netCDF4.Dataset`."""
     dataset.createDimension(name, coordinate.size)
     if coordinate.values is not None:
         values = coordinate.values

@@ -96,7 +96,9 @@ def test_a_network_with_levels_does_not_depend_on_gauges(grid):
     assert float((control - expected).abs().max()) > 0.01 * float(y.abs().max())
     broken = graph.gauge_transform(g)
     broken["l1_pool_transporter"] = graph["l1_pool_transporter"]  # control: transport between levels matters
-    assert float((network(FIELDS.transform(g, x), broken).detach() - expected).abs().max()) > 1e-4 * float(y.abs().max())
+    assert float((network(FIELDS.transform(g, x), broken).detach() - expected).abs().max()) > 1e-4 * float(
+        y.abs().max()
+    )
 
 
 def test_a_rotated_planet_has_the_rotated_output():
