@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, GraphDomain
-from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.groups import FieldType, multivector
 from gaugenet.groups.clifford.algebra import sign_table
 from gaugenet.groups.clifford.fields import algebra_of, grades_of
@@ -25,6 +24,9 @@ from gaugenet.nn.engines.neighborhoods import rows_of
 from gaugenet.nn.linear import EquivariantLinear
 from gaugenet.nn.precision import check_features, widened
 from gaugenet.nn.tables import TableModule
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
 
 _FORMS = 4
 """v^0 f, v ^ f, v _| f and v ^ (v _| f)."""
