@@ -2,7 +2,7 @@
 
     python examples/compare_networks.py FILE.json    show the results in a file
 
-`turbulence_networks.py` and `boosted_networks.py` use these functions.
+`turbulence_networks.py` uses these functions.
 """
 
 from __future__ import annotations

@@ -184,6 +184,11 @@ def _edges(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dt
     """Return weight and logarithmic map of every edge, in units of the radius, and transports of a field type."""
 
     def build(graph: GaugeGraph) -> EdgeFactors:
+        if graph.log_map.shape[1] != field_type.group.d:
+            raise ValueError(
+                f"Expected a graph of R^{field_type.group.d} for fields of {field_type.group.name}, got one of "
+                f"R^{graph.log_map.shape[1]}."
+            )
         rows = rows_of(graph, includes_center=False)
         n, g = rows.neighborhood, rows.transporter
         parts = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]

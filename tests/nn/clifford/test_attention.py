@@ -8,7 +8,7 @@ import pickle
 import pytest
 import torch
 
-from gaugenet.geometry import Euclidean, Minkowski, PointCloud, PseudoEuclidean
+from gaugenet.geometry import Euclidean, Grid, Minkowski, PointCloud, PseudoEuclidean
 from gaugenet.groups import O2, O3, SO3, CliffordAlgebra, FieldType, PseudoOrthogonal, multivector
 from gaugenet.kernels import CliffordSpace
 from gaugenet.nn import GaugeAttention, MultivectorAttention
@@ -152,5 +152,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="heads"):
         MultivectorAttention(kind, kind, heads=0)
     layer = MultivectorAttention(kind, kind)
+    with pytest.raises(ValueError, match=r"R\^3"):
+        layer(torch.zeros(4, 8), Grid((4,), kernel_size=3))
     with pytest.raises(ValueError, match="8"):
         layer(torch.zeros(16, 5), events(Minkowski(3), group))
