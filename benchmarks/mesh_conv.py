@@ -94,7 +94,7 @@ class DiffusionNet(nn.Module):
         x = self.first(x)
         for t, real, imag, mlp in zip(self.times, self.real, self.imag, self.mlp, strict=True):
             spectral = operators["vectors"].T @ (x * operators["mass"][:, None])
-            spectral = spectral * torch.exp(-operators["values"][:, None] * t)
+            spectral = spectral * torch.exp(-operators["values"][:, None] * t.clamp(min=0))
             diffused = operators["vectors"] @ spectral
             gx, gy = operators["grad_x"] @ diffused, operators["grad_y"] @ diffused
             features = torch.tanh(gx * (real(gx) - imag(gy)) + gy * (real(gy) + imag(gx)))

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
+
+from gaugenet.data import FieldReader, FieldSpec
+from gaugenet.geometry import TriangleMesh
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PNG = b"\x89PNG\r\n"
@@ -25,10 +29,12 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 
 
 def test_every_example_is_tested():
-    """`synthetic_rooms.py` makes the data of `segment_panoramas.py`."""
+    """`segment_panoramas.py` uses `synthetic_rooms.py`, `turbulence_networks.py` uses `compare_networks.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "arteries.py",
         "charged_balls.py",
+        "classify_points.py",
+        "compare_networks.py",
         "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
@@ -38,9 +44,11 @@ def test_every_example_is_tested():
         "lattice_gauges.py",
         "lattice_preconditioner.py",
         "lattice_topology.py",
+        "maxwell_waves.py",
         "mesh_rollouts.py",
         "mobius_mnist.py",
         "molecules.py",
+        "nbody_charged.py",
         "nbody_springs.py",
         "moving_charges.py",
         "own_layer.py",
@@ -48,14 +56,35 @@ def test_every_example_is_tested():
         "rotated_mnist.py",
         "segment_bodies.py",
         "segment_panoramas.py",
+        "shape_operators.py",
         "spherical_mnist.py",
         "sphere_grids.py",
         "surface_pde.py",
         "surface_pde_networks.py",
         "synthetic_rooms.py",
         "synthetic_weather.py",
+        "turbulence.py",
+        "turbulence_networks.py",
         "wilson_loops.py",
     }
+
+
+def test_shape_operators_are_those_of_the_smooth_surface(tmp_path):
+    """The training and the picture are tested in tests/tasks/regression/test_shape_operators.py."""
+    text = run("shape_operators.py", tmp_path, "--train", "1", "--test", "1", "--count", "100", "--jobs", "1")
+    assert text.startswith("shapes: 26 meshes, ")
+    assert len(list((tmp_path / "shapes" / "noise_20" / "test").glob("*.ply"))) == 5
+    for name in ("torus_1000", "ellipsoid_1000"):
+        mesh = TriangleMesh.load(tmp_path / "shapes" / "noise_00" / "test" / f"{name}.ply")
+        tensor = FieldReader(mesh, mesh_file(tmp_path, name)).read(FieldSpec("shape_operator", "tensor")).values
+        trace = np.trace(tensor, axis1=1, axis2=2)
+        gauss = (trace**2 - (tensor**2).sum((1, 2))) / 2  # the third eigenvalue is 0
+        total = float((gauss * mesh.vertex_areas).sum())
+        assert abs(total - (0 if name.startswith("torus") else 4 * np.pi)) < 2.0, "Gauss-Bonnet"
+
+
+def mesh_file(folder: Path, name: str) -> Path:
+    return folder / "shapes" / "noise_00" / "test" / f"{name}.ply"
 
 
 def test_segment_bodies_trains_and_draws(tmp_path):
@@ -342,6 +371,29 @@ def test_nbody_springs_trains_four_networks(tmp_path):
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
 
 
+def test_nbody_charged_trains(tmp_path):
+    first, *epochs = run("nbody_charged.py", tmp_path, "--simulations", "40", "--epochs", "8").splitlines()
+    assert 0.03 < float(first.split()[-1]) < 0.3, "the published error of straight lines is 0.08"
+    assert float(epochs[-1].split()[4]) < float(epochs[0].split()[4])
+
+
+def test_classify_points_reads_shapes_of_its_own(tmp_path):
+    """Rotations of the test clouds change no score that the group of the network promises to keep."""
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    for number, kind in enumerate(("long", "flat")):
+        for part, count in (("train", 4), ("test", 4)):
+            (tmp_path / "shapes" / kind / part).mkdir(parents=True)
+            for k in range(count):
+                axes = np.array([0.3, 0.3, 1]) if number == 0 else np.array([1, 1, 0.3]) * (1 + 0.02 * k)
+                mesh = trimesh.Trimesh(ball.vertices * axes, ball.faces, process=False)
+                mesh.export(tmp_path / "shapes" / kind / part / f"{k}.off")
+    text = run("classify_points.py", tmp_path, "--data", "shapes", "--epochs", "2", "--points", "64")
+    rows = {line[:14].strip(): [float(x) for x in line[28:55].split()] for line in text.splitlines()[2:]}
+    assert list(rows) == ["trivial", "axial SO(2)", "SO(3)", "O(3)"]
+    assert rows["axial SO(2)"][0] == rows["axial SO(2)"][1]
+    assert len(set(rows["SO(3)"])) == len(set(rows["O(3)"])) == 1
+
+
 def test_moving_charges_are_written_once(tmp_path):
     options = ["--samples", "2", "--shape", "3", "6", "6", "--speeds", "0", "0.3", "--out", "run"]
     first = run("moving_charges.py", tmp_path, *options).splitlines()
@@ -350,6 +402,49 @@ def test_moving_charges_are_written_once(tmp_path):
     assert {f.name for f in (tmp_path / "run").iterdir()} == {"observer_0c.nc", "observer_0.3c.nc", "observers.png"}
     other = run("moving_charges.py", tmp_path, *options, "--seed", "1").splitlines()
     assert all("made" in line for line in other), "files of other options are made again"
+
+
+def test_turbulence_goes_on_where_it_stopped(tmp_path):
+    options = ["--size", "16", "--flows", "17", "0", "1", "--frames", "5", "--viscosity", "0.02", "--out", "run"]
+    first = run("turbulence.py", tmp_path, *options).splitlines()
+    errors = [float(part.split()[1]) for part in first[-1].removeprefix("balances: ").split(", ")]
+    assert max(map(abs, errors)) < 0.05, "of the trapezoidal rule"
+    (tmp_path / "run" / "train_01.nc").unlink()
+    again = run("turbulence.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in again[:3]] == ["found", "made", "found"]
+    assert again[-1] == first[-1]
+    assert (tmp_path / "run" / "turbulence.png").read_bytes().startswith(PNG)
+    other = run("turbulence.py", tmp_path, *options, "--seed", "1").splitlines()
+    assert all("made" in line for line in other[:3]), "files of other options are made again"
+
+
+def test_maxwell_waves_balance_and_go_on(tmp_path):
+    options = ["--samples", "17", "--size", "16", "--frames", "11", "--every", "0.05", "--out", "run"]
+    first = run("maxwell_waves.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in first[:2]] == ["made", "made"]
+    gauss, energy = (abs(float(part.split()[-1])) for part in first[-1].split(","))
+    assert gauss < 1e-6
+    assert energy < 0.02, "of the trapezoidal rule"
+    (tmp_path / "run" / "waves_01.nc").unlink()
+    again = run("maxwell_waves.py", tmp_path, *options).splitlines()
+    assert [line.split()[-1] for line in again[:2]] == ["found", "made"]
+    assert again[-1] == first[-1]
+    assert (tmp_path / "run" / "waves.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
+def test_networks_forecast_turbulence_once(tmp_path):
+    options = ["--samples", "8", "--steps", "40", "--channels", "3", "--out", "run"]
+    rows = cells(run("turbulence_networks.py", tmp_path, *options))
+    assert len(rows) == 6
+    for name, row in rows.items():
+        _, as_it_is, rotated, mirrored = (float(cell) for cell in row[:4])
+        assert 0.1 < as_it_is < 1.5, "in units of the variance of the change, after 40 steps"
+        changed = max(abs(rotated / as_it_is - 1), abs(mirrored / as_it_is - 1))
+        assert changed > 1e-5 if name == "ResNet" else changed < 1e-4
+    first = (tmp_path / "run" / "results.json").read_text()
+    run("turbulence_networks.py", tmp_path, *options)
+    assert (tmp_path / "run" / "results.json").read_text() == first, "nothing is trained twice"
 
 
 def test_forecast_sphere_compares_networks_with_persistence(tmp_path):

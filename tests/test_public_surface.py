@@ -23,56 +23,61 @@ PUBLIC = {
         ConformalRescale CrossField Cylinder Domain EmbeddedTorus Euclidean FieldAction FlatTorus GStructure
         GaugeGraph GraphDomain Grid HEALPix Hyperbolic IcosahedralRotation Icosphere InCoordinates KleinBottle
         LatLonSphere LatticeGaugeField LatticeGraph LensSpace LogMap Manifold ManifoldError MeshError Minkowski
-        MobiusStrip NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean PuncturedPlane
-        Quotient ReducedGaussian Regridder Rotations SPD Sphere SphereDomain SpherePoints SurfaceOfRevolution
-        TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding from_metric from_object hierarchy
-        icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
+        MobiusStrip NeighborhoodOptions PeriodicCell PointCloud Product ProjectiveSpace PseudoEuclidean
+        PuncturedPlane Quotient ReducedGaussian Regridder Rotations SPD Sphere SphereDomain SpherePoints
+        SurfaceOfRevolution TriangleMesh VectorHeat cross_field frames_along from_charts from_embedding
+        from_metric from_object hierarchy icosahedral_rotation icosahedral_rotations inspect_mesh repair_mesh
     """,
     "gaugenet.groups": """
-        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectProduct DirectSum ExteriorPower FieldType
-        FiniteGroup GeneralLinear Hypercubic Lorentz MatrixGroup O2 O3 OuterProduct Polyhedral PseudoOrthogonal
-        Reflection Representation Restricted SO2 SO3
-        SU Scaling SpecialLinear StructureGroup TensorGroup TensorProduct Trivial U U1 UnitaryGroup axial_to_bivector
-        bivector_to_axial clebsch_gordan complex_fields electric_magnetic faraday group_from_name intertwiners
-        multivector real_fields spherical_harmonics
+        Axial Block CliffordAlgebra Cyclic Decomposition Dihedral DirectProduct DirectSum ExteriorPower
+        FieldType FiniteGroup GeneralLinear Hypercubic Lorentz MatrixGroup O2 O3 OuterProduct Polyhedral
+        PseudoOrthogonal Reflection Representation Restricted SO2 SO3 SU Scaling SpecialLinear StructureGroup
+        TensorGroup TensorProduct Trivial U U1 UnitaryGroup axial_to_bivector bivector_to_axial clebsch_gordan
+        complex_fields electric_magnetic faraday group_from_name intertwiners multivector real_fields
+        spherical_harmonics
     """,
     "gaugenet.kernels": """
         AlignedBasis BandLimit Clifford CliffordSpace Covariant CovariantSpace Differential DifferentialSpace
-        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial ImplicitSpace
-        KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis Rings ShiftSpace Shifts
-        band_limit covariants kernel_from_text kernel_space
+        FrequencyBasis GaussianRings Harmonic HarmonicBasis HarmonicSpace Implicit ImplicitPolynomial
+        ImplicitSpace KernelBasis KernelFamily KernelSpace KernelSum Neighborhood PolynomialSpace RadialBasis
+        Rings ShiftSpace Shifts band_limit covariants kernel_from_text kernel_space
     """,
     "gaugenet.nn": """
-        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout FieldInstanceNorm
-        FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv GaugeMessagePassing
-        GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool GridUpsample GroupPool
-        HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear LatticeBlock LatticePool
-        LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm LorentzConv LorentzEmbedding
-        LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorNorm MultivectorReadout NormNonlinearity NormPool
-        PointwiseNonlinearity Pool PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct
-        TensorProductNonlinearity ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked
-        export_onnx matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
+        AttentionBlock ChartBatchNorm EquivariantLinear EquivariantMLP FieldBatchNorm FieldDropout
+        FieldInstanceNorm FieldLayerNorm FourierNonlinearity GatedNonlinearity GaugeAttention GaugeConv
+        GaugeMessagePassing GeometricProduct GlobalPool GradeDropout GridConv GridConvTranspose GridPool
+        GridUpsample GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear
+        LatticeBlock LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm
+        LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorAttention
+        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
+        RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct TensorProductNonlinearity ToIrreps
+        TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked export_onnx matrix_type
+        onnx_inputs prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet EnergyNetwork GaugeTransformer
-        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN PlanarCNN
-        PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline pretrained_folder
+        GroupAveraged IcosahedralCNN IcosahedralUNet LatLonUNet MeshUNet MobiusCNN OrdinaryStripCNN PlainCNN
+        PlainResNet PlanarCNN PlanarUNet PrincipalAxes ScoreCanonicalizer WideResNet load matched_baseline
+        pretrained_folder
     """,
     "gaugenet.data": """
-        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ClimateFiles ClimateFrame
-        ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations FieldMeshFolder FieldReader
-        FieldSpec FieldValues GaugeDataset GraphCache Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo
-        IGNORE_LABEL IldgFile InputFeature InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid
-        LatticeSampler LinkFile MeshCNNSegmentation MeshDataset MeshSample Molecule MoleculeSet NerscFile
-        Normalization Normals Panorama Positions RandomGauge RandomJitter RandomMirror RandomRotation RandomScale
-        RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather ShapeOperator ShrecClassification
-        SphereRegridder SphericalDigits StanfordPanoramas StripDigits Subdivision SyntheticWeather TangentAxes
-        TangentGradient TimeSplit Trajectory UsableMesh VertexDegree VertexNoise WaveKernelSignature add_targets
-        binned_mean face_to_vertex_distribution find_variables fit_fields group_names hard_labels idealized_cyclones
-        langevin_samples majority_of_edges meshcnn_edges one_hot prepare_meshes random_parts read_extended_xyz
-        read_ildg read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
-        source_of split_by_blocks split_folds split_fractions thermal_velocities usable_mesh velocity_verlet
-        vertex_to_face write_extended_xyz write_ildg write_links write_md17 write_nersc
+        AngularLennardJones AnisotropicRemeshing BarotropicVorticity BinnedMean ChargeClouds ClimateFiles
+        ClimateFrame ClimateVariables Curvatures Cut DataError Decimation Digits FaustRegistrations
+        FieldMeshFolder FieldReader FieldSpec FieldValues FlowState FlowTrajectories GaugeDataset GraphCache
+        Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo IGNORE_LABEL IldgFile InputFeature
+        InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MaxwellState
+        MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet NavierStokes NerscFile
+        Normalization Normals Panorama PeriodicMaxwell Positions RandomGauge RandomJitter RandomMirror
+        RandomRotation RandomScale RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather
+        ShapeOperator ShrecClassification SmoothShape SphereRegridder SphericalDigits StanfordPanoramas
+        StripDigits Subdivision SyntheticWeather TangentAxes TangentGradient TimeSplit Trajectory UsableMesh
+        VertexDegree VertexNoise WaveKernelSignature add_targets binned_mean face_to_vertex_distribution
+        find_variables fit_fields group_names hard_labels idealized_cyclones langevin_samples majority_of_edges
+        meshcnn_edges one_hot prepare_meshes random_parts random_shape read_extended_xyz read_flows read_ildg
+        read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist source_of
+        space_time_faraday split_by_blocks split_folds split_fractions thermal_velocities usable_mesh
+        velocity_verlet vertex_to_face write_extended_xyz write_flows write_ildg write_links write_md17
+        write_nersc
     """,
     "gaugenet.viz": """
         ColorScale FieldMap MeshField MeshView SpacePicture SpherePanel SurfacePicture Texels coastline_segments
@@ -80,23 +85,23 @@ PUBLIC = {
         plot_confusion_matrix plot_learning_curves render_field_maps render_meshes write_ply write_viewer
     """,
     "gaugenet.tasks": """
-        ClimateData ClimateLoss ClimateTask CrossValidation DataOptions ForecastData ForecastLoss ForecastTask
-        GeometryOptions GraphDataModule ImageOptions LossOptions MeshLabelModule MeshLabelTask MetricAccumulator
-        OptimOptions Predictor RunDescription RunError Scores TASKS Task TaskError TrainingModule
-        confusion_matrix cross_validate error_rate evaluate evaluate_climate evaluate_forecast
-        FieldPredictor RegressionData RegressionLoss RegressionModule RegressionTask evaluate_fields predict_fields
-        face_log_probabilities find_task fit fit_images item_log_probabilities load_run predict predict_climate
-        predict_forecast predict_images result_table rotation_errors task_of_run train train_and_test
-        train_climate train_forecast train_task LearnedForces MoleculeData MoleculeLoss MoleculePredictor MoleculeTask
-        evaluate_molecules predict_molecules train_molecules
+        ClimateData ClimateLoss ClimateTask CrossValidation DataOptions FieldPredictor ForecastData ForecastLoss
+        ForecastTask GeometryOptions GraphDataModule ImageOptions LearnedForces LossOptions MeshLabelModule
+        MeshLabelTask MetricAccumulator MoleculeData MoleculeLoss MoleculePredictor MoleculeTask OptimOptions
+        Predictor RegressionData RegressionLoss RegressionModule RegressionTask RunDescription RunError Scores
+        TASKS Task TaskError TrainingModule confusion_matrix cross_validate error_rate evaluate evaluate_climate
+        evaluate_fields evaluate_forecast evaluate_molecules face_log_probabilities find_task fit fit_images
+        item_log_probabilities load_run predict predict_climate predict_fields predict_forecast predict_images
+        predict_molecules result_table rotation_errors task_of_run train train_and_test train_climate
+        train_forecast train_molecules train_task
     """,
     "gaugenet.operators": """
         OperatorMatrix apply_operator as_matrix covariant_derivative curl divergence eth ethbar gradient hessian
         laplacian operator_graph
     """,
     "gaugenet.taxonomy": """
-        MISSING MissingRow Transformation ROWS Row ScalarNetwork TRANSPORTERS TransporterKind gauge_error page row
-        symmetry_error table
+        MISSING MissingRow ROWS Row ScalarNetwork TRANSPORTERS Transformation TransporterKind gauge_error page
+        row symmetry_error table
     """,
     "gaugenet.testing": "GaugeReport ManifoldContract assert_gauge_equivariant",
 }

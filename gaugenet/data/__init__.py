@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         vertex_to_face,
     )
     from gaugenet.data.meshes.meshcnn import MeshCNNSegmentation, source_of
+    from gaugenet.data.meshes.modelnet import ModelNetPoints
     from gaugenet.data.meshes.remesh import (
         AnisotropicRemeshing,
         Cut,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     )
     from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError, MeshDataset, MeshSample
     from gaugenet.data.meshes.shrec import ShrecClassification
+    from gaugenet.data.meshes.smooth_shapes import SmoothShape, random_shape
     from gaugenet.data.meshes.spectral import HeatKernelSignature, WaveKernelSignature
     from gaugenet.data.meshes.usable import UsableMesh, usable_mesh
     from gaugenet.data.molecules.dynamics import Trajectory, langevin_samples, thermal_velocities, velocity_verlet
@@ -81,6 +83,9 @@ if TYPE_CHECKING:
     from gaugenet.data.molecules.potential import AngularLennardJones
     from gaugenet.data.molecules.qm9 import read_qm9
     from gaugenet.data.normalization import Normalization
+    from gaugenet.data.physics.flow_files import FlowTrajectories, read_flows, write_flows
+    from gaugenet.data.physics.maxwell import ChargeClouds, MaxwellState, PeriodicMaxwell, space_time_faraday
+    from gaugenet.data.physics.navier_stokes import FlowState, NavierStokes
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
 
@@ -98,6 +103,7 @@ __all__ = [
     "AngularLennardJones",
     "BarotropicVorticity",
     "BinnedMean",
+    "ChargeClouds",
     "ClimateFiles",
     "ClimateFrame",
     "ClimateVariables",
@@ -109,6 +115,8 @@ __all__ = [
     "FieldReader",
     "FieldSpec",
     "FieldValues",
+    "FlowState",
+    "FlowTrajectories",
     "GaugeDataset",
     "GraphCache",
     "Happi20Files",
@@ -122,15 +130,19 @@ __all__ = [
     "LatLonGrid",
     "LatticeSampler",
     "LinkFile",
+    "MaxwellState",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
+    "ModelNetPoints",
     "Molecule",
     "MoleculeSet",
+    "NavierStokes",
     "NerscFile",
     "Normalization",
     "Normals",
     "Panorama",
+    "PeriodicMaxwell",
     "Positions",
     "RandomGauge",
     "RandomJitter",
@@ -142,6 +154,7 @@ __all__ = [
     "ShallowWaterWeather",
     "ShapeOperator",
     "ShrecClassification",
+    "SmoothShape",
     "SphereRegridder",
     "SphericalDigits",
     "StanfordPanoramas",
@@ -168,7 +181,9 @@ __all__ = [
     "one_hot",
     "prepare_meshes",
     "random_parts",
+    "random_shape",
     "read_extended_xyz",
+    "read_flows",
     "read_indices",
     "read_links",
     "read_md17",
@@ -179,6 +194,7 @@ __all__ = [
     "read_qm9",
     "rotated_mnist",
     "source_of",
+    "space_time_faraday",
     "split_by_blocks",
     "split_folds",
     "split_fractions",
@@ -187,6 +203,7 @@ __all__ = [
     "velocity_verlet",
     "vertex_to_face",
     "write_extended_xyz",
+    "write_flows",
     "write_links",
     "write_ildg",
     "write_md17",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gaugenet.models.latlon_unet import LatLonUNet
     from gaugenet.models.mesh_unet import MeshUNet
     from gaugenet.models.mobius_cnn import MobiusCNN, OrdinaryStripCNN
+    from gaugenet.models.plain_resnet import PlainResNet
     from gaugenet.models.planar import PlainCNN, PlanarCNN, matched_baseline
     from gaugenet.models.planar_unet import PlanarUNet
     from gaugenet.models.saved import load, pretrained_folder
@@ -41,6 +42,7 @@ __all__ = [
     "MobiusCNN",
     "OrdinaryStripCNN",
     "PlainCNN",
+    "PlainResNet",
     "PlanarCNN",
     "PlanarUNet",
     "PrincipalAxes",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gaugenet.nn.attention_block import AttentionBlock
     from gaugenet.nn.block import ResidualBlock
     from gaugenet.nn.chart_norm import ChartBatchNorm
+    from gaugenet.nn.clifford.attention import MultivectorAttention
     from gaugenet.nn.clifford.gate import InvariantGate
     from gaugenet.nn.clifford.geometric_product import GeometricProduct
     from gaugenet.nn.clifford.grade_dropout import GradeDropout
@@ -104,6 +105,7 @@ __all__ = [
     "LorentzLog",
     "LorentzMLR",
     "LorentzType",
+    "MultivectorAttention",
     "MultivectorNorm",
     "MultivectorReadout",
     "NormNonlinearity",

@@ -1,6 +1,7 @@
 """Rows of groups that are not compact: scaling, and Minkowski space.
 
-No neighbourhood of a point is bounded and invariant under these groups, so in these rows all points are neighbours.
+No neighbourhood of a point is bounded and invariant under these groups, so all points are neighbours in these rows. The
+exception are pixels of space-time, where the window ends the neighbourhood.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaugenet.geometry import Euclidean, Minkowski
-from gaugenet.groups import SO2, FieldType, Lorentz, Scaling
+from gaugenet.geometry import Euclidean, Grid, Minkowski
+from gaugenet.groups import SO2, FieldType, Lorentz, PseudoOrthogonal, Scaling, multivector
+from gaugenet.kernels import Clifford
 from gaugenet.nn import GaugeConv
 from gaugenet.taxonomy.entry import Configuration, Row
 from gaugenet.taxonomy.transformations import affine, draw, rotation
@@ -51,6 +53,13 @@ def minkowski_space(points: Tensor) -> Configuration:
     return Minkowski(3).gauge_graph(points, group, radius=ALL, dtype=torch.float64), GaugeConv(fields, fields)
 
 
+def minkowski_grid(points: Tensor) -> Configuration:
+    """Pixels of time, rows and columns with multivectors; boosts hold up to the window, see `multivectors.md`."""
+    fields = multivector(PseudoOrthogonal(2, 1, part="SO"), multiplicity=2)
+    grid = Grid((5, 5, 5), boundary="periodic", signature=(2, 1), kernel_size=3)
+    return grid, GaugeConv(fields, fields, kernel=Clifford(rings=2))
+
+
 def along(*factors: float) -> Tensor:
     """Return the diagonal matrix that scales each axis by its factor."""
     return torch.diag(torch.tensor(factors, dtype=torch.float64))
@@ -80,6 +89,12 @@ NONCOMPACT = (
         draw(Minkowski(3), 30),
         affine("rotation of space, boost and shift", rotation(40, d=3, plane=(1, 2)) @ Lorentz(3).boost(0.7), 0.3),
         affine("rotation by 40° that mixes time and space", rotation(40, d=3)),
+    ),
+    Row(
+        "minkowski_grid", "Minkowski E_(2,1), pixels", "SO(2,1)", "T_3 ⋊ SO(2,1), on pixels up to the window",
+        "multivectors", minkowski_grid, lambda: Grid((5, 5, 5)).pos,
+        affine("rotation of space by 90°", rotation(90, d=3)),
+        affine("rotation by 90° that mixes time and space", rotation(90, d=3, plane=(1, 2))), lattice=True,
     ),
 )  # fmt: skip
 

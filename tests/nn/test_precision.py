@@ -16,6 +16,7 @@ from gaugenet.nn import (
     GridConv,
     GridPool,
     InvariantGate,
+    MultivectorAttention,
     MultivectorNorm,
     Pool,
     TensorProduct,
@@ -52,6 +53,7 @@ MULTIVECTORS = multivector(group_from_name("O(2)"), multiplicity=2)
 
 MORE = {
     "attention": (lambda: GaugeAttention(TYPE_4, TYPE_4, heads=2), True),
+    "attention of multivectors": (lambda: MultivectorAttention(*[multivector(SO2(), multiplicity=2)] * 2), True),
     "messages": (lambda: GaugeMessagePassing(TYPE, TYPE), True),
     "global pool": (lambda: GlobalPool(FieldType(SO2(), "4x0")), True),
     "pool": (lambda: Pool(TYPE), True),

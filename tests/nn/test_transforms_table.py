@@ -38,6 +38,7 @@ from gaugenet.nn import (
     LorentzLog,
     LorentzMLR,
     LorentzType,
+    MultivectorAttention,
     MultivectorNorm,
     MultivectorReadout,
     NormNonlinearity,
@@ -86,6 +87,11 @@ def _radial_network():
 
 SPECIAL = {
     "attention": (lambda: GaugeAttention(FOUR, FOUR, heads=2), _rows(6), "graph"),
+    "attention of multivectors": (
+        lambda: MultivectorAttention(multivector(SO2()), multivector(SO2()), heads=1, keys=1, values=1, rings=2),
+        _rows(4),
+        "graph",
+    ),
     "messages": (lambda: GaugeMessagePassing(SMALL, SMALL), _rows(3), "graph"),
     "implicit conv": (lambda: GaugeConv(SMALL, SMALL, kernel=_family("Implicit(hidden=4)")), _rows(3), "graph"),
     "differential conv": (

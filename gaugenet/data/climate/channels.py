@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.axes import cell_name, latitude_name, longitude_name, time_name
 from gaugenet.data.meshes.sample import DataError
 
 
@@ -18,8 +18,8 @@ def variable_of(channel: str) -> str:
 
 
 def further_dimensions(variable: Any) -> list[str]:
-    """Return the dimensions other than latitude, longitude and time, such as a level or an ensemble member."""
-    known = (latitude_name(variable), longitude_name(variable), time_name(variable))
+    """Return the dimensions other than latitude, longitude, cells and time, such as a level or an ensemble member."""
+    known = (latitude_name(variable), longitude_name(variable), time_name(variable), cell_name(variable))
     return [str(name) for name in variable.dims if name not in known]
 
 

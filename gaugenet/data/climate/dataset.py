@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet.data.climate.layout import FileAxes, FileLayout, coded_times, grid_of
-from gaugenet.data.climate.sampling import GridLocations
+from gaugenet.data.climate.cells import CellGrid, with_cells
+from gaugenet.data.climate.layout import FileLayout, axes_of, coded_times, grid_of
+from gaugenet.data.climate.sampling import GridLocations, Locations
 from gaugenet.data.climate.variables import ClimateVariables, find_variables
 from gaugenet.data.meshes.sample import IGNORE_LABEL, DataError
 from gaugenet.files import refuse_pickled_store
@@ -34,16 +35,16 @@ class ClimateFrame:
     """One time step.
 
     Attributes:
-        scalars: `(S, H, W)` float32, in the units of the variables.
-        vectors: `(P, 2, H, W)` float32, eastward and northward components.
+        scalars: `(S, H, W)`, or `(S, cells)` in unstructured files, float32, in the units of the variables.
+        vectors: `(P, 2, H, W)` or `(P, 2, cells)` float32, eastward and northward components.
         label: `(H, W)` int64 class indices, `IGNORE_LABEL` where a cell is ignored; `None` in files without labels.
         path: the file.
         step: index of the time step in the file.
     """
 
-    scalars: Float[ndarray, "scalars height width"]
-    vectors: Float[ndarray, "pairs 2 height width"]
-    label: Int[ndarray, "height width"] | None
+    scalars: Float[ndarray, "scalars *shape"]
+    vectors: Float[ndarray, "pairs 2 *shape"]
+    label: Int[ndarray, "*shape"] | None
     path: Path
     step: int
 
@@ -83,6 +84,8 @@ class FrameSequence(Sequence[ClimateFrame]):
 
 class ClimateFiles(FrameSequence):
     """The time steps of one or more files with the same grid and variables, in the order of time.
+
+    The grid has latitudes and longitudes, or cells with both: unstructured files of ICON, MPAS and others, and HEALPix.
 
     Only coordinates are read at first; indexing reads one frame. So files may be larger than memory. Latitudes may rise
     or fall. Longitudes may start anywhere, wrap or fall, and are sorted. Every file is brought to the order of the
@@ -133,7 +136,7 @@ class ClimateFiles(FrameSequence):
             variables = find_variables(first, **options, where=str(self.paths[0]))
         self.variables = variables
         self.grid = grid_of(first, self.paths[0], variables)
-        self.axes = FileAxes.of(first, self.paths[0], variables)
+        self.axes = axes_of(first, self.paths[0], variables)
         self.steps = self._all_steps()
         if not self.steps:
             raise DataError(f"{', '.join(map(str, self.paths))}: no time steps.")
@@ -160,16 +163,16 @@ class ClimateFiles(FrameSequence):
         return coded_times([(step.layout.time, step.index) for step in self.steps])
 
     @cached_property
-    def locations(self) -> GridLocations:
+    def locations(self) -> Locations:
         """Where the values of the frames are."""
-        return GridLocations(self.grid)
+        return self.grid.locations if isinstance(self.grid, CellGrid) else GridLocations(self.grid)
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        height, width = self.grid.shape
-        return f"ClimateFiles({len(self)} time steps in {len(self.paths)} files, {height} x {width})"
+        grid = self.grid if isinstance(self.grid, CellGrid) else "{} x {}".format(*self.grid.shape)
+        return f"ClimateFiles({len(self)} time steps in {len(self.paths)} files, {grid})"
 
     def subset(self, index: Int[ndarray, "n"] | Sequence[int]) -> ClimateFiles:
         """Return the same files with only some of the steps."""
@@ -193,7 +196,7 @@ class ClimateFiles(FrameSequence):
             step.index,
         )
 
-    def _field(self, store: Any, name: str, step: _Step, *, fill_mean: bool) -> Float[ndarray, "h w"]:
+    def _field(self, store: Any, name: str, step: _Step, *, fill_mean: bool) -> Float[ndarray, "*shape"]:
         variable = step.layout.variables[name]
         values = variable.converted(step.layout.reordered(variable.at(store, step.index)))
         bad = ~(np.abs(values) < _FILL)  # NaN, infinite, or a fill value that the file does not declare
@@ -204,15 +207,15 @@ class ClimateFiles(FrameSequence):
 
     def _missing(self, bad: ndarray, name: str, step: _Step) -> None:
         if self.missing == "refuse":
-            row, column = np.argwhere(bad)[0]
-            position = f"latitude {self.grid.lat[row]:g}, longitude {self.grid.lon[column]:g}"
+            first = np.argwhere(bad)[0]
+            position = f"latitude {self.grid.lat[first[0]]:g}, longitude {self.grid.lon[first[-1]]:g}"
             raise DataError(
                 f"{step.path}: {name!r} has {int(bad.sum())} values that are not finite in time step {step.index}, the "
                 f"first at {position} (numbers from 1e19 on count as missing): repair the file, or fill them with "
                 '`missing="mean"` (--data.missing mean of `gaugenet train`, --missing mean of the others).'
             )
 
-    def _label(self, store: Any, step: _Step) -> Int[ndarray, "height width"] | None:
+    def _label(self, store: Any, step: _Step) -> Int[ndarray, "*shape"] | None:
         variable = step.layout.variables.get(self.variables.label or "")
         if variable is None:
             return None
@@ -309,8 +312,10 @@ def _opened(path: Path, changed: int) -> Any:
     try:
         if _is_zarr(path):
             refuse_pickled_store(path)
-            return xr.open_zarr(path, chunks=None)
-        return xr.open_dataset(path, cache=False)
+            return with_cells(xr.open_zarr(path, chunks=None), path)
+        return with_cells(xr.open_dataset(path, cache=False), path)
+    except DataError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} cannot be read as NetCDF or Zarr ({reason}).") from error

@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet.data.climate.cells import CellAxes
 from gaugenet.data.climate.channels import places_of, variable_of
 from gaugenet.data.climate.layout import FileAxes
-from gaugenet.data.climate.output import define_grid, new_dataset, one_step_chunks
+from gaugenet.data.climate.output import new_dataset, one_step_chunks
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,17 @@ class Coordinate:
 class FieldFile:
     """An open NetCDF file to which time steps are written one by one; see `field_file`."""
 
-    def __init__(self, dataset: Any, axes: FileAxes, layouts: Sequence[FieldLayout]) -> None:
+    def __init__(self, dataset: Any, axes: FileAxes | CellAxes, layouts: Sequence[FieldLayout]) -> None:
         self._dataset, self._axes = dataset, axes
         self._layout = {channel: layout for layout in layouts for channel in (layout.channels or {layout.name: {}})}
 
-    def write(self, step: int, time: float | None, fields: Mapping[str, Float[ndarray, "height width"]]) -> None:
+    def write(self, step: int, time: float | None, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
         """Write the channels of step `step`; `time` is a number in the units of the file, or `None`."""
         self._dataset[self._axes.time][step] = step if time is None else time
         for channel, values in fields.items():
             self._put(channel, values, step)
 
-    def write_static(self, fields: Mapping[str, Float[ndarray, "height width"]]) -> None:
+    def write_static(self, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
         """Write channels of variables that have no time."""
         for channel, values in fields.items():
             self._put(channel, values, 0)
@@ -65,16 +66,13 @@ class FieldFile:
         layout, axes = self._layout[channel], self._axes
         places = {**layout.channels.get(channel, {}), axes.time: step}
         index = tuple(places.get(name, slice(None)) for name in layout.dims)
-        out = np.empty_like(values, dtype=np.float32)
-        out[:, axes.columns] = values
-        rows_first = layout.dims.index(axes.latitude) < layout.dims.index(axes.longitude)
-        self._dataset[layout.name][index] = out if rows_first else out.T
+        self._dataset[layout.name][index] = axes.arranged(values.astype(np.float32), layout.dims)
 
 
 @contextmanager
 def field_file(
     path: str | Path,
-    axes: FileAxes,
+    axes: FileAxes | CellAxes,
     layouts: Sequence[FieldLayout],
     *,
     coordinates: Mapping[str, Coordinate] | None = None,
@@ -82,11 +80,11 @@ def field_file(
     source: str = "",
     title: str = "Fields",
 ) -> Iterator[FieldFile]:
-    """Open a NetCDF file of fields on a latitude-longitude grid; it appears at `path` if the block ends without error.
+    """Open a NetCDF file of fields on the grid of the input; it appears at `path` if the block ends without error.
 
     Args:
         path: the file.
-        axes: names and order of the latitudes, longitudes and times.
+        axes: names and order of the latitudes, longitudes (or cells) and times.
         layouts: the variables.
         coordinates: the further dimensions, by name.
         time: units and calendar of the times; `None` to number the steps.
@@ -94,9 +92,9 @@ def field_file(
         title: the attribute `title`.
     """
     with new_dataset(path, time, source, name=axes.time, title=title) as dataset:
-        define_grid(dataset, axes)
+        axes.define(dataset)
         for name, coordinate in (coordinates or {}).items():
-            _define(dataset, name, coordinate)
+            define_coordinate(dataset, name, coordinate)
         for layout in layouts:
             variable = dataset.createVariable(
                 layout.name,
@@ -107,7 +105,7 @@ def field_file(
                 fill_value=np.float32(9.96921e36),
                 chunksizes=one_step_chunks(dataset, layout.dims, axes.time),
             )
-            variable.setncatts(layout.attributes)
+            variable.setncatts({**layout.attributes, **axes.attributes})
         yield FieldFile(dataset, axes, layouts)
 
 
@@ -145,7 +143,8 @@ def _coordinate(store: Any, name: str, index: list[int]) -> Coordinate:
     return Coordinate(len(index), np.atleast_1d(variable.values)[index], dict(variable.attrs))
 
 
-def _define(dataset: Any, name: str, coordinate: Coordinate) -> None:
+def define_coordinate(dataset: Any, name: str, coordinate: Coordinate) -> None:
+    """Define a further dimension of an open `netCDF4.Dataset`."""
     dataset.createDimension(name, coordinate.size)
     if coordinate.values is not None:
         values = coordinate.values

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.axes import cell_name, latitude_name, longitude_name, time_name
+from gaugenet.data.climate.cells import CellAxes, CellGrid, cells_of, check_same_cells
 from gaugenet.data.climate.channels import places_of, variable_of
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.units import conversion
@@ -25,26 +26,25 @@ class VariableLayout:
 
     Attributes:
         name: name of the variable in the file.
-        latitude, longitude: names of these dimensions.
+        space: names of the dimensions of the space: latitude and longitude, or the cells.
         time: name of the time dimension; `None` if there is none.
         levels: index in each further dimension, such as a level.
         factor, offset: a value in the unit of the input is `factor` times the value in the file, plus `offset`.
     """
 
     name: str
-    latitude: str
-    longitude: str
+    space: tuple[str, ...]
     time: str | None
     levels: Mapping[str, int]
     factor: float = 1.0
     offset: float = 0.0
 
     def at(self, store: Any, step: int) -> ndarray:
-        """Read one time step `(H, W)` from the opened file, in the order and unit of the file."""
+        """Read one time step, `(H, W)` or `(cells,)`, from the opened file, in the order and unit of the file."""
         index = dict(self.levels) if self.time is None else {**self.levels, self.time: step}
-        return np.array(store[self.name].isel(index).transpose(self.latitude, self.longitude).values)
+        return np.array(store[self.name].isel(index).transpose(*self.space).values)
 
-    def converted(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
+    def converted(self, values: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
         """Return values in the unit of the input, float64."""
         return values.astype(np.float64) * self.factor + self.offset
 
@@ -112,7 +112,7 @@ class FileLayout:
     columns: Int[ndarray, "width"] | None = None
 
     @classmethod
-    def of(cls, store: Any, path: Path, variables: ClimateVariables, grid: LatLonGrid) -> FileLayout:
+    def of(cls, store: Any, path: Path, variables: ClimateVariables, grid: LatLonGrid | CellGrid) -> FileLayout:
         """Resolve an opened file against the variables and the grid of the first one.
 
         Raises:
@@ -126,15 +126,21 @@ class FileLayout:
         axes = {name: _axes(field, name, path) for name, field in fields.items()}
         units = {name: _conversion(fields[name], name, variables.units.get(name), path) for name in variables.names}
         found = {name: VariableLayout(variable_of(name), *axes[name], *units.get(name, (1.0, 0.0))) for name in names}
-        flipped, shift = _reordering(grid_of(store, path, variables), grid, path)
+        time = _time_axis(store, variables.names[0], path)
+        own = grid_of(store, path, variables)
         if label in found:
             check_same_classes(store[label].attrs, variables, path)
-        lon = np.asarray(store[axes[names[0]][1]].values)
-        time = _time_axis(store, variables.names[0], path)
+        if isinstance(own, CellGrid) or isinstance(grid, CellGrid):
+            _check_cells(own, grid, path)
+            return cls(path, found, time)
+        flipped, shift = _reordering(own, grid, path)
+        lon = np.asarray(store[axes[names[0]][0][1]].values)
         return cls(path, found, time, flipped, shift, _rising(lon))
 
-    def reordered(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "height width"]:
+    def reordered(self, values: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
         """Return values of this file in the order of the first file."""
+        if values.ndim == 1:
+            return values
         values = values if self.columns is None else values[:, self.columns]
         return np.roll(values[::-1] if self.flipped else values, -self.shift, axis=1)
 
@@ -179,21 +185,61 @@ class FileAxes:
         """Return `time`, `lat` and `lon`, in this order."""
         return cls("time", "lat", "lon", ("time", "lat", "lon"), grid.lat, grid.lon, np.arange(len(grid.lon)))
 
+    @property
+    def space(self) -> tuple[str, ...]:
+        """Names of the dimensions of the space."""
+        return self.latitude, self.longitude
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Attributes of each field; none, as latitude and longitude are dimensions."""
+        return {}
+
+    def define(self, dataset: Any) -> None:
+        """Define the latitudes and longitudes of an open `netCDF4.Dataset`."""
+        for name, values, units, long, axis in (
+            (self.latitude, self.lat, "degrees_north", "latitude", "Y"),
+            (self.longitude, self.lon, "degrees_east", "longitude", "X"),
+        ):
+            dataset.createDimension(name, len(values))
+            variable = dataset.createVariable(name, "f8", (name,))
+            variable.setncatts({"units": units, "standard_name": long, "axis": axis})
+            variable[:] = values
+
     def as_in_file(self, values: Float[ndarray, "height width"]) -> Float[ndarray, "one two"]:
         """Return values on the grid in the order of the file."""
+        return self.arranged(values, self.order)
+
+    def arranged(self, values: Float[ndarray, "height width"], dims: Sequence[str]) -> Float[ndarray, "one two"]:
+        """Return values on the grid in the order of the file, for a variable with these dimensions."""
         out = np.empty_like(values)
         out[:, self.columns] = values
-        return out if self.order.index(self.latitude) < self.order.index(self.longitude) else out.T
+        return out if dims.index(self.latitude) < dims.index(self.longitude) else out.T
 
 
-def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid:
-    """Return the grid of an opened file, with latitudes in the order of the file and rising longitudes.
+def axes_of(store: Any, path: Path, variables: ClimateVariables) -> FileAxes | CellAxes:
+    """Return the axes of the first input of an opened file; `time` is put first if the file has no time.
+
+    Raises:
+        DataError: If that variable has no latitude and longitude.
+    """
+    variable = store[variable_of(variables.names[0])]
+    if cell_name(variable) is not None:
+        return CellAxes.of(store, variable, time_name(variable))
+    return FileAxes.of(store, path, variables)
+
+
+def grid_of(store: Any, path: Path, variables: ClimateVariables) -> LatLonGrid | CellGrid:
+    """Return the grid of an opened file: latitudes in the order of the file and rising longitudes, or cells.
 
     Raises:
         DataError: If a variable or its coordinates are missing, or the grid is not global.
     """
     _require(store, path, variables)
-    lat, lon = _latitude_longitude(store[variable_of(variables.names[0])], variables.names[0], path)
+    first = store[variable_of(variables.names[0])]
+    if cell_name(first) is not None:
+        return cells_of(store, first, path)
+    lat, lon = _latitude_longitude(first, variables.names[0], path)
     for name in (lat, lon):
         if name not in store.coords:
             raise DataError(f"{path} has no coordinate {name!r}: the dimension has a size but no degrees.")
@@ -236,15 +282,28 @@ def _require(store: Any, path: Path, variables: ClimateVariables) -> None:
 def _latitude_longitude(variable: Any, name: str, path: Path) -> tuple[str, str]:
     lat, lon = latitude_name(variable), longitude_name(variable)
     if lat is None or lon is None:
-        raise DataError(f"{path}: {name!r} has no latitude and longitude (dimensions {variable.dims}).")
+        raise DataError(
+            f"{path}: {name!r} has no latitude and longitude (dimensions {variable.dims}): expected them as "
+            "dimensions, or along a dimension of cells."
+        )
     return lat, lon
 
 
-def _axes(variable: Any, name: str, path: Path) -> tuple[str, str, str | None, dict[str, int]]:
-    """Return the latitude, longitude, time and further dimensions of a variable."""
-    lat, lon = _latitude_longitude(variable, name, path)
-    time = time_name(variable)
-    return lat, lon, time, places_of(name, variable, path)
+def _axes(variable: Any, name: str, path: Path) -> tuple[tuple[str, ...], str | None, dict[str, int]]:
+    """Return the dimensions of the space, the time and the further dimensions of a variable."""
+    cell = cell_name(variable)
+    space = (cell,) if cell is not None else _latitude_longitude(variable, name, path)
+    return space, time_name(variable), places_of(name, variable, path)
+
+
+def _check_cells(own: LatLonGrid | CellGrid, grid: LatLonGrid | CellGrid, path: Path) -> None:
+    if not isinstance(own, CellGrid) or not isinstance(grid, CellGrid):
+        kinds = {True: "cells", False: "latitudes and longitudes"}
+        raise DataError(
+            f"{path}: expected {kinds[isinstance(grid, CellGrid)]} as in the first file, got "
+            f"{kinds[isinstance(own, CellGrid)]}: regrid it first."
+        )
+    check_same_cells(own, grid, path)
 
 
 def _conversion(variable: Any, name: str, wanted: str | None, path: Path) -> tuple[float, float]:

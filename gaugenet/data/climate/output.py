@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 import gaugenet
+from gaugenet.data.climate.cells import CellAxes, CellGrid
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.layout import FileAxes
 from gaugenet.files import atomic_path
@@ -26,7 +27,13 @@ class ClassMapFile:
     """An open NetCDF file to which time steps are written one by one; see `grid_file` and `cell_file`."""
 
     def __init__(
-        self, dataset: Any, classes: Sequence[str], shape: tuple[str, ...], *, time: str = "time", axes: FileAxes | None
+        self,
+        dataset: Any,
+        classes: Sequence[str],
+        shape: tuple[str, ...],
+        *,
+        time: str = "time",
+        axes: FileAxes | CellAxes | None,
     ) -> None:
         self._dataset, self._time, self._axes = dataset, time, axes
         self._place = shape.index(time)
@@ -44,9 +51,8 @@ class ClassMapFile:
                 "flag_meanings": " ".join(_safe_name(c) for c in classes),
             }
         )
-        if axes is None:
-            for variable in [*self._names, "label"]:
-                dataset[variable].coordinates = "lat lon"
+        for name in [*self._names, "label"]:
+            dataset[name].setncatts({"coordinates": "lat lon"} if axes is None else axes.attributes)
 
     def write(self, step: int, time: Any, probability: Float[ndarray, "classes *n"], label: Int[ndarray, "*n"]) -> None:
         """Write step `step`; `time` is its number in the input, or `None`."""
@@ -63,12 +69,12 @@ class ClassMapFile:
 @contextmanager
 def grid_file(
     path: str | Path,
-    grid: LatLonGrid,
+    grid: LatLonGrid | CellGrid,
     classes: Sequence[str],
     *,
     time: Any = None,
     source: str = "",
-    axes: FileAxes | None = None,
+    axes: FileAxes | CellAxes | None = None,
 ) -> Iterator[ClassMapFile]:
     """Open a file on a latitude-longitude grid, in its order; it appears at `path` if the block ends without error.
 
@@ -80,9 +86,12 @@ def grid_file(
         source: the attribute `source`, what made the labels.
         axes: names and order of the dimensions of the input; by default `time`, `lat`, `lon`.
     """
-    axes = axes or FileAxes.plain(grid)
+    if axes is None:
+        if isinstance(grid, CellGrid):
+            raise ValueError("Expected `axes` for a file on cells, got None: pass those of the input.")
+        axes = FileAxes.plain(grid)
     with new_dataset(path, time, source, name=axes.time, title=_TITLE) as dataset:
-        define_grid(dataset, axes)
+        axes.define(dataset)
         yield ClassMapFile(dataset, classes, axes.order, time=axes.time, axes=axes)
 
 
@@ -109,18 +118,6 @@ def cell_file(
             variable.setncatts(attributes)
             variable[:] = values
         yield ClassMapFile(dataset, classes, ("time", "cell"), axes=None)
-
-
-def define_grid(dataset: Any, axes: FileAxes) -> None:
-    """Define the latitudes and longitudes of an open `netCDF4.Dataset` with the names and order of `axes`."""
-    for name, values, units, long, axis in (
-        (axes.latitude, axes.lat, "degrees_north", "latitude", "Y"),
-        (axes.longitude, axes.lon, "degrees_east", "longitude", "X"),
-    ):
-        dataset.createDimension(name, len(values))
-        variable = dataset.createVariable(name, "f8", (name,))
-        variable.setncatts({"units": units, "standard_name": long, "axis": axis})
-        variable[:] = values
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class Locations(Protocol):
     @property
     def points(self) -> Float[ndarray, "*shape 3"]: ...
     @property
+    def frames(self) -> Float[ndarray, "*shape 3 2"]: ...
+    @property
     def edges(self) -> Int[ndarray, "2 edges"]: ...
 
     def extended(self, values: Float[ndarray, "*b *shape"]) -> Float[ndarray, "*b locations"]: ...
@@ -74,6 +76,7 @@ class GridLocations:
         self.shape = grid.shape
         self.area = grid.area
         self.points = grid.points
+        self.frames = grid.frames
 
     @cached_property
     def edges(self) -> Int[ndarray, "2 edges"]:
@@ -104,15 +107,25 @@ class PointLocations:
 
     Args:
         points: `(V, 3)` unit vectors.
+        area: `(V,)` areas of the cells in any unit; by default the areas of the Voronoi cells.
+        frames: `(V, 3, 2)` east and north. Without them, a point at a pole takes those of an arbitrary meridian.
     """
 
-    def __init__(self, points: Float[ndarray, "vertices 3"]) -> None:
+    def __init__(
+        self,
+        points: Float[ndarray, "vertices 3"],
+        *,
+        area: Float[ndarray, "vertices"] | None = None,
+        frames: Float[ndarray, "vertices 3 2"] | None = None,
+    ) -> None:
         from scipy.spatial import SphericalVoronoi, cKDTree
 
         self.points = np.asarray(points, dtype=np.float64)
         self.shape = (len(self.points),)
+        self.frames = east_north(*lat_lon(self.points)) if frames is None else frames
         self.faces = delaunay(self.points)
-        self.area = SphericalVoronoi(self.points).calculate_areas()
+        found = SphericalVoronoi(self.points).calculate_areas() if area is None else np.asarray(area, dtype=np.float64)
+        self.area = found * (4 * np.pi / found.sum())
         self.edges = np.concatenate([self.faces[:, [k, (k + 1) % 3]] for k in range(3)]).T
         self._tree = cKDTree(self.points)
 
@@ -122,7 +135,7 @@ class PointLocations:
 
     def vectors(self, values: Float[ndarray, "*b 2 vertices"]) -> Float[ndarray, "*b 3 vertices"]:
         """Return the 3D vectors of eastward and northward components."""
-        return typed_array(np.einsum("...cn,nkc->...kn", values, east_north(*lat_lon(self.points))))
+        return typed_array(np.einsum("...cn,nkc->...kn", values, self.frames))
 
     def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
         """Return the weights in triangles and the nearest points."""

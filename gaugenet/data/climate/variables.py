@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaugenet.data.climate.axes import latitude_name, longitude_name, time_name
+from gaugenet.data.climate.axes import cell_name, latitude_name, longitude_name, time_name
 from gaugenet.data.climate.channels import channels_of, variable_of
 from gaugenet.data.climate.units import canonical_unit, conversion
 from gaugenet.data.meshes.sample import DataError
@@ -106,7 +106,8 @@ def find_variables(
             raise DataError(f"{where} has no variable {name!r}: it has {', '.join(map(str, dataset.data_vars))}.")
         if name not in fields:
             raise DataError(
-                f"{where}: {name!r} is not a field on latitude and longitude (dimensions {dataset[name].dims})."
+                f"{where}: {name!r} is not a field on latitude and longitude, or on cells with both "
+                f"(dimensions {dataset[name].dims})."
             )
     if not plain and not pairs:
         raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
@@ -168,7 +169,7 @@ def _may_be_label(dataset: Any, name: str) -> bool:
 
 def _is_field(variable: Any) -> bool:
     names = {latitude_name(variable), longitude_name(variable)}
-    return None not in names and names <= set(variable.dims)
+    return (None not in names and names <= set(variable.dims)) or cell_name(variable) is not None
 
 
 def _vector_pairs(dataset: Any, names: list[str]) -> list[tuple[str, str]]:

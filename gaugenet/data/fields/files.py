@@ -17,6 +17,7 @@ from numpy import ndarray
 from gaugenet.data.fields.units import EXTRA
 from gaugenet.data.meshes.sample import DataError
 from gaugenet.files import read_npy
+from gaugenet.geometry.mesh._hdf5 import is_hdf5_group
 from gaugenet.geometry.mesh._ply import ply_columns
 from gaugenet.geometry.mesh._vtk import VTK_SUFFIXES, read_vtk
 from gaugenet.geometry.mesh.mesh import MeshError
@@ -210,6 +211,11 @@ class FieldFiles:
         self.sources = list(self._sources())
 
     def _sources(self) -> Iterator[FieldSource]:
+        if is_hdf5_group(self.mesh):
+            from gaugenet.data.fields.groups import Hdf5Group
+
+            yield Hdf5Group(self.mesh.parent, self.mesh)
+            return
         suffix = self.mesh.suffix.lower()
         if suffix == ".ply":
             yield PlyProperties(self.mesh, self.mesh)
@@ -242,6 +248,8 @@ class FieldFiles:
     def missing(self, name: str) -> str:
         """Return the message about a missing field, with the places where it was searched."""
         seen = [f"{s.file.name} ({', '.join(s.names) or 'empty'})" for s in self.sources]
+        if is_hdf5_group(self.mesh):
+            return f"{self.mesh} has no field {name!r}: its group has {', '.join(self.sources[0].names) or 'none'}."
         return (
             f"{self.mesh} has no field {name!r}: looked in {'; '.join(seen) or 'no file'}. Expected a property or "
             f"array of the mesh file, {self.mesh.stem}.{name}.npy, or an entry of {self.mesh.stem}.npz or .h5."

@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from jaxtyping import Int
 from numpy import ndarray
 
+from gaugenet.geometry.mesh._hdf5 import HDF5_SUFFIXES, hdf5_meshes
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 IGNORE_LABEL = -1
@@ -165,20 +166,30 @@ class ChosenMeshes(MeshDataset):
 
 
 def mesh_files(folder: Path) -> tuple[Path, ...]:
-    """Return all mesh files directly in `folder`, sorted by name."""
-    return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in MESH_SUFFIXES and p.is_file()))
+    """Return all mesh files directly in `folder`, sorted by name.
+
+    An HDF5 file whose groups are meshes counts as a folder of them, and so does a folder of such files without any
+    other mesh files.
+    """
+    if folder.is_file():
+        return hdf5_meshes(folder) if folder.suffix.lower() in HDF5_SUFFIXES else ()
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    found = tuple(p for p in files if p.suffix.lower() in MESH_SUFFIXES)
+    if found:
+        return found
+    return tuple(mesh for p in files if p.suffix.lower() in HDF5_SUFFIXES for mesh in hdf5_meshes(p))
 
 
 MESH_SUFFIXES = frozenset({".ply", ".obj", ".off", ".stl", ".glb", ".gltf", ".vtk", ".vtp", ".vtu"})
 
 
 def existing_folder(root: str | Path, remedy: str) -> Path:
-    """Return `root` as a path.
+    """Return `root` as a path: a folder, or an HDF5 file whose groups are meshes.
 
     Raises:
         DataError: If the folder does not exist; the message contains the remedy.
     """
     folder = Path(root)
-    if not folder.is_dir():
+    if not folder.is_dir() and not (folder.is_file() and folder.suffix.lower() in HDF5_SUFFIXES):
         raise DataError(f"No folder {folder}: {remedy}")
     return folder

@@ -1,1 +1,1 @@
-"""Physical fields: moving charges in closed form, and flow in arteries."""
+"""Physical fields: turbulence in the plane, electromagnetic waves and moving charges, and flow in arteries."""

@@ -28,13 +28,14 @@ class Action(Protocol):
 class FieldAction:
     r"""The action on fields on a grid, by rotation about its middle: (g.f)(p) = rho(g) f(g^-1 p).
 
-    The axes are the axes of `Grid`: x along the last array axis, y against the second last, z along the third last.
-    Elements that permute and flip the axes (multiples of 90 degrees) map pixels to pixels and are exact. All others
-    interpolate, with zeros from outside: they lose what is rotated beyond the border and details finer than a pixel, so
-    g.(h.f) is only approximately (g h).f.
+    The axes are the axes of `Grid`: x along the last array axis, y against the second last, z along the third last. Of
+    four axes the last frame axis, time in `(3, 1)`, is along the first array axis. Elements that permute and flip the
+    axes (multiples of 90 degrees) map pixels to pixels and are exact. All others interpolate, with zeros from outside:
+    they lose what is rotated beyond the border and details finer than a pixel, so g.(h.f) is only approximately
+    (g h).f.
 
     Shapes:
-        x: `(B, channels, *spatial)` with d = 2 or 3 spatial axes -> the same.
+        x: `(B, channels, *spatial)` with 2 to 4 spatial axes -> the same. Four axes are not interpolated.
 
     Args:
         field_type: type of the channels; `None` means scalars.
@@ -93,12 +94,13 @@ def move_grid(
     """Return f(g^-1 p) for fields of scalars on a grid and orthogonal `g`, see `FieldAction`.
 
     Raises:
-        ValueError: If the dimensions of `g` and `x` differ, there are neither 1 nor B elements, or `mode` is unknown.
+        ValueError: If the dimensions of `g` and `x` differ, there are neither 1 nor B elements, `mode` is unknown, or
+            an element does not map the pixels of four axes to pixels.
     """
     d = x.dim() - 2
-    if d not in (2, 3) or g.shape[-2:] != (d, d) or g.dim() > 3 or (g.dim() == 3 and len(g) not in (1, len(x))):
+    if d not in (2, 3, 4) or g.shape[-2:] != (d, d) or g.dim() > 3 or (g.dim() == 3 and len(g) not in (1, len(x))):
         raise ValueError(
-            f"Expected `g` of shape (d, d) or (B, d, d) for fields (B, C, ...) with d = 2 or 3 spatial axes, got "
+            f"Expected `g` of shape (d, d) or (B, d, d) for fields (B, C, ...) with 2 to 4 spatial axes, got "
             f"{tuple(g.shape)} for {tuple(x.shape)}."
         )
     if mode not in ("bilinear", "bicubic") or (mode == "bicubic" and d == 3):
@@ -107,6 +109,11 @@ def move_grid(
         g = g[0]
     g = _along_array_axes(g)
     if not _permutes_axes(g, x.shape[2:]):
+        if d == 4:
+            raise ValueError(
+                "Expected an element that maps the pixels of four axes to pixels, such as a rotation of space by 90 "
+                "degrees: there is no interpolation on four axes."
+            )
         return _interpolated(g.expand(len(x), d, d), x, mode)
     if g.dim() == 2:
         return _permuted(g, x)

@@ -10,13 +10,14 @@ from gaugenet.geometry.mesh._words import numbers
 from gaugenet.geometry.mesh.mesh import MeshError
 from gaugenet.geometry.mesh.polygons import Polygons
 
-_KEYWORD = re.compile(r"(ST)?C?N?(4|n|4n)?OFF")
+_KEYWORD = re.compile(r"((ST)?C?N?(4|n|4n)?OFF)(\d*)")
 
 
 def parse_off(text: str) -> Polygons:
     """Return the polygons of an OFF file.
 
-    Colors may follow the corners of a face on its line. Without them, a face may run over several lines.
+    Colors may follow the corners of a face on its line. Without them, a face may run over several lines. The space
+    after the keyword may be missing.
 
     Raises:
         MeshError: If the file is binary, is not three-dimensional, is truncated, or has words that are not numbers.
@@ -25,9 +26,10 @@ def parse_off(text: str) -> Polygons:
     if lines and (match := _KEYWORD.fullmatch(lines[0][0])):
         if "BINARY" in lines[0]:
             raise MeshError("it is a binary OFF file, which is not supported: save it as text.")
-        if match[2]:
-            raise MeshError(f"it is a {lines[0][0]} file of points that are not in R^3.")
-        lines = ([lines[0][1:]] if lines[0][1:] else []) + lines[1:]
+        if match[3]:
+            raise MeshError(f"it is a {match[1]} file of points that are not in R^3.")
+        header = [match[4]] * bool(match[4]) + lines[0][1:]  # ModelNet has files that begin with "OFF490 518 0"
+        lines = [header] * bool(header) + lines[1:]
     if not lines or len(lines[0]) < 2 or not all(word.isdigit() for word in lines[0][:2]):
         raise MeshError("it does not begin with the numbers of vertices and faces.")
     num_vertices, num_faces = int(lines[0][0]), int(lines[0][1])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gaugenet.geometry.mesh._gltf import check_gltf
+from gaugenet.geometry.mesh._hdf5 import HDF5_SUFFIXES, is_hdf5_group, read_hdf5_mesh
 from gaugenet.geometry.mesh._obj import parse_obj
 from gaugenet.geometry.mesh._off import parse_off
 from gaugenet.geometry.mesh._ply import parse_ply
@@ -23,14 +24,19 @@ from gaugenet.geometry.mesh.topology import coincident_vertices
 def read_mesh(path: str | Path) -> TriangleMesh:
     """Read a mesh file: OBJ, OFF, PLY, STL and VTK in their order, others as trimesh does; see `TriangleMesh.load`.
 
+    `FILE.hdf5/GROUP` is the mesh in a group of an HDF5 file, with the data sets `pos` and `face`.
+
     Raises:
         FileNotFoundError: If there is no such file.
         MeshError: If the file is truncated, empty, not a mesh, or a point cloud.
     """
     path = Path(path)
-    if not path.is_file():
+    grouped = is_hdf5_group(path)
+    if not grouped and path.suffix.lower() in HDF5_SUFFIXES and path.is_file():
+        raise MeshError(f"{path} holds meshes in groups: name one as {path}/GROUP, or pass the file as a data set.")
+    if not grouped and not path.is_file():
         raise FileNotFoundError(f"No mesh file at {path}.")
-    polygons = _read(path)
+    polygons = read_hdf5_mesh(path) if grouped else _read(path)
     faces, polygon = polygons.triangles()
     if faces.size == 0:
         raise MeshError(f"{path} holds no triangles: it is empty, truncated or a point cloud.")

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from gaugenet.geometry.sphere.cells import Cells
 
 
+_FEWEST = 12
+"""Least number of points of a coarser grid."""
+
+
 class SphereDomain(Domain):
     """The base class of grids of the unit sphere: `HEALPix`, `ReducedGaussian`, `LatLonSphere` and `SpherePoints`.
 
@@ -35,7 +39,8 @@ class SphereDomain(Domain):
     are not special for layers. `conv(x, sphere)` computes on `gauge_graph()`; on a device use
     `gauge_graph().to(device)`.
 
-    A new grid is a subclass with `lat_lon` and `cells`.
+    A new grid is a subclass with `lat_lon` and `cells`, and with `coarser` if its own coarser grids are better than a
+    subset of the points.
 
     Example:
         >>> import torch
@@ -117,9 +122,13 @@ class SphereDomain(Domain):
         radius: float | None = None,
         mean_neighbors: float | None = None,
         neighbors: int | None = None,
+        levels: int = 1,
         dtype: torch.dtype = torch.float64,
     ) -> GaugeGraph:
         """Return the neighbourhoods of all points, the same object for the same arguments.
+
+        With `levels`, the graph also holds coarser grids, see `coarser`, for `Pool`, `Unpool` and networks with levels
+        such as `MeshUNet`.
 
         Args:
             group: structure group of the features, SO(2) by default, or O(2).
@@ -127,11 +136,12 @@ class SphereDomain(Domain):
             mean_neighbors: instead of `radius`, the mean number of neighbours, which determines the radius.
             neighbors: instead of `radius`, the number of nearest points, plus points at the distance of the last one.
                 The graph's radius is the longest edge. Use it for grids whose spacing varies a lot.
+            levels: number of levels, including this grid. A given radius grows with the spacing of the grids.
             dtype: precision of all floating-point tensors; everything is computed in float64.
 
         Raises:
             ValueError: If more than one of the three is given, the group does not contain the transporters, the radius
-                is not below pi, or a point has no neighbour.
+                is not below pi, a point has no neighbour, or there are not enough coarser grids.
         """
         if (radius, mean_neighbors, neighbors).count(None) < 2:
             raise ValueError("Expected at most one of `radius` (radians), `mean_neighbors` and `neighbors`.")
@@ -143,13 +153,45 @@ class SphereDomain(Domain):
             radius = 2 * self.spacing
         if neighbors is not None:
             neighbors = positive("neighbors", neighbors, at_most=self.num_nodes - 1)
-        key = (radius, neighbors, dtype)
-        return self._graphs.get(key, lambda: self._built(radius, neighbors, dtype))
+        positive("levels", levels)
+        key = (radius, neighbors, levels, dtype)
+        return self._graphs.get(key, lambda: self._built(radius, neighbors, levels, dtype))
 
-    def _built(self, radius: float | None, neighbors: int | None, dtype: torch.dtype) -> GaugeGraph:
+    @property
+    def coarser(self) -> tuple[SphereDomain, Int[ndarray, "points"] | None]:
+        """The next coarser grid, with about a quarter of the points, and the parent of each point if cells are nested.
+
+        By default the coarser grid is a subset of the points, chosen by farthest-point sampling, with Voronoi cells.
+        """
+        return self._coarser
+
+    @cached_property
+    def _coarser(self) -> tuple[SphereDomain, Int[ndarray, "points"] | None]:
+        from gaugenet.geometry.sphere.levels import farthest_points
+        from gaugenet.geometry.sphere.points import SpherePoints
+
+        count = self.num_nodes // 4
+        if count < _FEWEST:
+            raise ValueError(f"Expected at least {4 * _FEWEST} points for a coarser grid, got {self.num_nodes}.")
+        points = self.pos.numpy()
+        return SpherePoints(points[farthest_points(points, count)]), None
+
+    def _built(self, radius: float | None, neighbors: int | None, levels: int, dtype: torch.dtype) -> GaugeGraph:
         from gaugenet.geometry.sphere.graph import sphere_graph
+        from gaugenet.geometry.sphere.levels import with_levels
 
-        return sphere_graph(self.pos, self.frame, self.area, radius=radius, neighbors=neighbors, dtype=dtype)
+        grids: list[SphereDomain] = [self]
+        children: list[Int[ndarray, "points"] | None] = []
+        for _ in range(levels - 1):
+            grid, parent = grids[-1].coarser
+            grids.append(grid)
+            children.append(parent)
+        graphs = []
+        for grid in grids:
+            wide = None if radius is None else radius * grid.spacing / self.spacing
+            sizes = {"radius": wide, "neighbors": neighbors}
+            graphs.append(sphere_graph(grid.pos, grid.frame, grid.area, **sizes, dtype=dtype))  # type: ignore[arg-type]
+        return with_levels(grids, graphs, children) if children else graphs[0]
 
     @cached_property
     def _graphs(self) -> BoundedCache[GaugeGraph]:

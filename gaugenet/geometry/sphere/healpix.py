@@ -78,6 +78,19 @@ class HEALPix(SphereDomain):
         index = self._plane.ring(*self._xyf) if order == "ring" else self._plane.nested(*self._xyf)
         return torch.from_numpy(index)
 
+    @property
+    def coarser(self) -> tuple[SphereDomain, Int[ndarray, "points"] | None]:
+        """The pixels of half the `nside` in the same order, and the parent of each pixel: four form one.
+
+        Raises:
+            ValueError: If `nside` is odd.
+        """
+        if self.nside % 2:
+            raise ValueError(f"Expected an even `nside` for a coarser grid, got {self.nside}.")
+        parents = HEALPix(self.nside // 2, order=self.order)
+        face, x, y = self._xyf
+        return parents, parents._number(face, x // 2, y // 2)
+
     @cached_property
     def _xyf(self) -> tuple[ndarray, ndarray, ndarray]:
         """Base pixel and position in it of every pixel, in the order of this grid."""

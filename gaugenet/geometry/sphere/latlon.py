@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from gaugenet.geometry.sphere.coordinates import (
     latitude_edges,
     sin,
 )
+from gaugenet.geometry.sphere.domain import SphereDomain
 from gaugenet.geometry.sphere.rows import Rows, RowSphere
 
 _AT_POLE = 1e-6
@@ -60,6 +61,20 @@ class LatLonSphere(RowSphere):
         """Return a grid with evenly spaced latitudes from north to south, including the poles or half a step away."""
         half = 0.0 if poles else 90.0 / height
         return cls(np.linspace(90 - half, half - 90, height), np.arange(width) * 360.0 / width)
+
+    @property
+    def coarser(self) -> tuple[SphereDomain, Int[ndarray, "points"] | None]:
+        """Every second longitude, and every second latitude; without poles the middles of pairs of latitudes.
+
+        Raises:
+            ValueError: If the number of longitudes is odd, or too few rows are left.
+        """
+        lat, (height, width) = self.rows.lat, self.shape
+        if width % 2 or width < 8 or height < 6:
+            raise ValueError(f"Expected an even number of at least 8 longitudes and 6 latitudes, got {self.shape}.")
+        if height % 2:
+            return LatLonSphere(lat[::2], self._grid_lon[::2]), None
+        return LatLonSphere((lat[::2] + lat[1::2]) / 2, self._grid_lon[::2]), None
 
     def from_grid(self, values: Float[Tensor, "*fields height width"]) -> Float[Tensor, "*fields points"]:
         """Return scalar fields at the points, at a pole the mean of its row.

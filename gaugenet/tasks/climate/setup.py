@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gaugenet.data.climate.dataset import ClimateFiles
+from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.normalization import Normalization
 from gaugenet.tasks.climate.files import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.climate.inputs import SphereInputs
@@ -140,5 +141,7 @@ def _latitudes(files: Files) -> str:
     """Describe the grid, for the reader of `run.json`."""
     if not isinstance(files, ClimateFiles):
         return f"{files.locations.shape[0]} points"
+    if not isinstance(files.grid, LatLonGrid):
+        return str(files.grid)
     height, width = files.grid.shape
     return f"{height} x {width}, {np.abs(np.diff(files.grid.lat)).mean():.3g} degrees"

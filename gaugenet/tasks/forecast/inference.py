@@ -15,7 +15,6 @@ from torch import Tensor
 
 from gaugenet._caching import BoundedCache
 from gaugenet.data.climate.dataset import ClimateFiles, ClimateFrame
-from gaugenet.data.climate.latlon import east_north, lat_lon
 from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
@@ -156,7 +155,7 @@ class Forecaster:
 
     @cached_property
     def _frames(self) -> Float[ndarray, "cells 3 2"]:
-        return east_north(*lat_lon(self.inputs.locations.points.reshape(-1, 3)))
+        return self.inputs.locations.frames.reshape(-1, 3, 2)
 
 
 def fields_of(frame: ClimateFrame) -> list[Float[ndarray, "components *shape"]]:

@@ -30,7 +30,8 @@ def describe_scores(result: Mapping[str, Any]) -> str:
         if "rotated_rmse" in field:
             last = [rmse[-1] for rmse in field["rotated_rmse"]]
             lines.append(f"    {len(last)} random rotations, after the last step: {min(last):.4g} .. {max(last):.4g}")
-        lines.append(f"    power of the short waves, forecast / truth: {_fine(field['spectrum']):.2f}")
+        if field["spectrum"]["truth"]:
+            lines.append(f"    power of the short waves, forecast / truth: {_fine(field['spectrum']):.2f}")
     if "rotation_error" in result:
         lines.append(f"\n  60 rotations of the icosahedron: the forecast differs by {result['rotation_error']:.1e}")
     return "\n".join(lines)

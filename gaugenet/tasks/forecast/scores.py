@@ -10,10 +10,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
+from gaugenet.data.climate.cells import CellGrid
 from gaugenet.data.climate.latlon import LatLonGrid
 
 SOURCES = ("forecast", "persistence", "climatology")
-Fields = Sequence[Float[ndarray, "components height width"]]
+Fields = Sequence[Float[ndarray, "components *shape"]]
 _POLAR = 60.0
 """Degrees of latitude from which on a place is near a pole."""
 
@@ -27,14 +28,16 @@ class ForecastScores:
         leads: number of steps of a forecast.
     """
 
-    def __init__(self, names: Sequence[str], grid: LatLonGrid, leads: int) -> None:
+    def __init__(self, names: Sequence[str], grid: LatLonGrid | CellGrid, leads: int) -> None:
         self.names, self.leads = list(names), leads
         area = np.asarray(grid.area, dtype=np.float64)
-        polar = area * (np.abs(grid.lat) >= _POLAR)[:, None]
+        near_pole = np.abs(grid.lat) >= _POLAR
+        polar = area * (near_pole[:, None] if area.ndim == 2 else near_pole)
         self._area = {"globe": area / area.sum(), "polar": polar / max(polar.sum(), 1e-300)}
         self._square = {region: np.zeros((len(SOURCES), leads, len(names))) for region in self._area}
         self._correlation = np.zeros((leads, len(names)))
-        self._power = np.zeros((2, leads, len(names), len(grid.lon) // 2 + 1))
+        waves = len(grid.lon) // 2 + 1 if isinstance(grid, LatLonGrid) else 0  # cells have no rows
+        self._power = np.zeros((2, leads, len(names), waves))
         self._count = np.zeros(leads)
 
     def add(self, lead: int, found: Mapping[str, Fields], truth: Fields) -> None:
@@ -48,14 +51,15 @@ class ForecastScores:
         globe = self._area["globe"]
         for k, (one, other, mean) in enumerate(zip(found["forecast"], truth, usual)):
             self._correlation[lead, k] += _correlation(one - mean, other - mean, globe)
-            self._power[:, lead, k] += [zonal_power(values, globe) for values in (one, other)]
+            if self._power.shape[-1]:
+                self._power[:, lead, k] += [zonal_power(values, globe) for values in (one, other)]
 
     def result(self) -> dict[str, Any]:
         """Return plain numbers for JSON, by field and lead time.
 
         `rmse` is the error of each source on the globe, and `polar_rmse` the error beyond 60 degrees of latitude. `acc`
         is the mean correlation of anomalies. `spectrum` is the mean square by zonal wavenumber at the last lead time,
-        of the forecast and the truth.
+        of the forecast and the truth; it is empty on cells, which have no rows.
         """
         count = np.maximum(self._count, 1)[:, None]
         rmse = {region: np.sqrt(total / count) for region, total in self._square.items()}
@@ -87,7 +91,7 @@ def zonal_power(
     return typed_array(np.einsum("chm,h->m", waves, area.sum(axis=1)) * twice)
 
 
-def _mean_square(error: Float[ndarray, "components height width"], area: Float[ndarray, "height width"]) -> float:
+def _mean_square(error: Float[ndarray, "components *shape"], area: Float[ndarray, "*shape"]) -> float:
     return float((error**2 * area).sum())
 
 

@@ -89,7 +89,12 @@ class ForecastTask(Task):
             option("files", nargs="+", metavar="FILE", help="climate files, or folders of them"),
             option("--out", type=Path, required=True, metavar="OUT.nc", help="NetCDF file on the input's grid"),
             _STEPS,
-            option("--start", type=str, default="last", help="first, last, or a time of the files: 2020-01-31T18"),
+            option(
+                "--start",
+                type=str,
+                default="last",
+                help="first, last, all, 'every N', or a time: 2020-01-31T18",
+            ),
             OVERWRITE,
             *_COMMON,
         ),
@@ -151,7 +156,10 @@ class ForecastTask(Task):
         use_threads(threads)
         options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
         found = predict_forecast(run, files, out, steps=steps, start=start, overwrite=overwrite, **options)
-        return Prediction([f"{found['out']}: {found['steps']} steps, {found['hours']:g} h from {found['start']}"])
+        several = f" and {found['starts'] - 1} later starts" if found["starts"] > 1 else ""
+        return Prediction(
+            [f"{found['out']}: {found['steps']} steps, {found['hours']:g} h from {found['start']}{several}"]
+        )
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
         """Copy the page or the map of the last evaluation."""

@@ -15,6 +15,7 @@ from gaugenet.data import MeshSample
 from gaugenet.data.meshes.classes import ClassTable
 from gaugenet.data.meshes.sample import mesh_files
 from gaugenet.files import atomic_path, check_outputs, files_in, sweep_temporaries, unique_names, write_json
+from gaugenet.geometry.mesh._hdf5 import HDF5_SUFFIXES
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
@@ -134,7 +135,7 @@ def mesh_inputs(meshes: Sequence[str | Path], ours: tuple[str, ...]) -> list[Pat
     """
     files: list[Path] = []
     for path in map(Path, meshes):
-        if path.is_dir():
+        if path.is_dir() or (path.is_file() and path.suffix.lower() in HDF5_SUFFIXES):
             written = (path / SUMMARY).is_file()
             inside = [p for p in mesh_files(path) if not (written and p.name.endswith(ours))]
             if not inside:

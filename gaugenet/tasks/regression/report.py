@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_HEADINGS = {"mae": "MAE", "nmae": "NMAE", "rmse": "RMSE", "r2": "R2", "relative_l2": "rel. L2", "cosine": "cosine"}
+_HEADINGS = {
+    **{"mae": "MAE", "nmae": "NMAE", "rmse": "RMSE", "r2": "R2", "relative_l2": "rel. L2", "cosine": "cosine"},
+    "axis_angle": "axes [deg]",
+}
 _WORST = 5
 
 
@@ -16,11 +19,13 @@ def describe_scores(result: Mapping[str, Any]) -> str:
     lines = [f"{where} ({result['weights']} weights{networks})"]
     labels = {name: f"{name} [{e['unit']}]" if e["unit"] else name for name, e in result["fields"].items()}
     width = max(16, *map(len, labels.values()))
-    lines.append(f"\n  {'':<{width}}" + "".join(f"{heading:>11}" for heading in _HEADINGS.values()))
+    tensors = any(entry["kind"] == "tensor" for entry in result["fields"].values())
+    shown = [metric for metric in _HEADINGS if tensors or metric != "axis_angle"]
+    lines.append(f"\n  {'':<{width}}" + "".join(f"{_HEADINGS[metric]:>11}" for metric in shown))
     for name, entry in result["fields"].items():
-        lines.append(f"  {labels[name]:<{width}}" + "".join(_cell(metric, entry[metric]) for metric in _HEADINGS))
+        lines.append(f"  {labels[name]:<{width}}" + "".join(_cell(metric, entry[metric]) for metric in shown))
         means = entry["mesh_mean"]
-        lines.append(f"  {'mean over meshes':<{width}}" + "".join(_cell(metric, means[metric]) for metric in _HEADINGS))
+        lines.append(f"  {'mean over meshes':<{width}}" + "".join(_cell(metric, means[metric]) for metric in shown))
         if entry["missing"]:
             lines.append(
                 f"  {entry['missing']} of {entry['missing'] + entry['count']} values are missing and do not count"

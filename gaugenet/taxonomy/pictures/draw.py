@@ -14,7 +14,7 @@ from gaugenet.taxonomy.curved import SPHERE, combed
 from gaugenet.taxonomy.entry import Row
 from gaugenet.taxonomy.pictures.curved import horocyclic, hyperbolic, icosahedron, polar_sphere, strip, surface, uneven
 from gaugenet.taxonomy.pictures.flat import boosted, line, pixels, plane, punctured, scaled_frames
-from gaugenet.taxonomy.pictures.space import boosted_space, hyperbolic_space, shells, space
+from gaugenet.taxonomy.pictures.space import boosted_pixels, boosted_space, hyperbolic_space, shells, space
 from gaugenet.viz.render.picture import Picture
 
 _SIZE = (420, 300)
@@ -58,6 +58,7 @@ _PICTURES: dict[str, Callable[[Row], Picture]] = {
     "plane_similarities": scaled_frames(rotate=True),
     "minkowski_plane": boosted,
     "minkowski_space": boosted_space,
+    "minkowski_grid": boosted_pixels,
     "sphere_rotations": surface(lambda: SPHERE, 0.32, seed=1),
     "sphere_zonal": surface(lambda: SPHERE, 0.32, seed=1),
     "sphere_polar": polar_sphere,

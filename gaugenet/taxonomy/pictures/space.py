@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.geometry import Euclidean, Icosphere, Product, Sphere
-from gaugenet.groups import Lorentz
+from gaugenet.groups import Lorentz, PseudoOrthogonal
 from gaugenet.taxonomy.curved import H3
 from gaugenet.taxonomy.entry import Row
 from gaugenet.taxonomy.pictures.drawing import LINES, at_latitude, frames_of, in_random_gauges, layer_of, ring
@@ -104,6 +104,20 @@ def boosted_space(row: Row) -> Picture:
     rotations[:, 1:, 1:] = torch.stack([rotation_of(0.8 * k) for k in range(8)])
     frames = torch.stack([upright @ r @ Lorentz(3).boost(0.5) @ r.T for r in rotations])
     frames[0] = frames[4] = upright
+    box(picture, points)
+    picture.kernel(points[:4], layer, 0.7, frames[:4])
+    return picture.frames(points[4:], frames[4:], length=0.6, width=0.1)
+
+
+def boosted_pixels(row: Row) -> Picture:
+    """Draw frames and kernels on pixels of space-time, with time upwards: time is the third frame axis."""
+    picture, layer = SpacePicture(Euclidean(3)), layer_of(row, 0)
+    points = torch.cat([BALLS, -BALLS])
+    rotations = torch.eye(3, dtype=torch.float64).repeat(8, 1, 1)
+    rotations[:, :2, :2] = torch.stack([rotation_of(0.8 * k) for k in range(8)])
+    boost = PseudoOrthogonal(2, 1).boost(0.5, (0, 2))
+    frames = torch.stack([r @ boost @ r.T for r in rotations])
+    frames[0] = frames[4] = torch.eye(3, dtype=torch.float64)
     box(picture, points)
     picture.kernel(points[:4], layer, 0.7, frames[:4])
     return picture.frames(points[4:], frames[4:], length=0.6, width=0.1)

@@ -149,7 +149,7 @@ def test_a_layout_says_what_a_file_is(weather, tmp_path):
     files = ClimateFiles([written(weather, tmp_path / "a.nc")])
     layout = FileLayout.of(open_store(path), path, files.variables, files.grid)
     u = layout.variables["u10"]
-    assert (u.latitude, u.longitude, u.time, dict(u.levels)) == ("lat", "lon", "time", {"level": 0})
+    assert (u.space, u.time, dict(u.levels)) == (("lat", "lon"), "time", {"level": 0})
     assert (u.factor, u.offset) == (pytest.approx(1 / 3.6), 0)
     assert layout.flipped
     assert layout.shift == GRID.shape[1] // 2

@@ -18,7 +18,8 @@ from gaugenet.geometry.grids.action import (
     _interpolated,
     move_grid,
 )
-from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType
+from gaugenet.geometry.grids.grid import Grid
+from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, PseudoOrthogonal
 from gaugenet.groups.representations.planar import rotation
 from tests.tolerances import TOL, relative
 
@@ -46,9 +47,9 @@ def slope(f: torch.Tensor) -> torch.Tensor:
     return torch.cat([right, -down], 1)
 
 
-@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("d", [2, 3, 4])
 def test_signed_permutations_act_exactly(d):
-    x = torch.randn(2, 3, *[5] * d, dtype=torch.float64)
+    x = torch.randn(2, 3, *[5 if d < 4 else 3] * d, dtype=torch.float64)
     g = signed_permutations(d)
     assert len(g) == 2**d * math.factorial(d)
     for a, b in zip(g, g.flip(0)):
@@ -64,6 +65,26 @@ def test_interpolation_at_signed_permutations_is_the_permutation(d):
             relative(_interpolated(_along_array_axes(g).expand(2, d, d), x, "bilinear"), move_grid(g, x))
             < TOL[torch.float64]
         )
+
+
+def test_fields_move_with_the_points_of_space_time():
+    """Four axes: (g.f)(p) = f(g^-1 p) at every pixel, for rotations of space, reversal of time, and both as vectors."""
+    grid, group = Grid((2, 3, 3, 3), signature=(3, 1), kernel_size=3), PseudoOrthogonal(3, 1)
+    positions = grid.pos.T.reshape(1, 4, *grid.shape)
+    g = torch.eye(4, dtype=torch.float64)
+    g[:2, :2] = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    g[3, 3] = -1
+    moved = move_grid(g, positions)
+    assert torch.equal(moved[0].flatten(1).T, grid.pos @ g)
+    assert torch.equal(FieldAction(FieldType(group, "1x1"))(g, positions), positions), (
+        "each pixel keeps its own position"
+    )
+    assert not torch.equal(moved, positions)
+    with pytest.raises(ValueError, match="no interpolation on four axes"):
+        move_grid(group.boost(0.3, (0, 3)), positions)
+    swap = g[[3, 1, 2, 0]]  # exchanges axes of unequal length
+    with pytest.raises(ValueError, match="no interpolation on four axes"):
+        move_grid(swap, positions)
 
 
 def test_quarter_turn_is_counter_clockwise():

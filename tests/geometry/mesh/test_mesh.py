@@ -195,7 +195,7 @@ def test_truncated_files_are_refused_by_name(tmp_path, kind, fraction):
         TriangleMesh.load(path)
 
 
-@pytest.mark.parametrize("head", ["OFF\n4 1 0\n", "OFF 4 1 0\n", "# by hand\nOFF\n# sizes\n4 1 4\n"])
+@pytest.mark.parametrize("head", ["OFF\n4 1 0\n", "OFF 4 1 0\n", "OFF4 1 0\n", "# by hand\nOFF\n# sizes\n4 1 4\n"])
 def test_polygons_are_cut_into_triangles(tmp_path, head):
     path = tmp_path / "square.off"
     path.write_text(head + "0 0 0\n1 0 0\n1 1 0\n0 1 0\n4 0 1 2 3\n")

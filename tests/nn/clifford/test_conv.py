@@ -30,6 +30,7 @@ GRIDS = [
     (PseudoOrthogonal(2, 1), Grid((5, 4, 4), signature=(2, 1), boundary="periodic", kernel_size=3)),
     (PseudoOrthogonal(2, 1), Grid((5, 4, 4), signature=(2, 1), boundary="reflect", kernel_size=3)),
     (PseudoOrthogonal(1, 2, part="SO+"), Grid((4, 4, 5), signature=(1, 2), kernel_size=3)),
+    (PseudoOrthogonal(3, 1), Grid((2, 3, 3, 3), signature=(3, 1), kernel_size=3)),
 ]
 
 

@@ -8,7 +8,7 @@ import torch
 from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
 
 from gaugenet.tasks.regression.losses import field_loss
-from gaugenet.tasks.regression.metrics import FieldSums, total
+from gaugenet.tasks.regression.metrics import FieldSums, axis_angles, total
 
 RNG = np.random.default_rng(0)
 BATCH = np.array([0] * 5 + [1] * 3)
@@ -97,11 +97,37 @@ def test_scores_of_scalars_and_vectors_are_those_of_torchmetrics():
 def test_scores_that_are_not_defined_are_none():
     nothing = FieldSums.of(np.zeros((2, 3)), np.full((2, 3), np.nan), np.zeros(2, dtype=bool)).scores()
     assert {name for name, value in nothing.items() if value is None} == {
-        "mae", "nmae", "rmse", "r2", "relative_l2", "cosine"
+        "mae", "nmae", "rmse", "r2", "relative_l2", "cosine", "axis_angle"
     }  # fmt: skip
     flat = FieldSums.of(np.ones(3), np.full(3, 2.0), np.ones(3, dtype=bool)).scores()
     assert flat["r2"] is None
     assert flat["mae"] == 1.0
+
+
+def test_the_axis_angle_is_the_angle_by_which_the_axes_were_turned():
+    """Tensors in the planes of random normals, so the normal direction must not count."""
+    n = 200
+    frame = np.linalg.qr(RNG.standard_normal((n, 3, 3)))[0][:, :, :2]
+    values, turn = RNG.standard_normal((2, n, 2)), np.radians(RNG.uniform(-90, 90, n))
+
+    def tensor(principal, angle):
+        axis = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        other = np.stack([-axis[:, 1], axis[:, 0]], axis=1)
+        plane = sum(principal[:, k, None, None] * a[:, :, None] * a[:, None] for k, a in enumerate((axis, other)))
+        return np.einsum("nia,nab,njb->nij", frame, plane, frame)
+
+    target = tensor(values[0], np.zeros(n))
+    prediction = tensor(np.sort(values[1], axis=1)[:, ::-1], turn)  # the larger value along the turned axis
+    swapped = values[0, :, 0] < values[0, :, 1]
+    expected = np.degrees(np.abs(np.where(swapped, np.abs(turn) - np.pi / 2, turn)))
+    angle, weight = axis_angles(prediction.reshape(n, 9), target.reshape(n, 9))
+    np.testing.assert_allclose(angle, expected, atol=1e-5)
+    np.testing.assert_allclose(weight, np.abs(values[0, :, 0] - values[0, :, 1]), atol=1e-12)
+    scores = FieldSums.of(prediction, target, np.ones(n, dtype=bool)).scores()
+    assert scores["axis_angle"] == pytest.approx((angle * weight).sum() / weight.sum())
+    isotropic = axis_angles(prediction.reshape(n, 9), (frame @ frame.swapaxes(1, 2)).reshape(n, 9))[1]
+    assert isotropic == pytest.approx(np.zeros(n), abs=1e-6), "tensors without axes do not count"
+    assert axis_angles(0 * prediction.reshape(n, 9), target.reshape(n, 9))[0] == pytest.approx(np.full(n, 45.0))
 
 
 def test_scores_do_not_depend_on_where_the_mesh_stands():

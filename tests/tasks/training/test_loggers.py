@@ -54,3 +54,22 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     with pytest.raises(TaskError, match="pip install wandb"):
         parse_loggers('wandb(project="bodies")')
     assert parse_loggers("csv"), "control"
+
+
+@pytest.mark.parametrize(
+    ("package", "text", "file"),
+    [
+        ("wandb", 'wandb(project="fields", offline=True)', "wandb/*run-*/*.wandb"),
+        ("mlflow", 'mlflow(experiment_name="fields")', "mlflow.db"),
+    ],
+)
+def test_services_write_into_the_run_without_a_network(package, text, file, tmp_path, monkeypatch):
+    """Runs where the package is installed; it is not a dependency."""
+    pytest.importorskip(package)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (logger,) = open_loggers(text, tmp_path)
+    logger.log_metrics({"val_loss": 0.25}, step=1)
+    logger.finalize("success")
+    if package == "wandb":
+        logger.experiment.finish()
+    assert list(tmp_path.glob(file)), sorted(tmp_path.rglob("*"))

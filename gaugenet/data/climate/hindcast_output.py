@@ -1,0 +1,87 @@
+"""CF-conforming NetCDF files of forecasts from many starts, written field by field in chunks of one field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from gaugenet.data.climate.cells import CellAxes
+from gaugenet.data.climate.field_output import Coordinate, FieldLayout, define_coordinate
+from gaugenet.data.climate.layout import FileAxes
+from gaugenet.data.climate.output import new_dataset
+
+START, LEAD = "forecast_reference_time", "lead_time"
+"""Dimensions in the place of the time of the input: the start of a forecast, and the hours since then."""
+
+
+class HindcastFile:
+    """An open NetCDF file to which fields are written one by one; see `hindcast_file`."""
+
+    def __init__(self, dataset: Any, axes: FileAxes | CellAxes, layouts: Sequence[FieldLayout]) -> None:
+        self._dataset, self._axes = dataset, axes
+        self._layout = {channel: layout for layout in layouts for channel in (layout.channels or {layout.name: {}})}
+
+    def write(self, start: int, time: float, lead: int, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
+        """Write the channels of one lead of the forecast `start`, whose time is a number in the units of the file."""
+        self._dataset[START][start] = time
+        for channel, values in fields.items():
+            layout = self._layout[channel]
+            places = {**layout.channels.get(channel, {}), START: start, LEAD: lead}
+            index = tuple(places.get(name, slice(None)) for name in _dimensions(layout, self._axes))
+            self._dataset[layout.name][index] = self._axes.arranged(values.astype(np.float32), layout.dims)
+
+
+@contextmanager
+def hindcast_file(
+    path: str | Path,
+    axes: FileAxes | CellAxes,
+    layouts: Sequence[FieldLayout],
+    leads: Float[ndarray, "leads"],
+    *,
+    coordinates: Mapping[str, Coordinate] | None = None,
+    time: Any = None,
+    source: str = "",
+    title: str = "Forecasts",
+) -> Iterator[HindcastFile]:
+    """Open a NetCDF file of forecasts; it appears at `path` if the block ends without error.
+
+    Args:
+        path: the file.
+        axes: names and order of the dimensions of the input.
+        layouts: the variables; `forecast_reference_time` and `lead_time` take the place of their time.
+        leads: the lead times in hours.
+        coordinates: the further dimensions, by name.
+        time: units and calendar of the starts; `None` to number them.
+        source: the attribute `source`, what made the fields.
+        title: the attribute `title`.
+    """
+    with new_dataset(path, time, source, name=START, title=title) as dataset:
+        if time is not None:
+            dataset[START].standard_name = "forecast_reference_time"
+        dataset.createDimension(LEAD, len(leads))
+        lead = dataset.createVariable(LEAD, "f8", (LEAD,))
+        lead.setncatts({"standard_name": "forecast_period", "units": "hours"})
+        lead[:] = leads
+        axes.define(dataset)
+        for name, coordinate in (coordinates or {}).items():
+            define_coordinate(dataset, name, coordinate)
+        for layout in layouts:
+            dims = _dimensions(layout, axes)
+            chunks = tuple(len(dataset.dimensions[name]) if name in axes.space else 1 for name in dims)
+            stored = {"zlib": True, "complevel": 1, "chunksizes": chunks, "fill_value": np.float32(9.96921e36)}
+            variable = dataset.createVariable(layout.name, "f4", dims, **stored)
+            variable.setncatts({**layout.attributes, **axes.attributes})
+        yield HindcastFile(dataset, axes, layouts)
+
+
+def _dimensions(layout: FieldLayout, axes: FileAxes | CellAxes) -> tuple[str, ...]:
+    return tuple(new for name in layout.dims for new in ((START, LEAD) if name == axes.time else (name,)))
+
+
+__all__ = ["LEAD", "START", "HindcastFile", "hindcast_file"]

@@ -1,0 +1,197 @@
+"""write_flows and read_flows: trajectories of smoke and velocity in the plane, in the layout of PDEArena."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from gaugenet._validation import positive_number
+from gaugenet.data.meshes.sample import DataError
+from gaugenet.data.physics.navier_stokes import FlowState
+from gaugenet.files import atomic_path
+from gaugenet.geometry import Grid
+
+GROUPS = ("train", "valid", "test")
+"""Groups of the published files, in the order in which they are looked for."""
+
+
+@dataclass(frozen=True)
+class FlowTrajectories:
+    """Trajectories of flows in the plane, on the axes of `Grid`: x along the columns, y against the rows.
+
+    Attributes:
+        velocity: `(N, T, 2, rows, columns)`, components along x and y.
+        smoke: `(N, T, 1, rows, columns)`; `None` without smoke.
+        times: `(T,)`, the times of the frames of the first trajectory.
+        grid: the grid.
+        attributes: numbers and texts that the writer stored, such as the viscosity.
+        buoyancy: `(N,)`, force on the smoke against gravity, along y; zero where rotations are symmetries.
+    """
+
+    velocity: Float[Tensor, "flows times 2 rows columns"]
+    smoke: Float[Tensor, "flows times 1 rows columns"] | None
+    times: Float[Tensor, "times"]
+    grid: Grid
+    attributes: dict[str, Any]
+    buoyancy: Float[Tensor, "flows"]
+
+    @property
+    def fields(self) -> Float[Tensor, "flows times channels rows columns"]:
+        """Smoke and velocity as channels, in this order: the field type `"1x0 + 1x1"` of each frame."""
+        return self.velocity if self.smoke is None else torch.cat([self.smoke, self.velocity], 2)
+
+    def __len__(self) -> int:
+        return len(self.velocity)
+
+
+def write_flows(
+    path: str | Path,
+    frames: Iterable[FlowState],
+    grid: Grid,
+    *,
+    every: float,
+    group: str = "train",
+    attributes: Mapping[str, str | float] | None = None,
+) -> Path:
+    """Write trajectories as NetCDF, completely or not at all, in the layout of PDEArena :cite:`gupta2022pdearena`.
+
+    A group of the file contains `u` (smoke), `vx` and `vy` on `(sample, time, x, y)` in float32, coordinates and
+    steps `t`, `x`, `y`, `dt`, `dx`, `dy`, and the buoyancy `buo_y`, zero. NetCDF is HDF5, so programs that read the
+    published files read this one.
+
+    Args:
+        path: the file.
+        frames: one `FlowState` for each time.
+        grid: their grid.
+        every: time between frames.
+        group: `train`, `valid` or `test`.
+        attributes: numbers and texts to store, such as the viscosity.
+
+    Raises:
+        ValueError: If there is no frame, a frame does not fit the grid, or `group` is another one.
+    """
+    import xarray
+
+    if group not in GROUPS:
+        raise ValueError(f"Expected `group` to be one of {', '.join(GROUPS)}, got {group!r}.")
+    states, step = list(frames), positive_number("every", every)
+    if not states:
+        raise ValueError("Expected at least one frame, got none.")
+    parts = {"vx": [s.velocity[:, 0] for s in states], "vy": [s.velocity[:, 1] for s in states]}
+    smoke = [s.smoke[:, 0] for s in states if s.smoke is not None]
+    if smoke and len(smoke) != len(states):
+        raise ValueError(f"Expected smoke in all frames or in none, got {len(smoke)} of {len(states)}.")
+    parts |= {"u": smoke} if smoke else {}
+    if any(tuple(part.shape[1:]) != grid.shape for part in parts["vx"]):
+        raise ValueError(f"Expected frames on a grid of shape {grid.shape}, got {tuple(parts['vx'][0].shape[1:])}.")
+    flows, (height, width) = len(states[0].velocity), grid.spacing
+    rows, columns = grid.shape
+    each = ("sample", "time", "x", "y")
+    variables: dict[str, Any] = {k: (each, _to_file(torch.stack(v, 1))) for k, v in parts.items()}
+    coordinates = {"t": ("time", len(states), step), "x": ("x", columns, width), "y": ("y", rows, height)}
+    for name, (axis, count, unit) in coordinates.items():
+        variables[name] = (("sample", axis), np.tile(np.arange(count) * unit, (flows, 1)))
+    for name, value in {"dt": step, "dx": width, "dy": height, "buo_y": 0.0}.items():
+        variables[name] = (("sample",), np.full(flows, value))
+    # a coordinate of two axes must not have the name of one of them
+    renamed = {"x": "nx", "y": "ny"}
+    layout = {k: (tuple(renamed.get(a, a) for a in axes), values) for k, (axes, values) in variables.items()}
+    stored = {"boundary": grid.boundary} | dict(attributes or {})
+    with atomic_path(path) as temporary:
+        data = xarray.Dataset(layout, attrs=stored)
+        data.to_netcdf(temporary, group=group, engine="netcdf4", encoding={k: {"zlib": True} for k in parts})
+    return Path(path)
+
+
+def read_flows(
+    path: str | Path, *, group: str | None = None, flows: int | None = None, boundary: str | None = None
+) -> FlowTrajectories:
+    """Read trajectories of smoke and velocity: files of `write_flows`, and Navier-Stokes files of PDEArena (HDF5).
+
+    Published files store arrays by x and y; the result has the axes of `Grid`. Their velocities are on the faces of
+    the cells, half a cell to the left of and below the smoke. They are returned as they are.
+
+    Args:
+        path: the file.
+        group: `train`, `valid` or `test`; by default the only one in the file.
+        flows: read only this number of trajectories.
+        boundary: boundary of the grid; by default as stored, and `zeros` for published files, which have walls.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DataError: If the file is of another kind, or does not contain the group or a variable.
+
+    Example:
+        >>> from gaugenet.data import NavierStokes, read_flows, write_flows
+        >>> from gaugenet.geometry import Grid
+        >>> solver = NavierStokes(Grid((16, 16), boundary="periodic"), viscosity=0.1)
+        >>> frames = solver.run(solver.random(2, seed=0), frames=3, every=0.5)
+        >>> _ = write_flows("flows.nc", frames, solver.grid, every=0.5)
+        >>> read_flows("flows.nc").fields.shape
+        torch.Size([2, 3, 3, 16, 16])
+    """
+    import xarray
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    found = _groups(path) if group is None else [group]
+    if len(found) != 1:
+        raise DataError(f"{path}: expected `group`, the file contains {', '.join(found) or 'none of ' + str(GROUPS)}.")
+    try:
+        data = xarray.open_dataset(path, group=found[0], engine="netcdf4", decode_times=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a NetCDF or HDF5 file with the group {found[0]!r}: {error}") from error
+    with data:
+        missing = [name for name in ("vx", "vy", "t", "dx", "dy") if name not in data.variables]
+        if missing:
+            known = ", ".join(map(str, data.variables))
+            raise DataError(f"{path}: expected the variables {', '.join(missing)} in {found[0]}, it has {known}.")
+        part = slice(flows)
+        velocity = torch.stack([_from_file(data[name].values[part]) for name in ("vx", "vy")], 2)
+        smoke = _from_file(data["u"].values[part])[:, :, None] if "u" in data.variables else None
+        if not len(velocity):
+            raise DataError(f"{path}: expected at least one trajectory in {found[0]}, it has none.")
+        spacing = [float(data[name].values.flat[0]) for name in ("dy", "dx")]
+        edge = str(data.attrs.get("boundary", "zeros")) if boundary is None else boundary
+        buoyancy = data["buo_y"].values[part] if "buo_y" in data.variables else np.zeros(len(velocity))
+        return FlowTrajectories(
+            velocity,
+            smoke,
+            torch.from_numpy(np.asarray(data["t"].values[0], dtype=np.float64)),
+            Grid(tuple(velocity.shape[-2:]), spacing, edge, radius=2.5 * max(spacing)),
+            dict(data.attrs),
+            torch.from_numpy(np.asarray(buoyancy, dtype=np.float64)),
+        )
+
+
+def _groups(path: Path) -> list[str]:
+    import netCDF4
+
+    try:
+        with netCDF4.Dataset(path) as file:
+            return [name for name in GROUPS if name in file.groups]
+    except OSError as error:
+        raise DataError(f"{path}: expected a NetCDF or HDF5 file: {error}") from error
+
+
+def _to_file(field: Float[Tensor, "flows times rows columns"]) -> Float[ndarray, "flows times x y"]:
+    array: ndarray = field.flip(-2).transpose(-1, -2).to(torch.float32).numpy()
+    return array
+
+
+def _from_file(array: Float[ndarray, "flows times x y"]) -> Float[Tensor, "flows times rows columns"]:
+    if array.ndim != 4:
+        raise DataError(f"Expected fields on (sample, time, x, y), got an array of shape {array.shape}.")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).transpose(-1, -2).flip(-2).contiguous()
+
+
+__all__ = ["FlowTrajectories", "read_flows", "write_flows"]
