@@ -1,8 +1,9 @@
-"""Wilson loops from links: gauge-equivariant networks, compared with an ordinary convolutional network.
+r"""Wilson loops from links: gauge-equivariant networks, compared with an ordinary convolutional network.
 
     python examples/wilson_loops.py [--loops 1x1 1x2 2x2 4x4] [--seconds 150] [--ordinary 80]
     python examples/wilson_loops.py --group SU3 --loops 1x2 2x2 --by-matrices --ordinary 0
-    python examples/wilson_loops.py --group SU3 --lattice 4x4x4x4 --large 6x4x4x4 --loops 1x2 --by-matrices --ordinary 0
+    python examples/wilson_loops.py --group SU3 --lattice 4x4x4x4 --large 6x4x4x4 --loops 1x2 \
+        --by-matrices --ordinary 0 --couplings 2 --configurations 1 --seconds 400
 
 The setting of :cite:`favoni2022lattice`: SU(2) on 8 x 8, ten couplings from 0.1 to 6, and Re tr W / N of an r x t loop
 at every site. Loops are products of transported plaquettes, so a network of `LatticeBlock`s can be exact, also on every
@@ -44,9 +45,8 @@ class OrdinaryNetwork(nn.Module):
         return self.layers(parts.flatten(1, 4))[:, 0]
 
 
-def sample(group: str, each: int, lattice: str, seed: int) -> LatticeGaugeField:
-    """Return `each` configurations at each of ten couplings."""
-    betas = np.repeat(np.linspace(0.1, 6, 10), each)
+def sample(group: str, each: int, lattice: str, seed: int, couplings: int) -> LatticeGaugeField:
+    betas = np.repeat(np.linspace(0.1, 6, couplings), each)
     sampler = HeatBath(GROUPS[group], tuple(map(int, lattice.split("x"))), betas, chains=len(betas), seed=seed)
     sampler.update(100)
     return sampler.field
@@ -90,30 +90,30 @@ def main() -> None:
     parser.add_argument("--group", choices=list(GROUPS), default="SU2")
     parser.add_argument("--lattice", default="8x8")
     parser.add_argument("--large", default="32x32", help="lattice of the last test")
+    parser.add_argument("--couplings", type=int, default=10, help="number of couplings from 0.1 to 6")
     parser.add_argument("--by-matrices", action="store_true", help="learn all loops block by block")
     parser.add_argument("--seconds", type=float, default=150.0, help="CPU time of each training")
     parser.add_argument("--ordinary", type=float, default=80.0, help="the same for the ordinary network; 0: without it")
     parser.add_argument("--configurations", type=int, default=2, help="of training, at each coupling")
     parser.add_argument("--each", type=int, default=100, help="configurations of the ordinary network at each coupling")
     a = parser.parse_args()
-    train, test = (sample(a.group, count, a.lattice, seed) for seed, count in enumerate((a.configurations, 10)))
-    large = sample(a.group, 1, a.large, 2)
+    train, test = (sample(a.group, k, a.lattice, seed, a.couplings) for seed, k in enumerate((a.configurations, 10)))
+    large = sample(a.group, 1, a.large, 2, a.couplings)
     moved = test.gauge_transform(test.random_gauge())
     for loop in a.loops:
         networks = {"gauge equivariant": lambda loop=loop: fit(loop, train, a.seconds, a.by_matrices)}
         if a.ordinary:
-            many = sample(a.group, a.each, a.lattice, 3)
+            many = sample(a.group, a.each, a.lattice, 3, a.couplings)
             networks["ordinary"] = lambda loop=loop, many=many: train_ordinary(loop, many, a.ordinary)
         for name, make in networks.items():
             begin, network = time.process_time(), make()
             used = time.process_time() - begin
-            errors = [error(network, field, loop) for field in (test, large)]
+            errors = [error(network, u, loop) for u in (test, large)]
             change = (network(moved) - network(test)).abs().max().item()
             print(
                 f"{loop}: variance {target(test, loop).var().item():.3f}; {name}: error {errors[0]:.1e} with "
                 f"{sum(p.numel() for p in network.parameters())} weights ({used:.0f} s), on {a.large} {errors[1]:.1e}, "
-                f"another gauge {change:.1e}", flush=True,
-            )  # fmt: skip
+                f"another gauge {change:.1e}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

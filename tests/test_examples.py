@@ -144,7 +144,7 @@ def test_wilson_loops_of_other_groups_and_dimensions(tmp_path):
     """The command for SU(3) in four dimensions, for the smallest loop."""
     text = run(
         "wilson_loops.py", tmp_path, "--group", "SU3", "--lattice", "4x4x4x4", "--large", "6x4x4x4", "--loops", "1x1",
-        "--by-matrices", "--ordinary", "0", "--configurations", "1",
+        "--by-matrices", "--ordinary", "0", "--configurations", "1", "--couplings", "2",
     )  # fmt: skip
     assert float(text.split("error ")[1].split()[0]) < 1e-12
     assert float(text.split("6x4x4x4 ")[1].split(",")[0]) < 1e-12
