@@ -1,11 +1,12 @@
 """Five charges: their positions one unit of time later, by the protocol of Satorras et al. 2021 (EGNN), Section 5.1.
 
-    python examples/nbody_charged.py [--simulations 3000] [--epochs 400] [--seed 0]
+    python examples/nbody_charged.py [--simulations 3000] [--epochs 60] [--seed 0]
 
 Charges +1 and -1 start from normal positions with speed 0.5 and move by 1/r^2 forces in steps of 0.001. From positions,
-velocities and charges after 3,100 steps a network predicts the positions after 4,100. Published mean squared errors
-with 3,000 training systems: straight on 0.0819, SE(3)-Transformer 0.0244, tensor field network 0.0155, graph network
-0.0107, EGNN 0.0071, and SEGNN 0.0043 (Brandstetter et al. 2022).
+velocities and charges after 3,100 steps a network predicts the positions after 4,100. The best epoch is the one of the
+least error on 2,000 validation systems. Published mean squared errors with 3,000 training systems: straight on 0.0819,
+SE(3)-Transformer 0.0244, tensor field network 0.0155, graph network 0.0107, EGNN 0.0071, SEGNN 0.0043 (Brandstetter et
+al. 2022).
 """
 
 from __future__ import annotations
@@ -85,32 +86,34 @@ def error(network: Dynamics, data: tuple[Tensor, ...], index: Tensor) -> Tensor:
     return (network(*state) - later).square().mean()
 
 
+def mean_error(network: Dynamics, data: tuple[Tensor, ...]) -> float:
+    with torch.no_grad():
+        parts = torch.arange(len(data[0])).split(500)
+        return sum(error(network, data, part).item() * len(part) for part in parts) / len(data[0])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("--simulations", 3000), ("--epochs", 400), ("--seed", 0)):
+    for name, default in (("--simulations", 3000), ("--epochs", 60), ("--seed", 0)):
         parser.add_argument(name, type=int, default=default)
     args = parser.parse_args()
-    training, held_out = simulate(args.simulations, 0), simulate(min(args.simulations, 2000), 1)
-    straight = (held_out[0] + held_out[1] - held_out[3]).square().mean()
-    print(f"straight on {straight:.4f}", flush=True)
+    training = simulate(args.simulations, 0)
+    held_out, validation = (simulate(min(args.simulations, 2000), seed) for seed in (1, 2))
+    print(f"straight on {(held_out[0] + held_out[1] - held_out[3]).square().mean():.4f}", flush=True)
     torch.manual_seed(args.seed)
-    network, start = Dynamics(), time.process_time()
-    steps = args.epochs * -(-args.simulations // 100)
+    network, start, best = Dynamics(), time.process_time(), float("inf")
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3, weight_decay=1e-5)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs)
     for epoch in range(args.epochs):
         for batch in torch.randperm(args.simulations).split(100):
             loss = error(network, training, batch)
             optimizer.zero_grad(), loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step(), schedule.step()
-        if (epoch + 1) % max(args.epochs // 20, 1) == 0:
-            with torch.no_grad():
-                parts = torch.arange(len(held_out[0])).split(500)
-                mean = sum(error(network, held_out, part) * len(part) for part in parts) / len(held_out[0])
-            print(
-                f"epoch {epoch + 1:4}  test error {mean:.5f}  {time.process_time() - start:5.0f} s of CPU", flush=True
-            )
+            optimizer.step()
+        schedule.step()
+        if (found := mean_error(network, validation)) < best:
+            best, test, spent = found, mean_error(network, held_out), time.process_time() - start
+            print(f"epoch {epoch + 1:4}  validation {best:.5f}  test {test:.5f}  {spent:5.0f} s of CPU", flush=True)
 
 
 if __name__ == "__main__":
