@@ -38,7 +38,7 @@ def make(path: Path, part: str, count: int, seed: int, options: argparse.Namespa
     if options.spin_up > 0:
         (start,) = solver.run(start, frames=1, every=options.spin_up)
     frames = [start, *solver.run(start, frames=options.frames - 1, every=options.every)]
-    write_flows(path, frames, grid, every=options.every, group=part, attributes=wanted)
+    write_flows(path, frames, grid, every=options.every, group=part, attributes=wanted, overwrite=True)
     return read_flows(path), True
 
 
