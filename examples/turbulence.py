@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("turbulence"))
     options = parser.parse_args()
-    if options.frames < 2 or min(options.flows) < 1 or options.spin_up < 0:
-        parser.error("expected at least two frames, one flow in each part, and a spin-up of at least 0")
+    if options.frames < 2 or min(options.flows) < 0 or not any(options.flows) or options.spin_up < 0:
+        parser.error("expected at least two frames, one flow in all, and a spin-up of at least 0")
     for part, (name, count) in enumerate(zip(PARTS, options.flows, strict=True)):
         for number in range(-(-count // EACH)):
             path = options.out / f"{name}_{number:02d}.nc"
