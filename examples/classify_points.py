@@ -82,6 +82,8 @@ def main() -> None:
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     args = parser.parse_args()
+    if args.points < 4:
+        parser.error("expected at least 4 points: the last convolutions have a quarter of them")
     parts = {part: ModelNetPoints(args.data, part, num_points=args.points) for part in ("train", "test")}
     (pos, label), held_out = stacked(parts["train"]), stacked(parts["test"])
     print(f"{len(pos)} training clouds, {len(held_out[0])} test clouds, {len(parts['train'].class_names)} classes")

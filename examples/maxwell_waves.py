@@ -70,6 +70,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("maxwell_waves"))
     options = parser.parse_args()
+    if min(options.samples, options.charges) < 1 or options.frames < 2:
+        parser.error("expected at least one sample, one charge and two frames")
     names = ("size", "spacing", "frames", "every", "charges", "seed")
     for number in range(-(-options.samples // EACH)):
         path, count = options.out / f"waves_{number:02d}.nc", min(EACH, options.samples - number * EACH)

@@ -38,7 +38,7 @@ def make(path: Path, part: str, count: int, seed: int, options: argparse.Namespa
     if options.spin_up > 0:
         (start,) = solver.run(start, frames=1, every=options.spin_up)
     frames = [start, *solver.run(start, frames=options.frames - 1, every=options.every)]
-    write_flows(path, frames, grid, every=options.every, group=part, attributes=wanted)
+    write_flows(path, frames, grid, every=options.every, group=part, attributes=wanted, overwrite=True)
     return read_flows(path), True
 
 
@@ -89,6 +89,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("turbulence"))
     options = parser.parse_args()
+    if options.frames < 2 or min(options.flows) < 0 or not any(options.flows) or options.spin_up < 0:
+        parser.error("expected at least two frames, one flow in all, and a spin-up of at least 0")
     for part, (name, count) in enumerate(zip(PARTS, options.flows, strict=True)):
         for number in range(-(-count // EACH)):
             path = options.out / f"{name}_{number:02d}.nc"

@@ -29,9 +29,13 @@ def not_negative(name: str, value: object) -> int:
 
 def positive_number(name: str, value: float) -> float:
     """Return `value` as a positive, finite number, or `ValueError` about the argument `name`."""
-    if not (not isinstance(value, str) and math.isfinite(value) and value > 0):
+    try:
+        number = math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, RuntimeError):  # `None`, an array of several numbers, a tensor of several numbers
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
         raise ValueError(f"Expected a positive `{name}`, got {value!r}.")
-    return float(value)
+    return number
 
 
 def level_widths(width: int, growth: float, levels: int) -> list[int]:

@@ -13,6 +13,8 @@ import numpy as np
 import trimesh
 from generator.sampler import make_body
 
+from gaugenet.files import atomic_path
+
 KINDS = ("cat", "cow", "dog", "elephant", "giraffe", "horse", "lizard", "man", "pig", "sauropod")
 
 
@@ -33,7 +35,9 @@ def main() -> None:
                 if not path.exists():
                     seed = int(np.random.SeedSequence([first + number, *kind.encode()]).generate_state(1)[0])
                     body = make_body(kind, seed, spread=0.15, turned=False)
-                    path.write_text(trimesh.Trimesh(body.vertices, body.faces, process=False).export(file_type="off"))
+                    text = trimesh.Trimesh(body.vertices, body.faces, process=False).export(file_type="off")
+                    with atomic_path(path) as temporary:  # a file that is there is complete
+                        temporary.write_text(text)
         print(f"{args.out / kind}: {args.train} + {args.test} meshes", flush=True)
 
 

@@ -420,6 +420,24 @@ def test_turbulence_goes_on_where_it_stopped(tmp_path):
     assert all("made" in line for line in other[:3]), "files of other options are made again"
 
 
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("turbulence.py", ["--frames", "1"], "two frames"),
+        ("turbulence.py", ["--flows", "0", "0", "0"], "one flow"),
+        ("maxwell_waves.py", ["--samples", "0"], "one sample"),
+        ("classify_points.py", ["--data", "none", "--points", "3"], "4 points"),
+    ],
+)
+def test_examples_name_counts_that_are_too_small(script, options, message, tmp_path):
+    found = subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *options], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_maxwell_waves_balance_and_go_on(tmp_path):
     options = ["--samples", "17", "--size", "16", "--frames", "11", "--every", "0.05", "--out", "run"]
     first = run("maxwell_waves.py", tmp_path, *options).splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,7 +36,8 @@ class PlainResNet(nn.Module):
     The arguments are stored as `config`: `PlainResNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: If a size is not positive, the window is even, or `d` or `boundary` is unknown.
+        ValueError: If a size is not positive, the window is even, or `d` or `boundary` is unknown; in `forward`, if `x`
+            has another shape or dtype, or a periodic axis is shorter than half the window.
 
     Example:
         >>> import torch
@@ -56,9 +58,9 @@ class PlainResNet(nn.Module):
         boundary: str = "zeros",
     ) -> None:
         super().__init__()
-        if d not in _CONVOLUTIONS:
+        if d not in tuple(_CONVOLUTIONS):
             raise ValueError(f"Expected `d` 2 or 3, got {d!r}.")
-        if boundary not in _PADDINGS:
+        if boundary not in tuple(_PADDINGS):
             raise ValueError(f"Expected `boundary` to be one of {', '.join(_PADDINGS)}, got {boundary!r}.")
         if positive("kernel_size", kernel_size) % 2 == 0:
             raise ValueError(f"Expected an odd `kernel_size`, got {kernel_size}.")
@@ -79,6 +81,7 @@ class PlainResNet(nn.Module):
         self.read = kind(channels, out_channels, 1)
 
     def forward(self, x: Float[Tensor, "batch in *spatial"]) -> Float[Tensor, "batch out *spatial"]:
+        self._check(x)
         x = self._padded(self.embed, x)
         for first in range(0, len(self.convs), 2):
             y = x
@@ -86,6 +89,20 @@ class PlainResNet(nn.Module):
                 y = self._padded(self.convs[layer], F.gelu(self.norms[layer](y)))
             x = x + y
         return typed_tensor(self.read(F.gelu(self.norms[-1](x))))
+
+    def _check(self, x: Tensor) -> None:
+        d, channels, weight = self.config["d"], self.config["in_channels"], self.read.weight
+        if x.ndim != d + 2 or x.shape[1] != channels:
+            raise ValueError(
+                f"Expected `x` of shape (batch, {channels}, *spatial) with {d} spatial axes, got {tuple(x.shape)}."
+            )
+        if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(
+                f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: convert one of them."
+            )
+        shortest = self.padding[0] if self.mode == "circular" else 1
+        if min(x.shape[2:]) < shortest:
+            raise ValueError(f"Expected spatial axes of at least {shortest} pixels, got {tuple(x.shape[2:])}.")
 
     def _padded(self, conv: nn.Module, x: Tensor) -> Tensor:
         return typed_tensor(conv(F.pad(x, self.padding, mode=self.mode)))

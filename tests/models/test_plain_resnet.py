@@ -32,3 +32,23 @@ def test_bad_input_is_named():
         PlainResNet(1, 1, kernel_size=4)
     with pytest.raises(ValueError, match="blocks"):
         PlainResNet(1, 1, blocks=0)
+
+
+def test_features_that_do_not_fit_are_named():
+    network = PlainResNet(3, 2, channels=4, blocks=1, boundary="periodic")
+    for x, message in (
+        (torch.rand(1, 4, 8, 8), r"\(batch, 3, \*spatial\) with 2 spatial axes, got \(1, 4, 8, 8\)"),
+        (torch.rand(3, 8, 8), r"got \(3, 8, 8\)"),  # without a batch
+        (torch.rand(1, 3, 8, 8).double(), "dtype torch.float32 like the weights, got torch.float64"),
+        (torch.rand(1, 3, 1, 8), "at least 2 pixels"),  # a periodic axis cannot be padded by more than its length
+    ):
+        with pytest.raises(ValueError, match=message):
+            network(x)
+    assert network(torch.rand(0, 3, 8, 8)).shape == (0, 2, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(torch.rand(1, 3, 8, 8).bfloat16()).shape == (1, 2, 8, 8)
+    compiled = torch.compile(network, fullgraph=True, backend="eager")
+    x = torch.rand(1, 3, 8, 8)
+    assert torch.equal(compiled(x), network(x))
+    with pytest.raises(ValueError, match="`d` 2 or 3"):
+        PlainResNet(1, 1, d=[2])

@@ -57,14 +57,18 @@ class CellGrid:
             if values.ndim != 1 or not np.isfinite(values).all():
                 raise DataError(f"Expected finite degrees of shape (N,) in `{name}`, got shape {values.shape}.")
             object.__setattr__(self, name, values)
+        if self.lat.shape != self.lon.shape:
+            raise DataError(f"Expected `lat` and `lon` of one length, got {len(self.lat)} and {len(self.lon)}.")
         if len(self.lat) < 12 or np.abs(self.lat).max() > 90 + 1e-6:
             raise DataError(
                 f"Expected at least 12 cells with latitudes from -90 to 90 degrees, got {len(self.lat)} cells up to "
-                f"{np.abs(self.lat).max():g}."
+                f"{np.abs(self.lat).max(initial=0.0):g}."
             )
-        area = self.given_area
-        if area is not None and (area.shape != self.lat.shape or not (area > 0).all()):
-            raise DataError("Expected a positive area of each cell: correct the areas of the file, or remove them.")
+        if self.given_area is not None:
+            area = np.asarray(self.given_area, dtype=np.float64)
+            if area.shape != self.lat.shape or not ((area > 0) & np.isfinite(area)).all():
+                raise DataError("Expected a positive area of each cell: correct the areas of the file, or remove them.")
+            object.__setattr__(self, "given_area", area)
         self._check_coverage()
 
     def _check_coverage(self) -> None:
@@ -198,7 +202,7 @@ def with_cells(store: Any, where: Path) -> Any:
     such as `crs`, or of the coordinate of the pixels.
 
     Raises:
-        DataError: If the attributes of a HEALPix file contradict its number of pixels.
+        DataError: If the attributes of a HEALPix file contradict its number of pixels, or do not name its order.
     """
     if any(latitude_name(variable) for variable in store.data_vars.values()):
         return store
@@ -273,11 +277,9 @@ def _healpix(store: Any, where: Path) -> tuple[str, int, str, ndarray | None] | 
     attributes = next((a for a in places if _is_healpix(a) or any(key in a for key in _SIZE_KEYS)), None)
     if attributes is None:
         return None
-    nside = next((int(attributes[key]) for key in _SIZE_KEYS if key in attributes), None)
-    if nside is None:
-        nside = next((2 ** int(attributes[key]) for key in _LEVEL_KEYS if key in attributes), None)
-    written = str(next((attributes[key] for key in _ORDER_KEYS if key in attributes), "nested")).lower()
-    order = "ring" if written.startswith("ring") else "nested"
+    nside = _whole(attributes, _SIZE_KEYS, where)
+    if nside is None and (level := _whole(attributes, _LEVEL_KEYS, where)) is not None:
+        nside = 2 ** min(level, 30)  # larger ones fit no file
     fitting = [
         str(n) for n, size in store.sizes.items() if str(n).lower() in _PIXEL_NAMES or size == 12 * (nside or 0) ** 2
     ]
@@ -292,6 +294,9 @@ def _healpix(store: Any, where: Path) -> tuple[str, int, str, ndarray | None] | 
             f"{where}: nside {nside} has {12 * nside**2} pixels, but the dimension {dimension!r} has "
             f"{store.sizes[dimension]}: expected a global file."
         )
+    order = _order(attributes, where)
+    if order == "nested" and nside & (nside - 1):
+        raise DataError(f"{where}: nested order needs a power of two as nside, got {nside}: is its order ring?")
     ids = next((store[n] for n in ("cell_ids", "cell", dimension) if n in store.coords), None)
     numbers = None
     if ids is not None and ids.dims == (dimension,) and ids.dtype.kind in "iu":
@@ -299,6 +304,42 @@ def _healpix(store: Any, where: Path) -> tuple[str, int, str, ndarray | None] | 
         if not np.array_equal(np.sort(numbers), np.arange(len(numbers))):
             raise DataError(f"{where}: the numbers of the pixels in {ids.name!r} are not 0 to {len(numbers) - 1}.")
     return dimension, nside, order, numbers
+
+
+def _whole(attributes: Mapping[str, Any], keys: Sequence[str], where: Path) -> int | None:
+    """Return the first of these attributes as an integer of at least zero; `None` if there is none.
+
+    Raises:
+        DataError: If it is not such a number.
+    """
+    key = next((key for key in keys if key in attributes), None)
+    if key is None:
+        return None
+    text = str(attributes[key]).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number.is_integer() or number < 0:
+        raise DataError(f"{where}: expected an integer of at least 0 as the attribute {key!r}, got {text}.")
+    return int(number)
+
+
+def _order(attributes: Mapping[str, Any], where: Path) -> str:
+    """Return the order of the pixels, `nested` or `ring`.
+
+    Raises:
+        DataError: If it is another one, or the file does not name it: a guess would put pixels in other places.
+    """
+    key = next((key for key in _ORDER_KEYS if key in attributes), None)
+    written = "none" if key is None else str(attributes[key])
+    for order, start in (("nested", "nest"), ("ring", "ring")):
+        if written.strip().lower().startswith(start):
+            return order
+    raise DataError(
+        f"{where}: expected 'nested' or 'ring' as the order of the HEALPix pixels, in an attribute such as "
+        f"healpix_order or indexing_scheme, got {written}."
+    )
 
 
 def _is_healpix(attributes: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from gaugenet.data.climate.cells import CellAxes
 from gaugenet.data.climate.field_output import Coordinate, FieldLayout, define_coordinate
 from gaugenet.data.climate.layout import FileAxes
 from gaugenet.data.climate.output import new_dataset
+from gaugenet.data.meshes.sample import DataError
 
 START, LEAD = "forecast_reference_time", "lead_time"
 """Dimensions in the place of the time of the input: the start of a forecast, and the hours since then."""
@@ -60,7 +61,11 @@ def hindcast_file(
         time: units and calendar of the starts; `None` to number them.
         source: the attribute `source`, what made the fields.
         title: the attribute `title`.
+
+    Raises:
+        DataError: If the input has another dimension or variable of the name `forecast_reference_time` or `lead_time`.
     """
+    _check_names(axes, layouts, coordinates or {})
     with new_dataset(path, time, source, name=START, title=title) as dataset:
         if time is not None:
             dataset[START].standard_name = "forecast_reference_time"
@@ -78,6 +83,20 @@ def hindcast_file(
             variable = dataset.createVariable(layout.name, "f4", dims, **stored)
             variable.setncatts({**layout.attributes, **axes.attributes})
         yield HindcastFile(dataset, axes, layouts)
+
+
+def _check_names(
+    axes: FileAxes | CellAxes, layouts: Sequence[FieldLayout], coordinates: Mapping[str, Coordinate]
+) -> None:
+    own = axes.coordinates if isinstance(axes, CellAxes) else ()
+    taken = {*axes.space, *own, *coordinates, *(layout.name for layout in layouts)}
+    taken |= {name for layout in layouts for name in layout.dims if name != axes.time}
+    for name in (START, LEAD):
+        if name in taken:
+            raise DataError(
+                f"Expected an input without another dimension or variable {name!r}, which is a dimension of forecasts "
+                "from many starts: rename it, or forecast from one start."
+            )
 
 
 def _dimensions(layout: FieldLayout, axes: FileAxes | CellAxes) -> tuple[str, ...]:

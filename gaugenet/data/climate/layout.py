@@ -337,6 +337,8 @@ def _time_axis(store: Any, name: str, path: Path) -> TimeAxis:
     if coordinate is None:
         return TimeAxis(None, None, "", "", count)
     values = np.atleast_1d(coordinate.values)
+    if not values.size:
+        raise DataError(f"{path} has no time steps.")
     if values.dtype.kind == "M" and np.isnat(values).any():
         step = int(np.flatnonzero(np.isnat(values))[0])
         raise DataError(f"{path}: time step {step} has no time (NaT): correct the time of the file.")

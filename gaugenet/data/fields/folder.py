@@ -52,7 +52,9 @@ class FieldMeshFolder(MeshDataset):
     ) -> None:
         if split not in ("train", "val", "test"):
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
-        self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
+        self.root = existing_folder(
+            root, "pass the folder that holds train/, val/ and test/ or the meshes.", groups=True
+        )
         everything = all_splits(self.root, fractions, seed, group)
         parts = everything if is_split_at_random(self.root) else {"train", "val"} & everything.keys()
         self.pool = tuple(sorted(path for name in parts for path in everything[name]))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
@@ -27,7 +27,8 @@ class Hdf5Group(FieldSource):
 
     - A data set with a value for each vertex or face is a field. Its attribute `units` or `unit` is its unit.
     - A data set `(T, V, 3)` is a series; the step `k` is the field `NAME@k`.
-    - `inflow_distance` is computed if the group has `inlet_idcs` or `inlet_idx` and no field of this name.
+    - `inflow_distance` is computed if the group has `inlet_idcs` or `inlet_idx`, indices of vertices or a mask of them,
+      and no field of this name.
     """
 
     @cached_property
@@ -72,8 +73,15 @@ class Hdf5Group(FieldSource):
         return RawField(values[step], str(self.mesh), unit=unit)
 
     def _inlets(self) -> ndarray | None:
-        found = next((self._content[name][0] for name in INLETS if name in self._content), None)
-        return None if found is None else np.unique(found.astype(np.int64).reshape(-1))
+        name = next((name for name in INLETS if name in self._content), None)
+        if name is None:
+            return None
+        found = self._content[name][0].reshape(-1)
+        if found.dtype.kind == "b":
+            return np.flatnonzero(found)
+        if found.dtype.kind not in "iuf" or (found % 1 != 0).any():  # NaN % 1 is NaN
+            raise DataError(f"{self.mesh}: expected indices of vertices in {name!r}, got {found.dtype}, not all whole.")
+        return np.unique(found.astype(np.int64))
 
     def _distance(self) -> Float[ndarray, "vertices"]:
         """Return the geodesic distance from the inlet by the heat method, in units of the mesh."""
@@ -84,8 +92,24 @@ class Hdf5Group(FieldSource):
             raise DataError(
                 f"{self.mesh}: expected indices of vertices, 0 to {mesh.num_vertices - 1}, in 'inlet_idcs'."
             )
+        if not _reached(mesh.faces, mesh.num_vertices, inlet).all():
+            raise DataError(
+                f"{self.mesh}: a part of the mesh is not connected to the vertices of 'inlet_idcs', so it has no "
+                "distance from the inlet: remove the part, or name an inlet in it."
+            )
         solver = pp3d.MeshHeatMethodDistanceSolver(mesh.vertices, mesh.faces)
         return typed_array(np.maximum(solver.compute_distance_multisource(inlet), 0.0))
+
+
+def _reached(faces: Int[ndarray, "faces 3"], count: int, start: Int[ndarray, "starts"]) -> Bool[ndarray, "faces"]:
+    """Return which faces are connected to one of the vertices."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = np.concatenate([faces[:, :2], faces[:, 1:]])
+    edges = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    part = connected_components(edges, directed=False)[1]
+    return typed_array(np.isin(part[faces[:, 0]], part[start]))
 
 
 def _unit(entry: Any) -> str | None:

@@ -70,7 +70,9 @@ class LabelledMeshFolder(MeshDataset):
             raise ValueError(f"Expected `split` 'train', 'val' or 'test', got {split!r}.")
         if labels not in ("auto", "vertices", "faces"):
             raise ValueError(f"Expected `labels` 'auto', 'vertices' or 'faces', got {labels!r}.")
-        self.root = existing_folder(root, "pass the folder that holds train/, val/ and test/ or the meshes.")
+        self.root = existing_folder(
+            root, "pass the folder that holds train/, val/ and test/ or the meshes.", groups=True
+        )
         self.split = split
         self._asked, self._property, self._trained = labels, label_property, trained
         everything = all_splits(self.root, fractions, seed, group)

@@ -11,6 +11,7 @@ import trimesh
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
+from gaugenet._validation import not_negative, positive
 from gaugenet.data.meshes.sample import DataError, existing_folder, mesh_files
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
@@ -25,7 +26,7 @@ class ModelNetPoints(Dataset[Data]):
     Args:
         root: folder of the classes.
         split: `"train"` or `"test"`.
-        num_points: number of points P of a cloud.
+        num_points: number of points P of a cloud, at least 2.
         seed: seed of the points. A mesh has the same points whichever other files there are.
 
     Attributes:
@@ -57,14 +58,18 @@ class ModelNetPoints(Dataset[Data]):
     ) -> None:
         if split not in ("train", "test"):
             raise ValueError(f"Expected `split` 'train' or 'test', got {split!r}.")
-        if num_points < 1:
-            raise ValueError(f"Expected `num_points` of at least 1, got {num_points}.")
+        if positive("num_points", num_points) < 2:
+            raise ValueError("Expected `num_points` of at least 2, got 1: a single point has no size.")
+        not_negative("seed", seed)
         self.root = existing_folder(root, "unpack the archive of the data set there, or pass its folder.")
         self.num_points, self.seed = num_points, seed
         folders = {path.name: path for path in sorted(self.root.iterdir()) if any((path / s).is_dir() for s in _SPLITS)}
         self.class_names = tuple(folders)
         parts = [folder / split for folder in folders.values()]
-        self.paths = tuple(file for part in parts if part.is_dir() for file in sorted(mesh_files(part)))
+        try:
+            self.paths = tuple(file for part in parts if part.is_dir() for file in sorted(mesh_files(part)))
+        except MeshError as error:  # an HDF5 file that cannot be read
+            raise DataError(str(error)) from error
         if not self.paths:
             raise DataError(f"{self.root}: no meshes in CLASS/{split}/: expected one folder per class.")
         self._clouds: dict[int, Data] = {}

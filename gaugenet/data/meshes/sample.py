@@ -183,13 +183,13 @@ def mesh_files(folder: Path) -> tuple[Path, ...]:
 MESH_SUFFIXES = frozenset({".ply", ".obj", ".off", ".stl", ".glb", ".gltf", ".vtk", ".vtp", ".vtu"})
 
 
-def existing_folder(root: str | Path, remedy: str) -> Path:
-    """Return `root` as a path: a folder, or an HDF5 file whose groups are meshes.
+def existing_folder(root: str | Path, remedy: str, *, groups: bool = False) -> Path:
+    """Return `root` as a path: a folder, or, if `groups`, an HDF5 file whose groups are meshes.
 
     Raises:
         DataError: If the folder does not exist; the message contains the remedy.
     """
     folder = Path(root)
-    if not folder.is_dir() and not (folder.is_file() and folder.suffix.lower() in HDF5_SUFFIXES):
+    if not folder.is_dir() and not (groups and folder.is_file() and folder.suffix.lower() in HDF5_SUFFIXES):
         raise DataError(f"No folder {folder}: {remedy}")
     return folder

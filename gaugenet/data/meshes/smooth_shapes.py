@@ -13,7 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._typing import typed_array
-from gaugenet._validation import positive
+from gaugenet._validation import not_negative, positive, positive_number
 from gaugenet.data.physics.implicit_surface import cluster_mesh, marching_tetrahedra
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
@@ -24,6 +24,8 @@ Level = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n"]]
 _FINE = 16  # vertices of the fine mesh for each vertex of the result
 _TRIES = 12
 _NEWTON = 20
+_REACHED = 1e-9  # largest distance from the surface after Newton's method, relative to the size
+_FEWEST = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,10 @@ class SmoothShape:
         level: the function, negative inside.
         size: half the side of a cube around the origin that contains the surface.
         name: name of the shape.
+
+    Raises:
+        ValueError: If `size` is not positive, or `level` is not a function. In the methods, if its values are not a
+            float64 tensor of shape `(n,)` with a gradient, or points do not have the shape `(n, 3)`.
 
     Example:
         >>> import torch
@@ -48,20 +54,34 @@ class SmoothShape:
     size: float
     name: str = "shape"
 
+    def __post_init__(self) -> None:
+        positive_number("size", self.size)
+        if not callable(self.level):
+            raise ValueError(f"Expected a function as `level`, got an object of type {type(self.level).__name__}.")
+
     def mesh(self, count: int, *, seed: int = 0, noise: float = 0.0) -> TriangleMesh:
         """Return a mesh with nearly equilateral triangles.
 
         Args:
-            count: approximate number of vertices.
+            count: approximate number of vertices, at least 4.
             seed: seed of the triangulation and of the noise.
             noise: standard deviation of each coordinate, relative to the mean length of an edge.
 
         Raises:
-            ValueError: If the surface has details that a mesh of this size cannot have, or is not inside the cube.
+            ValueError: If the surface has details that a mesh of this size cannot have, or is not inside the cube, the
+                function is not negative inside, or an argument is invalid.
         """
-        fine = self._fine(_FINE * positive("count", count))
+        if positive("count", count) < _FEWEST:
+            raise ValueError(f"Expected `count` of at least {_FEWEST}, the vertices of a tetrahedron, got {count}.")
+        if noise != 0:
+            positive_number("noise", noise)
+        not_negative("seed", seed)
+        fine = self._fine(_FINE * count)
         if fine.boundary_vertices.any():
             raise ValueError(f"Expected {self.name} inside a cube of half side {self.size}: use a larger `size`.")
+        corners = self.size * (2.0 * np.indices((2, 2, 2)).reshape(3, 8).T - 1)
+        if bool((_derivatives(self.level, _points(corners))[0] < 0).any()):
+            raise ValueError(f"Expected the function of {self.name} to be negative inside, it is outside: negate it.")
         for attempt in range(_TRIES):
             try:
                 coarse = cluster_mesh(fine, count, seed=seed + 7919 * attempt)
@@ -81,8 +101,19 @@ class SmoothShape:
         """Return the closest points of the surface, for points near it.
 
         Newton's method for `f(x) = 0` and `x + t grad f(x) = p`, from a first step along the gradient.
+
+        Raises:
+            ValueError: If the method does not reach the surface from a point.
         """
-        p = torch.as_tensor(np.asarray(points), dtype=torch.float64)
+        found = self._closest(_points(points))
+        value, slope, _ = _derivatives(self.level, found)
+        missed = ~(value.abs() <= _REACHED * self.size * slope.norm(dim=1))  # also NaN
+        if bool(missed.any()):
+            place = np.asarray(points)[int(missed.nonzero()[0, 0])].tolist()
+            raise ValueError(f"Expected points near {self.name}: the surface is not found from {place}.")
+        return typed_array(found.numpy())
+
+    def _closest(self, p: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         x, t = p, torch.zeros(len(p), dtype=torch.float64)
         for step in range(_NEWTON):
             value, slope, hessian = _derivatives(self.level, x)
@@ -96,13 +127,13 @@ class SmoothShape:
             jacobian[:, :3, 3], jacobian[:, 3, :3] = slope, slope
             change = torch.linalg.solve(jacobian + 1e-12 * torch.eye(4, dtype=torch.float64), residual)
             x, t = x - change[:, :3], t - change[:, 3]
-            if float(change.abs().max()) < 1e-13 * self.size:
+            if bool((change.abs() < 1e-13 * self.size).all()):
                 break
-        return typed_array(x.numpy())
+        return x
 
     def normal(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """Return the outward unit normals at points of the surface."""
-        slope = _derivatives(self.level, torch.as_tensor(points, dtype=torch.float64))[1]
+        slope = _derivatives(self.level, _points(points))[1]
         return typed_array((slope / slope.norm(dim=1, keepdim=True)).numpy())
 
     def shape_operator(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3 3"]:
@@ -111,7 +142,7 @@ class SmoothShape:
         `H` is the Hessian of the function and `P` the projection to the tangent plane. It is `1/R` times the
         projection on a sphere of radius `R`. Unit: one over length.
         """
-        _, slope, hessian = _derivatives(self.level, torch.as_tensor(points, dtype=torch.float64))
+        _, slope, hessian = _derivatives(self.level, _points(points))
         size = slope.norm(dim=1)
         n = slope / size[:, None]
         p = torch.eye(3, dtype=torch.float64) - n[:, :, None] * n[:, None]
@@ -120,7 +151,8 @@ class SmoothShape:
     def _fine(self, count: int) -> TriangleMesh:
         """Return a mesh of the surface with at least this number of vertices."""
         inside = np.random.default_rng(0).uniform(-self.size, self.size, (256, 3))
-        steepest = float(_derivatives(self.level, torch.from_numpy(self.closest(inside)))[1].norm(dim=1).max())
+        slopes = _derivatives(self.level, self._closest(torch.from_numpy(inside)))[1].norm(dim=1)
+        steepest = float(slopes.nan_to_num(0.0, 0.0).max())  # some of these points are far away
 
         def distance(points: ndarray) -> ndarray:
             found = []
@@ -149,11 +181,11 @@ def random_shape(family: ShapeFamily, seed: int) -> SmoothShape:
     - `limbs`: the surface around a chain of points with a branch, blended smoothly.
 
     Raises:
-        ValueError: If the family is unknown.
+        ValueError: If the family is unknown, or the seed is not an integer of at least zero.
     """
     if family not in get_args(ShapeFamily):
         raise ValueError(f"Expected `family` to be one of {', '.join(get_args(ShapeFamily))}, got {family!r}.")
-    rng = np.random.default_rng([get_args(ShapeFamily).index(family), seed])
+    rng = np.random.default_rng([get_args(ShapeFamily).index(family), not_negative("seed", seed)])
     rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     turn = torch.from_numpy(rotation * np.sign(np.linalg.det(rotation)))
     level, size = {
@@ -215,6 +247,13 @@ def _unit(x: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
     return typed_array(x / np.linalg.norm(x))
 
 
+def _points(points: Float[ndarray, "n 3"]) -> Float[Tensor, "n 3"]:
+    array = np.asarray(points)
+    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise ValueError(f"Expected finite points of shape (n, 3), got {array.dtype} of shape {array.shape}.")
+    return torch.as_tensor(array, dtype=torch.float64)
+
+
 def _derivatives(
     level: Level, x: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n 3"], Float[Tensor, "n 3 3"]]:
@@ -222,7 +261,14 @@ def _derivatives(
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         value = level(x)
+        if not isinstance(value, Tensor) or value.shape != x.shape[:1] or value.dtype != x.dtype:
+            got = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"Expected `level` to return float64 of shape ({len(x)},) for {len(x)} points, got {got}.")
+        if not value.requires_grad:
+            raise ValueError("Expected `level` to be differentiable by torch: its values do not depend on the points.")
         (slope,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+        if not slope.requires_grad:  # a linear function
+            return value.detach(), slope.detach(), x.new_zeros(len(x), 3, 3)
         rows = [torch.autograd.grad(slope[:, k].sum(), x, retain_graph=True)[0] for k in range(3)]
     hessian = torch.stack(rows, dim=1)
     return value.detach(), slope.detach(), 0.5 * (hessian + hessian.mT)

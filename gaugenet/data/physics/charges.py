@@ -33,7 +33,7 @@ class MovingCharges:
         frequency, phase: numbers `(C,)`.
 
     Raises:
-        ValueError: If shapes do not match, or a charge could reach the speed of light.
+        ValueError: If shapes do not match, numbers are not finite, or a charge could reach the speed of light.
 
     Example:
         >>> import torch
@@ -59,6 +59,9 @@ class MovingCharges:
             value = getattr(self, name)
             if tuple(value.shape) != shape:
                 raise ValueError(f"Expected `{name}` of shape {shape} for {count} charges, got {tuple(value.shape)}.")
+        for name in ("charge", "position", "velocity", "amplitude", "frequency", "phase"):
+            if not bool(torch.isfinite(getattr(self, name)).all()):
+                raise ValueError(f"Expected finite numbers in `{name}`, got NaN or infinite ones.")
         if count and self.max_speed >= 1:
             raise ValueError(
                 f"Expected |velocity| + |amplitude| frequency below 1, the speed of light, got {self.max_speed:.3g}."

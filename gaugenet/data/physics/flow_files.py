@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet._validation import positive_number
+from gaugenet._validation import positive, positive_number
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.data.physics.navier_stokes import FlowState
-from gaugenet.files import atomic_path
+from gaugenet.data.physics.fourier import check_state
+from gaugenet.data.physics.navier_stokes import FlowState, parts_of
+from gaugenet.files import OutputError, atomic_path
 from gaugenet.geometry import Grid
 
 GROUPS = ("train", "valid", "test")
@@ -60,6 +62,7 @@ def write_flows(
     every: float,
     group: str = "train",
     attributes: Mapping[str, str | float] | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write trajectories as NetCDF, completely or not at all, in the layout of PDEArena :cite:`gupta2022pdearena`.
 
@@ -74,24 +77,35 @@ def write_flows(
         every: time between frames.
         group: `train`, `valid` or `test`.
         attributes: numbers and texts to store, such as the viscosity.
+        overwrite: replace a file that exists, with all its groups.
 
     Raises:
-        ValueError: If there is no frame, a frame does not fit the grid, or `group` is another one.
+        ValueError: If there is no frame, a frame does not fit the grid, is not finite in float32 or differs from the
+            first one in its flows, `group` is another one, or an attribute is not a number or text.
+        OutputError: If the file exists and `overwrite` is false.
     """
     import xarray
+
+    if Path(path).exists() and not overwrite:
+        raise OutputError(f"{path} already exists: pass `overwrite=True` to replace it, or choose another name.")
 
     if group not in GROUPS:
         raise ValueError(f"Expected `group` to be one of {', '.join(GROUPS)}, got {group!r}.")
     states, step = list(frames), positive_number("every", every)
     if not states:
         raise ValueError("Expected at least one frame, got none.")
-    parts = {"vx": [s.velocity[:, 0] for s in states], "vy": [s.velocity[:, 1] for s in states]}
     smoke = [s.smoke[:, 0] for s in states if s.smoke is not None]
     if smoke and len(smoke) != len(states):
         raise ValueError(f"Expected smoke in all frames or in none, got {len(smoke)} of {len(states)}.")
+    if grid.d != 2:
+        raise ValueError(f"Expected a grid of two axes, got {grid.d}.")
+    for number, state in enumerate(states):
+        if len(state.velocity) != len(states[0].velocity):
+            counts = f"{len(states[0].velocity)} flows, got {len(state.velocity)} in frame {number}"
+            raise ValueError(f"Expected frames of {counts}: a frame contains all flows at one time.")
+        check_state(grid, {name: (x.to(torch.float32), n) for name, (x, n) in parts_of(state).items()})
+    parts = {"vx": [s.velocity[:, 0] for s in states], "vy": [s.velocity[:, 1] for s in states]}
     parts |= {"u": smoke} if smoke else {}
-    if any(tuple(part.shape[1:]) != grid.shape for part in parts["vx"]):
-        raise ValueError(f"Expected frames on a grid of shape {grid.shape}, got {tuple(parts['vx'][0].shape[1:])}.")
     flows, (height, width) = len(states[0].velocity), grid.spacing
     rows, columns = grid.shape
     each = ("sample", "time", "x", "y")
@@ -104,7 +118,7 @@ def write_flows(
     # a coordinate of two axes must not have the name of one of them
     renamed = {"x": "nx", "y": "ny"}
     layout = {k: (tuple(renamed.get(a, a) for a in axes), values) for k, (axes, values) in variables.items()}
-    stored = {"boundary": grid.boundary} | dict(attributes or {})
+    stored = {**_attributes(attributes or {}), "boundary": grid.boundary}
     with atomic_path(path) as temporary:
         data = xarray.Dataset(layout, attrs=stored)
         data.to_netcdf(temporary, group=group, engine="netcdf4", encoding={k: {"zlib": True} for k in parts})
@@ -122,12 +136,14 @@ def read_flows(
     Args:
         path: the file.
         group: `train`, `valid` or `test`; by default the only one in the file.
-        flows: read only this number of trajectories.
+        flows: read only this number of trajectories, the first ones.
         boundary: boundary of the grid; by default as stored, and `zeros` for published files, which have walls.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        DataError: If the file is of another kind, or does not contain the group or a variable.
+        ValueError: If `flows` is not positive.
+        DataError: If the file is of another kind, does not contain the group or a variable, or values are not finite or
+            have another shape.
 
     Example:
         >>> from gaugenet.data import NavierStokes, read_flows, write_flows
@@ -143,6 +159,7 @@ def read_flows(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
+    count = None if flows is None else positive("flows", flows)
     found = _groups(path) if group is None else [group]
     if len(found) != 1:
         raise DataError(f"{path}: expected `group`, the file contains {', '.join(found) or 'none of ' + str(GROUPS)}.")
@@ -155,18 +172,26 @@ def read_flows(
         if missing:
             known = ", ".join(map(str, data.variables))
             raise DataError(f"{path}: expected the variables {', '.join(missing)} in {found[0]}, it has {known}.")
-        part = slice(flows)
-        velocity = torch.stack([_from_file(data[name].values[part]) for name in ("vx", "vy")], 2)
-        smoke = _from_file(data["u"].values[part])[:, :, None] if "u" in data.variables else None
+        part = slice(count)
+        names = [name for name in ("vx", "vy", "u") if name in data.variables]
+        fields = {name: _from_file(data[name].values[part], f"{path}: {name!r}") for name in names}
+        shapes = {name: tuple(field.shape) for name, field in fields.items()}
+        if len(set(shapes.values())) > 1:
+            raise DataError(f"{path}: expected fields of one shape in {found[0]}, got {shapes}.")
+        velocity = torch.stack([fields["vx"], fields["vy"]], 2)
+        smoke = fields["u"][:, :, None] if "u" in fields else None
         if not len(velocity):
             raise DataError(f"{path}: expected at least one trajectory in {found[0]}, it has none.")
-        spacing = [float(data[name].values.flat[0]) for name in ("dy", "dx")]
+        spacing = [_spacing(data[name].values, f"{path}: {name!r}") for name in ("dy", "dx")]
         edge = str(data.attrs.get("boundary", "zeros")) if boundary is None else boundary
         buoyancy = data["buo_y"].values[part] if "buo_y" in data.variables else np.zeros(len(velocity))
+        times = np.atleast_2d(np.asarray(data["t"].values, dtype=np.float64))[0]
+        if len(times) != velocity.shape[1]:
+            raise DataError(f"{path}: expected {velocity.shape[1]} times in 't', got {len(times)}.")
         return FlowTrajectories(
             velocity,
             smoke,
-            torch.from_numpy(np.asarray(data["t"].values[0], dtype=np.float64)),
+            torch.from_numpy(times),
             Grid(tuple(velocity.shape[-2:]), spacing, edge, radius=2.5 * max(spacing)),
             dict(data.attrs),
             torch.from_numpy(np.asarray(buoyancy, dtype=np.float64)),
@@ -188,9 +213,29 @@ def _to_file(field: Float[Tensor, "flows times rows columns"]) -> Float[ndarray,
     return array
 
 
-def _from_file(array: Float[ndarray, "flows times x y"]) -> Float[Tensor, "flows times rows columns"]:
-    if array.ndim != 4:
-        raise DataError(f"Expected fields on (sample, time, x, y), got an array of shape {array.shape}.")
+def _attributes(attributes: Mapping[str, str | float]) -> Mapping[str, str | float]:
+    for name, value in attributes.items():
+        if name == "boundary" or isinstance(value, bool) or not isinstance(value, (str, Real)):
+            raise ValueError(
+                f"Expected numbers or texts as `attributes`, got {value!r} for {name!r} (`boundary` is the grid's)."
+            )
+    return attributes
+
+
+def _spacing(values: ndarray, what: str) -> float:
+    """Return the spacing, which all trajectories share."""
+    found = np.unique(np.asarray(values, dtype=np.float64))
+    if not (len(found) and np.isfinite(found).all() and found[0] > 0 and np.ptp(found) <= 1e-6 * found[0]):
+        raise DataError(f"{what} is {found.tolist()}: expected one positive spacing for all trajectories.")
+    return float(found[0])
+
+
+def _from_file(array: Float[ndarray, "flows times x y"], what: str) -> Float[Tensor, "flows times rows columns"]:
+    if array.ndim != 4 or array.dtype.kind not in "iuf":
+        raise DataError(f"{what}: expected numbers on (sample, time, x, y), got {array.dtype} of shape {array.shape}.")
+    if not np.isfinite(array).all():
+        place = tuple(int(n) for n in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(f"{what} is not finite, first at (sample, time, x, y) = {place}: remove this trajectory.")
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).transpose(-1, -2).flip(-2).contiguous()
 
 

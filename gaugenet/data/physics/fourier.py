@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,12 +26,15 @@ class FourierSpace:
         grid: a grid with `boundary="periodic"`, of two or three axes, all of space.
 
     Raises:
-        ValueError: If the grid has borders, another number of axes, or an indefinite metric.
+        ValueError: If the grid has borders, another number of axes, or an indefinite metric. In `analysis`, if fields
+            are not real, not on this grid, or not on the CPU.
     """
 
     grid: Grid
 
     def __post_init__(self) -> None:
+        if not isinstance(self.grid, Grid):
+            raise ValueError(f"Expected a `Grid`, got an object of type {type(self.grid).__name__}.")
         if self.grid.boundary != "periodic":
             raise ValueError(f"Expected a grid with boundary='periodic', got {self.grid.boundary!r}.")
         if self.grid.d not in (2, 3):
@@ -79,11 +83,22 @@ class FourierSpace:
 
     def analysis(self, field: Float[Tensor, "*b *spatial"]) -> Complex[Tensor, "*b *half"]:
         """Return the coefficients of fields on the grid."""
+        self._check(field)
         return typed_tensor(torch.fft.rfftn(field.to(torch.float64), dim=self.axes, norm="forward"))
 
     def synthesis(self, coefficients: Complex[Tensor, "*b *half"]) -> Float[Tensor, "*b *spatial"]:
         """Return the fields on the grid."""
         return typed_tensor(torch.fft.irfftn(coefficients, s=self.grid.shape, dim=self.axes, norm="forward"))
+
+    def _check(self, field: object) -> None:
+        if not isinstance(field, Tensor):
+            raise ValueError(f"Expected fields as a tensor, got an object of type {type(field).__name__}.")
+        if tuple(field.shape[-self.grid.d :]) != self.grid.shape or not field.numel():
+            raise ValueError(f"Expected fields on a grid of shape {self.grid.shape}, got shape {tuple(field.shape)}.")
+        if field.is_complex():
+            raise ValueError(f"Expected real fields, got {field.dtype}: pass the real and imaginary parts separately.")
+        if field.device.type != "cpu":
+            raise ValueError(f"Expected fields on the CPU, got fields on {field.device}: pass `field.cpu()`.")
 
     def moved(self, field: Float[Tensor, "*b *spatial"], g: Float[Tensor, "d d"]) -> Float[Tensor, "*b *spatial"]:
         """Return the scalar fields f(g^-1 p) on the grid, for any matrix g: the plane waves at other points, exactly.
@@ -102,4 +117,26 @@ class FourierSpace:
         return field.mean(self.axes)
 
 
-__all__ = ["FourierSpace"]
+def check_state(grid: Grid, fields: Mapping[str, tuple[Tensor, int]]) -> None:
+    """Refuse fields that do not fit the grid, have another number of channels, or are not finite.
+
+    Args:
+        grid: the grid.
+        fields: each field with its number of channels; the first one has the number of samples.
+
+    Raises:
+        ValueError: About the field, by its name.
+    """
+    for name, (field, _) in fields.items():
+        if not isinstance(field, Tensor):
+            raise ValueError(f"Expected `{name}` as a tensor, got an object of type {type(field).__name__}.")
+    count = max(1, len(next(iter(fields.values()))[0]))
+    for name, (field, channels) in fields.items():
+        shape = (count, channels, *grid.shape)
+        if tuple(field.shape) != shape:
+            raise ValueError(f"Expected `{name}` of shape {shape} on the grid, got {tuple(field.shape)}.")
+        if not bool(torch.isfinite(field).all()):
+            raise ValueError(f"Expected finite values in `{name}`, got NaN or infinite ones.")
+
+
+__all__ = ["FourierSpace", "check_state"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive, positive_number
 from gaugenet.data.physics.charges import MovingCharges
-from gaugenet.data.physics.fourier import FourierSpace
+from gaugenet.data.physics.fourier import FourierSpace, check_state
 from gaugenet.geometry import Grid
 from gaugenet.groups import CliffordAlgebra, faraday
 
@@ -58,17 +59,19 @@ class ChargeClouds:
     field is the field of a point.
 
     Args:
-        charges: the charges of each sample, all of the same number.
+        charges: the charges of each sample.
         width: standard deviation of the clouds. A field on a grid resolves 1.5 spacings to 1e-5, two to 1e-9.
 
     Raises:
-        ValueError: If there is no sample, or `width` is not positive.
+        ValueError: If there is no sample, a sample is not `MovingCharges`, or `width` is not positive.
     """
 
     charges: Sequence[MovingCharges]
     width: float
 
     def __post_init__(self) -> None:
+        if isinstance(self.charges, MovingCharges) or not all(isinstance(c, MovingCharges) for c in self.charges):
+            raise ValueError("Expected a list of `MovingCharges`, one for each sample.")
         if not self.charges:
             raise ValueError("Expected the charges of at least one sample, got none.")
         positive_number("width", self.width)
@@ -114,10 +117,10 @@ class PeriodicMaxwell:
 
     Args:
         grid: a periodic grid of two or three axes.
-        source: charges and currents, such as `ChargeClouds`; `None` for vacuum.
+        source: charges and currents, such as `ChargeClouds`, for each of the fields or one for all; `None` for vacuum.
 
     Raises:
-        ValueError: If the grid has borders, another number of axes, or an axis of time.
+        ValueError: If the grid has borders, another number of axes, or an axis of time, or the source is not one.
 
     Example:
         >>> import torch
@@ -134,6 +137,8 @@ class PeriodicMaxwell:
 
     def __init__(self, grid: Grid, source: ChargeSource | None = None) -> None:
         self.space, self.source = FourierSpace(grid), source
+        if source is not None and not (hasattr(source, "density") and hasattr(source, "current")):
+            raise ValueError(f"Expected a `source` such as `ChargeClouds`, got {type(source).__name__}.")
         pad = [torch.zeros_like(self.space.k[:1])] * (3 - grid.d)
         self._k = torch.cat([self.space.k, *pad]).to(torch.complex128)
         self._kept = self.space.below(1.0)
@@ -169,23 +174,35 @@ class PeriodicMaxwell:
         """Return the fields after a duration, which may be negative in vacuum; in vacuum one step is exact.
 
         Raises:
-            ValueError: If fields do not fit the grid, or the duration is not a finite number.
+            ValueError: If fields do not fit the grid or the number of samples of the source, or are not finite, or the
+                duration is not a finite number.
         """
-        if not math.isfinite(duration) or (self.source is not None and duration <= 0):
-            raise ValueError(f"Expected a finite `duration`, positive with charges, got {duration}.")
+        if not _finite(duration) or (self.source is not None and duration <= 0):
+            raise ValueError(f"Expected a finite `duration`, positive with charges, got {duration!r}.")
+        if not _finite(start.time):
+            raise ValueError(f"Expected a finite `time` of the fields, got {start.time!r}.")
         electric, magnetic = self._coefficients(start)
         dt, time = duration / positive("steps", steps), start.time
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)
         for _ in range(steps):
             electric, magnetic = self._rotated(electric, magnetic, dt)
             for node, weight in zip(nodes, weights, strict=True) if self.source is not None else ():
-                assert self.source is not None
                 moment = dt * (1 + node) / 2
-                change = -4 * math.pi * weight * dt / 2 * self.source.current(self.space, time + moment) * self._kept
+                change = -4 * math.pi * weight * dt / 2 * self._current(time + moment, len(electric)) * self._kept
                 more = self._rotated(change, torch.zeros_like(change), dt - moment)
                 electric, magnetic = electric + more[0], magnetic + more[1]
             time += dt
         return self._state(electric, magnetic, start.time + duration)
+
+    def _current(self, time: float, count: int) -> Tensor:
+        assert self.source is not None
+        return self._of_each(self.source.current(self.space, time), count)
+
+    def _of_each(self, coefficients: Tensor, count: int) -> Tensor:
+        """Return coefficients of the source, or raise `ValueError` if it has another number of samples."""
+        if len(coefficients) not in (1, count):
+            raise ValueError(f"Expected fields of the {len(coefficients)} samples of the source, got {count}.")
+        return coefficients
 
     def _rotated(self, electric: Tensor, magnetic: Tensor, dt: float) -> tuple[Tensor, Tensor]:
         """Return the fields in vacuum after a time: each plane wave rotates, parts along k stay."""
@@ -203,14 +220,16 @@ class PeriodicMaxwell:
 
     def energy(self, state: MaxwellState) -> Float[Tensor, "fields"]:
         """Return the energy in the box, the integral of (E^2 + B^2) / 8 pi."""
+        self._check(state)
         square = state.electric.square().sum(1) + state.magnetic.square().sum(1)
         return self._volume * self.space.mean(square.to(torch.float64)) / (8 * math.pi)
 
     def power(self, state: MaxwellState) -> Float[Tensor, "fields"]:
         """Return the work on the charges per time, the integral of J E: minus the change of the energy."""
+        self._check(state)
         if self.source is None:
             return torch.zeros(len(state.electric), dtype=torch.float64)
-        current = self.space.synthesis(self.source.current(self.space, state.time))[:, : self.grid.d]
+        current = self.space.synthesis(self._current(state.time, len(state.electric)))[:, : self.grid.d]
         return self._volume * self.space.mean((current * state.electric).sum(1))
 
     def gauss_error(self, state: MaxwellState) -> float:
@@ -219,7 +238,8 @@ class PeriodicMaxwell:
         found = [1j * (self._k * field).sum(1, keepdim=True) for field in (electric, magnetic)]
         if self.source is not None:
             mean = self.space.k2 > 0  # the background neutralizes the mean
-            found[0] = found[0] - 4 * math.pi * self.source.density(self.space, state.time) * self._kept * mean
+            density = self._of_each(self.source.density(self.space, state.time), len(electric))
+            found[0] = found[0] - 4 * math.pi * density * self._kept * mean
         scale = self.space.synthesis(self._frequency * torch.cat([electric, magnetic], 1)).abs().amax()
         worst = max(float(self.space.synthesis(x).abs().amax()) for x in found)
         return worst / max(float(scale), 1e-300)
@@ -230,15 +250,15 @@ class PeriodicMaxwell:
 
     # --- fields -------------------------------------------------------------------------------------------------
 
+    def _check(self, state: MaxwellState) -> None:
+        d = self.grid.d
+        check_state(self.grid, {"electric": (state.electric, d), "magnetic": (state.magnetic, 1 if d == 2 else 3)})
+
     def _coefficients(self, state: MaxwellState) -> tuple[Tensor, Tensor]:
         """Return three components of both fields, without waves at the limit of the grid."""
-        d, spatial = self.grid.d, self.grid.shape
-        for name, field, parts in (("electric", state.electric, d), ("magnetic", state.magnetic, 1 if d == 2 else 3)):
-            shape = (len(state.electric), parts, *spatial)
-            if tuple(field.shape) != shape:
-                raise ValueError(f"Expected `{name}` of shape {shape} on the grid, got {tuple(field.shape)}.")
+        self._check(state)
         electric, magnetic = (self.space.analysis(f) * self._kept for f in (state.electric, state.magnetic))
-        if d == 2:
+        if self.grid.d == 2:
             zero = torch.zeros_like(magnetic)
             electric, magnetic = torch.cat([electric, zero], 1), torch.cat([zero, zero, magnetic], 1)
         return electric, magnetic
@@ -263,7 +283,8 @@ def space_time_faraday(
         algebra: Cl(2, 1) or Cl(3, 1).
 
     Raises:
-        ValueError: If there is no state, or the algebra does not have time last.
+        ValueError: If there is no state, the times are not at equal intervals, shapes differ, or the algebra does not
+            have time last.
 
     Example:
         >>> import torch
@@ -276,6 +297,13 @@ def space_time_faraday(
     found = list(states)
     if not found:
         raise ValueError("Expected at least one state, got none.")
+    shapes = {(tuple(s.electric.shape), tuple(s.magnetic.shape)) for s in found}
+    if len(shapes) > 1:
+        raise ValueError(f"Expected states of one shape, got E and B of the shapes {sorted(shapes)}.")
+    times = np.array([s.time for s in found], dtype=np.float64)
+    steps = np.diff(times)
+    if len(steps) and not (steps[0] > 0 and np.ptp(steps) <= 1e-6 * steps[0]):
+        raise ValueError(f"Expected states at equal intervals in the order of time, got the times {times.tolist()}.")
     if algebra.q != 1 or algebra.p != found[0].electric.shape[1]:
         raise ValueError(
             f"Expected the algebra of space-time with time last, Cl({found[0].electric.shape[1]}, 1), got {algebra}."
@@ -283,6 +311,10 @@ def space_time_faraday(
     each = [faraday(s.electric.movedim(1, -1), s.magnetic.movedim(1, -1), algebra).movedim(-1, 1) for s in found]
     # the frame axes x, y, z are the array axes from the last one; time is the frame axis after them
     return typed_tensor(torch.stack(each, 2).contiguous())
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 __all__ = ["ChargeClouds", "ChargeSource", "MaxwellState", "PeriodicMaxwell", "space_time_faraday"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive, positive_number
-from gaugenet.data.physics.fourier import FourierSpace
+from gaugenet.data.physics.fourier import FourierSpace, check_state
 from gaugenet.geometry import Grid
 
 LARGEST_WAVE = 2 / 3
@@ -102,14 +102,17 @@ class NavierStokes:
 
     def velocity(self, vorticity: Float[Tensor, "flows 1 rows columns"]) -> Float[Tensor, "flows 2 rows columns"]:
         """Return the velocity without divergence and mean that has this vorticity; its unresolved waves are removed."""
+        check_state(self.grid, {"vorticity": (vorticity, 1)})
         return self.space.synthesis(self._velocity(self.space.analysis(vorticity) * self._kept))
 
     def vorticity(self, velocity: Float[Tensor, "flows 2 rows columns"]) -> Float[Tensor, "flows 1 rows columns"]:
         """Return d_x v - d_y u."""
+        check_state(self.grid, {"velocity": (velocity, 2)})
         return self.space.synthesis(self._curl(self.space.analysis(velocity)))
 
     def divergence(self, velocity: Float[Tensor, "flows 2 rows columns"]) -> Float[Tensor, "flows 1 rows columns"]:
         """Return d_x u + d_y v."""
+        check_state(self.grid, {"velocity": (velocity, 2)})
         waves = 1j * self.space.k * self.space.analysis(velocity)
         return self.space.synthesis(waves.sum(1, keepdim=True))
 
@@ -120,6 +123,7 @@ class NavierStokes:
         `roughness` <|grad s|^2> / 2. The exact balances are dE/dt = -2 nu Z, dZ/dt = -2 nu P, and
         d`variance`/dt = -2 kappa `roughness`.
         """
+        check_state(self.grid, parts_of(state))
         w = self.vorticity(state.velocity)
         found = {
             "energy": self._half_square(state.velocity),
@@ -154,6 +158,9 @@ class NavierStokes:
             waves: number of waves on the period where the spectrum falls.
             smoke: include smoke.
             seed: seed of the random numbers.
+
+        Raises:
+            ValueError: If a number is not positive, or no wave of the flow or of the smoke fits the grid.
         """
         generator = torch.Generator().manual_seed(seed)
         shape = (positive("count", count), 1, *self.grid.shape)
@@ -164,7 +171,7 @@ class NavierStokes:
         w = self.space.analysis(noise) * stream * self.space.k2
         velocity = self.space.synthesis(self._velocity(w))
         size = velocity.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
-        velocity = velocity * positive_number("speed", speed) / size
+        velocity = velocity * positive_number("speed", speed) / self._not_zero(size, "flow")
         if not smoke:
             return FlowState(velocity)
         # half of the kept waves, so that the square has no wave that is removed
@@ -172,7 +179,15 @@ class NavierStokes:
         smooth = smooth * self.space.below(LARGEST_WAVE / 2)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         density = self.space.synthesis(self.space.analysis(noise) * smooth).square()
-        return FlowState(velocity, density / density.mean((2, 3), keepdim=True))
+        return FlowState(velocity, density / self._not_zero(density.mean((2, 3), keepdim=True), "smoke"))
+
+    def _not_zero(self, size: Tensor, name: str) -> Tensor:
+        if not bool((size > 0).all() and torch.isfinite(1 / size).all()):
+            raise ValueError(
+                f"Expected waves of the {name} on the grid, there are none: use more pixels than {self.grid.shape}, or "
+                "a larger `waves`."
+            )
+        return size
 
     def run(self, start: FlowState, *, frames: int, every: float) -> Iterator[FlowState]:
         """Yield the flows `frames` times, after each interval `every`; waves above two thirds are removed at the start.
@@ -248,11 +263,7 @@ class NavierStokes:
         return typed_tensor(1j * (kx * velocity[:, 1:] - ky * velocity[:, :1]))
 
     def _spectrum(self, state: FlowState) -> _Spectrum:
-        fields = [("velocity", state.velocity, 2)] + ([] if state.smoke is None else [("smoke", state.smoke, 1)])
-        for name, field, channels in fields:
-            shape = (len(state.velocity), channels, *self.grid.shape)
-            if tuple(field.shape) != shape:
-                raise ValueError(f"Expected `{name}` of shape {shape} on the grid, got {tuple(field.shape)}.")
+        check_state(self.grid, parts_of(state))
         parts = [self._curl(self.space.analysis(state.velocity))]
         parts += [] if state.smoke is None else [self.space.analysis(state.smoke)]
         return _Spectrum(torch.cat(parts, 1) * self._kept, self.space.mean(state.velocity.to(torch.float64)))
@@ -263,8 +274,14 @@ class NavierStokes:
         return FlowState(velocity, self.space.synthesis(smoke) if smoke.shape[1] else None)
 
 
+def parts_of(state: FlowState) -> dict[str, tuple[Tensor, int]]:
+    """Return each field by its name, with its number of channels."""
+    found = {"velocity": (state.velocity, 2)}
+    return found if state.smoke is None else found | {"smoke": (state.smoke, 1)}
+
+
 def _not_negative(name: str, value: float) -> float:
     return float(value) if value == 0 else positive_number(name, value)
 
 
-__all__ = ["FlowState", "NavierStokes"]
+__all__ = ["FlowState", "NavierStokes", "parts_of"]

@@ -58,15 +58,22 @@ def read_hdf5_mesh(path: Path) -> Polygons:
         if path.name not in content:
             raise FileNotFoundError(f"{path.parent} has no group {path.name!r}.")
         group = content[path.name]
-        missing = [name for name in (POSITIONS, FACES) if not hasattr(group, "keys") or name not in group]
+        missing = [
+            name
+            for name in (POSITIONS, FACES)
+            if not hasattr(group, "keys") or name not in group or not hasattr(group[name], "shape")
+        ]
         if missing:
             raise MeshError(
                 f"{path} is not a mesh: expected the data sets pos and face, {' and '.join(missing)} missing."
             )
-        vertices, faces = np.asarray(group[POSITIONS][()], dtype=np.float64), np.asarray(group[FACES][()])
+        vertices, faces = np.asarray(group[POSITIONS][()]), np.asarray(group[FACES][()])
     for name, array in ((POSITIONS, vertices), (FACES, faces)):
         if array.ndim != 2 or array.shape[1] != 3:
-            raise MeshError(f"{path}: expected {name!r} of shape (n, 3), got {array.shape}.")
+            remedy = ": store its transpose" if array.ndim == 2 and array.shape[0] == 3 else ""
+            raise MeshError(f"{path}: expected {name!r} of shape (n, 3), got {array.shape}{remedy}.")
+    if vertices.dtype.kind not in "iuf":
+        raise MeshError(f"{path}: expected numbers in 'pos', got {vertices.dtype}.")
     if not np.issubdtype(faces.dtype, np.integer):
         raise MeshError(f"{path}: expected indices in 'face', got {faces.dtype}.")
-    return Polygons(vertices, faces.astype(np.int64).reshape(-1), np.full(len(faces), 3))
+    return Polygons(vertices.astype(np.float64), faces.astype(np.int64).reshape(-1), np.full(len(faces), 3))

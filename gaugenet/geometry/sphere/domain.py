@@ -183,14 +183,26 @@ class SphereDomain(Domain):
         grids: list[SphereDomain] = [self]
         children: list[Int[ndarray, "points"] | None] = []
         for _ in range(levels - 1):
-            grid, parent = grids[-1].coarser
+            try:
+                grid, parent = grids[-1].coarser
+            except ValueError as error:
+                raise ValueError(
+                    f"Expected `levels` of at most {len(grids)}: {grids[-1]} is the last. {error}"
+                ) from error
             grids.append(grid)
             children.append(parent)
         graphs = []
-        for grid in grids:
+        for level, grid in enumerate(grids):
             wide = None if radius is None else radius * grid.spacing / self.spacing
-            sizes = {"radius": wide, "neighbors": neighbors}
-            graphs.append(sphere_graph(grid.pos, grid.frame, grid.area, **sizes, dtype=dtype))  # type: ignore[arg-type]
+            try:
+                if neighbors is not None and 2 * neighbors > grid.num_nodes and level:
+                    raise ValueError(f"{neighbors} `neighbors` are more than half of its points.")
+                found = sphere_graph(grid.pos, grid.frame, grid.area, radius=wide, neighbors=neighbors, dtype=dtype)
+            except ValueError as error:
+                if level == 0:
+                    raise
+                raise ValueError(f"On level {level}, {grid}: {error} Use fewer `levels` or a smaller one.") from error
+            graphs.append(found)
         return with_levels(grids, graphs, children) if children else graphs[0]
 
     @cached_property

@@ -12,6 +12,7 @@ from gaugenet.geometry import LatticeGaugeField
 from gaugenet.geometry.lattice.paths import Path
 from gaugenet.geometry.lattice.transport import transported
 from gaugenet.groups import FieldType
+from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.nn.lattice.fields import check_sites
 from gaugenet.nn.precision import check_features, widened
 
@@ -66,6 +67,7 @@ class LatticePool(nn.Module):
 
     def __init__(self, field_type: FieldType, *, symmetric: bool = False) -> None:
         super().__init__()
+        need_one_group(field_type, field_type)
         self.in_type = self.out_type = field_type
         self.symmetric = symmetric
 
@@ -119,6 +121,7 @@ class LatticeUnpool(nn.Module):
 
     def __init__(self, field_type: FieldType, *, symmetric: bool = False) -> None:
         super().__init__()
+        need_one_group(field_type, field_type)
         self.in_type = self.out_type = field_type
         self.symmetric = symmetric
 

@@ -146,7 +146,7 @@ def start_of(files: ClimateFiles, start: str) -> int:
     if start in ("first", "last"):
         return 0 if start == "first" else len(files) - 1
     wanted = start.strip().replace(" ", "T")
-    for step, text in enumerate(files.times):
+    for step, text in enumerate(files.times if wanted else ()):
         if text.replace(" ", "T").startswith(wanted):
             return step
     raise TaskError(

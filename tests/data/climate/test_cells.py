@@ -8,6 +8,7 @@ import xarray as xr
 
 from gaugenet.data import ClimateFiles, DataError
 from gaugenet.data.climate.cells import CellGrid
+from gaugenet.geometry import HEALPix
 from tests.data.climate.cell_files import KINDS, centres, weather
 
 
@@ -87,3 +88,66 @@ def test_what_is_not_a_global_grid_is_refused(tmp_path):
     nowhere = weather("mpas", 1).drop_vars(["latCell", "lonCell"])
     with pytest.raises(DataError, match="no floating-point variables"):
         ClimateFiles(_written(nowhere, tmp_path / "w.nc"))
+
+
+def _healpix_file(path, **attributes):
+    data = weather("healpix", 1)
+    data["crs"].attrs = {"grid_mapping_name": "healpix", **attributes}
+    return _written(data, path)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"healpix_nside": 8}, "'nested' or 'ring' as the order .* got none"),  # nested before: pixels in other places
+        ({"healpix_nside": 8, "healpix_order": "zuniq"}, "'nested' or 'ring' .* got zuniq"),
+        ({"healpix_nside": 8.5, "healpix_order": "ring"}, "integer of at least 0 .*'healpix_nside', got 8.5"),
+        ({"healpix_nside": "many", "healpix_order": "ring"}, "integer of at least 0 .*'healpix_nside', got many"),
+        ({"healpix_nside": [8, 8], "healpix_order": "ring"}, "integer of at least 0 .*'healpix_nside'"),
+        ({"refinement_level": -1, "healpix_order": "ring"}, "integer of at least 0 .*'refinement_level', got -1"),
+        ({"refinement_level": 60, "healpix_order": "ring"}, "the dimension 'cell' has 768"),
+        ({"healpix_nside": 4, "healpix_order": "ring"}, "192 pixels, but the dimension 'cell' has 768"),
+    ],
+)
+def test_attributes_of_healpix_are_not_guessed(attributes, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        ClimateFiles(_healpix_file(tmp_path / "a.nc", **attributes), scalars="t")
+
+
+def test_the_order_of_healpix_may_be_written_in_several_ways(tmp_path):
+    for number, order in enumerate(("ring", "RING", " Ring")):
+        path = _healpix_file(tmp_path / f"{number}.nc", healpix_nside="8", healpix_order=order)
+        np.testing.assert_allclose(ClimateFiles(path, scalars="t").grid.points, centres("healpix"), atol=1e-9)
+    nested = ClimateFiles(_healpix_file(tmp_path / "n.nc", refinement_level=3, indexing_scheme="nest"), scalars="t")
+    np.testing.assert_allclose(nested.grid.points, centres("xdggs"), atol=1e-9)
+
+
+def test_cells_and_areas_that_do_not_fit_are_named(tmp_path):
+    lat, lon = HEALPix(4).lat.numpy(), HEALPix(4).lon.numpy()
+    assert CellGrid(lat, lon, [2.0] * 192).area.sum() == pytest.approx(4 * np.pi)
+    for area in (np.full(192, np.inf), np.full(192, np.nan), np.ones(3)):  # the sum of infinite areas was NaN
+        with pytest.raises(DataError, match="positive area of each cell"):
+            CellGrid(lat, lon, area)
+    with pytest.raises(DataError, match="one length, got 192 and 5"):
+        CellGrid(lat, lon[:5])
+    with pytest.raises(DataError, match="got 0 cells"):
+        CellGrid(lat[:0], lon[:0])
+    empty = weather("healpix", 2).isel(time=slice(0, 0))
+    with pytest.raises(DataError, match="no time steps"):
+        ClimateFiles(_written(empty, tmp_path / "e.nc"), scalars="t")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_westerly_wind_turns_the_planet_eastward(kind, tmp_path):
+    """u = cos(latitude), v = 0 is the rotation z x r; the control is a wind from the east."""
+    data, points = weather(kind, 1), centres(kind)
+    cell = {"icon": "ncells", "mpas": "nCells", "healpix": "cell", "xdggs": "cells"}[kind]
+    other = {name: data[name].mean("time") for name in ("u", "v")}
+    data["u"] = other["u"] * 0 + xr.DataArray(np.hypot(points[:, 0], points[:, 1]), dims=cell)
+    data["v"] = other["v"] * 0
+    data["u"].attrs, data["v"].attrs = {"units": "m s-1"}, {"units": "m s-1"}
+    files = ClimateFiles(_written(data, tmp_path / "a.nc"), vectors="u:v", scalars="t")
+    found = files.locations.vectors(files[0].vectors)[0]
+    expected = np.cross([0.0, 0.0, 1.0], points).T
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(found + expected).max() > 1, "control"

@@ -118,3 +118,53 @@ def test_what_cannot_be_read_is_named(database, tmp_path):
     text.write_text("not HDF5")
     with pytest.raises(MeshError, match="cannot be read as HDF5"):
         FieldMeshFolder(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pos": np.full((4, 3), b"a")}, "numbers in 'pos'"),
+        ({"pos": np.zeros((4, 3), dtype=complex)}, "numbers in 'pos'"),  # the imaginary part was dropped before
+        ({"face": np.zeros((3, 8), dtype=int)}, r"\(n, 3\), got \(3, 8\): store its transpose"),
+        ({"face": np.zeros((8, 3))}, "indices in 'face', got float64"),
+    ],
+)
+def test_arrays_of_another_kind_are_named(tmp_path, change, message):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        for name, value in ({"pos": np.zeros((4, 3)), "face": np.zeros((8, 3), dtype=int)} | change).items():
+            file[f"one/{name}"] = value
+        file.create_group("two/pos")
+        file.create_group("two/face")
+    with pytest.raises(MeshError, match=message):
+        TriangleMesh.load(tmp_path / "a.hdf5" / "one")
+    with pytest.raises(MeshError, match="pos and face missing"):
+        TriangleMesh.load(tmp_path / "a.hdf5" / "two")
+
+
+def _distance(path, inlet, copies=1):
+    mesh = ellipsoid(1)
+    faces = np.concatenate([mesh.faces + k * mesh.num_vertices for k in range(copies)])
+    with h5py.File(path, "w") as file:
+        file["a/pos"] = np.concatenate([mesh.vertices + 9.0 * k for k in range(copies)])
+        file["a/face"], file["a/inlet_idcs"] = faces, inlet
+    loaded = TriangleMesh.load(path / "a")
+    return FieldReader(loaded, path / "a").read(FieldSpec("inflow_distance")).values
+
+
+def test_an_inlet_is_indices_or_a_mask(tmp_path):
+    """A mask was read as the indices 0 and 1 before."""
+    count = ellipsoid(1).num_vertices
+    indices = _distance(tmp_path / "a.hdf5", np.array([5, 7]))
+    np.testing.assert_array_equal(_distance(tmp_path / "b.hdf5", np.isin(np.arange(count), [5, 7])), indices)
+    assert indices.argmin() in (5, 7)
+    with pytest.raises(DataError, match="not all whole"):
+        _distance(tmp_path / "c.hdf5", np.array([1.7]))
+
+
+def test_a_part_without_an_inlet_has_no_distance(tmp_path):
+    """The heat method gave one arbitrary number for all of it."""
+    count = ellipsoid(1).num_vertices
+    with pytest.raises(DataError, match="not connected to the vertices of 'inlet_idcs'"):
+        _distance(tmp_path / "a.hdf5", np.array([0]), copies=2)
+    found = _distance(tmp_path / "b.hdf5", np.array([0, count]), copies=2)
+    np.testing.assert_allclose(found[:count], found[count:], atol=1e-6)

@@ -71,3 +71,19 @@ def test_what_is_wrong_is_named(shapes, tmp_path):
     flat.write_text("OFF\n3 1 0\n0 0 0\n")
     with pytest.raises(DataError, match="truncated"):
         ModelNetPoints(shapes)[2]
+
+
+def test_arguments_that_made_nan_or_other_errors_are_named(shapes, tmp_path):
+    for options in ({"num_points": 1}, {"num_points": 2.5}, {"num_points": "3"}, {"seed": -1}, {"seed": None}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            ModelNetPoints(shapes, **options)
+    assert torch.isfinite(ModelNetPoints(shapes, num_points=2)[0].pos).all()
+    file = tmp_path / "database.hdf5"
+    file.write_text("not a folder")
+    with pytest.raises(DataError, match=r"No folder .*database\.hdf5"):
+        ModelNetPoints(file)
+    for old in (shapes / "box" / "train").iterdir():
+        old.unlink()
+    (shapes / "box" / "train" / "box.h5").write_text("not HDF5")
+    with pytest.raises(DataError, match="cannot be read as HDF5"):
+        ModelNetPoints(shapes)

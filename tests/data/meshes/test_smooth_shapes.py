@@ -92,3 +92,61 @@ def test_what_cannot_be_a_shape_is_refused():
         random_shape("sphere", 0)
     with pytest.raises(ValueError, match="larger `size`"):
         SmoothShape(lambda x: x[:, :2].norm(dim=1) - 0.5, size=1.0, name="cylinder").mesh(100)
+
+
+SPHERE = SmoothShape(lambda x: x.norm(dim=1) - 2.0, size=2.5, name="sphere")
+
+
+def test_a_function_with_the_other_sign_is_refused():
+    """Normals would point inward, and all curvatures would have the wrong sign."""
+    with pytest.raises(ValueError, match="negative inside, it is outside"):
+        SmoothShape(lambda x: 2.0 - x.norm(dim=1), size=2.5).mesh(100)
+    mesh = SPHERE.mesh(100)
+    corners = mesh.vertices[mesh.faces]
+    assert np.einsum("ni,ni->n", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).min() > 0, "outward faces"
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        (lambda x: x.norm(dim=1, keepdim=True) - 2.0, r"shape \(\d+,\).* got torch.float64 of shape \(\d+, 1\)"),
+        (lambda x: x.float().norm(dim=1) - 2.0, r"float64 of shape .*got torch.float32"),
+        (lambda x: x.detach().norm(dim=1) - 2.0, "differentiable"),
+        (3.0, "function as `level`, got an object of type float"),
+    ],
+)
+def test_functions_of_another_kind_are_named(level, message):
+    with pytest.raises(ValueError, match=message):
+        SmoothShape(level, size=2.5).mesh(50)
+
+
+def test_arguments_of_shapes_are_named():
+    for options, message in (
+        ({"count": 1}, "at least 4"),
+        ({"count": 50, "noise": float("nan")}, "noise"),  # vertices were NaN before
+        ({"count": 50, "noise": -0.1}, "noise"),
+        ({"count": 50, "seed": -1}, "seed"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SPHERE.mesh(**options)
+    with pytest.raises(ValueError, match="size"):
+        SmoothShape(SPHERE.level, size=-1.0)
+    with pytest.raises(ValueError, match="seed"):
+        random_shape("torus", -1)
+    for points in ([0.0, 0.0, 2.0], [[0.0, 0.0]], [[0.0, float("nan"), 2.0]]):
+        for method in (SPHERE.closest, SPHERE.normal, SPHERE.shape_operator):
+            with pytest.raises(ValueError, match=r"finite points of shape \(n, 3\)"):
+                method(points)
+
+
+def test_points_from_which_the_surface_is_not_found_are_named():
+    """The center has no closest point; the result was NaN before."""
+    with pytest.raises(ValueError, match=r"near sphere: the surface is not found from \[0\.0, 0\.0, 0\.0\]"):
+        SPHERE.closest([[0.0, 0.0, 1.9], [0.0, 0.0, 0.0]])
+    assert SPHERE.closest(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_a_plane_has_no_curvature():
+    plane = SmoothShape(lambda x: x[:, 0] - 0.25, size=1.0)
+    assert not plane.shape_operator([[0.25, 0.3, 0.1]]).any()
+    np.testing.assert_allclose(plane.closest([[1.0, 0.3, 0.1]]), [[0.25, 0.3, 0.1]], atol=1e-12)

@@ -262,3 +262,73 @@ def test_bad_input_is_named():
         space_time_faraday([random_state(solver)], CliffordAlgebra(1, 2))
     with pytest.raises(ValueError, match="at least one state"):
         space_time_faraday([], CliffordAlgebra(2, 1))
+
+
+def test_fields_that_do_not_fit_are_named():
+    solver = PeriodicMaxwell(PLANE)
+    state = random_state(solver)
+    for bad, message in (
+        (MaxwellState(state.electric * math.nan, state.magnetic), "finite values in `electric`"),
+        (MaxwellState(state.electric, state.magnetic * math.inf), "finite values in `magnetic`"),
+        (MaxwellState(state.electric + 0j, state.magnetic), "Expected real fields"),
+        (MaxwellState(state.electric, state.magnetic, math.nan), "finite `time`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            solver.advance(bad, 0.1)
+    with pytest.raises(ValueError, match=r"`electric` of shape \(2, 2, 32, 32\)"):  # a wrong volume before
+        solver.energy(MaxwellState(state.electric[..., :16], state.magnetic))
+    with pytest.raises(ValueError, match="`source` such as `ChargeClouds`, got MovingCharges"):
+        PeriodicMaxwell(PLANE, MovingCharges.random(2, planar=True, seed=0))
+
+
+def test_a_source_of_other_samples_is_not_broadcast():
+    charges = [MovingCharges.random(2, planar=True, seed=seed) for seed in range(3)]
+    state = random_state(PeriodicMaxwell(PLANE))  # two samples
+    for call in ("power", "gauss_error"):
+        with pytest.raises(ValueError, match="3 samples of the source, got 2"):
+            getattr(PeriodicMaxwell(PLANE, ChargeClouds(charges, width=0.4)), call)(state)
+    with pytest.raises(ValueError, match="3 samples of the source, got 2"):
+        PeriodicMaxwell(PLANE, ChargeClouds(charges, width=0.4)).advance(state, 0.1)
+    shared = PeriodicMaxwell(PLANE, ChargeClouds(charges[:1], width=0.4)).advance(state, 0.1)
+    equal = PeriodicMaxwell(PLANE, ChargeClouds([charges[0]] * 2, width=0.4)).advance(state, 0.1)
+    assert torch.equal(both(shared), both(equal))
+
+
+def test_charges_that_are_not_numbers_are_refused():
+    zero, one = torch.zeros(1, 3), torch.ones(1)
+    with pytest.raises(ValueError, match="finite numbers in `velocity`"):  # NaN is not faster than light either
+        MovingCharges(one, zero, zero * math.nan, zero, one, one)
+    with pytest.raises(ValueError, match="a list of `MovingCharges`"):
+        ChargeClouds(MovingCharges.random(2, seed=0), width=0.4)
+
+
+def test_space_time_needs_equal_intervals():
+    """The field of space-time has one spacing in time, so states at other times would be in the wrong place."""
+    state, algebra = random_state(PeriodicMaxwell(PLANE)), CliffordAlgebra(2, 1)
+    for times in ((0.0, 1.0, 5.0), (1.0, 0.0), (0.0, 0.0)):
+        states = [MaxwellState(state.electric, state.magnetic, time) for time in times]
+        with pytest.raises(ValueError, match="equal intervals"):
+            space_time_faraday(states, algebra)
+    half = MaxwellState(state.electric[:1], state.magnetic[:1], 1.0)
+    with pytest.raises(ValueError, match="states of one shape"):
+        space_time_faraday([MaxwellState(state.electric, state.magnetic, 0.0), half], algebra)
+
+
+def test_a_uniformly_moving_charge_has_the_magnetic_field_v_cross_e():
+    """The closed form of its Fourier coefficients: E = -4 pi i (k - v (k v)) rho / (k^2 - (k v)^2), B = v x E."""
+    velocity, one, zero = torch.tensor([0.3, 0.2, 0.0], dtype=torch.float64), torch.ones(1), torch.zeros(1, 3)
+    solver = PeriodicMaxwell(PLANE, ChargeClouds([MovingCharges(2 * one, zero, velocity[None], zero, one, one)], 0.5))
+
+    def exact(time: float) -> MaxwellState:
+        k, rho = solver.space.k, solver.source.density(solver.space, time)[0, 0]
+        along = torch.einsum("x,x...->...", velocity[:2], k)
+        inverse = torch.where(solver.space.k2 > 0, 1 / (solver.space.k2 - along**2).clamp(min=1e-9), 0.0)
+        waves = -4j * math.pi * (k - velocity[:2, None, None] * along) * inverse * rho * solver.space.below(1.0)
+        electric = solver.space.synthesis(waves)
+        return MaxwellState(electric[None], (velocity[0] * electric[1] - velocity[1] * electric[0])[None, None], time)
+
+    found, expected = solver.advance(exact(0.0), 0.9, steps=20), exact(0.9)
+    mean = -4 * math.pi * 2 * velocity[:2] * 0.9 / 8.0**2  # the mean current changes the mean of E
+    assert relative(found.electric - mean[:, None, None], expected.electric) < 1e-8
+    assert relative(found.magnetic, expected.magnetic) < 1e-8
+    assert relative(found.magnetic, -expected.magnetic) > 0.5, "the control"

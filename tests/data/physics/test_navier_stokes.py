@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gaugenet.data import DataError, FlowState, NavierStokes, read_flows, write_flows
+from gaugenet.files import OutputError
 from gaugenet.geometry import FieldAction, Grid
 from gaugenet.groups import O2, FieldType
 from tests.tolerances import TOL, relative
@@ -227,3 +228,84 @@ def test_bad_input_is_named(tmp_path):
         read_flows(tmp_path / "b.h5")
     with pytest.raises(DataError, match="'valid'"):
         read_flows(tmp_path / "b.h5", group="valid")
+
+
+def test_values_that_are_not_finite_or_of_another_kind_are_named():
+    solver = NavierStokes(PLANE, viscosity=0.1)
+    start = solver.random(1, seed=0)
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="finite values in `velocity`"):
+            next(solver.run(FlowState(bad * start.velocity), frames=1, every=0.1))
+    with pytest.raises(ValueError, match="Expected real fields"):
+        solver.advance(FlowState(start.velocity + 0j), 0.1, 1)
+    with pytest.raises(ValueError, match="`velocity` as a tensor, got an object of type ndarray"):
+        solver.advance(FlowState(start.velocity.numpy()), 0.1, 1)
+    for shape in ((1, 2, 32, 32), (1, 1, 32, 33), (0, 1, 32, 32)):  # the second one was computed on 32 x 32 before
+        with pytest.raises(ValueError, match=r"`vorticity` of shape \(1, 1, 32, 32\)"):
+            solver.velocity(torch.zeros(shape))
+    with pytest.raises(ValueError, match="viscosity"):
+        NavierStokes(PLANE, viscosity=None)
+    with pytest.raises(ValueError, match="`Grid`"):
+        NavierStokes((32, 32), viscosity=0.1)
+
+
+@pytest.mark.parametrize(("size", "waves", "what"), [(3, 4.0, "flow"), (4, 4.0, "smoke"), (16, 0.01, "smoke")])
+def test_random_flows_without_any_wave_are_refused(size, waves, what):
+    """They were NaN before."""
+    solver = NavierStokes(Grid((size, size), boundary="periodic", kernel_size=3), viscosity=0.1)
+    with pytest.raises(ValueError, match=f"waves of the {what}"):
+        solver.random(1, waves=waves)
+
+
+def test_files_are_not_replaced_unless_requested(tmp_path):
+    """A second group in the same file would delete the first one."""
+    solver = NavierStokes(PLANE, viscosity=0.1)
+    start = solver.random(1, seed=0)
+    write_flows(tmp_path / "a.nc", [start], PLANE, every=1.0)
+    before = (tmp_path / "a.nc").read_bytes()
+    with pytest.raises(OutputError, match="overwrite=True"):
+        write_flows(tmp_path / "a.nc", [start], PLANE, every=1.0, group="valid")
+    assert (tmp_path / "a.nc").read_bytes() == before
+    write_flows(tmp_path / "a.nc", [start], PLANE, every=1.0, group="valid", overwrite=True)
+    assert len(read_flows(tmp_path / "a.nc", group="valid")) == 1
+
+
+def test_frames_that_do_not_fit_are_not_written(tmp_path):
+    start = NavierStokes(PLANE, viscosity=0.1).random(2, seed=0)
+    velocity, smoke = start.velocity, start.smoke
+    for frames, message in (
+        ([start, FlowState(velocity[:1], smoke[:1])], "2 flows, got 1 in frame 1"),
+        ([FlowState(torch.zeros(1, 3, 32, 32))], r"`velocity` of shape \(1, 2, 32, 32\)"),
+        ([FlowState(velocity, torch.zeros(2, 2, 32, 32))], "`smoke` of shape"),
+        ([FlowState(velocity * float("nan"))], "finite values in `velocity`"),
+        ([FlowState(velocity * 1e200)], "finite values in `velocity`"),  # infinite in float32
+    ):
+        with pytest.raises(ValueError, match=message):
+            write_flows(tmp_path / "a.nc", frames, PLANE, every=1.0)
+    with pytest.raises(ValueError, match="numbers or texts"):
+        write_flows(tmp_path / "a.nc", [start], PLANE, every=1.0, attributes={"boundary": "zeros"})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vy": np.zeros((2, 3, 4, 6))}, "fields of one shape"),
+        ({"u": np.zeros((2, 3, 4, 6))}, "fields of one shape"),
+        ({"vx": np.full((2, 3, 4, 5), np.nan)}, r"'vx' is not finite, first at .*\(0, 0, 0, 0\)"),
+        ({"vx": np.full((2, 3, 4, 5), b"a")}, "expected numbers"),
+        ({"t": np.zeros((2, 9))}, "3 times in 't', got 9"),
+        ({"dx": np.array([1.0, 2.0])}, "one positive spacing"),
+        ({"dy": np.zeros(2)}, "one positive spacing"),
+    ],
+)
+def test_files_with_wrong_arrays_are_named(tmp_path, change, message):
+    fields = {name: np.zeros((2, 3, 4, 5)) for name in ("vx", "vy", "u")}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group = file.create_group("train")
+        for name, value in ({**fields, "t": np.zeros((2, 3)), "dx": np.ones(2), "dy": np.ones(2)} | change).items():
+            group[name] = value
+    with pytest.raises(DataError, match=message):
+        read_flows(tmp_path / "a.h5")
+    with pytest.raises(ValueError, match="flows"):
+        read_flows(tmp_path / "a.h5", flows=-1)

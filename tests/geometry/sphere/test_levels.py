@@ -128,3 +128,12 @@ def test_grids_without_a_coarser_one_are_refused():
         _ = SpherePoints(scattered(40)).coarser
     with pytest.raises(ValueError, match="levels"):
         HEALPix(4).gauge_graph(levels=0)
+
+
+def test_a_level_that_cannot_be_built_is_named():
+    with pytest.raises(ValueError, match=r"levels` of at most 2: HEALPix\(1.*even `nside`"):
+        HEALPix(2).gauge_graph(levels=3)
+    with pytest.raises(ValueError, match=r"level 2.*HEALPix\(1.*radius"):
+        HEALPix(4).gauge_graph(levels=3, radius=0.9)
+    with pytest.raises(ValueError, match=r"level 1.*HEALPix\(1.*neighbors"):
+        HEALPix(2).gauge_graph(levels=2, neighbors=20)

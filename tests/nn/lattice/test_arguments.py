@@ -138,3 +138,9 @@ def test_kernels_need_paths_to_all_their_displacements(engine):
     with pytest.raises(ValueError, match="displacements"):
         run(near, FIELD.with_paths(steps=2))
     assert run(far, FIELD.with_paths(steps=2)).shape == X.shape
+
+
+@pytest.mark.parametrize("layer", [LatticePool, LatticeUnpool])
+def test_pools_need_a_field_type(layer):
+    with pytest.raises(TypeError, match="Expected `in_type` as a field type, got '2xmatrix'"):
+        layer("2xmatrix")

@@ -96,3 +96,24 @@ def test_a_start_that_is_none_is_refused(folder, tmp_path, capsys):
     assert "positive integer" in capsys.readouterr().err
     assert main([*command, "--start", "sometimes"]) == 1
     assert "every N" in capsys.readouterr().err
+
+
+def test_an_empty_start_is_not_the_first_time(folder, tmp_path, capsys):
+    command = ["predict", str(folder / "run"), str(folder / "0.nc"), "--out", str(tmp_path / "x.nc")]
+    assert main([*command, "--start", ""]) == 1
+    assert "a time of the files" in capsys.readouterr().err
+    assert not (tmp_path / "x.nc").exists()
+
+
+def test_a_hindcast_of_a_hindcast_is_refused_by_name(folder, tmp_path, capsys):
+    """Its dimension lead_time would be needed twice."""
+    first = tmp_path / "first.nc"
+    command = ["predict", str(folder / "run"), "--steps=1"]
+    assert main([*command, str(folder / "0.nc"), "--start=all", "--out", str(first)]) == 0
+    capsys.readouterr()
+    assert main([*command, str(first), "--start=all", "--out", str(tmp_path / "second.nc")]) == 1
+    message = capsys.readouterr().err
+    assert "'lead_time'" in message
+    assert "rename it" in message
+    assert "--debug" not in message
+    assert main([*command, str(first), "--start=first", "--out", str(tmp_path / "one.nc")]) == 0
