@@ -132,7 +132,7 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
         fit_images(network().module, digits(30), tmp_path, OPTIONS)
     for state in tmp_path.glob("*.ckpt"):
         state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(TaskError, match="no state of a training"):
+    with pytest.raises(TaskError, match="not a saved state of a training"):
         fit_images(network(), train, tmp_path, OPTIONS)
 
 
@@ -151,7 +151,7 @@ def test_a_training_of_an_earlier_version_is_read_if_it_was_finished(tmp_path):
     with pytest.raises(TaskError, match="with another lr"):
         fit_images(model, train, tmp_path, ImageOptions(**{**vars(OPTIONS), "lr": 1e-4}))
     (tmp_path / "state.pt").write_bytes(b"PK")
-    with pytest.raises(TaskError, match="no state of a training"):
+    with pytest.raises(TaskError, match="not a saved state of a training"):
         fit_images(model, train, tmp_path, OPTIONS)
 
 
