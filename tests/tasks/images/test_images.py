@@ -132,7 +132,7 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
         fit_images(network().module, digits(30), tmp_path, OPTIONS)
     for state in tmp_path.glob("*.ckpt"):
         state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(TaskError, match="not a saved state of a training"):
+    with pytest.raises(TaskError, match="no state of a training"):
         fit_images(network(), train, tmp_path, OPTIONS)
 
 
