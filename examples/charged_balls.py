@@ -62,11 +62,11 @@ def draw(count: int, seed: int) -> Balls:
     return Balls(pos, vel, charge, spring).after(3.0)
 
 
-def complete_graphs(pos: Tensor, group: StructureGroup) -> GaugeGraph:
+def complete_graphs(pos: Tensor, group: StructureGroup, radius: float = 3.0) -> GaugeGraph:
     inside = torch.cartesian_prod(torch.arange(BALLS), torch.arange(BALLS))
     inside = inside[inside[:, 0] != inside[:, 1]]
     starts = torch.arange(0, len(pos), BALLS)[:, None, None]
-    return PointCloud(pos).gauge_graph(group, edge_index=(inside + starts).reshape(-1, 2).T, radius=3.0)
+    return PointCloud(pos).gauge_graph(group, edge_index=(inside + starts).reshape(-1, 2).T, radius=radius)
 
 
 def main() -> None:

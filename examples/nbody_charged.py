@@ -15,10 +15,9 @@ import argparse
 import time
 
 import torch
-from charged_balls import BALLS
+from charged_balls import BALLS, complete_graphs
 from torch import Tensor, nn
 
-from gaugenet.geometry import PointCloud
 from gaugenet.groups import O3, FieldType
 from gaugenet.kernels import Implicit
 from gaugenet.nn import EquivariantLinear, FieldLayerNorm, GatedNonlinearity, GaugeConv, TensorProduct
@@ -65,11 +64,8 @@ class Dynamics(nn.Module):
         self.act, self.read = act, EquivariantLinear(types[-1], FieldType(O3(), "1x1o"))
 
     def forward(self, pos: Tensor, vel: Tensor, charge: Tensor) -> Tensor:
-        systems, n = len(pos), len(pos) * BALLS
-        inside = torch.cartesian_prod(torch.arange(BALLS), torch.arange(BALLS))
-        inside = inside[inside[:, 0] != inside[:, 1]]
-        edges = (inside + BALLS * torch.arange(systems)[:, None, None]).reshape(-1, 2).T
-        graph = PointCloud(pos.reshape(n, 3)).gauge_graph(O3(), edge_index=edges, radius=6.0)
+        n = len(pos) * BALLS
+        graph = complete_graphs(pos.reshape(n, 3), O3(), radius=6.0)
         speed, scalars = vel.norm(dim=-1).reshape(n, 1), charge.reshape(n, 1)
         centered, vel = (pos - pos.mean(1, keepdim=True)).reshape(n, 3), vel.reshape(n, 3)
         x = torch.cat([scalars, speed, torch.stack([vel, centered], 2).flatten(1)], 1)

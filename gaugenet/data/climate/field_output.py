@@ -44,29 +44,34 @@ class Coordinate:
     attributes: Mapping[str, Any]
 
 
-class FieldFile:
-    """An open NetCDF file to which time steps are written one by one; see `field_file`."""
+class ChannelFile:
+    """An open NetCDF file that knows the layout of each channel."""
 
     def __init__(self, dataset: Any, axes: FileAxes | CellAxes, layouts: Sequence[FieldLayout]) -> None:
         self._dataset, self._axes = dataset, axes
         self._layout = {channel: layout for layout in layouts for channel in (layout.channels or {layout.name: {}})}
 
+    def _put(self, channel: str, values: ndarray, at: Mapping[str, int], dims: tuple[str, ...] | None = None) -> None:
+        """Write a channel at places of further dimensions; `dims` are those of the file if the layout has others."""
+        layout = self._layout[channel]
+        places = {**layout.channels.get(channel, {}), **at}
+        index = tuple(places.get(name, slice(None)) for name in dims or layout.dims)
+        self._dataset[layout.name][index] = self._axes.arranged(values.astype(np.float32), layout.dims)
+
+
+class FieldFile(ChannelFile):
+    """An open NetCDF file to which time steps are written one by one; see `field_file`."""
+
     def write(self, step: int, time: float | None, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
         """Write the channels of step `step`; `time` is a number in the units of the file, or `None`."""
         self._dataset[self._axes.time][step] = step if time is None else time
         for channel, values in fields.items():
-            self._put(channel, values, step)
+            self._put(channel, values, {self._axes.time: step})
 
     def write_static(self, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
         """Write channels of variables that have no time."""
         for channel, values in fields.items():
-            self._put(channel, values, 0)
-
-    def _put(self, channel: str, values: ndarray, step: int) -> None:
-        layout, axes = self._layout[channel], self._axes
-        places = {**layout.channels.get(channel, {}), axes.time: step}
-        index = tuple(places.get(name, slice(None)) for name in layout.dims)
-        self._dataset[layout.name][index] = axes.arranged(values.astype(np.float32), layout.dims)
+            self._put(channel, values, {self._axes.time: 0})
 
 
 @contextmanager
@@ -96,16 +101,7 @@ def field_file(
         for name, coordinate in (coordinates or {}).items():
             define_coordinate(dataset, name, coordinate)
         for layout in layouts:
-            variable = dataset.createVariable(
-                layout.name,
-                "f4",
-                layout.dims,
-                zlib=True,
-                complevel=1,
-                fill_value=np.float32(9.96921e36),
-                chunksizes=one_step_chunks(dataset, layout.dims, axes.time),
-            )
-            variable.setncatts({**layout.attributes, **axes.attributes})
+            define_field(dataset, layout, axes, layout.dims, one_step_chunks(dataset, layout.dims, axes.time))
         yield FieldFile(dataset, axes, layouts)
 
 
@@ -141,6 +137,15 @@ def _coordinate(store: Any, name: str, index: list[int]) -> Coordinate:
         return Coordinate(len(index), None, {})
     variable = store.coords[name]
     return Coordinate(len(index), np.atleast_1d(variable.values)[index], dict(variable.attrs))
+
+
+def define_field(
+    dataset: Any, layout: FieldLayout, axes: FileAxes | CellAxes, dims: tuple[str, ...], chunks: tuple[int, ...]
+) -> None:
+    """Define the compressed variable of a layout, on dimensions of the open `netCDF4.Dataset`."""
+    stored = {"zlib": True, "complevel": 1, "chunksizes": chunks, "fill_value": np.float32(9.96921e36)}
+    variable = dataset.createVariable(layout.name, "f4", dims, **stored)
+    variable.setncatts({**layout.attributes, **axes.attributes})
 
 
 def define_coordinate(dataset: Any, name: str, coordinate: Coordinate) -> None:

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from gaugenet.data.climate.cells import CellAxes
-from gaugenet.data.climate.field_output import Coordinate, FieldLayout, define_coordinate
+from gaugenet.data.climate.field_output import ChannelFile, Coordinate, FieldLayout, define_coordinate, define_field
 from gaugenet.data.climate.layout import FileAxes
 from gaugenet.data.climate.output import new_dataset
 from gaugenet.data.meshes.sample import DataError
@@ -21,21 +20,15 @@ START, LEAD = "forecast_reference_time", "lead_time"
 """Dimensions in the place of the time of the input: the start of a forecast, and the hours since then."""
 
 
-class HindcastFile:
+class HindcastFile(ChannelFile):
     """An open NetCDF file to which fields are written one by one; see `hindcast_file`."""
-
-    def __init__(self, dataset: Any, axes: FileAxes | CellAxes, layouts: Sequence[FieldLayout]) -> None:
-        self._dataset, self._axes = dataset, axes
-        self._layout = {channel: layout for layout in layouts for channel in (layout.channels or {layout.name: {}})}
 
     def write(self, start: int, time: float, lead: int, fields: Mapping[str, Float[ndarray, "*shape"]]) -> None:
         """Write the channels of one lead of the forecast `start`, whose time is a number in the units of the file."""
         self._dataset[START][start] = time
         for channel, values in fields.items():
-            layout = self._layout[channel]
-            places = {**layout.channels.get(channel, {}), START: start, LEAD: lead}
-            index = tuple(places.get(name, slice(None)) for name in _dimensions(layout, self._axes))
-            self._dataset[layout.name][index] = self._axes.arranged(values.astype(np.float32), layout.dims)
+            dims = _dimensions(self._layout[channel], self._axes)
+            self._put(channel, values, {START: start, LEAD: lead}, dims)
 
 
 @contextmanager
@@ -79,9 +72,7 @@ def hindcast_file(
         for layout in layouts:
             dims = _dimensions(layout, axes)
             chunks = tuple(len(dataset.dimensions[name]) if name in axes.space else 1 for name in dims)
-            stored = {"zlib": True, "complevel": 1, "chunksizes": chunks, "fill_value": np.float32(9.96921e36)}
-            variable = dataset.createVariable(layout.name, "f4", dims, **stored)
-            variable.setncatts({**layout.attributes, **axes.attributes})
+            define_field(dataset, layout, axes, dims, chunks)
         yield HindcastFile(dataset, axes, layouts)
 
 

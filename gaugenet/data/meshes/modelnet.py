@@ -15,6 +15,8 @@ from gaugenet._validation import not_negative, positive
 from gaugenet.data.meshes.sample import DataError, existing_folder, mesh_files
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 
+_SPLITS = ("train", "test")
+
 
 class ModelNetPoints(Dataset[Data]):
     r"""Clouds of points on the meshes `ROOT/CLASS/{train,test}/*.off`, as in ModelNet :cite:`wu2015shapenets`.
@@ -56,7 +58,7 @@ class ModelNetPoints(Dataset[Data]):
     def __init__(
         self, root: str | Path, split: Literal["train", "test"] = "train", *, num_points: int = 1024, seed: int = 0
     ) -> None:
-        if split not in ("train", "test"):
+        if split not in _SPLITS:
             raise ValueError(f"Expected `split` 'train' or 'test', got {split!r}.")
         if positive("num_points", num_points) < 2:
             raise ValueError("Expected `num_points` of at least 2, got 1: a single point has no size.")
@@ -85,7 +87,7 @@ class ModelNetPoints(Dataset[Data]):
 
     def _cloud(self, path: Path) -> Data:
         relative = path.relative_to(self.root)
-        seed = np.random.SeedSequence([self.seed, *str(relative.as_posix()).encode()]).generate_state(1)[0]
+        seed = np.random.SeedSequence([self.seed, *relative.as_posix().encode()]).generate_state(1)[0]
         try:
             mesh = TriangleMesh.load(path)
         except MeshError as error:
@@ -99,7 +101,5 @@ class ModelNetPoints(Dataset[Data]):
         label = self.class_names.index(relative.parts[0])
         return Data(pos=pos, y=torch.tensor([label]), name=relative.with_suffix("").as_posix())
 
-
-_SPLITS = ("train", "test")
 
 __all__ = ["ModelNetPoints"]

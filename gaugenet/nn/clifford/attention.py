@@ -96,12 +96,11 @@ class MultivectorAttention(TableModule):
         self.in_type, self.out_type, group = in_type, out_type, in_type.group
         self.heads, self.rings = positive("heads", heads), positive("rings", rings)
         self.algebra = algebra_of(group)
-        keys_type = multivector(group, multiplicity=self.heads * positive("keys", keys))
+        self.key_type = multivector(group, multiplicity=self.heads * positive("keys", keys))
         self.value_type = multivector(group, multiplicity=self.heads * positive("values", values))
-        self.key_type = keys_type
         self.space = CliffordSpace(self.value_type, self.value_type, rings=rings)
-        self.query = EquivariantLinear(in_type, keys_type, bias=False, **factory)
-        self.key = EquivariantLinear(in_type, keys_type, bias=False, **factory)
+        self.query = EquivariantLinear(in_type, self.key_type, bias=False, **factory)
+        self.key = EquivariantLinear(in_type, self.key_type, bias=False, **factory)
         self.value = EquivariantLinear(in_type, self.value_type, bias=False, **factory)
         forms = multivector(group, multiplicity=_FORMS * self.heads * values)
         self.mix = EquivariantLinear(forms, out_type, bias=bias, **factory)
