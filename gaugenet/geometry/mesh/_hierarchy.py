@@ -24,7 +24,7 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood, NeighborhoodOptions
 from gaugenet.geometry.mesh.refine import even_spacing
 from gaugenet.geometry.mesh.sampling import farthest_points
-from gaugenet.geometry.mesh.transport import log_and_transport
+from gaugenet.geometry.mesh.transport import transporters
 from gaugenet.geometry.mesh.units import positions, require_range
 from gaugenet.groups.group import StructureGroup
 
@@ -251,7 +251,7 @@ def _unpool_tensors(
 
 
 def _transporters(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
-    return log_and_transport(maps, framed.planar, np.dtype(np.float64))[1]
+    return transporters(maps, framed.planar, np.dtype(np.float64))
 
 
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:
@@ -272,7 +272,7 @@ def _nobody(targets: ndarray) -> LocalLogMaps:
     """Return log maps without any neighbour, for meshes without area."""
     none = np.zeros(0)
     return LocalLogMaps(
-        np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, none.astype(np.int32)
+        np.zeros(len(targets) + 1, int), targets, none.astype(np.int32), none, none, none, none.astype(np.int8)
     )
 
 

@@ -20,8 +20,13 @@ from gaugenet._compiled import njit
 def make_reciprocal(
     indptr: ndarray,
     targets: ndarray,
-    neighbor: ndarray,
-    geodesic: ndarray,
+    source: ndarray,
+    sign: ndarray,
+    distance: ndarray,
+    angle: ndarray,
+    transport: ndarray,
+    bent: ndarray,
+    arrival: ndarray,
     wanted: ndarray,
     mark: ndarray,
     cut: ndarray,
@@ -35,8 +40,13 @@ def make_reciprocal(
     Args:
         indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
         targets: vertex of each target.
-        neighbor: columns `(source, sign)` of each edge.
-        geodesic: columns `(distance, polar angle, transport, arrival)` of each edge, see `local_geodesics`.
+        source: neighbour of each edge.
+        sign: of each edge, see `LocalLogMaps`; changed, as the next three.
+        distance: length of each edge.
+        angle: polar angle of each edge at its target.
+        transport: angle of the transport along each edge.
+        bent: the edges, in order, whose arrival is not their polar angle; see `local_geodesics`.
+        arrival: their arrivals.
         wanted: whether each vertex counts as a neighbour.
         mark: mark of each vertex.
         cut: whether the list of each target holds its nearest neighbours only.
@@ -44,49 +54,63 @@ def make_reciprocal(
     row = np.full(len(mark), -1, dtype=np.int32)
     for i in range(len(targets)):
         row[targets[i]] = i
-    start, edge, other_end = _edges_by_source(indptr, row, neighbor)
-    keep = np.ones(len(neighbor), dtype=np.bool_)
+    start, place, other_end = _edges_by_source(indptr, row, source)
+    keep = np.ones(len(source), dtype=np.bool_)
     edge_from = np.full(len(targets), -1, dtype=np.int64)  # to the current target
+    next_bent = 0
     for i in range(len(targets)):
-        for e in range(indptr[i], indptr[i + 1]):
-            if row[neighbor[e, 0]] >= 0:
-                edge_from[row[neighbor[e, 0]]] = e
+        _enter(edge_from, row, source, indptr[i], indptr[i + 1], False)
+        first_bent = next_bent
+        while next_bent < len(bent) and bent[next_bent] < indptr[i + 1]:
+            next_bent += 1
         for k in range(start[i], start[i + 1]):
             j = other_end[k]
-            e = edge_from[j]
+            e, back = edge_from[j], indptr[j] + place[k]
             if e < 0:
-                keep[edge[k]] = cut[i] or not wanted[targets[j]]
+                keep[back] = cut[i] or not wanted[targets[j]]
             elif (mark[targets[i]], targets[i]) > (mark[targets[j]], targets[j]):
-                _reverse(neighbor, geodesic, e, edge[k])
-        for e in range(indptr[i], indptr[i + 1]):
-            if row[neighbor[e, 0]] >= 0:
-                edge_from[row[neighbor[e, 0]]] = -1
+                sign[back], distance[back] = sign[e], distance[e]
+                transport[back] = -sign[e] * transport[e]
+                arrived = _looked_up(bent[first_bent:next_bent], arrival[first_bent:next_bent], e, angle[e])
+                angle[back] = transport[back] + sign[e] * (arrived + np.pi)
+        _enter(edge_from, row, source, indptr[i], indptr[i + 1], True)
     return keep
 
 
 @njit(cache=True, nogil=True)
-def _edges_by_source(indptr: ndarray, row: ndarray, neighbor: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """Return edges with targets as sources, sorted by source: the start of each source's edges, and their targets."""
+def _enter(edge_from: ndarray, row: ndarray, source: ndarray, start: int, stop: int, clear: bool) -> None:
+    """Enter the edges of one target in the table by the row of their source, or clear their entries."""
+    for e in range(start, stop):
+        if row[source[e]] >= 0:
+            edge_from[row[source[e]]] = -1 if clear else e
+
+
+@njit(cache=True, nogil=True)
+def _edges_by_source(indptr: ndarray, row: ndarray, source: ndarray) -> tuple[ndarray, ndarray, ndarray]:
+    """Return edges with targets as sources, sorted by source: where those of each source start, their places, targets.
+
+    The place of an edge is its position among the edges of its target, which takes half of the memory of its index.
+    """
     start = np.zeros(len(indptr) + 1, dtype=np.int64)
-    for e in range(len(neighbor)):
-        if row[neighbor[e, 0]] >= 0:
-            start[row[neighbor[e, 0]] + 2] += 1
+    for e in range(len(source)):
+        if row[source[e]] >= 0:
+            start[row[source[e]] + 2] += 1
     start = np.cumsum(start)
-    edge = np.empty(start[-1], dtype=np.int64)
+    place = np.empty(start[-1], dtype=np.int32)
     other_end = np.empty(start[-1], dtype=np.int32)
     for i in range(len(indptr) - 1):
         for e in range(indptr[i], indptr[i + 1]):
-            j = row[neighbor[e, 0]]
+            j = row[source[e]]
             if j >= 0:
-                edge[start[j + 1]], other_end[start[j + 1]] = e, i
+                place[start[j + 1]], other_end[start[j + 1]] = e - indptr[i], i
                 start[j + 1] += 1
-    return start, edge, other_end
+    return start, place, other_end
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _reverse(neighbor: ndarray, geodesic: ndarray, e: int, back: int) -> None:
-    """Write the edge `back` as the reverse of the edge `e`."""
-    sign, transport = neighbor[e, 1], -neighbor[e, 1] * geodesic[e, 2]
-    neighbor[back, 1] = sign
-    geodesic[back, 0], geodesic[back, 2] = geodesic[e, 0], transport
-    geodesic[back, 1] = transport + sign * (geodesic[e, 3] + np.pi)
+@njit(cache=True, nogil=True)
+def _looked_up(keys: ndarray, values: ndarray, key: int, default: float) -> float:
+    """Return the value of a key in a short table."""
+    for k in range(len(keys)):
+        if keys[k] == key:
+            return float(values[k])
+    return default

@@ -18,7 +18,7 @@ from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_rin
 from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, NeighborhoodOptions
 from gaugenet.geometry.mesh.quality import require_usable
-from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport, neighborhood_weights
+from gaugenet.geometry.mesh.transport import PlanarFrames, log_vectors, neighborhood_weights, transporters
 from gaugenet.geometry.mesh.units import positions, require_range
 from gaugenet.groups.group import StructureGroup
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+_BLOCK = 65536
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,12 @@ def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoic
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     if not mesh.num_vertices:
         raise MeshError("The mesh has no vertices: there is nothing to build a graph of.")
-    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # its cached checks are not kept
+    scratch = TriangleMesh(mesh.vertices, mesh.faces)  # its edges, angles and normals are not kept
     require_usable(scratch, oriented=group.orientation_preserving)
-    del scratch
-    surface = HalfedgeSurface.from_mesh(mesh)
+    surface = HalfedgeSurface.from_mesh(scratch)
     reflections = not group.orientation_preserving
-    frame = frame_field(mesh, surface, frames, seed=seed, reflections=reflections)
-    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(mesh, surface)
+    frame = frame_field(scratch, surface, frames, seed=seed, reflections=reflections)
+    reference = frame if isinstance(frames, str) and frames == "first_edge" else reference_frames(scratch, surface)
     return FramedSurface(mesh, surface, group, frame, relative_to(frame, reference))
 
 
@@ -68,23 +69,29 @@ def mesh_gauge_graph(
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     framed = framed_surface(mesh, group, options.frames, options.seed)
+    pos = positions(mesh, dtype)
     if options.neighborhood == "one_ring":
         if options.sized() is options or options.max_neighbors is not None:
             raise ValueError("neighborhood='one_ring' takes no `radius`, `mean_neighbors` or `max_neighbors`.")
-        search_radius = longest_edge(mesh)
-        edges = in_frames(framed, one_ring(framed.surface), dtype)
+        maps, search_radius = one_ring(framed.surface), longest_edge(mesh)
     else:
-        search_radius = options.radius_on(mesh)
-        edges = in_frames(framed, finest_log_maps(framed, options), dtype)
+        maps, search_radius = finest_log_maps(framed, options), options.radius_on(mesh)
+    frame, planar, area = framed.frame, framed.planar, framed.surface.area
+    del framed  # what is no longer needed of a large surface, and of its log maps, leaves its memory to the results
+    edges = {"log_map": torch.from_numpy(log_vectors(maps, planar, numpy_dtype(dtype)))}
+    maps = maps.without("distance", "angle")
+    edges["transporter"] = torch.from_numpy(transporters(maps, planar, numpy_dtype(dtype)))
+    maps = maps.without("transport", "sign")
+    edges |= links(maps, np.arange(len(area)), area, dtype)
     check_structure(group, edges["transporter"])
     edges["log_map"], search_radius = in_lengths(
         options.lengths, edges["log_map"], edges["edge_index"][1], search_radius
     )
-    pos, mass = positions(mesh, dtype), torch.from_numpy(mesh.vertex_areas).to(dtype)
+    mass = torch.from_numpy(area).to(dtype)
     require_range({"pos": pos, "mass": mass, "log_map": edges["log_map"]}, mesh)
     return GaugeGraph(
         pos=pos,
-        frame=torch.from_numpy(framed.frame).to(dtype),
+        frame=torch.from_numpy(frame).to(dtype),
         mass=mass,
         face=torch.from_numpy(mesh.faces.T.copy()),
         radius=torch.tensor([search_radius], dtype=dtype),
@@ -127,12 +134,7 @@ def longest_edge(mesh: TriangleMesh) -> float:
 
 
 def in_frames(
-    framed: FramedSurface,
-    maps: LocalLogMaps,
-    dtype: torch.dtype,
-    *,
-    row: ndarray | None = None,
-    mass: ndarray | None = None,
+    framed: FramedSurface, maps: LocalLogMaps, dtype: torch.dtype, *, row: ndarray, mass: ndarray
 ) -> dict[str, Tensor]:
     """Return `edge_index, log_map, transporter, weight` of log maps.
 
@@ -140,25 +142,31 @@ def in_frames(
         framed: the surface and its frames.
         maps: log maps in polar angles.
         dtype: precision of the result.
-        row: index of each vertex among the points of the graph; by default all vertices are points.
-        mass: areas of these points; dual areas by default.
+        row: index of each vertex among the points of the graph.
+        mass: areas of these points.
     """
-    row = np.arange(framed.surface.num_base) if row is None else row
-    mass = framed.surface.area if mass is None else mass
-    kind = torch.zeros(0, dtype=dtype).numpy().dtype
-    log_map, transporter = log_and_transport(maps, framed.planar, kind)
-    source, targets, indptr = maps.source, row[maps.targets], maps.indptr
-    del maps  # its lengths and angles take half of the memory of a large mesh
-    edge_index = np.empty((2, len(source)), dtype=np.int64)
-    np.take(row, source, out=edge_index[0])
-    edge_index[1] = np.repeat(targets, np.diff(indptr))
-    weight = neighborhood_weights(indptr, edge_index[0], mass[targets], mass, kind)
     return {
-        "edge_index": torch.from_numpy(edge_index),
-        "log_map": torch.from_numpy(log_map),
-        "transporter": torch.from_numpy(transporter),
-        "weight": torch.from_numpy(weight),
+        "log_map": torch.from_numpy(log_vectors(maps, framed.planar, numpy_dtype(dtype))),
+        "transporter": torch.from_numpy(transporters(maps, framed.planar, numpy_dtype(dtype))),
+        **links(maps, row, mass, dtype),
     }
+
+
+def links(maps: LocalLogMaps, row: ndarray, mass: ndarray, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return `edge_index` and `weight` of log maps, see `in_frames`."""
+    edge_index = np.empty((2, len(maps.source)), dtype=np.int64)
+    np.take(row, maps.source, out=edge_index[0], mode="clip")  # "raise" would copy
+    targets, indptr = row[maps.targets], maps.indptr
+    for i in range(0, len(targets), _BLOCK):  # so that no second copy of all targets is made
+        some = indptr[i : i + _BLOCK + 1]
+        edge_index[1, some[0] : some[-1]] = np.repeat(targets[i : i + _BLOCK], np.diff(some))
+    weight = neighborhood_weights(indptr, edge_index[0], mass[targets], mass, numpy_dtype(dtype))
+    return {"edge_index": torch.from_numpy(edge_index), "weight": torch.from_numpy(weight)}
+
+
+def numpy_dtype(dtype: torch.dtype) -> np.dtype:
+    """Return the type of numpy with this name."""
+    return torch.zeros(0, dtype=dtype).numpy().dtype
 
 
 def check_structure(group: StructureGroup, transporter: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -81,8 +81,12 @@ class LocalLogMaps:
         source = np.append(self.source, 0)[pairs]
         source[own] = self.targets
         distance, angle, transport = (np.append(a, 0.0)[pairs] for a in (self.distance, self.angle, self.transport))
-        sign = np.append(self.sign, 1)[pairs]
+        sign = np.append(self.sign, np.int8(1))[pairs]
         return LocalLogMaps(indptr, self.targets, source, distance, angle, transport, sign)
+
+    def without(self, *names: str) -> LocalLogMaps:
+        """Return log maps without some columns, whose memory is free once no one else holds them."""
+        return replace(self, **{name: np.zeros(0) for name in names})
 
     def _with_pairs(self, pairs: ndarray) -> LocalLogMaps:
         arrays = (self.source, self.distance, self.angle, self.transport, self.sign)
@@ -145,7 +149,10 @@ def local_log_maps(
         return local_geodesics(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
 
     counts, cut = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=bool)
-    neighbor, geodesic = np.empty((0, 2), dtype=np.int32), np.empty((0, 4))
+    source, sign = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int8)
+    distance, angle, transport = np.empty(0), np.empty(0), np.empty(0)
+    columns = (source, sign, distance, angle, transport)
+    bent, arrival = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     done, size = 0, 0
     for count, shortened, found, path, stuck in in_threads(solve, chunked(targets), num_threads):
         if stuck >= 0:
@@ -156,29 +163,26 @@ def local_log_maps(
             )
         counts[done : done + len(count)], cut[done : done + len(count)] = count, shortened
         done, end = done + len(count), size + len(found)
-        _make_room(neighbor, end)
-        _make_room(geodesic, end)
-        neighbor[size:end], geodesic[size:end] = found, path
+        for column, values in zip(columns, (*found.T, *path.T[:3]), strict=True):
+            _make_room(column, end)
+            column[size:end] = values
+        around = np.flatnonzero(path[:, 3] != path[:, 1])  # a boundary; all others arrive as they leave
+        bent.append(size + around)
+        arrival.append(path[around, 3])
         size = end
-    neighbor, geodesic = neighbor[:size], geodesic[:size]
+    source, sign, distance, angle, transport = (column[:size] for column in columns)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    keep = make_reciprocal(indptr, targets, neighbor, geodesic, wanted, surface.mark, cut)
-    maps = LocalLogMaps(
-        indptr=indptr,
-        targets=targets,
-        source=neighbor[:, 0],
-        distance=geodesic[:, 0],
-        angle=geodesic[:, 1],
-        transport=geodesic[:, 2],
-        sign=neighbor[:, 1],
-    )
+    bends = np.concatenate(bent), np.concatenate(arrival)
+    mark = surface.mark
+    keep = make_reciprocal(indptr, targets, source, sign, distance, angle, transport, *bends, wanted, mark, cut)
+    maps = LocalLogMaps(indptr, targets, source, distance, angle, transport, sign)
     return maps if keep.all() else maps.select(keep)
 
 
-def _make_room(table: ndarray, size: int) -> None:
-    """Enlarge a table in place to at least `size` rows: the system moves large tables without a second copy."""
-    if size > len(table):
-        table.resize((max(size, len(table) * 9 // 8), table.shape[1]), refcheck=False)
+def _make_room(column: ndarray, size: int) -> None:
+    """Enlarge a column in place to at least `size` entries: the system moves large ones without a second copy."""
+    if size > len(column):
+        column.resize(max(size, len(column) * 9 // 8), refcheck=False)
 
 
 def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
@@ -206,7 +210,7 @@ def one_ring(surface: HalfedgeSurface) -> LocalLogMaps:
         distance=length,
         angle=angle,
         transport=angle + np.pi - angle_back,
-        sign=np.where(source < num, 1, -1).astype(np.int32),
+        sign=np.where(source < num, 1, -1).astype(np.int8),
     )
 
 

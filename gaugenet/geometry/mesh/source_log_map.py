@@ -13,7 +13,7 @@ from gaugenet._typing import typed_array
 from gaugenet._validation import positive_number
 from gaugenet.geometry.mesh.graph import framed_surface
 from gaugenet.geometry.mesh.log_map import local_log_maps
-from gaugenet.geometry.mesh.transport import log_and_transport
+from gaugenet.geometry.mesh.transport import log_vectors, transporters
 from gaugenet.geometry.mesh.vector_heat import VectorHeat, checked_sources
 from gaugenet.groups.families.so2 import SO2
 
@@ -72,8 +72,9 @@ def source_log_map(
         maps = local_log_maps(framed.surface, limit, targets=sources)
     else:
         maps = VectorHeat(mesh).maps(sources, radius=radius)
-    log, transporter = log_and_transport(maps, framed.planar, np.dtype(np.float64))
-    return LogMap(int(sources[0]), framed.frame[sources[0]], maps.source, log, transporter)
+    log_map = log_vectors(maps, framed.planar, np.dtype(np.float64))
+    transporter = transporters(maps, framed.planar, np.dtype(np.float64))
+    return LogMap(int(sources[0]), framed.frame[sources[0]], maps.source, log_map, transporter)
 
 
 __all__ = ["LogMap", "Method"]

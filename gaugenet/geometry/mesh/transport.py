@@ -27,44 +27,56 @@ class PlanarFrames:
     sign: Float[ndarray, "vertices"]
 
 
-def log_and_transport(
-    maps: LocalLogMaps, frames: PlanarFrames, dtype: np.dtype
-) -> tuple[Float[ndarray, "edges 2"], Float[ndarray, "edges 2 2"]]:
-    """Return logarithmic maps and Levi-Civita transporters in frames.
+def log_vectors(maps: LocalLogMaps, frames: PlanarFrames, dtype: np.dtype) -> Float[ndarray, "edges 2"]:
+    """Return logarithmic maps in frames.
+
+    These are the coordinates, in the target's frame, of the vector toward the source. Its length is the geodesic
+    distance.
+    """
+    log_map = np.empty((len(maps.source), 2), dtype=dtype)
+    _fill_log_maps(maps.indptr, maps.targets, maps.distance, maps.angle, frames.angle, frames.sign, log_map)
+    return log_map
+
+
+def transporters(maps: LocalLogMaps, frames: PlanarFrames, dtype: np.dtype) -> Float[ndarray, "edges 2 2"]:
+    """Return the Levi-Civita transporters of coefficients in the source's frame to the target's frame.
 
     In polar angles, transport is the rotation by `maps.transport`, after the reflection `diag(1, -1)` where the path
     reverses the local orientation. The matrices are orthogonal up to rounding in `dtype`.
-
-    Returns:
-        Coordinates in the target's frame of the vector toward the source, whose length is the geodesic distance; and
-        the matrices that transport coefficients in the source's frame to coefficients in the target's frame.
     """
-    log_map = np.empty((len(maps.source), 2), dtype=dtype)
-    transporter = np.empty((len(maps.source), 2, 2), dtype=dtype)
-    _fill(
-        maps.indptr, maps.targets, maps.source, maps.distance, maps.angle, maps.transport, maps.sign,
-        frames.angle, frames.sign, log_map, transporter,
-    )  # fmt: skip
-    return log_map, transporter
+    matrix = np.empty((len(maps.source), 2, 2), dtype=dtype)
+    _fill_transporters(
+        maps.indptr, maps.targets, maps.source, maps.transport, maps.sign, frames.angle, frames.sign, matrix
+    )
+    return matrix
 
 
 # Compiled, because array operations would make several temporary arrays for each line.
 @njit(cache=True, nogil=True)
-def _fill(
-    indptr: ndarray, targets: ndarray, source: ndarray, distance: ndarray, angle: ndarray, transport: ndarray,
-    sign: ndarray, axis: ndarray, hand: ndarray, log_map: ndarray, transporter: ndarray,
+def _fill_log_maps(
+    indptr: ndarray, targets: ndarray, distance: ndarray, angle: ndarray, axis: ndarray, hand: ndarray, log_map: ndarray
+) -> None:
+    for i in range(len(targets)):
+        p = targets[i]
+        for e in range(indptr[i], indptr[i + 1]):
+            toward = angle[e] - axis[p]
+            log_map[e, 0] = distance[e] * np.cos(toward)
+            log_map[e, 1] = hand[p] * distance[e] * np.sin(toward)
+
+
+@njit(cache=True, nogil=True)
+def _fill_transporters(
+    indptr: ndarray, targets: ndarray, source: ndarray, transport: ndarray, sign: ndarray,
+    axis: ndarray, hand: ndarray, matrix: ndarray,
 ) -> None:  # fmt: skip
     for i in range(len(targets)):
         p = targets[i]
         for e in range(indptr[i], indptr[i + 1]):
             q = source[e]
-            toward = angle[e] - axis[p]
-            log_map[e, 0] = distance[e] * np.cos(toward)
-            log_map[e, 1] = hand[p] * distance[e] * np.sin(toward)
             rotation = transport[e] - axis[p] + sign[e] * axis[q]
             c, s = np.cos(rotation), np.sin(rotation)
-            transporter[e, 0, 0], transporter[e, 0, 1] = c, -s * sign[e] * hand[q]
-            transporter[e, 1, 0], transporter[e, 1, 1] = (hand[p] * s, hand[p] * c * sign[e] * hand[q])
+            matrix[e, 0, 0], matrix[e, 0, 1] = c, -s * sign[e] * hand[q]
+            matrix[e, 1, 0], matrix[e, 1, 1] = hand[p] * s, hand[p] * c * sign[e] * hand[q]
 
 
 def neighborhood_weights(

@@ -75,10 +75,16 @@ def _far_center(mesh: TriangleMesh, eps: float) -> Float[ndarray, "3"] | None:
     if not mesh.num_faces or not np.isfinite(vertices).all():
         return None
     farthest = float(np.abs(vertices).max())
-    if farthest * eps <= _BLUR * float(np.median(mesh.edge_lengths)):
+    if farthest * eps <= _BLUR * _typical_side(mesh):
         return None
     center = typed_array((vertices.max(axis=0) / 2) + vertices.min(axis=0) / 2)
     return center if np.abs(vertices - center).max() < farthest / 2 else None
+
+
+def _typical_side(mesh: TriangleMesh) -> float:
+    """Return the median side of a face. Without the table of edges, which a large mesh should not keep for this."""
+    corner = [mesh.vertices[mesh.faces[:, k]] for k in range(3)]
+    return float(np.median([np.linalg.norm(corner[k] - corner[k - 1], axis=1) for k in range(3)]))
 
 
 def require_range(values: Mapping[str, object], mesh: TriangleMesh) -> None:
@@ -92,7 +98,7 @@ def require_range(values: Mapping[str, object], mesh: TriangleMesh) -> None:
         MeshError: If a number is not finite, or all areas vanish.
     """
     numbers = {k: v for k, v in values.items() if isinstance(v, Tensor) and v.is_floating_point()}
-    lost = [name for name, value in numbers.items() if not bool(value.isfinite().all())]
+    lost = [name for name, value in numbers.items() if value.numel() and not _is_finite(value)]
     if not lost and "mass" in numbers and mesh.area > 0 and not bool(numbers["mass"].any()):
         lost = ["mass"]
     if lost:
@@ -101,3 +107,8 @@ def require_range(values: Mapping[str, object], mesh: TriangleMesh) -> None:
             f"Coordinates up to {size:g} give no finite numbers of type {numbers[lost[0]].dtype} ({', '.join(lost)}): "
             "choose another unit of length, such as `TriangleMesh(mesh.vertices / size, mesh.faces)`."
         )
+
+
+def _is_finite(value: Tensor) -> bool:
+    """Return whether all entries are finite, without an array of answers."""
+    return all(bool(end.isfinite()) for end in value.aminmax())

@@ -102,7 +102,7 @@ class VectorHeat:
             distance=distance,
             angle=angle,
             transport=transport,
-            sign=np.ones(len(source), dtype=np.int32),
+            sign=np.ones(len(source), dtype=np.int8),
         )
 
     def _from(self, source: int, limit: float, strategy: str) -> tuple[ndarray, ndarray, ndarray, ndarray]:

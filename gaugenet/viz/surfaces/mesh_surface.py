@@ -79,15 +79,15 @@ class MeshSurface(Drawable):
         """Return the vertices around a point, their logarithms, and transporters from their frames to `frame`."""
         from gaugenet.geometry.mesh.frame_field import relative_to
         from gaugenet.geometry.mesh.log_map import local_log_maps
-        from gaugenet.geometry.mesh.transport import PlanarFrames, log_and_transport
+        from gaugenet.geometry.mesh.transport import PlanarFrames, log_vectors, transporters
 
         framed, at = self._surface, int(point)
         maps = local_log_maps(framed.surface, radius, targets=np.array([at]), num_threads=1)
         own = relative_to(frame.numpy()[None], framed.frame[at : at + 1])
         angle, sign = framed.planar.angle.copy(), framed.planar.sign.copy()
         angle[at], sign[at] = own.angle[0], own.sign[0]
-        logs, transporters = log_and_transport(maps, PlanarFrames(angle, sign), np.dtype(np.float64))
-        return maps.source, logs, transporters
+        planar, kind = PlanarFrames(angle, sign), np.dtype(np.float64)
+        return maps.source, log_vectors(maps, planar, kind), transporters(maps, planar, kind)
 
     def _chart(self, point: Tensor, frame: Tensor, radius: float) -> LogChart:
         coordinates = np.full((self.mesh.num_vertices, 2), np.nan)
