@@ -21,60 +21,29 @@ import numpy as np
 from numpy import ndarray
 
 from gaugenet._compiled import njit
-from gaugenet.geometry.mesh._crowd import Crowd, crowd_reach
-from gaugenet.geometry.mesh._windows import (
-    FULL_ANGLE,
-    SAME,
-    Search,
-    emit,
-    follow,
-    new_search,
-    next_source,
-    twice_the_rows,
-    with_room,
-)
+from gaugenet.geometry.mesh._tables import Found, Search
+from gaugenet.geometry.mesh._windows import FULL_ANGLE, SAME, emit, follow, next_source
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next
 from gaugenet.geometry.mesh.marks import QUANTUM
 
-
-@njit(cache=True, nogil=True)
-def _search_from(
-    t: HalfedgeArrays, search: Search, source: int, limit: float, crowd: Crowd, max_windows: int
-) -> tuple[Search, float]:
-    """Search all vertices within `limit` of `source`, or within the reach of a crowd (see `Crowd`).
-
-    Returns:
-        The search, with final paths, and the limit that it had; -1 when more than `max_windows` windows were needed.
-    """
-    _begin(search, source, min(max_windows, crowd.windows))
-    asked = False
-    while not _advance(t, search, limit):
-        if search.size[3] + 2 > search.size[6]:
-            if asked or crowd.windows >= max_windows:
-                return search, -1.0
-            asked, search.size[6] = True, max_windows
-            reach = crowd_reach(t, source, limit, crowd)
-            if reach < limit:
-                limit = reach
-                for slot in range(search.size[0]):
-                    search.slot_of[search.state[slot, 0]] = -1
-                _begin(search, source, max_windows)
-        search = with_room(search, 2 * t.max_degree + 64)
-    return search, limit
+DONE, NO_ROOM, NO_ROWS, CROWDED = 0, 1, 2, 3
+"""Why `local_geodesics` returns."""
 
 
-@njit(cache=True, nogil=True, borrowed=True)
+@njit(cache=True, nogil=True, borrowed=True, inline="always")
 def _begin(search: Search, source: int, stop: int) -> None:
-    search.size[:] = 0
+    for k in range(len(search.size)):
+        search.size[k] = 0
     search.size[0], search.size[6] = 1, stop
     search.slot_of[source] = 0
     search.state[0, 0], search.state[0, 4] = source, 1
-    search.path[0, :] = 0.0
+    for k in range(search.path.shape[1]):
+        search.path[0, k] = 0.0
 
 
 @njit(cache=True, nogil=True, borrowed=True)
 def _advance(t: HalfedgeArrays, search: Search, limit: float) -> bool:
-    """Run the search to its end. Return False when the tables are full; then call again with more room."""
+    """Run the search to its end. Return False at full tables, or at the number of windows at which to stop."""
     size, state = search.size, search.state
     margin = 2 * t.max_degree
     while follow(t, search, limit):
@@ -202,57 +171,68 @@ def _spread_curvature(
     return aim, swing
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True)
 def local_geodesics(
     t: HalfedgeArrays,
+    search: Search,
+    found: Found,
     sources: ndarray,
+    stop: int,
     limit: float,
     wanted: ndarray,
     max_neighbors: int,
-    crowd: Crowd,
-    max_windows: int,
-) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
-    """Compute the paths from each source to all wanted vertices within `limit`; see `local_log_maps`.
+    windows: int,
+) -> int:
+    """Store the paths from the next sources, up to `stop`, to all wanted vertices within `limit`.
 
     Returns:
-        Neighbours per source; whether each source has more within the limit; columns `(neighbour, sign)`; columns
-        `(distance, polar angle, transport, arrival)`; and the source that needed more than `max_windows` windows, or
-        -1. The arrival is the direction of the path's end, transported back to the source. It equals the polar angle,
-        unless the path bends around the boundary.
+        `DONE`; `NO_ROOM` in the tables of the search, or `NO_ROWS` in those of the paths, for the next source; or
+        `CROWDED` if it needs more than `windows` windows.
     """
-    search = new_search(len(t.first))
-    counts, cut = np.zeros(len(sources), dtype=np.int64), np.zeros(len(sources), dtype=np.bool_)
-    neighbor = np.empty((40 * len(sources) + 64, 2), dtype=np.int32)
-    geodesic = np.empty((40 * len(sources) + 64, 4))
-    size = 0
-    for i in range(len(sources)):
-        search, reached = _search_from(t, search, sources[i], limit, crowd, max_windows)
-        if reached < 0:
-            return counts, cut, neighbor[:0], geodesic[:0], sources[i]
-        chosen = _chosen(t, search, sources[i], wanted, max_neighbors, reached)
-        counts[i], cut[i] = len(chosen), reached < limit or len(chosen) == max_neighbors
-        while size + len(chosen) > len(neighbor):
-            neighbor, geodesic = twice_the_rows(neighbor), twice_the_rows(geodesic)
-        for slot in chosen:
-            vertex = search.state[slot, 0]
-            neighbor[size, 0] = vertex if vertex < t.num_base else vertex - t.num_base
-            neighbor[size, 1] = 1 if vertex < t.num_base else -1
-            geodesic[size, 0] = search.path[slot, 0]
-            for k in range(3):
-                geodesic[size, 1 + k] = search.path[slot, 5 + k]
-            size += 1
+    size = found.size
+    while size[0] < stop:
+        source = sources[size[0]]
+        _begin(search, source, windows)
+        ended = _advance(t, search, limit)
+        kept = _choose(t, search, source, wanted, max_neighbors, limit) if ended else 0
+        fits = size[1] + kept <= len(found.neighbor)
+        if ended and fits:
+            _store(t, search, found, kept)
         for slot in range(search.size[0]):
             search.slot_of[search.state[slot, 0]] = -1
-    return counts, cut, neighbor[:size].copy(), geodesic[:size].copy(), -1
+        if not ended:
+            return CROWDED if search.size[3] + 2 > search.size[6] else NO_ROOM
+        if not fits:
+            return NO_ROWS
+    return DONE
 
 
-@njit(cache=True, nogil=True)
-def _chosen(
-    t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int, limit: float
-) -> ndarray:
-    """Return the rows of the neighbours to keep: wanted ones, by the shorter path where the double cover has two."""
-    chosen = np.empty(search.size[0], dtype=np.int64)
-    count, slack = 0, SAME * limit
+@njit(cache=True, nogil=True, borrowed=True, inline="always")
+def _store(t: HalfedgeArrays, search: Search, found: Found, kept: int) -> None:
+    """Append the first `kept` paths of `search.order` as those of the next source."""
+    row = found.size[1]
+    for k in range(kept):
+        slot = search.order[k, 0]
+        vertex = search.state[slot, 0]
+        found.neighbor[row, 0] = vertex if vertex < t.num_base else vertex - t.num_base
+        found.neighbor[row, 1] = 1 if vertex < t.num_base else -1
+        found.geodesic[row, 0] = search.path[slot, 0]
+        for column in range(3):
+            found.geodesic[row, 1 + column] = search.path[slot, 5 + column]
+        row += 1
+    found.count[found.size[0]] = kept
+    found.size[0] += 1
+    found.size[1] = row
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _choose(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max_neighbors: int, limit: float) -> int:
+    """Write the rows of the neighbours to keep into `search.order`, and return their number.
+
+    They are the wanted ones, by the shorter path where the double cover has two, and at most the nearest
+    `max_neighbors` (0: all).
+    """
+    order, count, slack = search.order, 0, SAME * limit
     for slot in range(1, search.size[0]):
         vertex = search.state[slot, 0]
         base = vertex if vertex < t.num_base else vertex - t.num_base
@@ -263,36 +243,41 @@ def _chosen(
             shorter = search.path[slot, 0] - search.path[other, 0]
             if other >= 0 and (shorter > slack or (shorter >= -slack and other < slot)):
                 continue
-        chosen[count] = slot
+        order[count, 0] = slot
         count += 1
-    chosen = chosen[:count]
-    if 0 < max_neighbors < count:
-        distance, mark = np.empty(count), np.empty(count)
-        for k in range(count):
-            distance[k] = np.rint(search.path[chosen[k], 0] / (QUANTUM * limit))
-            mark[k] = t.mark[search.state[chosen[k], 0]]
-        kept = np.zeros(count, dtype=np.bool_)
-        for k in _sorted_by(distance, mark)[:max_neighbors]:
-            kept[k] = True
-        chosen = chosen[kept]
-    return chosen
+    if max_neighbors == 0 or count <= max_neighbors:
+        return count
+    for k in range(count):
+        slot = order[k, 0]
+        search.key[k, 0] = np.rint(search.path[slot, 0] / (QUANTUM * limit))
+        search.key[k, 1] = t.mark[search.state[slot, 0]]
+    _sort(search, count)
+    for k in range(count):
+        search.key[order[k, 1], 0] = k  # the rank of each
+    kept = 0
+    for k in range(count):
+        if search.key[k, 0] < max_neighbors:
+            order[kept, 0] = order[k, 0]
+            kept += 1
+    return kept
 
 
 # Shell's algorithm, with the gaps of Gonnet and Baeza-Yates: numba needs two seconds to compile its own sorts.
-@njit(cache=True, nogil=True)
-def _sorted_by(first: ndarray, second: ndarray) -> ndarray:
-    """Return positions sorted by the first key, then by the second one, else in the given order. Lists are short."""
-    order = np.arange(len(first))
-    gap = len(order)
+@njit(cache=True, nogil=True, borrowed=True)
+def _sort(search: Search, count: int) -> None:
+    """Write positions sorted by the first key, then by the second one, else in the given order. Lists are short."""
+    order, key = search.order, search.key
+    for k in range(count):
+        order[k, 1] = k
+    gap = count
     while gap > 1:
         gap = max(1, (5 * gap - 1) // 11)
-        for i in range(gap, len(order)):
-            here, k = order[i], i
+        for i in range(gap, count):
+            here, k = order[i, 1], i
             while k >= gap:
-                there = order[k - gap]
-                if (first[there], second[there], there) < (first[here], second[here], here):
+                there = order[k - gap, 1]
+                if (key[there, 0], key[there, 1], there) < (key[here, 0], key[here, 1], here):
                     break
-                order[k] = there
+                order[k, 1] = there
                 k -= gap
-            order[k] = here
-    return order
+            order[k, 1] = here

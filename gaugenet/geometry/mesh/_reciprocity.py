@@ -11,12 +11,12 @@ each point. The cost is linear in the number of edges, without a sort.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Bool
 from numpy import ndarray
 
 from gaugenet._compiled import njit
 
 
-@njit(cache=True, nogil=True)
 def make_reciprocal(
     indptr: ndarray,
     targets: ndarray,
@@ -30,7 +30,7 @@ def make_reciprocal(
     wanted: ndarray,
     mark: ndarray,
     cut: ndarray,
-) -> ndarray:
+) -> Bool[ndarray, "edges"]:
     """Make both directions of each edge the result of one search, in place. Return which edges to keep.
 
     An edge without its reverse is dropped: its length is the radius, up to rounding, or the search from the other end
@@ -51,18 +51,60 @@ def make_reciprocal(
         mark: mark of each vertex.
         cut: whether the list of each target holds its nearest neighbours only.
     """
+    num = len(targets)
     row = np.full(len(mark), -1, dtype=np.int32)
-    for i in range(len(targets)):
-        row[targets[i]] = i
-    start, place, other_end = _edges_by_source(indptr, row, source)
-    keep = np.ones(len(source), dtype=np.bool_)
-    edge_from = np.full(len(targets), -1, dtype=np.int64)  # to the current target
-    next_bent = 0
+    row[targets] = np.arange(num, dtype=np.int32)
+    start = np.zeros(num + 2, dtype=np.int64)
+    _count(row, source, start)
+    np.cumsum(start, out=start)
+    place, other_end = np.empty(start[-1], dtype=np.int32), np.empty(start[-1], dtype=np.int32)
+    _sort_by_source(indptr, row, source, start, place, other_end)
+    keep = np.ones(len(source), dtype=bool)
+    edge_from = np.full(num, -1, dtype=np.int64)
+    _mirror(
+        indptr, targets, source, sign, distance, angle, transport, bent, arrival, wanted, mark, cut,
+        row, start, place, other_end, edge_from, keep,
+    )  # fmt: skip
+    return keep
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _count(row: ndarray, source: ndarray, start: ndarray) -> None:
+    """Count the edges from each source that is a target, two places further on."""
+    for e in range(len(source)):
+        if row[source[e]] >= 0:
+            start[row[source[e]] + 2] += 1
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _sort_by_source(
+    indptr: ndarray, row: ndarray, source: ndarray, start: ndarray, place: ndarray, other_end: ndarray
+) -> None:
+    """Sort edges by source: write the target of each, and its place among the edges of its target, into tables.
+
+    The place takes half of the memory of the index of the edge. Afterwards the edges from source `j` are
+    `start[j]:start[j + 1]`.
+    """
+    for i in range(len(indptr) - 1):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = row[source[e]]
+            if j >= 0:
+                place[start[j + 1]], other_end[start[j + 1]] = e - indptr[i], i
+                start[j + 1] += 1
+
+
+@njit(cache=True, nogil=True, borrowed=True)
+def _mirror(
+    indptr: ndarray, targets: ndarray, source: ndarray, sign: ndarray, distance: ndarray, angle: ndarray,
+    transport: ndarray, bent: ndarray, arrival: ndarray, wanted: ndarray, mark: ndarray, cut: ndarray,
+    row: ndarray, start: ndarray, place: ndarray, other_end: ndarray, edge_from: ndarray, keep: ndarray,
+) -> None:  # fmt: skip
+    """See `make_reciprocal`. `edge_from` is a table of the edges to one target, by the row of their source."""
+    bend = 0
     for i in range(len(targets)):
         _enter(edge_from, row, source, indptr[i], indptr[i + 1], False)
-        first_bent = next_bent
-        while next_bent < len(bent) and bent[next_bent] < indptr[i + 1]:
-            next_bent += 1
+        while bend < len(bent) and bent[bend] < indptr[i]:
+            bend += 1
         for k in range(start[i], start[i + 1]):
             j = other_end[k]
             e, back = edge_from[j], indptr[j] + place[k]
@@ -71,13 +113,11 @@ def make_reciprocal(
             elif (mark[targets[i]], targets[i]) > (mark[targets[j]], targets[j]):
                 sign[back], distance[back] = sign[e], distance[e]
                 transport[back] = -sign[e] * transport[e]
-                arrived = _looked_up(bent[first_bent:next_bent], arrival[first_bent:next_bent], e, angle[e])
-                angle[back] = transport[back] + sign[e] * (arrived + np.pi)
+                angle[back] = transport[back] + sign[e] * (_arrival(bent, arrival, bend, e, angle[e]) + np.pi)
         _enter(edge_from, row, source, indptr[i], indptr[i + 1], True)
-    return keep
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, borrowed=True, inline="always")
 def _enter(edge_from: ndarray, row: ndarray, source: ndarray, start: int, stop: int, clear: bool) -> None:
     """Enter the edges of one target in the table by the row of their source, or clear their entries."""
     for e in range(start, stop):
@@ -85,32 +125,9 @@ def _enter(edge_from: ndarray, row: ndarray, source: ndarray, start: int, stop: 
             edge_from[row[source[e]]] = -1 if clear else e
 
 
-@njit(cache=True, nogil=True)
-def _edges_by_source(indptr: ndarray, row: ndarray, source: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """Return edges with targets as sources, sorted by source: where those of each source start, their places, targets.
-
-    The place of an edge is its position among the edges of its target, which takes half of the memory of its index.
-    """
-    start = np.zeros(len(indptr) + 1, dtype=np.int64)
-    for e in range(len(source)):
-        if row[source[e]] >= 0:
-            start[row[source[e]] + 2] += 1
-    start = np.cumsum(start)
-    place = np.empty(start[-1], dtype=np.int32)
-    other_end = np.empty(start[-1], dtype=np.int32)
-    for i in range(len(indptr) - 1):
-        for e in range(indptr[i], indptr[i + 1]):
-            j = row[source[e]]
-            if j >= 0:
-                place[start[j + 1]], other_end[start[j + 1]] = e - indptr[i], i
-                start[j + 1] += 1
-    return start, place, other_end
-
-
-@njit(cache=True, nogil=True)
-def _looked_up(keys: ndarray, values: ndarray, key: int, default: float) -> float:
-    """Return the value of a key in a short table."""
-    for k in range(len(keys)):
-        if keys[k] == key:
-            return float(values[k])
-    return default
+@njit(cache=True, nogil=True, borrowed=True)
+def _arrival(bent: ndarray, arrival: ndarray, start: int, e: int, angle: float) -> float:
+    """Return the arrival of an edge, from the bent ones of its target, which begin at `start`."""
+    while start < len(bent) and bent[start] < e:
+        start += 1
+    return float(arrival[start]) if start < len(bent) and bent[start] == e else angle

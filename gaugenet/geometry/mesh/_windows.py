@@ -8,119 +8,22 @@ Han's algorithm on the discrete geodesic problem*, Theorem 3.2). Vertices with m
 boundary vertices, cast shadows. Once no window is left, they become sources themselves, the nearest first.
 
 Compiled, because the queue of windows is a data-dependent loop with a few operations per step, which array operations
-cannot express. The records of the search are rows of arrays of two types (int32 for indices, float64 for lengths
-and angles), with one column for each field as `Search` lists them. So they can grow, be reused from source to
-source, and be read without an object for each window.
+cannot express. The records of the search are rows of tables, see `Search`.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
 from gaugenet._compiled import njit
+from gaugenet.geometry.mesh._tables import Search
 from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, _next, _previous
 
 FULL_ANGLE = 2 * np.pi
 SAME = 1e-10  # lengths that differ by less (relative to the limit) are the same; narrower windows are not followed
 _SHADOW = 1e-10  # vertices this close (radians) to casting a shadow cast one, so a straight line through them is found
 _TOUCH = 1e-9  # rays that pass a vertex this closely (radians) hit it; larger than the other two tolerances
-
-
-class Search(NamedTuple):
-    """The state of the search around one source. Rows of the tables are used up to the counts in `size`.
-
-    Attributes:
-        slot_of: row of each vertex in `state` and `path`, -1 while it has not been reached.
-        size: numbers of vertices, roots, windows followed, windows found, vertices examined for a shadow, vertices
-            waiting to be sources; and the number of windows at which the search stops once.
-        state: vertex; halfedge by which its path arrives (-1: along a boundary edge); root; last window (-1: along an
-            edge); whether the path is final; whether it bends around the boundary.
-        path: distance; unfolded point; unfolded second end of the arrival halfedge; and, once final: polar angle at the
-            source, transport angle to the source, polar angle of the arrival, length of the vector along the last part
-            (see `_paths`).
-        root: vertex row of a source of rays.
-        root_ray: angle of its x axis at that vertex; distance of the vertex.
-        window: halfedge entered; root; previous window.
-        wedge: right end and left end of the edge entered, right ray, left ray.
-        waiting: rows of vertices waiting to be sources.
-    """
-
-    slot_of: ndarray
-    size: ndarray
-    state: ndarray
-    path: ndarray
-    root: ndarray
-    root_ray: ndarray
-    window: ndarray
-    wedge: ndarray
-    waiting: ndarray
-
-
-@njit(cache=True, nogil=True)
-def new_search(num_vertices: int) -> Search:
-    """Return empty tables. They grow when needed and are reused for the next source."""
-    return Search(
-        np.full(num_vertices, -1, dtype=np.int32),
-        np.zeros(7, dtype=np.int64),
-        np.empty((128, 6), dtype=np.int32),
-        np.empty((128, 9)),
-        np.empty(128, dtype=np.int32),
-        np.empty((128, 2)),
-        np.empty((1024, 3), dtype=np.int32),
-        np.empty((1024, 8)),
-        np.empty(128, dtype=np.int32),
-    )
-
-
-@njit(cache=True, nogil=True)
-def _grown(search: Search) -> Search:
-    """Return the same search with tables of twice the size."""
-    return Search(
-        search.slot_of,
-        search.size,
-        twice_the_rows(search.state),
-        twice_the_rows(search.path),
-        _twice_as_long(search.root),
-        twice_the_rows(search.root_ray),
-        twice_the_rows(search.window),
-        twice_the_rows(search.wedge),
-        _twice_as_long(search.waiting),
-    )
-
-
-# Loops, because numba needs seconds to compile the assignment of one slice to another, with its error message.
-@njit(cache=True, nogil=True)
-def twice_the_rows(table: ndarray) -> ndarray:
-    """Return a table with these rows and the same number of empty rows."""
-    longer = np.empty((2 * table.shape[0], table.shape[1]), table.dtype)
-    for i in range(table.shape[0]):
-        for k in range(table.shape[1]):
-            longer[i, k] = table[i, k]
-    return longer
-
-
-@njit(cache=True, nogil=True)
-def _twice_as_long(column: ndarray) -> ndarray:
-    longer = np.empty(2 * len(column), column.dtype)
-    for i in range(len(column)):
-        longer[i] = column[i]
-    return longer
-
-
-@njit(cache=True, nogil=True)
-def with_room(search: Search, extra: int) -> Search:
-    """Return the search with room for `extra` more entries in every table."""
-    size = search.size
-    while (
-        size[0] + extra > len(search.state)
-        or size[1] + extra > len(search.root)
-        or size[3] + extra > len(search.window)
-    ):
-        search = _grown(search)
-    return search
 
 
 # Fourteen arguments here and in `_put`, because both are inlined into the loop of `follow`, which unpacks the arrays of

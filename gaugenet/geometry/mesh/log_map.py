@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from gaugenet.geometry.mesh._crowd import WINDOWS, Crowd
+from gaugenet.geometry.mesh._crowd import WINDOWS, Crowd, crowd_reach
 from gaugenet.geometry.mesh._nearest import first_of_each
-from gaugenet.geometry.mesh._paths import local_geodesics
+from gaugenet.geometry.mesh._paths import CROWDED, NO_ROOM, NO_ROWS, local_geodesics
 from gaugenet.geometry.mesh._reciprocity import make_reciprocal
-from gaugenet.geometry.mesh.halfedge import HalfedgeSurface
+from gaugenet.geometry.mesh._tables import Found, new_found, new_search, with_more_room, with_more_rows
+from gaugenet.geometry.mesh.halfedge import HalfedgeArrays, HalfedgeSurface
 from gaugenet.geometry.mesh.marks import quantized
 from gaugenet.geometry.mesh.mesh import MeshError
 
@@ -145,8 +146,8 @@ def local_log_maps(
     crowd = Crowd(wanted if counted is None else counted, bound, float(least), windows)
     kept = bound if max_neighbors and counted is None else 0
 
-    def solve(chunk: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray, int]:
-        return local_geodesics(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
+    def solve(chunk: ndarray) -> tuple[Found, ndarray]:
+        return _search_around(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
 
     counts, cut = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=bool)
     source, sign = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int8)
@@ -154,16 +155,11 @@ def local_log_maps(
     columns = (source, sign, distance, angle, transport)
     bent, arrival = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     done, size = 0, 0
-    for count, shortened, found, path, stuck in in_threads(solve, chunked(targets), num_threads):
-        if stuck >= 0:
-            raise MeshError(
-                f"The neighbourhood of vertex {stuck} within the radius {radius:g} needs more than {max_windows} "
-                "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
-                "the surface more evenly."
-            )
-        counts[done : done + len(count)], cut[done : done + len(count)] = count, shortened
-        done, end = done + len(count), size + len(found)
-        for column, values in zip(columns, (*found.T, *path.T[:3]), strict=True):
+    for found, shortened in in_threads(solve, chunked(targets), num_threads):
+        path = found.geodesic
+        counts[done : done + len(shortened)], cut[done : done + len(shortened)] = found.count, shortened
+        done, end = done + len(shortened), size + len(path)
+        for column, values in zip(columns, (*found.neighbor.T, *path.T[:3]), strict=True):
             _make_room(column, end)
             column[size:end] = values
         around = np.flatnonzero(path[:, 3] != path[:, 1])  # a boundary; all others arrive as they leave
@@ -177,6 +173,48 @@ def local_log_maps(
     keep = make_reciprocal(indptr, targets, source, sign, distance, angle, transport, *bends, wanted, mark, cut)
     maps = LocalLogMaps(indptr, targets, source, distance, angle, transport, sign)
     return maps if keep.all() else maps.select(keep)
+
+
+def _search_around(
+    t: HalfedgeArrays,
+    sources: ndarray,
+    radius: float,
+    wanted: ndarray,
+    max_neighbors: int,
+    crowd: Crowd,
+    max_windows: int,
+) -> tuple[Found, ndarray]:
+    """Return the paths from some sources to all wanted vertices; and whether each source has more within the radius.
+
+    A search that opens as many windows as the crowd allows starts again with a shorter limit.
+    """
+    search, found = new_search(len(t.first)), new_found(len(sources))
+    cut = np.zeros(len(sources), dtype=bool)
+    usual = len(sources), radius, min(max_windows, crowd.windows)
+    stop, limit, windows = usual
+    while True:
+        why = local_geodesics(t, search, found, sources, stop, limit, wanted, max_neighbors, windows)
+        at = int(found.size[0])
+        if why == NO_ROOM:
+            search = with_more_room(search)
+        elif why == NO_ROWS:
+            found = with_more_rows(found)
+        elif why == CROWDED and windows < max_windows:
+            stop, limit, windows = at + 1, crowd_reach(t, sources[at], radius, crowd), max_windows
+        elif why == CROWDED:
+            raise MeshError(
+                f"The neighbourhood of vertex {sources[at]} within the radius {radius:g} needs more than {max_windows} "
+                "windows: the radius holds too many vertices; pass a smaller `radius` (or `mean_neighbors`), or remesh "
+                "the surface more evenly."
+            )
+        else:
+            cut[at - 1 : at] = limit < radius
+            if at == len(sources):
+                break
+            stop, limit, windows = usual
+    cut |= found.count == max_neighbors
+    rows = int(found.size[1])
+    return found._replace(neighbor=found.neighbor[:rows].copy(), geodesic=found.geodesic[:rows].copy()), cut
 
 
 def _make_room(column: ndarray, size: int) -> None:
