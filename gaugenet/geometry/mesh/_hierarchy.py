@@ -18,6 +18,7 @@ from gaugenet.geometry.mesh.graph import (
     in_frames,
     in_lengths,
     longest_edge,
+    numpy_dtype,
 )
 from gaugenet.geometry.mesh.log_map import LocalLogMaps, local_log_maps, one_ring
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -224,7 +225,7 @@ def _pool_tensors(
     weight = _normalised(finer.mass[source] * window, target, len(points.vertex))
     return {
         "index": torch.from_numpy(np.stack([source, target])),
-        "transporter": torch.from_numpy(_transporters(maps, framed)).to(dtype),
+        "transporter": torch.from_numpy(transporters(maps, framed.planar, numpy_dtype(dtype))),
         "weight": torch.from_numpy(weight).to(dtype),
     }
 
@@ -242,16 +243,12 @@ def _unpool_tensors(
     inverse = np.where(closest[fine] == 0, own, (closest[fine] / np.where(own, 1, maps.distance[order])) ** 2)
     keep = inverse > 0
     order, fine, coarse = order[keep], fine[keep], coarse[keep]
-    back = np.swapaxes(_transporters(maps, framed)[order], 1, 2).copy()
+    back = np.swapaxes(transporters(maps, framed.planar, numpy_dtype(dtype))[order], 1, 2).copy()
     return {
         "index": torch.from_numpy(np.stack([coarse, fine])),
-        "transporter": torch.from_numpy(back).to(dtype),
+        "transporter": torch.from_numpy(back),
         "weight": torch.from_numpy(_normalised(inverse[keep], fine, len(finer.vertex))).to(dtype),
     }
-
-
-def _transporters(maps: LocalLogMaps, framed: FramedSurface) -> ndarray:
-    return transporters(maps, framed.planar, np.dtype(np.float64))
 
 
 def _shared_mass(nearest: LocalLogMaps, finer: _Points, row: ndarray) -> ndarray:

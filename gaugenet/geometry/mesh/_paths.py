@@ -220,7 +220,7 @@ def _store(t: HalfedgeArrays, search: Search, found: Found, kept: int) -> None:
         for column in range(3):
             found.geodesic[row, 1 + column] = search.path[slot, 5 + column]
         row += 1
-    found.count[found.size[0]] = kept
+    found.paths[found.size[0]] = kept
     found.size[0] += 1
     found.size[1] = row
 
@@ -232,7 +232,8 @@ def _choose(t: HalfedgeArrays, search: Search, source: int, wanted: ndarray, max
     They are the wanted ones, by the shorter path where the double cover has two, and at most the nearest
     `max_neighbors` (0: all).
     """
-    order, count, slack = search.order, 0, SAME * limit
+    order, slack = search.order, SAME * limit
+    count: int = np.int64(0)  # type: ignore[assignment]  # with a literal, numba would compile `_sort` twice
     for slot in range(1, search.size[0]):
         vertex = search.state[slot, 0]
         base = vertex if vertex < t.num_base else vertex - t.num_base

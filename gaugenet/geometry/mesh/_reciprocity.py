@@ -10,26 +10,25 @@ each point. The cost is linear in the number of edges, without a sort.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from gaugenet._compiled import njit
 
+if TYPE_CHECKING:
+    from gaugenet.geometry.mesh.log_map import LocalLogMaps
+
 
 def make_reciprocal(
-    indptr: ndarray,
-    targets: ndarray,
-    source: ndarray,
-    sign: ndarray,
-    distance: ndarray,
-    angle: ndarray,
-    transport: ndarray,
-    bent: ndarray,
-    arrival: ndarray,
-    wanted: ndarray,
-    mark: ndarray,
-    cut: ndarray,
+    maps: LocalLogMaps,
+    bent: Int[ndarray, "bent"],
+    arrival: Float[ndarray, "bent"],
+    wanted: Bool[ndarray, "vertices"],
+    mark: Float[ndarray, "vertices"],
+    cut: Bool[ndarray, "targets"],
 ) -> Bool[ndarray, "edges"]:
     """Make both directions of each edge the result of one search, in place. Return which edges to keep.
 
@@ -38,20 +37,14 @@ def make_reciprocal(
     not wanted as a neighbour.
 
     Args:
-        indptr: the edges of target `i` are `indptr[i]:indptr[i + 1]`.
-        targets: vertex of each target.
-        source: neighbour of each edge.
-        sign: of each edge, see `LocalLogMaps`; changed, as the next three.
-        distance: length of each edge.
-        angle: polar angle of each edge at its target.
-        transport: angle of the transport along each edge.
+        maps: log maps, whose lengths and angles are changed.
         bent: the edges, in order, whose arrival is not their polar angle; see `local_geodesics`.
         arrival: their arrivals.
         wanted: whether each vertex counts as a neighbour.
         mark: mark of each vertex.
         cut: whether the list of each target holds its nearest neighbours only.
     """
-    num = len(targets)
+    indptr, targets, source, num = maps.indptr, maps.targets, maps.source, len(maps.targets)
     row = np.full(len(mark), -1, dtype=np.int32)
     row[targets] = np.arange(num, dtype=np.int32)
     start = np.zeros(num + 2, dtype=np.int64)
@@ -62,7 +55,7 @@ def make_reciprocal(
     keep = np.ones(len(source), dtype=bool)
     edge_from = np.full(num, -1, dtype=np.int64)
     _mirror(
-        indptr, targets, source, sign, distance, angle, transport, bent, arrival, wanted, mark, cut,
+        indptr, targets, source, maps.sign, maps.distance, maps.angle, maps.transport, bent, arrival, wanted, mark, cut,
         row, start, place, other_end, edge_from, keep,
     )  # fmt: skip
     return keep

@@ -53,14 +53,14 @@ class Found(NamedTuple):
 
     Attributes:
         size: number of sources done, and of rows used.
-        count: number of paths of each source.
+        paths: number of paths of each source.
         neighbor: columns `(neighbour, sign)`.
         geodesic: columns `(distance, polar angle, transport, arrival)`. The arrival is the direction of the path's end,
             transported back to the source. It equals the polar angle, unless the path bends around the boundary.
     """
 
     size: ndarray
-    count: ndarray
+    paths: ndarray
     neighbor: ndarray
     geodesic: ndarray
 
@@ -85,8 +85,8 @@ def new_search(num_vertices: int) -> Search:
 def new_found(num_sources: int) -> Found:
     """Return empty tables for the paths from some sources."""
     rows = 40 * num_sources + 64
-    size, count = np.zeros(2, dtype=np.int64), np.zeros(num_sources, dtype=np.int64)
-    return Found(size, count, np.empty((rows, 2), dtype=np.int32), np.empty((rows, 4)))
+    size, paths = np.zeros(2, dtype=np.int64), np.zeros(num_sources, dtype=np.int64)
+    return Found(size, paths, np.empty((rows, 2), dtype=np.int32), np.empty((rows, 4)))
 
 
 def with_more_room(search: Search) -> Search:
@@ -97,7 +97,7 @@ def with_more_room(search: Search) -> Search:
 
 def with_more_rows(found: Found) -> Found:
     """Return the paths in tables of twice the size."""
-    return Found(found.size, found.count, _longer(found.neighbor), _longer(found.geodesic))
+    return Found(found.size, found.paths, _longer(found.neighbor), _longer(found.geodesic))
 
 
 def _longer(table: ndarray) -> ndarray:

@@ -150,14 +150,12 @@ def local_log_maps(
         return _search_around(mesh_arrays, chunk, float(radius), wanted, kept, crowd, max_windows)
 
     counts, cut = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=bool)
-    source, sign = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int8)
-    distance, angle, transport = np.empty(0), np.empty(0), np.empty(0)
-    columns = (source, sign, distance, angle, transport)
+    columns: list[ndarray] = [np.empty(0, dtype=kind) for kind in (np.int32, np.int8, float, float, float)]
     bent, arrival = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     done, size = 0, 0
     for found, shortened in in_threads(solve, chunked(targets), num_threads):
         path = found.geodesic
-        counts[done : done + len(shortened)], cut[done : done + len(shortened)] = found.count, shortened
+        counts[done : done + len(shortened)], cut[done : done + len(shortened)] = found.paths, shortened
         done, end = done + len(shortened), size + len(path)
         for column, values in zip(columns, (*found.neighbor.T, *path.T[:3]), strict=True):
             _make_room(column, end)
@@ -168,10 +166,8 @@ def local_log_maps(
         size = end
     source, sign, distance, angle, transport = (column[:size] for column in columns)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    bends = np.concatenate(bent), np.concatenate(arrival)
-    mark = surface.mark
-    keep = make_reciprocal(indptr, targets, source, sign, distance, angle, transport, *bends, wanted, mark, cut)
     maps = LocalLogMaps(indptr, targets, source, distance, angle, transport, sign)
+    keep = make_reciprocal(maps, np.concatenate(bent), np.concatenate(arrival), wanted, surface.mark, cut)
     return maps if keep.all() else maps.select(keep)
 
 
@@ -212,7 +208,7 @@ def _search_around(
             if at == len(sources):
                 break
             stop, limit, windows = usual
-    cut |= found.count == max_neighbors
+    cut |= found.paths == max_neighbors
     rows = int(found.size[1])
     return found._replace(neighbor=found.neighbor[:rows].copy(), geodesic=found.geodesic[:rows].copy()), cut
 

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from gaugenet._compiled import njit
 from gaugenet._typing import typed_array
+from gaugenet.geometry.mesh._heap import popped, pushed
 from gaugenet.geometry.mesh.log_map import LocalLogMaps
 from gaugenet.geometry.mesh.marks import QUANTUM, quantized, vertex_marks
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -109,35 +110,36 @@ def _farthest(
 ) -> tuple[ndarray, ndarray]:
     num = len(start) - 1
     count = min(count, num)
+    zero: int = np.int64(0)  # type: ignore[assignment]  # with a literal, numba would compile the heap twice
     distance = np.full(num, np.inf)
     order = np.empty(count, dtype=np.int64)
     cover = np.full(count + 1, np.inf)
-    far_key, far_vertex, far_size = np.empty(2 * num + 2), np.empty(2 * num + 2, dtype=np.int32), 0
+    far_key, far_vertex, far_size = np.empty(2 * num + 2), np.empty(2 * num + 2, dtype=np.int32), zero
     front_key, front_vertex = np.empty(64), np.empty(64, dtype=np.int32)
     for k in range(count):
         if k < len(seeds):
             v = seeds[k]
         else:
             v = np.int64(far_vertex[0])
-            far_size = _popped(far_key, far_vertex, far_size, rank)
+            far_size = popped(far_key, far_vertex, far_size, rank)
         order[k] = v
         distance[v] = 0.0
-        front_size = _pushed(front_key, front_vertex, 0, 0.0, v, rank)
+        front_size = pushed(front_key, front_vertex, zero, 0.0, v, rank)
         while front_size > 0:
             d, u = front_key[0], front_vertex[0]
-            front_size = _popped(front_key, front_vertex, front_size, rank)
+            front_size = popped(front_key, front_vertex, front_size, rank)
             if d > distance[u]:
                 continue
             if d > 0:
                 if far_size == len(far_key):
                     far_key, far_vertex = _twice(far_key), _twice(far_vertex)
-                far_size = _pushed(far_key, far_vertex, far_size, -np.round(d / unit), u, rank)
+                far_size = pushed(far_key, far_vertex, far_size, -np.round(d / unit), u, rank)
             while front_size + start[u + 1] - start[u] > len(front_key):
                 front_key, front_vertex = _twice(front_key), _twice(front_vertex)
             near = slice(start[u], start[u + 1])
             front_size = _relax(head[near], length[near], distance, front_key, front_vertex, front_size, d, rank)
         while far_size > 0 and -far_key[0] != np.round(distance[far_vertex[0]] / unit):
-            far_size = _popped(far_key, far_vertex, far_size, rank)
+            far_size = popped(far_key, far_vertex, far_size, rank)
         if k + 1 >= len(seeds):
             cover[k + 1] = distance[far_vertex[0]] if far_size > 0 else 0.0
     return order, cover
@@ -152,41 +154,7 @@ def _relax(
         through = d + length[e]
         if through < distance[head[e]]:
             distance[head[e]] = through
-            size = _pushed(key, vertex, size, through, head[e], rank)
-    return size
-
-
-@njit(cache=True, nogil=True, borrowed=True)
-def _pushed(key: ndarray, vertex: ndarray, size: int, new_key: float, new_vertex: int, rank: ndarray) -> int:
-    """Push an entry into a binary heap, ordered by key and then by the rank of its vertex. Return its size."""
-    k = size
-    while k > 0:
-        above = (k - 1) >> 1
-        if key[above] < new_key or (key[above] == new_key and rank[vertex[above]] <= rank[new_vertex]):
-            break
-        key[k], vertex[k] = key[above], vertex[above]
-        k = above
-    key[k], vertex[k] = new_key, new_vertex
-    return size + 1
-
-
-@njit(cache=True, nogil=True, borrowed=True)
-def _popped(key: ndarray, vertex: ndarray, size: int, rank: ndarray) -> int:
-    """Remove the least entry of a binary heap. Return its size."""
-    size -= 1
-    last_key, last_vertex, k = key[size], vertex[size], 0
-    while 2 * k + 1 < size:
-        below = 2 * k + 1
-        if below + 1 < size and (
-            key[below + 1] < key[below]
-            or (key[below + 1] == key[below] and rank[vertex[below + 1]] < rank[vertex[below]])
-        ):
-            below += 1
-        if last_key < key[below] or (last_key == key[below] and rank[last_vertex] <= rank[vertex[below]]):
-            break
-        key[k], vertex[k] = key[below], vertex[below]
-        k = below
-    key[k], vertex[k] = last_key, last_vertex
+            size = pushed(key, vertex, size, through, head[e], rank)
     return size
 
 

@@ -214,7 +214,9 @@ class Topology:
         return self._fans(one, other, tail[one] == tail[other])
 
     def _fans(self, one: ndarray, other: ndarray, aligned: ndarray) -> ndarray:
-        return _connect_corners(3 * self.mesh.num_faces, one, other, aligned)
+        label = np.arange(3 * self.mesh.num_faces)
+        _connect_corners(label, one, other, aligned)
+        return label
 
     @cached_property
     def fans_per_vertex(self) -> Int[ndarray, "vertices"]:
@@ -276,7 +278,7 @@ class Topology:
 
 
 # The union-find loops are compiled, because every join changes what the next one sees.
-@njit(cache=True)
+@njit(cache=True, borrowed=True)
 def _root(parent: ndarray, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -284,7 +286,7 @@ def _root(parent: ndarray, i: int) -> int:
     return i
 
 
-@njit(cache=True)
+@njit(cache=True, borrowed=True)
 def _join(parent: ndarray, i: int, j: int) -> None:
     i, j = _root(parent, i), _root(parent, j)
     if i < j:
@@ -293,22 +295,23 @@ def _join(parent: ndarray, i: int, j: int) -> None:
         parent[i] = j
 
 
-@njit(cache=True)
-def _connect_corners(num_corners: int, one: ndarray, other: ndarray, aligned: ndarray) -> ndarray:
-    """Join the corners at both ends of each pair of halfedges. The label of a set is its smallest corner."""
-    parent = np.arange(num_corners)
+@njit(cache=True, borrowed=True)
+def _connect_corners(parent: ndarray, one: ndarray, other: ndarray, aligned: ndarray) -> None:
+    """Join the corners at both ends of each pair of halfedges. The label of a set is its smallest corner.
+
+    At first every corner is its own `parent`; then its label is.
+    """
     for k in range(len(one)):
         i, j = one[k], other[k]
         i_next = i - 2 if i % 3 == 2 else i + 1
         j_next = j - 2 if j % 3 == 2 else j + 1
         _join(parent, i, j if aligned[k] else j_next)
         _join(parent, i_next, j_next if aligned[k] else j)
-    for i in range(num_corners):
+    for i in range(len(parent)):
         parent[i] = _root(parent, i)
-    return parent
 
 
-@njit(cache=True)
+@njit(cache=True, borrowed=True)
 def _signed_root(parent: ndarray, sign: ndarray, i: int) -> tuple[int, bool]:
     """Return the root of `i` and the sign of `i` relative to it, halving the path."""
     total = False
@@ -320,12 +323,17 @@ def _signed_root(parent: ndarray, sign: ndarray, i: int) -> tuple[int, bool]:
     return i, total
 
 
-@njit(cache=True)
 def _connect_signed(num_faces: int, one: ndarray, other: ndarray, opposed: ndarray) -> tuple[ndarray, ndarray, ndarray]:
     """Join faces across edges with their relative sign. A set with contradictory signs is flagged at its root."""
-    parent = np.arange(num_faces)
-    sign = np.zeros(num_faces, dtype=np.bool_)
-    conflict = np.zeros(num_faces, dtype=np.bool_)
+    parent, sign, conflict = np.arange(num_faces), np.zeros(num_faces, dtype=bool), np.zeros(num_faces, dtype=bool)
+    _join_signed(parent, sign, conflict, one, other, opposed)
+    return parent, sign, conflict
+
+
+@njit(cache=True, borrowed=True)
+def _join_signed(
+    parent: ndarray, sign: ndarray, conflict: ndarray, one: ndarray, other: ndarray, opposed: ndarray
+) -> None:
     for k in range(len(one)):
         i, sign_i = _signed_root(parent, sign, one[k])
         j, sign_j = _signed_root(parent, sign, other[k])
@@ -337,8 +345,7 @@ def _connect_signed(num_faces: int, one: ndarray, other: ndarray, opposed: ndarr
         parent[high] = low
         sign[high] = relative
         conflict[low] |= conflict[high]
-    for i in range(num_faces):
+    for i in range(len(parent)):
         root, relative = _signed_root(parent, sign, i)
         parent[i] = root
         sign[i] = relative
-    return parent, sign, conflict
