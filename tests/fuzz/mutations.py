@@ -53,7 +53,7 @@ def fuzz(test: Callable[..., None]) -> Callable[..., None]:
 
 def longer(test: Callable[..., None]) -> Callable[..., None]:
     """A long profile of a test, in runs with `-m slow`."""
-    return pytest.mark.slow(settings(max_examples=2000, **_SETTINGS)(test))
+    return pytest.mark.slow(settings(max_examples=500, **_SETTINGS)(test))
 
 
 @st.composite
