@@ -210,6 +210,8 @@ def test_messages_see_attributes_and_both_ends():
 
 def test_wrong_arguments():
     kind = FieldType(SO2(), "2x0 + 2x1")
+    with pytest.raises(ValueError, match="Expected a domain, such as a GaugeGraph, got NoneType"):
+        GaugeAttention(kind, kind)(torch.zeros(3, kind.size), None)
     with pytest.raises(ValueError, match="`heads` to be a positive integer"):
         GaugeAttention(kind, kind, heads=0)
     with pytest.raises(ValueError, match="one structure group"):

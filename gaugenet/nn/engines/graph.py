@@ -33,6 +33,8 @@ class GraphEngine(Engine[Domain]):
     def check(self, field_type: FieldType, x: Tensor, domain: Domain) -> None:
         if isinstance(domain, PreparedGraph):
             return
+        if not hasattr(domain, "structures"):
+            raise ValueError(f"Expected a domain, such as a GaugeGraph, got {type(domain).__name__}.")
         if x.dim() != 2 or x.shape[0] != domain.num_nodes:
             raise ValueError(f"Expected `x` with one row per point ({domain.num_nodes}), got shape {tuple(x.shape)}.")
         for name in domain.structures:
