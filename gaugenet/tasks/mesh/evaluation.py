@@ -43,6 +43,7 @@ def evaluate(
     overwrite: bool = False,
     weights: Which = "best",
     tta: int = 0,
+    label_flow: float | None = None,
     gauge_check: bool = False,
     one_to_one: bool = False,
     repair: Repair | None = None,
@@ -68,6 +69,7 @@ def evaluate(
         out: folder of the results, created if missing; the run by default.
         overwrite: replace an earlier evaluation of this split. `confusion.png` always shows the last evaluation.
         weights: the best or the last weights.
+        label_flow: as in `Predictor`.
         tta: see `Predictor`.
         gauge_check: also draw a random frame at every vertex and report how much the scores change.
         one_to_one: for networks that label vertices: give each class to at most one vertex of a mesh, see
@@ -89,7 +91,9 @@ def evaluate(
     names = _EVALUATION.format(split=split), _PREDICTIONS.format(split=split), _PICTURE
     check_results(folder, names, last=(_PICTURE,), inputs=files_in(run), overwrite=overwrite)
     sweep_temporaries(folder)
-    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
+    predictor = Predictor(
+        run, weights=weights, tta=tta, label_flow=label_flow, device=device, feature=feature, unit=unit
+    )
     description = predictor.description
     options = replace(predictor.data, root=Path(data), cache=Path(cache) if cache else None, n_jobs=n_jobs)
     options = replace(options, repair=repair or options.repair, format=layout or options.format)

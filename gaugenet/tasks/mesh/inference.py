@@ -20,6 +20,7 @@ from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.assignment import one_to_one
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, Repair
 from gaugenet.tasks.mesh.field_inputs import in_file_units, parse_units
+from gaugenet.tasks.mesh.label_flow import flow_of, flowed
 from gaugenet.tasks.mesh.likeness import Likeness, summary_of
 from gaugenet.tasks.mesh.outputs import Items, log_probabilities
 from gaugenet.tasks.mesh.preparation import Preparation, Prepared
@@ -79,6 +80,7 @@ class Predictor:
     Args:
         run: folder of the run.
         weights: `"best"` or `"last"`.
+        label_flow: as in `OptimOptions`; by default as in the training.
         tta: number of poses to average over: the given pose and `tta - 1` random rotations of it. The average is
             skipped where all inputs are invariant under rotations, since it has no effect there.
         device: where the network runs; by default a GPU if there is one.
@@ -96,6 +98,7 @@ class Predictor:
         *,
         weights: Which = "best",
         tta: int = 0,
+        label_flow: float | None = None,
         device: str | None = None,
         feature: Sequence[str] = (),
         unit: Sequence[str] = (),
@@ -104,6 +107,8 @@ class Predictor:
         self.device = device_of(device)
         model, self.description = load_run(run, weights=weights)
         self.model = model.to(self.device)
+        trained = self.description.label_flow
+        self.label_flow = flow_of(self.description.items, trained if label_flow is None else label_flow)
         values = dict(self.description.data)
         self.geometry = GeometryOptions(**values.pop("geometry"))
         self.data = DataOptions.from_dict(values)
@@ -139,7 +144,10 @@ class Predictor:
             if prepared.given is not None and site != "mesh":
                 surface, at = prepared.given, [prepared.given.interpolated(s) for s in scores]
             log_prob = [log_probabilities(s, surface, site, corners=corners) for s in at]
-            values = prepared.on_original(_mean_probability(log_prob), site)
+            mean = _mean_probability(log_prob)
+            if site == "face" and self.label_flow:
+                mean = flowed(mean, prepared.surface, width=self.label_flow)
+            values = prepared.on_original(mean, site)
             found[site] = values[0] if site == "mesh" else values
         return Probabilities(**found)
 

@@ -41,6 +41,7 @@ def predict(
     *,
     weights: Which = "best",
     tta: int = 0,
+    label_flow: float | None = None,
     probabilities: bool = False,
     repair: Repair | None = None,
     overwrite: bool = False,
@@ -68,6 +69,7 @@ def predict(
         meshes: mesh files, and folders of mesh files.
         out: folder for the results, created if missing.
         weights: as in `Predictor`.
+        label_flow: as in `Predictor`.
         tta: as in `Predictor`.
         device: as in `Predictor`.
         feature: as in `Predictor`.
@@ -90,7 +92,9 @@ def predict(
     outputs = [out / SUMMARY, *(out / f"{name}.{ending}" for name in names for ending in _ENDINGS)]
     check_outputs(outputs, inputs=[*files, *files_in(run)], overwrite=overwrite)
     sweep_temporaries(out)
-    predictor = Predictor(run, weights=weights, tta=tta, device=device, feature=feature, unit=unit)
+    predictor = Predictor(
+        run, weights=weights, tta=tta, label_flow=label_flow, device=device, feature=feature, unit=unit
+    )
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
     out.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,9 @@ from gaugenet.data import DataError, GraphCache, InputFeatures, MeshDataset, Mes
 from gaugenet.data.fields.on_graph import attach_inputs, attach_targets
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.data.meshes._prepare import Recipe, in_parallel, labels_on, prepared_graph, soft_labels
+from gaugenet.data.meshes.features import mesh_of
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.data_options import GeometryOptions, Repair
 from gaugenet.tasks.mesh.outputs import Items
@@ -107,6 +109,13 @@ class Prepared:
     face_map: Int[ndarray, "faces"]
     repairs: str = ""
     given: GivenMesh | None = None
+
+    @property
+    def surface(self) -> TriangleMesh:
+        """The repaired mesh, whose faces have the rows that `on_original` takes."""
+        if self.given is None:
+            return mesh_of(self.graph)
+        return TriangleMesh(self.sample.mesh.vertices[self.given.vertex_map], self.given.face.T)
 
     def on_original(self, values: Float[ndarray, "items channels"], items: Items) -> Float[ndarray, "old channels"]:
         """Transfer values from the faces or vertices of the repaired mesh to the original mesh.

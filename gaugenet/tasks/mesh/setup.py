@@ -27,6 +27,7 @@ from gaugenet.tasks.mesh.data_options import (
 )
 from gaugenet.tasks.mesh.field_inputs import fit_inputs
 from gaugenet.tasks.mesh.folds import with_held_out
+from gaugenet.tasks.mesh.label_flow import flow_of
 from gaugenet.tasks.mesh.likeness import likeness_of
 from gaugenet.tasks.mesh.losses import label_counts
 from gaugenet.tasks.mesh.module import MeshLabelModule
@@ -110,6 +111,7 @@ def _module(
         classes=list(dataset.class_names),
         items=items,
         corners=optim.corners,
+        label_flow=flow_of(items, optim.label_flow),
         seed=seed,
         label_values=list(dataset.class_values),
     )

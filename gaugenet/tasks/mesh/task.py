@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from gaugenet.tasks.training.run import Which
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
+_FLOW = option(
+    "--label_flow",
+    type=float | None,
+    default=None,
+    metavar="D",
+    help="let probabilities of faces flow this far, over the square root of the area; as in training by default",
+)
 FEATURE = option(
     "--feature",
     action="append",
@@ -87,6 +94,7 @@ class MeshLabelTask(FoldedTask):
             OVERWRITE,
             WEIGHTS,
             _TTA,
+            _FLOW,
             option(
                 "--gauge-check", action="store_true", help="draw a random frame at every vertex and tell what moves"
             ),
@@ -133,6 +141,7 @@ class MeshLabelTask(FoldedTask):
             OVERWRITE,
             WEIGHTS,
             _TTA,
+            _FLOW,
             FEATURE,
             UNIT,
             N_JOBS,
@@ -165,6 +174,7 @@ class MeshLabelTask(FoldedTask):
         overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
+        label_flow: float | None = None,
         gauge_check: bool = False,
         one_to_one: bool = False,
         repair: Repair | None = None,
@@ -186,6 +196,7 @@ class MeshLabelTask(FoldedTask):
             overwrite=overwrite,
             weights=weights,
             tta=tta,
+            label_flow=label_flow,
             gauge_check=gauge_check,
             one_to_one=one_to_one,
             repair=repair,
@@ -213,6 +224,7 @@ class MeshLabelTask(FoldedTask):
         overwrite: bool = False,
         weights: Which = "best",
         tta: int = 0,
+        label_flow: float | None = None,
         n_jobs: int = -1,
         device: str | None = None,
         feature: Sequence[str] = (),
@@ -228,6 +240,7 @@ class MeshLabelTask(FoldedTask):
             out,
             weights=weights,
             tta=tta,
+            label_flow=label_flow,
             probabilities=probabilities,
             repair="always" if repair else None,
             overwrite=overwrite,

@@ -51,6 +51,8 @@ class OptimOptions:
         loss_on: items compares with the labels as given; vertices compares labels of faces with their shares around
             each vertex.
         corners: how vertex scores become face probabilities: average of probabilities or of logits.
+        label_flow: distance over which predicted probabilities of faces flow to their neighbours, over the square root
+            of the area of a mesh; 0 for none. Only predictions and evaluations use it.
     """
 
     lr: float = 2e-3
@@ -63,6 +65,7 @@ class OptimOptions:
     patience: int = 0
     loss_on: Literal["items", "vertices"] = "items"
     corners: Corners = "probabilities"
+    label_flow: float = 0.0
 
     def __post_init__(self) -> None:
         check(self.lr > 0, "optim.lr", "positive", self.lr)
@@ -71,6 +74,7 @@ class OptimOptions:
         check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
         check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
         check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
+        check(0 <= self.label_flow < 1, "optim.label_flow", "in [0, 1)", self.label_flow)
         check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
 
 

@@ -46,6 +46,7 @@ class RunDescription:
         classes: class names, in the order of the network's outputs.
         items: the labelled items: `"face"`, `"vertex"`, `"mesh"` or `"image"`.
         corners: how vertex scores become face probabilities (see `face_log_probabilities`).
+        label_flow: how far probabilities of faces flow, see `gaugenet.tasks.mesh.label_flow`; 0 for not at all.
         seed: seed of the training.
         label_values: the number of each class in label files, in the order of the classes; empty in runs of earlier
             versions, which wrote predictions as indices from 0.
@@ -65,6 +66,7 @@ class RunDescription:
     classes: list[str]
     items: str = "face"
     corners: str = "probabilities"
+    label_flow: float = 0.0
     seed: int = 0
     label_values: list[int] = field(default_factory=list)
     loss: dict[str, Any] = field(default_factory=dict)

@@ -40,7 +40,9 @@ class OptionGroup:
 
 
 OPTIM_WITHOUT_LABELS = OptionGroup(
-    "optim", "gaugenet.tasks.training.options:OptimOptions", skip=frozenset({"smoothing", "loss_on", "corners"})
+    "optim",
+    "gaugenet.tasks.training.options:OptimOptions",
+    skip=frozenset({"smoothing", "loss_on", "corners", "label_flow"}),
 )
 """The optimizer of tasks that label no faces or vertices."""
 
