@@ -11,6 +11,8 @@ from gaugenet.geometry.sphere.coordinates import lat_lon
 
 _ORDER = 6
 """Rows and columns that a value depends on."""
+_AT_POLE = 1e-9
+"""Points that are nearer to a pole than this, in radians, have no meridian."""
 
 
 def polynomial_interpolation(
@@ -41,6 +43,7 @@ def polynomial_interpolation(
     height, width = grid.shape
     count = min(_ORDER, 2 * (height // 2))
     lat, lon = lat_lon(points)
+    lon = np.where(np.hypot(points[:, 0], points[:, 1]) < _AT_POLE, grid.lon[0], lon)  # not the meridian of an error
     rows, degrees, opposite = _rows_across_poles(grid.lat, count)
     first = np.clip(np.searchsorted(degrees, lat) - count // 2, 0, len(degrees) - count)
     near = first[:, None] + np.arange(count)

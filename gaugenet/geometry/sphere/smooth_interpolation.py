@@ -11,6 +11,8 @@ from gaugenet.geometry.sphere.interpolation import triangle_interpolation
 
 _NEIGHBORS = 16
 """Points that a value depends on; the quadratic polynomials have six coefficients."""
+_SLACK, _STEEP = 1e-2, 12
+"""Size and power of the slack of distant points, see `_slack`."""
 _LARGEST_GAIN = 4.0
 """A sum of absolute weights that is larger amplifies noise: the points lie badly, such as in one row."""
 _BLOCK = 4096
@@ -23,7 +25,8 @@ def smooth_interpolation(
     r"""Return the points around each target, and weights of interpolation that is exact for quadratic polynomials.
 
     In the coordinates y of the tangent plane at the target (the logarithmic map), the interpolant of the 16 nearest
-    points is :math:`\sum_j a_j |y - y_j|^3 + q(y)` with a quadratic polynomial q (:cite:`flyer2016role`). On evenly
+    points is :math:`\sum_j a_j |y - y_j|^3 + q(y)` with a quadratic polynomial q (:cite:`flyer2016role`). The last of
+    the points count less and less, so the order of the points is of no importance. On evenly
     spread points the error for smooth fields is of third order. Where the nearest points lie badly, such as in one row,
     the interpolation is linear in a triangle.
 
@@ -46,7 +49,7 @@ def smooth_interpolation(
     """
     from scipy.spatial import cKDTree
 
-    index = np.asarray(cKDTree(points).query(targets, k=min(_NEIGHBORS, len(points)))[1])
+    index = np.asarray(cKDTree(points).query(targets, k=min(_NEIGHBORS + 1, len(points)))[1])
     parts = [_weights(points[index[k : k + _BLOCK]], targets[k : k + _BLOCK]) for k in range(0, len(targets), _BLOCK)]
     weight = np.concatenate(parts) if parts else np.zeros(index.shape)
     sums = weight.sum(axis=1)
@@ -72,10 +75,21 @@ def _weights(near: Float[ndarray, "n k 3"], targets: Float[ndarray, "n 3"]) -> F
     matrix[:, count:, :count] = np.swapaxes(q, 1, 2)
     # A little regularization, so that points in one row have a solution, which is then found to be bad.
     matrix[:, range(size), range(size)] += np.where(np.arange(size) < count, 1e-10, -1e-10)
+    matrix[:, range(count), range(count)] += _slack(y)
     value = np.zeros((len(y), size, 1))
     value[:, :count, 0] = np.linalg.norm(y, axis=2) ** 3
     value[:, count, 0] = 1.0
     return typed_array(np.linalg.solve(matrix, value)[:, :count, 0])
+
+
+def _slack(y: Float[ndarray, "n k 2"]) -> Float[ndarray, "n k"]:
+    """Return how freely the interpolant may miss the value of each point: near ones not at all, the last ones fully.
+
+    So the weights are continuous, and do not depend on which of several points at the largest distance are taken.
+    """
+    distance = np.linalg.norm(y, axis=2)
+    share = distance / distance.max(axis=1, keepdims=True)
+    return typed_array(_SLACK * share**_STEEP / np.maximum(1 - share, 1e-9))
 
 
 def _tangent(near: Float[ndarray, "n k 3"], targets: Float[ndarray, "n 3"]) -> Float[ndarray, "n k 2"]:

@@ -90,3 +90,19 @@ def test_few_cells_and_few_rows_are_enough():
         found = locations.interpolation(TARGETS, smooth=True)
         np.testing.assert_allclose(found.fields(locations.extended(np.ones(locations.shape))), 1, atol=1e-12)
     assert PointLocations(Icosphere(1).pos.numpy()).interpolation(TARGETS[:0], smooth=True).index.shape[0] == 0
+
+
+def test_the_order_of_the_points_does_not_matter(monkeypatch):
+    """Vertices of an icosphere among pixels of HEALPix: of many, the last neighbours are at equal distances."""
+    targets = Icosphere(3).pos.numpy()
+    ring, nested = HEALPix(8, order="ring"), HEALPix(8)
+    values = RNG.standard_normal(768)
+
+    def difference() -> float:
+        found = PointLocations(nested.pos.numpy()).interpolation(targets, smooth=True).fields(values)
+        other = PointLocations(ring.pos.numpy()).interpolation(targets, smooth=True)
+        return float(np.abs(found - other.fields(values[ring.indices("nested").numpy()])).max())
+
+    assert difference() < 1e-6
+    monkeypatch.setattr("gaugenet.geometry.sphere.smooth_interpolation._SLACK", 0.0)
+    assert difference() > 1e-3, "control: points that drop out at once"
