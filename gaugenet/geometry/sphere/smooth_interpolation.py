@@ -24,7 +24,7 @@ def smooth_interpolation(
 ) -> tuple[Int[ndarray, "n k"], Float[ndarray, "n k"]]:
     r"""Return the points around each target, and weights of interpolation that is exact for quadratic polynomials.
 
-    In the coordinates y of the tangent plane at the target (the logarithmic map), the interpolant of the 16 nearest
+    In the coordinates y of the tangent plane at the target (the logarithmic map), the interpolant of the 17 nearest
     points is :math:`\sum_j a_j |y - y_j|^3 + q(y)` with a quadratic polynomial q (:cite:`flyer2016role`). The last of
     the points count less and less, so the order of the points is of no importance. On evenly
     spread points the error for smooth fields is of third order. Where the nearest points lie badly, such as in one row,
