@@ -1,4 +1,4 @@
-"""`gaugenet inspect MESH|DIR...`: defects of meshes, repaired copies, and surveys of folders."""
+"""`gaugenet inspect MESH|DIR|FILE.nc...`: defects of meshes, repaired copies, surveys of folders, climate files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ _DESCRIPTION = """Check meshes for everything that makes them unfit: the kind, n
 Of folders, and the folders in them, it prints a line for each mesh. Every mesh is read in a child process with limits
 of time and memory, so that no file keeps the others from it.
 
-Exit status 0 if all meshes are usable (after the repair, with --repair), 1 if one is not."""
+Of NetCDF files and Zarr stores it prints the grid, the times, the fields with their levels, and values that are not
+finite.
+
+Exit status 0 if all meshes and files are usable (after the repair, with --repair), 1 if one is not."""
 
 
 def run(arguments: list[str]) -> int:
     """Parse the arguments, inspect the meshes, print the result; return the exit status."""
     parser = make_parser("inspect", _DESCRIPTION)
-    parser.add_argument("meshes", nargs="+", type=Path, metavar="MESH|DIR", help="mesh files, or folders of them")
+    parser.add_argument(
+        "meshes", nargs="+", type=Path, metavar="FILE|DIR", help="meshes, folders of them, climate files"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--repair", type=Path, metavar="OUT", help="write repaired meshes into this folder")
     parser.add_argument("--overwrite", action="store_true", help="replace repaired meshes that exist")
@@ -27,6 +32,11 @@ def run(arguments: list[str]) -> int:
     group.add_argument("--time_limit", type=float, default=60.0, metavar="SECONDS", help="for one mesh")
     group.add_argument("--memory_limit", type=float, default=4.0, metavar="GIB", help="for one mesh")
     options = parser.parse_args(arguments)
+    from gaugenet.data.climate.inspection import is_climate_file
+
+    climate = [path for path in options.meshes if is_climate_file(path)]
+    if climate:
+        return _climate(options, climate)
     if any(path.is_dir() for path in options.meshes):
         return _survey(options)
 
@@ -40,6 +50,19 @@ def run(arguments: list[str]) -> int:
         write_line("\n\n".join(describe(entry) for entry in entries))
     usable = [entry["repaired"]["report"]["ok"] if "repaired" in entry else entry["ok"] for entry in entries]
     return 0 if all(usable) else 1
+
+
+def _climate(options: Any, files: list[Path]) -> int:
+    from gaugenet.data.climate.inspection import describe_climate, inspect_climate
+
+    if len(files) < len(options.meshes) or options.repair is not None:
+        raise ValueError("Climate files are inspected apart from meshes, and without --repair.")
+    entries = [inspect_climate(path) for path in files]
+    if options.json:
+        write_json_line(entries)
+    else:
+        write_line("\n\n".join(map(describe_climate, entries)))
+    return 0 if all(entry["ok"] for entry in entries) else 1
 
 
 def _survey(options: Any) -> int:

@@ -14,15 +14,12 @@ from numpy import ndarray
 
 from gaugenet._typing import typed_array
 from gaugenet.data.climate.axes import cell_name, latitude_name, place_of_cells
+from gaugenet.data.climate.pixels import describes_grid, is_healpix, pixels_of
 from gaugenet.data.climate.sampling import PointLocations
 from gaugenet.data.meshes.sample import DataError
 from gaugenet.geometry.sphere.coordinates import east_north, lat_lon, sphere_points
 
-_PIXEL_NAMES = ("cell", "cells", "pix", "pixel", "healpix", "ncells", "values")
 _AREA_NAMES = ("cell_area", "areaCell", "area")
-_SIZE_KEYS = ("healpix_nside", "nside")
-_LEVEL_KEYS = ("refinement_level", "healpix_level", "level")
-_ORDER_KEYS = ("healpix_order", "indexing_scheme", "order", "ordering")
 _LARGEST_HOLE = 0.6
 """Largest angle, in radians, between a cell and the nearest other one that a global file may have."""
 
@@ -155,7 +152,10 @@ class CellAxes:
             if entry.dims == (cell,) and entry.dtype.kind in "iuf"
         }
         kept = {name: entry for name, entry in own.items() if not entry[1].get(DERIVED)}
-        mapping = {str(n): dict(v.attrs) for n, v in store.variables.items() if not v.dims and _describes_grid(v.attrs)}
+        mapping = {str(n): dict(v.attrs) for n, v in store.variables.items() if not v.dims and describes_grid(v.attrs)}
+        described = [*mapping.values(), *(attributes for _, attributes in kept.values())]
+        pixels = None if any(map(is_healpix, described)) else pixels_of(store, Path("the input"))
+        mapping |= {"crs": pixels.mapping} if pixels is not None else {}  # else the output would have no order
         located = " ".join(str(name) for name in place_of_cells(variable) or () if str(name) in kept)
         size = int(variable.sizes[cell])
         return cls(time or "time", cell, order if time else ("time", *order), size, kept, mapping, located)
@@ -211,18 +211,15 @@ def with_cells(store: Any, where: Path) -> Any:
         if names is not None:
             areas = [name for name in _AREA_NAMES if name in store.data_vars and store[name].dims == (dimension,)]
             return store.set_coords([*names, *areas])
-    healpix = _healpix(store, where)
-    if healpix is None:
+    pixels = pixels_of(store, where)
+    if pixels is None:
         return store
-    dimension, nside, order, numbers = healpix
-    from gaugenet.geometry import HEALPix
-
-    points = HEALPix(nside, order=order).pos.numpy()  # type: ignore[arg-type]
-    lat, lon = lat_lon(points if numbers is None else points[numbers])
+    lat, lon = lat_lon(pixels.points)
+    along = pixels.dimension
     return store.assign_coords(
         {
-            "pixel_latitude": (dimension, lat, {"standard_name": "latitude", "units": "degrees_north", DERIVED: 1}),
-            "pixel_longitude": (dimension, lon, {"standard_name": "longitude", "units": "degrees_east", DERIVED: 1}),
+            "pixel_latitude": (along, lat, {"standard_name": "latitude", "units": "degrees_north", DERIVED: 1}),
+            "pixel_longitude": (along, lon, {"standard_name": "longitude", "units": "degrees_east", DERIVED: 1}),
         }
     )
 
@@ -265,87 +262,6 @@ def _degrees(coordinate: Any) -> Float[ndarray, "cells"]:
     values, units = np.asarray(coordinate.values, dtype=np.float64), str(coordinate.attrs.get("units", "")).lower()
     in_radians = units.startswith("rad") or (not units and np.abs(values).max(initial=0.0) <= 2 * np.pi + 1e-6)
     return np.degrees(values) if in_radians else values
-
-
-def _describes_grid(attributes: Mapping[str, Any]) -> bool:
-    return "grid_mapping_name" in attributes or any(key in attributes for key in (*_SIZE_KEYS, *_LEVEL_KEYS[:2]))
-
-
-def _healpix(store: Any, where: Path) -> tuple[str, int, str, ndarray | None] | None:
-    """Return dimension, nside, order and pixel numbers of a HEALPix file; `None` for another file."""
-    places = [store.attrs, *(variable.attrs for variable in store.variables.values() if _is_healpix(variable.attrs))]
-    attributes = next((a for a in places if _is_healpix(a) or any(key in a for key in _SIZE_KEYS)), None)
-    if attributes is None:
-        return None
-    nside = _whole(attributes, _SIZE_KEYS, where)
-    if nside is None and (level := _whole(attributes, _LEVEL_KEYS, where)) is not None:
-        nside = 2 ** min(level, 30)  # larger ones fit no file
-    fitting = [
-        str(n) for n, size in store.sizes.items() if str(n).lower() in _PIXEL_NAMES or size == 12 * (nside or 0) ** 2
-    ]
-    if nside is None or not fitting:
-        raise DataError(
-            f"{where} describes a HEALPix grid, but has no `nside` or no dimension of pixels: expected attributes such "
-            f"as healpix_nside and healpix_order, and one dimension of {', '.join(_PIXEL_NAMES)}."
-        )
-    dimension = max(fitting, key=lambda name: store.sizes[name] == 12 * nside**2)
-    if store.sizes[dimension] != 12 * nside**2:
-        raise DataError(
-            f"{where}: nside {nside} has {12 * nside**2} pixels, but the dimension {dimension!r} has "
-            f"{store.sizes[dimension]}: expected a global file."
-        )
-    order = _order(attributes, where)
-    if order == "nested" and nside & (nside - 1):
-        raise DataError(f"{where}: nested order needs a power of two as nside, got {nside}: is its order ring?")
-    ids = next((store[n] for n in ("cell_ids", "cell", dimension) if n in store.coords), None)
-    numbers = None
-    if ids is not None and ids.dims == (dimension,) and ids.dtype.kind in "iu":
-        numbers = np.asarray(ids.values, dtype=np.int64)
-        if not np.array_equal(np.sort(numbers), np.arange(len(numbers))):
-            raise DataError(f"{where}: the numbers of the pixels in {ids.name!r} are not 0 to {len(numbers) - 1}.")
-    return dimension, nside, order, numbers
-
-
-def _whole(attributes: Mapping[str, Any], keys: Sequence[str], where: Path) -> int | None:
-    """Return the first of these attributes as an integer of at least zero; `None` if there is none.
-
-    Raises:
-        DataError: If it is not such a number.
-    """
-    key = next((key for key in keys if key in attributes), None)
-    if key is None:
-        return None
-    text = str(attributes[key]).strip()
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not number.is_integer() or number < 0:
-        raise DataError(f"{where}: expected an integer of at least 0 as the attribute {key!r}, got {text}.")
-    return int(number)
-
-
-def _order(attributes: Mapping[str, Any], where: Path) -> str:
-    """Return the order of the pixels, `nested` or `ring`.
-
-    Raises:
-        DataError: If it is another one, or the file does not name it: a guess would put pixels in other places.
-    """
-    key = next((key for key in _ORDER_KEYS if key in attributes), None)
-    written = "none" if key is None else str(attributes[key])
-    for order, start in (("nested", "nest"), ("ring", "ring")):
-        if written.strip().lower().startswith(start):
-            return order
-    raise DataError(
-        f"{where}: expected 'nested' or 'ring' as the order of the HEALPix pixels, in an attribute such as "
-        f"healpix_order or indexing_scheme, got {written}."
-    )
-
-
-def _is_healpix(attributes: Mapping[str, Any]) -> bool:
-    return "healpix" in (
-        str(attributes.get(k, "")).lower() for k in ("grid_mapping_name", "grid_name", "grid_type")
-    ) or ("healpix_nside" in attributes)
 
 
 __all__ = ["CellAxes", "CellGrid", "cells_of", "check_same_cells", "with_cells"]

@@ -24,7 +24,7 @@ from gaugenet.files import refuse_pickled_store
 logger = logging.getLogger(__name__)
 
 Missing = Literal["refuse", "mean"]
-_FILL = 1e19
+FILL = 1e19
 """Values of at least this size are fill values, such as 1e20, whether or not the file declares them."""
 _CLASSES = 255
 """Labels are written as bytes."""
@@ -199,7 +199,7 @@ class ClimateFiles(FrameSequence):
     def _field(self, store: Any, name: str, step: _Step, *, fill_mean: bool) -> Float[ndarray, "*shape"]:
         variable = step.layout.variables[name]
         values = variable.converted(step.layout.reordered(variable.at(store, step.index)))
-        bad = ~(np.abs(values) < _FILL)  # NaN, infinite, or a fill value that the file does not declare
+        bad = ~(np.abs(values) < FILL)  # NaN, infinite, or a fill value that the file does not declare
         if bad.any():
             self._missing(bad, name, step)
             values[bad] = values[~bad].mean() if fill_mean and not bad.all() else 0.0
@@ -277,8 +277,8 @@ def climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     given = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(p) for p in paths]
     found: list[Path] = []
     for path in given:
-        if path.is_dir() and not _is_zarr(path):
-            inside = sorted(p for p in path.iterdir() if p.suffix in (".nc", ".nc4", ".cdf") or _is_zarr(p))
+        if path.is_dir() and not is_zarr(path):
+            inside = sorted(p for p in path.iterdir() if p.suffix in (".nc", ".nc4", ".cdf") or is_zarr(p))
             if not inside:
                 raise DataError(f"No NetCDF files (.nc) and no Zarr stores in {path}.")
             found += inside
@@ -291,7 +291,7 @@ def climate_paths(paths: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _is_zarr(path: Path) -> bool:
+def is_zarr(path: Path) -> bool:
     """Return whether a folder is a Zarr store (version 2 or 3)."""
     return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json"))
 
@@ -310,7 +310,7 @@ def _opened(path: Path, changed: int) -> Any:
     import xarray as xr
 
     try:
-        if _is_zarr(path):
+        if is_zarr(path):
             refuse_pickled_store(path)
             return with_cells(xr.open_zarr(path, chunks=None), path)
         return with_cells(xr.open_dataset(path, cache=False), path)

@@ -18,9 +18,11 @@ from gaugenet.data.climate.regrid import (
     vectors_on_grid,
     with_poles,
 )
+from gaugenet.data.climate.smooth_rows import polynomial_interpolation
 from gaugenet.geometry.sphere.cells import delaunay
 from gaugenet.geometry.sphere.coordinates import east_north, lat_lon
 from gaugenet.geometry.sphere.interpolation import triangle_interpolation
+from gaugenet.geometry.sphere.smooth_interpolation import smooth_interpolation
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ class Locations(Protocol):
 
     def extended(self, values: Float[ndarray, "*b *shape"]) -> Float[ndarray, "*b locations"]: ...
     def vectors(self, values: Float[ndarray, "*b 2 *shape"]) -> Float[ndarray, "*b 3 *shape"]: ...
-    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation: ...
+    def interpolation(self, points: Float[ndarray, "n 3"], *, smooth: bool = False) -> Interpolation: ...
 
 
 class GridLocations:
-    """The cells of a latitude-longitude grid, with bilinear interpolation and means of the end rows at the poles."""
+    """The cells of a latitude-longitude grid, with bilinear interpolation and means of the end rows at the poles.
+
+    Smooth interpolation is by polynomials in 6 x 6 cells.
+    """
 
     def __init__(self, grid: LatLonGrid) -> None:
         self.grid = grid
@@ -96,14 +101,17 @@ class GridLocations:
         """Return the 3D vectors of eastward and northward components."""
         return vectors_on_grid(self.grid, values[..., 0, :, :], values[..., 1, :, :])
 
-    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
-        """Return bilinear weights and the nearest cells."""
-        index, weight = bilinear_interpolation(self.grid, points)
+    def interpolation(self, points: Float[ndarray, "n 3"], *, smooth: bool = False) -> Interpolation:
+        """Return bilinear weights (or those of polynomials) and the nearest cells."""
+        of = polynomial_interpolation if smooth else bilinear_interpolation
+        index, weight = of(self.grid, points)
         return Interpolation(index, weight, nearest_cells(self.grid, points))
 
 
 class PointLocations:
     """Points on the sphere, such as the vertices of another icosphere, with linear interpolation in triangles.
+
+    Smooth interpolation is by radial basis functions.
 
     Args:
         points: `(V, 3)` unit vectors.
@@ -137,7 +145,8 @@ class PointLocations:
         """Return the 3D vectors of eastward and northward components."""
         return typed_array(np.einsum("...cn,nkc->...kn", values, self.frames))
 
-    def interpolation(self, points: Float[ndarray, "n 3"]) -> Interpolation:
-        """Return the weights in triangles and the nearest points."""
-        index, weight = triangle_interpolation(self.points, self.faces, points)
+    def interpolation(self, points: Float[ndarray, "n 3"], *, smooth: bool = False) -> Interpolation:
+        """Return the weights in triangles (or those of radial basis functions) and the nearest points."""
+        of = smooth_interpolation if smooth else triangle_interpolation
+        index, weight = of(self.points, self.faces, points)
         return Interpolation(index, weight, self._tree.query(points)[1])

@@ -110,7 +110,10 @@ def find_variables(
                 f"(dimensions {dataset[name].dims})."
             )
     if not plain and not pairs:
-        raise DataError(f"{where} has no floating-point variables on latitude and longitude.")
+        raise DataError(
+            f"{where} has no floating-point variables on latitude and longitude. Fields on cells need both along the "
+            "dimension of the cells, or the attributes of a HEALPix grid (healpix_nside, healpix_order)."
+        )
     if scalars == "auto":
         _refuse_half_winds(dataset, plain, where)
     plain, pairs = _at_levels(dataset, plain, pairs, levels, where)

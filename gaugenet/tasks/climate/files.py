@@ -75,7 +75,7 @@ def open_split(data: ClimateData) -> tuple[Files, Files | None, str]:
 
 def inputs_of(files: Files, data: ClimateData) -> SphereInputs:
     """Return how frames become inputs."""
-    sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
+    sizes: dict[str, Any] = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
     return SphereInputs(Icosphere(data.level), files.locations, latitude=data.latitude, **sizes)
 
 

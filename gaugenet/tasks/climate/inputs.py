@@ -18,10 +18,14 @@ from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.climate.sampling import Interpolation, Locations
 from gaugenet.data.normalization import Normalization
+from gaugenet.geometry.sphere.cells import delaunay
 from gaugenet.geometry.sphere.interpolation import triangle_interpolation
+from gaugenet.geometry.sphere.smooth_interpolation import smooth_interpolation
 
 FADE = np.sin(np.radians(10.0))
 """Within ten degrees of the equator the rotated wind fades and changes sides."""
+_FEWEST = 12
+"""Points of a smooth interpolation."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,21 @@ class SphereInputs:
         locations: where the values of the files are.
         scalars, pairs: numbers of scalar and of vector fields.
         latitude: see above.
+        smooth: interpolate with polynomials or radial basis functions, in both directions, and not linearly. It is more
+            accurate for fields that are smooth on the scale of the grid, and overshoots at jumps.
     """
 
-    def __init__(self, sphere: Any, locations: Locations, *, scalars: int, pairs: int, latitude: bool = True) -> None:
-        self.sphere = sphere
+    def __init__(
+        self,
+        sphere: Any,
+        locations: Locations,
+        *,
+        scalars: int,
+        pairs: int,
+        latitude: bool = True,
+        smooth: bool = False,
+    ) -> None:
+        self.sphere, self.smooth = sphere, smooth
         self.locations, self.latitude = locations, latitude
         self.scalars, self.pairs = scalars, pairs
         self.points = self.sphere.pos.numpy()
@@ -85,7 +100,10 @@ class SphereInputs:
         """Return the cached interpolation of fields at the vertices; vertex p sees the location `pose @ p`."""
         key = b"" if pose is None else pose.tobytes()
         return self._interpolations.get(
-            key, lambda: self.locations.interpolation(self.points if pose is None else self.points @ pose.T)
+            key,
+            lambda: self.locations.interpolation(
+                self.points if pose is None else self.points @ pose.T, smooth=self.smooth
+            ),
         )
 
     def read(
@@ -116,10 +134,23 @@ class SphereInputs:
         return torch.from_numpy(x), label
 
     def back(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
-        """Return the interpolation of values at the vertices to the locations of the file, linear on triangles."""
+        """Return the interpolation of values at the vertices to the locations of the file."""
         points = self.points if pose is None else self.points @ pose.T
-        corners = triangle_interpolation(points, self.sphere.face.numpy().T, self.locations.points.reshape(-1, 3))
-        return Interpolation(*corners, np.empty(0, dtype=np.int64))
+        return self._back(points, self.sphere.face.numpy().T)
+
+    def back_vectors(self, pose: Float[ndarray, "3 3"] | None = None) -> Interpolation:
+        """Return `back` for vector fields: smooth interpolation leaves out the corners, which have no vectors."""
+        inside = np.setdiff1d(np.arange(len(self.points)), self.sphere.corners.numpy())
+        if not self.smooth or len(inside) < _FEWEST:
+            return self.back(pose)
+        points = self.points[inside]
+        found = self._back(points if pose is None else points @ pose.T, delaunay(points))
+        return Interpolation(inside[found.index], found.weight, found.nearest)
+
+    def _back(self, points: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Interpolation:
+        of = smooth_interpolation if self.smooth else triangle_interpolation
+        index, weight = of(points, faces, self.locations.points.reshape(-1, 3))
+        return Interpolation(index, weight, np.empty(0, dtype=np.int64))
 
     def round_trip(self, fields: SphereFields) -> float:
         """Return the relative error, root mean square over area and fields, of interpolating to vertices and back."""

@@ -40,15 +40,16 @@ class StaticFiles:
     Args:
         parts: files whose first time step is used, each on its own grid.
         sphere: the icosphere.
+        smooth: how they are interpolated, see `SphereInputs`.
     """
 
-    def __init__(self, parts: Sequence[ClimateFiles], sphere: Icosphere) -> None:
+    def __init__(self, parts: Sequence[ClimateFiles], sphere: Icosphere, *, smooth: bool = False) -> None:
         self._read: list[tuple[SphereInputs, SphereFields]] = []
         for files in parts:
             sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
             frame, locations = files[0], files.locations
             normalization = Normalization.of([frame], locations.area)
-            inputs = SphereInputs(sphere, locations, latitude=False, **sizes)
+            inputs = SphereInputs(sphere, locations, latitude=False, smooth=smooth, **sizes)
             self._read.append((inputs, SphereFields.of(frame, locations, normalization)))
         self.scalars = sum(inputs.scalars for inputs, _ in self._read)
         self.pairs = sum(inputs.pairs for inputs, _ in self._read)
@@ -70,12 +71,19 @@ class StoredFields:
         values: the scalars, then the first and the second components of the vectors.
         sphere: the icosphere.
         scalars, pairs: numbers of scalars and of vectors.
+        smooth: how other poses are interpolated, see `SphereInputs`.
     """
 
     def __init__(
-        self, values: Float[Tensor, "channels vertices"], sphere: Icosphere, *, scalars: int, pairs: int
+        self,
+        values: Float[Tensor, "channels vertices"],
+        sphere: Icosphere,
+        *,
+        scalars: int,
+        pairs: int,
+        smooth: bool = False,
     ) -> None:
-        self.values, self.scalars, self.pairs = values, scalars, pairs
+        self.values, self.scalars, self.pairs, self._smooth = values, scalars, pairs, smooth
         self._sphere = sphere
 
     def read(self, pose: Pose) -> Float[Tensor, "channels vertices"]:
@@ -85,7 +93,8 @@ class StoredFields:
     @cached_property
     def _inputs(self) -> SphereInputs:
         places = PointLocations(self._sphere.pos.numpy())
-        return SphereInputs(self._sphere, places, latitude=False, scalars=self.scalars, pairs=self.pairs)
+        sizes = {"scalars": self.scalars, "pairs": self.pairs}
+        return SphereInputs(self._sphere, places, latitude=False, smooth=self._smooth, **sizes)
 
     @cached_property
     def _fields(self) -> SphereFields:

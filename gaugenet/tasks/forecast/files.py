@@ -99,10 +99,10 @@ def field_names(variables: ClimateVariables) -> list[str]:
     return [*variables.scalars, *(f"{u}, {v}" for u, v in variables.vectors)]
 
 
-def inputs_of(files: ClimateFiles, sphere: Icosphere) -> SphereInputs:
+def inputs_of(files: ClimateFiles, sphere: Icosphere, data: ForecastData) -> SphereInputs:
     """Return the interpolation of frames at the vertices, without latitude, which is one of the conditions."""
     sizes = {"scalars": len(files.variables.scalars), "pairs": len(files.variables.vectors)}
-    return SphereInputs(sphere, files.locations, latitude=False, **sizes)
+    return SphereInputs(sphere, files.locations, latitude=False, smooth=data.smooth, **sizes)
 
 
 def keep_fields(

@@ -69,11 +69,11 @@ class Forecaster:
         layout = StateLayout(**values["layout"])
         variables = ClimateVariables.from_dict(values["variables"])
         self.files = ClimateFiles(paths, variables=variables, missing=self.data.missing)
-        self.inputs = inputs_of(self.files, self.sphere)
+        self.inputs = inputs_of(self.files, self.sphere, self.data)
         kept = kept_fields(run)
         self.climatology = kept["climatology"]
         clock = Clock(values["calendar"]) if values["calendar"] is not None else None
-        static = StoredFields(kept["static"], self.sphere, **values["static"])
+        static = StoredFields(kept["static"], self.sphere, smooth=self.data.smooth, **values["static"])
         self.conditions = Conditions(self.sphere, static, latitude=self.data.latitude, clock=clock)
         stepper = ForecastStepper(network, layout, self.sphere, torch.tensor(values["usual_change"]))
         self.stepper = stepper.to(self.device).eval()
@@ -139,11 +139,13 @@ class Forecaster:
             absolute: add the means of the scalars; set it to false for differences of states.
         """
         count, shape = self.layout.scalars, self.inputs.locations.shape
-        back = self._backs.get(b"" if pose is None else pose.tobytes(), lambda: self.inputs.back(pose))
+        key = b"" if pose is None else pose.tobytes()
+        back = self._backs.get(key, lambda: self.inputs.back(pose))
+        back_vectors = self._backs.get(b"vectors" + key, lambda: self.inputs.back_vectors(pose))
         mean, std = (np.array(v)[:, None] for v in (self.normalization.mean, self.normalization.std))
         scalars = back.fields(state[:count].double().numpy()) * std + (mean if absolute else 0.0)
         coefficients = state[count:].double().unflatten(0, (2, self.layout.pairs)).movedim(0, 1)
-        in_space = back.fields(from_chart_frames(coefficients, self.sphere).numpy())
+        in_space = back_vectors.fields(from_chart_frames(coefficients, self.sphere).numpy())
         in_space = in_space if pose is None else np.einsum("ij,pjn->pin", pose, in_space)
         winds = np.einsum("nkc,pkn->pcn", self._frames, in_space)
         winds = winds * np.array(self.normalization.scale)[:, None, None]
@@ -151,7 +153,7 @@ class Forecaster:
 
     @cached_property
     def _backs(self) -> BoundedCache[Interpolation]:
-        return BoundedCache(max_entries=8)
+        return BoundedCache(max_entries=16)
 
     @cached_property
     def _frames(self) -> Float[ndarray, "cells 3 2"]:

@@ -30,6 +30,8 @@ class ForecastData:
         rollout: steps of a forecast in training; the loss is the mean over all of them.
         val_rollout: steps of a forecast in validation.
         level: level of the icosphere: 10 * 4^level + 2 vertices, 2 degrees apart at 5, 1 at 6, 0.25 at 8.
+        interpolation: of fields at the vertices, and of their change on the grid: smooth (polynomials or radial basis
+            functions), or linear, for fields with jumps.
         latitude: give the network the absolute sine of latitude, and every wind also rotated by 90 degrees to the
             cyclonic side of its hemisphere. A planet that does not rotate does not need it.
         clock: give the network the direction of the sun and the season, from the dates of the files.
@@ -54,6 +56,7 @@ class ForecastData:
     rollout: int = 1
     val_rollout: int = 4
     level: int = 5
+    interpolation: Literal["smooth", "linear"] = "smooth"
     latitude: bool = True
     clock: bool = True
     rotate: bool = False
@@ -78,6 +81,11 @@ class ForecastData:
         check(self.memory >= 0, "data.memory", "at least 0", self.memory)
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
 
+    @property
+    def smooth(self) -> bool:
+        """Whether interpolation is smooth, see `SphereInputs`."""
+        return self.interpolation == "smooth"
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for a run's description, without the locations of the files."""
         left_out = ("files", "val", "static", "num_workers", "memory")
@@ -85,8 +93,10 @@ class ForecastData:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ForecastData:
-        """Read the values of `as_dict`; other entries are ignored."""
-        return cls(**{k: v for k, v in values.items() if k in {f.name for f in fields(cls)}})
+        """Read the values of `as_dict`; other entries are ignored. Runs of earlier versions are linear."""
+        return cls(
+            **{"interpolation": "linear"} | {k: v for k, v in values.items() if k in {f.name for f in fields(cls)}}
+        )
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def prepare(data: ForecastData, sphere: Any, *, seed: int) -> Prepared:
     def windows(part: ClimateFiles, steps: int, memory: float, **augment: Any) -> ForecastDataset:
         found = windows_of(part, step_hours=step, steps=steps)
         logger.info(found.summary)
-        inputs = inputs_of(part, sphere)
+        inputs = inputs_of(part, sphere, data)
         return ForecastDataset(part, found, inputs, normalization, conditions, memory=memory, seed=seed, **augment)
 
     logger.info(files.split)
@@ -152,4 +152,6 @@ def _conditions(files: ForecastFiles, sphere: Any, data: ForecastData) -> Condit
     clock = Clock.of(files.train) if data.clock else None
     if data.clock and clock is None:
         logger.warning("The files have no dates: the network is not given the sun and the season.")
-    return Conditions(sphere, StaticFiles(files.static, sphere), latitude=data.latitude, clock=clock)
+    return Conditions(
+        sphere, StaticFiles(files.static, sphere, smooth=data.smooth), latitude=data.latitude, clock=clock
+    )

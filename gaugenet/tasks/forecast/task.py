@@ -58,8 +58,9 @@ class ForecastTask(Task):
         "trainer.max_epochs": 30,
         "optim.ema": 0.99,
         "optim.lr": 4e-3,
-        "model.growth": 1.5,
-        "model.norm": "layer",  # a roll-out normalizes each of its steps in the same way, in training and after it
+        "model.group": "D_6",  # mirror images of the globe have the same dynamics
+        "model.width": 6,
+        "model.growth": 1.5,  # with the norm `batch`: `layer` would hide the strength of a wind from the nonlinearities
     }
     shortcuts: ClassVar[Mapping[str, str]] = {
         "--data": "--data.files",
