@@ -1,7 +1,8 @@
 # make demo   train, evaluate and draw the segmentation of the meshes of this repository (a few minutes)
 # make demo-fields   the same for wall shear stress, predicted as arrows on the walls of arteries
 # make demo-climate   the same for cyclones of synthetic weather on the globe
-# make test   the tests that take seconds; make check runs all of them, and the linters, as CI does
+# make test   the tests that take seconds; make check runs the linters and all tests but the long ones, as CI does
+# make check-long   the long tests: trainings of examples, exports to ONNX, long fuzzing (run them before a release)
 # make docs   build the documentation into build/site, strictly; open build/site/index.html
 PYTHON ?= python3
 VENV   := .venv
@@ -16,7 +17,7 @@ SHEAR    := runs/shear
 WEATHER := runs/weather
 STORMS  := runs/storms
 
-.PHONY: demo demo-fields demo-climate test docs check install clean
+.PHONY: demo demo-fields demo-climate test docs check check-long install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -75,7 +76,7 @@ demo-climate: $(VENV)/.installed-climate
 	@echo "          $(STORMS)/predicted.nc   probabilities and labels on the grid of the input"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
 
 # Fails at a broken link, an unresolved reference, a public name without a docstring, a citation without a paper.
 docs: $(VENV)/.installed-dev
@@ -86,7 +87,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+check-long: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m long
 
 clean:
 	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis lightning_logs docs/_build

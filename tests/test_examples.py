@@ -95,6 +95,7 @@ def test_segment_bodies_trains_and_draws(tmp_path):
     assert (tmp_path / "bodies.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.long
 def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
     text = run("surface_pde.py", tmp_path, "--rollout", "40", "--out", "pde.png")
     assert text.startswith("7 weights")
@@ -103,7 +104,7 @@ def test_surface_pde_finds_the_equation_and_rolls_out(tmp_path):
     assert (tmp_path / "pde.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_networks_learn_the_equation_of_surface_pde(tmp_path):
     small = ["--level", "3", "--radius", "0.35", "--seconds", "2", "--rollout", "20"]
     rows = run("surface_pde_networks.py", tmp_path, *small).splitlines()
@@ -111,7 +112,7 @@ def test_networks_learn_the_equation_of_surface_pde(tmp_path):
     assert all(0 < float(row.split("steps ")[1].split()[0]) < 30 for row in rows), "per cent; the state grows by 20 %"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_roll_outs_on_meshes_make_a_table(tmp_path):
     options = ["--equations", "heat", "--seconds", "2", "--seeds", "1", "--steps", "10"]
     rows = [line.split("|") for line in run("mesh_rollouts.py", tmp_path, *options).splitlines()[2:]]
@@ -128,7 +129,7 @@ def test_sphere_grids_agree(tmp_path):
     assert (tmp_path / "grids.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wilson_loops_are_exact_and_transfer(tmp_path):
     text = run("wilson_loops.py", tmp_path, "--loops", "1x2", "--seconds", "40", "--ordinary", "1", "--each", "2")
     rows = [[float(line.split(word)[1].split()[0].strip(",")) for word in ("error ", "32x32 ", "gauge ")]
@@ -139,7 +140,7 @@ def test_wilson_loops_are_exact_and_transfer(tmp_path):
     assert min(ordinary) > 1e-6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wilson_loops_of_other_groups_and_dimensions(tmp_path):
     """The command for SU(3) in four dimensions, for the smallest loop."""
     text = run(
@@ -163,7 +164,7 @@ def test_invariant_panels_are_the_same_in_two_gauges(tmp_path):
     assert (tmp_path / "gauges.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_path):
     text = run("lattice_topology.py", tmp_path, "--seconds", "10", "--configurations", "100", "--picture", "charge.png")
     rows = [line for line in text.splitlines() if "right" in line]
@@ -175,7 +176,7 @@ def test_the_topological_charge_is_learned_and_does_not_depend_on_the_gauge(tmp_
     assert (tmp_path / "charge.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_learned_preconditioner_saves_iterations_in_every_gauge(tmp_path):
     options = (
         "--seconds",
@@ -230,6 +231,7 @@ def test_own_layer_is_accepted_and_the_wrong_one_refused(tmp_path):
     assert "8x1" in refused
 
 
+@pytest.mark.long
 def test_rotated_mnist_compares_networks_and_goes_on(tmp_path):
     random = np.random.default_rng(0)
     parts = {f"x_{part}": random.integers(0, 256, (40, 28, 28)).astype(np.uint8) for part in ("train", "test")}
@@ -249,6 +251,7 @@ def test_rotated_mnist_compares_networks_and_goes_on(tmp_path):
     assert again == text
 
 
+@pytest.mark.long
 def test_mobius_mnist_trains_once(tmp_path):
     random = np.random.default_rng(0)
     parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
@@ -292,6 +295,7 @@ def test_horocycles_do_not_notice_ax_plus_b(tmp_path):
     assert size == other
 
 
+@pytest.mark.long
 def test_hyperbolic_features_are_compared_with_flat_ones(tmp_path):
     table = cells(run("hyperbolic_features.py", tmp_path, "--seeds", "1", "--epochs", "1", "--samples", "108"))
     assert set(table) == {"hyperbolic", "flat"}
@@ -337,6 +341,7 @@ def test_examples_stay_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
 
 
+@pytest.mark.long
 def test_panoramas_are_written_read_and_segmented(tmp_path):
     options = ["--level", "2", "--levels", "2", "--width", "2", "--batch-size", "6", "--epochs", "8", "--device", "cpu"]
     text = run("segment_panoramas.py", tmp_path, *options)
@@ -365,6 +370,7 @@ def test_charged_balls_conserve_their_energy(tmp_path):
     assert float(energy.split()[3]) < 1e-3 * float(energy.split()[5])
 
 
+@pytest.mark.long
 def test_nbody_springs_trains_four_networks(tmp_path):
     text = run("nbody_springs.py", tmp_path, "--simulations", "20", "--epochs", "1", "--out", "nbody.png")
     for name in ("straight on", "cylinder, attributes", "O(3), attributes", "cylinder, features", "cylinder, blind"):
@@ -372,6 +378,7 @@ def test_nbody_springs_trains_four_networks(tmp_path):
     assert (tmp_path / "nbody.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.long
 def test_nbody_charged_trains(tmp_path):
     first, *epochs = run("nbody_charged.py", tmp_path, "--simulations", "40", "--epochs", "8").splitlines()
     assert 0.03 < float(first.split()[-1]) < 0.3, "the published error of straight lines, for a fitted time, is 0.08"
@@ -379,6 +386,7 @@ def test_nbody_charged_trains(tmp_path):
     assert float(epochs[-1].split()[5]) < 4 * float(epochs[-1].split()[3])
 
 
+@pytest.mark.long
 def test_classify_points_reads_shapes_of_its_own(tmp_path):
     """Rotations of the test clouds change no score that the group of the network promises to keep."""
     ball = trimesh.creation.icosphere(subdivisions=2)
@@ -396,6 +404,7 @@ def test_classify_points_reads_shapes_of_its_own(tmp_path):
     assert len(set(rows["SO(3)"])) == len(set(rows["O(3)"])) == 1
 
 
+@pytest.mark.long
 def test_moving_charges_are_written_once(tmp_path):
     options = ["--samples", "2", "--shape", "3", "6", "6", "--speeds", "0", "0.3", "--out", "run"]
     first = run("moving_charges.py", tmp_path, *options).splitlines()
@@ -406,6 +415,7 @@ def test_moving_charges_are_written_once(tmp_path):
     assert all("made" in line for line in other), "files of other options are made again"
 
 
+@pytest.mark.long
 def test_turbulence_goes_on_where_it_stopped(tmp_path):
     options = ["--size", "16", "--flows", "17", "0", "1", "--frames", "5", "--viscosity", "0.02", "--out", "run"]
     first = run("turbulence.py", tmp_path, *options).splitlines()
@@ -438,6 +448,7 @@ def test_examples_name_counts_that_are_too_small(script, options, message, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_maxwell_waves_balance_and_go_on(tmp_path):
     options = ["--samples", "17", "--size", "16", "--frames", "11", "--every", "0.05", "--out", "run"]
     first = run("maxwell_waves.py", tmp_path, *options).splitlines()
@@ -452,7 +463,7 @@ def test_maxwell_waves_balance_and_go_on(tmp_path):
     assert (tmp_path / "run" / "waves.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_networks_forecast_turbulence_once(tmp_path):
     options = ["--samples", "4", "--steps", "12", "--channels", "2", "--out", "run"]
     rows = cells(run("turbulence_networks.py", tmp_path, *options))
@@ -467,6 +478,7 @@ def test_networks_forecast_turbulence_once(tmp_path):
     assert (tmp_path / "run" / "results.json").read_text() == first, "nothing is trained twice"
 
 
+@pytest.mark.long
 def test_steerable_kernels_forecast_for_every_observer(tmp_path):
     options = ["--samples", "4", "--size", "11", "--rings", "8", "--noise", "0.005", "--out", "run"]
     text = run("boosted_observers.py", tmp_path, *options)
@@ -477,6 +489,7 @@ def test_steerable_kernels_forecast_for_every_observer(tmp_path):
     assert (tmp_path / "run" / "table.md").read_text() == text
 
 
+@pytest.mark.long
 def test_forecast_sphere_compares_networks_with_persistence(tmp_path):
     text = run("forecast_sphere.py", tmp_path, "--runs", "1", "--epochs", "1", "--truncation", "6", "--level", "2")
     assert "vectors  persistence      scalars      lat-lon" in text
@@ -485,6 +498,7 @@ def test_forecast_sphere_compares_networks_with_persistence(tmp_path):
     assert (tmp_path / "runs/forecast/forecast.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.long
 def test_molecules_are_learned_and_moved_with_conserved_energy(tmp_path):
     options = ["--train", "60", "--epochs", "3", "--picoseconds", "0.05", "--out", "molecules.png"]
     text = run("molecules.py", tmp_path, *options)

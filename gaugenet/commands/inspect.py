@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     group.add_argument("--time_limit", type=float, default=60.0, metavar="SECONDS", help="for one mesh")
     group.add_argument("--memory_limit", type=float, default=4.0, metavar="GIB", help="for one mesh")
     options = parser.parse_args(arguments)
-    from gaugenet.data.climate.inspection import is_climate_file
+    from gaugenet.tasks.climate.inspection import is_climate_file
 
     climate = [path for path in options.meshes if is_climate_file(path)]
     if climate:
@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _climate(options: Any, files: list[Path]) -> int:
-    from gaugenet.data.climate.inspection import describe_climate, inspect_climate
+    from gaugenet.tasks.climate.inspection import describe_climate, inspect_climate
 
     if len(files) < len(options.meshes) or options.repair is not None:
         raise ValueError("Climate files are inspected apart from meshes, and without --repair.")

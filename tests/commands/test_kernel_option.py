@@ -98,7 +98,7 @@ def test_the_globe(weather, tmp_path):
     assert network(torch.randn(2, network.in_type.size, Icosphere(2).num_vertices)).isfinite().all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_exported_network_of_the_globe(weather, tmp_path):
     network = of_the_globe(weather, tmp_path)
     x = torch.randn(2, network.in_type.size, Icosphere(2).num_vertices)

@@ -47,13 +47,13 @@ _SETTINGS = {
 
 
 def fuzz(test: Callable[..., None]) -> Callable[..., None]:
-    """A quick profile of a test with few examples; `longer` is the one that is slow."""
+    """A quick profile of a test with few examples; `longer` is the one for `-m long`."""
     return settings(max_examples=60, **_SETTINGS)(test)
 
 
 def longer(test: Callable[..., None]) -> Callable[..., None]:
-    """A long profile of a test, in runs with `-m slow`."""
-    return pytest.mark.slow(settings(max_examples=500, **_SETTINGS)(test))
+    """A long profile of a test, in runs with `-m long`."""
+    return pytest.mark.long(settings(max_examples=2000, **_SETTINGS)(test))
 
 
 @st.composite

@@ -84,19 +84,19 @@ LAYERS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 def test_other_layers_on_graphs(make, tmp_path):
     on_graphs(make(), tmp_path, levels=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("readout", ["points", "global"])
 def test_mesh_networks(readout, tmp_path):
     on_graphs(MeshUNet("3x0 + 1x1", 4, width=2, levels=2, readout=readout), tmp_path, levels=2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("network", [IcosahedralUNet, IcosahedralCNN])
 def test_icosahedral_networks(network, tmp_path):
     on_sphere(network("3x0 + 1x1", 4, width=1, levels=2), 5, tmp_path)

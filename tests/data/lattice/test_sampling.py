@@ -92,7 +92,7 @@ def test_plaquettes_at_strong_coupling_in_four_dimensions(group):
     assert abs(found.mean - u) > SIGMAS * found.error  # control: two dimensions
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_published_plaquettes_in_four_dimensions():
     """SU(3) at beta = 6.0: 0.5937 on large lattices; measured on 8^4 within errors and the finite size below 1e-3."""
     chain = HeatBath(SU(3), (8, 8, 8, 8), 6.0, seed=1, start="cold", overrelaxation=2)

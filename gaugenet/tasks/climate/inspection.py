@@ -41,7 +41,7 @@ def inspect_climate(path: str | Path, *, at_most: int = 64) -> dict[str, Any]:
 
     Example:
         >>> from gaugenet.data import SyntheticWeather
-        >>> from gaugenet.data.climate.inspection import inspect_climate
+        >>> from gaugenet.tasks.climate.inspection import inspect_climate
         >>> found = inspect_climate(SyntheticWeather().write("weather.nc", steps=2))
         >>> found["ok"], found["grid"], found["vectors"]
         (True, '91 x 180 latitudes and longitudes', [['u10', 'v10']])
