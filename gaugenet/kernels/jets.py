@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 SELF_WEIGHT = 4.0
 """Weight of the point itself, relative to a neighbour at distance 0."""
 DECAY = 4.0
-"""Neighbours at distance |v| have the weight exp(-4 |v|^2), with v in units of the radius."""
+"""Neighbours at distance |v| have the weight exp(-4 |v|^2), with v in units of the distance of the furthest one."""
 _WORST_CONDITION = 100.0
 """Fits with a larger condition number count as rank deficient."""
 _WORST_UNIFORM_CONDITION = 1e8
@@ -84,10 +84,11 @@ def local_jets(
 ) -> Jets:
     r"""Minimize sum_q omega(v_q) \|sum_a c_a v_q^a / a! - f_q\|^2 over the jet c at every point.
 
-    This is a moving least-squares fit (:cite:`lancaster1981surfaces`) with omega(v) = exp(-4 \|v\|^2), and 4 for a row
-    at v = 0, which is the point itself. The fit is exact for polynomials up to `degree`. Where the neighbours do not
-    determine a polynomial of that degree (too few, or all on a conic), the fit has a lower degree. It runs in compiled
-    code, in float64, on the CPU.
+    This is a moving least-squares fit (:cite:`lancaster1981surfaces`) with omega(v) = exp(-4 \|v\|^2 / r^2), and 4 for
+    a row at v = 0, which is the point itself. r is the distance of the furthest neighbour of the point.
+    Weights that do not decay within the neighbourhood give Laplacians with positive eigenvalues, by which heat grows.
+    The fit is exact for polynomials up to `degree`. Where the neighbours do not determine a polynomial of that degree
+    (too few, or all on a conic), the fit has a lower degree. It runs in compiled code, in float64, on the CPU.
 
     Args:
         log_map: coordinates of the rows around their points, in units of the radius. The points themselves have a row
@@ -106,7 +107,8 @@ def local_jets(
             f"Expected `log_map` of shape (rows, d) and `indptr` of shape (points + 1,) that ends with the number of "
             f"rows, got {tuple(log_map.shape)} and {tuple(indptr.shape)}."
         )
-    weight = _weight(torch.from_numpy(v), uniform).numpy()
+    rows_of, counts = torch.from_numpy(v), torch.from_numpy(pointers).diff()
+    weight = _weight(rows_of, _reach(rows_of, counts).repeat_interleave(counts), uniform).numpy()
     table = _monomials(v.shape[1], positive("degree", degree))
     rows, degrees = np.zeros((len(v), len(table.scale))), np.empty(len(pointers) - 1, dtype=np.int64)
     from gaugenet.kernels._jet_fit import fit
@@ -138,6 +140,7 @@ def differentiable_rows(
 ) -> Float[Tensor, "rows columns"]:
     """Return `jets.rows` as a differentiable function of the log maps, for fits of the same degrees; float64."""
     v, count = log_map.double(), indptr.diff()
+    reach = _reach(v, count)
     out = v.new_zeros(len(v), len(jets.indices))
     factorials = torch.tensor([float(math.prod(math.factorial(n) for n in a)) for a in jets.indices]).to(v)
     for degree in torch.unique(jets.degree).tolist():
@@ -149,17 +152,24 @@ def differentiable_rows(
         used = slot < count[chosen, None]
         row = torch.where(used, indptr[:-1][chosen, None] + slot, indptr[:-1][chosen, None])
         near = v[row]
-        root = _weight(near, uniform).sqrt() * used
+        root = _weight(near, reach[chosen, None], uniform).sqrt() * used
         a = monomials(near, jets.indices[:columns]) * root[..., None]
         pseudo_inverse = torch.linalg.solve(a.mT @ a, a.mT).mT * root[..., None] * factorials[:columns]
         out[:, :columns] = out[:, :columns].index_add(0, row[used], pseudo_inverse[used])
     return out
 
 
-def _weight(v: Float[Tensor, "*rows d"], uniform: bool) -> Float[Tensor, "*rows"]:
+def _reach(v: Float[Tensor, "rows d"], counts: Int[Tensor, "points"]) -> Float[Tensor, "points"]:
+    """Return the distance of the furthest neighbour of each point."""
+    point = torch.arange(len(counts), device=v.device).repeat_interleave(counts)
+    return v.new_zeros(len(counts)).scatter_reduce(0, point, v.norm(dim=1), "amax")
+
+
+def _weight(v: Float[Tensor, "*rows d"], reach: Float[Tensor, "*rows"], uniform: bool) -> Float[Tensor, "*rows"]:
     square = v.square().sum(-1)
-    weight = torch.ones_like(square) if uniform else torch.exp(-DECAY * square)
-    return torch.where(square == 0, SELF_WEIGHT, weight)
+    near = square == 0
+    weight = torch.ones_like(square) if uniform else torch.exp(-DECAY * square / torch.where(near, 1, reach.square()))
+    return torch.where(near, SELF_WEIGHT, weight)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def test_rows_are_those_of_the_pseudo_inverse(d, degree, uniform):
     assert sorted(jets.indices) == sorted(multi_indices(d, degree))
     for begin, end in itertools.pairwise(indptr.tolist()):
         u = v[begin:end].numpy()
-        weight = np.ones(len(u)) if uniform else np.exp(-DECAY * (u**2).sum(1))
+        weight = np.ones(len(u)) if uniform else np.exp(-DECAY * (u**2).sum(1) / (u**2).sum(1).max())
         weight[0] = SELF_WEIGHT
         columns = [np.prod([x**n / math.factorial(n) for x, n in zip(u.T, a)], axis=0) for a in jets.indices]
         root = np.sqrt(weight)[:, None]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from gaugenet.data.meshes.reaction_diffusion import bumpy_sphere
 from gaugenet.geometry import GaugeGraph, Icosphere, PointCloud, Sphere
 from gaugenet.groups import O2, SO2, SO3, FieldType, Lorentz, Reflection, Trivial
-from gaugenet.kernels import DifferentialSpace
+from gaugenet.kernels import DifferentialSpace, jets
 from gaugenet.operators import (
     apply_operator,
     as_matrix,
@@ -157,6 +158,19 @@ def test_eth_of_real_fields_is_grad_div_and_curl():
     assert relative(eth(u, graph, 1), torch.cat([as_complex.real, as_complex.imag], 1)) < 1e-12
     down = eth(torch.complex(u[:, :1], -u[:, 1:]), graph, -1)  # eth conj = conj ethbar
     assert relative(torch.cat([down.real, -down.imag], 1), both) < 1e-12
+
+
+@pytest.mark.parametrize(("degree", "neighbors"), [(2, 60), (3, 60), (4, 120)])
+def test_heat_does_not_grow_where_neighborhoods_are_cut(degree, neighbors, monkeypatch):
+    """No eigenvalue of the Laplacian is positive; they are with weights that decay over the radius, not the reach."""
+
+    def largest() -> float:
+        graph = bumpy_sphere(3, 21, radius=3.0, max_neighbors=neighbors).graph
+        return np.linalg.eigvals(as_matrix(laplacian, graph, degree=degree).to_scipy().toarray()).real.max()
+
+    assert largest() < 1e-6
+    monkeypatch.setattr(jets, "_reach", lambda v, counts: v.new_ones(len(counts)))
+    assert largest() > 0.5
 
 
 @pytest.mark.parametrize("make", [sphere, torus])
