@@ -13,9 +13,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
+from gaugenet._shipped import shipped
 from gaugenet.files import check_results, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
+from gaugenet.tasks.climate.calibration import Calibration
 from gaugenet.tasks.climate.inference import ClimatePredictor, Pose, Precision
 from gaugenet.tasks.climate.pictures import GLOBE, MAP, draw_run
 from gaugenet.tasks.climate.report import headline
@@ -34,6 +36,7 @@ def evaluate_climate(
     rotations: int = 0,
     icosahedral: bool = False,
     within_km: float = 300.0,
+    calibrate: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
     missing: str | None = None,
@@ -47,7 +50,7 @@ def evaluate_climate(
     the names of its folders if another file of that name was evaluated before. The pictures show the last evaluation.
 
     Probabilities are interpolated to the locations of the file and compared with its labels there, by area. The labels,
-    and thus IoU, recall, precision and objects, use the thresholds that were best on the validation part of the
+    and thus IoU, recall, precision and objects, use the thresholds of the `Calibration` by the validation part of the
     training. `best_iou` uses the best threshold on the scored files themselves.
 
     Args:
@@ -62,15 +65,20 @@ def evaluate_climate(
         rotations: also score this number of random rotations of the globe, the same ones every time.
         icosahedral: also score the 60 rotations of the icosahedron, under which the network is exactly equivariant.
         within_km: distance within which an object counts as found.
+        calibrate: first calibrate probabilities and thresholds by these files, which should not have been used in the
+            training, and store them in the run: its later predictions use them.
         out: folder of the results, created if missing; the run by default.
         overwrite: replace an earlier evaluation of the same files.
 
     Raises:
-        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used.
+        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used, or a network that
+            comes with the library was to be calibrated.
         OutputError: If there is an evaluation of these files.
     """
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(within_km > 0, "within_km", "positive", within_km)
+    if calibrate and Path(run).resolve().parent == shipped("pretrained").resolve():
+        raise TaskError(f"{run} is shared by all who use this installation: copy the folder, and calibrate the copy.")
     folder = Path(out) if out is not None else Path(run)
     files = [str(Path(path).resolve()) for path in data]
     name = _result_name(folder, files)
@@ -82,6 +90,8 @@ def evaluate_climate(
     )
     if predictor.files.variables.label is None:
         raise TaskError("The files have no label variable: `gaugenet predict` labels them.")
+    if calibrate:
+        _calibrate(predictor, run, weights)
     orientations: dict[str, list[Pose]] = {"upright": [None]}
     if rotations:
         orientations["rotations"] = list(Rotation.random(rotations, random_state=0).as_matrix())
@@ -102,6 +112,18 @@ def evaluate_climate(
     write_json(folder / name, result)
     draw_run(predictor, folder, title=f"{Path(run).name}: {headline(result)}", coastlines=coastlines)
     return result
+
+
+def _calibrate(predictor: ClimatePredictor, run: str | Path, weights: Which) -> None:
+    """Calibrate a predictor by its files, and store that in the run."""
+    predictor.calibration = Calibration.of_metrics({}, len(predictor.classes))
+    scores = _accumulator(predictor, 300.0)
+    _score(predictor, [(None, scores)])
+    scores.result()  # an error if nothing is labelled
+    predictor.calibration, predictor.validated = Calibration.fit(scores.histograms), True
+    metrics = predictor.description.metrics
+    metrics[weights] = metrics.get(weights, {}) | predictor.calibration.as_metrics()
+    predictor.description.save(run)
 
 
 def _result_name(folder: Path, files: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from gaugenet.data.climate.dataset import ClimateFrame
 from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.data.climate.variables import ClimateVariables
 from gaugenet.data.normalization import Normalization
+from gaugenet.tasks.climate.calibration import Calibration
 from gaugenet.tasks.climate.files import Files, inputs_of, open_files
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
@@ -36,6 +37,9 @@ _VERTICES_AT_ONCE = 330_000
 
 class ClimatePredictor:
     """A trained network that labels the time steps of climate files; the run is loaded once.
+
+    Probabilities are calibrated by the validation part of the training, see `Calibration`, or by
+    `evaluate_climate(..., calibrate=True)`. `validated` tells whether there was one.
 
     Args:
         run: folder of the run.
@@ -68,6 +72,9 @@ class ClimatePredictor:
         if self.description.task != "climate":
             raise RunError(f"{run} is a run of {self.description.task}, not of climate.")
         self.model = model.to(self.device)
+        metrics = self.description.metrics.get(weights, {})
+        self.calibration = Calibration.of_metrics(metrics, len(self.description.classes))
+        self.validated = "val_threshold_1" in metrics
         values = self.description.data
         self.data = ClimateData.from_dict(values)
         if missing is not None:
@@ -86,14 +93,8 @@ class ClimatePredictor:
 
     @property
     def thresholds(self) -> Float[ndarray, "classes"]:
-        """Thresholds of the classes: the best on the validation part, or 0.5 if there was none."""
-        best = self.description.metrics.get("best", {})
-        return np.array([best.get(f"val_threshold_{k}", 0.5) for k in range(len(self.classes))])
-
-    @property
-    def validated(self) -> bool:
-        """Whether the thresholds were chosen on a validation part."""
-        return "val_threshold_1" in self.description.metrics.get("best", {})
+        """Thresholds of the classes, see `Calibration`; 0.5 if the training had no validation part."""
+        return self.calibration.threshold
 
     def fields(self, index: int) -> tuple[ClimateFrame, SphereFields]:
         """Return a frame, and its checked and normalized fields."""
@@ -108,7 +109,7 @@ class ClimatePredictor:
 
     def on_sphere(self, fields: SphereFields, pose: Pose = None) -> Float[ndarray, "classes vertices"]:
         """Return the probabilities at the vertices; vertex p sees the location `pose @ p` of the globe."""
-        return typed_array(self._on_spheres([fields], pose)[0])
+        return typed_array(self.calibration(self._on_spheres([fields], pose)[0]))
 
     @torch.inference_mode()
     def _on_spheres(self, spheres: Sequence[SphereFields], pose: Pose) -> Float[ndarray, "spheres classes vertices"]:
@@ -132,7 +133,7 @@ class ClimatePredictor:
         for own in self.poses:
             both = own if pose is None else pose if own is None else pose @ own
             total = total + self.at_locations(self._on_spheres(spheres, both), both)
-        return typed_array(total / len(self.poses))
+        return typed_array(np.stack([self.calibration(p) for p in total / len(self.poses)]))
 
 
 def tta_poses(count: int) -> list[Pose]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gaugenet.data.climate.sampling import Interpolation
 from gaugenet.geometry import Icosphere
+from gaugenet.tasks.climate.calibration import Calibration
 from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.losses import climate_loss
 from gaugenet.tasks.climate.options import ClimateLoss
@@ -40,9 +41,10 @@ class ClimateModule(TrainingModule):
     """A module that trains a network `model(x, sphere) -> (B, classes, V)` to label the vertices of an icosphere.
 
     Validation logs, over the rare classes, the mean average precision `val_ap` and the mean intersection over union
-    `val_iou` at the best threshold of each class. It also logs these thresholds (`val_threshold_1`, ...). All scores
-    are by area, at the locations of the labels. At the vertices the scores, and above all the thresholds, would differ,
-    because interpolation smooths the probabilities between the vertices.
+    `val_iou` at the best threshold of each class. It also logs the `Calibration` of each class with its threshold
+    (`val_scale_1`, `val_shift_1`, `val_threshold_1`, ...). All scores are by area, at the locations of the labels. At
+    the vertices the scores, and above all the thresholds, would differ, because interpolation smooths the
+    probabilities between the vertices.
 
     Args:
         model: the network.
@@ -99,13 +101,13 @@ class ClimateModule(TrainingModule):
             if k == 0:
                 continue
             self._sum_over_processes(histogram)
-            threshold = histogram.best_threshold()
-            iou = histogram.at(threshold)["iou"]
+            iou = histogram.at(histogram.best_threshold())["iou"]
             if histogram.true.sum() > 0 and iou is not None:
                 scores.append((histogram.average_precision(), iou))
-            self.log(f"val_threshold_{k}", threshold)
         for name, values in zip((AP, "val_iou"), zip(*scores)):
             self.log(name, sum(values) / len(values))
+        for name, value in Calibration.fit(self._histograms).as_metrics().items():
+            self.log(name, value)
 
     def _sum_over_processes(self, histogram: AreaHistogram) -> None:
         if self.trainer.world_size > 1:

@@ -28,12 +28,13 @@ def describe_scores(result: Mapping[str, Any]) -> str:
             found = c["objects"]
             text += f"  {found['hits']:>3} / {found['hits'] + found['misses']:<3} {found['false_alarms']:>6}"
         lines.append(text)
-    origin = "from the training's validation part" if result["validated"] else "(the training validated nothing)"
+    origin = "from validation" if result["validated"] else "(nothing was validated: see --calibrate)"
     for name, c in result["classes"].items():
         if "threshold" in c:
             lines.append(
                 f"\n  {name}: threshold {c['threshold']:.3f} {origin}; the best one here, "
-                f"{c['best_threshold']:.3f}, has IoU {_number(c['best_iou']).strip()}"
+                f"{c['best_threshold']:.3f}, has IoU {_number(c['best_iou']).strip()}; "
+                f"probabilities miss frequencies by {_number(c['calibration_error']).strip()} of the true area"
             )
     lines.append(f"\n  found: centres within {result['within_km']:.0f} km, one to one")
     for name, text in (("rotations", "random rotations of the globe"), ("icosahedral", "rotations of the icosahedron")):

@@ -33,6 +33,11 @@ class AreaHistogram:
         self.true += np.bincount(bins[truth], area[truth], minlength=_BINS)
         self.false += np.bincount(bins[~truth], area[~truth], minlength=_BINS)
 
+    @property
+    def centers(self) -> Float[ndarray, "bins"]:
+        """The log-odds in the middle of each bin."""
+        return ((np.arange(_BINS) + 0.5) / _BINS * 2 - 1) * _LIMIT
+
     def curves(self) -> tuple[ndarray, ndarray, ndarray]:
         """Return true and false area above each bin's lower edge, from the highest bin down, and these thresholds."""
         edges = (np.arange(_BINS)[::-1] / _BINS * 2 - 1) * _LIMIT
@@ -50,6 +55,15 @@ class AreaHistogram:
         """Return the threshold with the largest intersection over union; 0.5 where nothing is true."""
         true, false, thresholds = self.curves()
         return float(thresholds[(true / (true[-1] + false)).argmax()]) if true[-1] > 0 else 0.5
+
+    def calibration_error(self) -> float:
+        """Return the area by which probabilities miss frequencies, over the true area; NaN where nothing is true.
+
+        They are compared in ten intervals of probability, as in the expected calibration error.
+        """
+        p, total = 1 / (1 + np.exp(-self.centers)), self.true.sum()
+        missed = np.bincount((p * 10).astype(int), self.true - p * (self.true + self.false))
+        return float(np.abs(missed).sum() / total) if total > 0 else float("nan")
 
     def at(self, threshold: float) -> dict[str, float | None]:
         """Return IoU, recall and precision of the points that reach the threshold."""
@@ -218,6 +232,7 @@ class ClimateScores:
                     "threshold": float(self.thresholds[k]),
                     "best_iou": self.histograms[k].at(best)["iou"],
                     "best_threshold": best,
+                    "calibration_error": _number(self.histograms[k].calibration_error()),
                     "objects": self.objects[k].as_dict(),
                 }
         rare = [c for c in self.classes[1:] if classes[c]["ap"] is not None]

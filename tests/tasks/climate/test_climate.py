@@ -23,6 +23,7 @@ from gaugenet.data.normalization import Normalization
 from gaugenet.geometry import Icosphere
 from gaugenet.models import IcosahedralUNet
 from gaugenet.tasks import OptimOptions, train_climate
+from gaugenet.tasks.climate.calibration import Calibration
 from gaugenet.tasks.climate.inference import ClimatePredictor, tta_poses
 from gaugenet.tasks.climate.inputs import SphereFields, SphereInputs, random_pose
 from gaugenet.tasks.climate.options import ClimateData
@@ -282,26 +283,26 @@ def test_the_headline_names_patterns_that_are_never_found():
     assert "no patterns" in headline({"mean_iou": None, "classes": {"calm": {"iou": 1.0}}})
 
 
-def test_thresholds_are_the_best_ones_where_the_labels_of_the_file_are(run, weather):
-    """Scores and thresholds of the validation are those of `gaugenet evaluate` on the same file; at the vertices, the
-    control, they are others."""
-    assert main(["evaluate", str(run), "--data", str(weather / "val.nc")]) == 0
-    result = json.loads((run / "evaluation_val.json").read_text())
+def test_the_calibration_belongs_to_the_labels_of_the_file(run, weather, tmp_path):
+    """Scores and calibration of the validation are those of `gaugenet evaluate --calibrate` on the same file; at the
+    vertices, the control, they are others."""
     best = json.loads((run / "run.json").read_text())["metrics"]["best"]
+    run = shutil.copytree(run, tmp_path / "copy")
+    assert main(["evaluate", str(run), "--data", str(weather / "val.nc"), "--calibrate"]) == 0
+    result = json.loads((run / "evaluation_val.json").read_text())
     assert best["val_ap"] == pytest.approx(result["mean_ap"], abs=1e-4)
     predictor = ClimatePredictor(run, [str(weather / "val.nc")])
+    for name, value in predictor.calibration.as_metrics().items():
+        assert value == pytest.approx(best[name], rel=1e-3, abs=1e-3), name
+    predictor.calibration = Calibration.of_metrics({}, len(predictor.classes))
     at_vertices = [AreaHistogram() for _ in predictor.classes]
     for index in range(len(predictor.files)):
         fields = predictor.fields(index)[1]
         label = predictor.inputs.read(fields)[1].numpy()
         for k, values in enumerate(predictor.on_sphere(fields)):
             at_vertices[k].add(values, label == k, predictor.inputs.sphere.mass.numpy())
-    others = []
-    for k, name in enumerate(predictor.classes[1:], 1):
-        scores = result["classes"][name]
-        assert scores["threshold"] == pytest.approx(scores["best_threshold"], abs=1e-5)
-        others.append(abs(at_vertices[k].best_threshold() - scores["best_threshold"]))
-    assert max(others) > 1e-3
+    others = Calibration.fit(at_vertices).as_metrics()
+    assert max(abs(others[name] - best[name]) for name in others) > 1e-2
 
 
 def test_a_training_from_python_is_that_of_the_command_line(weather, tmp_path):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gaugenet.tasks import ClimateData, train_climate
-from gaugenet.tasks.climate.evaluation import _result_name
+from gaugenet._shipped import shipped
+from gaugenet.tasks import ClimateData, TaskError, train_climate
+from gaugenet.tasks.climate.evaluation import _result_name, evaluate_climate
 
 LAT, LON = np.arange(-80.0, 90.0, 20.0), np.arange(0.0, 360.0, 20.0)
 FLAGS = {"flag_values": np.array([0, 1, 2], np.int8), "flag_meanings": "calm storm river"}
@@ -48,6 +49,17 @@ def test_a_class_that_only_the_validation_has_is_told(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="gaugenet"):
         train(tmp_path, [0, 1], [0, 1, 2])
     assert "no network can learn: ['river']" in caplog.text
+
+
+def test_what_cannot_be_calibrated(tmp_path):
+    """A network that all share, and a run by files without labels: nothing is written."""
+    with pytest.raises(TaskError, match="copy the folder, and calibrate the copy"):
+        evaluate_climate(shipped("pretrained") / "gfs_cyclones", ["any.nc"], calibrate=True, out=tmp_path / "out")
+    train(tmp_path, [0, 1], [0, 1, 2])
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    with pytest.raises(ValueError, match="Expected labelled frames"):
+        evaluate_climate(tmp_path / "run", [weather(tmp_path / "none.nc", [-1])], calibrate=True)
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
 def test_evaluations_of_files_of_one_name_have_names_of_their_own(tmp_path):
