@@ -1,4 +1,4 @@
-"""Calibrated probabilities of rare classes, and the thresholds that follow from them."""
+"""Calibrated probabilities of rare classes, and their thresholds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ class Calibration:
 
     Attributes:
         scale, shift: of each class; those of class 0 have no meaning.
-        threshold: of the calibrated probability of each class. A threshold that maximizes the expected intersection
-            over union J is J / (1 + J), which is below 0.5.
+        threshold: of the calibrated probability of each class, with the largest intersection over union.
     """
 
     scale: Float[ndarray, "classes"]
@@ -64,7 +63,7 @@ class Calibration:
 
 
 def _fit(histogram: AreaHistogram) -> tuple[float, float, float]:
-    """Return slope, shift and threshold; those that change nothing unless there is both true and false area."""
+    """Return slope, shift and threshold; those that change nothing unless there is true and false area."""
     from scipy.optimize import minimize
 
     if not (histogram.true.sum() > 0 and histogram.false.sum() > 0):
@@ -82,10 +81,8 @@ def _fit(histogram: AreaHistogram) -> tuple[float, float, float]:
 
     slope, shift = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-3, 3), (-20, 20)]).x
     slope = math.exp(slope)
-    p = _sigmoid(slope * z + shift)[::-1]
-    expected, chosen = np.cumsum(both[::-1] * p), np.cumsum(both[::-1])
-    best = p[(expected / (expected[-1] + chosen - expected)).argmax()]
-    return slope, float(shift), float(best)
+    best = histogram.best_threshold()
+    return slope, float(shift), float(_sigmoid(slope * math.log(best / (1 - best)) + shift))
 
 
 def _sigmoid(x: ndarray) -> ndarray:

@@ -1,4 +1,4 @@
-"""Calibration of rare classes: known curves are found, thresholds are those of the expected score."""
+"""Calibration of rare classes: known curves are found and undone, labels stay those of the best threshold."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def test_areas_count():
     assert by_area.as_metrics() == pytest.approx(Calibration.fit([AreaHistogram(), histogram_of(*twice)]).as_metrics())
 
 
-def test_the_threshold_maximizes_the_expected_intersection_over_union():
+def test_the_threshold_is_the_best_one_in_the_new_units():
+    """The labels are those of the best threshold before; for probabilities that are frequencies it is J / (1 + J)."""
     probability, truth = drawn(0.7, -0.4)
-    found = Calibration.fit([AreaHistogram(), histogram_of(probability, truth)])
-    p = np.sort(found(np.stack([1 - probability, probability]))[1])[::-1]
-    hits, chosen = np.cumsum(p), np.arange(1, len(p) + 1)
-    score = hits / (p.sum() + chosen - hits)
-    assert found.threshold[1] == pytest.approx(p[score.argmax()], abs=5e-3)
-    assert found.threshold[1] == pytest.approx(score.max() / (1 + score.max()), abs=5e-3), "J / (1 + J)"
-    assert found.threshold[1] < 0.5
+    before = histogram_of(probability, truth)
+    found = Calibration.fit([AreaHistogram(), before])
+    better = found(np.stack([1 - probability, probability]))[1]
+    np.testing.assert_array_equal(better >= found.threshold[1], probability >= before.best_threshold())
+    best = before.at(before.best_threshold())["iou"]
+    assert found.threshold[1] == pytest.approx(best / (1 + best), abs=0.02)
 
 
 def test_probabilities_stay_a_distribution():
