@@ -37,9 +37,9 @@ def network(model, group, **options):
 
 @every_case
 @BOTH
-@pytest.mark.parametrize("product", [False, True])
-def test_equivariant_under_symmetries_of_the_grid(model, group, grid, g, product):
-    layer, g = network(model, group, product=product), torch.tensor(g, dtype=torch.float64)
+@pytest.mark.parametrize(("product", "norm"), [(False, "fields"), (False, "points"), (True, "points")])
+def test_equivariant_under_symmetries_of_the_grid(model, group, grid, g, product, norm):
+    layer, g = network(model, group, product=product, norm=norm), torch.tensor(g, dtype=torch.float64)
     x = torch.randn(2, layer.in_type.size, *grid.shape, dtype=torch.float64)
     expected = FieldAction(layer.out_type)(g, layer(x, grid))
     assert relative(layer(FieldAction(layer.in_type)(g, x), grid), expected) < EXACT
