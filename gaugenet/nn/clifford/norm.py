@@ -79,15 +79,15 @@ class MultivectorNorm(MultivectorModule):
     ) -> Float[Tensor, "points size *spatial"]:
         check_features(self, x)
         samples = need_samples(x, domain) if self.over == "points" else None
-        parts, start = [x[:, :0]], 0
+        factors, start = [], 0
         for i, (b, square) in enumerate(zip(self.in_type.blocks, self.squares(x), strict=True)):
             gain = along_channels(self.gain[start : start + b.multiplicity].to(x.dtype), x)
             start += b.multiplicity
             size = _mean((square.square() + _EPS**2).sqrt(), samples).to(x.dtype) / b.representation.dim
             share = torch.sigmoid(self.share[i]).to(x.dtype)
             factor = gain * (1 - share + share * size).rsqrt()
-            parts.append((b.split(x) * factor.unsqueeze(1)).flatten(1, 2))
-        return torch.cat(parts, 1)
+            factors.append(factor.repeat(1, b.representation.dim, *[1] * (x.dim() - 2)))  # for each blade
+        return x * torch.cat(factors, 1) if factors else x
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, over={self.over}"
