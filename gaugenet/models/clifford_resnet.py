@@ -95,12 +95,13 @@ class CliffordResNet(nn.Module):
         rings: radial functions of the kernels.
         complete: use all steerable kernels; `False`: only those of the paper.
         product: products of pairs of multivectors as the nonlinearity of the blocks; `False`: gates.
-        norm: `points` of a sample or `fields` at a point, over which `MultivectorNorm` takes its means.
+        norm: `points` of a sample or `fields` at a point, over which `MultivectorNorm` takes its means. With `points`
+            all results depend on the whole sample.
 
     The arguments are stored as `config`: `CliffordResNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: If a block of a type is not an exterior power, or a size is not positive.
+        ValueError: If a block of a type is not an exterior power, a size is not positive, or `norm` is unknown.
 
     Example:
         >>> import torch

@@ -80,5 +80,8 @@ class PairProduct(TableModule):
         out = out.movedim(0, 1).flatten(1, 2)
         return out
 
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}"
+
 
 __all__ = ["PairProduct"]
