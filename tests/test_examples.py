@@ -29,13 +29,14 @@ def run(name: str, folder: Path, *arguments: str) -> str:
 
 
 def test_every_example_is_tested():
-    """`segment_panoramas.py` uses `synthetic_rooms.py`, `turbulence_networks.py` uses `compare_networks.py`."""
+    """`segment_panoramas.py` uses `synthetic_rooms.py`, others use `compare_networks.py`."""
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "arteries.py",
         "boosted_observers.py",
         "charged_balls.py",
         "classify_points.py",
         "compare_networks.py",
+        "event_observers.py",
         "forecast_sphere.py",
         "gauge_equivariance.py",
         "hyperbolic_features.py",
@@ -467,7 +468,7 @@ def test_maxwell_waves_balance_and_go_on(tmp_path):
 def test_networks_forecast_turbulence_once(tmp_path):
     options = ["--samples", "4", "--steps", "12", "--channels", "2", "--out", "run"]
     rows = cells(run("turbulence_networks.py", tmp_path, *options))
-    assert len(rows) == 6
+    assert len(rows) == 4
     for name, row in rows.items():
         _, as_it_is, rotated, mirrored = (float(cell) for cell in row[:4])
         assert 0.1 < as_it_is < 3, "in units of the variance of the change, after 12 steps"
@@ -476,6 +477,15 @@ def test_networks_forecast_turbulence_once(tmp_path):
     first = (tmp_path / "run" / "results.json").read_text()
     run("turbulence_networks.py", tmp_path, *options)
     assert (tmp_path / "run" / "results.json").read_text() == first, "nothing is trained twice"
+
+
+@pytest.mark.long
+def test_observers_of_the_same_events_agree(tmp_path):
+    rows = cells(run("event_observers.py", tmp_path, "--samples", "16", "--steps", "20", "--out", "run"))
+    _, at_rest, _, _, _, same, difference, *_ = (float(cell) for cell in rows["Clifford"])
+    assert 0.05 < at_rest < 1.0, "after 20 steps"
+    assert abs(same / at_rest - 1) < 1e-4
+    assert difference < 1e-4 < 100 * 1e-4 < float(rows["plain"][6]), "control"
 
 
 @pytest.mark.long

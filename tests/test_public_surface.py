@@ -49,10 +49,10 @@ PUBLIC = {
         GridUpsample GroupPool HarmonicEmbedding InvariantBias InvariantGate InvariantReadout LatticeBilinear
         LatticeBlock LatticePool LatticeUnpool LinkUpdate LoopFeatures LorentzActivation LorentzBatchNorm
         LorentzConv LorentzEmbedding LorentzLinear LorentzLog LorentzMLR LorentzType MultivectorAttention
-        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PointwiseNonlinearity Pool PreparedGraph
-        RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct TensorProductNonlinearity ToIrreps
-        TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked export_onnx matrix_type
-        onnx_inputs prepare_graph to_torch use_engine with_radial_network
+        MultivectorNorm MultivectorReadout NormNonlinearity NormPool PairProduct PointwiseNonlinearity Pool
+        PreparedGraph RadialNetwork ResidualBlock Restrict SequentialModule TensorProduct TensorProductNonlinearity
+        ToIrreps TraceActivation TraceNorm TraceReadout Unpool VectorFieldNonlinearity blocked export_onnx
+        matrix_type onnx_inputs prepare_graph to_torch use_engine with_radial_network
     """,
     "gaugenet.models": """
         Augmented Canonicalized Canonicalizer CliffordResNet CliffordUNet EnergyNetwork GaugeTransformer

@@ -11,42 +11,76 @@ from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType, StructureGroup, group_from_name, multivector
 from gaugenet.kernels import Clifford
-from gaugenet.nn import EquivariantLinear, GaugeConv, GeometricProduct, InvariantGate, MultivectorNorm
+from gaugenet.nn import EquivariantLinear, GaugeConv, InvariantGate, MultivectorNorm, PairProduct
 
 
 class CliffordBlock(nn.Module):
-    """A residual block x + conv(gate(norm(conv(gate(norm(x)))))), with a product instead of the second gate if asked.
+    """A residual block x + conv(act(norm(conv(norm(x))))), with products as nonlinearity; or with gates in two places.
 
     Shapes:
         x: fields of type `field_type` on the domain -> the same.
 
     Args:
-        field_type: a type of multivectors.
+        field_type: multivectors of all grades.
         kernel: family of the kernels.
-        product: use a `GeometricProduct` instead of the second gate.
+        product: the first convolution makes pairs of multivectors, which a `PairProduct` multiplies. `False`: gates,
+            which scale each field by a function of its own square, after both norms.
+        norm: `points` or `fields`, over which `MultivectorNorm` takes its means.
     """
 
-    def __init__(self, field_type: FieldType, kernel: Clifford, *, product: bool = False) -> None:
+    def __init__(self, field_type: FieldType, kernel: Clifford, *, product: bool = True, norm: str = "points") -> None:
         super().__init__()
         self.in_type = self.out_type = field_type
-        self.first = nn.Sequential(MultivectorNorm(field_type), InvariantGate(field_type))
-        self.first_conv = GaugeConv(field_type, field_type, kernel=kernel)
-        middle = GeometricProduct(field_type) if product else InvariantGate(field_type)
-        self.second = nn.Sequential(MultivectorNorm(field_type), middle)
+        self.act = PairProduct(field_type) if product else InvariantGate(field_type)
+        self.first_norm = MultivectorNorm(field_type, over=norm)
+        self.first_gate = None if product else InvariantGate(field_type)
+        self.first_conv = GaugeConv(field_type, self.act.in_type, kernel=kernel)
+        self.second_norm = MultivectorNorm(self.act.in_type, over=norm)
         self.second_conv = GaugeConv(field_type, field_type, kernel=kernel)
 
     def forward(self, x: Float[Tensor, "points size *spatial"], domain: Domain) -> Tensor:
-        y = self.first_conv(self.first(x), domain)
-        out: Tensor = x + self.second_conv(self.second(y), domain)
+        y = self.first_norm(x, domain)
+        y = self.first_conv(y if self.first_gate is None else self.first_gate(y), domain)
+        out: Tensor = x + self.second_conv(self.act(self.second_norm(y, domain)), domain)
+        return out
+
+
+class CliffordHead(nn.Module):
+    """The last map of a network: linear at each point, with a norm and a gate before it in networks of gates.
+
+    Shapes:
+        x: fields of type `in_type` on the domain -> `out_type`.
+
+    Args:
+        in_type, out_type: types of multivectors.
+        product, norm: see `CliffordBlock`.
+    """
+
+    def __init__(self, in_type: FieldType, out_type: FieldType, *, product: bool, norm: str) -> None:
+        super().__init__()
+        self.in_type, self.out_type = in_type, out_type
+        self.norm = None if product else MultivectorNorm(in_type, over=norm)
+        self.gate = None if product else InvariantGate(in_type)
+        self.read = EquivariantLinear(in_type, out_type)
+
+    def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:
+        if self.norm is not None and self.gate is not None:
+            x = self.gate(self.norm(x, domain))
+        out: Tensor = self.read(x)
         return out
 
 
 class CliffordResNet(nn.Module):
     """A residual network for multivector fields on any domain: by default 8 blocks of 2 convolutions.
 
-    The architecture of :cite:`zhdanov2024clifford` with complete kernels: a linear map at each point, residual blocks,
-    a linear map. Time steps are either channels (4 frames of velocity are 4 vectors) or an axis of a grid with a
-    `signature`.
+    The architecture of :cite:`zhdanov2024clifford` with complete kernels: a convolution, residual blocks, a linear map
+    at each point. The blocks differ from the paper: products of multivectors are their nonlinearity, and norms are
+    taken over the points of a sample. With `product=False, norm="fields"` they have gates, and norms at each point.
+    Time steps are either channels (4 frames of velocity are 4 vectors) or an axis of a grid with a `signature`.
+
+    Weights of Clifford kernels are larger than those of `torch.nn.Conv2d`, about 0.4, because kernels contain the
+    weights of a quadrature over the neighbourhood. Adam changes all weights by the same amount, so it needs larger
+    rates here, 0.03 to 0.1.
 
     Shapes:
         x: `(N, in_type.size)` on graphs, `(B, in_type.size, *spatial)` on grids -> with `out_type.size` channels.
@@ -60,12 +94,14 @@ class CliffordResNet(nn.Module):
         blocks: number of residual blocks.
         rings: radial functions of the kernels.
         complete: use all steerable kernels; `False`: only those of the paper.
-        product: use geometric products in the blocks.
+        product: products of pairs of multivectors as the nonlinearity of the blocks; `False`: gates.
+        norm: `points` of a sample or `fields` at a point, over which `MultivectorNorm` takes its means. With `points`
+            all results depend on the whole sample.
 
     The arguments are stored as `config`: `CliffordResNet(**model.config)` is the same network.
 
     Raises:
-        ValueError: If a block of a type is not an exterior power, or a size is not positive.
+        ValueError: If a block of a type is not an exterior power, a size is not positive, or `norm` is unknown.
 
     Example:
         >>> import torch
@@ -86,7 +122,8 @@ class CliffordResNet(nn.Module):
         blocks: int = 8,
         rings: int = 4,
         complete: bool = True,
-        product: bool = False,
+        product: bool = True,
+        norm: str = "points",
     ) -> None:
         super().__init__()
         self.in_type, self.out_type = field_types(in_type, out_type, group)
@@ -99,22 +136,21 @@ class CliffordResNet(nn.Module):
             "rings": rings,
             "complete": complete,
             "product": product,
+            "norm": norm,
         }
         hidden = multivector(self.in_type.group, multiplicity=positive("channels", channels))
         kernel = Clifford(rings, complete)
         self.embed = GaugeConv(self.in_type, hidden, kernel=kernel)
         self.blocks = nn.ModuleList(
-            CliffordBlock(hidden, kernel, product=product) for _ in range(positive("blocks", blocks))
+            CliffordBlock(hidden, kernel, product=product, norm=norm) for _ in range(positive("blocks", blocks))
         )
-        self.norm = MultivectorNorm(hidden)
-        self.gate = InvariantGate(hidden)
-        self.read = EquivariantLinear(hidden, self.out_type)
+        self.head = CliffordHead(hidden, self.out_type, product=product, norm=norm)
 
     def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:
         x = self.embed(x, domain)
         for block in self.blocks:
             x = block(x, domain)
-        out: Tensor = self.read(self.gate(self.norm(x)))
+        out: Tensor = self.head(x, domain)
         return out
 
 
@@ -134,4 +170,4 @@ def field_types(
     return types[0], types[1]
 
 
-__all__ = ["CliffordBlock", "CliffordResNet", "field_types"]
+__all__ = ["CliffordBlock", "CliffordHead", "CliffordResNet", "field_types"]

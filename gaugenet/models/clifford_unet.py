@@ -13,8 +13,8 @@ from gaugenet._validation import positive
 from gaugenet.geometry import Grid
 from gaugenet.groups import FieldType, StructureGroup, multivector
 from gaugenet.kernels import Clifford
-from gaugenet.models.clifford_resnet import CliffordBlock, field_types
-from gaugenet.nn import EquivariantLinear, GaugeConv, GridPool, InvariantGate, MultivectorNorm
+from gaugenet.models.clifford_resnet import CliffordBlock, CliffordHead, field_types
+from gaugenet.nn import EquivariantLinear, GaugeConv, GridPool
 from gaugenet.nn.grid_upsample import interpolated
 
 
@@ -34,7 +34,7 @@ class CliffordUNet(nn.Module):
         channels: number of hidden multivectors on the finest level, doubled on each coarser level.
         levels: number of levels, including the finest.
         blocks: residual blocks per level, on the way down and on the way up.
-        rings, complete, product: see `CliffordResNet`.
+        rings, complete, product, norm: see `CliffordResNet`.
         boundary: boundary of the grid, for pooling and interpolation: `zeros`, `reflect` or `periodic`.
 
     The arguments are stored as `config`: `CliffordUNet(**model.config)` is the same network.
@@ -62,7 +62,8 @@ class CliffordUNet(nn.Module):
         blocks: int = 1,
         rings: int = 3,
         complete: bool = True,
-        product: bool = False,
+        product: bool = True,
+        norm: str = "points",
         boundary: str = "zeros",
     ) -> None:
         super().__init__()
@@ -77,6 +78,7 @@ class CliffordUNet(nn.Module):
             "rings": rings,
             "complete": complete,
             "product": product,
+            "norm": norm,
             "boundary": boundary,
         }
         width, self.boundary, kernel = positive("channels", channels), boundary, Clifford(rings, complete)
@@ -85,7 +87,7 @@ class CliffordUNet(nn.Module):
 
         def stage(kind: FieldType) -> nn.ModuleList:
             return nn.ModuleList(
-                CliffordBlock(kind, kernel, product=product) for _ in range(positive("blocks", blocks))
+                CliffordBlock(kind, kernel, product=product, norm=norm) for _ in range(positive("blocks", blocks))
             )
 
         self.embed = GaugeConv(self.in_type, types[0], kernel=kernel)
@@ -94,8 +96,7 @@ class CliffordUNet(nn.Module):
         self.widen = nn.ModuleList(EquivariantLinear(a, b) for a, b in pairwise(types))
         self.merge = nn.ModuleList(EquivariantLinear(b + a, a) for a, b in pairwise(types))
         self.up = nn.ModuleList(stage(t) for t in types[:-1])
-        self.norm, self.gate = MultivectorNorm(types[0]), InvariantGate(types[0])
-        self.read = EquivariantLinear(types[0], self.out_type)
+        self.head = CliffordHead(types[0], self.out_type, product=product, norm=norm)
 
     def forward(self, x: Float[Tensor, "batch in *spatial"], grid: Grid) -> Float[Tensor, "batch out *spatial"]:
         grids = self._grids(grid)
@@ -108,7 +109,7 @@ class CliffordUNet(nn.Module):
         for level in reversed(range(len(self.pool))):
             x = self.merge[level](torch.cat([interpolated(x, grids[level].shape, self.boundary), skips[level]], 1))
             x = _through(self.up[level], x, grids[level])
-        out: Tensor = self.read(self.gate(self.norm(x)))
+        out: Tensor = self.head(x, grid)
         return out
 
     def _grids(self, grid: Grid) -> list[Grid]:

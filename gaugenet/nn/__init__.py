@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gaugenet.nn.clifford.geometric_product import GeometricProduct
     from gaugenet.nn.clifford.grade_dropout import GradeDropout
     from gaugenet.nn.clifford.norm import MultivectorNorm
+    from gaugenet.nn.clifford.pair_product import PairProduct
     from gaugenet.nn.clifford.profile import RadialNetwork, with_radial_network
     from gaugenet.nn.clifford.readout import MultivectorReadout
     from gaugenet.nn.conv import GaugeConv
@@ -110,6 +111,7 @@ __all__ = [
     "MultivectorReadout",
     "NormNonlinearity",
     "NormPool",
+    "PairProduct",
     "PointwiseNonlinearity",
     "Pool",
     "PreparedGraph",

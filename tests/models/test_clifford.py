@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -37,9 +39,9 @@ def network(model, group, **options):
 
 @every_case
 @BOTH
-@pytest.mark.parametrize("product", [False, True])
-def test_equivariant_under_symmetries_of_the_grid(model, group, grid, g, product):
-    layer, g = network(model, group, product=product), torch.tensor(g, dtype=torch.float64)
+@pytest.mark.parametrize(("product", "norm"), [(False, "fields"), (False, "points"), (True, "points")])
+def test_equivariant_under_symmetries_of_the_grid(model, group, grid, g, product, norm):
+    layer, g = network(model, group, product=product, norm=norm), torch.tensor(g, dtype=torch.float64)
     x = torch.randn(2, layer.in_type.size, *grid.shape, dtype=torch.float64)
     expected = FieldAction(layer.out_type)(g, layer(x, grid))
     assert relative(layer(FieldAction(layer.in_type)(g, x), grid), expected) < EXACT
@@ -53,6 +55,22 @@ def test_frames_of_events_do_not_matter():
     graph = Minkowski(3).gauge_graph(points, group, radius=20.0, dtype=torch.float64)
     graph.radius = torch.tensor([3.0], dtype=torch.float64)
     assert_gauge_equivariant(network(CliffordResNet, group), graph, atol=1e-9)  # a boost at every event
+
+
+@pytest.mark.parametrize("norm", ["points", "fields"])
+def test_boosted_observers_see_boosted_results(norm):
+    """The same events and neighbors in the coordinates of an observer who moves at 0.6 c."""
+    group = PseudoOrthogonal(1, 2)
+    layer = network(CliffordResNet, group, norm=norm)
+    points = torch.rand(14, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    graph = Minkowski(3).gauge_graph(points, group, radius=3.0, dtype=torch.float64)
+    boost = group.boost(math.atanh(0.6), (0, 1))
+    moved = graph.clone()
+    moved.log_map = graph.log_map @ boost.T
+    x = torch.randn(14, layer.in_type.size, dtype=torch.float64)
+    expected = layer.out_type.transform(boost, layer(x, graph))
+    assert relative(layer(layer.in_type.transform(boost, x), moved), expected) < EXACT
+    assert relative(layer(layer.in_type.transform(boost, x), graph), expected) > 1e-3, "control: events not moved"
 
 
 @pytest.mark.parametrize("shift", [(0, 4), (4, 0)])

@@ -18,6 +18,7 @@ from gaugenet.nn import (
     InvariantGate,
     MultivectorAttention,
     MultivectorNorm,
+    PairProduct,
     Pool,
     TensorProduct,
 )
@@ -61,6 +62,7 @@ MORE = {
     "norm of multivectors": (lambda: MultivectorNorm(MULTIVECTORS), False),
     "gate of multivectors": (lambda: InvariantGate(MULTIVECTORS), False),
     "geometric product": (lambda: GeometricProduct(MULTIVECTORS), False),
+    "product of pairs": (lambda: PairProduct(MULTIVECTORS), False),
     "grid pool": (lambda: GridPool(FieldType(SO2(), "4x0")), False),
 }
 ALL = {

@@ -67,7 +67,7 @@ class GeometricProduct(TableModule):
         self.mix = EquivariantLinear(hidden + in_type, self.out_type, device=device, dtype=dtype)
         cpu = torch.device("cpu")
         self.add_table("_signs", coefficient_table(self.algebra.p, self.algebra.q, "geometric", torch.float64, cpu))
-        path = _paths(self.algebra.grades, self.algebra.n)
+        path = grade_paths(self.algebra.grades, self.algebra.n)
         self.register_buffer("_path", path, persistent=False)
         self.weight = nn.Parameter(torch.empty(int(path.max()) + 1, self.channels, device=device, dtype=dtype))
         self.reset_parameters()
@@ -92,7 +92,7 @@ class GeometricProduct(TableModule):
         return f"{self.in_type} -> {self.out_type}, channels={self.channels}"
 
 
-def _paths(grades: tuple[int, ...], n: int) -> Tensor:
+def grade_paths(grades: tuple[int, ...], n: int) -> Tensor:
     """Return the index of the path of grades (of a_i, b_(i xor k) and the result) for each pair of blades (k, i)."""
     partner = partner_positions(n)
     triples = [[(grades[i], grades[partner[i][k]], grades[k]) for i in range(len(grades))] for k in range(len(grades))]
@@ -100,4 +100,4 @@ def _paths(grades: tuple[int, ...], n: int) -> Tensor:
     return torch.tensor([[known.index(t) for t in row] for row in triples])
 
 
-__all__ = ["GeometricProduct"]
+__all__ = ["GeometricProduct", "grade_paths"]

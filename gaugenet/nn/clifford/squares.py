@@ -31,9 +31,10 @@ class MultivectorModule(TableModule):
     def squares(self, x: Float[Tensor, "points size *spatial"]) -> list[Float[Tensor, "points fields *spatial"]]:
         """Return <x, x> of the fields of each block, which may be zero or negative."""
         found = []
-        for k, b in zip(self.grades, self.in_type.blocks, strict=True):
+        parts = x.split([b.size for b in self.in_type.blocks], 1)  # one pass in the backward direction
+        for k, b, part in zip(self.grades, self.in_type.blocks, parts, strict=True):
             signs = self._metric[self.algebra.grade_slice(k)].to(x.dtype)  # type: ignore[index]
-            v = b.split(x)
+            v = part.unflatten(1, (b.representation.dim, b.multiplicity))
             found.append((v * v * signs.view(-1, *[1] * (v.dim() - 2))).sum(1))
         return found
 

@@ -30,6 +30,7 @@ from gaugenet.nn import (
     InvariantGate,
     MultivectorNorm,
     MultivectorReadout,
+    PairProduct,
 )
 from tests.groups.cases import elements
 from tests.tolerances import TOL, relative
@@ -52,6 +53,7 @@ def layers(group) -> dict[str, nn.Module]:
     return {
         "product": GeometricProduct(kind),
         "product of vectors": GeometricProduct(vectors, multivector(group, multiplicity=2), channels=2),
+        "product of pairs": PairProduct(kind),
         "linear": EquivariantLinear(kind, multivector(group, multiplicity=2)),
         "gate": InvariantGate(kind),
         "gated": GatedNonlinearity(vectors),
@@ -101,7 +103,7 @@ def test_on_grids_of_features(group, name):
     assert relative(layer(x), by_point) < TOL[torch.float64]
 
 
-@pytest.mark.parametrize("name", ["product", "gate", "norm", "read-out", "linear"])
+@pytest.mark.parametrize("name", ["product", "product of pairs", "gate", "norm", "read-out", "linear"])
 @pytest.mark.parametrize("group", [PseudoOrthogonal(1, 2), O3()], ids=str)
 def test_control_elements_outside_of_the_group(group, name):
     layer = with_random_weights(layers(group)[name]).double()
@@ -140,6 +142,20 @@ def test_the_product_is_the_geometric_product(group):
     assert relative(seen[0][:, : 3 * 8], expected) < TOL[torch.float64]
 
 
+@pytest.mark.parametrize("group", [PseudoOrthogonal(1, 2), SO3()], ids=str)
+def test_pairs_are_multiplied(group):
+    """With weights of one: a + a b, against `CliffordAlgebra.geometric_product`."""
+    layer = PairProduct(multivector(group, multiplicity=3)).double()
+    with torch.no_grad():
+        layer.weight.fill_(1)
+        layer.linear.fill_(1)
+    x = torch.randn(5, layer.in_type.size, dtype=torch.float64)
+    algebra = CliffordAlgebra(*((1, 2) if not group.compact else (3, 0)))
+    a, b = x.unflatten(1, (8, 6)).mT.split(3, 1)
+    expected = a + algebra.geometric_product(a, b)
+    assert relative(layer(x), expected.mT.flatten(1)) < TOL[torch.float64]
+
+
 def test_every_path_of_grades_has_its_own_weight():
     """3 grades of the plane: 10 paths, of which each changes the result; there are 20 in space, 35 in space-time."""
     assert [GeometricProduct(multivector(g)).weight.shape[0] for g in (O2(), O3(), PseudoOrthogonal(1, 3))] == [
@@ -153,7 +169,7 @@ def test_every_path_of_grades_has_its_own_weight():
     assert (gradient.abs() > 1e-6).all()
 
 
-@pytest.mark.parametrize("name", ["product", "gate", "norm", "read-out"])
+@pytest.mark.parametrize("name", ["product", "product of pairs", "gate", "norm", "read-out"])
 def test_derivatives_and_copies(name):
     layer = with_random_weights(layers(PseudoOrthogonal(1, 1))[name]).double()
     x = torch.randn(2, layer.in_type.size, dtype=torch.float64, requires_grad=True)
@@ -168,7 +184,7 @@ def test_derivatives_and_copies(name):
     assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("name", ["product", "gate", "norm", "read-out"])
+@pytest.mark.parametrize("name", ["product", "product of pairs", "gate", "norm", "read-out"])
 def test_compiled(name):
     layer = with_random_weights(layers(PseudoOrthogonal(1, 2))[name])
     x = torch.randn(4, layer.in_type.size)
@@ -205,6 +221,67 @@ def test_squares_of_either_sign_are_told_apart_and_normalized_alike():
     assert float(read(time_like)) == -float(read(space_like)) > 2.5
 
 
+@every_group
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_norms_over_points_commute_with_gauge_transformations(group, dtype):
+    """On a graph of two samples, whose points have areas, and on a grid."""
+    kind, scale = multivector(group, multiplicity=3), 1 if group.compact else 100
+    layer = with_random_weights(MultivectorNorm(kind, over="points")).to(dtype)
+    x = torch.randn(12, kind.size, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    g = elements(group, 12).to(dtype)
+    graph = TwoSamples()
+    assert relative(layer(kind.transform(g, x), graph), kind.transform(g, layer(x, graph))) < 5 * scale * TOL[dtype]
+
+    def as_image(y: torch.Tensor) -> torch.Tensor:
+        return y.T.reshape(1, kind.size, 3, 4)
+
+    moved, expected = (
+        layer(as_image(kind.transform(g, x))),
+        as_image(kind.transform(g, layer(as_image(x))[0].flatten(1).T)),
+    )
+    assert relative(moved, expected) < 5 * scale * TOL[dtype]
+
+
+class TwoSamples:
+    """Five points and seven points with areas."""
+
+    def areas(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linspace(1, 2, 12).to(x.dtype)
+
+    def membership(self) -> tuple[torch.Tensor, int]:
+        return torch.tensor([0] * 5 + [1] * 7), 2
+
+
+def test_norms_over_points_keep_what_is_strong():
+    """Fields of unit mean square over each sample; a norm over the fields forgets where they are strong (control)."""
+    kind, generator = multivector(O2(), multiplicity=4), torch.Generator().manual_seed(0)
+    x = torch.randn(2, kind.size, 20, 20, generator=generator, dtype=torch.float64)
+    x[:, :, :10] *= 3
+    x[1] *= 100  # samples are independent
+    ratios = {}
+    for over in ("points", "fields"):
+        y = MultivectorNorm(kind, over=over).double()(x).detach()
+        ratios[over] = float(y[:, :, :10].square().mean() / y[:, :, 10:].square().mean())
+        if over == "points":
+            each = torch.stack([b.split(y).square().sum(1).mean((2, 3)) / b.representation.dim for b in kind.blocks])
+            assert ((each - 1).abs() < 0.06).all(), "up to the part 1 - s"
+    assert abs(ratios["points"] / 9 - 1) < 0.1
+    assert ratios["fields"] < 1.3
+
+
+def test_norms_over_points_see_each_graph_alone():
+    kind = multivector(PseudoOrthogonal(1, 2), multiplicity=2)
+    layer = with_random_weights(MultivectorNorm(kind, over="points")).double()
+    x = torch.randn(12, kind.size, dtype=torch.float64)
+    other = torch.cat([x[:5], 7 * x[5:]])
+    assert torch.equal(layer(x, TwoSamples())[:5], layer(other, TwoSamples())[:5])
+    assert relative(layer(x, TwoSamples())[5:], layer(other, TwoSamples())[5:]) > 0.05, "control"
+    with pytest.raises(ValueError, match="Expected a domain"):
+        layer(x)
+    with pytest.raises(ValueError, match="`over` to be one of fields, points"):
+        MultivectorNorm(kind, over="graph")
+
+
 def test_whole_grades_are_dropped():
     kind = multivector(O3(), multiplicity=4)
     layer = GradeDropout(kind, 0.5)
@@ -229,6 +306,9 @@ def test_bad_input():
             layer(tensors)
     with pytest.raises(ValueError, match="group of isometries"):
         GeometricProduct(multivector(GeneralLinear(3)))
+    for kind in (multivector(group, (0, 1), 2), multivector(group, None, (1, 2, 2, 1)), FieldType(group, "0x0")):
+        with pytest.raises(ValueError, match="multivectors of all grades"):
+            PairProduct(kind)
     with pytest.raises(ValueError, match="one structure group"):
         GeometricProduct(multivector(group), multivector(PseudoOrthogonal(2, 1)))
     with pytest.raises(ValueError, match="Expected `x` with"):
