@@ -1,6 +1,6 @@
 """Roll-outs of heat, waves and separating phases on seven meshes, by networks of about 40,000 parameters.
 
-    python examples/mesh_rollouts.py [--equations heat wave cahn_hilliard] [--seconds 60] [--seeds 3]
+    python examples/mesh_rollouts.py [--equations heat wave cahn_hilliard] [--seconds 50] [--seeds 3]
 
 As in Park et al. 2023 (Hermes), finite elements make five trajectories of 200 steps on each mesh. Networks learn one
 step on five meshes, each for the same CPU time. They are rolled out from new starts, on these meshes and on two others:
@@ -15,8 +15,7 @@ import time
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Batch
-from torch_geometric.nn import GraphSAGE
+from torch_geometric.nn import GraphSAGE, SAGEConv
 
 from gaugenet.data.meshes.evolution import CahnHilliard, Heat, Wave, evolve
 from gaugenet.datasets import bodies
@@ -29,89 +28,92 @@ TRAINED = ("bear_0", "cat_0", "deer_0", "horse_0", "lizard_0")
 OTHERS = ("man_0", "rabbit_0")
 # The area of every mesh is 1, the edges are 0.03 long.
 EQUATIONS = {"heat": (Heat(), 1e-4), "wave": (Wave(), 0.01), "cahn_hilliard": (CahnHilliard(0.04), 0.004)}
+# At these widths a network has about 40,000 parameters.
 WIDTHS = {"Harmonic(rings=2)": 16, "Differential(max_order=2)": 23, "one ring": 22, "graph": 99}
-"""Kernels, and the width at which a network has about 40,000 parameters."""
 
 
-class GraphNetwork(GraphSAGE):
-    """Graph convolutions of scalars along the edges."""
+class Change(nn.Module):
+    """The change in one step, in units of `change`: one linear layer, plus four layers that start at zero."""
+
+    def __init__(self, name: str, size: Tensor) -> None:
+        super().__init__()
+        self.size, self.on_edges, channels, width = size, name == "graph", len(size), WIDTHS[name]
+        if self.on_edges:
+            network = GraphSAGE(channels, width, num_layers=4, out_channels=channels, act="gelu")
+            self.parts, last = nn.ModuleList([SAGEConv(channels, channels), network]), network.convs[-1]
+        else:
+            options = {"kernel": kernel_from_text("Harmonic(rings=1)" if name == "one ring" else name)}
+            scalars = FieldType(SO2(), f"{channels}x0")
+            act = GatedNonlinearity(FieldType(SO2(), "1x0 + 1x1 + 1x2") * width)
+            middle = [layer for _ in range(2) for layer in (GaugeConv(act.out_type, act.in_type, **options), act)]
+            last = GaugeConv(act.out_type, scalars, **options)
+            network = SequentialModule(GaugeConv(scalars, act.in_type, **options), act, *middle, last)
+            self.parts = nn.ModuleList([GaugeConv(scalars, scalars, **options), network])
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, graph: GaugeGraph) -> Tensor:
-        return super().forward(x, graph.edge_index)
-
-
-def network(name: str, channels: int) -> nn.Module:
-    """Return four layers of one kind, from scalars to scalars."""
-    if name == "graph":
-        return GraphNetwork(channels, WIDTHS[name], num_layers=4, out_channels=channels, act="gelu")
-    options = {"kernel": kernel_from_text("Harmonic(rings=1)" if name == "one ring" else name)}
-    scalars = FieldType(SO2(), f"{channels}x0")
-    act = GatedNonlinearity(FieldType(SO2(), "1x0 + 1x1 + 1x2") * WIDTHS[name])
-    middle = [layer for _ in range(2) for layer in (GaugeConv(act.out_type, act.in_type, **options), act)]
-    first, last = GaugeConv(scalars, act.in_type, **options), GaugeConv(act.out_type, scalars, **options)
-    return SequentialModule(first, act, *middle, last)
-
-
-def graph_of(name: str, mesh: TriangleMesh) -> GaugeGraph:
-    """Return the edges for one ring and for the graph network, otherwise 20 neighbours."""
-    edges = {"neighborhood": "one_ring"} if name in ("one ring", "graph") else {"mean_neighbors": 20}
-    return mesh.gauge_graph(SO2(), **edges)
+        x, domain = x / self.size, graph.edge_index if self.on_edges else graph
+        return sum(part(x, domain) for part in self.parts)
 
 
 def learn(model: nn.Module, scale: Tensor, data: list[tuple[GaugeGraph, Tensor]], seconds: float, seed: int) -> None:
-    """Learn the change in one step, in units of `scale`, with noise on the state; four snapshots of a mesh a batch."""
+    """Learn the change in one step, in units of `scale`, with noise on the state."""
     optimizer, start, part = torch.optim.Adam(model.parameters()), time.process_time(), 0.0
-    random, batches = np.random.default_rng(seed), [Batch.from_data_list([graph] * 4) for graph, _ in data]
+    random = np.random.default_rng(seed)
     while part < 1:
         part = min(1.0, (time.process_time() - start) / seconds)
-        optimizer.param_groups[0]["lr"] = 3e-3 * (0.5 + 0.5 * np.cos(np.pi * part))
-        k = random.integers(len(data))
-        states = data[k][1]
-        run, t = random.integers(len(states), size=4), random.integers(states.shape[1] - 1, size=4)
-        noise = 0.5 * scale * torch.randn_like(states[run, t])  # the network removes its own errors
-        wanted = ((states[run, t + 1] - states[run, t] - noise) / scale).flatten(0, 1)
+        optimizer.param_groups[0]["lr"] = 5e-3 * (0.5 + 0.5 * np.cos(np.pi * part))
+        graph, states = data[random.integers(len(data))]
+        run, t = random.integers(len(states)), random.integers(states.shape[1] - 1)
+        state, after = states[run, t], states[run, t + 1]
+        noise = 0.2 * scale * torch.randn_like(state)  # the network removes its own errors
         optimizer.zero_grad()
-        (model((states[run, t] + noise).flatten(0, 1), batches[k]) - wanted).square().mean().backward()
+        (model(state + noise, graph) - (after - state - noise) / scale).square().mean().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
 
 @torch.no_grad()
-def final_error(model: nn.Module, scale: Tensor, graph: GaugeGraph, truth: Tensor) -> float:
-    """Return the relative L2 error of u at the end of a roll-out; 10 if it diverged."""
-    x = truth[0]
-    for _ in range(len(truth) - 1):
-        x = x + scale * model(x, graph)
-    square = (graph.mass * (x - truth[-1])[:, 0] ** 2).sum() / (graph.mass * truth[-1][:, 0] ** 2).sum()
-    return float(square.sqrt().nan_to_num(10.0, 10.0).clamp(max=10.0))
+def errors_of(model: nn.Module, scale: Tensor, graph: GaugeGraph, truth: Tensor, times: list[int]) -> list[float]:
+    """Return the relative L2 errors of u in a roll-out at some times; at most 10, if it diverged."""
+    states = [truth[0]]
+    for _ in range(max(times)):
+        states.append(states[-1] + scale * model(states[-1], graph))
+    size = [(graph.mass * x[:, 0] ** 2).sum().sqrt() for t in times for x in (states[t] - truth[t], truth[t])]
+    return [float((a / b).nan_to_num(10.0, 10.0).clamp(max=10.0)) for a, b in zip(size[::2], size[1::2], strict=True)]
 
 
 def main() -> None:
-    """Make the data, learn, roll out, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--equations", nargs="+", choices=list(EQUATIONS), default=list(EQUATIONS))
-    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of each training")
+    parser.add_argument("--seconds", type=float, default=50, help="CPU seconds of each training")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--times", type=int, nargs="+", default=[20, 50, 200], help="steps of the errors")
     args = parser.parse_args()
     meshes = {name: TriangleMesh.load(bodies() / "test" / f"{name}.ply") for name in TRAINED + OTHERS}
-    print("| equation | network | parameters | new starts, % | other meshes, % |\n|---|---|---|---|---|")
+    print("| equation | network | parameters | steps | new starts, % | other meshes, % |\n|---|---|---|---|---|---|")
     for equation in args.equations:
         (kind, step), truth = EQUATIONS[equation], {}
         for name, mesh in meshes.items():
-            runs = [evolve(mesh, kind, seed=k, step=step, steps=args.steps, substeps=4) for k in range(6)]
+            runs = [evolve(mesh, kind, seed=k, step=step, steps=max(args.times), substeps=4) for k in range(6)]
             truth[name] = torch.from_numpy(np.stack(runs)).float()
-        change = torch.cat([truth[name][:5].diff(dim=1).flatten(0, 2) for name in TRAINED]).square().mean(0).sqrt()
+        states = [truth[name][:5].flatten(0, 2) for name in TRAINED]
+        changes = [truth[name][:5].diff(dim=1).flatten(0, 2) for name in TRAINED]
+        size, change = (torch.cat(part).square().mean(0).sqrt() for part in (states, changes))
         for name in WIDTHS:
-            graphs, errors = {key: graph_of(name, mesh) for key, mesh in meshes.items()}, []
+            edges = {"neighborhood": "one_ring"} if name in ("one ring", "graph") else {"mean_neighbors": 20}
+            graphs, errors = {key: mesh.gauge_graph(SO2(), **edges) for key, mesh in meshes.items()}, []
             for seed in range(args.seeds):
                 torch.manual_seed(seed)
-                model = network(name, len(change))
+                model = Change(name, size)
                 learn(model, change, [(graphs[key], truth[key][:5]) for key in TRAINED], args.seconds, seed)
-                ends = {key: final_error(model, change, graphs[key], truth[key][5]) for key in meshes}
-                errors.append([np.median([ends[key] for key in part]) for part in (TRAINED, OTHERS)])
-            new, other = (" ".join(f"{100 * e:.1f}" for e in column) for column in zip(*errors, strict=True))
+                ends = {key: errors_of(model, change, graphs[key], truth[key][5], args.times) for key in meshes}
+                errors.append([np.median([ends[key] for key in part], 0) for part in (TRAINED, OTHERS)])
             count = sum(p.numel() for p in model.parameters())
-            print(f"| {equation} | {name} | {count:,} | {new} | {other} |", flush=True)
+            for k, after in enumerate(args.times):
+                new, other = (" ".join(f"{100 * e[k]:.1f}" for e in column) for column in zip(*errors, strict=True))
+                print(f"| {equation} | {name} | {count:,} | {after} | {new} | {other} |", flush=True)
 
 
 if __name__ == "__main__":
