@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from gaugenet._shipped import shipped
+from gaugenet import _zoo
 from gaugenet.files import check_results, files_in, sweep_temporaries, write_json
 from gaugenet.geometry.icosphere.icosphere import icosphere
 from gaugenet.geometry.icosphere.rotations import NUM_ROTATIONS, icosahedral_rotation
@@ -71,13 +71,13 @@ def evaluate_climate(
         overwrite: replace an earlier evaluation of the same files.
 
     Raises:
-        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used, or a network that
-            comes with the library was to be calibrated.
+        RunError, TaskError, DataError: If there is no run of this task, or files cannot be used, or a network of
+            `gaugenet models list` was to be calibrated.
         OutputError: If there is an evaluation of these files.
     """
     check(rotations >= 0, "rotations", "at least 0", rotations)
     check(within_km > 0, "within_km", "positive", within_km)
-    if calibrate and Path(run).resolve().parent == shipped("pretrained").resolve():
+    if calibrate and Path(run).resolve() in {entry.folder.resolve() for entry in _zoo.entries().values()}:
         raise TaskError(f"{run} is shared by all who use this installation: copy the folder, and calibrate the copy.")
     folder = Path(out) if out is not None else Path(run)
     files = [str(Path(path).resolve()) for path in data]
