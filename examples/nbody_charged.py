@@ -15,7 +15,7 @@ import argparse
 import time
 
 import torch
-from charged_balls import BALLS, complete_graphs
+from bound_balls import BALLS, complete_graphs
 from torch import Tensor, nn
 
 from gaugenet.groups import O3, FieldType
