@@ -78,7 +78,7 @@ def test_damaged_netcdf(tmp_path, netcdf, data):
     _check(tmp_path, netcdf, data, 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_many_damaged_netcdf(tmp_path, netcdf, data):

@@ -265,7 +265,7 @@ def test_plain_modules_are_the_same_in_eval_mode(name, spatial):
     assert relative(plain(here), layer(here)) < TOL[torch.float64]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compiles_with_the_default_compiler():
     torch._dynamo.reset()
     layer, x, graph = with_input(SO2(), "conv", torch.float32)

@@ -52,8 +52,8 @@ def holonomy(manifold: Manifold, corners: torch.Tensor) -> float:
         (Sphere(2, radius=2.0), (0.0, 0.0, 2.0), 1 / 4),
         (Hyperbolic(2), (0.3, 1.7), -1.0),
         (EmbeddedTorus(2.0, 1.0), (0.4, 0.0), 1 / 3),
-        (EmbeddedTorus(2.0, 1.0), (0.4, math.pi), -1.0),
-        (EmbeddedTorus(2.0, 1.0), (0.4, math.pi / 2), 0.0),
+        pytest.param(EmbeddedTorus(2.0, 1.0), (0.4, math.pi), -1.0, marks=pytest.mark.long),
+        pytest.param(EmbeddedTorus(2.0, 1.0), (0.4, math.pi / 2), 0.0, marks=pytest.mark.long),
     ],
     ids=["sphere", "hyperbolic", "outside of a torus", "inside of a torus", "top of a torus"],
 )
