@@ -1,7 +1,7 @@
 """Classify clouds of points in the layout of ModelNet: trained upright, tested upright and rotated.
 
     python meshes/make_shapes.py --out shapes
-    python examples/classify_points.py --data shapes [--epochs 40] [--points 256] [--seeds 0]
+    python examples/classify_points.py --data shapes [--epochs 40] [--points 256] [--seeds 0] [--out FILE.png]
 
 Four networks differ in their group: no symmetry, rotations about the vertical axis, all rotations, and rotations with
 reflections. They have about the same number of weights. DIR/CLASS/{train,test}/*.off may be ModelNet10 or ModelNet40.
@@ -13,6 +13,7 @@ import argparse
 import time
 
 import torch
+from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
 from gaugenet.data import ModelNetPoints
@@ -81,6 +82,7 @@ def main() -> None:
     for name, default in (("--epochs", 40), ("--points", 256)):
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--out", default="classify_points.png")
     args = parser.parse_args()
     if args.points < 4:
         parser.error("expected at least 4 points: the last convolutions have a quarter of them")
@@ -88,7 +90,8 @@ def main() -> None:
     (pos, label), held_out = stacked(parts["train"]), stacked(parts["test"])
     print(f"{len(pos)} training clouds, {len(held_out[0])} test clouds, {len(parts['train'].class_names)} classes")
     print(f"{'network':14}{'seed':>5}{'weights':>9}{'upright':>9}{'about z':>9}{'all':>9}   CPU s", flush=True)
-    for name, (group, hidden) in NETWORKS.items():
+    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+    for column, (name, (group, hidden)) in enumerate(NETWORKS.items()):
         for seed in args.seeds:
             torch.manual_seed(seed)
             network, start = Classifier(group, hidden, len(parts["train"].class_names)), time.process_time()
@@ -105,6 +108,12 @@ def main() -> None:
             scores = [accuracy(network, *held_out, kind) for kind in ("upright", "about z", "all")]
             row = "".join(f"{score:9.1f}" for score in scores)
             print(f"{name:14}{seed:5}{weights:9}{row}{time.process_time() - start:8.0f}", flush=True)
+            place, first = [x + 0.1 * column for x in range(3)], seed == args.seeds[0]
+            axes.plot(place, scores, "o", color=f"C{column}", alpha=0.6, label=name if first else None)
+    axes.set_xticks(range(3), ("upright", "rotated about z", "rotated at random"))
+    axes.legend(ncols=2), axes.set_ylim(0, 130)
+    axes.set_ylabel("accuracy, %")
+    figure.savefig(args.out, dpi=120)
 
 
 if __name__ == "__main__":
