@@ -2,7 +2,7 @@
 
     python examples/compare_networks.py FILE.json    show the results in a file
 
-`turbulence_networks.py` uses these functions.
+`turbulence_networks.py` and `event_observers.py` use these functions.
 """
 
 from __future__ import annotations

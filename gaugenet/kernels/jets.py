@@ -107,8 +107,8 @@ def local_jets(
             f"Expected `log_map` of shape (rows, d) and `indptr` of shape (points + 1,) that ends with the number of "
             f"rows, got {tuple(log_map.shape)} and {tuple(indptr.shape)}."
         )
-    rows_of, counts = torch.from_numpy(v), torch.from_numpy(pointers).diff()
-    weight = _weight(rows_of, _reach(rows_of, counts).repeat_interleave(counts), uniform).numpy()
+    near, count = torch.from_numpy(v), torch.from_numpy(pointers).diff()
+    weight = _weight(near, _reach(near, count).repeat_interleave(count), uniform).numpy()
     table = _monomials(v.shape[1], positive("degree", degree))
     rows, degrees = np.zeros((len(v), len(table.scale))), np.empty(len(pointers) - 1, dtype=np.int64)
     from gaugenet.kernels._jet_fit import fit
@@ -167,9 +167,9 @@ def _reach(v: Float[Tensor, "rows d"], counts: Int[Tensor, "points"]) -> Float[T
 
 def _weight(v: Float[Tensor, "*rows d"], reach: Float[Tensor, "*rows"], uniform: bool) -> Float[Tensor, "*rows"]:
     square = v.square().sum(-1)
-    near = square == 0
-    weight = torch.ones_like(square) if uniform else torch.exp(-DECAY * square / torch.where(near, 1, reach.square()))
-    return torch.where(near, SELF_WEIGHT, weight)
+    itself = square == 0
+    weight = torch.ones_like(square) if uniform else torch.exp(-DECAY * square / torch.where(itself, 1, reach.square()))
+    return torch.where(itself, SELF_WEIGHT, weight)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.special import expit, logit
 
 from gaugenet.tasks.climate.scores import AreaHistogram
 
@@ -57,7 +58,7 @@ class Calibration:
         shape = (-1, *[1] * (probability.ndim - 1))
         scale, shift = (v[1:].astype(probability.dtype).reshape(shape) for v in (self.scale, self.shift))
         p = np.clip(probability[1:], 1e-12, 1 - 1e-6)
-        p = 1 / (1 + np.exp(-scale * np.log(p / (1 - p)) - shift))
+        p = expit(scale * logit(p) + shift)
         p = p / np.maximum(1, p.sum(axis=0))
         return np.concatenate([np.maximum(0, 1 - p.sum(axis=0, keepdims=True)), p])
 
@@ -75,16 +76,11 @@ def _fit(histogram: AreaHistogram) -> tuple[float, float, float]:
     def loss(x: ndarray) -> tuple[float, ndarray]:
         slope, shift = math.exp(x[0]), x[1]
         u = slope * z + shift
-        wrong = both * _sigmoid(u) - true
+        wrong = both * expit(u) - true
         value = (both * np.logaddexp(0, u) - true * u).sum() + _PRIOR * (x @ x)
         return float(value), np.array([slope * (wrong @ z), wrong.sum()]) + 2 * _PRIOR * x
 
     slope, shift = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-3, 3), (-20, 20)]).x
     slope = math.exp(slope)
     best = histogram.best_threshold()
-    return slope, float(shift), float(_sigmoid(slope * math.log(best / (1 - best)) + shift))
-
-
-def _sigmoid(x: ndarray) -> ndarray:
-    out: ndarray = 1 / (1 + np.exp(-x))
-    return out
+    return slope, float(shift), float(expit(slope * logit(best) + shift))
