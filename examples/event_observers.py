@@ -1,12 +1,12 @@
 """Fields of moving charges at scattered events, for observers at rest and moving: a Clifford network and a plain one.
 
     python examples/event_observers.py                    2 minutes of CPU time; more with --seeds 0 1 2 --steps 2000
+    python examples/event_observers.py --speed 0.3        charges that oscillate and drift at up to 0.3 c each
 
-Charges move in the plane; their field is known at 24 of 32 events of space-time and predicted at the others. Networks
-are trained with an observer at rest. Observers who move at 0.3 c and 0.6 c give other coordinates and other fields to
-the same events. Neighbors are events whose interval is less than one, of either sign, so all observers find the same.
-Errors are relative, in the coordinates of each observer; then of the same predictions in the coordinates of the
-observer at rest; then how much the predictions of both observers differ. Results are kept in `results.json`.
+The field of charges in the plane is known at 24 of 32 events of space-time and predicted at the others. Networks are
+trained with an observer at rest. Observers who move at 0.3 c and 0.6 c give other coordinates and other fields to the
+same events. Neighbors are events whose interval is less than one, of either sign, so all observers find the same.
+Errors are relative, in the coordinates of each observer, then in those at rest, then between both predictions.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import torch
 from compare_networks import Make, compare, parser, train
 from torch import Tensor, nn
+from torch_geometric.nn import MLP
 
 from gaugenet.data.physics.charges import MovingCharges
 from gaugenet.geometry import GaugeGraph
@@ -28,10 +29,10 @@ Samples = tuple[Tensor, Tensor]
 """Events (samples, events, 3) in a box of side 1, and their Faraday bivectors, of size about one."""
 
 
-def samples(count: int, seed: int) -> Samples:
+def samples(count: int, speed: float, seed: int) -> Samples:
     generator, found = torch.Generator().manual_seed(seed), list[Samples]()
     while len(found) < count:
-        charges = MovingCharges.random(3, spread=4.0, inner=3.0, planar=True, seed=seed + 1000 * len(found))
+        charges = MovingCharges.random(3, spread=4, inner=3, speed=speed, planar=True, seed=seed + 1000 * len(found))
         events = torch.rand(4 * EVENTS, 3, generator=generator, dtype=torch.float64) - 0.5
         far = charges.distances(torch.cat([events[:, 2:], events[:, :2], 0 * events[:, 2:]], 1)).amin(1) > 0.5
         events = events[far][:EVENTS]
@@ -46,11 +47,10 @@ def graph(events: Tensor) -> GaugeGraph:
     interval = ALGEBRA.norm_squared(ALGEBRA.vector(log_map)).abs()
     sample, target, source = ((interval < 1) & ~torch.eye(EVENTS, dtype=torch.bool)).nonzero().unbind(1)
     index = EVENTS * sample + torch.stack([source, target])
-    count, points = index.shape[1], events.shape[0] * EVENTS
-    degree = torch.bincount(index[1], minlength=points)
+    points = events.shape[0] * EVENTS
     found = GaugeGraph(edge_index=index, pos=events.flatten(0, 1).float(), structure=Trivial(3).name)
-    found.log_map, found.weight = log_map[sample, target, source].float(), 1 / degree[index[1]]
-    found.transporter, found.frame = torch.eye(3).expand(count, 3, 3), torch.eye(3).expand(points, 3, 3)
+    found.log_map, found.weight = log_map[sample, target, source].float(), 1 / index[1].bincount()[index[1]]
+    found.transporter, found.frame = torch.eye(3).expand(len(sample), 3, 3), torch.eye(3).expand(points, 3, 3)
     found.mass, found.radius = torch.ones(points), torch.ones(len(events))
     found.batch = torch.arange(len(events)).repeat_interleave(EVENTS)
     return found
@@ -62,11 +62,8 @@ class Plain(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.embed, self.read = nn.Linear(4, channels), nn.Linear(channels, 3)
-        wide = 2 * channels + 3
-        self.layers = nn.ModuleList(
-            nn.Sequential(nn.Linear(wide, channels), nn.GELU(), nn.Linear(channels, channels), nn.GELU())
-            for _ in range(4)
-        )
+        sizes = [2 * channels + 3, channels, channels]
+        self.layers = nn.ModuleList(MLP(sizes, act="gelu", norm=None, plain_last=False) for _ in range(4))
 
     def forward(self, x: Tensor, domain: GaugeGraph) -> Tensor:
         x, (source, target) = self.embed(x), domain.edge_index
@@ -111,8 +108,11 @@ def run(network: nn.Module, seed: int, data: Samples, test: Samples, steps: int)
 
 
 def main() -> None:
-    o = parser(__doc__, samples=1000, steps=500, channels=4, out="event_observers").parse_args()
-    data, test = samples(o.samples, 0), samples(100, 10_000_000)
+    options = parser(__doc__, samples=1000, steps=500, channels=4, out="event_observers")
+    options.add_argument("--speed", type=float, default=0.0, help="bound of the drift and oscillation of charges")
+    o = options.parse_args()
+    o.out /= f"speed_{o.speed:g}"
+    data, test = samples(o.samples, o.speed, 0), samples(100, o.speed, 10_000_000)
     compare(o, NETWORKS, lambda network, seed: run(network, seed, data, test, o.steps))
 
 

@@ -2,7 +2,7 @@
 
     python examples/rotated_mnist.py --data DIR                      all networks, narrow
     python examples/rotated_mnist.py --data DIR --networks C16 CNN   two of them
-    python examples/rotated_mnist.py --data DIR --networks C16 C16-order2 C16-order3      kernels and operators
+    python examples/rotated_mnist.py --data DIR --networks C16-3x3 C16-order2             kernels and operators
     python examples/rotated_mnist.py --data DIR --width 1 --published --device cuda       the network of the paper
 
 DIR contains mnist.npz (or set GAUGENET_DATA). The networks are trained on 12,000 digits and tested on 50,000, at random
@@ -37,14 +37,16 @@ def networks(width: float, *, published: bool) -> dict[str, Callable[[], nn.Modu
     def c16() -> PlanarCNN:
         return PlanarCNN(group="C_16", width=width, **layout, **ends)
 
-    def operators(order: int, window: int, wider: float) -> PlanarCNN:
-        windows, kernel = (window,) * 6, f"Differential(max_order={order})"
+    def c16_of(window: int, wider: float, kernel: str | None = None) -> PlanarCNN:
+        windows = (window,) * 6
         return PlanarCNN(group="C_16", width=wider * width, kernel_sizes=windows, kernel=kernel, **layout, **ends)
 
     base: dict[str, Callable[[], nn.Module]] = {
         "C16": c16,
-        "C16-order2": lambda: operators(2, 3, 1.335),  # wider, so that they have the parameters of C16
-        "C16-order3": lambda: operators(3, 5, 1.045),
+        "C16-3x3": lambda: c16_of(3, 1.335),  # wider, so that they have the parameters of C16
+        "C16-5x5": lambda: c16_of(5, 1.0),
+        "C16-order2": lambda: c16_of(3, 1.335, "Differential(max_order=2)"),
+        "C16-order3": lambda: c16_of(5, 1.045, "Differential(max_order=3)"),
         "D16-C16": lambda: PlanarCNN(group="D_16", width=width / 2, restrict={5: "C_16"}, **layout, **ends),
         "SO2": lambda: PlanarCNN(
             group="SO(2)", fields=(0, 1, 2), nonlinearity="gated", width=1.6 * width, **layout, **ends
