@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet.geometry._signature import preserves
 from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
 from gaugenet.groups import StructureGroup, Trivial
@@ -152,8 +153,10 @@ class Grid:
         Raises:
             ValueError: If an element of the group changes the metric.
         """
-        if self.signature is not None and not _preserves(group, self.signature):
-            p, q = self.signature
+        if self.signature is None:
+            return
+        p, q = self.signature
+        if not preserves(group, torch.tensor([1.0] * p + [-1.0] * q)):
             raise ValueError(
                 f"Expected fields of a group that preserves the metric of the grid, signature {self.signature}, got "
                 f"{group.name}: use {f'`PseudoOrthogonal({p}, {q})`' if p and q else f'a subgroup of O({self.d})'}, or "
@@ -331,15 +334,6 @@ def _checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1024)
-def _preserves(group: StructureGroup, signature: tuple[int, int]) -> bool:
-    """Return whether g^T eta g = eta for the generators of a group and a few random elements."""
-    eta = torch.diag(torch.tensor([1.0] * signature[0] + [-1.0] * signature[1], dtype=torch.float64))
-    draws = group.random_element(8, generator=torch.Generator().manual_seed(0))
-    g = torch.cat([group.generators(), draws])
-    scale = g.abs().amax((-2, -1)).square().clamp(min=1)
-    return bool(((g.mT @ eta @ g - eta).abs().amax((-2, -1)) <= 1e-8 * scale).all())
-
-
 def check_boundary(boundary: str) -> None:
     if boundary not in get_args(Boundary):
         raise ValueError(f"Expected `boundary` to be one of {', '.join(get_args(Boundary))}, got {boundary!r}.")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive_number
+from gaugenet.geometry._signature import preserves
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
@@ -79,6 +80,7 @@ def manifold_gauge_graph(
     """Return the gauge graph, see `Manifold.gauge_graph`."""
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
+    _check_metric(manifold, structure.group)
     points = _checked_points(points)
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
@@ -270,6 +272,19 @@ def _one_structure(group: StructureGroup | None, structure: GStructure | None) -
     if group is not None and group != structure.group:
         raise ValueError(f"Expected `group` to equal `structure.group`, got {group.name} and {structure.group.name}.")
     return structure
+
+
+def _check_metric(manifold: Manifold, group: StructureGroup) -> None:
+    """Raise `ManifoldError` if a group turns orthonormal frames of an indefinite metric into others."""
+    signature = manifold.signature
+    if bool((signature > 0).all()) or not needs_orthonormal_frames(group) or preserves(group, signature):
+        return
+    p = int((signature > 0).sum())
+    q = manifold.dim - p
+    raise ManifoldError(
+        f"Expected a group that preserves the metric of {manifold!r}, signature {(p, q)}, got {group.name}: it mixes "
+        f"directions of positive and negative square. Use `PseudoOrthogonal({p}, {q})`."
+    )
 
 
 def _checked_points(points: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gaugenet.geometry import GStructure, ManifoldError, from_metric
-from gaugenet.groups import PseudoOrthogonal
+from gaugenet.geometry import GStructure, ManifoldError, Minkowski, from_metric
+from gaugenet.groups import O2, SO2, Cyclic, PseudoOrthogonal, Trivial
 
 ETA = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))
 
@@ -57,3 +57,16 @@ def test_a_metric_that_changes_its_signature_is_refused():
     metric = from_metric(lambda p: torch.diag(torch.stack([torch.ones_like(p[0]), -p[0]])), dim=2)
     with pytest.raises(ManifoldError, match=r"0 negative squares .* one signature"):
         metric.gauge_graph(points(), PseudoOrthogonal(1, 1), radius=0.2)
+
+
+@pytest.mark.parametrize("group", [SO2(), O2(), Cyclic(4)], ids=lambda group: group.name)
+def test_rotations_are_not_a_structure_of_a_space_time(group):
+    """They mix time and space: their frames are not orthonormal, even where transporters are the identity."""
+    for space in (Minkowski(2), from_metric(lambda p: ETA, dim=2)):
+        with pytest.raises(ManifoldError, match=r"preserves the metric .*PseudoOrthogonal\(1, 1\)"):
+            space.gauge_graph(points(), group, radius=0.35)
+
+
+@pytest.mark.parametrize("group", [PseudoOrthogonal(1, 1), Trivial(2), Cyclic(2)], ids=lambda group: group.name)
+def test_groups_that_preserve_the_metric_are_structures_of_a_space_time(group):
+    assert Minkowski(2).gauge_graph(points(), group, radius=0.35).structure == group.name
