@@ -100,14 +100,15 @@ def as_rows(f: Tensor, domain: Space, components: int) -> Tensor:
             f"{domain.num_vertices}) or (B, {components} C, {domain.chart_shape[0]}, {domain.chart_shape[1]}) for "
             f"{domain}, got {tuple(f.shape)}."
         )
-    return typed_tensor(x.unflatten(1, (components, -1)).permute(3, 1, 0, 2).flatten(2).flatten(1))
+    channels = x.shape[1] // components
+    return typed_tensor(x.unflatten(1, (components, channels)).permute(3, 1, 0, 2).flatten(1))
 
 
-def as_given(rows: Tensor, f: Tensor, domain: Space, components: int) -> Tensor:
-    """Return features of the shape `(N, components B C)` in the layout of `f`, the input of `as_rows`."""
+def as_given(rows: Tensor, f: Tensor, domain: Space, inputs: int, components: int) -> Tensor:
+    """Return features of the shape `(N, components B C)` in the layout of `f`, which has `inputs` components."""
     if not isinstance(domain, Icosphere) or f.dim() == 2:
         return rows
-    x = rows.unflatten(1, (components, f.shape[0], -1)).permute(2, 1, 3, 0).flatten(1, 2)
+    x = rows.unflatten(1, (components, f.shape[0], f.shape[1] // inputs)).permute(2, 1, 3, 0).flatten(1, 2)
     return domain.to_charts(x) if f.dim() == 4 else x
 
 

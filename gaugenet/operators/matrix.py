@@ -87,6 +87,7 @@ def operator_matrix(
     order: int,
     degree: int,
     action: Action | None = None,
+    uniform: bool = False,
 ) -> OperatorMatrix:
     """Return the matrix of D = sum_a C_a d^a for symmetrized covariant derivatives d^a in the frames of the graph.
 
@@ -96,13 +97,14 @@ def operator_matrix(
         order: order of the operator.
         degree: degree of the polynomials that are fitted to the field around each point, at least `order`.
         action: how transporters act on the field; `None` for scalars.
+        uniform: fit all neighbours with one weight, for frames that are not orthonormal.
 
     Raises:
         ValueError: If most neighbourhoods do not determine derivatives of that order; see also `graph_jets`.
     """
     if degree < order:
         raise ValueError(f"Expected `degree` of at least the order {order} of the operator, got {degree}.")
-    jets: GraphJets = graph_jets(graph, degree)
+    jets: GraphJets = graph_jets(graph, degree, uniform=uniform)
     jets.jets.require(order)
     table = coefficients.to(jets.rows)
     value = torch.einsum("ra,aoi->roi", jets.rows[:, : len(table)], table)

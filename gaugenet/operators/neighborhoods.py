@@ -36,17 +36,18 @@ class GraphJets:
         return len(self.jets.degree)
 
 
-def graph_jets(graph: GaugeGraph, degree: int) -> GraphJets:
-    """Return the jets of all points, computed once per graph and degree.
+def graph_jets(graph: GaugeGraph, degree: int, *, uniform: bool = False) -> GraphJets:
+    """Return the jets of all points, computed once per graph and degree; `uniform` ones do not depend on lengths.
 
     Raises:
-        ValueError: If frames are not orthonormal, no point has neighbours, or the geometry requires gradients.
+        ValueError: If frames are not orthonormal (unless `uniform`), no point has neighbours, or the geometry requires
+            gradients.
     """
-    return graph.cached(("jets", degree), graph.geometry_tensors(), lambda: _fit(graph, degree))
+    return graph.cached(("jets", degree, uniform), graph.geometry_tensors(), lambda: _fit(graph, degree, uniform))
 
 
-def _fit(graph: GaugeGraph, degree: int) -> GraphJets:
-    _check(graph)
+def _fit(graph: GaugeGraph, degree: int, uniform: bool) -> GraphJets:
+    _check(graph, uniform)
     source, target, order = _with_centers(graph)
     d = graph.log_map.shape[1]
     radius = torch.cat([_point_radius(graph), graph.edge_radius()])[order].double()
@@ -54,7 +55,7 @@ def _fit(graph: GaugeGraph, degree: int) -> GraphJets:
     eye = torch.eye(d).to(graph.transporter).expand(graph.num_nodes, d, d)
     degrees = torch.bincount(target, minlength=graph.num_nodes)
     indptr = torch.cat([degrees.new_zeros(1), degrees.cumsum(0)])
-    jets = local_jets(log_map / radius[:, None], indptr, degree=degree)
+    jets = local_jets(log_map / radius[:, None], indptr, degree=degree, uniform=uniform)
     orders = torch.tensor([sum(a) for a in jets.indices])
     rows = jets.rows.to(radius.device) / radius[:, None] ** orders.to(radius)
     return GraphJets(rows, source, target, torch.cat([eye, graph.transporter])[order], jets)
@@ -76,17 +77,17 @@ def _point_radius(graph: GaugeGraph) -> Float[Tensor, "points"]:
     return radius.reshape(1).expand(graph.num_nodes) if radius.numel() == 1 else radius[graph.batch]
 
 
-def _check(graph: GaugeGraph) -> None:
+def _check(graph: GaugeGraph, uniform: bool) -> None:
     if not is_sorted_by_target(graph.edge_index):
         raise ValueError("Expected edges sorted by target, as `gauge_graph` makes them: sort all of their attributes.")
     if graph.log_map.requires_grad:
         raise ValueError("Operators are not differentiable in the geometry: pass a graph whose `log_map` is detached.")
     d = graph.log_map.shape[1]
     for name in {graph.structure} if isinstance(graph.structure, str) else set(graph.structure):
-        if not group_from_name(name, d).compact:
+        if not uniform and not group_from_name(name, d).compact:
             raise ValueError(
                 f"Expected orthonormal frames, got the structure group {name}: gradients and Laplacians need lengths. "
-                "Use `DifferentialSpace` for operators of that group."
+                "Use `apply_operator` with a `DifferentialSpace` of that group."
             )
 
 

@@ -90,7 +90,7 @@ def spin_symbol(order: int, sign: int, inputs: int) -> Symbol:
     """Return the symbol of D_1 + i sign D_2 on real and imaginary parts; a single input is a real scalar."""
     one, i = torch.eye(2, dtype=torch.float64), torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
     terms: dict[tuple[int, ...], Tensor] = {(1, 0): one[:, :inputs], (0, 1): sign * i[:, :inputs]}
-    return Symbol(f"spin {order} {sign} {inputs}", 2, 1, terms, None if order == 0 else _rotation(order))
+    return Symbol(f"spin {order} {sign} {inputs}", 2, 1, terms, None if order == 0 else _rotation(order), True)
 
 
 def _rotation(order: int) -> Action:

@@ -35,6 +35,7 @@ class Symbol:
         order: highest order of its derivatives.
         terms: C_a of shape `(out, in)` for every multi-index a.
         action: how transporters, and mirrors of a grid, act on the field; `None` for scalars.
+        needs_lengths: whether it is another operator in an indefinite metric.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Symbol:
     order: int
     terms: dict[tuple[int, ...], Float[Tensor, "out in"]]
     action: Action | None = None
+    needs_lengths: bool = False
 
     @property
     def coefficients(self) -> Float[Tensor, "monomials out in"]:
@@ -52,6 +54,7 @@ class Symbol:
 
 def matrix_of(symbol: Symbol, domain: Space, degree: int | None = None) -> OperatorMatrix:
     """Return the sparse matrix of an operator on a graph, computed once per graph."""
+    _check_lengths(symbol, domain)
     graph = operator_graph(domain)
     default = _SCALAR_DEGREE if symbol.action is None else _FIELD_DEGREE
     chosen = max(default, symbol.order) if degree is None else degree
@@ -66,12 +69,23 @@ def differentiate(
     symbol: Symbol, f: Tensor, domain: Space, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
     """Return D f on a graph or a grid."""
+    _check_lengths(symbol, domain)
     if isinstance(domain, Grid):
         chosen = _accuracy_of_grid(degree, accuracy)
         return on_grid(f, domain, symbol.terms, accuracy=chosen, action=symbol.action)
     _check_graph_options(accuracy)
     outputs, inputs = next(iter(symbol.terms.values())).shape
-    return as_given(matrix_of(symbol, domain, degree)(as_rows(f, domain, inputs)), f, domain, outputs)
+    return as_given(matrix_of(symbol, domain, degree)(as_rows(f, domain, inputs)), f, domain, inputs, outputs)
+
+
+def _check_lengths(symbol: Symbol, domain: Space) -> None:
+    """Raise `ValueError` if a grid has a metric in which the operator is another one."""
+    signature = domain.signature if isinstance(domain, Grid) else None
+    if symbol.needs_lengths and signature is not None and signature[1]:
+        raise ValueError(
+            f"Expected a grid with a positive metric for the {symbol.name}, got the signature {signature}: use "
+            f"`apply_operator` with a `DifferentialSpace` of a group that preserves it, `PseudoOrthogonal{signature}`."
+        )
 
 
 def _accuracy_of_grid(degree: int | None, accuracy: int | None) -> int:
@@ -129,15 +143,18 @@ def apply_operator(
     space.in_type.check(f, "f")
     table, rho = space.coefficient_matrices(weight.double()), space.in_type.representation()
     if isinstance(domain, Grid):
+        domain.check_metric(space.in_type.group)
         terms = dict(zip(space.indices, table, strict=True))
         return on_grid(f, domain, terms, accuracy=_accuracy_of_grid(degree, accuracy), action=rho)
     _check_graph_options(accuracy)
     graph, order = operator_graph(domain), space.max_order
     check_structure(space.in_type, graph)
     chosen = max(_FIELD_DEGREE, order) if degree is None else degree
-    matrix = operator_matrix(graph, table, order=order, degree=chosen, action=rho)
+    matrix = operator_matrix(
+        graph, table, order=order, degree=chosen, action=rho, uniform=not space.in_type.group.compact
+    )
     rows = matrix(as_rows(f, domain, space.in_type.size))
-    return as_given(rows, f, domain, space.out_type.size)
+    return as_given(rows, f, domain, space.in_type.size, space.out_type.size)
 
 
 def check_structure(field_type: FieldType, graph: GaugeGraph) -> None:

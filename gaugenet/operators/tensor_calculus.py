@@ -197,7 +197,7 @@ def _derivative_type(field_type: FieldType) -> FieldType:
 @lru_cache
 def gradient_symbol(d: int) -> Symbol:
     """Return the symbol of the gradient, from scalars to vectors."""
-    return Symbol("gradient", d, 1, {_unit(d, i): _matrix(d, 1, (i, 0)) for i in range(d)})
+    return Symbol("gradient", d, 1, {_unit(d, i): _matrix(d, 1, (i, 0)) for i in range(d)}, needs_lengths=True)
 
 
 @lru_cache
@@ -219,13 +219,14 @@ def curl_symbol(d: int) -> Symbol:
         }
     else:
         raise ValueError(f"Expected a domain of dimension 2 or 3 for the curl, got {d}.")
-    return Symbol("curl", d, 1, terms, _identity)
+    return Symbol("curl", d, 1, terms, _identity, needs_lengths=True)
 
 
 @lru_cache
 def laplacian_symbol(d: int) -> Symbol:
     """Return the symbol of the Laplacian, from scalars to scalars."""
-    return Symbol("laplacian", d, 2, {_unit(d, i, 2): torch.ones(1, 1, dtype=torch.float64) for i in range(d)})
+    squares = {_unit(d, i, 2): torch.ones(1, 1, dtype=torch.float64) for i in range(d)}
+    return Symbol("laplacian", d, 2, squares, needs_lengths=True)
 
 
 @lru_cache

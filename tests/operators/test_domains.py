@@ -163,3 +163,11 @@ def test_what_does_not_fit_a_domain():
     space = DifferentialSpace(FieldType(O2(), "1x0"), FieldType(O2(), "1x0"))
     with pytest.raises(ValueError, match="`degree`, which is for graphs"):
         apply_operator(space, torch.zeros(2), torch.zeros(1, 1, 8, 8), Grid((8, 8)), degree=2)
+
+
+def test_an_empty_batch_stays_empty():
+    sphere = Icosphere(1)
+    none = torch.zeros(0, 4, sphere.num_vertices)
+    for f in (none, sphere.to_charts(none)):
+        assert gradient(f, sphere).shape == (0, 8, *f.shape[2:])
+        assert divergence(f, sphere).shape == (0, 2, *f.shape[2:])
