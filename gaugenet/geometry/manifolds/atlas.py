@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaugenet.geometry.manifolds.manifold import Manifold, push_forward
+from gaugenet.geometry.manifolds.manifold import Manifold, push_forward, refuse_points
 from gaugenet.geometry.manifolds.numeric import FromMetric
 
 Metric = Callable[[Tensor], Tensor]
@@ -62,6 +62,10 @@ class Atlas(Manifold):
 
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v[..., 1:]], -1)
+
+    def check_points(self, p: Tensor) -> None:
+        charts = torch.arange(len(self.charts), dtype=p.dtype)
+        refuse_points(self, p, ~torch.isin(p[:, 0], charts), f"the number of a chart, 0 to {len(charts) - 1}, first")
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         difference = self._at_p(p, q, torch.zeros_like(q), lambda _, a, b, __: a - b)

@@ -73,6 +73,10 @@ class Product(Manifold):
     def signature(self) -> Tensor:
         return torch.cat([m.signature for m in self.factors])
 
+    def check_points(self, p: Tensor) -> None:
+        for m, a in self._parts(p):
+            m.check_points(a)
+
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         return torch.stack([m.gap(a, b) for m, a, b in self._parts(p, q)]).amax(0)
 

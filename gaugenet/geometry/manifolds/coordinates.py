@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gaugenet.geometry.manifolds.candidates import Pairs
-from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, push_forward
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, ManifoldError, push_forward
 
 Map = Callable[[Tensor], Tensor]
 
@@ -85,6 +85,12 @@ class InCoordinates(Manifold):
 
     def candidates(self, p: Tensor, radii: Tensor) -> Pairs:
         return self.manifold.candidates(self.backward(p), radii)
+
+    def check_points(self, p: Tensor) -> None:
+        try:
+            self.manifold.check_points(self.backward(p))
+        except ManifoldError as error:
+            raise ManifoldError(f"{self!r}, in the coordinates of {self.manifold!r}: {error}") from None
 
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
         return self.manifold.gap(self.backward(p), self.backward(q))

@@ -44,6 +44,9 @@ class Euclidean(Manifold):
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return v
 
+    def check_points(self, p: Tensor) -> None:
+        """Accept all points: every row of d numbers is one."""
+
     def embed(self, p: Tensor) -> Tensor:
         return p
 

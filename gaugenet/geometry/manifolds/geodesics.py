@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -123,4 +124,30 @@ def solve(matrix: Float[Tensor, "batch d d"], right: Float[Tensor, "batch d k"])
     return (cofactors @ right) / (x * cofactors[..., 0]).sum(-1)[..., None, None]
 
 
-__all__ = ["differential", "geodesic", "geodesic_transport", "integrate", "jacobian", "solve"]
+def least_squares(a: Float[Tensor, "batch E d"], b: Float[Tensor, "batch E"]) -> Float[Tensor, "batch d"]:
+    """Return the v that minimizes |a v - b|."""
+    if a.shape[-1] == a.shape[-2]:
+        return solve(a, b.unsqueeze(-1)).squeeze(-1)
+    return solve(a.mT @ a, a.mT @ b.unsqueeze(-1)).squeeze(-1)
+
+
+def flat_rows(dim: int, **rows: Tensor) -> tuple[Any, ...]:
+    """Return the arguments, broadcast and flattened to `(B, dim)`, and their common shape."""
+    shape = torch.broadcast_shapes(*(x.shape for x in rows.values()))
+    if not shape or shape[-1] != dim:
+        raise ValueError(
+            f"Expected {', '.join(f'`{name}`' for name in rows)} of shape (..., {dim}), got {tuple(shape)}."
+        )
+    return *(x.expand(shape).reshape(-1, dim) for x in rows.values()), shape
+
+
+__all__ = [
+    "differential",
+    "flat_rows",
+    "geodesic",
+    "geodesic_transport",
+    "integrate",
+    "jacobian",
+    "least_squares",
+    "solve",
+]

@@ -17,7 +17,7 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive_number
 from gaugenet.geometry._signature import preserves
-from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, inner_of_columns, tangent_axes
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, has, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
 from gaugenet.groups.group import StructureGroup
 
@@ -81,7 +81,9 @@ def manifold_gauge_graph(
     structure = _one_structure(group, structure)
     check_topology(manifold, structure)
     _check_metric(manifold, structure.group)
-    points = _checked_points(points)
+    points = _checked_points(manifold, points)
+    if check:
+        manifold.check_points(points.detach())
     from gaugenet.geometry.gauge_graph import GaugeGraph
 
     radius = positive_number("radius", radius)
@@ -287,10 +289,15 @@ def _check_metric(manifold: Manifold, group: StructureGroup) -> None:
     )
 
 
-def _checked_points(points: Tensor) -> Tensor:
+def _checked_points(manifold: Manifold, points: Tensor) -> Tensor:
     points = torch.as_tensor(points)
     if points.dim() != 2 or not len(points):
         raise ValueError(f"Expected `points` of shape (N, D) with N > 0, got {tuple(points.shape)}.")
+    known = has(manifold, "ambient_dim") or has(manifold, "check_points")  # others need not define `ambient_dim`
+    if points.shape[1] < manifold.dim or (known and points.shape[1] != manifold.ambient_dim):
+        raise ValueError(
+            f"Expected `points` of shape (N, {manifold.ambient_dim}) for {manifold!r}, got {tuple(points.shape)}."
+        )
     bad = ~points.detach().isfinite().all(-1)
     if bad.any():
         raise ValueError(f"Expected finite `points`, got NaN or infinite entries in row {int(bad.nonzero()[0])}.")

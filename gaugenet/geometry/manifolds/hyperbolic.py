@@ -10,7 +10,7 @@ from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.coordinates import InCoordinates
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
-from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, refuse_points
 from gaugenet.geometry.manifolds.sphere import safe_length
 
 
@@ -78,6 +78,9 @@ class Hyperbolic(Manifold):
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return typed_tensor(torch.linalg.det(frame))
+
+    def check_points(self, p: Tensor) -> None:
+        refuse_points(self, p, ~(p[:, -1] > 0), "a positive last coordinate, the half-space")
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """Return the points and y (e^r - 1): a ball of radius r about (x, y) reaches up to (x, y e^r)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gaugenet.geometry.manifolds.candidates import Pairs, all_pairs, within
@@ -119,6 +119,9 @@ class Manifold(ABC):
         """
         return None
 
+    def check_points(self, p: Float[Tensor, "points D"]) -> None:  # noqa: B027
+        """Raise `ManifoldError` if points are not on the manifold, or outside its chart; by default accept all."""
+
     def gap(self, p: Float[Tensor, "*batch D"], q: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch"]:
         """Return the distance of two rows as points: zero for rows that represent the same point."""
         return (p - q).abs().amax(-1)
@@ -194,7 +197,8 @@ class Manifold(ABC):
             max_neighbors: largest number of neighbours; the nearest ones are kept.
             mass: `(N,)`, the volume that each point represents. Default: the volume of a ball of this radius divided by
                 the number of points in it, which is right for random points whose density varies slowly.
-            check: verify that the space is consistent, see `gaugenet.geometry.manifolds.contract`.
+            check: verify that the points are on the manifold, and that the space is consistent, see
+                `gaugenet.geometry.manifolds.contract`.
             dtype: precision of the result; everything is computed in float64.
 
         Raises:
@@ -235,6 +239,16 @@ def inner_of_columns(manifold: Manifold, p: Tensor, u: Tensor, v: Tensor) -> Ten
 def has(manifold: Manifold, method: str) -> bool:
     """Return whether a space overrides an optional method."""
     return getattr(type(manifold), method) is not getattr(Manifold, method)
+
+
+def refuse_points(manifold: Manifold, p: Tensor, bad: Bool[Tensor, "points"], expected: str) -> None:
+    """Raise `ManifoldError` if some points are bad, naming the first one."""
+    if bad.any():
+        k = int(bad.nonzero()[0])
+        raise ManifoldError(
+            f"Expected points of {manifold!r} with {expected}, got {int(bad.sum())} of {len(bad)} others, the first is "
+            f"point {k} at {[round(x, 4) for x in p[k].tolist()]}."
+        )
 
 
 def push_forward(

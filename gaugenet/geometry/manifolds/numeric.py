@@ -14,8 +14,16 @@ from torch import Tensor
 from gaugenet._deprecation import renamed_attribute
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
-from gaugenet.geometry.manifolds.geodesics import differential, geodesic, geodesic_transport, jacobian, solve
-from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
+from gaugenet.geometry.manifolds.geodesics import (
+    differential,
+    flat_rows,
+    geodesic,
+    geodesic_transport,
+    jacobian,
+    least_squares,
+    solve,
+)
+from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, refuse_points
 
 AT_ONCE = 1 << 15
 """Number of rows that are integrated together."""
@@ -74,13 +82,13 @@ class ChartManifold(Manifold):
     # --- geodesics ------------------------------------------------------------------------------------------------
 
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
-        p, v, shape = _flat(self.dim, p=p, v=v)
+        p, v, shape = flat_rows(self.dim, p=p, v=v)
         parts = zip(p.split(AT_ONCE), v.split(AT_ONCE), strict=True)
         return torch.cat([geodesic(self.connection, a, b, self.steps) for a, b in parts]).reshape(shape)
 
     def log(self, p: Tensor, q: Tensor) -> Tensor:
         """Return the logarithm, see `Manifold.log`; raise `ManifoldError` if no geodesic is found."""
-        p, q, shape = _flat(self.dim, p=p, q=q)
+        p, q, shape = flat_rows(self.dim, p=p, q=q)
         v, found = self.try_log(p, q)
         if not found.all():
             k = int((~found).nonzero()[0])
@@ -92,7 +100,7 @@ class ChartManifold(Manifold):
 
     def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         shape = torch.broadcast_shapes(p.shape, q.shape, v.shape)
-        p, q, _ = _flat(self.dim, p=p.expand(shape), q=q.expand(shape))
+        p, q, _ = flat_rows(self.dim, p=p.expand(shape), q=q.expand(shape))
         moved = self._transported_by(p, q, self.log(p, q), v.expand(shape).reshape(-1, self.dim, 1))
         return moved.reshape(shape)
 
@@ -132,7 +140,7 @@ class ChartManifold(Manifold):
     def _chord(self, p: Tensor, q: Tensor) -> Tensor:
         """Return the vector at p whose image is closest to the straight line to q, as a first guess."""
         here, slopes = jacobian(self.immersion, p)
-        return _least_squares(slopes, self.immersion(q) - here)
+        return least_squares(slopes, self.immersion(q) - here)
 
     def _newton(self, p: Tensor, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Solve by Newton's method: one step per geodesic, then all steps with the derivative of the coarse ones."""
@@ -144,7 +152,7 @@ class ChartManifold(Manifold):
         for _ in range(12):
             residual = self.immersion(geodesic(self.connection, p, v, self.steps)) - target
             found = torch.linalg.vector_norm(residual, dim=-1) <= _CONVERGED * self._scale(q, v)
-            v = v - _least_squares(slopes, residual)
+            v = v - least_squares(slopes, residual)
             if bool(found.all()):
                 break
         return v, found
@@ -172,7 +180,7 @@ class ChartManifold(Manifold):
 
         arrival, slopes = differential(end, p, v)
         residual = arrival - self.immersion(q)
-        return v - _least_squares(slopes, residual), slopes, torch.linalg.vector_norm(residual, dim=-1)
+        return v - least_squares(slopes, residual), slopes, torch.linalg.vector_norm(residual, dim=-1)
 
     def _scale(self, q: Tensor, v: Tensor) -> Tensor:
         return typed_tensor(
@@ -189,8 +197,11 @@ class ChartManifold(Manifold):
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return v
 
+    def check_points(self, p: Tensor) -> None:
+        refuse_points(self, p, ~self.metric(p).isfinite().all(-1).all(-1), "a finite metric")
+
     def gap(self, p: Tensor, q: Tensor) -> Tensor:
-        p, q, shape = _flat(self.dim, p=p, q=q)
+        p, q, shape = flat_rows(self.dim, p=p, q=q)
         return typed_tensor(torch.linalg.vector_norm(self.immersion(p) - self.immersion(q), dim=-1).reshape(shape[:-1]))
 
     def frame_at(self, p: Tensor) -> Tensor:
@@ -298,6 +309,11 @@ class FromMetric(ChartManifold):
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return typed_tensor(torch.linalg.det(frame))
 
+    def check_points(self, p: Tensor) -> None:
+        g = self._metric(p)
+        even = (g - g.mT).abs().amax((-2, -1)) <= 1e-5 * g.abs().amax((-2, -1))
+        refuse_points(self, p, ~even, "a finite, symmetric metric")
+
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """Return the chart coordinates and bounds for neighbours in them.
 
@@ -369,22 +385,6 @@ def from_metric(g: Callable[[Tensor], Tensor], *, dim: int, **known: Any) -> Fro
         True
     """
     return FromMetric(g, dim, **known)
-
-
-def _least_squares(a: Float[Tensor, "batch E d"], b: Float[Tensor, "batch E"]) -> Float[Tensor, "batch d"]:
-    if a.shape[-1] == a.shape[-2]:
-        return solve(a, b.unsqueeze(-1)).squeeze(-1)
-    return solve(a.mT @ a, a.mT @ b.unsqueeze(-1)).squeeze(-1)
-
-
-def _flat(dim: int, **rows: Tensor) -> tuple[Any, ...]:
-    """Return the arguments, broadcast and flattened to `(B, dim)`, and their common shape."""
-    shape = torch.broadcast_shapes(*(x.shape for x in rows.values()))
-    if not shape or shape[-1] != dim:
-        raise ValueError(
-            f"Expected {', '.join(f'`{name}`' for name in rows)} of shape (..., {dim}), got {tuple(shape)}."
-        )
-    return *(x.expand(shape).reshape(-1, dim) for x in rows.values()), shape
 
 
 __all__ = ["ChartManifold", "from_embedding", "from_metric"]

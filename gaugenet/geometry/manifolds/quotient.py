@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
+from gaugenet.geometry.manifolds._region import check_region
 from gaugenet.geometry.manifolds.candidates import Pairs, all_pairs, in_order, pairs_between
 from gaugenet.geometry.manifolds.euclidean import Euclidean
 from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, push_forward
@@ -93,6 +94,9 @@ class Quotient(Manifold):
         return self.manifold.ambient_dim
 
     # --- inherited from the cover ---------------------------------------------------------------------------------
+
+    def check_points(self, p: Tensor) -> None:
+        self.manifold.check_points(p)
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
         return self.manifold.inner(p, u, v)
@@ -216,6 +220,9 @@ class FlatQuotient(Quotient):
             is_orientable=is_orientable,
             euler_characteristic=euler_characteristic,
         )
+
+    def check_points(self, p: Tensor) -> None:
+        check_region(repr(self), p, self.decks, self.lengths)
 
     def random_points(self, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Return points that are uniform in the box."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
-from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, refuse_points
 from gaugenet.geometry.manifolds.sphere import safe_length
 
 
@@ -53,6 +53,11 @@ class Rotations(Manifold):
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         inside = _matrix(p).mT @ _matrix(v)
         return _row(_matrix(p) @ (inside - inside.mT) / 2)
+
+    def check_points(self, p: Tensor) -> None:
+        m = _matrix(p)
+        apart = (m.mT @ m - torch.eye(3, dtype=p.dtype)).abs().amax((-2, -1)) > 1e-6
+        refuse_points(self, p, apart | (torch.linalg.det(m) < 0), "the entries of a rotation matrix")
 
     def embed(self, p: Tensor) -> Tensor:
         return p / math.sqrt(2)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
-from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, refuse_points
 
 
 class SPD(Manifold):
@@ -60,6 +60,11 @@ class SPD(Manifold):
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         m = self._matrix(v)
         return self._row((m + m.mT) / 2)
+
+    def check_points(self, p: Tensor) -> None:
+        m = self._matrix(p)
+        skew = (m - m.mT).abs().amax((-2, -1)) > 1e-6 * m.abs().amax((-2, -1))
+        refuse_points(self, p, skew | ~(torch.linalg.eigvalsh(m)[:, 0] > 0), "symmetric, positive definite matrices")
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
         """Return matrix logarithms, whose distance is at most the geodesic one since curvature is not positive."""

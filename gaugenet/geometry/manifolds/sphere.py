@@ -10,7 +10,7 @@ from torch import Tensor
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
 from gaugenet.geometry.manifolds.euclidean import random_orthogonal
-from gaugenet.geometry.manifolds.manifold import Isometry, Manifold
+from gaugenet.geometry.manifolds.manifold import Isometry, Manifold, refuse_points
 
 
 class Sphere(Manifold):
@@ -77,6 +77,10 @@ class Sphere(Manifold):
 
     def to_tangent(self, p: Tensor, v: Tensor) -> Tensor:
         return v - p * ((p * v).sum(-1, keepdim=True) / self.radius**2)
+
+    def check_points(self, p: Tensor) -> None:
+        length = torch.linalg.vector_norm(p, dim=-1)
+        refuse_points(self, p, (length / self.radius - 1).abs() > 1e-6, f"vectors of length {self.radius:g}")
 
     def embed(self, p: Tensor) -> Tensor:
         return p
