@@ -16,7 +16,7 @@ from gaugenet.geometry._neighbors import Edges, Search, check_not_repeated, give
 from gaugenet.geometry._point_weights import AreaRule, areas, volumes, weights
 from gaugenet.geometry.cell import PeriodicCell
 from gaugenet.groups import StructureGroup
-from gaugenet.groups.group import is_orthogonal
+from gaugenet.groups.group import check_group, is_orthogonal
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -128,6 +128,7 @@ class PointCloud:
                 group or frames do not fit; if two neighbours have the same position; if an edge is repeated, out of
                 range, or joins two clouds; if a point has no neighbour and `isolated` is false.
         """
+        check_group(group)
         if group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {group.name} on R^{group.d}.")
         frame = self._frames(group, frames, seed)

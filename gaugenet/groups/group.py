@@ -337,6 +337,14 @@ def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> 
     return (g.mT @ g - eye).abs().amax((-2, -1)) <= (tolerance(g) if atol is None else atol)
 
 
+def check_group(group: object) -> None:
+    """Raise `ValueError` unless an argument is a structure group."""
+    if not isinstance(group, StructureGroup):
+        forgotten = isinstance(group, type) and issubclass(group, StructureGroup)
+        how = f"write `{group.__name__}(...)`, an object" if forgotten else 'of a name, `group_from_name("SO(2)")`'
+        raise ValueError(f"Expected `group` to be a StructureGroup such as SO2(), got {group!r}: {how}.")
+
+
 @cache
 def _trivial_group(d: int) -> StructureGroup:
     """Return {e} <= GL(d)."""
@@ -354,4 +362,4 @@ def _is_subgroup(small: StructureGroup, large: StructureGroup) -> bool:
     return bool(large.contains(samples).all())
 
 
-__all__ = ["FiniteGroup", "StructureGroup", "cast_elements", "is_orthogonal", "tolerance"]
+__all__ = ["FiniteGroup", "StructureGroup", "cast_elements", "check_group", "is_orthogonal", "tolerance"]

@@ -18,6 +18,7 @@ from gaugenet.geometry._signature import preserves
 from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.grids.stencil import BallStencil, Boundary, Sliding, centred_indices, frame_coordinates, mirror
 from gaugenet.groups import StructureGroup, Trivial
+from gaugenet.groups.group import check_group
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -133,6 +134,7 @@ class Grid:
         self._check()
 
     def _check(self) -> None:
+        check_group(self.group)
         if self.group.d != self.d:
             raise ValueError(f"Expected a group acting on R^{self.d}, got {self.group.name} on R^{self.group.d}.")
         self.check_metric(self.group)

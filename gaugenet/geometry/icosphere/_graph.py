@@ -15,7 +15,7 @@ from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.mesh.transport import neighborhood_weights
 from gaugenet.groups.families.cyclic import Cyclic
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.group import StructureGroup, check_group
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -27,6 +27,7 @@ RADIUS = 2.0
 
 def check_structure(group: StructureGroup) -> None:
     """Raise `ValueError` unless the hexagonal transport, steps of 60 degrees, lies in the group."""
+    check_group(group)
     if group.d != 2 or not bool(group.contains(Cyclic(6).elements()).all()):
         raise ValueError(
             f"Expected a group with the rotations by 60 degrees, by which transport on the icosahedron acts, got "
@@ -36,6 +37,7 @@ def check_structure(group: StructureGroup) -> None:
 
 def check_rotations(group: StructureGroup) -> None:
     """Raise `ValueError` unless Levi-Civita transport on the sphere, rotations by any angle, lies in the group."""
+    check_group(group)
     if group.d != 2 or group.order is not None:
         raise ValueError(
             "Expected a group with all rotations, by which Levi-Civita transport on the sphere acts, got "

@@ -19,7 +19,7 @@ from gaugenet._validation import positive_number
 from gaugenet.geometry._signature import preserves
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, has, inner_of_columns, tangent_axes
 from gaugenet.geometry.manifolds.structure import GStructure, check_topology, needs_orthonormal_frames
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.group import StructureGroup, check_group
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -268,9 +268,8 @@ def _check_transporters(manifold: Manifold, structure: GStructure, edges: Edges,
 
 def _one_structure(group: StructureGroup | None, structure: GStructure | None) -> GStructure:
     if structure is None:
-        if not isinstance(group, StructureGroup):
-            raise ValueError(f"Expected `group` to be a StructureGroup such as SO2(), got {group!r}.")
-        return GStructure(group)
+        check_group(group)
+        return GStructure(group)  # type: ignore[arg-type]
     if group is not None and group != structure.group:
         raise ValueError(f"Expected `group` to equal `structure.group`, got {group.name} and {structure.group.name}.")
     return structure

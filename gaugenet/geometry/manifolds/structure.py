@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError
 from gaugenet.groups import PseudoOrthogonal, Scaling, StructureGroup
+from gaugenet.groups.group import check_group
 
 FrameField = Callable[[Tensor], Tensor]
 """A function from points `(N, D)` to frames `(N, D, d)` with tangent columns."""
@@ -37,7 +38,8 @@ class GStructure:
             `check_topology`.
 
     Raises:
-        ValueError: If the name of the connection is unknown, or the group or the frames do not allow it.
+        ValueError: If `group` is not a group, the name of the connection is unknown, or the group or the frames do not
+            allow it.
 
     Example:
         >>> from gaugenet.geometry import FlatTorus, GStructure
@@ -55,6 +57,7 @@ class GStructure:
     singular_points: Float[Tensor, "singular D"] | None = None
 
     def __post_init__(self) -> None:
+        check_group(self.group)
         if isinstance(self.connection, str) and self.connection not in _CONNECTIONS:
             raise ValueError(
                 f"Expected `connection` to be a function or one of {_CONNECTIONS}, got {self.connection!r}."

@@ -20,7 +20,7 @@ from gaugenet.geometry.mesh.options import FrameChoice, LengthUnit, Neighborhood
 from gaugenet.geometry.mesh.quality import require_usable
 from gaugenet.geometry.mesh.transport import PlanarFrames, log_vectors, neighborhood_weights, transporters
 from gaugenet.geometry.mesh.units import positions, require_range
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.group import StructureGroup, check_group
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -49,6 +49,7 @@ class FramedSurface:
 
 def framed_surface(mesh: TriangleMesh, group: StructureGroup, frames: FrameChoice, seed: int | None) -> FramedSurface:
     """Check that the mesh admits the structure, and choose its frames."""
+    check_group(group)
     if group.d != 2:
         raise ValueError(f"A surface needs a structure group acting on R^2, got {group.name} on R^{group.d}.")
     if not mesh.num_vertices:

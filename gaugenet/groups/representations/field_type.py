@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
-from gaugenet.groups.group import StructureGroup, cast_elements
+from gaugenet.groups.group import StructureGroup, cast_elements, check_group
 from gaugenet.groups.names import split_at
 from gaugenet.groups.representations.base import Representation
 
@@ -70,7 +70,8 @@ class FieldType:
         spec: `"16x0 + 16x1 + 8x2"`, `{0: 16, 1: 16, 2: 8}`, `{"regular": 3}` or pairs `(representation, multiplicity)`.
 
     Raises:
-        ValueError: If the group does not have a representation, or a multiplicity is not a non-negative integer.
+        ValueError: If `group` is not a group or does not have a representation, or a multiplicity is not a
+            non-negative integer.
 
     Example:
         >>> import torch
@@ -84,6 +85,7 @@ class FieldType:
     """
 
     def __init__(self, group: StructureGroup, spec: Spec) -> None:
+        check_group(group)
         self.group = group
         self.blocks: tuple[Block, ...] = tuple(_make_blocks(group, _parse(spec)))
 
