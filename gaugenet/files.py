@@ -37,7 +37,8 @@ def check_outputs(outputs: Iterable[str | Path], *, inputs: Iterable[str | Path]
         overwrite: allow outputs that exist. Inputs are never replaced.
 
     Raises:
-        OutputError: If an output is an input or lies in one, two outputs are one file, or an output exists.
+        OutputError: If an output is an input or lies in one, two outputs are one file, an output exists, or its folder
+            is a file.
     """
     read = {_identity(Path(path)): Path(path) for path in inputs}
     written: dict[object, Path] = {}
@@ -50,6 +51,9 @@ def check_outputs(outputs: Iterable[str | Path], *, inputs: Iterable[str | Path]
             raise OutputError(f"Two outputs have one name, {path}: choose another name for one of them.")
         if path.is_dir():
             raise OutputError(f"Expected a file to write, got the folder {path}.")
+        blocked = next((parent for parent in path.parents if parent.exists()), path.parent)
+        if blocked.exists() and not blocked.is_dir():
+            raise OutputError(f"Expected a folder for {path}, got the file {blocked}: choose another output.")
         if path.exists() and not overwrite:
             raise OutputError(f"{path} already exists: replace it with --overwrite, or choose another output.")
 

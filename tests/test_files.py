@@ -50,3 +50,9 @@ def test_an_output_that_exists_needs_overwrite(source, tmp_path):
     check_outputs([source], overwrite=True)
     with pytest.raises(OutputError, match="got the folder"):
         check_outputs([tmp_path], overwrite=True)
+
+
+@pytest.mark.parametrize("below", ["page.png", "deep/page.png"])
+def test_a_file_is_not_a_folder_of_outputs(source, below):
+    with pytest.raises(OutputError, match=r"Expected a folder for .* got the file .*bear\.ply"):
+        check_outputs([source / below], overwrite=True)
