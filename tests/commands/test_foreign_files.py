@@ -72,6 +72,15 @@ def test_plain_values_are_read_as_before():
     assert load_bounded("a: [1, 1e-3, null, text]\nb: {c: true}") == {"a": [1, 1e-3, None, "text"], "b": {"c": True}}
 
 
+@pytest.mark.parametrize(
+    "text", ["{p: {kind: scalar, on: face}}", "p:\n  kind: scalar\n  on: face\n", "p: {kind: scalar, 'on': face}"]
+)
+def test_names_that_yaml_takes_for_truth_values_are_names(text):
+    """The entry `on` of a field; truth values remain what they are, also those in lists."""
+    assert load_bounded(text) == {"p": {"kind": "scalar", "on": "face"}}
+    assert load_bounded("[on, {y: off, n: [true]}]") == [True, {"y": False, "n": [True]}]
+
+
 def test_sizes_of_networks_have_bounds():
     for make in (
         lambda **o: MeshUNet("1x0", 2, **o),
