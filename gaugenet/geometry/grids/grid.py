@@ -53,8 +53,10 @@ class Grid:
         radius: geodesic radius of the neighbourhoods, a length in the units of `spacing`, which determines the window;
             with `kernel_size`, the ball is cut off by the window.
         dilation: use every `dilation`-th pixel of a window that is larger by this factor.
-        stride: compute the output only at every `stride`-th pixel, on `strided(stride)`. The symmetries of the box
-            are kept if these pixels lie symmetrically: odd shapes for stride 2.
+        stride: the output has one pixel for `stride` pixels, those of `strided(stride)`. They lie symmetrically about
+            the middle, so the symmetries of the box are kept: with stride 2 and an even size half way between pixels,
+            see `GridConv`. Fields of the trivial group have no symmetry to keep: every `stride`-th pixel from the
+            first.
         padding: number of pixels by which neighbourhoods may reach beyond the border; the output is computed where
             they do not reach further. Default: not limited, so there is an output at every pixel.
         transposed: the transposed convolution, from the coarser grid, where the output of a convolution lies, to this
