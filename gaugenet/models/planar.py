@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gaugenet._validation import positive
+from gaugenet._validation import positive, positive_number
 from gaugenet.groups import FieldType, StructureGroup, Trivial, group_from_name
 from gaugenet.kernels.named import as_kernel
 from gaugenet.nn import (
@@ -111,14 +111,17 @@ class PlanarCNN(nn.Sequential):
             **options,
         }
         _check_layers(multiplicities, kernel_sizes, pool_after)
+        factor = positive_number("width", width)
         smaller = {int(k): str(name) for k, name in (restrict or {}).items()}  # in JSON the numbers are text
+        if not set(smaller) <= set(range(1, len(multiplicities) + 1)):
+            raise ValueError(f"Expected `restrict` after the layers 1 ... {len(multiplicities)}, got {list(smaller)}.")
         current = group_from_name(str(group))
         first = _one_field(current, fields).size
         self.in_type = previous = FieldType(current, in_type)
         layers: list[nn.Module] = []
         for k, (count, size) in enumerate(zip(multiplicities, kernel_sizes), start=1):
             field = _one_field(current, fields)
-            target = field * max(1, round(count * width * first / field.size))
+            target = field * max(1, round(count * factor * first / field.size))
             padding = 0 if k == len(kernel_sizes) else size // 2
             layers.append(SteerableLayer(previous, target, size, padding=padding, nonlinearity=nonlinearity, **options))
             layers += [GridPool(target)] if k in pool_after else []
@@ -180,9 +183,10 @@ class PlainCNN(nn.Sequential):
             "dropout": dropout,
         }
         _check_layers(channels, kernel_sizes, pool_after)
+        factor = positive_number("width", width)
         previous, layers = in_channels, []
         for k, (count, size) in enumerate(zip(channels, kernel_sizes), start=1):
-            target = max(1, round(count * width))
+            target = max(1, round(count * factor))
             padding = 0 if k == len(kernel_sizes) else size // 2
             layers += [nn.Conv2d(previous, target, size, padding=padding, bias=False), nn.BatchNorm2d(target), nn.ELU()]
             layers += [GridPool(FieldType(Trivial(), {"0": target}))] if k in pool_after else []

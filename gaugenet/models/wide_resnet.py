@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet._typing import typed_tensor
-from gaugenet._validation import positive
+from gaugenet._validation import positive, positive_number
 from gaugenet.groups import FieldType, StructureGroup, group_from_name
 from gaugenet.groups.group import FiniteGroup
 from gaugenet.nn import (
@@ -85,6 +85,7 @@ class WideResNet(nn.Module):
         }
         if depth < 10 or depth % 6 != 4 or len(groups) != 3:
             raise ValueError(f"Expected a depth of 10, 16, 22, ... and 3 groups, got {depth} and {list(groups)}.")
+        factor = positive_number("width", width)
         current = _finite(str(groups[0]))
         self.in_type = FieldType(current, in_type)
         previous = _regular(current, 16, equal)
@@ -94,7 +95,7 @@ class WideResNet(nn.Module):
                 current = _finite(name)
                 layers.append(Restrict(previous, current))
                 previous = previous.restrict(current)
-            target = _regular(current, 16 * 2**stage * width, equal)
+            target = _regular(current, 16 * 2**stage * factor, equal)
             for block in range((depth - 4) // 6):
                 halve = stage > 0 and block == 0
                 layers.append(WideBlock(previous, target, halve=halve, dropout=dropout))

@@ -122,6 +122,12 @@ class GridConv(GaugeConv):
             )
         self.in_type.check(x)
         check_dtype(x, self.weight)
+        if self.sliding.output_padding is None and min(self.sliding.coarse(x.shape[2:])) < 1:
+            raise ValueError(
+                f"Expected `x` with at least the pixels of the window {self.sliding.stencil.window} (dilation "
+                f"{self.sliding.dilation}, padding {self.sliding.padding}), got {tuple(x.shape[2:])}: use larger "
+                "images, fewer poolings or more padding."
+            )
         if self.sliding.boundary != "zeros":
             check_padding(x.shape[2:], self.sliding.padding, self.sliding.boundary)
         if forced():

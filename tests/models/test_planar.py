@@ -197,6 +197,17 @@ def test_what_does_not_fit_is_refused():
         PlanarCNN(3, group="SO(2)", fields=(0, 1), **SMALL)
     with pytest.raises(ValueError, match="channels in dimension 1"):
         PlanarCNN(3, **SMALL)(torch.zeros(1, 3, 12, 12))
+    with pytest.raises(ValueError, match=r"pixels of the window .* larger images"):
+        PlanarCNN(3, **SMALL)(torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"`restrict` after the layers 1 \.\.\. 3, got \[4\]"):
+        PlanarCNN(3, **SMALL, restrict={4: "C_2"})
+
+
+@pytest.mark.parametrize("network", [PlanarCNN, PlainCNN, WideResNet])
+@pytest.mark.parametrize("width", [0, -1.0])
+def test_a_width_is_positive(network, width):
+    with pytest.raises(ValueError, match="positive `width`"):
+        network(width=width)
 
 
 # --- WideResNet -------------------------------------------------------------------------------------------------
