@@ -196,6 +196,11 @@ class ClimateFiles(FrameSequence):
             step.index,
         )
 
+    def read_label(self, index: int) -> Int[ndarray, "*shape"] | None:
+        """Read the label of the frame `index` alone; `None` if there is no label variable."""
+        step = self.steps[index]
+        return self._label(open_store(step.path), step)
+
     def _field(self, store: Any, name: str, step: _Step, *, fill_mean: bool) -> Float[ndarray, "*shape"]:
         variable = step.layout.variables[name]
         values = variable.converted(step.layout.reordered(variable.at(store, step.index)))

@@ -36,8 +36,8 @@ def inspect_climate(path: str | Path, *, at_most: int = 64) -> dict[str, Any]:
 
     Returns:
         Plain values for JSON: `file`, `ok`, and `grid`, `times`, `scalars`, `vectors`, `label`, `static`, `levels`,
-        `missing` (numbers of values that are not finite, by channel, in the steps that were read); or `error`, if the
-        file cannot be used.
+        `missing` (numbers of values that are not finite, by channel, in the steps that were read), `label_problem`
+        (why the label cannot be used, or `None`); or `error`, if the file cannot be used.
 
     Example:
         >>> from gaugenet.data import SyntheticWeather
@@ -69,6 +69,7 @@ def describe_climate(entry: Mapping[str, Any]) -> str:
     rows = {"scalars": [with_unit(name) for name in moving], "vectors": vectors, "static": entry["static"]}
     lines += [f"  {title}: {', '.join(names)}" for title, names in rows.items() if names]
     lines += [f"  label: {entry['label']}"] if entry["label"] else []
+    lines += [f"  {entry['label_problem']}"] if entry["label_problem"] else []
     for name, dims in entry["levels"].items():
         sizes = ", ".join(f"{size} of {dim}" for dim, size in dims.items())
         lines.append(f"  {name} has {sizes}: choose with --data.levels or --data.scalars NAME@VALUE")
@@ -85,19 +86,20 @@ def _inspected(path: Path, at_most: int) -> dict[str, Any]:
     variables = find_variables(store, levels="all", where=str(path))
     files = ClimateFiles(path, variables=variables)
     read = np.unique(np.round(np.linspace(0, len(files) - 1, min(at_most, len(files)))).astype(int))
-    missing = _missing(files, read)
+    missing, label_problem = _missing(files, read), _label_problem(files, read)
     used = [str(name) for name in dict.fromkeys(map(variable_of, variables.names))]
     levels = {
         n: {d: int(store[n].sizes[d]) for d in further_dimensions(store[n]) if store[n].sizes[d] > 1} for n in used
     }
     return {
-        "ok": not missing,
+        "ok": not missing and label_problem is None,
         "grid": _grid_text(files, path),
         "times": _times(files),
         "scalars": list(variables.scalars),
         "vectors": [list(pair) for pair in variables.vectors],
         "units": dict(variables.units),
         "label": variables.label,
+        "label_problem": label_problem,
         "static": [name for name in variables.names if time_name(store[variable_of(name)]) is None],
         "levels": {name: dims for name, dims in levels.items() if dims},
         "missing": missing,
@@ -128,6 +130,16 @@ def _time_text(times: Mapping[str, Any]) -> str:
     dates = f", {times['first']} to {times['last']}" if times["first"] else ""
     every = f", every {times['hours']:g} h" if "hours" in times else ""
     return dates + every + (f", with {times['gaps']} gaps" if times.get("gaps") else "")
+
+
+def _label_problem(files: ClimateFiles, steps: Int[ndarray, "n"]) -> str | None:
+    """Return why the label of one of the steps cannot be used."""
+    try:
+        for k in steps:
+            files.read_label(int(k))
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _missing(files: ClimateFiles, steps: Int[ndarray, "n"]) -> dict[str, dict[str, int]]:
