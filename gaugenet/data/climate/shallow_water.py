@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class SphereFlow(ABC):
             FloatingPointError: If the flow is no longer finite.
         """
         state = self.state(flow)
-        for _ in range(round(positive_number("hours", hours) / positive_number("every", every))):
+        for _ in range(math.floor(positive_number("hours", hours) / positive_number("every", every) + 1e-9)):
             state = self.advance(state, every)
             yield self.flow(state)
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from gaugenet._validation import positive
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.files import atomic_path
 from gaugenet.geometry.sphere.coordinates import east_north, lat_lon
@@ -86,7 +87,7 @@ class SyntheticWeather:
         import xarray as xr
 
         grid = grid or LatLonGrid.regular(91, 180, poles=True)
-        hours = (first + np.arange(steps)) * step_hours
+        hours = (first + np.arange(positive("steps", steps))) * step_hours
         found = [self.fields(grid.points, float(h)) for h in hours]
         frames = east_north(*np.broadcast_arrays(grid.lat[:, None], grid.lon[None]))
         u, v = (np.stack([np.einsum("hwk,hwk->hw", w, frames[..., c]) for w, _, _ in found]) for c in (0, 1))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from gaugenet._validation import positive
 from gaugenet.data.meshes.sample import MeshDataset, MeshSample
 from gaugenet.data.meshes.usable import Repair, usable_mesh
 from gaugenet.geometry.mesh.closest import closest_points
@@ -64,7 +65,7 @@ class Subdivision(Remeshing):
     """
 
     def __init__(self, times: int = 1) -> None:
-        self.times = _checked("times", times, 1, 4)
+        self.times = _checked("times", positive("times", times), 1, 4)
 
     def remeshed(self, mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
         for _ in range(self.times):
@@ -142,7 +143,7 @@ class Holes(Remeshing):
     """
 
     def __init__(self, count: int = 3, radius: float = 0.05) -> None:
-        self.count = _checked("count", count, 1, 1000)
+        self.count = _checked("count", positive("count", count), 1, 1000)
         self.radius = _checked("radius", radius, 0.0, 1.0)
 
     def remeshed(self, mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
@@ -259,8 +260,8 @@ def _checked(name: str, value: float, low: float, high: float) -> Any:
     Raises:
         ValueError: If it is outside.
     """
-    if not low <= value <= high:
-        raise ValueError(f"Expected `{name}` from {low:g} to {high:g}, got {value}.")
+    if isinstance(value, str) or not low <= value <= high:
+        raise ValueError(f"Expected `{name}` from {low:g} to {high:g}, got {value!r}.")
     return value
 
 

@@ -222,3 +222,11 @@ def test_what_cannot_be_solved_is_refused(tmp_path):
     wild = Flow(still + 1e3 * np.random.default_rng(0).normal(size=still.shape), still, still + 100)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="not finite"):
         list(solver.run(wild, hours=60, every=60))
+
+
+@pytest.mark.parametrize(("hours", "every", "frames"), [(7, 2, 3), (1, 5, 0), (0.6, 0.2, 3)])
+def test_no_frame_is_later_than_the_end(hours, every, frames):
+    """7 h in steps of 2 h are 3 frames; rounded they were 4, the last one after 8 h."""
+    solver = BarotropicVorticity(5)
+    still = Flow(*(np.zeros(solver.grid.shape) for _ in range(3)))
+    assert len(list(solver.run(still, hours=hours, every=every))) == frames

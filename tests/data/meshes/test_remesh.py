@@ -47,6 +47,13 @@ def test_the_surface_stays_and_its_mesh_changes(rule, bumpy):
     assert np.array_equal(found.faces, again.faces)
 
 
+@pytest.mark.parametrize("rule, value", [(Subdivision, 1.5), (Holes, 2.5), (Subdivision, "2"), (Decimation, "0.5")])
+def test_options_of_another_type_are_refused(rule, value):
+    """When the rule is made, not hours later in the preparation of the first mesh."""
+    with pytest.raises(ValueError, match=f"got {value!r}"):
+        rule(value)
+
+
 def test_numbers_and_shapes_of_triangles(bumpy):
     rng = np.random.default_rng(0)
     assert Subdivision(2).remeshed(bumpy, rng).num_faces == 16 * bumpy.num_faces
