@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
@@ -41,7 +42,8 @@ class LabelledMeshFolder(MeshDataset):
         pool: the meshes of train/ and val/, or all meshes of a folder that is split at random.
 
     Raises:
-        DataError: If a folder or label file is missing, the split is empty, the number of labels does not match the
+        DataError: If a folder or label file is missing, two label files of a mesh differ,
+            a mesh is there in two formats, the split is empty, the number of labels does not match the
             mesh, or a class is unknown or negative.
 
     Example:
@@ -144,11 +146,14 @@ def _of_triangles(labels: Int[ndarray, "n"], mesh: TriangleMesh) -> Int[ndarray,
 
 def _raw_labels(path: Path, name: str) -> tuple[Path, dict[str, Int[ndarray, "n"]]]:
     """Return the file of the labels of a mesh, and its labels for vertices, faces or both."""
-    for suffix in (".npy", ".txt"):
-        beside = path.with_suffix(suffix)
-        if beside.is_file():
-            labels = read_labels(beside)
-            return beside, {"vertices": labels, "faces": labels}
+    beside = [file for file in (path.with_suffix(".npy"), path.with_suffix(".txt")) if file.is_file()]
+    if beside:
+        labels = read_labels(beside[0])
+        if len(beside) > 1 and not np.array_equal(labels, read_labels(beside[1])):
+            raise DataError(
+                f"{beside[0]} and {beside[1].name} hold different labels of {path.name}: remove one of them."
+            )
+        return beside[0], {"vertices": labels, "faces": labels}
     inside = read_ply_labels(path, name) if path.suffix.lower() == ".ply" else {}
     if not inside:
         raise DataError(
@@ -156,6 +161,16 @@ def _raw_labels(path: Path, name: str) -> tuple[Path, dict[str, Int[ndarray, "n"
             f"or a PLY property `{name}` of its vertices or faces."
         )
     return path, inside
+
+
+def _named_once(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return mesh files; raise `DataError` if two have one name, and so one label file: they are one mesh."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(path.stem, path) if path.parent.is_dir() else path  # not the groups of an HDF5 file
+        if other is not path:
+            raise DataError(f"{path.parent} has the mesh {path.stem} twice, {other.name} and {path.name}: keep one.")
+    return paths
 
 
 def is_split_at_random(root: Path) -> bool:
@@ -170,15 +185,15 @@ def all_splits(
 
     Raises:
         ValueError: If there are not three fractions.
-        DataError: If `group` is given for a folder with subfolders.
+        DataError: If `group` is given for a folder with subfolders, or a mesh is there in two formats.
     """
     if not is_split_at_random(root):
         if group is not None:
             raise DataError(f"{root} is split into folders: `group` is for folders split at random, and for folds.")
-        return {name: mesh_files(root / name) for name in _SPLITS if (root / name).is_dir()}
+        return {name: _named_once(mesh_files(root / name)) for name in _SPLITS if (root / name).is_dir()}
     if len(fractions) != 3:
         raise ValueError(f"Expected three `fractions` with sum 1, got {fractions}.")
-    paths = mesh_files(root)
+    paths = _named_once(mesh_files(root))
     if not paths:
         return {}
     names = [path.name for path in paths]

@@ -129,6 +129,24 @@ def test_folder_reads_every_form_of_labels(tmp_path, form):
         np.testing.assert_array_equal(sample.vertex_labels, np.arange(MESH.num_vertices) % 2)
 
 
+def test_two_label_files_of_a_mesh_must_agree(tmp_path):
+    write_folder_mesh(tmp_path / "train" / "one", "npy faces")
+    np.savetxt(tmp_path / "train" / "one.txt", FACE_CLASS, fmt="%d")
+    np.testing.assert_array_equal(LabelledMeshFolder(tmp_path)[0].face_labels, FACE_CLASS)
+    np.savetxt(tmp_path / "train" / "one.txt", 1 - FACE_CLASS, fmt="%d")
+    with pytest.raises(DataError, match=r"one.npy and one.txt hold different labels of one.obj: remove one"):
+        LabelledMeshFolder(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["train", "."])
+def test_a_mesh_in_two_formats_is_refused(tmp_path, folder):
+    """Split at random, one of them may be in the training part and the other one in the test part."""
+    write_folder_mesh(tmp_path / folder / "one", "npy faces")
+    write_ply(tmp_path / folder / "one.ply", MESH)
+    with pytest.raises(DataError, match=r"has the mesh one twice, one\.obj and one\.ply: keep one"):
+        LabelledMeshFolder(tmp_path)
+
+
 def test_folder_without_splits_is_divided_once_and_for_all(tmp_path):
     for i in range(10):
         write_folder_mesh(tmp_path / f"m{i}", "npy faces")
