@@ -340,8 +340,9 @@ def is_orthogonal(g: Float[Tensor, "*batch d d"], atol: float | None = None) -> 
 def check_group(group: object) -> None:
     """Raise `ValueError` unless an argument is a structure group."""
     if not isinstance(group, StructureGroup):
-        forgotten = isinstance(group, type) and issubclass(group, StructureGroup)
-        how = f"write `{group.__name__}(...)`, an object" if forgotten else 'of a name, `group_from_name("SO(2)")`'
+        how = 'of a name, `group_from_name("SO(2)")`'
+        if isinstance(group, type) and issubclass(group, StructureGroup):
+            how = f"write `{group.__name__}(...)`, an object"
         raise ValueError(f"Expected `group` to be a StructureGroup such as SO2(), got {group!r}: {how}.")
 
 

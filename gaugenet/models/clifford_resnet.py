@@ -31,16 +31,19 @@ class CliffordBlock(nn.Module):
     def __init__(self, field_type: FieldType, kernel: Clifford, *, product: bool = True, norm: str = "points") -> None:
         super().__init__()
         self.in_type = self.out_type = field_type
-        self.act = PairProduct(field_type) if product else InvariantGate(field_type)
+        self.act: PairProduct | InvariantGate
+        self.first_gate: nn.Module
+        if product:
+            self.act, self.first_gate = PairProduct(field_type), nn.Identity()
+        else:
+            self.act, self.first_gate = InvariantGate(field_type), InvariantGate(field_type)
         self.first_norm = MultivectorNorm(field_type, over=norm)
-        self.first_gate = None if product else InvariantGate(field_type)
         self.first_conv = GaugeConv(field_type, self.act.in_type, kernel=kernel)
         self.second_norm = MultivectorNorm(self.act.in_type, over=norm)
         self.second_conv = GaugeConv(field_type, field_type, kernel=kernel)
 
     def forward(self, x: Float[Tensor, "points size *spatial"], domain: Domain) -> Tensor:
-        y = self.first_norm(x, domain)
-        y = self.first_conv(y if self.first_gate is None else self.first_gate(y), domain)
+        y = self.first_conv(self.first_gate(self.first_norm(x, domain)), domain)
         out: Tensor = x + self.second_conv(self.act(self.second_norm(y, domain)), domain)
         return out
 

@@ -351,6 +351,7 @@ def test_balls_are_seen_from_outside_also_in_reflected_frames():
         (lambda: SurfacePicture(from_embedding(lambda p: torch.stack([p[0], p[1], p[0]]), dim=2)), "`domain`"),
         (lambda: SurfacePicture(Euclidean(2), domain=((1, 0), (0, 1))), "a < b"),
         (lambda: SurfacePicture(OwnSphere(), chart=on_the_sphere), "`domain` with `chart`"),
+        (lambda: SurfacePicture(Euclidean(2), immersion=lambda p: p), "`domain` with `immersion`"),
         (lambda: SurfacePicture(SPD(2), chart=torch.clone), "dimension 2"),
         (lambda: SurfacePicture(Sphere(2), immersion=lambda p: p[:, :1]), r"`immersion` to map \(N, 3\) to"),
         (lambda: SurfacePicture(Sphere(2)).frames([[0.0, 1.0]]), r"shape \(N, 3\)"),

@@ -9,7 +9,7 @@ from numpy import ndarray
 from gaugenet._typing import typed_array
 from gaugenet._validation import positive_number
 from gaugenet.geometry.mesh.mesh import TriangleMesh
-from gaugenet.tasks.training.options import TaskError, check
+from gaugenet.tasks.training.options import TaskError, check_label_flow
 
 _CREASE = 0.08
 """How far one radian of a concave crease holds heat back, as a distance over the square root of the area."""
@@ -76,7 +76,7 @@ def flow_of(items: str, width: float) -> float:
     Raises:
         TaskError: If it is not in [0, 1), or not 0 for items other than faces.
     """
-    check(0 <= width < 1, "label_flow", "in [0, 1)", width)
+    check_label_flow(width)
     if width and items != "face":
         raise TaskError(f"`label_flow` is for labels of faces, this network labels each {items}: leave it out.")
     return width

@@ -74,7 +74,7 @@ class OptimOptions:
         check(self.clip >= 0, "optim.clip", "at least 0", self.clip)
         check(0 <= self.smoothing < 1, "optim.smoothing", "in [0, 1)", self.smoothing)
         check(0 <= self.ema < 1, "optim.ema", "in [0, 1)", self.ema)
-        check(0 <= self.label_flow < 1, "optim.label_flow", "in [0, 1)", self.label_flow)
+        check_label_flow(self.label_flow, "optim.label_flow")
         check(self.patience >= 0, "optim.patience", "at least 0", self.patience)
 
 
@@ -82,6 +82,11 @@ def check(valid: bool, name: str, expected: str, value: float) -> None:
     """Raise `TaskError` naming the option unless `valid`."""
     if not valid:
         raise TaskError(f"Expected `{name}` {expected}, got {value}.")
+
+
+def check_label_flow(width: float, name: str = "label_flow") -> None:
+    """Raise `TaskError` naming the option unless probabilities flow over less than the size of the mesh."""
+    check(0 <= width < 1, name, "in [0, 1)", width)
 
 
 def device_of(name: str | None) -> torch.device:

@@ -107,24 +107,21 @@ def sheet_of(
             f"No immersion of {manifold!r} in space is known: pass `domain`, `chart` (a function from coordinates "
             f"(N, 2) to points (N, {manifold.ambient_dim})) and, if points are not in space, `immersion` to (N, 3)."
         )
-    return _chart(flat, _given(manifold, domain))
+    return _chart(flat, _given(repr(manifold), domain))
 
 
 def _in_chart(manifold: Manifold, immersion: Immersion | None, domain: Domain | None, chart: Chart | None) -> Sheet:
     """Return the sheet that the user describes by ranges of coordinates, a chart and an immersion."""
-    if domain is None:
-        name = "place" if chart is None else "chart"
-        raise ValueError(f"Expected `domain` with `{name}`: the ranges of both coordinates, ((a, b), (c, d)).")
+    domain = _given("`immersion`" if chart is None else "`chart`", domain)
     if immersion is None and manifold.ambient_dim not in (2, 3):
         raise ValueError(f"Expected `immersion` for {manifold!r}: points (N, {manifold.ambient_dim}) to space, (N, 3).")
     return _chart(immersion or torch.clone, domain, chart)
 
 
-def _given(manifold: Manifold, domain: Domain | None) -> Domain:
+def _given(what: str, domain: Domain | None) -> Domain:
+    """Return the ranges of coordinates; raise `ValueError` if the user did not give them."""
     if domain is None:
-        raise ValueError(
-            f"Expected `domain` for {manifold!r}: the ranges of both coordinates that are drawn, ((a, b), (c, d))."
-        )
+        raise ValueError(f"Expected `domain` with {what}: the ranges of both coordinates, ((a, b), (c, d)).")
     return domain
 
 
@@ -171,7 +168,7 @@ def _flat_torus(manifold: FlatTorus, domain: Domain | None) -> Sheet:
 def _embedded(manifold: Embedded, domain: Domain | None) -> Sheet:
     if domain is None and isinstance(manifold, SurfaceOfRevolution):
         domain = ((0.0, 2 * math.pi), manifold.interval)
-    return _chart(manifold.immersion, _given(manifold, domain))
+    return _chart(manifold.immersion, _given(repr(manifold), domain))
 
 
 _KNOWN: tuple[tuple[type[Manifold], Callable[[Any, Domain | None], Sheet]], ...] = (
