@@ -64,8 +64,6 @@ def build_augmentation(
     available.pop("RandomGauge")  # has an option of its own
     moves = build_all(options.augment, available)
     for move in moves:
-        if not isinstance(move, BaseTransform):
-            raise TaskError(f"Expected augmentations, got {move!r}: choose from {', '.join(sorted(available))}.")
         if isinstance(move, data.RandomMirror):
             move.features = features
         if isinstance(move, data.RandomScale):

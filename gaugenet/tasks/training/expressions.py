@@ -68,7 +68,14 @@ class _Calls:
             raise TaskError(
                 f"Could not read {self.text!r} as constructor calls such as {_example(self.allowed)}: {error.msg}."
             ) from error
-        return [self._built(node) for node in tree.elts]  # type: ignore[attr-defined]
+        return [self._object(node) for node in tree.elts]  # type: ignore[attr-defined]
+
+    def _object(self, node: ast.expr) -> Any:
+        """Return what a call makes; values, as in `1`, are arguments only."""
+        found = self._built(node)
+        if isinstance(node, ast.Name | ast.Call):
+            return found
+        raise TaskError(f"Expected constructor calls such as {_example(self.allowed)}, got {found!r}.")
 
     def _built(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name):

@@ -35,6 +35,8 @@ def test_several_calls_nested_ones_and_bare_names():
         ("Positions(", "Could not read"),
         ("Positions(scale=3)", "Could not make"),
         ("Positions(normalize=1 + x)", "plain values"),
+        ("1", r"constructor calls such as \w+\(\), got 1"),
+        ("'Positions()'", r"got 'Positions\(\)'"),
     ],
 )
 def test_anything_else_is_refused(text, message):
