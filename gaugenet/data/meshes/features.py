@@ -278,6 +278,8 @@ class TangentGradient(SurfaceFeature):
     """
 
     def __init__(self, of: InputFeature, *, squash: bool = True) -> None:
+        if not isinstance(of, InputFeature):
+            raise ValueError(f"Expected a feature such as `HeatKernelSignature()`, got {of!r}.")
         if not of.intrinsic:
             raise ValueError(f"Expected an intrinsic feature, got {of!r}: for coordinates use `TangentAxes()`.")
         if any(label != "0" for label, _ in of.fields):

@@ -36,6 +36,9 @@ class InputFeatures(BaseTransform):
 
     def __init__(self, features: list[InputFeature]) -> None:
         self.features = list(features)
+        others = [feature for feature in self.features if not isinstance(feature, InputFeature)]
+        if others:
+            raise ValueError(f"Expected features such as `ShapeOperator()`, got {others[0]!r}.")
         keys = [feature.key for feature in self.features]
         if not keys or len(set(keys)) < len(keys):
             raise ValueError(f"Expected one or more features, each once, got {self.features}.")

@@ -35,6 +35,7 @@ def test_several_calls_nested_ones_and_bare_names():
         ("Positions(", "Could not read"),
         ("Positions(scale=3)", "Could not make"),
         ("Positions(normalize=1 + x)", "plain values"),
+        ("TangentGradient(of=1)", "Expected a feature such as"),
         ("1", r"constructor calls such as \w+\(\), got 1"),
         ("'Positions()'", r"got 'Positions\(\)'"),
     ],
@@ -42,6 +43,12 @@ def test_several_calls_nested_ones_and_bare_names():
 def test_anything_else_is_refused(text, message):
     with pytest.raises(TaskError, match=message):
         build(text, FEATURES)
+
+
+@pytest.mark.parametrize("feature", [data.ShapeOperator, "ShapeOperator()", 1], ids=repr)
+def test_features_are_objects(feature):
+    with pytest.raises(ValueError, match="Expected features such as `ShapeOperator"):
+        data.InputFeatures([feature])
 
 
 def test_augmentations_by_name_and_the_mirror_knows_the_features():
