@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from gaugenet.groups import StructureGroup
 
 
-def preserves(group: StructureGroup, signature: Float[Tensor, "d"]) -> bool:
+@lru_cache(maxsize=1024)
+def preserves(group: StructureGroup, signature: tuple[float, ...]) -> bool:
     """Return whether g^T eta g = eta, eta = diag(signature), for generators of a group and a few random elements."""
-    eta = torch.diag(signature.double())
+    eta = torch.diag(torch.tensor(signature, dtype=torch.float64))
     draws = group.random_element(8, generator=torch.Generator().manual_seed(0))
     g = torch.cat([group.generators(), draws])
     scale = g.abs().amax((-2, -1)).square().clamp(min=1)

@@ -160,7 +160,7 @@ class Grid:
         if self.signature is None:
             return
         p, q = self.signature
-        if not preserves(group, torch.tensor([1.0] * p + [-1.0] * q)):
+        if not preserves(group, (1.0,) * p + (-1.0,) * q):
             raise ValueError(
                 f"Expected fields of a group that preserves the metric of the grid, signature {self.signature}, got "
                 f"{group.name}: use {f'`PseudoOrthogonal({p}, {q})`' if p and q else f'a subgroup of O({self.d})'}, or "
@@ -337,7 +337,6 @@ def _checked_signature(signature: Sequence[int], d: int) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
-@lru_cache(maxsize=1024)
 def check_boundary(boundary: str) -> None:
     if boundary not in get_args(Boundary):
         raise ValueError(f"Expected `boundary` to be one of {', '.join(get_args(Boundary))}, got {boundary!r}.")

@@ -277,10 +277,10 @@ def _one_structure(group: StructureGroup | None, structure: GStructure | None) -
 
 def _check_metric(manifold: Manifold, group: StructureGroup) -> None:
     """Raise `ManifoldError` if a group turns orthonormal frames of an indefinite metric into others."""
-    signature = manifold.signature
-    if bool((signature > 0).all()) or not needs_orthonormal_frames(group) or preserves(group, signature):
+    signature = tuple(manifold.signature.tolist())
+    if min(signature) > 0 or not needs_orthonormal_frames(group) or preserves(group, signature):
         return
-    p = int((signature > 0).sum())
+    p = sum(square > 0 for square in signature)
     q = manifold.dim - p
     raise ManifoldError(
         f"Expected a group that preserves the metric of {manifold!r}, signature {(p, q)}, got {group.name}: it mixes "

@@ -56,7 +56,7 @@ class Rotations(Manifold):
 
     def check_points(self, p: Tensor) -> None:
         m = _matrix(p)
-        apart = (m.mT @ m - torch.eye(3, dtype=p.dtype)).abs().amax((-2, -1)) > 1e-6
+        apart = (m.mT @ m - torch.eye(3, dtype=p.dtype)).abs().amax((-2, -1)) > 1e-4
         refuse_points(self, p, apart | (torch.linalg.det(m) < 0), "the entries of a rotation matrix")
 
     def embed(self, p: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class SPD(Manifold):
 
     def check_points(self, p: Tensor) -> None:
         m = self._matrix(p)
-        skew = (m - m.mT).abs().amax((-2, -1)) > 1e-6 * m.abs().amax((-2, -1))
+        skew = (m - m.mT).abs().amax((-2, -1)) > 1e-4 * m.abs().amax((-2, -1))
         refuse_points(self, p, skew | ~(torch.linalg.eigvalsh(m)[:, 0] > 0), "symmetric, positive definite matrices")
 
     def search_space(self, p: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:

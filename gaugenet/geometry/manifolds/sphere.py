@@ -80,7 +80,7 @@ class Sphere(Manifold):
 
     def check_points(self, p: Tensor) -> None:
         length = torch.linalg.vector_norm(p, dim=-1)
-        refuse_points(self, p, (length / self.radius - 1).abs() > 1e-6, f"vectors of length {self.radius:g}")
+        refuse_points(self, p, (length / self.radius - 1).abs() > 1e-4, f"vectors of length {self.radius:g}")
 
     def embed(self, p: Tensor) -> Tensor:
         return p
