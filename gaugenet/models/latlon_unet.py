@@ -19,7 +19,8 @@ class LatLonUNet(nn.Module):
     """A U-Net (:cite:`ronneberger2015unet`) of 3 x 3 convolutions, periodic in longitude, with zeros beyond the poles.
 
     It treats the components of a wind as scalars, so it is not equivariant under rotations of the globe, and its cells
-    become narrow towards the poles. The averaging and interpolation between levels are not periodic in longitude.
+    become narrow towards the poles. The outputs of a globe that is turned by 2^(levels - 1) columns are turned, if the
+    number of longitudes is a multiple of 2^(levels - 1).
 
     Shapes:
         x: `(B, channels, H * W)`, row by row -> `(B, out_channels, H * W)`.
@@ -78,9 +79,14 @@ class LatLonUNet(nn.Module):
             x = block(nn.functional.avg_pool2d(x, 2, ceil_mode=True) if skips else x)
             skips.append(x)
         for block, skip in zip(reversed(self.up), reversed(skips[:-1])):
-            larger = nn.functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
-            x = block(torch.cat([skip, larger], dim=1))
+            x = block(torch.cat([skip, _larger(x, skip.shape[2], skip.shape[3])], dim=1))
         return typed_tensor(self.head(x).flatten(2))
+
+
+def _larger(x: Float[Tensor, "*coarse"], height: int, width: int) -> Float[Tensor, "*fine"]:
+    """Interpolate between twice as many latitudes and longitudes, also across the date line."""
+    around = nn.functional.pad(x, (1, 1, 0, 0), mode="circular")
+    return nn.functional.interpolate(around, size=(height, width + 4), mode="bilinear")[..., 2:-2]
 
 
 class _Block(nn.Module):

@@ -232,9 +232,8 @@ def test_the_latitude_longitude_baseline_is_periodic_and_no_sphere():
 
     y = network(x)
     assert y.shape == (1, 2, 128)
-    flat = LatLonUNet((8, 16), 3, 2, width=4, levels=1)  # with more levels the date line shows in the interpolation
-    assert relative(flat(shifted(x, 5, 3)), shifted(flat(x), 5, 3)) < TOL[torch.float32]
-    assert relative(flat(shifted(x, 5, 2)), shifted(flat(x), 5, 2)) > 0.1
+    assert relative(network(shifted(x, 6, 3)), shifted(y, 6, 3)) < TOL[torch.float32], "date line in the interpolation"
+    assert relative(network(shifted(x, 6, 2)), shifted(y, 6, 2)) > 0.1
     assert relative(LatLonUNet(**network.config)(x), y) > 0.1, "the same network with weights of its own"
     with pytest.raises(ValueError, match="width"):
         LatLonUNet((8, 16), 3, 2, width=0)
