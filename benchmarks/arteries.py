@@ -1,12 +1,13 @@
 """Wall shear stress of arteries: `MeshUNet` next to a one-ring GEM-CNN and DiffusionNet on coordinates.
 
     python examples/arteries.py --out arteries --count 44
-    python benchmarks/arteries.py arteries [--epochs 20] [--seeds 0 1] [--networks ...]
+    python benchmarks/arteries.py arteries [--epochs 20] [--seeds 0 1] [--networks ...] [--mirror] [--ema 0.99]
 
-All networks have about the same number of weights, and the same training meshes, steps, schedule of the learning rate
-and loss (the mean square of the error vector, in units of the stress of the training part). For each one the script
-prints the weights, CPU seconds of the training, and the NMAE of the test arteries: as they are, rotated at random, and
-meshed again (`remeshed/`), with the ratio of the last and the first.
+All networks have about the same number of weights, and the same training meshes, steps, schedule of the learning rate,
+loss (the mean square of the error vector, in units of the stress of the training part), mirror images (`--mirror`) and
+average of the weights (`--ema`). For each one the script prints the weights, CPU seconds of the training, and the NMAE
+of the test arteries: as they are, rotated at random, and meshed again (`remeshed/`), with the ratio of the last and the
+first.
 
 - `MeshUNet`: geodesic neighborhoods, three levels; inputs are the distance from the inlet, curvatures and the shape
   operator.
@@ -18,6 +19,7 @@ meshed again (`remeshed/`), with the ratio of the last and the first.
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +32,7 @@ from scipy.sparse import coo_array
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
-from gaugenet.data import FieldMeshFolder, FieldReader, FieldSpec, MeshSample
+from gaugenet.data import FieldMeshFolder, FieldReader, FieldSpec, MeshSample, RandomMirror
 from gaugenet.data.fields.statistics import fit_fields
 from gaugenet.data.meshes.laplacian import _vertex_average, hat_gradients
 from gaugenet.data.meshes.spectral import laplacian_spectrum
@@ -46,6 +48,7 @@ from gaugenet.tasks.regression.options import RegressionData
 STRESS = FieldSpec("wss", "tangent_vector", on="vertex")
 INFLOW = FieldSpec("inflow_distance", "scalar", on="vertex")
 EIGENVECTORS = 96
+MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
 
 
 class OnGraphs:
@@ -66,6 +69,10 @@ class OnGraphs:
 
     def read(self, sample: MeshSample):
         return self.features(prepare_mesh(sample, self.how).graph)
+
+    def mirrored(self, sample: MeshSample):
+        graph = prepare_mesh(sample, self.how).graph
+        return self.features(RandomMirror(self.features, axis="x").mirror(graph))
 
     def __call__(self, network: nn.Module, graph, rotation: np.ndarray | None) -> Tensor:
         return torch.einsum("nij,nj->ni", graph.frame.float(), network(graph.x, graph))
@@ -102,6 +109,11 @@ class OnCoordinates:
             "inflow": torch.from_numpy((values - (self.inflow.mean or 0)) / (self.inflow.scale or 1)).float(),
         }
 
+    def mirrored(self, sample: MeshSample) -> dict[str, Tensor]:
+        """The frames of a mirrored mesh have the second vector flipped, so that they stay right-handed."""
+        read = self.read(sample)
+        return read | {"pos": read["pos"] @ MIRROR, "normal": read["normal"] @ MIRROR, "grad_y": -read["grad_y"]}
+
     def __call__(self, network: nn.Module, read: dict[str, Tensor], rotation: np.ndarray | None) -> Tensor:
         """Return the prediction for the mesh as it stands, computed in the rotated position."""
         turn = torch.eye(3) if rotation is None else torch.from_numpy(rotation).float()
@@ -121,23 +133,37 @@ def truth_of(sample: MeshSample) -> np.ndarray:
     return FieldReader(sample.mesh, sample.path, sample.fields).read(STRESS).values
 
 
-def train(net: nn.Module, how, read: list, truths: list[Tensor], options, seed: int, *, turn: bool) -> float:
-    """Train with Adam and a cosine schedule on two meshes a step, and return the CPU seconds."""
+def train(net: nn.Module, how, pairs: list[list[tuple]], options, seed: int, *, turn: bool) -> float:
+    """Train with Adam and a cosine schedule on two meshes a step, and return the CPU seconds.
+
+    Args:
+        net: the network.
+        how: how it reads meshes.
+        pairs: for each mesh, the input and the truth, and again for the mirror image, if mirror images are used.
+        options: of the command line.
+        seed: of the order, the mirror images and the rotations.
+        turn: whether each mesh is rotated at random.
+    """
     draw, start = np.random.default_rng(seed), time.process_time()
-    optimizer = torch.optim.Adam(net.parameters(), lr=options.lr)
-    steps = options.epochs * -(-len(read) // 2)
+    optimizer, average = torch.optim.Adam(net.parameters(), lr=options.lr), copy.deepcopy(net)
+    steps = options.epochs * -(-len(pairs) // 2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps, pct_start=0.1)
-    for _ in range(options.epochs):
-        order = draw.permutation(len(read))
-        for pair in (order[k : k + 2] for k in range(0, len(order), 2)):
-            optimizer.zero_grad()
-            for k in pair:
-                rotation = Rotation.random(random_state=draw.integers(2**31)).as_matrix() if turn else None
-                error = how(net, read[k], rotation) - truths[k]
-                ((error**2).sum(1).mean() / len(pair)).backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+    orders = [draw.permutation(len(pairs)) for _ in range(options.epochs)]
+    for step, batch in enumerate(order[k : k + 2] for order in orders for k in range(0, len(order), 2)):
+        optimizer.zero_grad()
+        for k in batch:
+            rotation = Rotation.random(random_state=draw.integers(2**31)).as_matrix() if turn else None
+            read, truth = pairs[k][draw.integers(len(pairs[k]))]
+            ((how(net, read, rotation) - truth).square().sum(1).mean() / len(batch)).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        decay = min(options.ema, (2 + step) / (11 + step))  # as `gaugenet.tasks` averages
+        with torch.no_grad():
+            for mean, weight in zip(average.parameters(), net.parameters()):
+                mean.lerp_(weight, 1 - decay)
+    for weight, mean in zip(net.parameters(), average.parameters()):
+        weight.data = mean.data
     return time.process_time() - start
 
 
@@ -167,6 +193,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--mirror", action="store_true", help="also train on mirror images")
+    parser.add_argument("--ema", type=float, default=0.0, help="decay of the average of the weights; 0 takes the last")
     options = parser.parse_args()
     torch.set_num_threads(1)
     train_set = list(FieldMeshFolder(options.data, "train"))
@@ -182,13 +210,15 @@ def main() -> None:
     for name in options.networks:
         build, width, blocks, turn = NETWORKS[name]
         how = build(train_set, inflow)
-        read = [how.read(sample) for sample in train_set]
         truths = [torch.from_numpy(truth_of(sample) / scale).float() for sample in train_set]
+        pairs = [[(how.read(sample), truth)] for sample, truth in zip(train_set, truths)]
+        for k in range(len(pairs) if options.mirror else 0):
+            pairs[k].append((how.mirrored(train_set[k]), truths[k] @ MIRROR))
         tested = {part: [how.read(sample) for sample in samples] for part, samples in parts.items()}
         for seed in options.seeds:
             torch.manual_seed(seed)
             net = how.network(width, blocks)
-            seconds = train(net, how, read, truths, options, seed, turn=turn)
+            seconds = train(net, how, pairs, options, seed, turn=turn)
             found = {part: nmae(net, how, samples, tested[part], scale) for part, samples in parts.items()}
             cells = " | ".join(f"{100 * value:.2f}" for value in found.values())
             count, ratio = sum(p.numel() for p in net.parameters()), found["remeshed"] / found["upright"]
