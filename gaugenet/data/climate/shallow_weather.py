@@ -26,7 +26,7 @@ def write_flow(
     time, the height `orography` of the ground. The first step is the initial flow.
 
     Args:
-        path: the file.
+        path: the file; an existing one is replaced.
         solver: the equations.
         flow: the initial flow.
         hours: length of the run.

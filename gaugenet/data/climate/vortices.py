@@ -110,7 +110,10 @@ class SyntheticWeather:
         )
 
     def write(self, path: str | Path, steps: int, **options: Any) -> Path:
-        """Write the `dataset` as NetCDF, completely or not at all; `options` are passed to `dataset`."""
+        """Write the `dataset` as NetCDF, completely or not at all; `options` are passed to `dataset`.
+
+        An existing file is replaced.
+        """
         data = self.dataset(steps, **options)
         with atomic_path(path) as temporary:
             data.to_netcdf(temporary, encoding={name: {"zlib": True, "complevel": 1} for name in data.data_vars})

@@ -181,7 +181,7 @@ def write_samples(
     """Write conformations of a potential as an npz in the layout of MD17; return the minimum they start from.
 
     Args:
-        path: the file.
+        path: the file; an existing one is replaced.
         potential: the potential.
         count: number of conformations.
         temperature: in K.

@@ -116,7 +116,7 @@ def write_extended_xyz(
     """Write molecules with their energies and forces; numbers are written exactly.
 
     Args:
-        path: the file.
+        path: the file; an existing one is replaced.
         molecules: the molecules.
         extra: further values of each molecule, by name.
     """

@@ -151,7 +151,7 @@ def write_md17(
     energy_unit: str = _ENERGY_UNIT,
     length_unit: str = _LENGTH_UNIT,
 ) -> None:
-    """Write an npz in the layout of MD17, with the units as `e_unit` and `r_unit`."""
+    """Write an npz in the layout of MD17, with the units as `e_unit` and `r_unit`; an existing file is replaced."""
     short = {long: text for text, long in _SHORT_UNITS.items()}
     arrays = {"z": np.asarray(species, np.uint8), "R": pos, "E": np.reshape(energy, (-1, 1)), "F": forces}
     units = {
