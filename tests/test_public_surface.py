@@ -66,16 +66,16 @@ PUBLIC = {
         FieldMeshFolder FieldReader FieldSpec FieldValues FlowState FlowTrajectories GaugeDataset GraphCache
         Happi20Files HeatBath HeatKernelSignature Holes HybridMonteCarlo IGNORE_LABEL IldgFile InputFeature
         InputFeatures IsotropicRemeshing LabelledMeshFolder LatLonGrid LatticeSampler LinkFile MaxwellState
-        MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet NavierStokes NerscFile
-        Normalization Normals Panorama PeriodicMaxwell Positions RandomGauge RandomJitter RandomMirror
+        MaxwellTrajectories MeshCNNSegmentation MeshDataset MeshSample ModelNetPoints Molecule MoleculeSet NavierStokes
+        NerscFile Normalization Normals Panorama PeriodicMaxwell Positions RandomGauge RandomJitter RandomMirror
         RandomRotation RandomScale RemeshedMeshes Remeshing RotatedDigits ShallowWater ShallowWaterWeather
         ShapeOperator ShrecClassification SmoothShape SphereRegridder SphericalDigits StanfordPanoramas
         StripDigits Subdivision SyntheticWeather TangentAxes TangentGradient TimeSplit Trajectory UsableMesh
         VertexDegree VertexNoise WaveKernelSignature add_targets binned_mean face_to_vertex_distribution
         find_variables fit_fields group_names hard_labels idealized_cyclones langevin_samples majority_of_edges
         meshcnn_edges one_hot prepare_meshes random_parts random_shape read_extended_xyz read_flows read_ildg
-        read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist source_of
-        space_time_faraday split_by_blocks split_folds split_fractions thermal_velocities usable_mesh
+        read_maxwell read_indices read_links read_md17 read_mnist read_molecules read_nersc read_qm9 rotated_mnist
+        source_of space_time_faraday split_by_blocks split_folds split_fractions thermal_velocities usable_mesh
         velocity_verlet vertex_to_face write_extended_xyz write_flows write_ildg write_links write_md17
         write_nersc
     """,

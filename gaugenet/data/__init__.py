@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from gaugenet.data.normalization import Normalization
     from gaugenet.data.physics.flow_files import FlowTrajectories, read_flows, write_flows
     from gaugenet.data.physics.maxwell import ChargeClouds, MaxwellState, PeriodicMaxwell, space_time_faraday
+    from gaugenet.data.physics.maxwell_files import MaxwellTrajectories, read_maxwell
     from gaugenet.data.physics.navier_stokes import FlowState, NavierStokes
 else:
     __getattr__, __dir__ = lazy_exports(__name__)
@@ -131,6 +132,7 @@ __all__ = [
     "LatticeSampler",
     "LinkFile",
     "MaxwellState",
+    "MaxwellTrajectories",
     "MeshCNNSegmentation",
     "MeshDataset",
     "MeshSample",
@@ -186,6 +188,7 @@ __all__ = [
     "read_flows",
     "read_indices",
     "read_links",
+    "read_maxwell",
     "read_md17",
     "read_mnist",
     "read_molecules",

@@ -16,13 +16,11 @@ from torch import Tensor
 
 from gaugenet._validation import positive, positive_number
 from gaugenet.data.meshes.sample import DataError
+from gaugenet.data.physics._pdearena import GROUPS, numbers, opened
 from gaugenet.data.physics.fourier import check_state
 from gaugenet.data.physics.navier_stokes import FlowState, parts_of
 from gaugenet.files import OutputError, atomic_path
 from gaugenet.geometry import Grid
-
-GROUPS = ("train", "valid", "test")
-"""Groups of the published files, in the order in which they are looked for."""
 
 
 @dataclass(frozen=True)
@@ -154,34 +152,18 @@ def read_flows(
         >>> read_flows("flows.nc").fields.shape
         torch.Size([2, 3, 3, 16, 16])
     """
-    import xarray
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
     count = None if flows is None else positive("flows", flows)
-    found = _groups(path) if group is None else [group]
-    if len(found) != 1:
-        raise DataError(f"{path}: expected `group`, the file contains {', '.join(found) or 'none of ' + str(GROUPS)}.")
-    try:
-        data = xarray.open_dataset(path, group=found[0], engine="netcdf4", decode_times=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a NetCDF or HDF5 file with the group {found[0]!r}: {error}") from error
-    with data:
-        missing = [name for name in ("vx", "vy", "t", "dx", "dy") if name not in data.variables]
-        if missing:
-            known = ", ".join(map(str, data.variables))
-            raise DataError(f"{path}: expected the variables {', '.join(missing)} in {found[0]}, it has {known}.")
+    with opened(path, group, ("vx", "vy", "t", "dx", "dy")) as (data, found):
         part = slice(count)
         names = [name for name in ("vx", "vy", "u") if name in data.variables]
         fields = {name: _from_file(data[name].values[part], f"{path}: {name!r}") for name in names}
         shapes = {name: tuple(field.shape) for name, field in fields.items()}
         if len(set(shapes.values())) > 1:
-            raise DataError(f"{path}: expected fields of one shape in {found[0]}, got {shapes}.")
+            raise DataError(f"{path}: expected fields of one shape in {found}, got {shapes}.")
         velocity = torch.stack([fields["vx"], fields["vy"]], 2)
         smoke = fields["u"][:, :, None] if "u" in fields else None
         if not len(velocity):
-            raise DataError(f"{path}: expected at least one trajectory in {found[0]}, it has none.")
+            raise DataError(f"{path}: expected at least one trajectory in {found}, it has none.")
         spacing = [_spacing(data[name].values, f"{path}: {name!r}") for name in ("dy", "dx")]
         edge = str(data.attrs.get("boundary", "zeros")) if boundary is None else boundary
         buoyancy = data["buo_y"].values[part] if "buo_y" in data.variables else np.zeros(len(velocity))
@@ -196,16 +178,6 @@ def read_flows(
             dict(data.attrs),
             torch.from_numpy(np.asarray(buoyancy, dtype=np.float64)),
         )
-
-
-def _groups(path: Path) -> list[str]:
-    import netCDF4
-
-    try:
-        with netCDF4.Dataset(path) as file:
-            return [name for name in GROUPS if name in file.groups]
-    except OSError as error:
-        raise DataError(f"{path}: expected a NetCDF or HDF5 file: {error}") from error
 
 
 def _to_file(field: Float[Tensor, "flows times rows columns"]) -> Float[ndarray, "flows times x y"]:
@@ -231,12 +203,8 @@ def _spacing(values: ndarray, what: str) -> float:
 
 
 def _from_file(array: Float[ndarray, "flows times x y"], what: str) -> Float[Tensor, "flows times rows columns"]:
-    if array.ndim != 4 or array.dtype.kind not in "iuf":
-        raise DataError(f"{what}: expected numbers on (sample, time, x, y), got {array.dtype} of shape {array.shape}.")
-    if not np.isfinite(array).all():
-        place = tuple(int(n) for n in np.argwhere(~np.isfinite(array))[0])
-        raise DataError(f"{what} is not finite, first at (sample, time, x, y) = {place}: remove this trajectory.")
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).transpose(-1, -2).flip(-2).contiguous()
+    x = numbers(array, ("sample", "time", "x", "y"), what)
+    return torch.from_numpy(x).transpose(-1, -2).flip(-2).contiguous()
 
 
 __all__ = ["FlowTrajectories", "read_flows", "write_flows"]
