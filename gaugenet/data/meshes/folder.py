@@ -169,7 +169,9 @@ def _named_once(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     for path in paths:
         other = seen.setdefault(path.stem, path) if path.parent.is_dir() else path  # not the groups of an HDF5 file
         if other is not path:
-            raise DataError(f"{path.parent} has the mesh {path.stem} twice, {other.name} and {path.name}: keep one.")
+            raise DataError(
+                f"{path.parent}: several mesh files have the name {path.stem!r}: keep {other.name} or {path.name}."
+            )
     return paths
 
 

@@ -143,7 +143,7 @@ def test_a_mesh_in_two_formats_is_refused(tmp_path, folder):
     """Split at random, one of them may be in the training part and the other one in the test part."""
     write_folder_mesh(tmp_path / folder / "one", "npy faces")
     write_ply(tmp_path / folder / "one.ply", MESH)
-    with pytest.raises(DataError, match=r"has the mesh one twice, one\.obj and one\.ply: keep one"):
+    with pytest.raises(DataError, match=r"several mesh files have the name 'one': keep one\.obj or one\.ply"):
         LabelledMeshFolder(tmp_path)
 
 
