@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy import ndarray
+from torch import Tensor
 
 from gaugenet.data.meshes.sample import DataError
 
@@ -44,8 +46,13 @@ def opened(path: str | Path, group: str | None, needed: Sequence[str]) -> Iterat
         yield data, found[0]
 
 
-def numbers(array: ndarray, axes: Sequence[str], what: str) -> ndarray:
-    """Return an array of numbers on some axes, in float32.
+def on_grid(array: ndarray, axes: Sequence[str], what: str) -> Tensor:
+    """Return an array of the file in float32, on the axes of `Grid`: x along the columns, y against the rows.
+
+    Args:
+        array: the array.
+        axes: sample, time, then x, y and what follows: their order is reversed.
+        what: file and variable, for errors.
 
     Raises:
         DataError: If it has another number of axes, is no array of numbers, or is not finite.
@@ -56,7 +63,8 @@ def numbers(array: ndarray, axes: Sequence[str], what: str) -> ndarray:
     if not np.isfinite(array).all():
         place = tuple(int(n) for n in np.argwhere(~np.isfinite(array))[0])
         raise DataError(f"{what} is not finite, first at {names} = {place}: remove this trajectory.")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    x = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    return x.permute(0, 1, *reversed(range(2, len(axes)))).flip(-2).contiguous()
 
 
 def _groups(path: Path) -> list[str]:
@@ -69,4 +77,4 @@ def _groups(path: Path) -> list[str]:
         raise DataError(f"{path}: expected a NetCDF or HDF5 file: {error}") from error
 
 
-__all__ = ["GROUPS", "numbers", "opened"]
+__all__ = ["GROUPS", "on_grid", "opened"]

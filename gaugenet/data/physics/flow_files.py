@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gaugenet._validation import positive, positive_number
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.data.physics._pdearena import GROUPS, numbers, opened
+from gaugenet.data.physics._pdearena import GROUPS, on_grid, opened
 from gaugenet.data.physics.fourier import check_state
 from gaugenet.data.physics.navier_stokes import FlowState, parts_of
 from gaugenet.files import OutputError, atomic_path
@@ -156,7 +156,8 @@ def read_flows(
     with opened(path, group, ("vx", "vy", "t", "dx", "dy")) as (data, found):
         part = slice(count)
         names = [name for name in ("vx", "vy", "u") if name in data.variables]
-        fields = {name: _from_file(data[name].values[part], f"{path}: {name!r}") for name in names}
+        axes = ("sample", "time", "x", "y")
+        fields = {name: on_grid(data[name].values[part], axes, f"{path}: {name!r}") for name in names}
         shapes = {name: tuple(field.shape) for name, field in fields.items()}
         if len(set(shapes.values())) > 1:
             raise DataError(f"{path}: expected fields of one shape in {found}, got {shapes}.")
@@ -200,11 +201,6 @@ def _spacing(values: ndarray, what: str) -> float:
     if not (len(found) and np.isfinite(found).all() and found[0] > 0 and np.ptp(found) <= 1e-6 * found[0]):
         raise DataError(f"{what} is {found.tolist()}: expected one positive spacing for all trajectories.")
     return float(found[0])
-
-
-def _from_file(array: Float[ndarray, "flows times x y"], what: str) -> Float[Tensor, "flows times rows columns"]:
-    x = numbers(array, ("sample", "time", "x", "y"), what)
-    return torch.from_numpy(x).transpose(-1, -2).flip(-2).contiguous()
 
 
 __all__ = ["FlowTrajectories", "read_flows", "write_flows"]

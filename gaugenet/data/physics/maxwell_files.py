@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from numpy import ndarray
 from torch import Tensor
 
 from gaugenet._validation import positive
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.data.physics._pdearena import numbers, opened
+from gaugenet.data.physics._pdearena import on_grid, opened
 
 _AXES = ("sample", "time", "x", "y", "z", "component")
 
@@ -68,17 +67,13 @@ def read_maxwell(path: str | Path, *, group: str | None = None, samples: int | N
     """
     part = slice(None if samples is None else positive("samples", samples))
     with opened(path, group, ("d_field", "h_field")) as (data, name):
-        arrays = [numbers(data[key].values[part], _AXES, f"{path}: {key!r}") for key in ("d_field", "h_field")]
-    if arrays[0].shape != arrays[1].shape or arrays[0].shape[-1] != 3 or not len(arrays[0]):
+        d, h = (on_grid(data[key].values[part], _AXES, f"{path}: {key!r}") for key in ("d_field", "h_field"))
+    if d.shape != h.shape or d.shape[2] != 3 or not len(d):
         raise DataError(
-            f"{path}: expected fields of one shape with 3 components in {name}, got {arrays[0].shape} and "
-            f"{arrays[1].shape}."
+            f"{path}: expected fields of one shape with 3 components in {name}, got {tuple(d.shape)} and "
+            f"{tuple(h.shape)} on (sample, time, component, z, y, x)."
         )
-    return MaxwellTrajectories(*map(_on_grid, arrays))
-
-
-def _on_grid(array: Float[ndarray, "samples times x y z 3"]) -> Float[Tensor, "samples times 3 depth rows columns"]:
-    return torch.from_numpy(array).permute(0, 1, 5, 4, 3, 2).flip(-2).contiguous()
+    return MaxwellTrajectories(d, h)
 
 
 __all__ = ["MaxwellTrajectories", "read_maxwell"]
