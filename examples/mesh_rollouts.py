@@ -74,13 +74,14 @@ def learn(model: nn.Module, scale: Tensor, data: list[tuple[GaugeGraph, Tensor]]
 
 
 @torch.no_grad()
-def errors_of(model: nn.Module, scale: Tensor, graph: GaugeGraph, truth: Tensor, times: list[int]) -> list[float]:
-    """Return the relative L2 errors of u in a roll-out at some times; at most 10, if it diverged."""
+def errors_of(model: nn.Module, scale: Tensor, graph: GaugeGraph, truth: Tensor, times: list[int]) -> np.ndarray:
+    """Return the relative L2 errors of u at some times, of a roll-out (at most 10, if it diverged) and of its start."""
     states = [truth[0]]
     for _ in range(max(times)):
         states.append(states[-1] + scale * model(states[-1], graph))
-    size = [(graph.mass * x[:, 0] ** 2).sum().sqrt() for t in times for x in (states[t] - truth[t], truth[t])]
-    return [float((a / b).nan_to_num(10.0, 10.0).clamp(max=10.0)) for a, b in zip(size[::2], size[1::2], strict=True)]
+    parts = [torch.stack([states[t] - truth[t], truth[0] - truth[t], truth[t]])[..., 0] for t in times]
+    sizes = (graph.mass * torch.stack(parts, 1).square()).sum(-1).sqrt()
+    return (sizes[:2] / sizes[2]).nan_to_num(10.0, 10.0).clamp(max=10.0).numpy()
 
 
 def main() -> None:
@@ -108,12 +109,11 @@ def main() -> None:
                 model = Change(name, size)
                 learn(model, change, [(graphs[key], truth[key][:5]) for key in TRAINED], args.seconds, seed)
                 ends = {key: errors_of(model, change, graphs[key], truth[key][5], args.times) for key in meshes}
-                errors.append([np.median([ends[key] for key in part], 0) for part in (TRAINED, OTHERS)])
-            still = np.median([errors_of(model, 0 * change, graphs[k], truth[k][5], args.times) for k in meshes], 0)
-            count = f"{sum(p.numel() for p in model.parameters()):,}"
+                errors.append([np.median([ends[key][0] for key in part], 0) for part in (TRAINED, OTHERS)])
+            still, count = np.median([e[1] for e in ends.values()], 0), sum(p.numel() for p in model.parameters())
             for k, after in enumerate(args.times):
                 new, other = (" ".join(f"{100 * e[k]:.1f}" for e in column) for column in zip(*errors, strict=True))
-                print(f"| {equation} | {name} | {count} | {after} | {new} | {other} | {still[k]:.1%} |", flush=True)
+                print(f"| {equation} | {name} | {count:,} | {after} | {new} | {other} | {still[k]:.1%} |", flush=True)
 
 
 if __name__ == "__main__":
