@@ -28,7 +28,7 @@ class LorentzEmbedding(nn.Module):
 
     Equivariance: exact; 3e-7 relative in float32.
 
-    Vectors longer than about 44 sqrt(k) in float32 and 355 sqrt(k) in float64 overflow, to infinity or NaN.
+    Vectors longer than about 45 sqrt(k) in float32 and 355 sqrt(k) in float64 overflow, to infinity or NaN.
 
     Args:
         out_type: hyperbolic features; `in_type` is its space part.
