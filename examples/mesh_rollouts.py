@@ -2,9 +2,9 @@
 
     python examples/mesh_rollouts.py [--equations heat wave cahn_hilliard] [--seconds 50] [--seeds 3]
 
-As in Park et al. 2023 (Hermes), finite elements make five trajectories of 200 steps on each mesh. Networks learn one
-step on five meshes, each for the same CPU time. They are rolled out from new starts, on these meshes and on two others:
-harmonic and differential kernels, kernels of one ring of edges (GEM-CNN), and a graph network of PyTorch Geometric.
+As in Park et al. 2023 (Hermes), finite elements make five trajectories of 200 steps on each mesh. Networks learn a step
+on five meshes, for the same CPU time, and are rolled out from new starts, on these meshes and two others: harmonic and
+differential kernels, kernels of one ring of edges (GEM-CNN), and a graph network of PyTorch Geometric.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from gaugenet.groups import SO2, FieldType
 from gaugenet.kernels import kernel_from_text
 from gaugenet.nn import GatedNonlinearity, GaugeConv, SequentialModule
 
-TRAINED = ("bear_0", "cat_0", "deer_0", "horse_0", "lizard_0")
-OTHERS = ("man_0", "rabbit_0")
+TRAINED, OTHERS = ("bear_0", "cat_0", "deer_0", "horse_0", "lizard_0"), ("man_0", "rabbit_0")
 # The area is 1, edges are 0.03 long. Phases grow from noise, and errors with them: 15 snapshots are left out.
 EQUATIONS = {"heat": (Heat(), 1e-4, 0), "wave": (Wave(), 0.01, 0), "cahn_hilliard": (CahnHilliard(0.04), 0.004, 15)}
 WIDTHS = {"Harmonic(rings=2)": 16, "Differential(max_order=2)": 23, "one ring": 22, "graph": 99}  # of 40,000 weights
@@ -87,6 +86,7 @@ def errors_of(model: nn.Module, scale: Tensor, graph: GaugeGraph, truth: Tensor,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--equations", nargs="+", choices=list(EQUATIONS), default=list(EQUATIONS))
+    parser.add_argument("--networks", nargs="+", choices=list(WIDTHS), default=list(WIDTHS))
     parser.add_argument("--seconds", type=float, default=50, help="CPU seconds of each training")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--times", type=int, nargs="+", default=[20, 50, 200], help="steps of the errors")
@@ -101,7 +101,7 @@ def main() -> None:
         states = [truth[name][:5].flatten(0, 2) for name in TRAINED]
         changes = [truth[name][:5].diff(dim=1).flatten(0, 2) for name in TRAINED]
         size, change = (torch.cat(part).square().mean(0).sqrt() for part in (states, changes))
-        for name in WIDTHS:
+        for name in args.networks:
             edges = {"neighborhood": "one_ring"} if name in ("one ring", "graph") else {"mean_neighbors": 20}
             graphs, errors = {key: mesh.gauge_graph(SO2(), **edges) for key, mesh in meshes.items()}, []
             for seed in range(args.seeds):

@@ -30,7 +30,7 @@ Snapshots = list[tuple[Surface, Tensor, Tensor]]
 def diffusion(model: GaugeConv, radius: float) -> float:
     """Return the coefficient of the Laplacian of u."""
     pair = next(p for p in model.kernels.pairs if p.key == (2, 0))
-    return pair.weight(model.weight)[0, 0, 0, 0].item() * radius**2
+    return pair.weight(model.kernels.in_units_of_length(model.weight, radius))[0, 0, 0, 0].item()
 
 
 def surface_of(level: int, seed: int, radius: float) -> Surface:

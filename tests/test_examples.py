@@ -362,6 +362,7 @@ def test_the_leray_projection_needs_the_complete_kernels(tmp_path):
     errors = {row[2]: float(row[4]) for row in rows}
     assert errors["complete"] < 0.05
     assert 0.6 < errors["published span"] < 0.75
+    assert errors["published span, two layers"] < 0.1
     assert abs(errors["harmonic"] - errors["complete"]) < 1e-3
     assert (tmp_path / "run" / "leray.png").read_bytes().startswith(PNG)
 

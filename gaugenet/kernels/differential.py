@@ -61,8 +61,9 @@ class Differential(KernelFamily):
     """Equivariant partial differential operators, on every domain.
 
     On graphs derivatives are jets: a polynomial in normal coordinates is fitted to the field around each point, see
-    `gaugenet.kernels.jets`. On pixels they are computed by `stencil_derivatives`. Both are in units of the radius, so
-    that weights can be used on another domain. Source: :cite:`jenner2022steerable`.
+    `gaugenet.kernels.jets`. On pixels they are computed by `stencil_derivatives`. The weight of an operator D of order
+    n multiplies (R / 2)^n / n! D, a term of the Taylor expansion at half the radius R. So weights can be used on other
+    domains, and all orders learn at one rate. Source: :cite:`jenner2022steerable`.
 
     Args:
         max_order: highest order of the derivatives.
@@ -218,17 +219,33 @@ class DifferentialSpace(FactorizedSpace):
         )
 
     def initialize(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
-        """Fill `weight` in place so that jets with terms of unit size give outputs of about unit variance.
-
-        Weights of order n are divided by n!, since a field f(v) = sum_a c_a v^a / a! of unit size over a ball of
-        radius 1 has derivatives c_a of about n!.
-        """
+        """Fill `weight` in place: Taylor terms of unit size at half the radius give outputs of about unit variance."""
         for target in self.out_type.blocks:
             pairs = [p for p in self.pairs if p.target is target]
             fan_in = sum(p.basis.dim * p.source.multiplicity for p in pairs) / target.representation.dim
             for p in pairs:
-                scale = 1 / (math.sqrt(max(fan_in, 1.0)) * math.factorial(_order(p)))
-                p.weight(weight).normal_(generator=generator).mul_(scale)
+                p.weight(weight).normal_(generator=generator).div_(math.sqrt(max(fan_in, 1.0)))
+
+    def in_units_of_length(self, weight: Float[Tensor, "weights"], radius: float) -> Float[Tensor, "weights"]:
+        """Return the weights that `symbol` and `apply_operator` take for the operator of a layer with these weights.
+
+        Args:
+            weight: weights of a layer.
+            radius: radius R of the neighbourhoods, of the pixels of a window or of a graph.
+
+        Example:
+            >>> import torch
+            >>> from gaugenet.groups import SO2, FieldType
+            >>> scalars = FieldType(SO2(), "1x0")
+            >>> space = DifferentialSpace(scalars, scalars, max_order=2)
+            >>> space.in_units_of_length(torch.tensor([1.0, 1.0]), radius=0.2)  # the Laplacian times 0.1^2 / 2!
+            tensor([1.0000, 0.0050])
+        """
+        self._check_weight(weight)
+        factors = torch.ones_like(weight)
+        for p in self.pairs:
+            p.weight(factors).mul_(_taylor_factor(_order(p)) * radius ** _order(p))
+        return weight * factors
 
     # --- the symbol ---------------------------------------------------------------------------------------------------
 
@@ -280,15 +297,16 @@ class DifferentialSpace(FactorizedSpace):
 
     @property
     def columns_of_derivatives(self) -> Float[Tensor, "monomials columns"]:
-        """The scalar operators h(d), one a column, as combinations of the derivatives d^a; float64."""
+        """The scalar operators h(d) / (2^n n!), one a column, as combinations of the derivatives d^a; float64."""
         full = torch.zeros(len(self.indices), self.num_columns, dtype=torch.float64)
         for key in self.rings_of:
+            order = cast(Key, key)[0]
             table = symbol_functions(self.group, cast(Key, key)).derivatives()
-            full[self._rows_of(cast(Key, key)[0]), self.columns_of(key)] = table.T
+            full[self._rows_of(order), self.columns_of(key)] = _taylor_factor(order) * table.T
         return full
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        """Return the weights of each row in h(d) f, with lengths in units of the radius.
+        """Return the weights of each row in h(d) f / (2^n n!), with lengths in units of the radius.
 
         Raises:
             ValueError: If there are points but none has a neighbour, or most neighbourhoods do not determine
@@ -310,6 +328,15 @@ class DifferentialSpace(FactorizedSpace):
 
 def _order(p: Pair) -> int:
     return cast(Key, p.key)[0]
+
+
+def _taylor_factor(order: int) -> float:
+    """Return 1 / (2^n n!), by which rows of derivatives have about equal norms on usual neighbourhoods and windows.
+
+    Otherwise they grow as 1, 2, 12, 70 on 5 x 5 pixels, and since optimizers change all weights at one rate, operators
+    of order 3 drown the others.
+    """
+    return 0.5**order / math.factorial(order)
 
 
 __all__ = ["Differential", "DifferentialSpace", "Operator", "OperatorBasis"]

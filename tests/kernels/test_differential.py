@@ -218,7 +218,7 @@ def test_the_factorised_form_is_the_symbol(group, a, b):
     expected = space.symbol(w, xi)
     derivatives = torch.stack([(xi ** torch.tensor(i)).prod(-1) for i in space.indices], -1)
     assert relative(torch.einsum("na,aoi->noi", derivatives, space.coefficient_matrices(w)), expected) < EXACT
-    columns = derivatives @ space.columns_of_derivatives
+    columns, expected = derivatives @ space.columns_of_derivatives, space.symbol(space.in_units_of_length(w, 1.0), xi)
     assert columns.shape[1] == space.num_columns
     rows = []
     for block, matrix in zip(space.out_type.blocks, space.mixing(w), strict=True):
@@ -234,7 +234,7 @@ def test_more_orders_add_weights_only():
 
 
 def test_initial_scale():
-    """Terms of a jet of unit size, c_a = a! with random signs of the fields, give outputs of about unit variance."""
+    """Fields whose Taylor terms at half the radius have unit size give outputs of about unit variance."""
     space = operators(SO3(), "4x0 + 4x1", "4x0 + 4x1 + 2x2", 2)
     generator, squares, w = torch.Generator().manual_seed(0), [], torch.empty(space.num_weights, dtype=torch.float64)
     for _ in range(50):

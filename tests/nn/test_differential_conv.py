@@ -25,7 +25,7 @@ from gaugenet.groups import (
 from gaugenet.kernels import Differential, DifferentialSpace, Harmonic, KernelSum, Neighborhood
 from gaugenet.kernels.jets import differentiable_rows, local_jets
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose, prepare_graph, use_engine
-from gaugenet.operators import divergence, gradient, laplacian
+from gaugenet.operators import apply_operator, divergence, gradient, laplacian
 from gaugenet.testing import assert_gauge_equivariant
 from tests.compilers import newer_than_torch_2_6
 from tests.geometry.mesh import surfaces
@@ -119,15 +119,34 @@ DOMAINS = {
 
 @pytest.mark.parametrize("name", DOMAINS)
 def test_a_layer_with_known_weights_is_the_gradient(name):
-    """Times the radius, which makes the weights independent of the scale."""
+    """Times half the radius, which makes the weights independent of the scale."""
     graph = DOMAINS[name]().astype(torch.float64)
     f = graph.pos[:, :1] ** 2 + graph.pos[:, 1:2]
     for degree in (2,) if name in ("hexagons", "manifold") else (2, 3):
         found = scalars_to_vectors(degree=degree)(f, graph)
-        assert relative(found, graph.radius * gradient(f, graph, degree=degree)) < EXACT
+        assert relative(found, graph.radius / 2 * gradient(f, graph, degree=degree)) < EXACT
     second = GaugeConv(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), kernel=Differential(), bias=False, **DOUBLE)
     found = selecting(second, laplacian=1.0)(f, graph)
-    assert relative(found, graph.radius**2 * laplacian(f, graph, degree=2)) < EXACT
+    assert relative(found, graph.radius**2 / 8 * laplacian(f, graph, degree=2)) < EXACT
+
+
+@pytest.mark.parametrize("make", [mesh_graph, lambda: cloud(SO2())], ids=["mesh", "points"])
+def test_a_layer_is_the_operator_of_its_weights_in_units_of_length(make):
+    graph, fields = make(), FieldType(SO2(), "2x0 + 1x1")
+    conv = GaugeConv(fields, fields, kernel=Differential(max_order=3), bias=False, **DOUBLE)
+    f, weight = features(conv, graph), conv.kernels.in_units_of_length(conv.weight, graph.radius)
+    assert relative(conv(f, graph), apply_operator(conv.kernels, weight, f, graph)) < 1e-10
+    assert relative(conv(f, graph), apply_operator(conv.kernels, conv.weight, f, graph)) > 0.1
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_derivatives_of_all_orders_have_rows_of_about_one_norm(size):
+    """By these an optimizer changes outputs; with derivatives in units of the radius norms differ by 12 to 170."""
+    stencil = GridConv(FieldType(SO2(), "1x0"), FieldType(SO2(), "1x0"), size).sliding.stencil
+    fields = FieldType(SO2(), "1x0 + 1x1 + 1x2 + 1x3")
+    space = DifferentialSpace(fields, fields, max_order=2 if size == 3 else 3)
+    norms = space.stencil_coefficients(stencil).norm(dim=0)
+    assert norms.max() < 2.5 * norms.min()
 
 
 @pytest.mark.parametrize("accuracy", [2, 4])
@@ -139,12 +158,12 @@ def test_differences_on_a_grid_are_those_of_the_operators(boundary, accuracy):
     scalars, vectors = FieldType(group, "1x0"), FieldType(group, "1x1")
     f = torch.randn(2, 1, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     slope = selecting(GaugeConv(scalars, vectors, kernel=kernel, bias=False, **DOUBLE), grad=1.0)
-    assert relative(slope(f, grid), grid.radius * gradient(f, grid, accuracy=accuracy)) < EXACT
+    assert relative(slope(f, grid), grid.radius / 2 * gradient(f, grid, accuracy=accuracy)) < EXACT
     flow = selecting(GaugeConv(scalars, scalars, kernel=kernel, bias=False, **DOUBLE), laplacian=1.0)
-    assert relative(flow(f, grid), grid.radius**2 * laplacian(f, grid, accuracy=accuracy)) < EXACT
+    assert relative(flow(f, grid), grid.radius**2 / 8 * laplacian(f, grid, accuracy=accuracy)) < EXACT
     spread = selecting(GaugeConv(vectors, scalars, kernel=kernel, bias=False, **DOUBLE), div=1.0)
     u = gradient(f, grid)
-    assert relative(spread(u, grid), grid.radius * divergence(u, grid, accuracy=accuracy)) < EXACT
+    assert relative(spread(u, grid), grid.radius / 2 * divergence(u, grid, accuracy=accuracy)) < EXACT
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -328,4 +347,4 @@ def test_neighborhoods_are_plain_arrays():
     space = DifferentialSpace(fields, FieldType(SO2(), "1x1"), max_order=1)
     v = torch.tensor([[0.0, 0], [1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7]])
     rows = Neighborhood(v, torch.zeros(6), torch.arange(6), torch.tensor([0, 6]), torch.ones(6))
-    assert torch.allclose(space.coefficients(rows).T @ v.double(), torch.eye(2).double(), atol=1e-12)
+    assert torch.allclose(space.coefficients(rows).T @ v.double(), torch.eye(2).double() / 2, atol=1e-12)
