@@ -11,6 +11,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from gaugenet._validation import positive
 from gaugenet.geometry.icosphere import _charts
 from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.geometry.mesh.transport import neighborhood_weights
@@ -102,6 +103,33 @@ def _with_all_rotations(links: _charts.ChartLinks) -> _charts.ChartLinks:
 def _joined(parts: list[_charts.ChartLinks]) -> _charts.ChartLinks:
     columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
     return _charts.ChartLinks(*(np.concatenate(column) for column in columns))
+
+
+def geodesic_levels(
+    sphere: Icosphere,
+    group: StructureGroup,
+    radius: float | None,
+    mean_neighbors: float | None,
+    levels: int,
+    dtype: torch.dtype,
+) -> GaugeGraph:
+    """Return the `geodesic_graph` with the graphs of coarser icospheres as its levels."""
+    from gaugenet.geometry.sphere.levels import with_levels
+
+    if positive("levels", levels) > sphere.level + 1:
+        raise ValueError(f"Expected `levels` of at most {sphere.level + 1} for an icosphere of level {sphere.level}.")
+    spheres, graphs = [sphere.coarser(level) if level else sphere for level in range(levels)], []
+    for level, coarse in enumerate(spheres):
+        wide = None if radius is None else radius * 2**level
+        try:
+            graphs.append(geodesic_graph(coarse, group, wide, mean_neighbors, dtype))
+        except ValueError as error:
+            if not level:
+                raise
+            raise ValueError(f"On level {level}, {coarse}: {error} Use fewer `levels` or a smaller radius.") from error
+    if levels == 1:
+        return graphs[0]
+    return with_levels(spheres, graphs, [None] * (levels - 1), nearest=2)  # the ends of the edge that a vertex halves
 
 
 def geodesic_graph(

@@ -19,7 +19,7 @@ from gaugenet._typing import typed_array, typed_tensor
 from gaugenet.geometry.domain import single_sample
 from gaugenet.geometry.grids.stencil import Stencil, centred_indices
 from gaugenet.geometry.icosphere import _charts
-from gaugenet.geometry.icosphere._graph import RADIUS, geodesic_graph, hexagonal_graph
+from gaugenet.geometry.icosphere._graph import RADIUS, geodesic_levels, hexagonal_graph
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.families.so2 import SO2
 from gaugenet.groups.group import StructureGroup
@@ -193,9 +193,12 @@ class Icosphere:
         connection: IcosphereConnection = "hexagonal",
         radius: float | None = None,
         mean_neighbors: float | None = None,
+        levels: int = 1,
         dtype: torch.dtype = torch.float64,
     ) -> GaugeGraph:
         """Return the neighbourhoods of all vertices, in vertex order and in the frames `frame`.
+
+        With `levels`, the graph also holds coarser icospheres, for `Pool`, `Unpool` and networks such as `MeshUNet`.
 
         Args:
             group: the structure group of the features. Default: C_6, or SO(2) for `levi_civita`.
@@ -204,19 +207,21 @@ class Icosphere:
                 for SO(2) and O(2).
             radius: radius of geodesic neighbourhoods in radians, for `levi_civita` only. Default: the nearest vertices.
             mean_neighbors: mean number of neighbours, instead of `radius`.
+            levels: number of levels with this one, for `levi_civita` only. A `radius` doubles from level to level.
             dtype: precision of all floating-point tensors.
 
         Raises:
-            ValueError: If the group does not contain the transporters, or the connection does not have an option.
+            ValueError: If the group does not contain the transporters, the connection does not have an option, or there
+                are not enough coarser icospheres for `levels`.
         """
         if connection == "levi_civita":
-            return geodesic_graph(self, SO2() if group is None else group, radius, mean_neighbors, dtype)
+            return geodesic_levels(self, SO2() if group is None else group, radius, mean_neighbors, levels, dtype)
         if connection != "hexagonal":
             raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
-        if radius is not None or mean_neighbors is not None:
+        if radius is not None or mean_neighbors is not None or levels != 1:
             raise ValueError(
-                "Expected no `radius` and no `mean_neighbors` with the hexagonal connection: omit them, or pass "
-                "connection='levi_civita'."
+                "Expected no `radius`, no `mean_neighbors` and no `levels` with the hexagonal connection: omit them, "
+                "or pass connection='levi_civita'."
             )
         return hexagonal_graph(self, Cyclic(6) if group is None else group, dtype)
 

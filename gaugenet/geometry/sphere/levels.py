@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -18,22 +18,28 @@ from gaugenet.geometry.manifolds.graph import frames_of, in_frames
 from gaugenet.geometry.manifolds.sphere import Sphere
 
 if TYPE_CHECKING:
+    from gaugenet.geometry.icosphere.icosphere import Icosphere
     from gaugenet.geometry.sphere.domain import SphereDomain
+
+    Points: TypeAlias = SphereDomain | Icosphere
 
 _LEVEL = ("edge_index", "log_map", "transporter", "weight", "frame", "pos", "mass", "radius")
 _POOL_RADIUS = 1.2
 """Radius of the discs that a coarse point averages, in units of the coarse spacing."""
-_NEAREST = 3
 
 
 def with_levels(
-    grids: Sequence[SphereDomain], graphs: Sequence[GaugeGraph], children: Sequence[Int[ndarray, "fine"] | None]
+    grids: Sequence[Points],
+    graphs: Sequence[GaugeGraph],
+    children: Sequence[Int[ndarray, "fine"] | None],
+    *,
+    nearest: int = 3,
 ) -> GaugeGraph:
     """Return the graph of the finest grid with the other ones as its coarser levels.
 
     - *Pooling*: a coarse point averages its children by area if the grid defines children, as HEALPix does. Otherwise
       it averages the finer points within about the coarse spacing, weighted by area times `1 - (distance / radius)^2`.
-    - *Unpooling*: a fine point interpolates its three nearest coarse points, weighted by inverse squared distance.
+    - *Unpooling*: a fine point interpolates its nearest coarse points, weighted by inverse squared distance.
 
     Features are transported along great circles in both directions. Unlike on a mesh, a coarse point need not be a fine
     point. Its entry in `node_index` is the nearest one, from which `gauge_transform` takes its gauge.
@@ -42,13 +48,14 @@ def with_levels(
         grids: from fine to coarse.
         graphs: the graph of each grid.
         children: for each step to a coarser grid the parent of every fine point, or `None`.
+        nearest: number of coarse points that a fine point interpolates.
     """
     out: GaugeGraph = graphs[0].clone()
     for level, (fine, coarse) in enumerate(pairwise(grids), start=1):
         dtype = out.pos.dtype
         for name in _LEVEL:
             out[f"l{level}_{name}"] = graphs[level][name]
-        distance, near = _nearest(fine, coarse, min(_NEAREST, coarse.num_nodes))
+        distance, near = _nearest(fine, coarse, min(nearest, coarse.num_nodes))
         out[f"l{level}_node_index"] = torch.from_numpy(_nearest(coarse, fine, 1)[1][:, 0])
         out[f"l{level}_batch"] = torch.zeros(coarse.num_nodes, dtype=torch.long)
         parent = children[level - 1]
@@ -72,7 +79,7 @@ def farthest_points(points: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "
     return typed_array(np.sort(chosen))
 
 
-def _nearest(points: SphereDomain, among: SphereDomain, count: int) -> tuple[ndarray, ndarray]:
+def _nearest(points: Points, among: Points, count: int) -> tuple[ndarray, ndarray]:
     """Return angles `(N, count)` to the nearest points of another grid, and their indices."""
     from scipy.spatial import cKDTree
 
@@ -80,14 +87,14 @@ def _nearest(points: SphereDomain, among: SphereDomain, count: int) -> tuple[nda
     return 2 * np.arcsin(np.minimum(chord / 2, 1.0)), index.astype(np.int64)
 
 
-def _children(fine: SphereDomain, parent: Int[ndarray, "fine"]) -> tuple[ndarray, ndarray]:
+def _children(fine: Points, parent: Int[ndarray, "fine"]) -> tuple[ndarray, ndarray]:
     order = np.argsort(parent, kind="stable")
-    area = fine.area.numpy()[order]
+    area = fine.areas(fine.pos).numpy()[order]
     index = np.stack([order, parent[order]])
     return index, area / np.bincount(index[1], weights=area)[index[1]]
 
 
-def _discs(fine: SphereDomain, coarse: SphereDomain, nearest: Int[ndarray, "fine"]) -> tuple[ndarray, ndarray]:
+def _discs(fine: Points, coarse: Points, nearest: Int[ndarray, "fine"]) -> tuple[ndarray, ndarray]:
     """Return edges from fine points to the coarse points around them, and at least to the nearest coarse point."""
     from scipy.spatial import cKDTree
 
@@ -101,7 +108,7 @@ def _discs(fine: SphereDomain, coarse: SphereDomain, nearest: Int[ndarray, "fine
     key, first = np.unique(found[1] * fine.num_nodes + found[0], return_index=True)
     source, target = key % fine.num_nodes, key // fine.num_nodes
     window = np.maximum(1 - (angle[first] / radius) ** 2, 0.02)
-    weight = fine.area.numpy()[source] * window
+    weight = fine.areas(fine.pos).numpy()[source] * window
     return np.stack([source, target]), weight / np.bincount(target, weights=weight)[target]
 
 
@@ -113,7 +120,7 @@ def _interpolation(distance: Float[ndarray, "fine k"], near: Int[ndarray, "fine 
     return np.stack([near[keep], fine]), (weight / weight.sum(axis=1, keepdims=True))[keep]
 
 
-def _transporters(source: SphereDomain, target: SphereDomain, index: Int[ndarray, "2 edges"]) -> Tensor:
+def _transporters(source: Points, target: Points, index: Int[ndarray, "2 edges"]) -> Tensor:
     """Return the transporters, frame at the source -> frame at the target, along great circles."""
     pos = torch.cat([source.pos, target.pos])
     frames = frames_of(Sphere(), pos, torch.cat([source.frame, target.frame]))
