@@ -53,6 +53,7 @@ def parser(text: str | None, *, samples: int, steps: int, channels: int, out: st
     found.add_argument("--samples", type=int, default=samples, help="for training")
     found.add_argument("--steps", type=int, default=steps, help="of training, eight samples each")
     found.add_argument("--channels", type=int, default=channels, help="of the first network; others have its size")
+    found.add_argument("--networks", nargs="+", help="some of the networks; default: all")
     found.add_argument("--seeds", type=int, nargs="+", default=[0])
     found.add_argument("--out", type=Path, default=Path(out))
     return found
@@ -63,6 +64,9 @@ def compare(
 ) -> None:
     """Print the table of `run(network, seed)` for networks of equal size; runs that are in the results are kept."""
     like = size(next(iter(networks.values()))(o.channels))
+    if unknown := set(o.networks or ()) - set(networks):
+        sys.exit(f"unknown networks {sorted(unknown)}: choose from {', '.join(networks)}")
+    networks = {name: make for name, make in networks.items() if name in (o.networks or networks)}
     file, rows = o.out / "results.json", {name: list[dict[str, float]]() for name in networks}
     results = json.loads(file.read_text()) if file.exists() else {}
     for seed, (name, make) in itertools.product(o.seeds, networks.items()):

@@ -1,10 +1,10 @@
 """Forecasts of turbulence, 4 frames -> 1: complete and published Clifford kernels, irreps of O(2), a plain ResNet.
 
-    python examples/turbulence_networks.py                    7 minutes of CPU time; more with --seeds 0 1 --steps 3000
+    python examples/turbulence_networks.py           10 minutes of CPU time; [--networks complete ...] [--seeds 0 1 2]
 
 Networks have about equal size and see the same samples. Each kind has the best of two to six learning rates. The table
 has the mean squared error of the next frame in units of the variance of its change, on test flows as they are, rotated
-by 90 degrees, mirrored, and rotated by 30 degrees (in the middle, next to the error there without the rotation). Then
+by 90 degrees, mirrored, and rotated by 30 degrees (in the middle, next to the error there without the rotation), and
 the relative error of roll-outs. Results are kept in `results.json`: a run that was stopped goes on.
 """
 
@@ -43,13 +43,15 @@ def irreps(channels: int) -> nn.Module:
     return SequentialModule(GaugeConv(PAST, hidden, kernel=kernel), *blocks, EquivariantLinear(hidden, FUTURE))
 
 
-def clifford(complete: bool) -> Make:
-    return lambda c: CliffordResNet(PAST, FUTURE, channels=c, blocks=2, rings=RINGS, complete=complete)
+def clifford(complete: bool, blocks: int = 2) -> Make:
+    return lambda c: CliffordResNet(PAST, FUTURE, channels=c, blocks=blocks, rings=RINGS, complete=complete)
 
 
 NETWORKS: dict[str, Make] = {
     "complete": clifford(True),
     "published span": clifford(False),
+    "complete, 1 block": clifford(True, 1),
+    "published span, 1 block": clifford(False, 1),
     "irreps of O(2)": irreps,
     "ResNet": lambda c: PlainResNet(PAST.size, FUTURE.size, channels=c, blocks=2, boundary="periodic"),
 }
@@ -82,11 +84,9 @@ def scores(model: Forecast, test: Tensor) -> dict[str, float]:
         wrong = torch.cat([model(part[:, :4]) - part[:, 4] for part in x.split(64)])
         return float((wrong / model.change).square()[..., where].mean())
 
-    def moved(h: Tensor) -> Tensor:
-        return FieldAction(FUTURE)(h, test.flatten(0, 1)).view(test.shape)
-
     rotated = FUTURE.transform(g, SOLVER.space.moved(test, g).flatten(0, 1).float()).view(test.shape)
-    quarter, mirrored = moved(torch.tensor([[0.0, -1], [1, 0]])), moved(torch.diag(torch.tensor([-1.0, 1])))
+    turns = torch.tensor([[0.0, -1], [1, 0]]), torch.diag(torch.tensor([-1.0, 1]))
+    quarter, mirrored = (FieldAction(FUTURE)(h, test.flatten(0, 1)).view(test.shape) for h in turns)
     found = {"as it is": error(test), "90°": error(quarter), "mirrored": error(mirrored)}
     found |= {"middle": error(test, near), "middle, 30°": error(rotated, near)}
     frames = test[:, :4]

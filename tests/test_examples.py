@@ -60,6 +60,7 @@ def test_every_example_is_tested():
         "segment_panoramas.py",
         "shape_operators.py",
         "spherical_mnist.py",
+        "spherical_mnist_irreps.py",
         "sphere_grids.py",
         "surface_pde.py",
         "surface_pde_networks.py",
@@ -304,11 +305,24 @@ def test_hyperbolic_features_are_compared_with_flat_ones(tmp_path):
     assert all(0 <= float(row[1].split("%")[0]) <= 100 and float(row[2].split(" ")[0]) <= 3 for row in table.values())
 
 
-def test_spherical_mnist_prints_the_protocol(tmp_path):
+def write_random_digits(path):
     random = np.random.default_rng(0)
     parts = {f"x_{part}": random.integers(0, 256, (20, 28, 28)).astype(np.uint8) for part in ("train", "test")}
     parts |= {f"y_{part}": random.integers(0, 10, 20) for part in ("train", "test")}
-    np.savez(tmp_path / "mnist.npz", **parts)
+    np.savez(path, **parts)
+
+
+def test_spherical_mnist_by_irreps_prints_the_protocol(tmp_path):
+    write_random_digits(tmp_path / "mnist.npz")
+    options = ["--data", "mnist.npz", "--digits", "20", "20", "--epochs", "1", "--width", "1", "--threads", "1"]
+    text = run("spherical_mnist_irreps.py", tmp_path, *options, "--out", "run")
+    assert [line.split(":")[0] for line in text.splitlines()[:2]] == ["N/N", "N/R"]
+    assert (tmp_path / "run" / "N" / "model.safetensors").exists()
+    assert "N/R 69.99" in text
+
+
+def test_spherical_mnist_prints_the_protocol(tmp_path):
+    write_random_digits(tmp_path / "mnist.npz")
     options = ["--data", "mnist.npz", "--digits", "20", "20", "--epochs", "2", "--level", "1", "--width", "1"]
     options += ["--threads", "1", "--device", "cpu", "--out", "run"]
     text = run("spherical_mnist.py", tmp_path, *options)
