@@ -27,15 +27,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mesh_conv import DiffusionNet
-from scipy.sparse import coo_array
+from diffusion_net import DiffusionNet, mirrored, operators
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from gaugenet.data import FieldMeshFolder, FieldReader, FieldSpec, MeshSample, RandomMirror
 from gaugenet.data.fields.statistics import fit_fields
-from gaugenet.data.meshes.laplacian import _vertex_average, hat_gradients
-from gaugenet.data.meshes.spectral import laplacian_spectrum
 from gaugenet.geometry import TriangleMesh
 from gaugenet.groups import SO2
 from gaugenet.models import MeshUNet
@@ -89,30 +86,17 @@ class OnCoordinates:
         return DiffusionNet(4, 3, width=width, blocks=blocks)
 
     def read(self, sample: MeshSample) -> dict[str, Tensor]:
-        mesh, spectrum = sample.mesh, laplacian_spectrum(sample.mesh, EIGENVECTORS)
-        n, average, gradients = mesh.num_vertices, _vertex_average(mesh), hat_gradients(mesh)
-        row, column = np.repeat(np.arange(mesh.num_faces), 3), mesh.faces.reshape(-1)
-        axes = [average @ coo_array((gradients[..., d].reshape(-1), (row, column))).tocsr() for d in range(3)]
-        frame = mesh.gauge_graph(SO2(), neighborhood="one_ring").frame.numpy() * np.sqrt(mesh.area)
-        parts = {}
-        for k, name in enumerate(("grad_x", "grad_y")):
-            matrix = sum(coo_array((frame[:, d, k], (range(n), range(n)))).tocsr() @ axes[d] for d in range(3)).tocoo()
-            index = torch.from_numpy(np.stack([matrix.row, matrix.col]).astype(np.int64))
-            parts[name] = torch.sparse_coo_tensor(index, torch.from_numpy(matrix.data).float(), (n, n)).coalesce()
+        mesh = sample.mesh
         values = FieldReader(mesh, sample.path, sample.fields).read(self.inflow).values
-        return parts | {
-            "vectors": torch.from_numpy(spectrum.functions).float(),
-            "values": torch.from_numpy(spectrum.values).float(),
-            "mass": torch.from_numpy(mesh.vertex_areas / mesh.area).float(),
+        return operators(mesh, EIGENVECTORS) | {
             "pos": torch.from_numpy((mesh.vertices - mesh.vertices.mean(0)) / self.unit).float(),
             "normal": torch.from_numpy(mesh.vertex_normals).float(),
             "inflow": torch.from_numpy((values - (self.inflow.mean or 0)) / (self.inflow.scale or 1)).float(),
         }
 
     def mirrored(self, sample: MeshSample) -> dict[str, Tensor]:
-        """The frames of a mirrored mesh have the second vector flipped, so that they stay right-handed."""
         read = self.read(sample)
-        return read | {"pos": read["pos"] @ MIRROR, "normal": read["normal"] @ MIRROR, "grad_y": -read["grad_y"]}
+        return mirrored(read) | {"pos": read["pos"] @ MIRROR, "normal": read["normal"] @ MIRROR}
 
     def __call__(self, network: nn.Module, read: dict[str, Tensor], rotation: np.ndarray | None) -> Tensor:
         """Return the prediction for the mesh as it stands, computed in the rotated position."""

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from diffusion_net import DiffusionNet
 from torch import Tensor, nn
 
 from gaugenet.geometry import TriangleMesh
@@ -69,37 +70,6 @@ class PerEdge(nn.Module):
             outputs.append(message.flatten(1))
         out = x.new_zeros(len(x), conv.out_type.size).index_add(0, target, torch.cat(outputs, 1))
         return conv.bias(out + conv.self_interaction(x))
-
-
-class DiffusionNet(nn.Module):
-    """Four blocks of learned heat diffusion in the spectral basis, gradient features and a perceptron."""
-
-    def __init__(self, channels_in: int, channels_out: int, width: int = 128, blocks: int = 4) -> None:
-        super().__init__()
-        self.first = nn.Linear(channels_in, width)
-        self.times = nn.ParameterList([nn.Parameter(torch.rand(width) * 0.01) for _ in range(blocks)])
-        self.real = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(blocks)])
-        self.imag = nn.ModuleList([nn.Linear(width, width, bias=False) for _ in range(blocks)])
-        self.mlp = nn.ModuleList(
-            [
-                nn.Sequential(
-                    nn.Linear(3 * width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
-                )
-                for _ in range(blocks)
-            ]
-        )
-        self.last = nn.Linear(width, channels_out)
-
-    def forward(self, x: Tensor, operators: dict[str, Tensor]) -> Tensor:
-        x = self.first(x)
-        for t, real, imag, mlp in zip(self.times, self.real, self.imag, self.mlp, strict=True):
-            spectral = operators["vectors"].T @ (x * operators["mass"][:, None])
-            spectral = spectral * torch.exp(-operators["values"][:, None] * t.clamp(min=0))
-            diffused = operators["vectors"] @ spectral
-            gx, gy = operators["grad_x"] @ diffused, operators["grad_y"] @ diffused
-            features = torch.tanh(gx * (real(gx) - imag(gy)) + gy * (real(gy) + imag(gx)))
-            x = x + mlp(torch.cat([x, diffused, features], 1))
-        return self.last(x)
 
 
 def diffusion_operators(mesh: TriangleMesh, graph, count: int = 128) -> dict[str, Tensor]:

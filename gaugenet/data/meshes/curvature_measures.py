@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from gaugenet._typing import typed_array
@@ -33,10 +33,18 @@ def shape_measure(mesh: TriangleMesh, side: Float[ndarray, "faces 3"]) -> Float[
     angle = np.arctan2((_unit(along) * turn).sum(-1), (n * m).sum(-1))
     size = 0.5 * angle * np.linalg.norm(along, axis=1)
     out = np.zeros((mesh.num_vertices, 3, 3))
-    for halfedge in (one, one // 3 * 3 + (one + 1) % 3):
-        signed = size * side.reshape(-1)[halfedge]
+    same = np.where(agree > 0, _next(other), other)  # the corner of the other face at the start of the edge
+    opposite = np.where(agree > 0, other, _next(other))
+    for halfedge, twin in ((one, same), (_next(one), opposite)):
+        # both faces have a say, so that the order of the faces has none
+        signed = size * 0.5 * (side.reshape(-1)[halfedge] + agree * side.reshape(-1)[twin])
         np.add.at(out, mesh.faces.reshape(-1)[halfedge], signed[:, None, None] * across[:, :, None] * across[:, None])
     return typed_array(out)
+
+
+def _next(halfedge: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
+    """Return the next halfedge of the same face, which starts where this one ends."""
+    return typed_array(halfedge // 3 * 3 + (halfedge + 1) % 3)
 
 
 def _unit(x: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:

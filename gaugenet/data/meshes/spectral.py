@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -33,10 +33,14 @@ class Spectrum:
     Attributes:
         values: `(k,)`, ascending from 0. By Weyl's law the k-th value is about `4 pi k`.
         functions: `(V, k)`, zero at vertices without area.
+        component: `(V,)`, the separate part that each vertex belongs to; `None` if the surface is connected.
+        mass: `(V,)`, area of each vertex where there are separate parts.
     """
 
     values: Float[ndarray, "k"]
     functions: Float[ndarray, "vertices k"]
+    component: Int[ndarray, "vertices"] | None = None
+    mass: Float[ndarray, "vertices"] | None = None
 
 
 def laplacian_spectrum(
@@ -82,7 +86,13 @@ def laplacian_spectrum(
         whole = int(np.searchsorted(values, values[-1] * (1 - equal)))
     functions = np.zeros((mesh.num_vertices, whole))
     functions[used] = vectors[:, :whole]
-    return Spectrum(values[:whole], functions)
+    return Spectrum(values[:whole], functions, **_separate_parts(mesh))
+
+
+def _separate_parts(mesh: TriangleMesh) -> dict[str, Any]:
+    """Return the fields of a `Spectrum` that tell separate parts apart; none if the surface is connected."""
+    component, mass = mesh.vertex_components, mesh.vertex_areas
+    return {"component": component, "mass": mass} if len(np.unique(component[mass > 0])) > 1 else {}
 
 
 def _matrices(mesh: TriangleMesh, laplacian: str) -> tuple[Any, ...]:
@@ -126,14 +136,17 @@ class _SpectralFeature(SurfaceFeature):
 
         name = ("spectrum", self.num_eigenvectors, self.laplacian)
         found = build() if cache is None else cache.part(cache.key(mesh), name, build)
-        spectrum = Spectrum(found["values"].numpy(), found["functions"].numpy().astype(np.float64))
+        values, functions = found["values"].numpy(), found["functions"].numpy().astype(np.float64)
+        spectrum = Spectrum(values, functions, **_separate_parts(mesh))
         return torch.from_numpy(self.signature(spectrum)).to(graph.pos)
 
     def signature(self, spectrum: Spectrum) -> Float[ndarray, "vertices scales"]:
-        """Return the signature of a surface of area 1."""
+        """Return the signature of a surface of area 1, relative to the mean over each separate part."""
         weights = self.weights(spectrum.values)
-        mean = weights.sum(axis=1)
         density = np.square(spectrum.functions) @ weights.T
+        mean = weights.sum(axis=1)
+        if spectrum.component is not None and spectrum.mass is not None:
+            mean = _means_of_parts(density, spectrum.component, spectrum.mass)
         seen = density.min(axis=1, keepdims=True, initial=np.inf) > 0
         ratio = np.divide(density, mean, out=np.ones_like(density), where=seen & (mean > 0))
         return typed_array(np.log(ratio))
@@ -149,11 +162,21 @@ class _SpectralFeature(SurfaceFeature):
         )
 
 
+def _means_of_parts(
+    density: Float[ndarray, "vertices scales"], component: Int[ndarray, "vertices"], mass: Float[ndarray, "vertices"]
+) -> Float[ndarray, "vertices scales"]:
+    """Return at each vertex the mean of the densities over its part; a mean over all would count the parts."""
+    area = np.bincount(component, mass)
+    total = np.stack([np.bincount(component, mass * values) for values in density.T], axis=1)
+    return typed_array(np.divide(total, area[:, None], out=np.zeros_like(total), where=area[:, None] > 0)[component])
+
+
 class HeatKernelSignature(_SpectralFeature):
     """The heat that remains at a point after several times, as the logarithm of its ratio to the mean.
 
     On the surface scaled to area 1 it is `log(sum_k exp(-lambda_k t) phi_k(p)^2 / mean over p)`
-    (:cite:`sun2009concise`, Eq. 4). It is zero on a sphere, positive at tips, and invariant under scalings and
+    (:cite:`sun2009concise`, Eq. 4), with the mean over the separate part of p: a loose fragment does not change the
+    values elsewhere. It is zero on a sphere, positive at tips, and invariant under scalings and
     isometries. The times are spaced logarithmically from 0.005 (a patch of 6 % of the area) to 0.3 (almost constant
     heat). They are the same for all meshes and resolutions.
 

@@ -78,7 +78,8 @@ class DataOptions:
         val_people: number of FAUST's training people that are held out for validation.
         train_per_class: number of training meshes of a class (SHREC), including validation.
         val_per_class: number of these that are held out for validation.
-        split_seed: seed of random splits and of folds.
+        train_size: number of training meshes, drawn at random from the training part; 0 takes all.
+        split_seed: seed of random splits, of folds and of train_size.
         folds: number of folds of a cross-validation; trains one network for each, on the others; 0 for none.
         fold: train only this one of the folds, counted from 0.
         group: meshes of one group stay together in folds and random splits: a glob such as patient_*, where a star
@@ -109,6 +110,7 @@ class DataOptions:
     val_people: int = 0
     train_per_class: int = 10
     val_per_class: int = 0
+    train_size: int = 0
     split_seed: int = 0
     folds: int = 0
     fold: int | None = None
@@ -130,7 +132,7 @@ class DataOptions:
         check(self.batch_size >= 1, "data.batch_size", "at least 1", self.batch_size)
         check(self.noise >= 0, "data.noise", "at least 0", self.noise)
         check(self.n_jobs != 0, "data.n_jobs", "positive, or -1 for all cores", self.n_jobs)
-        for name in ("val_people", "val_per_class", "split_seed"):
+        for name in ("val_people", "val_per_class", "train_size", "split_seed"):
             check(getattr(self, name) >= 0, f"data.{name}", "at least 0", getattr(self, name))
         check(self.train_per_class >= 1, "data.train_per_class", "at least 1", self.train_per_class)
         check(self.num_workers >= 0, "data.num_workers", "at least 0", self.num_workers)
@@ -198,7 +200,7 @@ def open_dataset(
 
     Raises:
         TaskError: If no folder is given, or its labels do not suit the task.
-        DataError: If the folder does not have its layout, or the split is empty.
+        DataError: If the folder does not have its layout, or the split is empty or smaller than `train_size`.
     """
     if options.root is None:
         raise TaskError("No data: pass the folder with --data DIR.")
@@ -213,6 +215,7 @@ def open_dataset(
         if options.held_out is not None and (layout == "shrec" or is_split_at_random(layout, options.root)):
             raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
         dataset = _open(layout, options, split, trained)
+    dataset = limited(dataset, options, split)
     wanted = {"segmentation": ("faces", "vertices"), "correspondence": ("vertices",), "classification": ("shape",)}
     if dataset.label_kind not in wanted[task]:
         raise TaskError(
@@ -220,6 +223,28 @@ def open_dataset(
             f"but {task} needs labels of {' or '.join(wanted[task])}."
         )
     return dataset
+
+
+def limited(dataset: MeshDataset, options: DataOptions, split: Split) -> MeshDataset:
+    """Return the meshes of a split, of the training part only `train_size` random ones.
+
+    A smaller subset of one `split_seed` is contained in a larger one.
+
+    Raises:
+        DataError: If the training part has fewer meshes.
+    """
+    import numpy as np
+
+    from gaugenet.data import DataError
+    from gaugenet.data.meshes.sample import ChosenMeshes
+
+    size = options.train_size
+    if not size or split != "train":
+        return dataset
+    if size > len(dataset):
+        raise DataError(f"`data.train_size` is {size}, but the training part has {len(dataset)} meshes.")
+    chosen = sorted(np.random.default_rng(options.split_seed).permutation(len(dataset))[:size])
+    return ChosenMeshes(dataset, [dataset.paths[k] for k in chosen], dataset.paths)
 
 
 def has_validation(task: TaskName, options: DataOptions) -> bool:

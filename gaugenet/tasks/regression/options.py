@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gaugenet.tasks.mesh.data_options import DataOptions, Split, cache_folder
+from gaugenet.tasks.mesh.data_options import DataOptions, Split, cache_folder, limited
 from gaugenet.tasks.training.options import TaskError, check
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def open_meshes(options: DataOptions, split: Split) -> MeshDataset:
 
     Raises:
         TaskError: If no folder is given.
-        DataError: If the folder or the split is missing.
+        DataError: If the folder or the split is missing, or smaller than `train_size`.
     """
     from gaugenet.data.fields.folder import FieldMeshFolder
     from gaugenet.data.meshes.folder import is_split_at_random
@@ -103,17 +103,18 @@ def open_meshes(options: DataOptions, split: Split) -> MeshDataset:
         raise TaskError("No data: pass the folder with --data DIR.")
     if options.held_out is not None:
         if split != "test":
-            return part_of_fold(pooled(options), options, split)
+            return limited(part_of_fold(pooled(options), options, split), options, split)
         if is_split_at_random(options.root):
             raise TaskError("The folds take all meshes, and leave no test part: --split val scores what one held out.")
     fractions: Any = tuple(options.fractions)
     group = None if options.folds else options.group
-    return FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=group)
+    found = FieldMeshFolder(options.root, split, fractions=fractions, seed=options.split_seed, group=group)
+    return limited(found, options, split)
 
 
 def pooled(options: DataOptions) -> tuple[MeshDataset, list[Path]]:
     """Return a reader of the data set, and the meshes that are divided into folds, see `FieldMeshFolder.pool`."""
-    dataset: Any = open_meshes(replace(options, held_out=None), "train")
+    dataset: Any = open_meshes(replace(options, held_out=None, train_size=0), "train")
     return dataset, list(dataset.pool)
 
 

@@ -21,7 +21,9 @@ from gaugenet.data import (
     VertexDegree,
     WaveKernelSignature,
 )
+from gaugenet.data.meshes.curvature_measures import shape_measure
 from gaugenet.data.meshes.features import mesh_of
+from gaugenet.data.meshes.laplacian import frame_sides
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection, Trivial
 from tests.data.meshes.graphs import simple_graph
@@ -135,6 +137,18 @@ def test_curvatures_over_a_disk_are_one_on_a_sphere_and_none_on_a_sheet():
     sheet = simple_graph(grid(6, 5))
     assert Curvatures(radius=0.1).compute(sheet).abs().max() < 1e-10
     assert ShapeOperator(radius=0.1).compute(sheet).abs().max() < 1e-10
+
+
+def test_the_order_of_faces_does_not_decide_at_folds(rng):
+    """At a fold a vertex and one of the two faces of an edge look to opposite sides."""
+    mesh = icosphere(2)
+    folded = TriangleMesh(mesh.vertices + 0.15 * rng.standard_normal(mesh.vertices.shape), mesh.faces)
+    frame = folded.gauge_graph(SO2(), neighborhood="one_ring").frame.numpy()
+    assert (frame_sides(folded, frame) < 0).any()
+    order = rng.permutation(folded.num_faces)
+    other = TriangleMesh(folded.vertices, np.roll(folded.faces[order], 1, axis=1))
+    found, again = (shape_measure(m, frame_sides(m, frame)) for m in (folded, other))
+    np.testing.assert_allclose(again, found, atol=1e-12)
 
 
 def test_curvature_of_a_cylinder_is_across_its_axis():

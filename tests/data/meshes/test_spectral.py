@@ -8,7 +8,7 @@ import torch
 
 from gaugenet.data import HeatKernelSignature, WaveKernelSignature
 from gaugenet.data.meshes import _eigenpairs
-from gaugenet.data.meshes.spectral import laplacian_spectrum
+from gaugenet.data.meshes.spectral import Spectrum, laplacian_spectrum
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 from tests.data.meshes.graphs import simple_graph
 from tests.data.meshes.helpers import grid, icosphere, torus
@@ -72,6 +72,17 @@ def test_each_part_has_its_constant_and_isolated_vertices_none():
         values = signature(feature, alone)
         assert np.isfinite(values).all()
         assert (values[-1] == 0).all()
+
+
+def test_a_loose_fragment_does_not_change_the_heat_elsewhere():
+    body, crumb, heat = torus(32, 16), icosphere(1), HeatKernelSignature()
+    mesh, n = both(body, TriangleMesh(0.01 * crumb.vertices + 9, crumb.faces)), body.num_vertices
+    alone, values = signature(heat, body), signature(heat, mesh)
+    assert np.abs(values[:n] - alone).max() < 0.002
+    assert np.isfinite(values).all()
+    found = laplacian_spectrum(mesh, heat.num_eigenvectors)
+    over_all = heat.signature(Spectrum(found.values, found.functions))  # the mean counts the constants of both parts
+    assert np.abs(over_all[:n] - alone).max() > 0.5
 
 
 def test_fewer_vertices_than_eigenvectors():

@@ -14,7 +14,7 @@ from joblib import parallel_config
 from gaugenet.cli import main
 from gaugenet.data import DataError, InputFeatures, LabelledMeshFolder, MeshSample, Positions
 from gaugenet.geometry.mesh.mesh import TriangleMesh
-from gaugenet.tasks.mesh.data_options import GeometryOptions
+from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions, open_dataset
 from gaugenet.tasks.mesh.losses import IGNORE
 from gaugenet.tasks.mesh.preparation import Preparation, prepare_all, prepare_mesh
 from tests.tasks.mesh.meshes import ellipsoid, write_folder
@@ -118,3 +118,20 @@ def test_a_training_sees_other_meshes_of_its_surfaces(tmp_path, capsys):
     assert "9 training meshes" in "".join(capsys.readouterr())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["remesh"] == "Subdivision(), Cut(0.2)"
     assert len(list((tmp_path / "run" / "cache").iterdir())) == 2 * 10, "the graph and the surface of each mesh"
+
+
+@pytest.mark.parametrize("more", [{}, {"held_out": ("train/body1.obj", "train/body4.obj")}], ids=["folder", "fold"])
+def test_fewer_training_meshes_are_among_the_more_and_the_other_parts_stay(tmp_path, more):
+    root = write_folder(tmp_path / "set", train=8, val=2, test=2)
+
+    def names(split, **changes):
+        return open_dataset("segmentation", DataOptions(root=root, **more, **changes), split).names
+
+    whole, three, five = (names("train", train_size=n) for n in (0, 3, 5))
+    assert (len(three), len(five)) == (3, 5)
+    assert set(three) < set(five) < set(whole)
+    assert five != names("train", train_size=5, split_seed=1)
+    for split in ("val", "test"):
+        assert names(split, train_size=3) == names(split)
+    with pytest.raises(DataError, match=r"`data.train_size` is 11, but the training part has"):
+        names("train", train_size=11)

@@ -65,7 +65,14 @@ def test_a_mesh_of_points_that_are_not_finite_is_refused():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n_jobs": 0}, {"batch_size": -1}, {"val_people": -1}, {"train_per_class": 0}, {"split_seed": -3}],
+    [
+        {"n_jobs": 0},
+        {"batch_size": -1},
+        {"val_people": -1},
+        {"train_per_class": 0},
+        {"train_size": -1},
+        {"split_seed": -3},
+    ],
     ids=str,
 )
 def test_negative_options_are_refused_by_name(wrong):

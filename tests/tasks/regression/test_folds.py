@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from gaugenet.cli import main
 from gaugenet.geometry import TriangleMesh
+from gaugenet.tasks.regression.options import RegressionData, open_meshes
 from tests.tasks.regression.fields_of_surfaces import fields, write_set
 
 SMALL = [
@@ -69,3 +71,11 @@ def test_one_fold_alone_is_the_same_training_and_leaves_no_test_part(scans, fini
     assert (run / "last.safetensors").read_bytes() == (finished / "fold_1" / "last.safetensors").read_bytes()
     assert main(["evaluate", str(run), "--data", str(scans)]) == 1
     assert "--split val" in capsys.readouterr().err
+
+
+def test_a_fold_trains_on_some_of_its_meshes_and_holds_out_the_same(scans):
+    whole = RegressionData(root=scans, held_out=("patient_0_left.ply", "patient_0_right.ply"))
+    few = replace(whole, train_size=2)
+    assert len(open_meshes(few, "train")) == 2
+    assert set(open_meshes(few, "train").names) < set(open_meshes(whole, "train").names)
+    assert open_meshes(few, "val").names == open_meshes(whole, "val").names
