@@ -236,6 +236,7 @@ class DifferentialSpace(FactorizedSpace):
         Example:
             >>> import torch
             >>> from gaugenet.groups import SO2, FieldType
+            >>> from gaugenet.kernels import DifferentialSpace
             >>> scalars = FieldType(SO2(), "1x0")
             >>> space = DifferentialSpace(scalars, scalars, max_order=2)
             >>> space.in_units_of_length(torch.tensor([1.0, 1.0]), radius=0.2)  # the Laplacian times 0.1^2 / 2!
