@@ -1,8 +1,8 @@
 """Spherical MNIST with irreps of SO(2) on the gauge graph of an icosphere: trained upright, right under any rotation.
 
-    python examples/spherical_mnist_irreps.py --data DIR                               12,000 upright digits, 6 epochs
-    python examples/spherical_mnist_irreps.py --data DIR --digits 30000 10000 --epochs 3           19 minutes of CPU time
-    python examples/spherical_mnist_irreps.py --data DIR --train R                     rotated digits
+    python examples/spherical_mnist_irreps.py --data DIR                                 12,000 upright digits, 6 epochs
+    python examples/spherical_mnist_irreps.py --data DIR --digits 30000 10000 --epochs 3           19 CPU minutes
+    python examples/spherical_mnist_irreps.py --data DIR --train R                       rotated digits
 
 Kernels on charts of an icosphere commute with rotations by 60 degrees about each vertex, and with no finer ones.
 Irreps of SO(2) with the Levi-Civita transport have no preferred direction: only the choice of the points breaks the
