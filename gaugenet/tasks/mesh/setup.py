@@ -72,7 +72,7 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         module.class_weight = _class_weight(prepared, loss, train_set.num_classes, soft=soft)
         weights = None if module.class_weight is None else module.class_weight.tolist()
         description.loss = loss.describe(train_set.class_names, weights)
-        description.likeness = likeness_of(prepared, features)
+        description.likeness = likeness_of(prepared[: len(train_set)], features)  # not of copies
         log_sizes(module, prepared, held_out)
         return data_module(prepared, held_out, data, seed)
 

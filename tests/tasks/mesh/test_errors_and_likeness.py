@@ -107,10 +107,22 @@ def test_few_meshes_or_no_intrinsic_inputs_tell_nothing():
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("likeness")
     write_folder(folder / "data", train=6, val=1, test=2)
-    command = ["train", "segmentation", "--data", str(folder / "data"), "--out", str(folder / "run"), "--threads=1"]
-    command += ["--data.features=HeatKernelSignature(8)", "--geometry.levels=1", "--model.width=2"]
-    assert main([*command, "--max_epochs=2", "--n_jobs=1"]) == 0
+    assert main([*training(folder), "--out", str(folder / "run"), "--max_epochs=2"]) == 0
     return folder
+
+
+def training(folder) -> list[str]:
+    command = ["train", "segmentation", "--data", str(folder / "data"), "--threads=1", "--n_jobs=1"]
+    return [*command, "--data.features=HeatKernelSignature(8)", "--geometry.levels=1", "--model.width=2"]
+
+
+def test_remeshed_copies_of_the_training_meshes_are_no_other_shapes(run, tmp_path):
+    """With them the distances would be shorter, and a mesh would be compared with copies of itself."""
+    options = ["--data.remesh=Cut(0.2), Decimation(0.5)", "--max_epochs=1", "--out", str(tmp_path / "run")]
+    assert main([*training(run), *options]) == 0
+    found = [json.loads((folder / "run" / "run.json").read_text())["likeness"] for folder in (run, tmp_path)]
+    assert found[0]["mean"]
+    assert found[0] == found[1]
 
 
 def test_predictions_name_the_mesh_that_is_unlike_the_training(run, tmp_path, capsys):
