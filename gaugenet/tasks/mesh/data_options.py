@@ -78,8 +78,8 @@ class DataOptions:
         val_people: number of FAUST's training people that are held out for validation.
         train_per_class: number of training meshes of a class (SHREC), including validation.
         val_per_class: number of these that are held out for validation.
-        train_size: number of training meshes, drawn at random from the training part; 0 takes all.
-        split_seed: seed of random splits, of folds and of train_size.
+        train_size: number of random training meshes; 0 takes all.
+        split_seed: seed of random splits, folds and train_size.
         folds: number of folds of a cross-validation; trains one network for each, on the others; 0 for none.
         fold: train only this one of the folds, counted from 0.
         group: meshes of one group stay together in folds and random splits: a glob such as patient_*, where a star

@@ -294,9 +294,12 @@ def test_the_calibration_belongs_to_the_labels_of_the_file(run, weather, tmp_pat
     assert main(command) == 0
     assert best["val_ap"] == pytest.approx(json.loads((run / "evaluation_val.json").read_text())["mean_ap"], abs=1e-4)
     assert main([*command, "--calibrate"]) == 0
-    for scores in list(json.loads((run / "evaluation_val.json").read_text())["classes"].values())[1:]:
-        assert scores["threshold"] == pytest.approx(scores["best_threshold"], abs=1e-3)
+    bin_width = float(np.diff(AreaHistogram().centers)[0])
     predictor = ClimatePredictor(run, [str(weather / "val.nc")])
+    classes = list(json.loads((run / "evaluation_val.json").read_text())["classes"].values())[1:]
+    for scores, scale in zip(classes, predictor.calibration.scale[1:], strict=True):
+        chosen, best_one = (np.log(p / (1 - p)) for p in (scores["threshold"], scores["best_threshold"]))
+        assert abs(chosen - best_one) < 1.01 * scale * bin_width, "a bin of scores before their calibration"
     for name, value in predictor.calibration.as_metrics().items():
         assert value == pytest.approx(best[name], rel=1e-3, abs=1e-3), name
     predictor.calibration = Calibration.of_metrics({}, len(predictor.classes))
