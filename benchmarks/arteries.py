@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusion_net import DiffusionNet, mirrored, operators
+from diffusion_net import DiffusionNet, follow, mirrored, operators
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
@@ -142,10 +142,7 @@ def train(net: nn.Module, how, pairs: list[list[tuple]], options, seed: int, *, 
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        decay = min(options.ema, (2 + step) / (11 + step))  # as `gaugenet.tasks` averages
-        with torch.no_grad():
-            for mean, weight in zip(average.parameters(), net.parameters()):
-                mean.lerp_(weight, 1 - decay)
+        follow(average, net, step, options.ema)
     for weight, mean in zip(net.parameters(), average.parameters()):
         weight.data = mean.data
     return time.process_time() - start

@@ -64,6 +64,14 @@ def operators(mesh: TriangleMesh, count: int) -> dict[str, Tensor]:
     }
 
 
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, step: int, largest: float) -> None:
+    """Move averaged weights toward those of a network after a step of the training, as `gaugenet.tasks` does."""
+    decay = min(largest, (2 + step) / (11 + step))
+    for mean, weight in zip(average.parameters(), net.parameters()):
+        mean.lerp_(weight, 1 - decay)
+
+
 def mirrored(found: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the operators of the mirror image: its frames have the second vector flipped, to stay right-handed."""
     return found | {"grad_y": -found["grad_y"]}

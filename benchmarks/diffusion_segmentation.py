@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusion_net import DiffusionNet, mirrored, operators
+from diffusion_net import DiffusionNet, follow, mirrored, operators
 from robustness import VARIANTS, print_table
 from torch import Tensor, nn
 
@@ -89,10 +89,7 @@ def train(labeller: Labeller, options: argparse.Namespace, seed: int) -> float:
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        decay = min(0.995, (2 + step) / (11 + step))  # as `gaugenet.tasks` averages
-        with torch.no_grad():
-            for mean, weight in zip(average.parameters(), net.parameters()):
-                mean.lerp_(weight, 1 - decay)
+        follow(average, net, step, 0.995)
     labeller.network = average
     return time.process_time() - start
 
