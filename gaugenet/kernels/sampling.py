@@ -103,7 +103,7 @@ def _dense_block(
     parts = tuple((p.basis, p.rings) for p in pairs)
     kind = (space.factor_keys[0], source.representation, target.representation, parts, central is None)
     key = ("at once", *kind, stencil, readout)
-    table = _cached(key, make, weight.new_empty(0, dtype=dtype))
+    table = cached_table(key, make, weight.new_empty(0, dtype=dtype))
     values = table @ torch.cat(weights).flatten(1).to(dtype)
     values = values.unflatten(0, (-1, target.representation.dim, source.representation.dim))
     values = values.unflatten(3, (target.multiplicity, source.multiplicity))
@@ -127,7 +127,7 @@ def coefficient_table(space: FactorizedSpace, stencil: PixelStencil, like: Tenso
     """Return weights[s] c_t(offsets[s]): radial x harmonic functions at the cells, in the precision of `like`."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_coefficient_values(space, stencil))
-    return _cached((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
+    return cached_table((space.factor_keys[0], stencil), lambda: space.stencil_coefficients(stencil), like)
 
 
 def _basis_table(
@@ -136,7 +136,7 @@ def _basis_table(
     """Return weights[s] phi_k(|v|) B_b(v / |v|) at the cells, v = offsets[s]: rings x basis elements."""
     if torch.compiler.is_dynamo_compiling():
         return like.new_tensor(_basis_values(space, p, stencil))
-    return _cached((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
+    return cached_table((space.factor_keys[0], p.basis, p.rings, stencil), lambda: space.pair_values(p, stencil), like)
 
 
 # Compilers get the tables as numbers, since they treat a tensor that differs between two calls as one of unknown size.
@@ -152,7 +152,7 @@ def _basis_values(space: FactorizedSpace, p: Pair, stencil: PixelStencil) -> lis
     return space.pair_values(p, stencil).tolist()
 
 
-def _cached(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
+def cached_table(key: Hashable, make: Callable[[], Tensor], like: Tensor) -> Tensor:
     """Return `make()` in the precision of `like`, computed once for all layers; do not write to it."""
     key = (key, like.dtype, like.device)
     if key in _CACHE:

@@ -4,6 +4,10 @@ Indices are unsigned: numba's wrap-around of negative indices stops LLVM from ve
 `blocks` has one row per block of the field type: first column, dimension, multiplicity, first column of its matrices in
 `transport` (-1 where the representation is trivial).
 
+Target p reads the edges `indptr[p] ... indptr[p + 1] - 1`, whose sources are `source`. On a grid all targets read the
+same edges, the cells of a window, from different places: if `shift` is not empty, `indptr` is (0, number of edges), and
+the sources of target p are `source + shift[p]`.
+
 The loops are compiled, because array operations would store the transported features of all edges. Sources are taken
 `_TILE` at a time and their sum is written out, so that each pass over a row of `out` adds all of them.
 """
@@ -78,7 +82,7 @@ def _transport_back(h, transport, blocks, q, e, gx):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out):
+def aggregate(x, coefficient, transport, blocks, indptr, source, shift, begin, end, out):
     """Write out[p - begin, t] = sum over edges q -> p of coefficient[e, t] rho(g_e) x[q], for begin <= p < end."""
     size, columns = uint64(x.shape[1]), uint64(coefficient.shape[1])
     h = np.empty((_TILE, size), x.dtype)
@@ -87,12 +91,13 @@ def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out
         for t in range(columns):
             for c in range(size):
                 out[p, t, c] = 0
-        edge, last = indptr[target], indptr[target + 1]
+        row, moved = (0, shift[target]) if len(shift) else (target, 0)
+        edge, last = indptr[row], indptr[row + 1]
         while edge < last:
             count = min(_TILE, last - edge)
             e = uint64(edge)
             for k in range(uint64(count)):
-                _transport(x, transport, blocks, uint64(source[e + k]), e + k, h, k)
+                _transport(x, transport, blocks, uint64(source[e + k] + moved), e + k, h, k)
             if count == _TILE:
                 for t in range(columns):
                     c0, c1, c2 = coefficient[e, t], coefficient[e + ONE, t], coefficient[e + TWO, t]
@@ -116,14 +121,15 @@ def aggregate(x, coefficient, transport, blocks, indptr, source, begin, end, out
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, begin, end, gx):
+def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, shift, begin, end, gx):
     """Add coefficient[e, t] rho(g_e)^T grad[p - begin, t] to gx[q] for all t and edges q -> p with begin <= p < end."""
     size, columns = uint64(gx.shape[1]), uint64(coefficient.shape[1])
     whole = columns - columns % FIVE
     h = np.empty(size, gx.dtype)
     for target in range(begin, end):
         p = uint64(target - begin)
-        for e in range(uint64(indptr[target]), uint64(indptr[target + 1])):
+        row, moved = (0, shift[target]) if len(shift) else (target, 0)
+        for e in range(uint64(indptr[row]), uint64(indptr[row + 1])):
             for c in range(size):
                 h[c] = 0
             for t in range(uint64(0), whole, FIVE):
@@ -141,7 +147,7 @@ def aggregate_adjoint(grad, coefficient, transport, blocks, indptr, source, begi
                 weight = coefficient[e, t]
                 for c in range(size):
                     h[c] += weight * grad[p, t, c]
-            _transport_back(h, transport, blocks, uint64(source[e]), e, gx)
+            _transport_back(h, transport, blocks, uint64(source[e] + moved), e, gx)
 
 
 @njit(nogil=True, fastmath=True, cache=True)

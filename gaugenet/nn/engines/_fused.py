@@ -19,8 +19,8 @@ from torch import Tensor
 from gaugenet.nn.compiled.operator import fake, operator
 from gaugenet.nn.compiled.threads import in_parallel
 
-BLOCK_BYTES = 1 << 20
-"""Size of the aggregate of one block of vertices: about the level-2 cache of a core."""
+BLOCK_BYTES = 1 << 20, 1 << 24
+"""Size of the aggregate of one block of vertices: about the level-2 cache of a core, more where matrices are large."""
 
 
 @operator("aggregate_mix", "cpu")
@@ -35,12 +35,13 @@ def aggregate_mix(
     values: Tensor,
     mixing: Tensor,
     layout: list[int],
+    shift: Tensor | None = None,
 ) -> Tensor:
     """Return the sum over blocks of A[:, columns] @ M, with A the aggregate of `_aggregate.aggregate`."""
     x = x.contiguous()
     matrices = _matrices(mixing, layout)
-    out = x.new_empty(indptr.numel() - 1, _num_outputs(layout))
-    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout, shift)
+    out = x.new_empty(loops.num_targets, _num_outputs(layout))
     for begin, end, aggregated in loops.aggregates():
         for rows, columns, matrix in _views(aggregated, out[begin:end], matrices, layout):
             torch.mm(columns, matrix, out=rows)
@@ -60,13 +61,14 @@ def _aggregate_mix_backward(
     values: Tensor,
     mixing: Tensor,
     layout: list[int],
+    shift: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients with respect to `x` and `mixing`; compute the aggregate again, block by block."""
     x, grad = x.contiguous(), grad.contiguous()
     matrices = _matrices(mixing, layout)
     grad_mixing = torch.zeros_like(mixing)
     grad_matrices = _matrices(grad_mixing, layout)
-    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout)
+    loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout, shift)
     grad_x = x.new_zeros(loops.workers, *x.shape)
     buffer = x.new_empty(loops.chunk, loops.width)
     overlap = _columns_overlap(layout)
@@ -98,8 +100,9 @@ def _(
     values: Tensor,
     mixing: Tensor,
     layout: list[int],
+    shift: Tensor | None = None,
 ) -> Tensor:
-    return x.new_empty(indptr.shape[0] - 1, _num_outputs(layout))
+    return x.new_empty(indptr.shape[0] - 1 if shift is None else shift.shape[0], _num_outputs(layout))
 
 
 @fake("aggregate_mix_backward")
@@ -115,33 +118,35 @@ def _(
     values: Tensor,
     mixing: Tensor,
     layout: list[int],
+    shift: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(mixing)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *tensors, ctx.layout = inputs
-    ctx.save_for_backward(*tensors)
+    *tensors, ctx.layout, shift = inputs
+    ctx.save_for_backward(*tensors, shift)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x, *fixed, mixing = ctx.saved_tensors
-    grad_x, grad_mixing = _aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout)
-    return grad_x, *[None] * len(fixed), grad_mixing, None
+    x, *fixed, mixing, shift = ctx.saved_tensors
+    grad_x, grad_mixing = _aggregate_mix_backward(grad, x, *fixed, mixing, ctx.layout, shift)
+    return grad_x, *[None] * len(fixed), grad_mixing, None, None
 
 
 def _second_backward(ctx: Any, along_x: Tensor | None, along_mixing: Tensor | None) -> tuple[Tensor | None, ...]:
     """Return second derivatives: the operator is linear in `x` and in `mixing`, so they are the two operators again."""
-    grad, x, *fixed, mixing = ctx.saved_tensors
+    grad, x, *fixed, mixing, shift = ctx.saved_tensors
+    rest = (ctx.layout, shift)
     to_grad = to_x = to_mixing = None
     if along_x is not None:
-        to_grad = aggregate_mix(along_x, *fixed, mixing, ctx.layout)
-        _, to_mixing = _aggregate_mix_backward(grad, along_x, *fixed, mixing, ctx.layout)
+        to_grad = aggregate_mix(along_x, *fixed, mixing, *rest)
+        _, to_mixing = _aggregate_mix_backward(grad, along_x, *fixed, mixing, *rest)
     if along_mixing is not None:
-        other = aggregate_mix(x, *fixed, along_mixing, ctx.layout)
+        other = aggregate_mix(x, *fixed, along_mixing, *rest)
         to_grad = other if to_grad is None else to_grad + other
-        to_x, _ = _aggregate_mix_backward(grad, x, *fixed, along_mixing, ctx.layout)
-    return to_grad, to_x, *[None] * len(fixed), to_mixing, None
+        to_x, _ = _aggregate_mix_backward(grad, x, *fixed, along_mixing, *rest)
+    return to_grad, to_x, *[None] * len(fixed), to_mixing, None, None
 
 
 torch.library.register_autograd("gaugenet::aggregate_mix", _backward, setup_context=_setup_context)
@@ -156,15 +161,21 @@ class _Loops:
         width: number of columns that the matrices are applied to.
     """
 
-    def __init__(self, x: Tensor, geometry: list[Tensor], contraction: list[Tensor], layout: list[int]) -> None:
+    def __init__(
+        self, x: Tensor, geometry: list[Tensor], contraction: list[Tensor], layout: list[int], shift: Tensor | None
+    ) -> None:
         self.x = x
-        self.geometry = [t.detach().contiguous().numpy() for t in geometry]
+        *_, indptr, source = geometry
+        shifts = source[:0] if shift is None else shift
+        self.geometry = [t.detach().contiguous().numpy() for t in (*geometry, shifts)]
         self.contraction = [t.detach().contiguous().numpy() for t in contraction]
-        self.columns, self.num_targets = geometry[0].shape[1], geometry[3].numel() - 1
+        self.columns, self.num_targets = geometry[0].shape[1], len(indptr) - 1 if shift is None else len(shift)
         self.contracted = contraction[0].numel() > 0
         self.width = _width(layout) if self.contracted else self.columns * x.shape[1]
         bytes_each = self.columns * x.shape[1] * x.element_size()
-        chunk = max(16, BLOCK_BYTES // max(bytes_each, 1))
+        small, large = BLOCK_BYTES
+        matrices = x.element_size() * sum(rows * outputs for _, rows, outputs, _ in _groups(layout))
+        chunk = max(16, min(max(small, 8 * matrices), large) // max(bytes_each, 1))
         self.workers = min(torch.get_num_threads(), max(1, self.num_targets // chunk))
         self.chunk = max(1, min(chunk * self.workers, self.num_targets))
         self.buffer = x.new_empty(self.chunk, self.columns, x.shape[1])

@@ -95,7 +95,7 @@ def convolve(
         factors = edge_factors(space, domain, wide.dtype)
         if not _has_fused_operator(x, factors):
             return _convolve_torch(space, space.mixing(widened(weight)), wide, factors).to(x.dtype)
-        return _convolve_fused(space, widened(weight), wide, factors).to(x.dtype)
+        return aggregate_and_mix(space, flat_mixing(space, widened(weight)), wide, factors).to(x.dtype)
 
 
 def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
@@ -110,27 +110,36 @@ def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
     return not is_transformed()
 
 
-def _convolve_fused(space: KernelSpace, weight: Tensor, x: Tensor, factors: EdgeFactors) -> Tensor:
-    from gaugenet.nn.engines._fused import aggregate_mix
-
-    contraction = space.contraction
-    if contraction is None:
-        matrices, layout = space.mixing(weight), _direct_layout(space)
-        entries, values = factors.blocks.new_zeros(0, 4), x.new_zeros(0)
-    else:
-        matrices, layout = space.path_mixing(weight), contraction.layout
-        entries, values = contraction.entries, contraction.values(x)
-    mixing = torch.cat([m.flatten() for m in matrices])
-    geometry = (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)
-    return typed_tensor(aggregate_mix(x, *geometry, entries, values, mixing, layout))
+def flat_mixing(space: KernelSpace, weight: Float[Tensor, "weights"]) -> Float[Tensor, "entries"]:
+    """Return the matrices that mix the aggregate, one after the other."""
+    matrices = space.mixing(weight) if space.contraction is None else space.path_mixing(weight)
+    return torch.cat([m.flatten() for m in matrices]) if len(matrices) > 1 else matrices[0].flatten()
 
 
-def _direct_layout(space: KernelSpace) -> list[int]:
+def mixing_layout(space: KernelSpace) -> list[int]:
+    """Return four numbers for each of these matrices: first column, rows, columns, and how many times it is applied."""
+    if space.contraction is not None:
+        return space.contraction.layout
     layout, size = [], space.in_type.size
     for block in space.out_type.blocks:
         columns = space.columns(block)
         layout += [columns.start * size, (columns.stop - columns.start) * size, block.size, 1]
     return layout
+
+
+def aggregate_and_mix(
+    space: KernelSpace, mixing: Tensor, x: Tensor, factors: EdgeFactors, shift: Tensor | None = None
+) -> Tensor:
+    """Return the convolution by compiled loops and matrix products; see `_aggregate` for `shift`."""
+    from gaugenet.nn.engines._fused import aggregate_mix
+
+    contraction = space.contraction
+    if contraction is None:
+        entries, values = factors.blocks.new_zeros(0, 4), x.new_zeros(0)
+    else:
+        entries, values = contraction.entries, contraction.values(x)
+    geometry = (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)
+    return typed_tensor(aggregate_mix(x, *geometry, entries, values, mixing, mixing_layout(space), shift))
 
 
 def _convolve_torch(space: KernelSpace, matrices: list[Tensor], x: Tensor, factors: EdgeFactors) -> Tensor:
@@ -156,7 +165,7 @@ def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) ->
         transport = graph.cached(
             (transport_key, space.includes_center, dtype),
             sources,
-            lambda: _transports(space, rows).to(dtype).contiguous(),
+            lambda: transports(space, rows).to(dtype).contiguous(),
         )
         coefficient = graph.cached(
             (coefficient_key, dtype),
@@ -169,7 +178,7 @@ def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) ->
     return domain.derived(f"{coefficient_key}; {transport_key} {dtype}", build)
 
 
-def _transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
+def transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
     """Return rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, for the blocks that are not trivial.
 
     The result is empty, `(E, 0)`, for the trivial connection in plain form.

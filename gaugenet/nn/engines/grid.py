@@ -18,6 +18,7 @@ from gaugenet.geometry.grids.stencil import Sliding, mirror
 from gaugenet.groups import FieldType
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import grouped_order
+from gaugenet.nn.engines import grid_factors
 from gaugenet.nn.engines.conv4d import conv4d, wrapped
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes, no_levels
 from gaugenet.nn.engines.sampled import trained_in_low_precision
@@ -82,17 +83,14 @@ def slide(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """Return the layer with its stencil sliding over an array of any size."""
+    if grid_factors.pays(layer, x, sliding):
+        return grid_factors.slide_factorized(layer, *_padded(layer.in_type, x, sliding))
     kernel, bias = trained_in_low_precision(layer, sliding.stencil) or layer.sampled(sliding.stencil)
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
         return zeros if bias is None else zeros + along_channels(bias, zeros)
-    left_out = pixels_left_out(layer.in_type, sliding, x.shape[2:])
-    if sliding.boundary != "zeros":
-        x = pad(x, layer.in_type, sliding.padding, sliding.boundary)
-    if any(left_out):
-        if sliding.boundary == "zeros":
-            x = F.pad(x, [n for p in reversed(sliding.padding) for n in (p, p)])
-        x, sliding = _centred(x, left_out), replace(sliding, padding=(0,) * sliding.d, boundary="zeros")
+    if sliding.boundary != "zeros" or any(pixels_left_out(layer.in_type, sliding, x.shape[2:])):
+        x, sliding = _padded(layer.in_type, x, sliding)
     if layer.groups == 1:
         return _convolution(x, kernel, bias, sliding, 1)
     order = grouped_order(layer.out_type, layer.groups).to(x.device)
@@ -104,6 +102,16 @@ def slide(
         layer.groups,
     )
     return y[:, order.argsort()]
+
+
+def _padded(field_type: FieldType, x: Tensor, sliding: Sliding) -> tuple[Tensor, Sliding]:
+    """Return the field continued beyond its border, without the pixels that no window reaches, and the rest to do."""
+    left_out = pixels_left_out(field_type, sliding, x.shape[2:])
+    if sliding.boundary != "zeros":
+        x = pad(x, field_type, sliding.padding, sliding.boundary)
+    elif any(sliding.padding):
+        x = F.pad(x, [n for p in reversed(sliding.padding) for n in (p, p)])
+    return _centred(x, left_out), replace(sliding, padding=(0,) * sliding.d, boundary="zeros")
 
 
 def _centred(x: Tensor, left_out: Sequence[int]) -> Tensor:

@@ -126,4 +126,5 @@ class _TransportFeatures(torch.autograd.Function):
 
 
 def _geometry(factors: EdgeFactors) -> list[Any]:
-    return [array(t) for t in (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)]
+    geometry = (factors.coefficient, factors.transport, factors.blocks, factors.indptr, factors.source)
+    return [array(t) for t in (*geometry, factors.source[:0])]

@@ -1,0 +1,118 @@
+"""The factorized form on grids: aggregate with the functions of the kernels, then mix, as on graphs.
+
+An ordinary convolution multiplies by the sampled kernel: (pixels of the window x in) numbers for each output channel. A
+steerable kernel is a sum of few terms (function of the pixel) x (learned matrix), so the aggregate has (functions x in)
+channels, 10 in the place of 25 for regular fields in windows of 5 x 5 pixels, and no kernel is sampled. The loops are
+those of the `graph` engine, with the cells of the window as the edges of all pixels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet._transforms import is_transformed
+from gaugenet._typing import typed_tensor
+from gaugenet.geometry.grids.stencil import Sliding, Stencil, centred_indices
+from gaugenet.kernels import Neighborhood
+from gaugenet.kernels.factorized import FactorizedSpace
+from gaugenet.kernels.sampling import cached_table, coefficient_table
+from gaugenet.nn.engines.factors import EdgeFactors, block_table
+from gaugenet.nn.engines.graph import aggregate_and_mix, flat_mixing, mixing_layout, transports
+from gaugenet.nn.engines.neighborhoods import Rows
+from gaugenet.nn.engines.protocol import Convolution
+
+_LOOP_COST = 5
+"""Time of a multiply-add of the compiled loops, relative to one of a convolution or a large matrix product."""
+
+_NARROW = 32
+"""Number of outputs for which a multiply-add of a matrix product takes twice as long as in large ones."""
+
+_WINOGRAD_COST = 0.3
+"""Time of a multiply-add of an ordinary convolution with a window of 3 x 3 pixels, in the same unit."""
+
+_MARGIN = 0.85
+"""Largest ratio of the modelled times for which this form is chosen."""
+
+_LEAST_SAVING = 2e8
+"""Multiply-adds to be saved, about 5 ms: less is not worth loading the compiled loops."""
+
+
+def pays(layer: Convolution, x: Tensor, sliding: Sliding) -> bool:
+    """Return whether `slide_factorized` can be used and takes less time than a convolution."""
+    space = layer.kernels
+    if not isinstance(space, FactorizedSpace) or space.form != "factorized" or layer.groups > 1 or not x.numel():
+        return False
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+        return False
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_transformed():
+        return False
+    window, pixels = sliding.stencil.window, len(x) * math.prod(sliding.coarse(x.shape[2:]))
+    if sliding.output_padding is not None or not space.num_weights:
+        return False
+    ordinary = (
+        (_WINOGRAD_COST if window == (3, 3) else 1) * math.prod(window) * space.in_type.size * space.out_type.size
+    )
+    least = _MARGIN * ordinary - _LEAST_SAVING / pixels
+    return _LOOP_COST / 2 * space.num_columns * space.in_type.size < least and _multiply_adds(space, sliding) < least
+
+
+def _multiply_adds(space: FactorizedSpace, sliding: Sliding) -> float:
+    """Return the multiply-adds at each pixel, those of loops and of narrow products weighted: a model of the time."""
+    cells = int(sliding.stencil.weights.count_nonzero())
+    loops = _LOOP_COST * cells * space.num_columns * space.in_type.size
+    if space.contraction is not None:
+        loops += space.contraction.cost
+    layout = mixing_layout(space)
+    sizes = zip(layout[1::4], layout[2::4], layout[3::4], strict=True)
+    return loops + sum(rows * (outputs + _NARROW) * times for rows, outputs, times in sizes)
+
+
+def slide_factorized(
+    layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
+) -> Float[Tensor, "batch out *out_spatial"]:
+    """Return the layer with its stencil sliding over an array without padding; channels last in memory."""
+    space, shape = layer.kernels, sliding.coarse(x.shape[2:])
+    assert isinstance(space, FactorizedSpace)
+    x = x.movedim(1, -1).contiguous()
+    middle = (slice(None), *_middles(sliding, shape))
+    shift = torch.arange(math.prod(x.shape[:-1])).view(x.shape[:-1])[middle].flatten()
+    mixing = layer.cached_samples.get(layer, "mixing", lambda: flat_mixing(space, layer.weight))
+    out = aggregate_and_mix(space, mixing, x.flatten(0, -2), _cells(space, sliding, x), shift)
+    if layer.self_interaction is not None:
+        out = layer.self_interaction(x[middle].flatten(0, -2), onto=out)
+    if layer.bias is not None:
+        out = layer.bias(out)
+    return typed_tensor(out.unflatten(0, (len(x), *shape)).movedim(-1, 1))
+
+
+def _middles(sliding: Sliding, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the pixels in the middle of the windows, along each axis."""
+    sizes = zip(sliding.stencil.window, sliding.dilation, sliding.stride, shape, strict=True)
+    return tuple(slice(k // 2 * m, k // 2 * m + s * n, s) for k, m, s, n in sizes)
+
+
+def _cells(space: FactorizedSpace, sliding: Sliding, x: Float[Tensor, "batch *spatial in"]) -> EdgeFactors:
+    """Return the cells of the window as edges; their sources are relative to the pixel in the middle."""
+    stencil = sliding.stencil
+    coefficient = coefficient_table(space, stencil, x)
+    used = coefficient.any(1)
+    transport = cached_table((space.factor_keys[1], stencil), lambda: _transports(space, stencil), x)
+    steps = torch.tensor([m * math.prod(x.shape[k + 2 : -1]) for k, m in enumerate(sliding.dilation)])
+    source = (centred_indices(stencil.window).long() * steps).sum(1)[used]
+    return EdgeFactors(
+        coefficient[used],
+        transport[used],
+        block_table(space.in_type, transports=transport.shape[1] > 0),
+        torch.tensor([0, len(source)]),
+        source,
+    )
+
+
+def _transports(space: FactorizedSpace, stencil: Stencil) -> Float[Tensor, "cells entries"]:
+    offsets, n = stencil.offsets, math.prod(stencil.window)
+    cells = Neighborhood(offsets, stencil.weights, torch.arange(n), torch.tensor([0, n]), torch.ones(n))
+    return transports(space, Rows(cells, torch.eye(offsets.shape[1]).expand(n, -1, -1).to(offsets)))
