@@ -1,4 +1,4 @@
-"""Grids compared with ordinary convolutions: training step, evaluation, expansion, construction, import.
+"""A layer on grids compared with an ordinary convolution: training step, evaluation, sampling; import.
 
     python benchmarks/grid_conv.py [--rounds 7] [--size 64] [--batch 16]
 
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -73,21 +72,6 @@ def layers(size: int, batch: int, rounds: int) -> None:
     print(f"{'expansion and its gradient':34s} {1e3 * seconds:9.1f} ms   {counted}")
 
 
-def rotated_mnist_network() -> nn.Sequential:
-    """Return the convolutions of the standard C_8 network."""
-    group = Cyclic(8)
-    types = [FieldType(group, "1x0"), *(FieldType(group, f"{n}xregular") for n in (24, 48, 48, 96, 96, 64))]
-    pairs = pairwise(types)
-    return nn.Sequential(*(GridConv(a, b, 5 if k else 7) for k, (a, b) in enumerate(pairs)))
-
-
-def construction() -> None:
-    """Print the time of the first and the second construction of a network."""
-    cold = cpu_seconds(rotated_mnist_network)
-    warm = statistics.median(cpu_seconds(rotated_mnist_network) for _ in range(3))
-    print(f"{'construction of the C_8 network':34s} {cold:9.3f} s first, {warm:.3f} s again")
-
-
 def imports() -> None:
     """Print the CPU seconds of `import gaugenet` and its layers, without the import of torch."""
     program = "import torch, time; t = time.process_time(); import {}; print(time.process_time() - t)"
@@ -106,7 +90,6 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    construction()
     imports()
     layers(options.size, options.batch, options.rounds)
 

@@ -11,10 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-
-import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -138,55 +135,16 @@ def training_step(quick: bool) -> Iterator[Case]:
 
 
 def grid(quick: bool) -> Iterator[Case]:
-    """The convolutions of the C_8 network for rotated MNIST, halved twice as in escnn's example, a training step."""
-    from grid_conv import in_turns, rotated_mnist_network, step
-    from torch import nn
+    """The convolutions of networks on images and volumes, a training step, in turns with their peers."""
+    from grid_networks import NETWORKS, times
 
-    rounds = 1 if quick else 7
-    x = torch.randn(2 if quick else 16, 1, 28, 28)
-    layers = list(rotated_mnist_network())
-    sizes = [(layer.in_type.size, layer.out_type.size, 5 if k else 7) for k, layer in enumerate(layers)]
-    ours = _halved(layers)
-    plain = _halved([nn.Conv2d(a, b, k, padding=k // 2) for a, b, k in sizes])
-    seconds, other, ratio = in_turns(lambda: step(ours, x), lambda: step(plain, x), rounds)
-    yield Case("gaugenet", seconds, f"{ratio:.2f} x conv2d with the same channels")
-    yield Case("conv2d", other)
-    if installed("escnn"):
-        net, image = _escnn_network(x)
-        seconds, other, ratio = in_turns(lambda: step(ours, x), lambda: step(net, image), rounds)
-        yield Case("escnn", other, f"{1 / ratio:.2f} x the time of gaugenet")
-
-
-def _halved(layers: list[torch.nn.Module]) -> torch.nn.Sequential:
-    """Return the layers with an average over 2 x 2 pixels after the second and the fourth."""
-    pooled = [[layer, torch.nn.AvgPool2d(2)] if k in (1, 3) else [layer] for k, layer in enumerate(layers)]
-    return torch.nn.Sequential(*(module for pair in pooled for module in pair))
-
-
-def _escnn_network(x: torch.Tensor) -> tuple[torch.nn.Module, torch.Tensor]:
-    from escnn import gspaces
-    from escnn import nn as enn
-
-    space = gspaces.rot2dOnR2(8)
-    counts = (24, 48, 48, 96, 96, 64)
-    types = [
-        enn.FieldType(space, [space.trivial_repr]),
-        *(enn.FieldType(space, [space.regular_repr] * n) for n in counts),
-    ]
-    layers: list[torch.nn.Module] = []
-    for k, (a, b) in enumerate(pairwise(types)):
-        layers.append(enn.R2Conv(a, b, 5 if k else 7, padding=2 if k else 3))
-        layers += [enn.PointwiseAvgPool(b, 2)] if k in (1, 3) else []
-
-    class Network(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = enn.SequentialModule(*layers)
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return self.layers(enn.GeometricTensor(image, types[0])).tensor
-
-    return Network(), x
+    for name in list(NETWORKS)[: 1 if quick else None]:
+        found = times(name, 1 if quick else 5, quick=quick)
+        peers = [peer for peer in ("conv", "escnn") if peer in found]
+        note = ", ".join(f"{found[f'{peer} ratio']:.2f} x {peer}" for peer in peers)
+        yield Case(name, found["gaugenet"], note)
+        for peer in peers:
+            yield Case(f"{name}, {peer}", found[peer])
 
 
 def icosphere(quick: bool) -> Iterator[Case]:
@@ -250,7 +208,7 @@ ROWS = {
     "large_graph": Row("log maps of a million vertices", "25 s, 2.5 GiB", large_graph),
     "convolution": Row("convolution 16x(0+1+2), forward + backward", "27 ms", convolution),
     "training_step": Row("training step, `gaugenet train segmentation`", "120 ms", training_step),
-    "grid": Row("C_8 network for rotated MNIST, training step", "escnn / 1.1", grid),
+    "grid": Row("networks on grids, training step", "C8: escnn / 1.1; others: escnn / 1.2", grid),
     "icosphere": Row("icosphere, 96 channels, forward + backward", "1.10 x conv2d", icosphere),
     "points": Row("points, 80 channels, forward + backward", "", points),
     "start": Row("start of a process", "2.5 s warm, 8 s cold", start),

@@ -13,7 +13,7 @@ from gaugenet.geometry import Icosphere, icosahedral_rotations
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil
 from gaugenet.groups import SO2, Cyclic, Dihedral, FieldType
 from gaugenet.nn import ChartBatchNorm, FieldBatchNorm, GaugeConv, Pool, Unpool
-from gaugenet.nn.engines import charts
+from gaugenet.nn.engines import chart_factors, charts, grid_factors
 from gaugenet.nn.engines._chart_transfer import project_corners
 from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
@@ -347,3 +347,42 @@ def test_wrong_arguments_are_named():
         layer(Cyclic(4), "2x0", "1x0")(torch.randn(162, 2).double(), sphere)
     with pytest.raises(ValueError, match="channel groups"):
         layer(C6, "2x0", "2x0", groups=2)(torch.randn(162, 2).double(), sphere)
+
+
+# --- scalars -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("out_type", ["3x0", "1x0 + 2x1 + 1xregular"])
+@pytest.mark.parametrize("rings", [1, 2])
+def test_scalars_may_be_aggregated_on_the_gauge_graph(monkeypatch, rings, out_type):
+    """The same values and gradients as by a convolution of the charts, in every layout."""
+    sphere, conv = Icosphere(2, neighborhood=rings), layer(C6, "4x0", out_type)
+    by_vertex = torch.randn(3, sphere.num_vertices, 4, dtype=torch.float64).mT
+    inputs = [by_vertex[0].mT, by_vertex, sphere.to_charts(by_vertex)]
+
+    def results() -> list[torch.Tensor]:
+        found = []
+        for x in inputs:
+            x = x.clone().requires_grad_()
+            out = conv(x, sphere)
+            values = sphere.from_charts(out) if x.dim() == 4 else out
+            found += [values.detach(), *torch.autograd.grad(values.pow(3).sum(), [x, *conv.parameters()])]
+        return found
+
+    monkeypatch.setattr(grid_factors, "_MARGIN", 1e12)
+    used = []
+    convolve = chart_factors.convolve_vertices
+    monkeypatch.setattr(chart_factors, "convolve_vertices", lambda *args: used.append(1) or convolve(*args))
+    factorized = results()
+    assert len(used) == 3
+    monkeypatch.setattr(chart_factors, "pays", lambda *args: False)
+    for ours, theirs in zip(factorized, results(), strict=True):
+        assert relative(ours, theirs) < 10 * EXACT
+
+
+def test_scalars_are_aggregated_where_it_is_faster():
+    wide, regular = FieldType(C6, "96x0"), FieldType(C6, "16xregular")
+    sphere, x = Icosphere(5), torch.randn(4, 96, Icosphere(5).num_vertices)
+    assert chart_factors.pays(GaugeConv(wide, wide, rings=1), x, sphere)
+    assert not chart_factors.pays(GaugeConv(regular, regular, rings=1), x, sphere), "needs transport"
+    assert not chart_factors.pays(GaugeConv(wide, wide, rings=1), x, sphere.strided())

@@ -20,6 +20,7 @@ from gaugenet.geometry.icosphere._charts import CELLS, NUM_CELLS
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere
 from gaugenet.groups import Block, Cyclic, FieldType, StructureGroup
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
+from gaugenet.nn.engines import chart_factors
 from gaugenet.nn.engines._chart_conv import chart_conv, plain_chart_conv
 from gaugenet.nn.engines._chart_edges import CORNER, HALF, PLAIN, PROJECT, SUBTRACT, Run, SideEdges, side_edges
 from gaugenet.nn.engines.protocol import Convolution, Engine, need_no_attributes
@@ -54,6 +55,11 @@ class ChartsEngine(Engine[Icosphere]):
                 f"Expected a convolution without channel groups on an Icosphere, got groups={convolution.groups}: pass "
                 "its `gauge_graph(...)`."
             )
+        if chart_factors.pays(convolution, x, domain):
+            out = chart_factors.convolve_vertices(
+                convolution, from_charts(as_charts(x, domain), 3, domain).mT, domain
+            ).mT
+            return as_charts(out, domain) if x.dim() == 4 else out if x.dim() == 3 else out[0].mT
         edges = _edges(domain.level, domain.neighborhood, domain.stride, x.device)
         kernel, sides, bias = _sampled_with_sides(convolution, HexagonalStencil(domain.neighborhood), edges.runs)
         dtype = _dtype_of_products(x)

@@ -31,7 +31,7 @@ _LOOP_COST = 5
 _NARROW = 32
 """Number of outputs for which a multiply-add of a matrix product takes twice as long as in large ones."""
 
-_WINOGRAD_COST = 0.3
+_WINOGRAD_COST = 0.6
 """Time of a multiply-add of an ordinary convolution with a window of 3 x 3 pixels, in the same unit."""
 
 _MARGIN = 0.85
@@ -41,34 +41,40 @@ _LEAST_SAVING = 2e8
 """Multiply-adds to be saved, about 5 ms: less is not worth loading the compiled loops."""
 
 
-def pays(layer: Convolution, x: Tensor, sliding: Sliding) -> bool:
-    """Return whether `slide_factorized` can be used and takes less time than a convolution."""
+def can_aggregate(layer: Convolution, x: Tensor) -> bool:
+    """Return whether the compiled loops can be used: factorized kernels, on the CPU, outside compilers and autocast."""
     space = layer.kernels
     if not isinstance(space, FactorizedSpace) or space.form != "factorized" or layer.groups > 1 or not x.numel():
         return False
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
         return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_transformed():
-        return False
-    window, pixels = sliding.stencil.window, len(x) * math.prod(sliding.coarse(x.shape[2:]))
-    if sliding.output_padding is not None or not space.num_weights:
-        return False
-    ordinary = (
-        (_WINOGRAD_COST if window == (3, 3) else 1) * math.prod(window) * space.in_type.size * space.out_type.size
-    )
-    least = _MARGIN * ordinary - _LEAST_SAVING / pixels
-    return _LOOP_COST / 2 * space.num_columns * space.in_type.size < least and _multiply_adds(space, sliding) < least
+    return space.num_weights > 0 and not (torch.compiler.is_compiling() or torch.jit.is_tracing() or is_transformed())
 
 
-def _multiply_adds(space: FactorizedSpace, sliding: Sliding) -> float:
-    """Return the multiply-adds at each pixel, those of loops and of narrow products weighted: a model of the time."""
-    cells = int(sliding.stencil.weights.count_nonzero())
+def saves_time(layer: Convolution, window: tuple[int, ...], cells: int, points: int) -> bool:
+    """Return whether aggregation over so many cells takes less time than a convolution, by counting multiply-adds."""
+    space = layer.kernels
+    assert isinstance(space, FactorizedSpace)
+    pairs = space.in_type.size * space.out_type.size
+    ordinary = (_WINOGRAD_COST if window == (3, 3) else 1) * math.prod(window) * pairs
+    least = _MARGIN * ordinary - _LEAST_SAVING / points
     loops = _LOOP_COST * cells * space.num_columns * space.in_type.size
+    if loops >= least:
+        return False
     if space.contraction is not None:
         loops += space.contraction.cost
     layout = mixing_layout(space)
     sizes = zip(layout[1::4], layout[2::4], layout[3::4], strict=True)
-    return loops + sum(rows * (outputs + _NARROW) * times for rows, outputs, times in sizes)
+    products = sum(rows * (outputs + _NARROW) * times for rows, outputs, times in sizes)
+    return loops + products + (0 if layer.self_interaction is None else pairs) < least
+
+
+def pays(layer: Convolution, x: Tensor, sliding: Sliding) -> bool:
+    """Return whether `slide_factorized` can be used and takes less time than a convolution."""
+    if sliding.output_padding is not None or not can_aggregate(layer, x):
+        return False
+    cells = int(sliding.stencil.weights.count_nonzero())
+    return saves_time(layer, sliding.stencil.window, cells, len(x) * math.prod(sliding.coarse(x.shape[2:])))
 
 
 def slide_factorized(

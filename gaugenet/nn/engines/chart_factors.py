@@ -1,0 +1,56 @@
+"""The factorized form on icospheres, for scalars: neighbours need no transport, and are added before they are mixed.
+
+A kernel on the charts is one window of an ordinary convolution, with corrections at the sides. Kernels from scalars
+have few functions (one for each ring if they map to scalars: they are isotropic), so it takes less time to aggregate on
+the gauge graph and to mix, and there is nothing to correct. The choice is made as in `grid_factors`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gaugenet._transforms import outside_transforms
+from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere, VertexProjection, icosphere
+from gaugenet.kernels.factorized import FactorizedSpace
+from gaugenet.nn.engines.graph import aggregate_and_mix, edge_factors, flat_mixing
+from gaugenet.nn.engines.grid_factors import can_aggregate, saves_time
+from gaugenet.nn.engines.protocol import Convolution
+
+if TYPE_CHECKING:
+    from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+def pays(layer: Convolution, x: Tensor, domain: Icosphere) -> bool:
+    """Return whether `convolve_vertices` can be used and takes less time than the convolution of the charts."""
+    if domain.stride > 1 or not layer.in_type.is_invariant or not can_aggregate(layer, x):
+        return False
+    stencil = HexagonalStencil(domain.neighborhood)
+    cells = int(stencil.weights.count_nonzero())
+    return saves_time(layer, stencil.window, cells, domain.num_vertices * (1 if x.dim() == 2 else len(x)))
+
+
+def convolve_vertices(
+    layer: Convolution, x: Float[Tensor, "batch vertices in"], domain: Icosphere
+) -> Float[Tensor, "batch vertices out"]:
+    """Return the layer on features in vertex order."""
+    space = layer.kernels
+    assert isinstance(space, FactorizedSpace)
+    factors = edge_factors(space, _graph(domain.level, domain.projection, domain.neighborhood, x.dtype), x.dtype)
+    mixing = layer.cached_samples.get(layer, "mixing", lambda: flat_mixing(space, layer.weight))
+    images = []
+    for image in x:
+        out = aggregate_and_mix(space, mixing, image, factors)
+        images.append(out if layer.self_interaction is None else layer.self_interaction(image, onto=out))
+    found = torch.stack(images)
+    return found if layer.bias is None else layer.bias(found.flatten(0, 1)).view_as(found)
+
+
+@lru_cache(maxsize=4)
+def _graph(level: int, projection: VertexProjection, neighborhood: int, dtype: torch.dtype) -> GaugeGraph:
+    with outside_transforms():
+        return icosphere(level, projection, neighborhood).gauge_graph(dtype=dtype)
