@@ -2,14 +2,17 @@
 
     python benchmarks/icosphere.py [--levels 5 6 7] [--fields 16] [--batch 4] [--repeats 7] [--unet-level 8]
 
-Input and output are regular fields of C_6. For each level the script prints CPU milliseconds forward and forward +
-backward (the least of interleaved repeats), the extra peak memory of a second training step (each case in its own
-process), and ratios to the first row. The cases are:
+Input and output are regular fields of C_6, but for the last cases. For each level the script prints CPU milliseconds
+forward and forward + backward (the least of interleaved repeats), the extra peak memory of a second training step (each
+case in its own process), and ratios to the first row. The cases are:
 
 - `conv2d`: PyTorch's convolution with a 3 x 3 window over the five charts and zeros around them, channels last in
   memory. It does not pad or rotate, so the result is wrong at sides and corners.
 - `conv2d, channels first`: the same in PyTorch's default layout.
 - `padded`: charts padded by an index over cells and orientations, a copy, then `conv2d`; without the poles.
+- `scalars`: the library's convolution of as many scalar channels: isotropic kernels.
+- `DISCO`: the isotropic convolution of torch-harmonics, where it is installed: two matrices for each neighbourhood, as
+  `scalars` has (the point and its neighbours), on an equiangular grid with about as many points.
 - `gather`: the general engine on the gauge graph, one sample at a time; only level 5.
 
 `--unet-level` runs a forward pass of `IcosahedralUNet` on one sample instead, and prints its time and peak memory.
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import importlib.util
 import subprocess
 import sys
 import time
@@ -74,6 +78,18 @@ def padded(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
     return Case(x, forward)
 
 
+def disco(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
+    """Make the isotropic convolution of torch-harmonics."""
+    from torch_harmonics import DiscreteContinuousConvS2
+
+    rows = round((sphere.num_vertices / 2) ** 0.5)
+    shape = (rows, 2 * rows)
+    conv = DiscreteContinuousConvS2(field_type.size, field_type.size, shape, shape, kernel_shape=(3,))
+    if conv.weight.shape[-1] != 2:
+        raise RuntimeError(f"Expected two functions for each neighbourhood, got {tuple(conv.weight.shape)}.")
+    return Case(torch.randn(batch, field_type.size, *shape).requires_grad_(), conv)
+
+
 def gather(sphere: Icosphere, field_type: FieldType, batch: int) -> Case:
     """Make the convolution of the library on the gauge graph."""
     conv = GaugeConv(field_type, field_type, rings=1)
@@ -89,7 +105,10 @@ def cases(sphere: Icosphere, field_type: FieldType, batch: int) -> dict[str, Cal
         "conv2d, channels first": lambda: plain(torch.contiguous_format, sphere, field_type, batch),
         "gaugenet": lambda: charts(sphere, field_type, batch),
         "padded": lambda: padded(sphere, field_type, batch),
+        "scalars": lambda: charts(sphere, FieldType(field_type.group, f"{field_type.size}x0"), batch),
     }
+    if importlib.util.find_spec("torch_harmonics") is not None:
+        found["DISCO"] = lambda: disco(sphere, field_type, batch)
     if sphere.level <= 5:
         found["gather"] = lambda: gather(sphere, field_type, batch)
     return found

@@ -148,14 +148,17 @@ def grid(quick: bool) -> Iterator[Case]:
 
 
 def icosphere(quick: bool) -> Iterator[Case]:
-    """96 channels, regular fields of C_6, batch 4, forward and backward pass, in turns with `conv2d`."""
+    """96 channels, regular fields of C_6 and scalars, batch 4, forward and backward pass, in turns with peers."""
     from icosphere import cases, times
 
     for level in [3] if quick else [5, 6, 7]:
         made = cases(Icosphere(level), FieldType(Cyclic(6), {"regular": 16}), 1 if quick else 4)
-        best = times({name: made[name]() for name in ("conv2d", "gaugenet")}, 1 if quick else 5)
-        ratio = best["gaugenet"][1] / best["conv2d"][1]
-        yield Case(f"level {level}", best["gaugenet"][1] / 1e3, f"{ratio:.2f} x conv2d")
+        names = [name for name in ("conv2d", "gaugenet", "scalars", "DISCO") if name in made]
+        best = times({name: made[name]() for name in names}, 1 if quick else 5)
+        ratio = {name: both / best["conv2d"][1] for name, (_, both) in best.items()}
+        yield Case(f"level {level}", best["gaugenet"][1] / 1e3, f"{ratio['gaugenet']:.2f} x conv2d")
+        note = f", {ratio['scalars'] / ratio['DISCO']:.2f} x DISCO" if "DISCO" in ratio else ""
+        yield Case(f"level {level}, scalars", best["scalars"][1] / 1e3, f"{ratio['scalars']:.2f} x conv2d{note}")
 
 
 def points(quick: bool) -> Iterator[Case]:
@@ -209,7 +212,7 @@ ROWS = {
     "convolution": Row("convolution 16x(0+1+2), forward + backward", "27 ms", convolution),
     "training_step": Row("training step, `gaugenet train segmentation`", "120 ms", training_step),
     "grid": Row("networks on grids, training step", "C8: escnn / 1.1; others: escnn / 1.2", grid),
-    "icosphere": Row("icosphere, 96 channels, forward + backward", "1.10 x conv2d", icosphere),
+    "icosphere": Row("icosphere, 96 channels, forward + backward", "1.10 x conv2d; scalars below DISCO", icosphere),
     "points": Row("points, 80 channels, forward + backward", "", points),
     "start": Row("start of a process", "2.5 s warm, 8 s cold", start),
     "million": Row("`gaugenet predict` on a million vertices", "120 s, 8 GiB", million),
