@@ -5,8 +5,8 @@
     python benchmarks/run.py --quick --only grid   tiny problems, prints only: does everything still run?
 
 Each row is a process of its own on one thread, so that its peak memory is its own. Times are CPU seconds. The rows are
-in `rows.py`. Peers (escnn, torch-harmonics, potpourri3d) are measured where they are installed. `results.json` holds for
-each row the machine, the date and the versions with which it was measured.
+in `rows.py`. Peers (escnn, torch-harmonics, potpourri3d) are measured where they are installed. `results.json` holds
+for each row the machine, the date and the versions with which it was measured.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gaugenet._transforms import is_transformed
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.stencil import Sliding, Stencil, centred_indices
 from gaugenet.kernels import Neighborhood
 from gaugenet.kernels.factorized import FactorizedSpace
 from gaugenet.kernels.sampling import cached_table, coefficient_table
+from gaugenet.nn.compiled.eager import has_loops
 from gaugenet.nn.engines.factors import EdgeFactors, block_table
 from gaugenet.nn.engines.graph import aggregate_and_mix, flat_mixing, mixing_layout, transports
 from gaugenet.nn.engines.neighborhoods import Rows
@@ -42,13 +42,11 @@ _LEAST_SAVING = 2e8
 
 
 def can_aggregate(layer: Convolution, x: Tensor) -> bool:
-    """Return whether the compiled loops can be used: factorized kernels, on the CPU, outside compilers and autocast."""
+    """Return whether the compiled loops can be used: factorized kernels, in plain eager mode, no autocast."""
     space = layer.kernels
     if not isinstance(space, FactorizedSpace) or space.form != "factorized" or layer.groups > 1 or not x.numel():
         return False
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
-        return False
-    return space.num_weights > 0 and not (torch.compiler.is_compiling() or torch.jit.is_tracing() or is_transformed())
+    return space.num_weights > 0 and not torch.is_autocast_enabled("cpu") and has_loops(x[:0].flatten(1), layer.weight)
 
 
 def saves_time(layer: Convolution, window: tuple[int, ...], cells: int, points: int) -> bool:
