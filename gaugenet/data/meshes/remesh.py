@@ -137,6 +137,8 @@ class VertexNoise(Remeshing):
 class Holes(Remeshing):
     """Holes with free borders, around random points of the surface.
 
+    Of each connected part of the mesh, the largest piece that is left stays.
+
     Args:
         count: number of holes.
         radius: of each, over the square root of the area of the mesh.
@@ -151,11 +153,13 @@ class Holes(Remeshing):
         centers = mesh.vertices[mesh.faces].mean(axis=1)
         middle = centers[rng.choice(mesh.num_faces, self.count, p=share)]
         away = np.linalg.norm(centers[:, None] - middle, axis=2).min(axis=1) > self.radius * np.sqrt(mesh.area)
-        return _largest_part(mesh, away)
+        return _largest_parts(mesh, away)
 
 
 class Cut(Remeshing):
     """The part of a surface on one side of a plane; the rest, such as a limb, is cut off.
+
+    Of each connected part of the mesh, the largest piece on this side stays.
 
     Args:
         share: of the area that is cut off.
@@ -169,14 +173,14 @@ class Cut(Remeshing):
         order = np.argsort(height)
         kept = np.zeros(mesh.num_faces, dtype=bool)
         kept[order[np.cumsum(mesh.face_areas[order]) <= (1 - self.share) * mesh.area]] = True
-        return _largest_part(mesh, kept)
+        return _largest_parts(mesh, kept)
 
 
 class RemeshedMeshes(MeshDataset):
     """A data set together with other meshes of its surfaces, one for each mesh and rule.
 
-    A face takes the label of the closest face, a vertex that of the nearest corner of the closest face. The same mesh
-    and rule always give the same result.
+    A face takes the label of the closest face, a vertex that of the nearest corner of the closest face. The same
+    meshes and rules, in the same order, always give the same result.
 
     Args:
         source: the labelled meshes.
@@ -271,8 +275,8 @@ def _even(mesh: TriangleMesh, count: int) -> TriangleMesh:
     return decimate(dense, count, fidelity=1.0).mesh
 
 
-def _largest_part(mesh: TriangleMesh, kept: ndarray) -> TriangleMesh:
-    """Return the largest connected part of the faces that are kept.
+def _largest_parts(mesh: TriangleMesh, kept: ndarray) -> TriangleMesh:
+    """Return, of each connected part of a mesh, the largest connected piece of the faces that are kept.
 
     Raises:
         MeshError: If none are left.
@@ -280,9 +284,13 @@ def _largest_part(mesh: TriangleMesh, kept: ndarray) -> TriangleMesh:
     if not kept.any():
         raise MeshError("no face would be left.")
     faces = mesh.faces[kept]
-    part = TriangleMesh(mesh.vertices, faces).vertex_components[faces[:, 0]]
-    areas = np.bincount(part, weights=mesh.face_areas[kept])
-    used, inside = np.unique(faces[part == areas.argmax()], return_inverse=True)
+    piece = TriangleMesh(mesh.vertices, faces).vertex_components[faces[:, 0]]
+    areas = np.bincount(piece, weights=mesh.face_areas[kept])
+    whole = mesh.vertex_components[faces[:, 0]]
+    order = np.argsort(areas[piece], kind="stable")
+    largest = np.zeros(whole.max() + 1, dtype=piece.dtype)
+    largest[whole[order]] = piece[order]  # the last one stays
+    used, inside = np.unique(faces[piece == largest[whole]], return_inverse=True)
     return TriangleMesh(mesh.vertices[used], inside.reshape(-1, 3))
 
 

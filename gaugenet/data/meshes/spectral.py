@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _EXACT_BELOW = 4096  # vertices, and 16 times the number of pairs; there the exact solution takes half a second
 _TOLERANCE = 2e-4  # estimated relative error of the eigenvalues
 _EQUAL = 5e-4  # relative difference of eigenvalues that are taken for one, where they are not exact
+_STIFF = 1e12  # entry of `M^-1 L` beyond which a part makes the shifted matrix singular
+_NEGLIGIBLE = 1e-6  # share of the area below which such a part is left out
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Spectrum:
 
     Attributes:
         values: `(k,)`, ascending from 0. By Weyl's law the k-th value is about `4 pi k`.
-        functions: `(V, k)`, zero at vertices without area.
+        functions: `(V, k)`, zero at vertices without area and on separate slivers of less than a millionth of it.
         component: `(V,)`, the separate part that each vertex belongs to; `None` if the surface is connected.
         mass: `(V,)`, area of each vertex where there are separate parts.
     """
@@ -71,6 +73,10 @@ def laplacian_spectrum(
         return Spectrum(np.zeros(0), np.zeros((mesh.num_vertices, 0)))
     used = slice(None) if size == mesh.num_vertices else np.flatnonzero(has_area)  # a slice copies nothing
     stiffness, vertex_area = _matrices(mesh, laplacian)
+    stiff = _too_stiff_parts(mesh, stiffness, vertex_area, has_area)
+    if stiff.any():  # nothing but constants below the eigenvalues sought, and rounding errors hide these
+        has_area &= ~stiff
+        size, used = int(has_area.sum()), np.flatnonzero(has_area)
     stiffness, mass = stiffness[used][:, used], vertex_area[used] / mesh.area
     available = min(count + 1, size)
     if exact is None:
@@ -87,6 +93,24 @@ def laplacian_spectrum(
     functions = np.zeros((mesh.num_vertices, whole))
     functions[used] = vectors[:, :whole]
     return Spectrum(values[:whole], functions, **_separate_parts(mesh))
+
+
+def _too_stiff_parts(
+    mesh: TriangleMesh, stiffness: Any, vertex_area: Float[ndarray, "vertices"], has_area: Bool[ndarray, "vertices"]
+) -> Bool[ndarray, "vertices"]:
+    """Return the vertices of separate parts of negligible area, such as a single sliver, that would make `L` singular.
+
+    With an entry of 1e12 in `M^-1 L` on area 1, rounding errors are as large as the shift of the solver.
+    """
+    rate = np.zeros(mesh.num_vertices)
+    np.divide(stiffness.diagonal() * mesh.area, vertex_area, out=rate, where=has_area)
+    component = mesh.vertex_components
+    fastest = np.zeros(component.max() + 1)
+    np.maximum.at(fastest, component, rate)
+    stiff: Bool[ndarray, "vertices"] = (
+        (fastest > _STIFF) & (np.bincount(component, mesh.vertex_areas) < _NEGLIGIBLE * mesh.area)
+    )[component]
+    return stiff
 
 
 def _separate_parts(mesh: TriangleMesh) -> dict[str, Any]:

@@ -314,7 +314,7 @@ def _neighbourhood(
         return sizes, float(radius)
     if not isinstance(kernel_size, Sequence) and len(set(spacing)) > 1:
         raise ValueError(
-            f"A window of {kernel_size} pixels along each axis is not a ball with the spacing {spacing}: pass "
+            f"A window of {sizes[0]} pixels along each axis is not a ball with the spacing {spacing}: pass "
             "`radius`, or one `kernel_size` for each axis."
         )
     return sizes, min(k * h for k, h in zip(sizes, spacing)) / 2

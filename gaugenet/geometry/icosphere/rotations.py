@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_array
 from gaugenet.geometry.icosphere import _charts
-from gaugenet.geometry.icosphere.icosphere import Icosphere
+from gaugenet.geometry.icosphere.icosphere import Icosphere, IcosphereConnection
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.representations.field_type import FieldType
 
@@ -31,8 +31,9 @@ class IcosahedralRotation:
     Attributes:
         matrix: `(3, 3)`, R.
         permutation: `(V,)`, the vertex to which R moves each vertex.
-        elements: `(V, 2, 2)`, in C_6: R maps the frame of p to the frame of `permutation[p]` times this element. At
-            corners, where only invariants exist, it is the identity.
+        elements: `(V, 2, 2)`: R maps the frame of p to the frame of `permutation[p]` times this element. In the
+            hexagonal structure it is in C_6, and the identity at corners, where only invariants exist; with
+            `connection="levi_civita"` it is the angle on the round sphere, at corners too.
 
     Example:
         >>> import torch
@@ -55,28 +56,34 @@ class IcosahedralRotation:
         return torch.empty_like(x).index_copy(dim, self.permutation, field_type.transform(elements, x))
 
 
-def icosahedral_rotations(sphere: Icosphere) -> list[IcosahedralRotation]:
-    """Return all 60 rotations, the identity first.
+def icosahedral_rotations(
+    sphere: Icosphere, connection: IcosphereConnection = "hexagonal"
+) -> list[IcosahedralRotation]:
+    """Return all 60 rotations, the identity first; see `icosahedral_rotation`.
 
     Example:
         >>> from gaugenet.geometry import Icosphere, icosahedral_rotations
         >>> len(icosahedral_rotations(Icosphere(1)))
         60
     """
-    return [icosahedral_rotation(sphere, k) for k in range(NUM_ROTATIONS)]
+    return [icosahedral_rotation(sphere, k, connection) for k in range(NUM_ROTATIONS)]
 
 
-def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
+def icosahedral_rotation(
+    sphere: Icosphere, k: int, connection: IcosphereConnection = "hexagonal"
+) -> IcosahedralRotation:
     """Return one of the 60 rotations; 0 is the identity.
 
-    The matrix identifies the images of the vertices; the permutation and the elements are exact integers.
+    The matrix identifies the images of the vertices; the permutation and the elements of C_6 are exact integers.
 
     Args:
         sphere: the icosphere.
         k: number of the rotation, from 0 to 59.
+        connection: that of the fields, see `Icosphere.gauge_graph`. Vectors turn by multiples of 60 degrees with
+            `hexagonal`, and by the angles between the frames on the sphere with `levi_civita`.
 
     Raises:
-        ValueError: If `k` is not from 0 to 59.
+        ValueError: If `k` is not from 0 to 59, or the connection is unknown.
 
     Example:
         >>> from gaugenet.geometry import Icosphere, icosahedral_rotation
@@ -85,8 +92,15 @@ def icosahedral_rotation(sphere: Icosphere, k: int) -> IcosahedralRotation:
     """
     if not 0 <= k < NUM_ROTATIONS:
         raise ValueError(f"Expected `k` from 0 to {NUM_ROTATIONS - 1}, got {k}.")
+    if connection not in ("hexagonal", "levi_civita"):
+        raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
     matrix = _matrices()[k]
     permutation = _permutation(sphere, matrix)
+    if connection == "levi_civita":
+        turned = torch.from_numpy(matrix) @ sphere.frame
+        return IcosahedralRotation(
+            torch.from_numpy(matrix), torch.from_numpy(permutation), sphere.frame[permutation].mT @ turned
+        )
     table = _charts.neighbors(sphere.level)
     # Direction 0 at p is mapped to the direction, at the image of p, of the image of the neighbour.
     steps = (table[permutation] == permutation[table[:, 0]][:, None]).argmax(1)

@@ -47,6 +47,19 @@ def test_the_surface_stays_and_its_mesh_changes(rule, bumpy):
     assert np.array_equal(found.faces, again.faces)
 
 
+@pytest.mark.parametrize("rule", [Cut(0.1), Holes(1, 0.05)], ids=repr)
+def test_a_cut_keeps_all_parts_of_a_mesh(rule, bumpy):
+    """Eyes are not lost because they are no part of the head; pieces of one part that fall off are."""
+    count, small = bumpy.num_vertices, 0.2 * bumpy.vertices
+    shifts = np.array([[0.0, 0.0, 0.0], [1.5, 0.3, 0.0], [-1.5, 0.3, 0.0]])
+    vertices = np.concatenate([bumpy.vertices, small + shifts[1], small + shifts[2]])
+    both = TriangleMesh(vertices, np.concatenate([bumpy.faces + k * count for k in range(3)]))
+    for seed in range(5):
+        found = rule.remeshed(both, np.random.default_rng(seed))
+        assert found.area > 0.89 * both.area - 0.04 * bumpy.area, "a small part may lie beyond the plane"
+        assert 2 <= found.vertex_components.max() + 1 <= 3
+
+
 @pytest.mark.parametrize("rule, value", [(Subdivision, 1.5), (Holes, 2.5), (Subdivision, "2"), (Decimation, "0.5")])
 def test_options_of_another_type_are_refused(rule, value):
     """When the rule is made, not hours later in the preparation of the first mesh."""

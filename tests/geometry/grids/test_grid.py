@@ -158,6 +158,7 @@ def test_grids_pickle_and_print():
         ({"boundary": "circular"}, "zeros, reflect, periodic, got 'circular'"),
         ({"spacing": -1.0}, "`spacing` with one positive length"),
         ({"spacing": (1.0, 2.0), "kernel_size": 3}, "pass `radius`"),
+        ({"spacing": (1.0, 2.0)}, "A window of 5 pixels"),
         ({"radius": 0.5}, "`radius` of at least the spacing"),
         ({"radius": math.nan}, "positive `radius`"),
         ({"stride": 0}, "`stride`"),

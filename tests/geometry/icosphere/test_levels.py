@@ -54,16 +54,22 @@ def test_networks_commute_with_the_rotations_of_the_icosahedron_and_with_gauges(
     network = MeshUNet("1x0 + 1x1", "1x0 + 1x1", width=3, levels=3, dropout=0.0).double()
     x = torch.randn(sphere.num_vertices, FIELDS.size, dtype=torch.float64)
     y = network(x, graph).detach()
-    for rotation in icosahedral_rotations(sphere)[7::13]:
+    for rotation in icosahedral_rotations(sphere, "levi_civita")[7::13]:
         to = rotation.permutation
         turn = torch.einsum("ndi,de,nej->nij", sphere.frame[to], rotation.matrix, sphere.frame)
 
         def moved(f, to=to, turn=turn):
             return torch.empty_like(f).index_copy(0, to, FIELDS.transform(turn, f))
 
+        torch.testing.assert_close(rotation.apply(FIELDS, x), moved(x), atol=1e-13, rtol=0)
         scale = float(y.abs().max())
         torch.testing.assert_close(network(moved(x), graph), moved(y), atol=TOL[torch.float64] * scale * 10, rtol=0)
         assert float((network(moved(x), graph) - y).abs().max()) > 0.01 * scale, "control"
+
+
+def test_rotations_of_an_unknown_connection_are_refused():
+    with pytest.raises(ValueError, match="Unknown connection 'levi-civita'"):
+        icosahedral_rotations(Icosphere(1), "levi-civita")
 
 
 def test_levels_that_do_not_exist_are_refused():
