@@ -63,8 +63,8 @@ class RunCheckpoint(Checkpoint):
     Args:
         run: the run's folder.
         description: the content of `run.json`; its `metrics` are filled in here.
-        monitor: metric that decides which weights are best, e.g. `"val_accuracy"`; without a validation part the
-            last weights are the best.
+        monitor: metric that decides which weights are best, e.g. `"val_accuracy"`. Without a validation part, and
+            until the first epoch that is validated, the last weights are the best.
         mode: `"max"` or `"min"`.
         average: the callback with averaged weights, which are then saved as the learned weights.
     """
@@ -111,7 +111,7 @@ class RunCheckpoint(Checkpoint):
         if self.monitor is None:
             return True
         if self.monitor not in metrics:
-            return not self.best
+            return self.monitor not in self.best
         return self.sign * metrics[self.monitor] > self.sign * self.best.get(self.monitor, -self.sign * float("inf"))
 
     def _save_state(self, trainer: Trainer) -> None:

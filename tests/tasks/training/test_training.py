@@ -28,7 +28,9 @@ def _jitter(graph):
     return graph
 
 
-def _train(run: Path, graphs, *, epochs=4, resume=False, seed=0, kill_at=None, options=None, validate=True):
+def _train(
+    run: Path, graphs, *, epochs=4, resume=False, seed=0, kill_at=None, options=None, validate=True, validate_every=1
+):
     seed_everything(seed, verbose=False)
     net = TinyNet()
     task = MeshLabelModule(net, options=options or OptimOptions(lr=0.02), seed=seed)
@@ -44,7 +46,8 @@ def _train(run: Path, graphs, *, epochs=4, resume=False, seed=0, kill_at=None, o
     val = graphs[6:] if validate else []
     data = GraphDataModule(graphs[:6], val, augment=_jitter, batch_size=2, seed=seed)
     description = RunDescription("segmentation", "TinyNet", net.config, {}, ["a", "b", "c"], seed=seed)
-    fit(task, data, run, description, resume=resume, trainer={"max_epochs": epochs, "accelerator": "cpu"})
+    trainer = {"max_epochs": epochs, "accelerator": "cpu", "check_val_every_n_epoch": validate_every}
+    fit(task, data, run, description, resume=resume, trainer=trainer)
     return task
 
 
@@ -135,6 +138,14 @@ def test_best_is_the_best_validation_and_the_last_without_a_validation_part(tmp_
     assert metrics["best"]["val_accuracy"] == max(r["val_accuracy"] for r in rows)
     _train(tmp_path / "b", graphs, epochs=2, validate=False)
     assert _same(_weights(tmp_path / "b", "best"), _weights(tmp_path / "b", "last"))
+
+
+def test_until_an_epoch_is_validated_the_last_weights_are_the_best(tmp_path, graphs):
+    _train(tmp_path / "never", graphs, epochs=3, validate_every=10)
+    assert RunDescription.load(tmp_path / "never").metrics["best"]["epoch"] == 3
+    assert _same(_weights(tmp_path / "never", "best"), _weights(tmp_path / "never", "last"))
+    _train(tmp_path / "once", graphs, epochs=3, validate_every=2)
+    assert RunDescription.load(tmp_path / "once").metrics["best"]["epoch"] == 2
 
 
 def test_early_stopping_needs_and_uses_a_validation_part(tmp_path, graphs):
