@@ -9,7 +9,7 @@ from gaugenet.geometry import Grid
 from gaugenet.groups import O2, SO2, SO3, Cyclic, Dihedral, FieldType, PseudoOrthogonal, Trivial, multivector
 from gaugenet.kernels import Clifford, Differential
 from gaugenet.nn import GaugeConv, GridConv
-from gaugenet.nn.engines import grid_factors
+from gaugenet.nn.engines import _fused, grid_factors
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 
@@ -106,3 +106,21 @@ def test_it_is_chosen_where_it_is_faster():
     assert not grid_factors.pays(GridConv(wide, wide, 3), x, GridConv(wide, wide, 3).sliding)  # Winograd's algorithm
     with torch.autocast("cpu", torch.bfloat16):
         assert not grid_factors.pays(layer, x, layer.sliding)
+
+
+@pytest.mark.parametrize("name", ["regular", "irreps", "volume"])
+def test_threads_give_the_same_gradients(monkeypatch, name):
+    """Several blocks of pixels, each split over threads whose windows overlap."""
+    monkeypatch.setattr(grid_factors, "_MARGIN", 1e12)
+    monkeypatch.setattr(_fused, "BLOCK_BYTES", (1 << 14, 1 << 14))
+    layer = with_random_weights(LAYERS[name](dtype=torch.float64))
+    x = field(layer, *((9, 8, 7) if name == "volume" else (17, 15))).requires_grad_()
+    found, threads = [], torch.get_num_threads()
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append(torch.autograd.grad(layer(x).pow(3).sum(), [x, *layer.parameters()]))
+    finally:
+        torch.set_num_threads(threads)
+    for ours, theirs in zip(*found, strict=True):
+        assert relative(ours, theirs) < 10 * EXACT

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,7 +70,7 @@ def _aggregate_mix_backward(
     grad_mixing = torch.zeros_like(mixing)
     grad_matrices = _matrices(grad_mixing, layout)
     loops = _Loops(x, [coefficient, transport, blocks, indptr, source], [entries, values], layout, shift)
-    grad_x = x.new_zeros(loops.workers, *x.shape)
+    grad_x = x.new_zeros(loops.workers if shift is None else 1, *x.shape)
     buffer = x.new_empty(loops.chunk, loops.width)
     overlap = _columns_overlap(layout)
     for begin, end, aggregated in loops.aggregates():
@@ -85,7 +86,7 @@ def _aggregate_mix_backward(
             else:
                 torch.mm(g, matrix.T, out=grad_columns)
         loops.spread(grad_aggregated, begin, end, grad_x)
-    return grad_x.sum(0) if loops.workers > 1 else grad_x[0], grad_mixing
+    return grad_x.sum(0) if len(grad_x) > 1 else grad_x[0], grad_mixing
 
 
 @fake("aggregate_mix")
@@ -199,20 +200,33 @@ class _Loops:
             yield begin, end, self.product[: end - begin]
 
     def spread(self, grad: Tensor, begin: int, end: int, grad_x: Tensor) -> None:
-        """Add to `grad_x[worker]` the gradients of the sources, from the gradient `(end - begin, width)` of a block."""
+        """Add to `grad_x` the gradients of the sources, from the gradient `(end - begin, width)` of a block.
+
+        Threads may write to one source. In a graph each has a share of its own, `grad_x[worker]`. On a grid the
+        sources of a run of pixels are a run of pixels themselves: each thread fills a window that is then added.
+        """
         from gaugenet.nn.engines._aggregate import aggregate_adjoint, contract_adjoint
 
         shares, array, product = grad_x.numpy(), self.buffer.numpy(), grad.numpy()
         if not self.contracted:
             array = product.reshape(len(product), self.columns, -1)
+        *fixed, source, shift = self.geometry
+        windows: list[tuple[int, np.ndarray]] = []
 
         def work(a: int, b: int, worker: int) -> None:
             if self.contracted:
                 here = slice(a - begin, b - begin)
                 contract_adjoint(product[here], *self.contraction, array[here])  # type: ignore[call-arg]
-            aggregate_adjoint(array[a - begin :], *self.geometry, a, b, shares[worker])  # type: ignore[call-arg]
+            first, into = 0, shares[worker if len(shares) > 1 else 0]
+            if len(shift) and self.workers > 1 and a < b:
+                first, last = int(shift[a] + source.min()), int(shift[b - 1] + source.max())
+                into = np.zeros((last + 1 - first, into.shape[1]), into.dtype)
+                windows.append((first, into))
+            aggregate_adjoint(array[a - begin :], *fixed, source - first, shift, a, b, into)  # type: ignore[call-arg]
 
         in_parallel(work, begin, end, self.workers)
+        for first, window in windows:
+            shares[0, first : first + len(window)] += window
 
 
 # Four numbers for each matrix (first column, rows, columns, times) in one flat list, because the schema of a custom
