@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -16,8 +15,8 @@ from gaugenet.kernels.pairs import Pair
 if TYPE_CHECKING:
     from gaugenet.kernels.factorized import FactorizedSpace
 
-_SPARSE_COST = 200, 10
-"""Time of an entry, and of each of its channels, relative to a multiply-add in a matrix product."""
+_SPARSE_COST = 4
+"""Time of a multiply-add in a loop over few channels, relative to a multiply-add in a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,6 @@ class Contraction:
     values: CachedTensor
     layout: list[int]
 
-    @cached_property
-    def cost(self) -> int:
-        """The time at each point in multiply-adds of a matrix product, without the matrix products."""
-        each, channel = _SPARSE_COST
-        return each * len(self.entries) + channel * int(self.entries[:, 3].sum())
-
 
 def contraction(space: FactorizedSpace) -> Contraction | None:
     """Return the contraction of a space, or `None` if mixing directly is faster (regular fields, aligned form).
@@ -60,7 +53,7 @@ def contraction(space: FactorizedSpace) -> Contraction | None:
     if mixing >= direct:
         return None
     found = _contraction(space)
-    return found if mixing + found.cost < direct else None
+    return found if mixing + _SPARSE_COST * int(found.entries[:, 3].sum()) < direct else None
 
 
 def _contraction(space: FactorizedSpace) -> Contraction:

@@ -29,9 +29,8 @@ def pays(layer: Convolution, x: Tensor, domain: Icosphere) -> bool:
     """Return whether `convolve_vertices` can be used and takes less time than the convolution of the charts."""
     if domain.stride > 1 or not layer.in_type.is_invariant or not can_aggregate(layer, x):
         return False
-    stencil = HexagonalStencil(domain.neighborhood)
-    cells = int(stencil.weights.count_nonzero())
-    return saves_time(layer, stencil.window, cells, domain.num_vertices * (1 if x.dim() == 2 else len(x)))
+    points = domain.num_vertices * (1 if x.dim() == 2 else len(x))
+    return saves_time(layer, HexagonalStencil(domain.neighborhood), points)
 
 
 def convolve_vertices(

@@ -9,6 +9,7 @@ those of the `graph` engine, with the cells of the window as the edges of all pi
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -27,6 +28,9 @@ from gaugenet.nn.engines.protocol import Convolution
 
 _LOOP_COST = 5
 """Time of a multiply-add of the compiled loops, relative to one of a convolution or a large matrix product."""
+
+_ENTRY_COST = 200, 10
+"""Time of an entry of a `Contraction` at a pixel, and of each of its channels, in the same unit."""
 
 _NARROW = 32
 """Number of outputs for which a multiply-add of a matrix product takes twice as long as in large ones."""
@@ -49,30 +53,35 @@ def can_aggregate(layer: Convolution, x: Tensor) -> bool:
     return space.num_weights > 0 and not torch.is_autocast_enabled("cpu") and has_loops(x[:0].flatten(1), layer.weight)
 
 
-def saves_time(layer: Convolution, window: tuple[int, ...], cells: int, points: int) -> bool:
-    """Return whether aggregation over so many cells takes less time than a convolution, by counting multiply-adds."""
-    space = layer.kernels
+def saves_time(layer: Convolution, stencil: Stencil, points: int) -> bool:
+    """Return whether aggregation over a window takes less time than a convolution, by counting multiply-adds."""
+    space, window = layer.kernels, stencil.window
     assert isinstance(space, FactorizedSpace)
     pairs = space.in_type.size * space.out_type.size
     ordinary = (_WINOGRAD_COST if window == (3, 3) else 1) * math.prod(window) * pairs
     least = _MARGIN * ordinary - _LEAST_SAVING / points
-    loops = _LOOP_COST * cells * space.num_columns * space.in_type.size
+    loops = _LOOP_COST * _num_cells(stencil) * space.num_columns * space.in_type.size
     if loops >= least:
         return False
     if space.contraction is not None:
-        loops += space.contraction.cost
+        entry, channel = _ENTRY_COST
+        loops += entry * len(space.contraction.entries) + channel * int(space.contraction.entries[:, 3].sum())
     layout = mixing_layout(space)
     sizes = zip(layout[1::4], layout[2::4], layout[3::4], strict=True)
     products = sum(rows * (outputs + _NARROW) * times for rows, outputs, times in sizes)
     return loops + products + (0 if layer.self_interaction is None else pairs) < least
 
 
+@lru_cache(maxsize=1024)
+def _num_cells(stencil: Stencil) -> int:
+    return int(stencil.weights.count_nonzero())
+
+
 def pays(layer: Convolution, x: Tensor, sliding: Sliding) -> bool:
     """Return whether `slide_factorized` can be used and takes less time than a convolution."""
     if sliding.output_padding is not None or not can_aggregate(layer, x):
         return False
-    cells = int(sliding.stencil.weights.count_nonzero())
-    return saves_time(layer, sliding.stencil.window, cells, len(x) * math.prod(sliding.coarse(x.shape[2:])))
+    return saves_time(layer, sliding.stencil, len(x) * math.prod(sliding.coarse(x.shape[2:])))
 
 
 def slide_factorized(
