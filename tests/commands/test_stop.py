@@ -74,7 +74,7 @@ def test_control_a_process_that_is_killed_leaves_a_file_which_the_next_start_rem
 def test_files_of_other_machines_are_removed_when_they_are_old(tmp_path, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: "elsewhere")
     with atomic_path(tmp_path / "mesh.pt") as temporary:
-        left = temporary.rename(temporary.with_name(temporary.name[:-4] + "x.pt"))
+        left = temporary.rename(temporary.with_name(temporary.name[:-4] + "X.pt"))  # no random name has capitals
         temporary.touch()
     monkeypatch.undo()
     sweep_temporaries(tmp_path)
