@@ -103,7 +103,7 @@ def test_it_is_chosen_where_it_is_faster():
     layer = GridConv(wide, wide, 5).eval()
     assert grid_factors.pays(layer, x, layer.sliding)
     assert not grid_factors.pays(GridConv(narrow, narrow, 5), x[:, : narrow.size], layer.sliding)
-    assert not grid_factors.pays(GridConv(wide, wide, 3), x, GridConv(wide, wide, 3).sliding)  # Winograd's algorithm
+    assert not grid_factors.pays(GridConv(wide, wide, 3), x, GridConv(wide, wide, 3).sliding)  # no gain
     with torch.autocast("cpu", torch.bfloat16):
         assert not grid_factors.pays(layer, x, layer.sliding)
 

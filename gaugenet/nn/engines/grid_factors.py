@@ -35,7 +35,7 @@ _ENTRY_COST = 200, 10
 _NARROW = 32
 """Number of outputs for which a multiply-add of a matrix product takes twice as long as in large ones."""
 
-_WINOGRAD_COST = 0.6
+_SMALL_WINDOW_COST = 0.6
 """Time of a multiply-add of an ordinary convolution with a window of 3 x 3 pixels, in the same unit."""
 
 _MARGIN = 0.85
@@ -58,7 +58,7 @@ def saves_time(layer: Convolution, stencil: Stencil, points: int) -> bool:
     space, window = layer.kernels, stencil.window
     assert isinstance(space, FactorizedSpace)
     pairs = space.in_type.size * space.out_type.size
-    ordinary = (_WINOGRAD_COST if window == (3, 3) else 1) * math.prod(window) * pairs
+    ordinary = (_SMALL_WINDOW_COST if window == (3, 3) else 1) * math.prod(window) * pairs
     least = _MARGIN * ordinary - _LEAST_SAVING / points
     loops = _LOOP_COST * _num_cells(stencil) * space.num_columns * space.in_type.size
     if loops >= least:
