@@ -104,12 +104,11 @@ def _too_stiff_parts(
     """
     rate = np.zeros(mesh.num_vertices)
     np.divide(stiffness.diagonal() * mesh.area, vertex_area, out=rate, where=has_area)
+    if not (rate > _STIFF).any():
+        return np.zeros(mesh.num_vertices, dtype=bool)
     component = mesh.vertex_components
-    fastest = np.zeros(component.max() + 1)
-    np.maximum.at(fastest, component, rate)
-    stiff: Bool[ndarray, "vertices"] = (
-        (fastest > _STIFF) & (np.bincount(component, mesh.vertex_areas) < _NEGLIGIBLE * mesh.area)
-    )[component]
+    negligible = np.bincount(component, mesh.vertex_areas) < _NEGLIGIBLE * mesh.area
+    stiff: Bool[ndarray, "vertices"] = negligible[component] & np.isin(component, component[rate > _STIFF])
     return stiff
 
 

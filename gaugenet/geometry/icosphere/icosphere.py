@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -214,10 +214,9 @@ class Icosphere:
             ValueError: If the group does not contain the transporters, the connection does not have an option, or there
                 are not enough coarser icospheres for `levels`.
         """
+        check_connection(connection)
         if connection == "levi_civita":
             return geodesic_levels(self, SO2() if group is None else group, radius, mean_neighbors, levels, dtype)
-        if connection != "hexagonal":
-            raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
         if radius is not None or mean_neighbors is not None or levels != 1:
             raise ValueError(
                 "Expected no `radius`, no `mean_neighbors` and no `levels` with the hexagonal connection: omit them, "
@@ -284,6 +283,12 @@ class Icosphere:
         usual = {"projection": "recursive", "neighborhood": 1, "stride": 1}
         options = [f", {name}={getattr(self, name)!r}" for name, value in usual.items() if getattr(self, name) != value]
         return f"Icosphere({self.level}{''.join(options)})"
+
+
+def check_connection(connection: str) -> None:
+    """Raise `ValueError` if the connection is unknown."""
+    if connection not in get_args(IcosphereConnection):
+        raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_array
 from gaugenet.geometry.icosphere import _charts
-from gaugenet.geometry.icosphere.icosphere import Icosphere, IcosphereConnection
+from gaugenet.geometry.icosphere.icosphere import Icosphere, IcosphereConnection, check_connection
 from gaugenet.groups.families.cyclic import Cyclic
 from gaugenet.groups.representations.field_type import FieldType
 
@@ -92,8 +92,7 @@ def icosahedral_rotation(
     """
     if not 0 <= k < NUM_ROTATIONS:
         raise ValueError(f"Expected `k` from 0 to {NUM_ROTATIONS - 1}, got {k}.")
-    if connection not in ("hexagonal", "levi_civita"):
-        raise ValueError(f"Unknown connection {connection!r}: expected `hexagonal` or `levi_civita`.")
+    check_connection(connection)
     matrix = _matrices()[k]
     permutation = _permutation(sphere, matrix)
     if connection == "levi_civita":

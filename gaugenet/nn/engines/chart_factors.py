@@ -16,9 +16,8 @@ from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
 from gaugenet.geometry.icosphere.icosphere import HexagonalStencil, Icosphere, VertexProjection, icosphere
-from gaugenet.kernels.factorized import FactorizedSpace
-from gaugenet.nn.engines.graph import aggregate_and_mix, edge_factors, flat_mixing
-from gaugenet.nn.engines.grid_factors import can_aggregate, saves_time
+from gaugenet.nn.engines.graph import edge_factors
+from gaugenet.nn.engines.grid_factors import aggregated, can_aggregate, mixing_of, saves_time
 from gaugenet.nn.engines.protocol import Convolution
 
 if TYPE_CHECKING:
@@ -37,16 +36,9 @@ def convolve_vertices(
     layer: Convolution, x: Float[Tensor, "batch vertices in"], domain: Icosphere
 ) -> Float[Tensor, "batch vertices out"]:
     """Return the layer on features in vertex order."""
-    space = layer.kernels
-    assert isinstance(space, FactorizedSpace)
-    factors = edge_factors(space, _graph(domain.level, domain.projection, domain.neighborhood, x.dtype), x.dtype)
-    mixing = layer.cached_samples.get(layer, "mixing", lambda: flat_mixing(space, layer.weight))
-    images = []
-    for image in x:
-        out = aggregate_and_mix(space, mixing, image, factors)
-        images.append(out if layer.self_interaction is None else layer.self_interaction(image, onto=out))
-    found = torch.stack(images)
-    return found if layer.bias is None else layer.bias(found.flatten(0, 1)).view_as(found)
+    graph = _graph(domain.level, domain.projection, domain.neighborhood, x.dtype)
+    factors, mixing = edge_factors(layer.kernels, graph, x.dtype), mixing_of(layer)
+    return torch.stack([aggregated(layer, mixing, image, image, factors) for image in x])
 
 
 @lru_cache(maxsize=4)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -55,8 +56,7 @@ def can_aggregate(layer: Convolution, x: Tensor) -> bool:
 
 def saves_time(layer: Convolution, stencil: Stencil, points: int) -> bool:
     """Return whether aggregation over a window takes less time than a convolution, by counting multiply-adds."""
-    space, window = layer.kernels, stencil.window
-    assert isinstance(space, FactorizedSpace)
+    space, window = cast(FactorizedSpace, layer.kernels), stencil.window
     pairs = space.in_type.size * space.out_type.size
     ordinary = (_SMALL_WINDOW_COST if window == (3, 3) else 1) * math.prod(window) * pairs
     least = _MARGIN * ordinary - _LEAST_SAVING / points
@@ -88,18 +88,34 @@ def slide_factorized(
     layer: Convolution, x: Float[Tensor, "batch in *spatial"], sliding: Sliding
 ) -> Float[Tensor, "batch out *out_spatial"]:
     """Return the layer with its stencil sliding over an array without padding; channels last in memory."""
-    space, shape = layer.kernels, sliding.coarse(x.shape[2:])
-    assert isinstance(space, FactorizedSpace)
+    shape = sliding.coarse(x.shape[2:])
     x = x.movedim(1, -1).contiguous()
     middle = (slice(None), *_middles(sliding, shape))
     shift = torch.arange(math.prod(x.shape[:-1])).view(x.shape[:-1])[middle].flatten()
-    mixing = layer.cached_samples.get(layer, "mixing", lambda: flat_mixing(space, layer.weight))
-    out = aggregate_and_mix(space, mixing, x.flatten(0, -2), _cells(space, sliding, x), shift)
-    if layer.self_interaction is not None:
-        out = layer.self_interaction(x[middle].flatten(0, -2), onto=out)
-    if layer.bias is not None:
-        out = layer.bias(out)
+    factors = _cells(cast(FactorizedSpace, layer.kernels), sliding, x)
+    out = aggregated(layer, mixing_of(layer), x.flatten(0, -2), x[middle].flatten(0, -2), factors, shift)
     return typed_tensor(out.unflatten(0, (len(x), *shape)).movedim(-1, 1))
+
+
+def mixing_of(layer: Convolution) -> Float[Tensor, "entries"]:
+    """Return the matrices that mix the aggregate, see `flat_mixing`; cached in evaluation mode."""
+    made: Tensor = layer.cached_samples.get(layer, "mixing", lambda: flat_mixing(layer.kernels, layer.weight))
+    return made
+
+
+def aggregated(
+    layer: Convolution,
+    mixing: Tensor,
+    x: Float[Tensor, "sources in"],
+    own: Float[Tensor, "targets in"],
+    factors: EdgeFactors,
+    shift: Tensor | None = None,
+) -> Float[Tensor, "targets out"]:
+    """Return the whole layer by aggregation and mixing; `own` are the features at the targets, for K_self."""
+    out = aggregate_and_mix(layer.kernels, mixing, x, factors, shift)
+    if layer.self_interaction is not None:
+        out = layer.self_interaction(own, onto=out)
+    return out if layer.bias is None else layer.bias(out)
 
 
 def _middles(sliding: Sliding, shape: tuple[int, ...]) -> tuple[slice, ...]:
