@@ -103,7 +103,9 @@ def test_it_is_chosen_where_it_is_faster():
     layer = GridConv(wide, wide, 5).eval()
     assert grid_factors.pays(layer, x, layer.sliding)
     assert not grid_factors.pays(GridConv(narrow, narrow, 5), x[:, : narrow.size], layer.sliding)
-    assert not grid_factors.pays(GridConv(wide, wide, 3), x, GridConv(wide, wide, 3).sliding)  # no gain
+    small, wider = GridConv(wide, wide, 3), GridConv(wide * 2, wide * 2, 3)
+    assert not grid_factors.pays(small, x, small.sliding)
+    assert grid_factors.pays(wider, torch.cat([x, x], 1), wider.sliding)
     with torch.autocast("cpu", torch.bfloat16):
         assert not grid_factors.pays(layer, x, layer.sliding)
 

@@ -67,4 +67,19 @@ def fake(name: str) -> Callable[[Function], Function]:
     return register
 
 
-__all__ = ["fake", "operator"]
+def flops(name: str) -> Callable[[Function], Function]:
+    """Register a function that gives `torch.utils.flop_counter` the operations of `gaugenet::name`.
+
+    It gets the arguments of the operator, with the shapes of tensors in their place, and `out_shape`.
+    """
+
+    def register(function: Function) -> Function:
+        from torch.utils.flop_counter import register_flop_formula
+
+        packet = getattr(torch.ops.gaugenet, name)
+        return cast("Function", register_flop_formula(packet)(function))
+
+    return register
+
+
+__all__ = ["fake", "flops", "operator"]

@@ -6,6 +6,7 @@ It is one operator, so that neither a padded copy of the features nor a second g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.nn.compiled.eager import plain_gradients
-from gaugenet.nn.compiled.operator import fake, operator
+from gaugenet.nn.compiled.operator import fake, flops, operator
 
 
 @operator("chart_conv")
@@ -177,6 +178,30 @@ def _(
     if not needed[1]:
         return grad_x, x.new_empty(0), x.new_empty(0), x.new_empty(0)
     return grad_x, torch.empty_like(kernel), kernel.new_empty(kernel.shape[0]), torch.empty_like(sides)
+
+
+@flops("chart_conv")
+def _count(
+    x: torch.Size,
+    kernel: torch.Size,
+    bias: torch.Size | None,
+    sides: torch.Size,
+    large_groups: torch.Size,
+    small_groups: torch.Size,
+    counts: list[int],
+    stride: int,
+    out_shape: Any = None,
+) -> int:
+    """Count the convolution and the corrections along edges, with those that fill up small groups."""
+    cells = math.prod((n - 1) // stride + 1 for n in x[2:])
+    edges = sum(counts) + math.prod(small_groups[1:])
+    return int(2 * x[0] * (cells * math.prod(kernel) + edges * kernel[0] * kernel[1]))
+
+
+@flops("chart_conv_backward")
+def _count_backward(grad: torch.Size, x: torch.Size, kernel: torch.Size, *rest: Any, out_shape: Any = None) -> int:
+    *geometry, needed = rest
+    return int(sum(needed) * _count(x, kernel, None, *geometry))
 
 
 def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:

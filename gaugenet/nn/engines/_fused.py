@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gaugenet.nn.compiled.operator import fake, operator
+from gaugenet.nn.compiled.operator import fake, flops, operator
 from gaugenet.nn.compiled.threads import in_parallel
 
 BLOCK_BYTES = 1 << 20, 1 << 24
@@ -122,6 +122,34 @@ def _(
     shift: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     return torch.empty_like(x), torch.empty_like(mixing)
+
+
+@flops("aggregate_mix")
+def _count(
+    x: torch.Size,
+    coefficient: torch.Size,
+    transport: torch.Size,
+    blocks: torch.Size,
+    indptr: torch.Size,
+    source: torch.Size,
+    entries: torch.Size,
+    values: torch.Size,
+    mixing: torch.Size,
+    layout: list[int],
+    shift: torch.Size | None = None,
+    *,
+    out_shape: Any = None,
+) -> int:
+    """Count the aggregation and the products with the matrices; transport and contraction are small beside them."""
+    targets, edges = (indptr[0] - 1, source[0]) if shift is None else (shift[0], source[0] * shift[0])
+    products = sum(rows * outputs * times for _, rows, outputs, times in _groups(layout))
+    return 2 * int(edges * coefficient[1] * x[1] + targets * products)
+
+
+@flops("aggregate_mix_backward")
+def _count_backward(grad: torch.Size, *inputs: Any, out_shape: Any = None) -> int:
+    """Count the aggregation, which is repeated, its adjoint, and two products for each one of the forward pass."""
+    return 2 * _count(*inputs)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -15,6 +15,7 @@ from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import KernelSpace
 from gaugenet.kernels.attributes import NO_ATTRIBUTES, Attributes
 from gaugenet.nn.channel_groups import GroupedLinear, by_group
+from gaugenet.nn.engines._fused import aggregate_mix
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.engines.forms import FORMS
 from gaugenet.nn.engines.neighborhoods import Rows, rows_of
@@ -131,8 +132,6 @@ def aggregate_and_mix(
     space: KernelSpace, mixing: Tensor, x: Tensor, factors: EdgeFactors, shift: Tensor | None = None
 ) -> Tensor:
     """Return the convolution by compiled loops and matrix products; see `_aggregate` for `shift`."""
-    from gaugenet.nn.engines._fused import aggregate_mix
-
     contraction = space.contraction
     if contraction is None:
         entries, values = factors.blocks.new_zeros(0, 4), x.new_zeros(0)

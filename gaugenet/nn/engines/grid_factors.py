@@ -36,8 +36,10 @@ _ENTRY_COST = 200, 10
 _NARROW = 32
 """Number of outputs for which a multiply-add of a matrix product takes twice as long as in large ones."""
 
-_SMALL_WINDOW_COST = 0.6
-"""Time of a multiply-add of an ordinary convolution with a window of 3 x 3 pixels, in the same unit."""
+_SMALL_WINDOW_COST = 0.95
+"""Time of a multiply-add of an ordinary convolution with a window of 3 x 3 pixels, in the same unit: 0.6 to 1.
+
+It differs between processors and widths. `docs/performance.md` has the times that this value was chosen by."""
 
 _MARGIN = 0.85
 """Largest ratio of the modelled times for which this form is chosen."""
