@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
-from gaugenet.groups import Reflection, Representation, Trivial, intertwiners
+from gaugenet.groups import FieldType, Reflection, Representation, Trivial, intertwiners
+from gaugenet.groups.representations.planar import rotation_power
 from gaugenet.kernels.basis import CachedTensor, KernelBasis
 
 
@@ -59,6 +60,26 @@ class AlignedBasis(KernelBasis):
 def aligned_basis(rho_in: Representation, rho_out: Representation) -> AlignedBasis:
     """Return the `AlignedBasis` of two irreps, solved once."""
     return AlignedBasis(rho_in, rho_out)
+
+
+def aligned_transport(
+    in_type: FieldType, direction: Float[Tensor, "rows 2"], g: Float[Tensor, "rows 2 2"]
+) -> Float[Tensor, "rows entries"]:
+    """Return rho_in(R_t^-1 g) of every block that is not trivial, for irreps of SO(2) or O(2), row by row.
+
+    The entries are powers of one rotation, computed column by column: products and copies of many 2 x 2 matrices take
+    several times as long.
+    """
+    (x, y), ((a, b), (c, d)) = direction.unbind(-1), (row.unbind(-1) for row in g.unbind(-2))
+    cos, sin, det = x * a + y * c, x * c - y * a, a * d - b * c
+    columns: list[Tensor] = []
+    for block in in_type.blocks:
+        rho = block.representation
+        if rho.is_trivial:
+            continue
+        re, im = rotation_power(cos, sin, rho.order or 0)
+        columns += [re * det] if rho.dim == 1 else [re, -im * det, im, re * det]
+    return torch.stack(columns, -1) if columns else g.new_zeros(len(g), 0)
 
 
 def alignment(direction: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2 2"]:

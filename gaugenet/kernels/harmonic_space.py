@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gaugenet.groups import O2, SO2, Block, FieldType, Representation
-from gaugenet.kernels.aligned import aligned_basis, alignment
+from gaugenet.kernels.aligned import aligned_basis, aligned_transport
 from gaugenet.kernels.basis import unit
 from gaugenet.kernels.frequencies import complete_frequency, default_frequency, is_transitive, pair_frequencies
 from gaugenet.kernels.harmonic import frequency_basis
@@ -144,8 +144,10 @@ class HarmonicSpace(PointwiseSpace):
     def num_functions(self, key: Any) -> int:
         return harmonic_dim(self.group.d, key)
 
-    def edge_frames(self, direction: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d d"] | None:
-        return alignment(unit(direction)) if self.aligned else None
+    def transport(
+        self, log_map: Float[Tensor, "rows d"], g: Float[Tensor, "rows d d"]
+    ) -> Float[Tensor, "rows entries"]:
+        return aligned_transport(self.in_type, unit(log_map), g) if self.aligned else super().transport(log_map, g)
 
     def columns(self, target: Block) -> slice:
         if not self.aligned:

@@ -30,9 +30,13 @@ class PointwiseSpace(FactorizedSpace):
     def argument(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points d"]:
         """Return the argument of the bases: the vector itself or its direction."""
 
-    def functions(self, v: Float[Tensor, "*points d"]) -> Float[Tensor, "*points columns"]:
-        """Return phi_k(v) Y_ji(v), in the order of the columns."""
+    def functions(
+        self, v: Float[Tensor, "*points d"], weight: Float[Tensor, "*points"] | None = None
+    ) -> Float[Tensor, "*points columns"]:
+        """Return phi_k(v) Y_ji(v), times the weight of each point, in the order of the columns."""
         phi = self.invariants(v)
+        if weight is not None:
+            phi = phi * weight.unsqueeze(-1)
         # Column by column: torch multiplies long rows fast, and arrays of rows of two numbers many times slower.
         rings = phi.unbind(-1)
         columns = [
@@ -44,10 +48,10 @@ class PointwiseSpace(FactorizedSpace):
         return torch.stack(columns, -1) if columns else phi[..., :0]
 
     def coefficients(self, neighborhood: Neighborhood) -> Float[Tensor, "rows columns"]:
-        return self.functions(neighborhood.log_map) * neighborhood.weight[:, None]
+        return self.functions(neighborhood.log_map, neighborhood.weight)
 
     def stencil_coefficients(self, stencil: PixelStencil) -> Float[Tensor, "cells columns"]:
-        return self.functions(stencil.offsets) * stencil.weights[:, None]
+        return self.functions(stencil.offsets, stencil.weights)
 
     def evaluate(
         self, weight: Float[Tensor, "weights"], v: Float[Tensor, "*points d"]

@@ -115,8 +115,8 @@ class KernelSpace(ABC):
 
     Engines compute the form of a space. The default is the factorized form: `K_pq = sum over columns t of
     c_t(row) M_t(w)`. The coefficients c depend on geometry only, so they are cached on the graph and shared by all
-    layers with equal `factor_keys`. The matrices M hold the weights. If `edge_frames` returns rotations, features are
-    transported into the frame of the edge first.
+    layers with equal `factor_keys`. The matrices M hold the weights. A space whose `transport` ends in the frame of the
+    edge has coefficients that rotate the result back.
 
     Subclasses: `HarmonicSpace` (compact G), `CovariantSpace` (O(p, q), GL(d), SL(d), scalings). A new kind of kernels
     is a subclass, and a `KernelFamily` that makes it.
@@ -200,9 +200,17 @@ class KernelSpace(ABC):
         """Return the columns that one output block needs."""
         return slice(0, self.num_columns)
 
-    def edge_frames(self, direction: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d d"] | None:
-        """Return the rotation from each edge's own frame, in which features are mixed, to the frame of the point."""
-        return None
+    def transport(
+        self, log_map: Float[Tensor, "rows d"], g: Float[Tensor, "rows d d"]
+    ) -> Float[Tensor, "rows entries"]:
+        """Return rho_in(g) of the blocks that are not trivial: none, `(rows, 0)`, if all g are the identity.
+
+        Spaces that mix features in the frame of the edge return rho_in of the transport into this frame.
+        """
+        if not g.requires_grad and bool((g == torch.eye(g.shape[-1]).to(g)).all()):
+            return g.new_zeros(len(g), 0)
+        parts = [b.representation(g).flatten(1) for b in self.in_type.blocks if not b.representation.is_trivial]
+        return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
 
     def matrices(self, weight: Float[Tensor, "weights"], neighborhood: Neighborhood) -> Float[Tensor, "rows out in"]:
         """Return K_pq of every row: the definition with which every engine must agree."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType, intertwiners
 from gaugenet.groups.representations.field_type import need_one_group
 from gaugenet.nn.compiled.eager import has_loops, plain_gradients
+from gaugenet.nn.expansion import Expansion, expansion
 from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, along_channels
 
@@ -54,17 +56,10 @@ class EquivariantLinear(TableModule):
         super().__init__()
         need_one_group(in_type, out_type)
         self.in_type, self.out_type = in_type, out_type
-        self._pairs: list[tuple[Block, Block, int, tuple[int, int, int]]] = []
-        start = 0
-        for b in out_type.blocks:
-            for a in in_type.blocks:
-                basis = intertwiners(a.representation, b.representation)
-                if len(basis):
-                    shape = (len(basis), b.multiplicity, a.multiplicity)
-                    self._pairs.append((a, b, start, shape))
-                    self.add_table(f"_basis_{len(self._pairs) - 1}", basis, device=device, dtype=dtype)
-                    start += math.prod(shape)
-        self.weight = nn.Parameter(torch.empty(start, device=device, dtype=dtype))
+        self._pairs = _pairs(in_type, out_type)
+        for k, (a, b, _, _) in enumerate(self._pairs):
+            self.add_table(f"_basis_{k}", intertwiners(a.representation, b.representation), device=device, dtype=dtype)
+        self.weight = nn.Parameter(torch.empty(_num_weights(self._pairs), device=device, dtype=dtype))
         self.bias = InvariantBias(out_type, device=device, dtype=dtype) if bias else None
         self.reset_parameters()
 
@@ -127,9 +122,7 @@ class EquivariantLinear(TableModule):
         return None
 
     def _mixing(self, k: int, weight: Float[Tensor, "weights"]) -> Float[Tensor, "block_in block_out"]:
-        _, _, start, shape = self._pairs[k]
-        part = weight[start : start + math.prod(shape)].view(shape)
-        return torch.einsum("boi,buv->ivou", self._basis(k), part).flatten(2).flatten(0, 1)
+        return _block_matrix(self._pairs[k], self._basis(k), weight)
 
     def _mixing_adjoint(self, k: int, grad: Float[Tensor, "block_in block_out"]) -> Float[Tensor, "some_weights"]:
         basis, (_, outputs, inputs) = self._basis(k), self._pairs[k][3]
@@ -147,6 +140,52 @@ def _mixed(
     return typed_tensor((matrix.T @ x.flatten(2)).unflatten(2, x.shape[2:]))
 
 
+Pair = tuple[Block, Block, int, tuple[int, int, int]]
+"""Input block, output block, first weight, and shape of the weights: basis elements, multiplicities out and in."""
+
+
+def _pairs(in_type: FieldType, out_type: FieldType) -> list[Pair]:
+    """Return the pairs of blocks that have intertwiners."""
+    found: list[Pair] = []
+    for b in out_type.blocks:
+        for a in in_type.blocks:
+            count = len(intertwiners(a.representation, b.representation))
+            if count:
+                found.append((a, b, _num_weights(found), (count, b.multiplicity, a.multiplicity)))
+    return found
+
+
+def _num_weights(pairs: list[Pair]) -> int:
+    return pairs[-1][2] + math.prod(pairs[-1][3]) if pairs else 0
+
+
+def _block_matrix(
+    pair: Pair, basis: Float[Tensor, "basis out in"], weight: Float[Tensor, "weights"]
+) -> Float[Tensor, "block_in block_out"]:
+    _, _, start, shape = pair
+    part = weight[start : start + math.prod(shape)].view(shape)
+    return torch.einsum("boi,buv->ivou", basis, part).flatten(2).flatten(0, 1)
+
+
+@lru_cache(maxsize=256)
+def _expansion(in_type: FieldType, out_type: FieldType) -> Expansion | None:
+    """Return the map from the weights to the matrices of all pairs, one after the other."""
+    pairs = _pairs(in_type, out_type)
+    bases = [intertwiners(a.representation, b.representation) for a, b, _, _ in pairs]
+
+    def entries(weight: Tensor) -> Tensor:
+        return torch.cat([_block_matrix(p, basis, weight).flatten() for p, basis in zip(pairs, bases, strict=True)])
+
+    return expansion(entries, _num_weights(pairs))
+
+
+def _views(layer: EquivariantLinear, entries: Float[Tensor, "entries"]) -> list[Float[Tensor, "block_in block_out"]]:
+    """Return the matrix of each pair, as views of the entries of all of them."""
+    sizes = [(a.size, b.size) for a, b, _, _ in layer._pairs]
+    parts = entries.split([rows * columns for rows, columns in sizes])
+    return [part.view(size) for part, size in zip(parts, sizes, strict=True)]
+
+
 class _Linear(torch.autograd.Function):
     """`EquivariantLinear._plain` for points: products go straight to the columns of their blocks."""
 
@@ -154,7 +193,12 @@ class _Linear(torch.autograd.Function):
     def forward(
         ctx: Any, layer: EquivariantLinear, x: Tensor, weight: Tensor, vector: Tensor | None, onto: Tensor | None
     ) -> Tensor:
-        ctx.layer, ctx.matrices = layer, [layer._mixing(k, weight) for k in range(len(layer._pairs))]
+        expanded = _expansion(layer.in_type, layer.out_type)
+        if expanded is None:
+            ctx.matrices = [layer._mixing(k, weight) for k in range(len(layer._pairs))]
+        else:
+            ctx.matrices = _views(layer, expanded(weight))
+        ctx.layer = layer
         ctx.save_for_backward(x, weight, vector)
         fresh = onto is None
         if onto is None:
@@ -193,11 +237,14 @@ def _grad_x(layer: EquivariantLinear, matrices: list[Tensor], x: Tensor, grad: T
 
 
 def _grad_weight(layer: EquivariantLinear, weight: Tensor, x: Tensor, grad: Tensor) -> Tensor:
-    gweight = torch.empty_like(weight)
-    for k, (a, b, start, shape) in enumerate(layer._pairs):
-        product = x[:, a.slice].T @ grad[:, b.slice]
-        gweight[start : start + math.prod(shape)] = layer._mixing_adjoint(k, product)
-    return gweight
+    entries = weight.new_empty(sum(a.size * b.size for a, b, _, _ in layer._pairs))
+    products = _views(layer, entries)
+    for product, (a, b, _, _) in zip(products, layer._pairs, strict=True):
+        torch.mm(x[:, a.slice].T, grad[:, b.slice], out=product)
+    expanded = _expansion(layer.in_type, layer.out_type)
+    if expanded is not None:
+        return expanded.adjoint(entries, len(weight))
+    return torch.cat([layer._mixing_adjoint(k, product) for k, product in enumerate(products)])
 
 
 def _grad_vector(layer: EquivariantLinear, vector: Tensor, grad: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -18,14 +20,18 @@ from gaugenet.nn.channel_groups import GroupedLinear, by_group
 from gaugenet.nn.engines._fused import aggregate_mix
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.engines.forms import FORMS
-from gaugenet.nn.engines.neighborhoods import Rows, rows_of
+from gaugenet.nn.engines.neighborhoods import rows_of
 from gaugenet.nn.engines.prepared import PreparedGraph
 from gaugenet.nn.engines.protocol import Convolution, Engine
 from gaugenet.nn.engines.transfer import transfer
+from gaugenet.nn.expansion import Expansion, expansion
 from gaugenet.nn.precision import widened
 
 if TYPE_CHECKING:
     from gaugenet.geometry.gauge_graph import GaugeGraph
+
+
+_EXPANSIONS: WeakKeyDictionary[KernelSpace, Expansion | None] = WeakKeyDictionary()
 
 
 class GraphEngine(Engine[Domain]):
@@ -113,6 +119,15 @@ def _has_fused_operator(x: Tensor, factors: EdgeFactors) -> bool:
 
 def flat_mixing(space: KernelSpace, weight: Float[Tensor, "weights"]) -> Float[Tensor, "entries"]:
     """Return the matrices that mix the aggregate, one after the other."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return _matrices_in_a_row(space, weight)
+    if space not in _EXPANSIONS:
+        _EXPANSIONS[space] = expansion(partial(_matrices_in_a_row, space), len(weight))
+    found = _EXPANSIONS[space]
+    return _matrices_in_a_row(space, weight) if found is None else found(weight)
+
+
+def _matrices_in_a_row(space: KernelSpace, weight: Float[Tensor, "weights"]) -> Float[Tensor, "entries"]:
     matrices = space.mixing(weight) if space.contraction is None else space.path_mixing(weight)
     return torch.cat([m.flatten() for m in matrices]) if len(matrices) > 1 else matrices[0].flatten()
 
@@ -164,7 +179,7 @@ def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) ->
         transport = graph.cached(
             (transport_key, space.includes_center, dtype),
             sources,
-            lambda: transports(space, rows).to(dtype).contiguous(),
+            lambda: space.transport(rows.neighborhood.log_map, rows.transporter).to(dtype).contiguous(),
         )
         coefficient = graph.cached(
             (coefficient_key, dtype),
@@ -175,21 +190,6 @@ def edge_factors(space: KernelSpace, domain: GraphDomain, dtype: torch.dtype) ->
         return EdgeFactors(coefficient, transport, blocks, rows.neighborhood.indptr, rows.neighborhood.source)
 
     return domain.derived(f"{coefficient_key}; {transport_key} {dtype}", build)
-
-
-def transports(space: KernelSpace, rows: Rows) -> Float[Tensor, "edges entries"]:
-    """Return rho_in(g_e), or rho_in(R^-1 g_e) into the frame of the edge, for the blocks that are not trivial.
-
-    The result is empty, `(E, 0)`, for the trivial connection in plain form.
-    """
-    g = rows.transporter
-    frames = space.edge_frames(rows.neighborhood.log_map)
-    if frames is not None:
-        g = frames.mT @ g
-    elif not g.requires_grad and bool((g == torch.eye(g.shape[-1]).to(g)).all()):
-        return g.new_zeros(len(g), 0)
-    parts = [b.representation(g).flatten(1) for b in space.in_type.blocks if not b.representation.is_trivial]
-    return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
 
 
 FORMS["factorized"] = convolve

@@ -18,13 +18,11 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.stencil import Sliding, Stencil, centred_indices
-from gaugenet.kernels import Neighborhood
 from gaugenet.kernels.factorized import FactorizedSpace
 from gaugenet.kernels.sampling import cached_table, coefficient_table
 from gaugenet.nn.compiled.eager import has_loops
 from gaugenet.nn.engines.factors import EdgeFactors, block_table
-from gaugenet.nn.engines.graph import aggregate_and_mix, flat_mixing, mixing_layout, transports
-from gaugenet.nn.engines.neighborhoods import Rows
+from gaugenet.nn.engines.graph import aggregate_and_mix, flat_mixing, mixing_layout
 from gaugenet.nn.engines.protocol import Convolution
 
 _LOOP_COST = 5
@@ -131,7 +129,9 @@ def _cells(space: FactorizedSpace, sliding: Sliding, x: Float[Tensor, "batch *sp
     stencil = sliding.stencil
     coefficient = coefficient_table(space, stencil, x)
     used = coefficient.any(1)
-    transport = cached_table((space.factor_keys[1], stencil), lambda: _transports(space, stencil), x)
+    offsets = stencil.offsets
+    same_frames = torch.eye(offsets.shape[1]).expand(len(offsets), -1, -1).to(offsets)
+    transport = cached_table((space.factor_keys[1], stencil), lambda: space.transport(offsets, same_frames), x)
     steps = torch.tensor([m * math.prod(x.shape[k + 2 : -1]) for k, m in enumerate(sliding.dilation)])
     source = (centred_indices(stencil.window).long() * steps).sum(1)[used]
     return EdgeFactors(
@@ -141,9 +141,3 @@ def _cells(space: FactorizedSpace, sliding: Sliding, x: Float[Tensor, "batch *sp
         torch.tensor([0, len(source)]),
         source,
     )
-
-
-def _transports(space: FactorizedSpace, stencil: Stencil) -> Float[Tensor, "cells entries"]:
-    offsets, n = stencil.offsets, math.prod(stencil.window)
-    cells = Neighborhood(offsets, stencil.weights, torch.arange(n), torch.tensor([0, n]), torch.ones(n))
-    return transports(space, Rows(cells, torch.eye(offsets.shape[1]).expand(n, -1, -1).to(offsets)))
