@@ -81,8 +81,6 @@ class ChartManifold(Manifold):
         """Return the coordinates at `p` of vectors `v (B, d, k)` at `q`, for rows that are the same point."""
         return v
 
-    # --- geodesics ------------------------------------------------------------------------------------------------
-
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
         p, v, shape = flat_rows(self.dim, p=p, v=v)
         parts = zip(p.split(AT_ONCE), v.split(AT_ONCE), strict=True)
