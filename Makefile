@@ -2,7 +2,8 @@
 # make demo-fields   the same for wall shear stress, predicted as arrows on the walls of arteries
 # make demo-climate   the same for cyclones of synthetic weather on the globe
 # make test   the tests that take seconds; make check runs the linters and all tests but the long ones, as CI does
-# make check-long   the long tests: trainings of examples, exports to ONNX, long fuzzing (run them before a release)
+# make lint   the linters and the type checker alone
+# make check-long   the long tests: trainings of examples, compilers, exports, long fuzzing (run them before a release)
 # make docs   build the documentation into build/site, strictly; open build/site/index.html
 PYTHON ?= python3
 VENV   := .venv
@@ -17,7 +18,7 @@ SHEAR    := runs/shear
 WEATHER := runs/weather
 STORMS  := runs/storms
 
-.PHONY: demo demo-fields demo-climate test docs check check-long install clean
+.PHONY: demo demo-fields demo-climate test docs lint check check-long install clean
 
 # Torch is installed by itself and first: everything after it is resolved against that version.
 define install
@@ -82,11 +83,14 @@ test: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-check: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The linters and the documentation at the same time: each of them uses one core. One that fails ends the check.
+check: $(VENV)/.installed-dev
+	$(MAKE) --jobs=2 --output-sync=target lint docs
 	$(BIN)/python -m pytest -m "not long"
 
 check-long: $(VENV)/.installed-dev

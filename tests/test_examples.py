@@ -279,6 +279,7 @@ def cells(text: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
+@pytest.mark.long
 def test_hyperbolic_signals_are_denoised(tmp_path):
     table = cells(run("hyperbolic_signals.py", tmp_path, "--seeds", "1", "--steps", "30", "--depth", "3"))
     found = {name: float(row[1].split(" ")[0]) for name, row in table.items()}
@@ -288,6 +289,7 @@ def test_hyperbolic_signals_are_denoised(tmp_path):
     assert table["hyperbolic plane"][0] == table["flat drawing"][0], "equal size"
 
 
+@pytest.mark.long
 def test_horocycles_do_not_notice_ax_plus_b(tmp_path):
     table = cells(run("hyperbolic_horocycles.py", tmp_path, "--seeds", "1", "--steps", "40", "--depth", "4"))
     size, trained, moved, rotated = table["horocycles"]
@@ -312,6 +314,7 @@ def write_random_digits(path):
     np.savez(path, **parts)
 
 
+@pytest.mark.long
 def test_spherical_mnist_by_irreps_prints_the_protocol(tmp_path):
     write_random_digits(tmp_path / "mnist.npz")
     options = ["--data", "mnist.npz", "--digits", "20", "20", "--epochs", "1", "--width", "1", "--threads", "1"]
@@ -321,6 +324,7 @@ def test_spherical_mnist_by_irreps_prints_the_protocol(tmp_path):
     assert "N/R 69.99" in text
 
 
+@pytest.mark.long
 def test_spherical_mnist_prints_the_protocol(tmp_path):
     write_random_digits(tmp_path / "mnist.npz")
     options = ["--data", "mnist.npz", "--digits", "20", "20", "--epochs", "2", "--level", "1", "--width", "1"]
@@ -342,6 +346,7 @@ def test_arteries_are_written_with_stress_and_distance(tmp_path):
     assert all(f"property double {name}" in header for name in ("wss_x", "wss_y", "wss_z", "inflow_distance"))
 
 
+@pytest.mark.long
 def test_regressed_vectors_learn_and_rotate_with_the_artery(tmp_path):
     text = run("regress_vectors.py", tmp_path, "--epochs", "4", "--arteries", "2", "--edge", "0.9", "--out", "v.png")
     errors = [float(line.split()[-2]) for line in text.splitlines() if line.startswith("epoch")]

@@ -172,6 +172,7 @@ def test_autocast():
     out.float().sum().backward()
 
 
+@pytest.mark.long
 @newer_than_torch_2_6
 def test_compiles_and_exports():
     torch._dynamo.reset()

@@ -265,7 +265,14 @@ def test_precision_copies_and_graphs_of_code():
     assert relative(single(x.float(), graph.astype(torch.float32)).double(), y) < 1e-4
     with torch.autocast("cpu", torch.bfloat16):
         assert relative(single(x.bfloat16(), graph.astype(torch.float32)).double(), y) < TOL[torch.bfloat16]
-    assert torch.autograd.gradcheck(lambda w: torch.func.functional_call(conv, {"weight": w}, (x, graph)), conv.weight)
+    to_numbers = torch.randn(
+        4, *y.shape, generator=torch.Generator().manual_seed(0), **DOUBLE
+    )  # each output would be a backward pass
+
+    def numbers(weight: torch.Tensor) -> torch.Tensor:
+        return (to_numbers * torch.func.functional_call(conv, {"weight": weight}, (x, graph))).sum((1, 2))
+
+    assert torch.autograd.gradcheck(numbers, conv.weight)
     prepared = prepare_graph(conv, x, graph)
     assert relative(conv(x, prepared), y) < EXACT
     assert relative(torch.compile(conv, fullgraph=True, backend="eager")(x, prepared), y) < EXACT

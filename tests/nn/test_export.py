@@ -27,7 +27,7 @@ from gaugenet.nn import (
     PointwiseNonlinearity,
     to_torch,
 )
-from tests.compilers import newer_than_torch_2_6
+from tests.compilers import cheap_first, newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 CLOSE = TOL[torch.float32]
@@ -200,7 +200,7 @@ except ImportError:
 
 
 @newer_than_torch_2_6
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", cheap_first(list(NETWORKS), ["regular", "own"]))
 def test_it_loads_where_there_is_no_gaugenet(name, tmp_path):
     network, x = trained(name)
     plain = to_torch(network, x)
@@ -217,7 +217,7 @@ def test_it_loads_where_there_is_no_gaugenet(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["regular", "irreps", "own"])
+@pytest.mark.parametrize("name", cheap_first(["regular", "irreps", "own"], ["regular"]))
 def test_onnx(name, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -13,7 +13,7 @@ from torch import nn
 from gaugenet.geometry import Grid
 from gaugenet.groups import SO2, Cyclic, FieldType
 from gaugenet.nn import GaugeConv, GridConv, GridConvTranspose
-from tests.compilers import newer_than_torch_2_6
+from tests.compilers import cheap_first, newer_than_torch_2_6
 from tests.nn.layers import with_random_weights
 from tests.tolerances import TOL, relative
 
@@ -215,8 +215,13 @@ def test_parameters_may_be_computed():
 
 
 @newer_than_torch_2_6
-@pytest.mark.parametrize("boundary", ["zeros", "periodic"])
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    ("training", "boundary"),
+    cheap_first(
+        [(True, "zeros"), (True, "periodic"), (False, "zeros"), (False, "periodic")],
+        [(True, "zeros"), (False, "periodic")],
+    ),
+)
 def test_compiles_as_one_graph(boundary, training):
     torch._dynamo.reset()
     layer = make(boundary=boundary, stride=2).train(training)
@@ -245,6 +250,7 @@ def test_layers_on_a_grid_compile_as_one_graph():
         assert relative(compiled(x, grid), layer(x, grid)) < TOL[torch.float32]
 
 
+@pytest.mark.long
 @newer_than_torch_2_6
 def test_networks_compile_as_one_graph():
     """Windows of two sizes, and a second batch of another size."""
@@ -255,7 +261,7 @@ def test_networks_compile_as_one_graph():
         assert relative(compiled(x), network(x)) < TOL[torch.float32]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compiles_with_inductor():
     torch._dynamo.reset()
     layer, x = make(), image()

@@ -14,7 +14,7 @@ from gaugenet.groups import O2, O3, SO2, SO3, Axial, Cyclic, Dihedral, FieldType
 from gaugenet.kernels import Implicit
 from gaugenet.nn import GatedNonlinearity, GaugeConv, prepare_graph, use_engine
 from gaugenet.testing.gauge import outside_elements
-from tests.compilers import newer_than_torch_2_6
+from tests.compilers import cheap_first, newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -283,8 +283,7 @@ def test_channel_groups():
     assert changed.tolist() == [True, True, False, False, True, False, True, False]
 
 
-@newer_than_torch_2_6
-def test_modules_precisions_and_compilers():
+def test_modules_and_precisions():
     case = Case("SO(2)", max_frequency=1)
     conv, graph, x = case.conv, case.graph, case.x.detach()
     attributes = {k: v.detach() for k, v in case.attributes.items()}
@@ -297,7 +296,16 @@ def test_modules_precisions_and_compilers():
         out = low(x.to(dtype), graph.astype(torch.float32), **{k: v.to(dtype) for k, v in attributes.items()})
         assert out.dtype == dtype
         assert relative(out.double(), expected) < 2 * TOL[dtype]
-    ready = {}
+
+
+@newer_than_torch_2_6
+@pytest.mark.parametrize("how", cheap_first(["exported", "compiled"], ["exported"]))
+def test_prepared_graphs_and_compilers(how):
+    """Without attributes it compiles in `test_transforms_table` too."""
+    case = Case("SO(2)", max_frequency=1)
+    conv, graph, x = case.conv, case.graph, case.x.detach()
+    attributes = {k: v.detach() for k, v in case.attributes.items()}
+    expected = conv(x, graph, **attributes)
 
     class Wrapped(torch.nn.Module):
         def __init__(self):
@@ -309,10 +317,11 @@ def test_modules_precisions_and_compilers():
 
     ready = prepare_graph(Wrapped(), x, graph)
     assert relative(conv(x, ready, **attributes), expected) < EXACT
-    compiled = torch.compile(Wrapped(), fullgraph=True, backend="aot_eager")
-    assert relative(compiled(x, ready), expected) < EXACT
-    exported = torch.export.export(Wrapped(), (x, ready)).module()
-    assert relative(exported(x, ready), expected) < EXACT
+    if how == "compiled":
+        changed = torch.compile(Wrapped(), fullgraph=True, backend="aot_eager")
+    else:
+        changed = torch.export.export(Wrapped(), (x, ready)).module()
+    assert relative(changed(x, ready), expected) < EXACT
 
 
 def test_no_point_one_point_and_no_edge():

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaugenet.geometry.manifolds.manifold import Manifold, push_forward, refuse_points
+from gaugenet.geometry.manifolds._numbers import batched
+from gaugenet.geometry.manifolds.geodesics import jacobian
+from gaugenet.geometry.manifolds.manifold import Manifold, refuse_points
 from gaugenet.geometry.manifolds.numeric import FromMetric
 
 Metric = Callable[[Tensor], Tensor]
@@ -23,7 +25,7 @@ class Atlas(Manifold):
     ) -> None:
         steps = known.pop("steps", 6)
         self.charts = [FromMetric(g, dim, steps=steps) for g in metrics]
-        self.transitions = {key: torch.func.vmap(f) for key, f in transitions.items()}
+        self.transitions = {key: batched(f) for key, f in transitions.items()}
         self.dim = dim
         for name in ("injectivity_radius", "is_orientable", "euler_characteristic"):
             if name in known:
@@ -40,6 +42,19 @@ class Atlas(Manifold):
 
     def transport(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         return self._at_p(p, q, v, lambda chart, a, b, w: chart.transport(a, b, w))
+
+    def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both from one geodesic, see `Manifold.log_and_transport`; infinite where no geodesic is found."""
+        index, values = [], []
+        for k, a, b, w, where in self._pairs(p, q, vectors):
+            v, moved = self.charts[k].log_and_transport(a, b, w)
+            index.append(where)
+            values.append(torch.cat([v.unsqueeze(-1), moved], -1))
+        rows = torch.cat(values)[torch.argsort(torch.cat(index))]
+        zeros = torch.zeros_like(rows[:, :1])
+        log, moved = rows[..., 0], torch.cat([zeros, rows], 1)[..., 1:]
+        far = torch.isinf(log).all(-1, keepdim=True)
+        return torch.cat([torch.where(far, torch.inf, zeros[..., 0]), log], -1), moved
 
     def inner(self, p: Tensor, u: Tensor, v: Tensor) -> Tensor:
         products = self._at_p(p, p, u, lambda chart, a, _, w: (chart.metric(a) @ w.unsqueeze(-1)).squeeze(-1))
@@ -84,7 +99,10 @@ class Atlas(Manifold):
         return torch.cat([torch.zeros_like(result[:, :1]), result], -1).reshape(shape)
 
     def _pairs(self, p: Tensor, q: Tensor, v: Tensor) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
-        """Yield rows by the charts of p and q, with q and v transformed to the chart of p, and their positions."""
+        """Yield rows by the charts of p and q, with q and v transformed to the chart of p, and their positions.
+
+        Rows of v are vectors `(B, D)` or matrices of vectors `(B, D, k)`.
+        """
         here, there = p[:, 0].round().long(), q[:, 0].round().long()
         for i, j in sorted({*zip(here.tolist(), there.tolist(), strict=True)}):
             where = ((here == i) & (there == j)).nonzero()[:, 0]
@@ -94,7 +112,8 @@ class Atlas(Manifold):
                     raise ValueError(
                         f"Expected a transition from chart {j} to chart {i}, got {sorted(self.transitions)}."
                     )
-                b, w = push_forward(self.transitions[j, i], b, w)
+                b, slopes = jacobian(self.transitions[j, i], b)
+                w = slopes @ w if w.dim() == 3 else (slopes @ w.unsqueeze(-1)).squeeze(-1)
             yield i, a, b, w, where
 
     def __repr__(self) -> str:

@@ -49,14 +49,26 @@ def integrate(f: Callable[[Tensor], Tensor], state: Float[Tensor, "batch n"], st
     for _ in range(steps):
         slopes: list[Tensor] = []
         for row in STAGES:
-            slopes.append(f(state + h * _combined(row, slopes) if row else state))
-        state = state + h * _combined(WEIGHTS, slopes)
+            slopes.append(f(_advanced(state, h, row, slopes)))
+        state = _advanced(state, h, WEIGHTS, slopes)
     return state
 
 
-def _combined(weights: list[float], slopes: list[Tensor]) -> Tensor:
-    used = [w * k for w, k in zip(weights, slopes, strict=True) if w]
-    return sum(used[1:], used[0])
+def _advanced(state: Tensor, h: float, weights: list[float], slopes: list[Tensor]) -> Tensor:
+    """Return `state + h * sum_i weights_i slopes_i`, see `scaled` for why by `alpha`."""
+    for w, slope in zip(weights, slopes, strict=True):
+        if w:
+            state = torch.add(state, slope, alpha=h * w)
+    return state
+
+
+def scaled(x: Tensor, factor: float) -> Tensor:
+    """Return `factor * x`.
+
+    For `2 * x` in forward mode, PyTorch multiplies and adds a symbolic zero, the derivative of the number. It infers
+    shapes of these in Python: 1.4 ms instead of 0.3 ms.
+    """
+    return typed_tensor(torch.ops.aten.mul.Scalar(x, factor))
 
 
 def geodesic(
@@ -99,8 +111,10 @@ def differential(
 def jacobian(f: Callable[[Tensor], Tensor], x: Float[Tensor, "batch d"]) -> tuple[Tensor, Tensor]:
     """Return f(x) `(B, *shape)` and df `(B, *shape, d)` by one call with d B rows; f must map rows independently."""
     count, d = x.shape
-    axes = torch.eye(d, dtype=x.dtype).repeat_interleave(count, 0)
-    values, slopes = torch.func.jvp(f, (x.repeat(d, 1),), (axes,))
+    rows = x.repeat(d, 1)
+    # ones in zeros that have the derivatives of x, if any: see `scaled` for the cost of tensors that have none
+    axes = (rows - rows).masked_fill(torch.eye(d, dtype=torch.bool).repeat_interleave(count, 0), 1.0)
+    values, slopes = torch.func.jvp(f, (rows,), (axes,))
     return values[:count], slopes.unflatten(0, (d, count)).movedim(0, -1)
 
 
@@ -149,5 +163,6 @@ __all__ = [
     "integrate",
     "jacobian",
     "least_squares",
+    "scaled",
     "solve",
 ]

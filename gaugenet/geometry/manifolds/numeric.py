@@ -14,6 +14,7 @@ from torch import Tensor
 from gaugenet._deprecation import renamed_attribute
 from gaugenet._typing import typed_tensor
 from gaugenet._validation import positive
+from gaugenet.geometry.manifolds._numbers import batched
 from gaugenet.geometry.manifolds.geodesics import (
     differential,
     flat_rows,
@@ -21,6 +22,7 @@ from gaugenet.geometry.manifolds.geodesics import (
     geodesic_transport,
     jacobian,
     least_squares,
+    scaled,
     solve,
 )
 from gaugenet.geometry.manifolds.manifold import Manifold, ManifoldError, refuse_points
@@ -78,8 +80,6 @@ class ChartManifold(Manifold):
     def same_vector(self, p: Tensor, q: Tensor, v: Tensor) -> Tensor:
         """Return the coordinates at `p` of vectors `v (B, d, k)` at `q`, for rows that are the same point."""
         return v
-
-    # --- geodesics ------------------------------------------------------------------------------------------------
 
     def exp(self, p: Tensor, v: Tensor) -> Tensor:
         p, v, shape = flat_rows(self.dim, p=p, v=v)
@@ -226,7 +226,7 @@ class Embedded(ChartManifold):
     def __init__(self, f: Callable[[Tensor], Tensor], dim: int, **known: Any) -> None:
         super().__init__(dim, **known)
         self.f = f
-        self._immersion = torch.func.vmap(f)
+        self._immersion = batched(f)
         probe = self._immersion(torch.full((1, dim), 0.5, dtype=torch.float64))
         if probe.dim() != 2 or probe.shape[-1] < dim:
             raise ValueError(
@@ -264,7 +264,7 @@ class FromMetric(ChartManifold):
     def __init__(self, g: Callable[[Tensor], Tensor], dim: int, **known: Any) -> None:
         super().__init__(dim, **{"is_orientable": True, **known})
         self.g = g
-        self._metric = torch.func.vmap(g)
+        self._metric = batched(g)
         probe = self._metric(torch.full((1, dim), 0.5, dtype=torch.float64)).double()
         if probe.shape != (1, dim, dim):
             raise ValueError(
@@ -297,14 +297,14 @@ class FromMetric(ChartManifold):
 
     def metric(self, p: Tensor) -> Tensor:
         g = self._metric(p).to(p)  # constants in a user's formula are often float32
-        return (g + g.mT) / 2
+        return scaled(g + g.mT, 0.5)
 
     def connection(self, p: Tensor, v: Tensor) -> Tensor:
         r"""Return g^-1 (D_v g + N - N^T) / 2 with N_ij = (\partial_j g v)_i, the Levi-Civita connection."""
         g, slopes = jacobian(self.metric, p)
         along = (slopes @ v[:, None, :, None]).squeeze(-1)
         n = (slopes.movedim(-1, 1) @ v[:, None, :, None]).squeeze(-1).mT
-        return solve(g, (along + n - n.mT) / 2)
+        return solve(g, scaled(along + n - n.mT, 0.5))
 
     def orientation(self, p: Tensor, frame: Tensor) -> Tensor:
         return typed_tensor(torch.linalg.det(frame))

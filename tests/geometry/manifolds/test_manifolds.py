@@ -93,7 +93,7 @@ def torus(p: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.slow
 class TestOwnTorus(ManifoldContract):
-    manifold = from_embedding(torus, dim=2, euler_characteristic=0, steps=3)
+    manifold = from_embedding(torus, dim=2, euler_characteristic=0, steps=2)
     count, radius, tolerance = 6, 0.3, 1e-7
 
     def points(self, generator):
@@ -105,7 +105,7 @@ class TestOwnMetric(ManifoldContract):
     """A metric that belongs to no surface that is known."""
 
     manifold = from_metric(
-        lambda p: torch.diag(torch.stack([1 + p[0] ** 2, torch.exp(p[0] - p[1]), 2 + p[2]])), dim=3, steps=3
+        lambda p: torch.diag(torch.stack([1 + p[0] ** 2, torch.exp(p[0] - p[1]), 2 + p[2]])), dim=3, steps=2
     )
     count, radius, tolerance = 6, 0.3, 1e-7
 
@@ -159,13 +159,13 @@ class TestProductWithASmallFactor(ManifoldContract):
 
 @pytest.mark.slow
 class TestTorusInSpace(ManifoldContract):
-    manifold = EmbeddedTorus(2.0, 1.0, steps=3)
+    manifold = EmbeddedTorus(2.0, 1.0, steps=2)
     count, radius, tolerance = 5, 0.3, 1e-7
 
 
 @pytest.mark.slow
 class TestRescaled(ManifoldContract):
-    manifold = ConformalRescale(Hyperbolic(2), lambda p: 0.3 * torch.sin(p[0]), steps=3)
+    manifold = ConformalRescale(Hyperbolic(2), lambda p: 0.3 * torch.sin(p[0]), steps=2)
     count, radius, tolerance = 5, 0.2, 1e-7
 
     def points(self, generator):
@@ -185,7 +185,7 @@ class TestTwoCharts(ManifoldContract):
     """The sphere by two stereographic projections; the change of charts is x / |x|^2, which reverses orientation."""
 
     manifold = from_charts(
-        [stereographic, stereographic], {(0, 1): inversion, (1, 0): inversion}, dim=2, steps=3, is_orientable=True
+        [stereographic, stereographic], {(0, 1): inversion, (1, 0): inversion}, dim=2, steps=2, is_orientable=True
     )
     count, radius, tolerance = 6, 0.3, 1e-7
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from gaugenet.geometry.manifolds import geodesics
+from gaugenet.geometry.manifolds._numbers import batched
 from gaugenet.geometry.manifolds.atlas import from_charts
 from gaugenet.geometry.manifolds.hyperbolic import Hyperbolic
 from gaugenet.geometry.manifolds.manifold import ManifoldError, push_forward
-from gaugenet.geometry.manifolds.numeric import from_embedding, from_metric
+from gaugenet.geometry.manifolds.numeric import ChartManifold, from_embedding, from_metric
 from gaugenet.geometry.manifolds.sphere import Sphere
 from gaugenet.groups import SO2
 from tests.tolerances import TOL, relative
@@ -123,7 +124,8 @@ def test_derivatives():
 
 def test_points_in_float32():
     """Geodesics are found as for float64, and every result has the precision of the points."""
-    for space in (SPHERE, PLANE, from_charts([half_plane], {}, dim=2, steps=3)):
+    sphere, plane = from_embedding(ball, dim=2, steps=2), from_metric(half_plane, dim=2, steps=2)
+    for space in (sphere, plane, from_charts([half_plane], {}, dim=2, steps=2)):
         p = 0.6 * torch.rand(50, space.ambient_dim, generator=torch.Generator().manual_seed(0)) + 0.2
         q, w = p + 0.3 * p.flip(0), p.flip(1)
         if space.ambient_dim > space.dim:
@@ -132,7 +134,7 @@ def test_points_in_float32():
             found, expected = method(*arguments), method(*(x.double() for x in arguments))
             assert (found.dtype, expected.dtype) == (torch.float32, torch.float64)
             assert 0 < relative(found, expected) < TOL[torch.float32]
-    assert relative(PLANE.exp(p[:, 1:], PLANE.log(p[:, 1:], q[:, 1:])), q[:, 1:]) < TOL[torch.float32]
+    assert relative(plane.exp(p[:, 1:], plane.log(p[:, 1:], q[:, 1:])), q[:, 1:]) < TOL[torch.float32]
 
 
 def test_derivative_of_a_distance_with_respect_to_the_metric():
@@ -183,3 +185,47 @@ def test_thirty_thousand_logarithms():
     p = 6 * random(30000, 2)
     v = 0.3 * (random(30000, 2, seed=1) - 0.5)
     assert relative(TORUS.log(p, TORUS.exp(p, v)), v) < GEODESIC
+
+
+def zeros_in_forward_mode(f) -> int:
+    """The number of symbolic zeros that PyTorch makes, each of which costs as much as ten operators."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        f()
+    return sum(event.count for event in profile.key_averages() if event.key == "aten::_efficientzerotensor")
+
+
+def test_derivatives_multiply_by_no_symbolic_zeros():
+    p, v = random(3, 2), random(3, 2, seed=1)
+    space = from_metric(lambda x: torch.diag(2 + 1 / (x * x / 3 - 4) - (1 - x) * 5), dim=2, steps=1)
+    assert zeros_in_forward_mode(lambda: geodesics.differential(lambda a, b: space.exp(a, b), p, v)) <= 1  # of p
+    surface = from_embedding(lambda x: torch.stack([2 * x[0], x[1] - 1, (x * x).sum()]), dim=2, steps=1)
+    assert zeros_in_forward_mode(lambda: geodesics.differential(lambda a, b: surface.exp(a, b), p, v)) <= 1
+    assert zeros_in_forward_mode(lambda: geodesics.jacobian(lambda x: 2 * x, p)) > 0  # control
+
+
+def test_numbers_in_a_formula_are_numbers():
+    formulas = [lambda x: 2 * x - 1, lambda x: 1 - x / 3, lambda x: 2.5 / (x + 1) ** 2, lambda x: 3 + x.mul(2).sub(4)]
+    x = random(5, 3)
+    for f in formulas:
+        g = batched(f)
+        assert torch.equal(g(x), f(x))
+        assert torch.equal(
+            geodesics.jacobian(g, x)[1], geodesics.jacobian(f, x)[1].diagonal(dim1=1, dim2=2).diag_embed()
+        )
+    assert torch.equal(batched(lambda k: k / 2 + 1)(torch.arange(4)), torch.arange(4) / 2 + 1)
+
+
+def test_an_atlas_solves_for_each_geodesic_once(monkeypatch):
+    transitions = {(0, 1): lambda x: x * 2, (1, 0): lambda x: x / 2}
+    atlas = from_charts([half_plane, half_plane], transitions, dim=2, steps=3)
+    p, q = (torch.cat([torch.arange(4)[:, None] // n % 2, 1 + random(4, 2, seed=n)], -1) for n in (1, 2))
+    vectors = torch.cat([torch.zeros(4, 1, 2), random(4, 2, 2, seed=3)], 1)
+    log, moved = atlas.log(p, q), torch.stack([atlas.transport(p, q, w) for w in vectors.unbind(-1)], -1)
+    solved, shoot = [], ChartManifold._shoot
+    monkeypatch.setattr(ChartManifold, "_shoot", lambda *args: solved.append(0) or shoot(*args))
+    both = atlas.log_and_transport(p, q, vectors)
+    assert len(solved) == 4  # pairs of charts
+    assert relative(both[0], log) < GEODESIC
+    assert relative(both[1], moved) < GEODESIC
+    q[1, 2] = -1.0  # outside of the half plane
+    assert torch.isposinf(atlas.log_and_transport(p, q, vectors)[0]).all(-1).tolist() == [False, True, False, False]

@@ -20,7 +20,7 @@ from gaugenet.nn import (
     TraceNorm,
     TraceReadout,
 )
-from tests.compilers import newer_than_torch_2_6
+from tests.compilers import cheap_first, newer_than_torch_2_6
 from tests.geometry.lattice.cases import random_field
 from tests.tolerances import TOL, relative
 
@@ -67,7 +67,7 @@ class Directed(nn.Module):
 
 
 @newer_than_torch_2_6
-@pytest.mark.parametrize("network", [Plain, Directed])
+@pytest.mark.parametrize("network", cheap_first([Plain, Directed], [Plain]))
 @pytest.mark.parametrize("how", ["compiled", "exported"])
 def test_networks_compile_and_export(network, how):
     """The network has not run before: all tables must be known when it is built."""

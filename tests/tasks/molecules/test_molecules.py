@@ -48,7 +48,7 @@ def arguments(data: Path, out: Path, *more: str) -> list[str]:
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    assert main(arguments(data, out, "--max_epochs=16", "--batch_size=4", "--optim.ema=0.9", "--lr=0.02")) == 0
+    assert main(arguments(data, out, "--max_epochs=12", "--batch_size=4", "--optim.ema=0.9", "--lr=0.02")) == 0
     return out
 
 
