@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.strip import FLIP, pad_strip, strip_action
 from gaugenet.groups import Block, FieldType, Reflection, Representation
-from gaugenet.nn.compiled.eager import plain_gradients
+from gaugenet.nn.compiled.eager import needs_plain, plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
 
@@ -141,7 +141,7 @@ class _Bent(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, shift = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return tuple(plain_gradients(lambda x, shift: torch.mul(*_Bent.factors(x, shift)), [x, shift], grad))
         of_x, of_shift = torch.empty_like(x), torch.zeros_like(shift, dtype=torch.promote_types(x.dtype, torch.float32))
         for here, given, there in _in_parts(x, grad, of_x):
@@ -184,7 +184,7 @@ class _Extremes(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
         (pairs,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return plain_gradients(lambda pairs: _Extremes.plain(pairs, ctx.dim), [pairs], grad)[0], None
         a, b = pairs.unbind(ctx.dim)
         alike, less = a * b > 0, a.abs() < b.abs()
