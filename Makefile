@@ -66,7 +66,7 @@ demo-fields: $(VENV)/.installed-fields
 	@echo "          $(SHEAR)/curves.png       how it learned"
 
 demo-climate: $(VENV)/.installed-climate
-	$(BIN)/python examples/synthetic_weather.py --out $(WEATHER)
+	$(BIN)/python examples/synthetic_weather.py --out $(WEATHER) --overwrite
 	$(BIN)/gaugenet train climate --config examples/climate_demo.yaml --data $(WEATHER)/train.nc --val $(WEATHER)/val.nc \
 		--out $(STORMS) --overwrite
 	$(BIN)/gaugenet evaluate $(STORMS) --data $(WEATHER)/test.nc --coastlines false

@@ -37,7 +37,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("weather"), help="folder for the files")
     parser.add_argument("--steps", type=int, default=48, help="time steps to train on")
     parser.add_argument("--height", type=int, default=91, help="latitudes of the grid")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     options = parser.parse_args()
+    present = [name for name in ("train.nc", "val.nc", "test.nc", "weather.png") if (options.out / name).exists()]
+    if present and not options.overwrite:
+        parser.error(
+            f"{options.out} already holds {', '.join(present)}: replace with --overwrite, or pass another --out"
+        )
     grid = LatLonGrid.regular(options.height, 2 * (options.height - 1), poles=True)
     few = max(2, options.steps // 6)
     for seed, (name, steps) in enumerate((("train", options.steps), ("val", few), ("test", few))):

@@ -35,6 +35,11 @@ def is_wrapped(t: Tensor) -> bool:
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(t))
 
 
+def is_batched(t: Tensor) -> bool:
+    """Return whether a tensor stands for a batch: in `torch.vmap`, or a gradient with `is_grads_batched`."""
+    return is_wrapped(t) or bool(torch._C._functorch.is_legacy_batchedtensor(t))
+
+
 @contextmanager
 def outside_transforms() -> Iterator[None]:
     """Suspend transforms, tracing, gradients and inference mode within the block, for tensors that are cached.
@@ -53,4 +58,4 @@ def outside_transforms() -> Iterator[None]:
             yield
 
 
-__all__ = ["is_exported_to_onnx", "is_transformed", "is_wrapped", "outside_transforms"]
+__all__ = ["is_batched", "is_exported_to_onnx", "is_transformed", "is_wrapped", "outside_transforms"]

@@ -10,8 +10,10 @@ import os
 import pickle
 import platform
 import re
+import struct
 import tempfile
 import time
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +21,12 @@ from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
+
+UNREADABLE = (
+    *(RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, struct.error, zipfile.BadZipFile),
+)
+"""What `torch.load` raises for damaged files, depending on the bytes."""
 
 
 class OutputError(ValueError):

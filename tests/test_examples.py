@@ -213,6 +213,10 @@ def test_synthetic_weather_is_written_and_drawn(tmp_path):
     assert "train.nc: 12 steps" in text
     assert {path.name for path in (tmp_path / "weather").iterdir()} == {"train.nc", "val.nc", "test.nc", "weather.png"}
     assert (tmp_path / "weather" / "weather.png").read_bytes().startswith(PNG)
+    (tmp_path / "weather" / "train.nc").write_bytes(b"my own data")
+    with pytest.raises(AssertionError, match=r"already holds train\.nc.* replace with --overwrite"):
+        run("synthetic_weather.py", tmp_path, "--steps", "12", "--height", "19")
+    assert (tmp_path / "weather" / "train.nc").read_bytes() == b"my own data"
 
 
 def test_gauge_equivariance_tells_the_network_from_its_controls(tmp_path):

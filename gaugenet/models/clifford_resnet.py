@@ -62,8 +62,10 @@ class CliffordHead(nn.Module):
     def __init__(self, in_type: FieldType, out_type: FieldType, *, product: bool, norm: str) -> None:
         super().__init__()
         self.in_type, self.out_type = in_type, out_type
-        self.norm = None if product else MultivectorNorm(in_type, over=norm)
-        self.gate = None if product else InvariantGate(in_type)
+        if product:
+            self.norm = self.gate = None
+        else:
+            self.norm, self.gate = MultivectorNorm(in_type, over=norm), InvariantGate(in_type)
         self.read = EquivariantLinear(in_type, out_type)
 
     def forward(self, x: Float[Tensor, "points in *spatial"], domain: Domain) -> Float[Tensor, "points out *spatial"]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.grids.strip import FLIP, pad_strip, strip_action
 from gaugenet.groups import Block, FieldType, Reflection, Representation
-from gaugenet.nn.compiled.eager import plain_gradients
+from gaugenet.nn.compiled.eager import needs_plain, plain_gradients
 from gaugenet.nn.linear import InvariantBias
 from gaugenet.nn.tables import TableModule
 
@@ -115,7 +115,8 @@ class StripNonlinearity(nn.Module):
             return F.elu(x)
         rows = x.permute(0, 2, 3, 1).flatten(2)  # a view if channels are last; long rows vectorize well
         shift = x.new_zeros(x.shape[1]).index_copy(0, self.signs, self.bias.to(x.dtype))
-        bent = _bend(rows, shift.repeat(x.shape[-1]))
+        bend = _Bent.plain if torch.compiler.is_compiling() else _bend
+        bent = bend(rows, shift.repeat(x.shape[-1]))
         if len(self.signs) < x.shape[1]:
             is_sign = torch.zeros_like(shift, dtype=torch.bool).index_fill(0, self.signs, True)
             bent = torch.where(is_sign.repeat(x.shape[-1]), bent, F.elu(rows))
@@ -141,8 +142,8 @@ class _Bent(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, shift = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return tuple(plain_gradients(lambda x, shift: torch.mul(*_Bent.factors(x, shift)), [x, shift], grad))
+        if needs_plain(grad):
+            return tuple(plain_gradients(_Bent.plain, [x, shift], grad))
         of_x, of_shift = torch.empty_like(x), torch.zeros_like(shift, dtype=torch.promote_types(x.dtype, torch.float32))
         for here, given, there in _in_parts(x, grad, of_x):
             sign, bent = _Bent.factors(here, shift)
@@ -151,6 +152,10 @@ class _Bent(torch.autograd.Function):
             of_sign = (1 - size).square_().mul_(bent).mul_(1 / NEAR_ZERO)
             torch.mul(of_sign.addcmul_(size, slope), given, out=there)
         return of_x, of_shift.to(shift.dtype)
+
+    @staticmethod
+    def plain(x: Tensor, shift: Tensor) -> Tensor:
+        return torch.mul(*_Bent.factors(x, shift))
 
     @staticmethod
     def factors(x: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,7 +189,7 @@ class _Extremes(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
         (pairs,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return plain_gradients(lambda pairs: _Extremes.plain(pairs, ctx.dim), [pairs], grad)[0], None
         a, b = pairs.unbind(ctx.dim)
         alike, less = a * b > 0, a.abs() < b.abs()
@@ -234,14 +239,14 @@ class StripPool(nn.Module):
         return torch.where(_norm(odd) > _norm(even), odd, even)
 
     def _largest(self, x: Tensor, window: tuple[int, int]) -> Tensor:
-        parts = []
+        parts, extremes = [], _Extremes.plain if torch.compiler.is_compiling() else _extremes
         for b in self.in_type.blocks:
             part = x[:, b.slice]
             if b.representation.permutation:
                 parts.append(F.max_pool2d(part, window))
                 continue
             axis = -2 if window[0] == 2 else -1
-            parts.append(_extremes(part.unflatten(axis, (-1, 2)), axis))
+            parts.append(extremes(part.unflatten(axis, (-1, 2)), axis))
         return torch.cat(parts, 1)
 
     def extra_repr(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import FieldType
-from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, needs_plain, over_rows
 from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import Samples, need_samples
 
@@ -98,8 +97,9 @@ class _Scaled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (factor,) = ctx.saved_tensors
-        scaled = ctx.layer._scaled if torch.is_grad_enabled() else partial(_by_field, ctx.layer)
-        return None, scaled(grad, factor), None
+        if needs_plain(grad):
+            return None, grad * ctx.layer._scaled(factor.new_ones(grad.shape), factor), None
+        return None, _by_field(ctx.layer, grad, factor), None
 
 
 def _by_field(layer: FieldDropout, x: Tensor, factor: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType, intertwiners
 from gaugenet.groups.representations.field_type import need_one_group
-from gaugenet.nn.compiled.eager import has_loops, plain_gradients
+from gaugenet.nn.compiled.eager import has_loops, needs_plain, plain_gradients
 from gaugenet.nn.expansion import Expansion, expansion
 from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, along_channels
@@ -217,7 +217,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         layer, (x, weight, vector) = ctx.layer, ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             onto = grad if ctx.needs_input_grad[4] else None
             return None, *plain_gradients(layer._plain, [x, weight, vector], grad), onto
         grad = grad.contiguous()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.groups import Block, FieldType
-from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, needs_plain, over_rows, plain_gradients
 from gaugenet.nn.precision import check_features
 from gaugenet.nn.tables import TableModule, along_channels, need_orthogonal
 
@@ -117,7 +117,7 @@ class _GatedNonlinearity(torch.autograd.Function):
         from gaugenet.nn.compiled.loops import gate_adjoint
 
         layer, (x, gates) = ctx.layer, ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return None, *plain_gradients(layer._plain, [x], grad)
         gx = torch.empty_like(x)
         inputs = [array(grad), array(x), array(gates), layer._gated, layer.out_type.size]

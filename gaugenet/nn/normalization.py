@@ -16,7 +16,7 @@ from gaugenet._typing import apply_function, typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.groups import Block, FieldType
 from gaugenet.nn.compiled import by_channel
-from gaugenet.nn.compiled.eager import array, field_table, has_loops, over_rows, plain_gradients, threads
+from gaugenet.nn.compiled.eager import array, field_table, has_loops, needs_plain, over_rows, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.precision import check_features
 from gaugenet.nn.samples import Samples, need_samples, samples_of
@@ -192,7 +192,7 @@ class _LayerNorm(torch.autograd.Function):
         from gaugenet.nn.compiled.loops import layer_norm_adjoint
 
         layer, (x, weight, bias) = ctx.layer, ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return None, *plain_gradients(layer._plain, [x, weight, bias], grad)
         gx = torch.empty_like(x, memory_format=torch.contiguous_format)
         shares = [torch.zeros(threads(len(x)), len(t), dtype=torch.float64) for t in (weight, bias)]

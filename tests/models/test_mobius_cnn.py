@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gaugenet.geometry.grids.strip import _mirror as mirrors
 from gaugenet.geometry.grids.strip import pad_strip, shift_strip, strip_action
 from gaugenet.geometry.manifolds.quotient import MobiusStrip
 from gaugenet.groups import SO2, FieldType, Reflection
@@ -17,6 +18,7 @@ from gaugenet.models.mobius_layers import (
     StripPool,
     reflection_kernels,
 )
+from tests.compilers import newer_than_torch_2_6
 from tests.tolerances import TOL, relative
 
 EXACT = TOL[torch.float64]
@@ -210,6 +212,28 @@ def test_pooling_ahead_of_the_nonlinearity_is_the_published_order():
     assert layers.index(StripPool) == 4
     layers = [type(layer) for layer in MobiusCNN("regular").features]
     assert layers.index(StripPool) == 3
+
+
+@pytest.mark.parametrize("fields", ["sign", "mixed"])
+def test_new_networks_are_exported(fields):
+    """Before any plain call, and with gradients: the mirror was computed while tracing, and signs wrote to `out=`."""
+    mirrors.cache_clear()
+    network, x = MobiusCNN(fields).eval(), torch.rand(2, 1, 28, 28)
+    program = torch.export.export(network, (x,))
+    assert relative(program.module()(x), network(x)) < TOL[torch.float32]
+
+
+@pytest.mark.slow
+@newer_than_torch_2_6
+@pytest.mark.parametrize("fields", ["sign", "mixed"])
+def test_new_networks_compile_as_one_graph(fields):
+    mirrors.cache_clear()
+    torch._dynamo.reset()
+    network, x = MobiusCNN(fields, dropout=0.0), torch.rand(2, 1, 28, 28)
+    fast = torch.compile(network, fullgraph=True, backend="eager")
+    grads = [torch.autograd.grad(f(x).square().sum(), list(network.parameters())) for f in (fast, network)]
+    for ours, theirs in zip(*grads, strict=True):
+        assert relative(ours, theirs) < 1e-4
 
 
 def test_gradcheck_of_signs():

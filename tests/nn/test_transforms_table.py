@@ -215,6 +215,26 @@ def _second(f, x, v, w):
     return torch.autograd.grad((first * v).sum(), leaf)[0]
 
 
+def _batched(f, x, *, create_graph=False):
+    """The Jacobian, as one batch of gradients after a plain call."""
+    x = x.detach().clone().requires_grad_()
+    y = f(x)
+    rows = torch.autograd.grad(y, x, _units(y), is_grads_batched=True, retain_graph=True, create_graph=create_graph)
+    return rows[0].flatten(1)
+
+
+def _mapped(f, x):
+    """The same by `torch.vmap` of the backward pass."""
+    x = x.detach().clone().requires_grad_()
+    y = f(x)
+    return vmap(lambda w: torch.autograd.grad(y, x, w, retain_graph=True)[0])(_units(y)).flatten(1)
+
+
+def _batched_hessian(f, x, w):
+    first, leaf = _gradient(f, x, w)
+    return torch.autograd.grad(first, leaf, _units(x), is_grads_batched=True)[0]
+
+
 TRANSFORMS = {
     "jvp": (lambda f, x, v, w: jvp(f, (x,), (v,))[1], lambda f, x, v, w, j: j @ v.flatten()),
     "vjp": (lambda f, x, v, w: vjp(f, x)[1](w)[0], lambda f, x, v, w, j: j.T @ w.flatten()),
@@ -227,6 +247,10 @@ TRANSFORMS = {
         lambda f, x, v, w: hessian(lambda x: (f(x).square() * w).sum())(x),
         lambda f, x, v, w, j: _hessian(f, x, w),
     ),
+    "batched gradients": (lambda f, x, v, w: _batched(f, x), lambda f, x, v, w, j: j),
+    "differentiable batch": (lambda f, x, v, w: _batched(f, x, create_graph=True), lambda f, x, v, w, j: j),
+    "vmap of gradients": (lambda f, x, v, w: _mapped(f, x), lambda f, x, v, w, j: j),
+    "batched hessian": (lambda f, x, v, w: _batched_hessian(f, x, w), lambda f, x, v, w, j: _hessian(f, x, w)),
 }
 
 

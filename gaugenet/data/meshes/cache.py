@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +12,14 @@ import torch
 from torch import Tensor
 
 import gaugenet
-from gaugenet.files import atomic_path, reason_unread, sweep_temporaries
+from gaugenet.files import UNREADABLE, atomic_path, reason_unread, sweep_temporaries
 from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.mesh.mesh import TriangleMesh
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Part of every key: increase it if the same mesh and parameters give other numbers."""
 
 Values = dict[str, Any]
@@ -78,7 +77,7 @@ class GraphCache:
             return None
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except UNREADABLE as error:
             logger.warning("%s is truncated or invalid, and is computed again (%s).", path, reason_unread(error))
             return None
         if not isinstance(content, dict) or (content.get("format"), content.get("key")) != (FORMAT, key):

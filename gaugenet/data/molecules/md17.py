@@ -21,7 +21,8 @@ _LAYOUTS = (
 )
 """Names of arrays: in MD17 (:cite:`chmiela2017machine`) and in rMD17 (:cite:`christensen2020role`)."""
 _ENERGY_UNIT, _LENGTH_UNIT = "kcal/mol", "Angstrom"
-_SHORT_UNITS = {"Ang": "Angstrom", "kcal/mol": "kcal/mol", "eV": "eV", "bohr": "Bohr", "au": "Hartree"}
+_ENERGIES = {"kcal/mol": "kcal/mol", "eV": "eV", "au": "Hartree"}
+_LENGTHS = {"Ang": "Angstrom", "Angstrom": "Angstrom", "bohr": "Bohr", "Bohr": "Bohr", "au": "Bohr", "nm": "nm"}
 
 
 class Conformations(Sequence[Molecule]):
@@ -70,7 +71,7 @@ def read_md17(path: str | Path) -> MoleculeSet:
     `r_unit`, as those of sGDML do.
 
     Raises:
-        DataError: If arrays are missing, do not match, or hold NaN.
+        DataError: If arrays are missing, do not match, or hold NaN, or the unit of lengths is unknown.
 
     Example:
         >>> import numpy as np
@@ -95,8 +96,8 @@ def read_md17(path: str | Path) -> MoleculeSet:
         raise DataError(f"{path} cannot be read: {error}.") from error
     return MoleculeSet(
         _checked(path, layout, arrays),
-        energy_unit=_unit(path, "e_unit", present) or _ENERGY_UNIT,
-        length_unit=_unit(path, "r_unit", present) or _LENGTH_UNIT,
+        energy_unit=_unit(path, "e_unit", present, _ENERGIES) or _ENERGY_UNIT,
+        length_unit=_length_unit(path, present),
     )
 
 
@@ -108,12 +109,19 @@ def _names(path: Path) -> set[str]:
         raise DataError(f"{path} is not an npz file, or is damaged: {error}.") from error
 
 
-def _unit(path: Path, name: str, present: set[str]) -> str:
+def _length_unit(path: Path, present: set[str]) -> str:
+    unit = _unit(path, "r_unit", present, _LENGTHS) or _LENGTH_UNIT
+    if unit not in _LENGTHS.values():
+        raise DataError(f"{path}: expected one of the lengths {', '.join(_LENGTHS)} as r_unit, got {unit!r}.")
+    return unit
+
+
+def _unit(path: Path, name: str, present: set[str], long: dict[str, str]) -> str:
     if name not in present:
         return ""
     value = np.asarray(read_npz(path, name)[0]).reshape(-1)
     text = value[0].decode() if value.dtype.kind == "S" else str(value[0])
-    return _SHORT_UNITS.get(text, text)
+    return long.get(text, text)
 
 
 def _checked(path: Path, layout: dict[str, str], arrays: dict[str, ndarray]) -> Conformations:
@@ -152,7 +160,7 @@ def write_md17(
     length_unit: str = _LENGTH_UNIT,
 ) -> None:
     """Write an npz in the layout of MD17, with the units as `e_unit` and `r_unit`; an existing file is replaced."""
-    short = {long: text for text, long in _SHORT_UNITS.items()}
+    short = {long: text for names in (_ENERGIES, _LENGTHS) for text, long in reversed(names.items())}
     arrays = {"z": np.asarray(species, np.uint8), "R": pos, "E": np.reshape(energy, (-1, 1)), "F": forces}
     units = {
         "e_unit": np.array(short.get(energy_unit, energy_unit)),

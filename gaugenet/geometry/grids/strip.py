@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gaugenet._transforms import outside_transforms
+from gaugenet._typing import constant_result
 from gaugenet.groups import FieldType, Representation
 
 FLIP = -2
@@ -53,11 +55,13 @@ def pad_strip(
 
 
 @lru_cache(maxsize=64)
+@constant_result
 def _mirror(representation: Representation) -> list[tuple[int, float]]:
     """Return the component and the sign in each row of rho(s), which permutes components up to signs."""
-    rows = representation(representation.group.elements()[1])
-    positions = rows.abs().argmax(1)
-    return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
+    with outside_transforms():
+        rows = representation(representation.group.elements()[1])
+        positions = rows.abs().argmax(1)
+        return [(int(j), float(row[j])) for j, row in zip(positions, rows, strict=True)]
 
 
 __all__ = ["FLIP", "pad_strip", "shift_strip", "strip_action"]

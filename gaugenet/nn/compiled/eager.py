@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gaugenet._transforms import is_transformed
+from gaugenet._transforms import is_batched, is_transformed
 from gaugenet.groups import Block
 from gaugenet.nn.compiled.threads import in_parallel
 
@@ -36,14 +36,26 @@ def has_loops(*tensors: Tensor | None) -> bool:
     )
 
 
+def needs_plain(grad: Tensor) -> bool:
+    """Return whether a backward pass needs `plain_gradients`: for derivatives of higher order, or many at once.
+
+    A forward pass with loops may be followed by `torch.autograd.grad(..., is_grads_batched=True)`, or by `torch.vmap`
+    of its derivative, as for Jacobians and Hessians.
+    """
+    return torch.is_grad_enabled() or is_batched(grad)
+
+
 def plain_gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
 ) -> list[Tensor | None]:
-    """Return differentiable gradients, by PyTorch's operations: for derivatives of higher order."""
-    # Views: where one input was computed from another, the derivatives are partial ones all the same.
-    inputs = [None if t is None else t.view_as(t) for t in inputs]
-    wanted = [t for t in inputs if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True, allow_unused=True))
+    """Return gradients by PyTorch's operations; differentiable if gradients are enabled."""
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Views: where one input was computed from another, the derivatives are partial ones all the same.
+        inputs = [None if t is None else t.view_as(t) for t in inputs]
+        wanted = [t for t in inputs if t is not None and t.requires_grad]
+        out = function(*inputs)
+    found = iter(torch.autograd.grad(out, wanted, grad, create_graph=create_graph, allow_unused=True))
     return [next(found) if t is not None and t.requires_grad else None for t in inputs]
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet._typing import typed_tensor
-from gaugenet.nn.compiled.eager import plain_gradients
+from gaugenet.nn.compiled.eager import needs_plain, plain_gradients
 from gaugenet.nn.compiled.operator import fake, flops, operator
 
 
@@ -216,7 +216,7 @@ def _plain(fixed: tuple[Any, ...], *tensors: Any) -> Tensor:
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, kernel, bias, sides, large_groups, small_groups = ctx.saved_tensors
     fixed, of_tables = (large_groups, small_groups, ctx.counts, ctx.stride), [None] * 4
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # for derivatives of higher order
+    if not torch.compiler.is_compiling() and needs_plain(grad):
         return *plain_gradients(partial(_plain, fixed), [x, kernel, bias, sides], grad), *of_tables
     needs = ctx.needs_input_grad
     wanted = (needs[0], needs[1], bias is not None and needs[2], needs[3])

@@ -21,7 +21,7 @@ from gaugenet.groups import FieldType
 from gaugenet.kernels.attributes import Attributes, check_rows
 from gaugenet.kernels.depthwise import Depthwise
 from gaugenet.kernels.implicit_space import ConditionalSpace, ImplicitSpace
-from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients
+from gaugenet.nn.compiled.eager import array, has_loops, needs_plain, plain_gradients
 from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.engines.forms import FORMS
@@ -154,7 +154,7 @@ class _Messages(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         depthwise, factors, tensors = ctx.depthwise, ctx.factors, ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             found = plain_gradients(lambda *t: _plain(depthwise, factors, *t), tensors, grad)
             return None, None, *found
         x, b, s, last, *mixing = tensors

@@ -11,7 +11,7 @@ from torch import Tensor
 from gaugenet._typing import apply_function, constant_result, typed_tensor
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
-from gaugenet.nn.compiled.eager import array, has_loops, plain_gradients, threads
+from gaugenet.nn.compiled.eager import array, has_loops, needs_plain, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
 from gaugenet.nn.precision import widened
@@ -113,7 +113,7 @@ class _TransportFeatures(torch.autograd.Function):
         from gaugenet.nn.engines._aggregate import aggregate_adjoint
 
         (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if needs_plain(grad):
             return None, *plain_gradients(lambda x: _transport_torch(ctx.field_type, x, ctx.factors), [x], grad), None
         targets, geometry, given = len(grad), _geometry(ctx.factors), grad.contiguous().unsqueeze(1)
         shares = x.new_zeros(threads(targets), *x.shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gaugenet.data.images.digits import Digits
+from gaugenet.files import UNREADABLE
 from gaugenet.tasks.images.module import VALIDATED_AT_ONCE, ImageDataModule, ImageModule, to_images
 from gaugenet.tasks.images.options import ImageOptions
 from gaugenet.tasks.training.checkpoint import LAST
@@ -148,7 +147,7 @@ def _read_before(path: Path, identity: dict[str, Any], model: nn.Module, options
         state = torch.load(path, map_location="cpu", weights_only=True)
         found = {**asdict(ImageOptions()), **state["identity"]}
         rows: list[Row] = [{**row, "epoch": row["epoch"] + 1} for row in state["rows"]]  # they were counted from 0
-    except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise TaskError(
             f"{path} is not a saved state of a training ({type(error).__name__}): remove it to start again."
         ) from error

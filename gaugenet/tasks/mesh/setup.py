@@ -16,6 +16,7 @@ from gaugenet.data import IGNORE_LABEL, MeshDataset, RemeshedMeshes
 from gaugenet.data.fields.spec import FieldSpec
 from gaugenet.groups import group_from_name
 from gaugenet.tasks.mesh.augmentation import FeatureNoise, build_augmentation, build_remeshings
+from gaugenet.tasks.mesh.copies import warn_of_copies
 from gaugenet.tasks.mesh.data_options import (
     DataOptions,
     GeometryOptions,
@@ -73,7 +74,8 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         weights = None if module.class_weight is None else module.class_weight.tolist()
         description.loss = loss.describe(train_set.class_names, weights)
         description.likeness = likeness_of(prepared[: len(train_set)], features)  # not of copies
-        log_sizes(module, prepared, held_out)
+        log_sizes(module, prepared, held_out, copies=len(meshes) - len(train_set))
+        warn_of_copies(prepared[: len(train_set)], held_out)
         return data_module(prepared, held_out, data, seed)
 
     return Training(module, description, load)
@@ -183,13 +185,16 @@ def _present(prepared: Sequence[Prepared]) -> set[int]:
     return {int(k) for y in labels for k in y.unique().tolist() if k != IGNORE_LABEL}
 
 
-def log_sizes(module: TrainingModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
-    """Log how many meshes and parameters a training has."""
+def log_sizes(
+    module: TrainingModule, prepared: Sequence[Prepared], held_out: Sequence[Prepared], copies: int = 0
+) -> None:
+    """Log how many meshes and parameters a training has; the last `copies` of the meshes were made of the others."""
     parameters = sum(p.numel() for p in module.model.parameters())
     vertices = sum(int(p.graph.num_nodes) for p in prepared) / max(1, len(prepared))
     logger.info(
-        "%d training meshes (%.0f vertices on average), %d for validation, %d parameters.",
-        len(prepared),
+        "%d training meshes%s (%.0f vertices on average), %d for validation, %d parameters.",
+        len(prepared) - copies,
+        f" and {copies} remeshed copies of them" if copies else "",
         vertices,
         len(held_out),
         parameters,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from gaugenet.files import disk_errors, reason_unread
+from gaugenet.files import UNREADABLE, disk_errors, reason_unread
 from gaugenet.tasks.training.averaging import WeightAverage
 from gaugenet.tasks.training.history import FIRST_EPOCH, counted_from_one, epoch_metrics
 from gaugenet.tasks.training.module import TrainingModule
@@ -52,7 +51,7 @@ def _problem(path: Path) -> str | None:
         return "truncated"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         return reason_unread(error)
     return None if isinstance(state, dict) and "state_dict" in state else "not a training checkpoint"
 

@@ -85,7 +85,9 @@ def test_the_key_is_everything_that_matters(tmp_path, monkeypatch):
     assert keys[0] == GraphCache(tmp_path / "other").key(icosphere(1), HeatKernelSignature())
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "pickle", "foreign", "of another key"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "empty", "text", "bytes", "number", "pickle", "foreign", "of another key"]
+)
 def test_broken_files_are_computed_anew_with_a_warning(tmp_path, damage, caplog):
     cache = GraphCache(tmp_path)
     cache.put("k", {"x": torch.arange(1000)})
@@ -96,6 +98,10 @@ def test_broken_files_are_computed_anew_with_a_warning(tmp_path, damage, caplog)
         path.write_bytes(b"")
     elif damage == "text":
         path.write_text("not a cache file")
+    elif damage == "bytes":  # an IndexError of torch's reader
+        path.write_bytes(b".")
+    elif damage == "number":  # a `struct.error`
+        path.write_bytes(b"\x80\x02M.")
     elif damage == "pickle":
         torch.save({"code": os.system}, path)
     elif damage == "foreign":

@@ -85,6 +85,24 @@ def test_a_loose_fragment_does_not_change_the_heat_elsewhere():
     assert np.abs(over_all[:n] - alone).max() > 0.5
 
 
+@pytest.mark.parametrize("fragments", [1, 20, 70])
+@pytest.mark.parametrize("kind", [HeatKernelSignature, WaveKernelSignature])
+def test_constants_of_loose_fragments_take_no_pairs_from_the_rest(kind, fragments):
+    """They did: the rest was left with 64 - fragments pairs, and from 64 fragments on with its constant."""
+    feature, body, crumb = kind(8, num_eigenvectors=64), torus(32, 16), icosphere(0)
+    shift = 3 * np.arange(1, fragments + 1)[:, None, None] + np.zeros(3)
+    crumbs = TriangleMesh(
+        (0.001 * crumb.vertices + shift).reshape(-1, 3),
+        (crumb.faces + crumb.num_vertices * np.arange(fragments)[:, None, None]).reshape(-1, 3),
+    )
+    alone, mesh = laplacian_spectrum(body, 64), both(body, crumbs)
+    found = laplacian_spectrum(mesh, 64)
+    kept = min(fragments, 63)  # only the 64 largest parts are included
+    np.testing.assert_allclose(found.values[: kept + 1], 0, atol=1e-6)
+    np.testing.assert_allclose(found.values[kept:], alone.values, rtol=3e-4, atol=1e-6)  # the area is larger
+    assert np.abs(signature(feature, mesh)[: body.num_vertices] - signature(feature, body)).max() < 2e-4
+
+
 @pytest.mark.parametrize("height", [1e-9, 1e-11, 1e-13])
 def test_a_loose_sliver_is_left_out(height):
     """Rounding errors gave noise there, or a singular matrix and a RuntimeError."""

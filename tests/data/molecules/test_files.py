@@ -44,6 +44,23 @@ def test_md17_of_positions_alone(tmp_path):
     assert molecule.forces is None
 
 
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("Ang", "Angstrom"), ("Angstrom", "Angstrom"), ("bohr", "Bohr"), ("au", "Bohr"), ("nm", "nm")],
+)
+def test_units_of_lengths(tmp_path, unit, expected):
+    """An atomic unit was taken for a Hartree, and any text for a length."""
+    pos = np.random.default_rng(0).normal(size=(2, 3, 3))
+    arrays = {"z": np.array([8, 1, 1]), "R": pos, "E": np.arange(2.0), "F": pos}
+    np.savez(tmp_path / "own.npz", **arrays, r_unit=np.array(unit))
+    assert read_md17(tmp_path / "own.npz").length_unit == expected
+    write_md17(tmp_path / "again.npz", *arrays.values(), length_unit=expected)
+    assert read_md17(tmp_path / "again.npz").length_unit == expected
+    np.savez(tmp_path / "odd.npz", **arrays, r_unit=np.array("furlong"))
+    with pytest.raises(DataError, match=r"odd\.npz: expected one of the lengths Ang, .* as r_unit, got 'furlong'"):
+        read_md17(tmp_path / "odd.npz")
+
+
 def test_md17_is_written_with_its_units(tmp_path):
     pos = np.random.default_rng(0).normal(size=(2, 3, 3))
     write_md17(tmp_path / "own.npz", np.array([8, 1, 1]), pos, np.arange(2.0), -pos, energy_unit="eV")
