@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 from collections.abc import Callable
@@ -36,6 +37,9 @@ class GraphCache:
     Args:
         folder: created if missing. It may be deleted at any time. Files of old versions are not used.
 
+    Raises:
+        OSError: If the folder cannot be made, or is a file (`NotADirectoryError`).
+
     Example:
         >>> import torch
         >>> from gaugenet.data import GraphCache
@@ -51,6 +55,8 @@ class GraphCache:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        if self.folder.is_file():
+            raise NotADirectoryError(errno.ENOTDIR, "The cache must be a folder, this is a file", str(folder))
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep_temporaries(self.folder)
 

@@ -164,3 +164,23 @@ def test_what_killed_processes_left_behind_is_swept(tmp_path):
         GraphCache(tmp_path)
         assert not left.exists()
         assert running.exists()
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "cache").write_text("notes")
+    with pytest.raises(NotADirectoryError, match="must be a folder") as caught:
+        GraphCache(tmp_path / "cache")
+    assert caught.value.filename == str(tmp_path / "cache")
+
+
+def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+    """The file that was to be written, not its temporary name."""
+
+    def refused(prefix, suffix, dir):
+        raise PermissionError(13, "Permission denied", f"{dir}/{prefix}{suffix}")
+
+    cache = GraphCache(tmp_path)
+    monkeypatch.setattr("tempfile.mkstemp", refused)
+    with pytest.raises(PermissionError) as caught:
+        cache.put("key", {"x": torch.ones(1)})
+    assert caught.value.filename == str(tmp_path / "key.pt")
