@@ -67,7 +67,8 @@ def forced() -> str | None:
 def use_engine(name: str) -> Iterator[None]:
     """Force an engine of graphs inside the context, in a test for example.
 
-    Grids are then computed on their gauge graphs, image by image.
+    Grids are then computed on their gauge graphs, image by image. The operators of `Differential` fit polynomials there
+    in the place of finite differences of pixels, so their results differ.
 
     Args:
         name: `"graph"` or `"reference"`.

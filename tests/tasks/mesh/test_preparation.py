@@ -115,7 +115,7 @@ def test_a_training_sees_other_meshes_of_its_surfaces(tmp_path, capsys):
     command = ["train", "segmentation", "--data", str(data), "--out", str(tmp_path / "run"), "--max_epochs=1"]
     command += ["--data.remesh=Subdivision(), Cut(0.2)", "--data.features=Positions()", "--geometry.levels=1"]
     assert main([*command, "--model.width=2", "--n_jobs=1", "--threads=1", "--trainer.logger=none"]) == 0
-    assert "9 training meshes" in "".join(capsys.readouterr())
+    assert "3 training meshes and 6 remeshed copies of them" in "".join(capsys.readouterr())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["remesh"] == "Subdivision(), Cut(0.2)"
     assert len(list((tmp_path / "run" / "cache").iterdir())) == 2 * 10, "the graph and the surface of each mesh"
 
