@@ -551,7 +551,7 @@ def _stopped(data: Path, run: Path, cache: Path, epochs: int, how: signal.Signal
     return process.returncode, message
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_and_resumed_equals_uninterrupted(bodies, cache, tmp_path):
     """Bit for bit, on one thread: the order, the augmentation, dropout, averages and schedule all go on."""
     epochs = 15
@@ -570,7 +570,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(bodies, cache, tmp_path):
     assert f"gaugenet train segmentation --out {tmp_path / 'run'} --resume" in message
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_take_the_steps_of_one(bodies, cache, tmp_path):
     """The same global batch; sums are taken in another order, so float32 weights agree to 1e-4 after a few steps."""
     options = ["--model.dropout=0", "--max_epochs=3"]

@@ -101,7 +101,7 @@ print(loops.total(x[::2] if kind == "strided" else x))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("locked", "strided"), [("locked", "6.0"), ("unlocked", "3.0")])
 def test_processes_that_compile_at_once_keep_their_variants_apart(tmp_path, locked, strided):
     """The control shows what numba does without the lock: a third process gets the code for contiguous arrays."""

@@ -32,11 +32,20 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
 # How-to pages and the pages for those who come from elsewhere train and compare: slow.
 LONGER = {"howto", "coming_from"}
-page_of = pytest.mark.parametrize(
-    "page",
-    [pytest.param(p, marks=pytest.mark.slow if p.parent.name in LONGER else ()) for p in PAGES if p not in TUTORIALS],
-    ids=lambda p: str(p.relative_to(ROOT)),
-)
+LONGEST = {"pictures", "meshes", "vector_field"}  # pages that draw much, and tutorials that train
+
+
+def pages(chosen: list[Path]) -> list[Any]:
+    return [pytest.param(p, marks=_mark(p), id=str(p.relative_to(ROOT))) for p in chosen]
+
+
+def _mark(page: Path) -> Any:
+    if page.stem in LONGEST:
+        return pytest.mark.long
+    return pytest.mark.slow if page.parent.name in LONGER else ()
+
+
+page_of = pytest.mark.parametrize("page", pages([p for p in PAGES if p not in TUTORIALS]))
 
 
 def blocks(page: Path) -> list[tuple[bool, int, str]]:
@@ -77,7 +86,7 @@ def test_python_blocks_run(page, workplace):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", pages(TUTORIALS))
 def test_tutorials_print_and_draw_what_is_recorded(page, workplace):
     """Numbers may differ between machines; `python docs/site/outputs.py` records anew."""
     found, recorded = site("outputs").execute(page), site("outputs").recorded(page)

@@ -51,6 +51,7 @@ def test_forecasts_from_many_starts_are_those_from_each(folder, tmp_path):
     assert float(abs(found.z.isel(lead_time=1) - found.z.isel(lead_time=0)).max()) > 0, "control: it moves"
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_starts(tmp_path):
     """5.9 MB in and 11.8 MB out before compression, in the memory of a few fields."""
     points, steps = HEALPix(32).pos.numpy(), 40
