@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gaugenet._transforms import outside_transforms
 
-LARGEST = 2**18
+LARGEST = 2**17
 """Largest number of entries: for more, products of blocks are as fast and need no index in memory."""
 
 

@@ -167,7 +167,7 @@ def _block_matrix(
     return torch.einsum("boi,buv->ivou", basis, part).flatten(2).flatten(0, 1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _expansion(in_type: FieldType, out_type: FieldType) -> Expansion | None:
     """Return the map from the weights to the matrices of all pairs, one after the other."""
     pairs = _pairs(in_type, out_type)
