@@ -498,7 +498,7 @@ def test_maxwell_waves_balance_and_go_on(tmp_path):
 def test_networks_forecast_turbulence_once(tmp_path):
     options = ["--samples", "4", "--steps", "12", "--channels", "2", "--out", "run"]
     rows = cells(run("turbulence_networks.py", tmp_path, *options))
-    assert len(rows) == 4
+    assert len(rows) == 6
     for name, row in rows.items():
         _, as_it_is, rotated, mirrored = (float(cell) for cell in row[:4])
         assert 0.1 < as_it_is < 3, "in units of the variance of the change, after 12 steps"
