@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet.groups import Block, FieldType, StructureGroup
+from gaugenet.groups.representations.field_type import transport_matrices
 from gaugenet.kernels.attributes import Attributes
 
 if TYPE_CHECKING:
@@ -209,8 +210,7 @@ class KernelSpace(ABC):
         """
         if not g.requires_grad and bool((g == torch.eye(g.shape[-1]).to(g)).all()):
             return g.new_zeros(len(g), 0)
-        parts = [b.representation(g).flatten(1) for b in self.in_type.blocks if not b.representation.is_trivial]
-        return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)
+        return transport_matrices(self.in_type, g)
 
     def matrices(self, weight: Float[Tensor, "weights"], neighborhood: Neighborhood) -> Float[Tensor, "rows out in"]:
         """Return K_pq of every row: the definition with which every engine must agree."""

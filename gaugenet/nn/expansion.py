@@ -45,7 +45,7 @@ def expansion(entries: Callable[[Tensor], Tensor], num_weights: int) -> Expansio
     Returns:
         The map, or `None` if an entry depends on two weights, or there are more than `LARGEST`.
     """
-    with outside_transforms(), torch.no_grad():
+    with outside_transforms():
         factor = entries(torch.ones(num_weights, dtype=torch.float64))
         if not 0 < len(factor) <= LARGEST:
             return None

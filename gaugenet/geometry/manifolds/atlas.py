@@ -45,12 +45,12 @@ class Atlas(Manifold):
 
     def log_and_transport(self, p: Tensor, q: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Return both from one geodesic, see `Manifold.log_and_transport`; infinite where no geodesic is found."""
-        index, values = [], []
-        for k, a, b, w, where in self._pairs(p, q, vectors):
-            v, moved = self.charts[k].log_and_transport(a, b, w)
-            index.append(where)
-            values.append(torch.cat([v.unsqueeze(-1), moved], -1))
-        rows = torch.cat(values)[torch.argsort(torch.cat(index))]
+
+        def both(chart: FromMetric, a: Tensor, b: Tensor, w: Tensor) -> Tensor:
+            v, moved = chart.log_and_transport(a, b, w)
+            return torch.cat([v.unsqueeze(-1), moved], -1)
+
+        rows = self._rows_at_p(p, q, vectors, both)
         zeros = torch.zeros_like(rows[:, :1])
         log, moved = rows[..., 0], torch.cat([zeros, rows], 1)[..., 1:]
         far = torch.isinf(log).all(-1, keepdim=True)
@@ -89,14 +89,17 @@ class Atlas(Manifold):
     def _at_p(self, p: Tensor, q: Tensor, v: Tensor, f: Callable[..., Tensor]) -> Tensor:
         """Return rows (0, `f(chart, p, q, v)`) with all arguments in the chart of p."""
         p, q, v = torch.broadcast_tensors(p, q, v)
-        shape, rows = p.shape, [x.reshape(-1, self.dim + 1) for x in (p, q, v)]
+        a, b, w = (x.reshape(-1, self.dim + 1) for x in (p, q, v))
+        result = self._rows_at_p(a, b, w, f)
+        return torch.cat([torch.zeros_like(result[:, :1]), result], -1).reshape(p.shape)
+
+    def _rows_at_p(self, p: Tensor, q: Tensor, v: Tensor, f: Callable[..., Tensor]) -> Tensor:
+        """Return `f(chart, p, q, v)` of all rows, with the arguments in the chart of p."""
         index, values = [], []
-        for k, a, b, w, where in self._pairs(*rows):
+        for k, a, b, w, where in self._pairs(p, q, v):
             index.append(where)
             values.append(f(self.charts[k], a, b, w))
-        order = torch.argsort(torch.cat(index))
-        result = torch.cat(values)[order]
-        return torch.cat([torch.zeros_like(result[:, :1]), result], -1).reshape(shape)
+        return torch.cat(values)[torch.argsort(torch.cat(index))]
 
     def _pairs(self, p: Tensor, q: Tensor, v: Tensor) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
         """Yield rows by the charts of p and q, with q and v transformed to the chart of p, and their positions.

@@ -229,3 +229,9 @@ def need_one_group(in_type: FieldType, out_type: FieldType) -> None:
             f"Expected field types of one structure group, got {in_type.group.name} -> {out_type.group.name}: "
             "restrict the larger one."
         )
+
+
+def transport_matrices(field_type: FieldType, g: Float[Tensor, "rows d d"]) -> Float[Tensor, "rows entries"]:
+    """Return rho(g) of the blocks that are not trivial, row by row; `(rows, 0)` if there are none."""
+    parts = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
+    return torch.cat(parts, 1) if parts else g.new_zeros(len(g), 0)

@@ -15,7 +15,7 @@ from gaugenet.geometry.domain import Domain, GraphDomain
 from gaugenet.groups import FieldType, multivector
 from gaugenet.groups.clifford.algebra import sign_table
 from gaugenet.groups.clifford.fields import algebra_of, grades_of
-from gaugenet.groups.representations.field_type import need_one_group
+from gaugenet.groups.representations.field_type import need_one_group, transport_matrices
 from gaugenet.kernels import CliffordSpace
 from gaugenet.nn.attention import softmax
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
@@ -189,11 +189,10 @@ def _edges(field_type: FieldType, key: str, domain: GraphDomain, dtype: torch.dt
                 f"R^{graph.log_map.shape[1]}."
             )
         rows = rows_of(graph, includes_center=False)
-        n, g = rows.neighborhood, rows.transporter
-        parts = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
+        n, transport = rows.neighborhood, transport_matrices(field_type, rows.transporter).to(dtype)
         coefficient = torch.cat([n.weight[:, None], n.log_map], 1).to(dtype)
         blocks = block_table(field_type, transports=True)
-        return EdgeFactors(coefficient, torch.cat(parts, 1).to(dtype), blocks, n.indptr, n.source)
+        return EdgeFactors(coefficient, transport, blocks, n.indptr, n.source)
 
     return domain.derived(f"{key} {dtype}", build)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
+from gaugenet.groups.representations.field_type import transport_matrices
 from gaugenet.kernels.attributes import Attributes, check_rows
 from gaugenet.kernels.depthwise import Depthwise
 from gaugenet.kernels.implicit_space import ConditionalSpace, ImplicitSpace
@@ -79,9 +80,7 @@ def transports(field_type: FieldType, key: str, domain: GraphDomain, dtype: torc
 
     def build(graph: GaugeGraph) -> EdgeFactors:
         rows = rows_of(graph, includes_center=False)
-        g = rows.transporter
-        parts = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
-        transport = torch.cat(parts, 1).to(dtype) if parts else g.new_zeros(len(g), 0, dtype=dtype)
+        transport = transport_matrices(field_type, rows.transporter).to(dtype)
         blocks = block_table(field_type, transports=transport.shape[1] > 0)
         n = rows.neighborhood
         return EdgeFactors(n.weight[:, None].to(dtype), transport, blocks, n.indptr, n.source)

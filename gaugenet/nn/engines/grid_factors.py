@@ -129,9 +129,7 @@ def _cells(space: FactorizedSpace, sliding: Sliding, x: Float[Tensor, "batch *sp
     stencil = sliding.stencil
     coefficient = coefficient_table(space, stencil, x)
     used = coefficient.any(1)
-    offsets = stencil.offsets
-    same_frames = torch.eye(offsets.shape[1]).expand(len(offsets), -1, -1).to(offsets)
-    transport = cached_table((space.factor_keys[1], stencil), lambda: space.transport(offsets, same_frames), x)
+    transport = cached_table((space.factor_keys[1], stencil), lambda: _transport(space, stencil), x)
     steps = torch.tensor([m * math.prod(x.shape[k + 2 : -1]) for k, m in enumerate(sliding.dilation)])
     source = (centred_indices(stencil.window).long() * steps).sum(1)[used]
     return EdgeFactors(
@@ -141,3 +139,8 @@ def _cells(space: FactorizedSpace, sliding: Sliding, x: Float[Tensor, "batch *sp
         torch.tensor([0, len(source)]),
         source,
     )
+
+
+def _transport(space: FactorizedSpace, stencil: Stencil) -> Float[Tensor, "cells entries"]:
+    offsets = stencil.offsets
+    return space.transport(offsets, torch.eye(offsets.shape[1]).expand(len(offsets), -1, -1).to(offsets))

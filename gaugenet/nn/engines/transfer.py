@@ -11,6 +11,7 @@ from torch import Tensor
 from gaugenet._typing import apply_function, constant_result, typed_tensor
 from gaugenet.geometry.domain import GraphDomain
 from gaugenet.groups import FieldType
+from gaugenet.groups.representations.field_type import transport_matrices
 from gaugenet.nn.compiled.eager import array, has_loops, needs_plain, plain_gradients, threads
 from gaugenet.nn.compiled.threads import in_parallel
 from gaugenet.nn.engines.factors import EdgeFactors, block_table, targets, transported
@@ -61,8 +62,7 @@ def _transfer_factors(
     source, target = edges["index"]
     order = target.argsort(stable=True)
     g, weight = edges["transporter"][order], edges["weight"][order]
-    transports = [b.representation(g).flatten(1) for b in field_type.blocks if not b.representation.is_trivial]
-    transport = torch.cat(transports, 1) if transports else g.new_zeros(len(g), 0)
+    transport = transport_matrices(field_type, g)
     degree = torch.bincount(target, minlength=num_targets)
     return EdgeFactors(
         weight[:, None].to(dtype).contiguous(),
