@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy import ndarray
 
 from gaugenet._validation import positive
+from gaugenet.data.meshes.cache import GraphCache, Values
 from gaugenet.data.meshes.sample import MeshDataset, MeshSample
 from gaugenet.data.meshes.usable import Repair, usable_mesh
 from gaugenet.geometry.mesh.closest import closest_points
@@ -187,6 +189,7 @@ class RemeshedMeshes(MeshDataset):
         rules: the remeshings.
         group: the structure group, as in `usable_mesh`.
         repair: repairs before the remeshing, as in `usable_mesh`.
+        cache: of the other meshes, which are made once only; a rule is known by its `repr`. `None` for none.
 
     Example:
         >>> from gaugenet.data import IsotropicRemeshing, LabelledMeshFolder, RemeshedMeshes
@@ -199,9 +202,15 @@ class RemeshedMeshes(MeshDataset):
     """
 
     def __init__(
-        self, source: MeshDataset, rules: Sequence[Remeshing], group: StructureGroup, repair: Repair = "lossless"
+        self,
+        source: MeshDataset,
+        rules: Sequence[Remeshing],
+        group: StructureGroup,
+        repair: Repair = "lossless",
+        *,
+        cache: GraphCache | None = None,
     ) -> None:
-        self.source, self.rules, self.group, self.repair = source, tuple(rules), group, repair
+        self.source, self.rules, self.group, self.repair, self.cache = source, tuple(rules), group, repair, cache
         self.label_kind, self.class_names = source.label_kind, source.class_names
         self.paths = source.paths * (1 + len(self.rules))
 
@@ -238,21 +247,35 @@ class RemeshedMeshes(MeshDataset):
     def _other(self, sample: MeshSample, number: int, row: int) -> MeshSample:
         """Return the mesh that a rule makes of a sample, or the sample where the rule does not apply."""
         rule, name = self.rules[number - 1], self._name(sample.name, number)
+        if self.cache is None:
+            found = self._made(sample.mesh, rule, number, row)
+        else:
+            key = self.cache.key(sample.mesh, "remeshed", rule, number, row, self.group, self.repair)
+            found = self.cache.part(key, "other mesh", lambda: self._made(sample.mesh, rule, number, row))
+        if "failure" in found:
+            logger.info("%s: %r was left out: %s", sample.name, rule, found["failure"])
+            return replace(sample, name=name)
+        labels: dict[str, ndarray | None] = {
+            "face_labels": None if sample.face_labels is None else sample.face_labels[found["nearest_face"].numpy()],
+            "vertex_labels": None if sample.vertex_labels is None else sample.vertex_labels[found["nearest"].numpy()],
+        }
+        mesh = TriangleMesh(found["vertices"].numpy(), found["faces"].numpy())
+        return replace(sample, name=name, mesh=mesh, **labels)  # type: ignore[arg-type]
+
+    def _made(self, given: TriangleMesh, rule: Remeshing, number: int, row: int) -> Values:
+        """Return the other mesh, with the nearest given vertex and face of each vertex and face, or the failure."""
         try:
-            usable = usable_mesh(sample.mesh, self.group, self.repair)
+            usable = usable_mesh(given, self.group, self.repair)
             mesh = rule.remeshed(usable.mesh, np.random.default_rng([number, row]))
         except MeshError as error:
-            logger.info("%s: %r was left out: %s", sample.name, rule, error)
-            return replace(sample, name=name)
+            return {"failure": str(error)}
         place = closest_points(usable.mesh, mesh.vertices, mesh.vertex_normals)
         corner = usable.mesh.faces[place.face, place.weight.argmax(axis=1)]
         centers = mesh.vertices[mesh.faces].mean(axis=1)
-        face = usable.face_map[closest_points(usable.mesh, centers, mesh.face_normals).face]
-        labels: dict[str, ndarray | None] = {
-            "face_labels": None if sample.face_labels is None else sample.face_labels[face],
-            "vertex_labels": None if sample.vertex_labels is None else sample.vertex_labels[usable.vertex_map[corner]],
-        }
-        return replace(sample, name=name, mesh=mesh, **labels)  # type: ignore[arg-type]
+        face = closest_points(usable.mesh, centers, mesh.face_normals).face
+        arrays = {"vertices": mesh.vertices, "faces": mesh.faces}
+        arrays |= {"nearest": usable.vertex_map[corner], "nearest_face": usable.face_map[face]}
+        return {key: torch.tensor(value) for key, value in arrays.items()}
 
     def _name(self, name: str, number: int) -> str:
         return f"{name}~{number}" if number else name

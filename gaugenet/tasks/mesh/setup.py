@@ -66,7 +66,8 @@ def begin(task: str, options: Mapping[str, Any], *, seed: int) -> Training:
         features = data.input_features()
         how = Preparation(features, fixed, data.repair, cache, data.n_jobs, soft_labels=soft, resample=True)
         group = group_from_name(geometry.group)
-        meshes = RemeshedMeshes(train_set, rules, group, data.repair) if rules else train_set
+        copied = RemeshedMeshes(train_set, rules, group, data.repair, cache=how.recipe().cache)
+        meshes = copied if rules else train_set
         prepared = prepare_all(meshes, how, description="preparing training meshes")
         held_out = prepare_all(val_set, how, description="preparing validation meshes") if val_set is not None else []
         _check_labels(prepared, held_out, train_set.class_names)

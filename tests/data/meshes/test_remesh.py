@@ -9,6 +9,7 @@ from gaugenet.data import (
     AnisotropicRemeshing,
     Cut,
     Decimation,
+    GraphCache,
     Holes,
     IsotropicRemeshing,
     LabelledMeshFolder,
@@ -16,7 +17,7 @@ from gaugenet.data import (
     Subdivision,
     VertexNoise,
 )
-from gaugenet.geometry import Icosphere, TriangleMesh
+from gaugenet.geometry import Icosphere, MeshError, TriangleMesh
 from gaugenet.geometry.mesh.closest import closest_points
 from gaugenet.groups import SO2
 from gaugenet.tasks import DataOptions, TaskError
@@ -103,6 +104,35 @@ def test_labels_follow_the_surface(tmp_path):
     assert np.array_equal(both[-1].mesh.vertices, both[14].mesh.vertices)
     subdivided = both[3]
     assert np.array_equal(subdivided.face_labels, np.tile(samples[0].face_labels, 4)), "each face's own four parts"
+
+
+def test_copies_are_made_once(tmp_path, caplog):
+    made = []
+
+    class Counted(VertexNoise):
+        def remeshed(self, mesh, rng):
+            made.append(self.size)
+            if self.size > 0.5:
+                raise MeshError("no such mesh.")
+            return super().remeshed(mesh, rng)
+
+    samples = LabelledMeshFolder(write_folder(tmp_path / "data", train=2, val=0, test=0), "train")
+    rules = [Counted(0.1), Counted(0.2), Counted(1.0)]
+    plain = list(RemeshedMeshes(samples, rules, SO2()))
+    assert len(made) == 6
+    for _ in range(2):
+        cached = list(RemeshedMeshes(samples, rules, SO2(), cache=GraphCache(tmp_path / "cache")))
+        assert len(made) == 12, "the second time nothing is made"
+        for one, other in zip(plain, cached, strict=True):
+            assert one.name == other.name
+            assert np.array_equal(one.mesh.vertices, other.mesh.vertices)
+            assert np.array_equal(one.mesh.faces, other.mesh.faces)
+            assert np.array_equal(one.face_labels, other.face_labels)
+    with caplog.at_level("INFO"):
+        list(RemeshedMeshes(samples, rules, SO2(), cache=GraphCache(tmp_path / "cache")))
+    assert sum("no such mesh" in record.message for record in caplog.records) == 2
+    list(RemeshedMeshes(samples, [Counted(0.3)], SO2(), cache=GraphCache(tmp_path / "cache")))
+    assert len(made) == 14, "another rule makes its own"
 
 
 def test_labels_of_vertices_and_repaired_meshes(tmp_path):
