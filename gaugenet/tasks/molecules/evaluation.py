@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from gaugenet.data import Molecule, MoleculeSet, read_indices
+from gaugenet.data import DataError, Molecule, MoleculeSet, read_indices
 from gaugenet.files import check_results, files_in, write_json, write_npz
 from gaugenet.tasks.molecules.inference import MoleculePredictor, Predicted
 from gaugenet.tasks.molecules.parts import Split, open_molecules, part_of_run
@@ -62,6 +62,11 @@ def evaluate_molecules(
     else:
         chosen = part_of_run(predictor.description.data["parts"], options, molecules, split)
     part = molecules.subset(chosen)
+    given, trained = part.unit_of(predictor.data.energy), predictor.energy_unit
+    if given and trained and given != trained:
+        raise DataError(
+            f"{data}: {predictor.data.energy} is in {given}, that of the training was in {trained}: convert it."
+        )
     truth = np.array([molecule.target(predictor.data.energy) for molecule in part])
     found = []
     with progress(len(part), f"evaluating {name}") as bar:

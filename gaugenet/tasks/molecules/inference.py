@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from gaugenet.data import Molecule
+from gaugenet.data import DataError, Molecule, MoleculeSet
 from gaugenet.models import EnergyNetwork
 from gaugenet.tasks.molecules.graphs import atoms_of
 from gaugenet.tasks.molecules.options import MoleculeData
@@ -70,9 +70,17 @@ class MoleculePredictor:
         """Yield the predictions in the order of the molecules.
 
         Raises:
+            DataError: If a `MoleculeSet` has another unit of lengths than the molecules of the training.
             ValueError: If a molecule has an element that the network does not know.
         """
         from gaugenet._pyg import Batch
+
+        trained = self.description.data["units"]["length"]
+        if isinstance(molecules, MoleculeSet) and molecules.length_unit != trained:
+            raise DataError(
+                f"The lengths are in {molecules.length_unit}, those of the training were in {trained}: "
+                "convert the positions (and forces)."
+            )
 
         for start in range(0, len(molecules), batch_size):
             chosen = [molecules[k] for k in range(start, min(start + batch_size, len(molecules)))]

@@ -94,6 +94,20 @@ def test_predictions_are_written_in_two_layouts(run, data, tmp_path, capsys):
     assert direct.energy == pytest.approx(arrays[7].energy, rel=1e-6)
 
 
+@pytest.mark.parametrize(("units", "named"), [({"r_unit": "bohr"}, "Bohr"), ({"e_unit": "kcal/mol"}, "kcal/mol")])
+def test_other_units_are_refused(run, data, tmp_path, capsys, units, named):
+    other = tmp_path / "other.npz"
+    with np.load(data) as arrays:
+        np.savez(other, **{**arrays, **units})
+    assert main(["evaluate", str(run), "--data", str(other), "--split=all", "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert named in error
+    assert "convert" in error
+    lengths = named == "Bohr"
+    assert main(["predict", str(run), str(other), "--out", str(tmp_path / "out")]) == int(lengths)
+    assert ("convert the positions" in capsys.readouterr().err) == lengths, "energies are not inputs"
+
+
 def test_molecules_of_other_sizes_and_elements(run, tmp_path, capsys):
     """Unequal molecules are predicted; a file with an unknown element is named, and the others are done."""
     rng = np.random.default_rng(0)
