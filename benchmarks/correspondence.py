@@ -6,7 +6,8 @@ The network, with the weights of the last epoch, finds the place on the template
 and of other meshes of the same bodies. The true place is the registered vertex that is nearest, as in `RemeshedMeshes`.
 `exact` is the percentage of vertices for which it is found. The error is the geodesic distance between both places on
 the registration (heat method), in per cent of the square root of its area: `mean`, and the percentage of vertices
-`below 5`. These are the measures of Kim et al., Blended intrinsic maps, 2011.
+`below 5`. These are the measures of Kim et al., Blended intrinsic maps, 2011. Errors are measured at 1,000 random
+vertices of each mesh.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ RULES = (
     *("Subdivision(1)", "IsotropicRemeshing(0.75)", "IsotropicRemeshing(1.5)", "AnisotropicRemeshing(3)"),
     *("Decimation(0.5)", "Decimation(0.25)", "VertexNoise(0.01)"),
 )
+MEASURED = 1000  # vertices of a mesh
 
 
 class Geodesics:
@@ -49,11 +51,12 @@ class Geodesics:
         return out
 
 
-def errors(predictor: Predictor, sample: MeshSample, distances: Geodesics) -> np.ndarray:
-    """Return the error at every vertex of a mesh."""
+def measure(predictor: Predictor, sample: MeshSample, distances: Geodesics) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether each vertex of a mesh is right, and the errors of random ones."""
     preparation = predictor.preparation(repair="lossless", n_jobs=1)
-    found = predictor(prepare_mesh(sample, preparation), "vertex").labels("vertex")
-    return distances(found, sample.vertex_labels)
+    found, truth = predictor(prepare_mesh(sample, preparation), "vertex").labels("vertex"), sample.vertex_labels
+    chosen = np.random.default_rng(0).permutation(len(found))[:MEASURED]
+    return found == truth, distances(found[chosen], truth[chosen])
 
 
 def main() -> None:
@@ -74,9 +77,10 @@ def main() -> None:
     print(f"{count} test meshes, {cpu_name()}\n| {' | '.join(columns)} |\n{len(columns) * '|---'}|")
     for number, name in enumerate(("as it is", *options.only)):
         samples = (meshes[number * count + k] for k in range(count))
-        found = np.concatenate([errors(predictor, one, d) for one, d in zip(samples, distances, strict=True)])
-        numbers = f"{100 * (found == 0).mean():.2f} | {found.mean():.2f} | {100 * (found < 5).mean():.2f}"
-        print(f"| {name} | {len(found) // count:,d} | {numbers} |", flush=True)
+        found = [measure(predictor, one, d) for one, d in zip(samples, distances, strict=True)]
+        right, errors = map(np.concatenate, zip(*found, strict=True))
+        numbers = f"{100 * right.mean():.2f} | {errors.mean():.2f} | {100 * (errors < 5).mean():.2f}"
+        print(f"| {name} | {len(right) // count:,d} | {numbers} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from gaugenet.files import check_results, files_in, sweep_temporaries, write_jso
 from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Format, Repair, Split, cache_folder, open_dataset
 from gaugenet.tasks.mesh.errors import BoundaryErrors, costliest_confusions
+from gaugenet.tasks.mesh.geodesic_errors import GeodesicErrors, summary
 from gaugenet.tasks.mesh.inference import GaugeCheck, Predictor
 from gaugenet.tasks.mesh.metrics import MetricAccumulator
 from gaugenet.tasks.mesh.outputs import classes_of
@@ -60,7 +61,8 @@ def evaluate(
     Labels are compared on the faces (or vertices) of the given meshes, even if the meshes were repaired for the
     network. `accuracy` is the plain mean over all of them, the "hard face" figure of the MeshCNN benchmarks. The result
     also has the most frequent confusions (`confusions`), the shares of errors at and near true boundaries (`boundary`),
-    and for each mesh the `distance` of its inputs from those of the training, see `gaugenet.tasks.mesh.likeness`.
+    and for each mesh the `distance` of its inputs from those of the training, see `gaugenet.tasks.mesh.likeness`. For
+    correspondences it has the geodesic errors (`geodesic_error`) instead of those at boundaries.
 
     Args:
         run: folder of the run.
@@ -104,17 +106,20 @@ def evaluate(
     if one_to_one and description.items != "vertex":
         raise TaskError(f"--one-to-one is for networks that label vertices, this one labels each {description.items}.")
     known = _class_indices(dataset.class_names, description.classes)
+    matching = description.task == "correspondence"
     cached = cache_folder(options.cache, folder)
     prepared = prepare_all(dataset, predictor.preparation(repair=options.repair, cache=cached, n_jobs=n_jobs))
 
     def labelled(one: Prepared) -> _Labelled:
         found = predictor(one)
         truth, areas = _truth(one, known)
+        prediction = found.labels(description.items, different=one_to_one)
         return _Labelled(
             truth=truth,
             areas=areas,
             free=found.labels(description.items),
-            prediction=found.labels(description.items, different=one_to_one),
+            prediction=prediction,
+            geodesic=GeodesicErrors.on(one.sample.mesh, truth, prediction) if matching else None,
             distance=predictor.distance(one),
             check=predictor.gauge_check(one) if gauge_check else None,
         )
@@ -145,6 +150,7 @@ class _Labelled:
     areas: ndarray | None
     free: ndarray
     prediction: ndarray
+    geodesic: GeodesicErrors | None
     distance: float | None
     check: GaugeCheck | None
 
@@ -162,6 +168,7 @@ class _Tally:
         self.labels: dict[str, ndarray] = {}
         self._scores, self._boundary = MetricAccumulator(len(self.names)), BoundaryErrors.none()
         self._distances: list[float | None] = []
+        self._geodesic: list[GeodesicErrors] = []
         self._independent: list[ndarray] = []
         self._checks: dict[str, GaugeCheck] = {}
 
@@ -173,7 +180,9 @@ class _Tally:
         missed = (truth + 1) % len(self.names)  # no prediction, for want of a finite place: wrong
         counted = np.where(prediction < 0, missed, prediction)
         self._scores.add(sample.name, truth, counted, found.areas)
-        if self.items != "mesh":
+        if found.geodesic is not None:
+            self._geodesic.append(found.geodesic)
+        elif self.items != "mesh":
             self._boundary.add(sample.mesh, self.items, truth, counted)
         for kind, array in (("truth", truth), ("prediction", prediction)):
             self.labels[f"{sample.name}/{kind}"] = self.classes.decode(array).astype(np.int32)
@@ -186,7 +195,9 @@ class _Tally:
         result = self._scores.scores().as_dict(self.names)
         if result["confusion"] is not None:
             result["confusions"] = costliest_confusions(result["confusion"], self.names)
-        if self.items != "mesh":
+        if self._geodesic:
+            result["geodesic_error"] = summary(self._geodesic)
+        elif self.items != "mesh":
             result["boundary"] = self._boundary.as_dict()
         if self.likeness is not None:
             result["usual_distance"] = self.likeness.usual

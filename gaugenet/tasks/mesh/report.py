@@ -26,6 +26,7 @@ def describe_scores(result: Mapping[str, Any]) -> str:
         lines.append(f"  accuracy without one-to-one      {percent(result['independent_accuracy'])}")
     if result["area_accuracy"] is not None:
         lines.append(f"  accuracy, by area                {percent(result['area_accuracy'])}")
+    lines += _geodesic(result)
     if table := class_table(classes):
         lines += ["", *table]
     if pairs := result.get("confusions"):
@@ -64,6 +65,19 @@ def _unlike(entry: Mapping[str, Any]) -> str:
         f"  (unlike the training meshes, expect more errors: distance {distance:.2f}, where 95 % of them have at most "
         f"{usual:.2f})"
     )
+
+
+def _geodesic(result: Mapping[str, Any]) -> list[str]:
+    error = result.get("geodesic_error")
+    if error is None:
+        return []
+    lines = [
+        f"  geodesic error, mean             {percent(error['mean'])}  of the square root of the area",
+        f"  geodesic error below 5 %         {percent(error['below_5_percent'])}  of the vertices",
+    ]
+    if error["missing"]:
+        lines.append(f"  left out: no such place on mesh  {percent(error['missing'])}  of the vertices")
+    return lines
 
 
 def _near_boundaries(shares: Mapping[str, float | None], items: str) -> list[str]:
