@@ -48,13 +48,14 @@ class Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Write the error to stderr and exit with status 2."""
-        similar = [near for name in _unknown_names(message) for near in nearest(name, self.option_names())]
+        similar = dict.fromkeys(near for name in _unknown_names(message) for near in nearest(name, self.option_names()))
         hint = f"Did you mean {' or '.join(similar)}?\n" if similar else ""
         self.exit(2, f"{self.prog}: error: {message}\n{hint}`{self.prog} --help` lists the options.\n")
 
     def option_names(self) -> list[str]:
-        """Return the names of all options, with their dashes."""
-        return [name for name in self._option_string_actions if name.startswith("--")] + list(self.extra_options)
+        """Return the names of all options, with their dashes, each once."""
+        own = [name for name in self._option_string_actions if name.startswith("--")]
+        return list(dict.fromkeys([*own, *self.extra_options]))
 
 
 def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:

@@ -123,7 +123,7 @@ def _converted_layer(
 
 def _traced(module: nn.Module, x: Tensor) -> nn.Module:
     """Return the operations of a layer on features of any batch and spatial size."""
-    from torch.fx import GraphModule
+    from torch.fx import Graph, GraphModule
     from torch.fx.experimental.proxy_tensor import make_fx
 
     sizes = _distinct(x.dim() - 1, above=16, but=x.shape[1])
@@ -135,9 +135,11 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
             f"The operations of {type(module).__name__} cannot be traced ({type(error).__name__}: {error}): give it a "
             "method `to_torch(x)` that returns a module of `torch.nn`."
         ) from error
-    for node in traced.graph.nodes:
+    graph = Graph()  # a file names the tracer of its graph, and that of `make_fx` needs what a new process has not loaded
+    graph.output(graph.graph_copy(traced.graph, {}))
+    for node in graph.nodes:
         node.meta.clear()  # the tracer's metadata cannot be saved
-    return GraphModule(traced, traced.graph, type(module).__name__).requires_grad_(False)
+    return GraphModule(traced, graph, type(module).__name__).requires_grad_(False)
 
 
 def _distinct(count: int, *, above: int, but: int) -> list[int]:

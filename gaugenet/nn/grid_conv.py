@@ -205,11 +205,13 @@ class GridConvTranspose(GridConv):
         x: `(B, in_type.size, *spatial)` -> `(B, out_type.size, *out)`, with sizes as those of
         `torch.nn.ConvTranspose2d`: for stride s and the default padding `(n - 1) s + 1 + output_padding`.
 
-    Equivariance: as `GridConv`; an output padding breaks the symmetry.
+    Equivariance: as `GridConv`, also with an output padding: its pixels are shared between both ends of each axis. If
+    their number is odd, the coarse pixels lie half way between two pixels of the output, and both are averaged.
 
     Args:
         stride: ratio of the spacings.
-        output_padding: number of additional pixels at the end of each axis, as in `torch.nn.ConvTranspose2d`.
+        output_padding: number of additional pixels on each axis, as in `torch.nn.ConvTranspose2d`, where they are at
+            the end, as here for the trivial group.
         options: options of `GridConv`; the boundary is `zeros`, the window is on the finer grid.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,7 @@ def test_help_is_short_and_names_the_options_of_the_trainer(task, capsys):
     [
         (["train", "segmentation", "--data", "x", "--out", "y", "--model.witdh", "3"], "--model.width"),
         (["train", "segmentation", "--data", "x", "--out", "y", "--witdh=3"], "--model.width"),
+        (["train", "segmentation", "--dta", "x", "--out", "y"], "--data"),
         (["train", "climate", "--data", "a.nc", "b.nc", "--out", "y", "--data.levle=3"], "--data.level"),
         (["train", "climate", "--data", "a.nc", "--out", "y", "--max_epoks", "3"], "--max_epochs"),
         (["train", "climate", "--data", "a.nc", "--out", "y", "--trainer.max_epoks", "3"], "--trainer.max_epochs"),
@@ -158,6 +160,8 @@ def test_a_mistyped_option_is_answered_in_three_lines(arguments, similar, tmp_pa
     assert first.startswith(f"gaugenet {arguments[0]}")
     assert ": error: " in first
     assert hint.startswith(f"Did you mean {similar}")
+    suggested = re.findall(r"--[\w.]+", hint)
+    assert len(suggested) == len(set(suggested))
     assert more.endswith("--help` lists the options.")
     assert not captured.out
 

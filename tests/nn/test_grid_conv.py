@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -225,18 +226,62 @@ def test_channel_groups_are_separate_layers(groups):
 
 @pytest.mark.parametrize(("shape", "stride"), [((9, 7), 2), ((8, 10), 2), ((11, 8), 3)])
 def test_transposed_convolution_by_its_sum(shape, stride):
-    """out(p) = sum over coarse pixels q of w K(q - p) x(q), also as the adjoint of a convolution."""
+    """out(p) = sum over coarse pixels q of w K(q - p) x(q); the coarse pixels lie in the middle of the box."""
     layer = layer_on(GaugeConv, SO2(), "1x0 + 1x1", "1x0 + 1x1")
-    layer.bias.bias.data.zero_()
     down = Grid(shape, kernel_size=5, stride=stride)
     up = down.replace(transposed=True)
     coarse = fields(layer, *up.in_shape, batch=1)
     got = layer(coarse, up)
     assert got.shape[2:] == shape
     stuffed = torch.zeros(1, layer.in_type.size, *shape, dtype=torch.float64)
-    stuffed[..., ::stride, ::stride] = coarse
-    expected = layer(stride**2 * stuffed, down.replace(stride=1))
+    added = [n - (m - 1) * stride - 1 for n, m in zip(shape, up.in_shape, strict=True)]
+    starts = list(itertools.product(*[(n // 2, n - n // 2) for n in added]))
+    for rows, columns in starts:
+        stuffed[..., rows::stride, columns::stride][..., : coarse.shape[2], : coarse.shape[3]] += coarse / len(starts)
+    padded = F.pad(stuffed, [10] * 4)  # beyond the border there are coarse pixels only if the window is cut off
+    expected = layer(stride**2 * padded, Grid(padded.shape[2:], kernel_size=5))[..., 10:-10, 10:-10]
     assert relative(got, expected) < EXACT
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (9, 9), (8, 11), (7, 10)])
+@pytest.mark.parametrize(("stride", "dilation"), [(2, 1), (3, 1), (2, 2)])
+def test_transposed_convolutions_keep_the_symmetries_for_all_sizes(shape, stride, dilation):
+    """A domain, and a layer with output padding; both are the transpose of the strided convolution."""
+    layer = layer_on(GridConvTranspose, Dihedral(4), "1xregular + 1x1", "1x0- + 1x1", 3, stride=stride)
+    up = Grid(shape, kernel_size=3, stride=stride, dilation=dilation, transposed=True)
+    coarse = fields(layer, *up.in_shape)
+    fine = layer(coarse, up)
+    assert fine.shape[2:] == shape
+    turned = Grid(shape[::-1], kernel_size=3, stride=stride, dilation=dilation, transposed=True)
+    got = layer(rotated(layer.in_type, coarse, QUARTER), turned)
+    assert relative(got, rotated(layer.out_type, fine, QUARTER)) < EXACT
+    flip = mirror(1, 2)
+    got = layer(layer.in_type.transform(flip, coarse.flip(-1)), up)
+    assert relative(got, layer.out_type.transform(flip, fine.flip(-1))) < EXACT
+
+    down = up.replace(transposed=False)
+    scalars = layer_on(GaugeConv, Dihedral(4), "1x0", "1x0", bias=False)  # kernels equal to their transpose
+    x, y = fields(scalars, *shape), fields(scalars, *up.in_shape)
+    assert relative((scalars(x, down) * y).sum() * stride**2, (scalars(y, up) * x).sum()) < EXACT
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_output_padding_is_shared_between_both_ends(stride):
+    added = stride - 1
+    layer = layer_on(GridConvTranspose, Cyclic(4), "2xregular", "2x1", 5, stride=stride, output_padding=added, groups=2)
+    x = fields(layer, 6, 5)
+    fine = layer(x)
+    assert (
+        fine.shape[2:] == nn.ConvTranspose2d(1, 1, 5, stride, 2, output_padding=added)(torch.rand(1, 1, 6, 5)).shape[2:]
+    )
+    got = layer(rotated(layer.in_type, x, QUARTER))
+    assert relative(got, rotated(layer.out_type, fine, QUARTER)) < EXACT
+    assert relative(to_torch(layer, x)(x), fine) < EXACT
+    plain = layer_on(GridConvTranspose, Trivial(), "2x0", "2x0", 5, stride=stride, output_padding=added)
+    x = fields(plain, 6, 5)
+    kernel, bias = plain.sampled(plain.sliding.stencil)
+    kernel = stride**2 * kernel.transpose(0, 1).flip(-2, -1)
+    assert relative(plain(x), F.conv_transpose2d(x, kernel, bias, stride, 2, added)) < EXACT  # nothing to keep
 
 
 def test_wrapper_and_domain_are_one_layer():

@@ -86,6 +86,18 @@ def test_second_derivatives_pass_gradgradcheck(case):
     assert torch.autograd.gradgradcheck(call, inputs)
 
 
+@pytest.mark.parametrize("group", ["SO(2)", "C_4"])
+@pytest.mark.parametrize("name", ["log_map", "transporter", "weight"])
+def test_edges_without_geometry_are_refused(group, name):
+    """Before, compiled loops read beyond the end of the transporters."""
+    layer, graph, x, _ = setting(group)
+    for part in (graph[name][:1], graph[name][:-1], torch.cat([graph[name], graph[name]])):
+        broken = graph.clone()
+        broken[name] = part.clone()
+        with pytest.raises(ValueError, match=f"Expected `{name}` with one row for each of the 28 edges"):
+            layer(x, broken)
+
+
 def test_edges_out_of_range_are_refused():
     layer, graph, x, _ = setting("SO(2)")
     for wrong in (-1, 7, 10**9):

@@ -60,7 +60,7 @@ class Grid:
         padding: number of pixels by which neighbourhoods may reach beyond the border; the output is computed where
             they do not reach further. Default: not limited, so there is an output at every pixel.
         transposed: the transposed convolution, from the coarser grid, where the output of a convolution lies, to this
-            grid.
+            grid. It keeps the same symmetries.
         signature: (p, q): the metric is +1 on the first p frame axes and -1 on the other q, in the units of length
             given by `spacing`. With (2, 1), x and y are positive, and time, the third frame axis, is the *first* array
             axis, `(time, rows, columns)`. With (1, 2), time, the first frame axis, is the *last* array axis. Fields

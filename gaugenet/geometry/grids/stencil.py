@@ -91,7 +91,7 @@ class Sliding:
         stencil: the window.
         stride, padding, dilation: as in `torch.nn.Conv2d`, one number for each array axis.
         boundary: values of the padding: `zeros`, `reflect` or `periodic`.
-        output_padding: as in `torch.nn.ConvTranspose2d`; `None` for a convolution that is not transposed.
+        output_padding: number of additional pixels of a transposed convolution; `None` for one that is not transposed.
     """
 
     stencil: Stencil

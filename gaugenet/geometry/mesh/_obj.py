@@ -27,9 +27,6 @@ def parse_obj(text: str) -> Polygons:
     vertices, faces = list(_VERTEX.finditer(text)), list(_FACE.finditer(text))
     rows = [match[1].split() for match in faces]
     sizes = np.array([len(row) for row in rows], dtype=np.int64)
-    if (sizes < 3).any():
-        short = rows[int((sizes < 3).argmax())]
-        raise MeshError(f"a face has {len(short)} corners ({' '.join(short)}): expected at least 3.")
     index = numbers(
         [corner.split("/", 1)[0] for row in rows for corner in row], np.int64, "corner that is not an index"
     )

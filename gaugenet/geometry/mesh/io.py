@@ -55,9 +55,19 @@ def _read(path: Path) -> Polygons:
     if suffix not in _PARSERS and suffix not in VTK_SUFFIXES:
         return _with_trimesh(path)
     try:
-        return read_vtk(path).polygons if suffix in VTK_SUFFIXES else _PARSERS[suffix](path.read_bytes())
+        polygons = read_vtk(path).polygons if suffix in VTK_SUFFIXES else _PARSERS[suffix](path.read_bytes())
+        return _with_corners(polygons)
     except MeshError as error:
         raise MeshError(f"Could not read {path} as a mesh: {error}") from error
+
+
+def _with_corners(polygons: Polygons) -> Polygons:
+    """Return polygons if all have triangles: without, labels of the file would not fit."""
+    short = polygons.sizes < 3
+    if short.any():
+        first = int(short.argmax())
+        raise MeshError(f"face {first} has {polygons.sizes[first]} corners: expected at least 3.")
+    return polygons
 
 
 _PARSERS: dict[str, Callable[[bytes], Polygons]] = {

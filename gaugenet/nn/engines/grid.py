@@ -89,8 +89,19 @@ def slide(
     if not kernel.numel():  # PyTorch has no convolutions from or to nothing
         zeros = x.new_zeros(x.shape[0], layer.out_type.size, *sliding.out_shape(x.shape[2:])) + 0 * x.sum()
         return zeros if bias is None else zeros + along_channels(bias, zeros)
-    if sliding.boundary != "zeros" or any(pixels_left_out(layer.in_type, sliding, x.shape[2:])):
+    left_out = pixels_left_out(layer.in_type, sliding, x.shape[2:])
+    if any(left_out) and sliding.output_padding is not None:
+        uncut = replace(sliding, padding=(0,) * sliding.d, output_padding=(0,) * sliding.d)
+        y = _in_groups(layer, x, kernel, None, uncut)
+        y = _cut_centred(y, sliding.padding, left_out)
+        return y if bias is None else y + along_channels(bias, y)
+    if sliding.boundary != "zeros" or any(left_out):
         x, sliding = _padded(layer.in_type, x, sliding)
+    return _in_groups(layer, x, kernel, bias, sliding)
+
+
+def _in_groups(layer: Convolution, x: Tensor, kernel: Tensor, bias: Tensor | None, sliding: Sliding) -> Tensor:
+    """Return the convolution by PyTorch, which needs the channels of a group next to each other."""
     if layer.groups == 1:
         return _convolution(x, kernel, bias, sliding, 1)
     order = grouped_order(layer.out_type, layer.groups).to(x.device)
@@ -129,8 +140,22 @@ def _centred(x: Tensor, left_out: Sequence[int]) -> Tensor:
     return x
 
 
+def _cut_centred(y: Tensor, padding: Sequence[int], added: Sequence[int]) -> Tensor:
+    """Return a transposed convolution without its border: the transpose of padding and of `_centred`.
+
+    The pixels that an output padding adds are shared between both ends of an axis. If their number is odd, the two ways
+    to do so are averaged.
+    """
+    for dim, (p, n) in enumerate(zip(padding, added, strict=True), start=2):
+        around = [0] * (2 * (y.dim() - dim - 1))
+        first, last = n // 2 - p, n - n // 2 - p
+        shifted = F.pad(y, [*around, first, last])
+        y = shifted if first == last else (shifted + F.pad(y, [*around, last, first])) / 2
+    return y
+
+
 def of_centred(kernel: Tensor, sliding: Sliding, left_out: Sequence[int]) -> tuple[Tensor, Sliding]:
-    """Return the kernel and the sliding of the ordinary convolution that includes `_centred`.
+    """Return the kernel and the sliding of the ordinary convolution that includes `_centred` or `_cut_centred`.
 
     Raises:
         NotImplementedError: If no convolution of `torch.nn` does.
@@ -142,12 +167,19 @@ def of_centred(kernel: Tensor, sliding: Sliding, left_out: Sequence[int]) -> tup
         if n % 2:
             around = [0] * (2 * (kernel.dim() - dim - 1))
             kernel = (F.pad(kernel, [*around, 0, 1]) + F.pad(kernel, [*around, 1, 0])) / 2
-    return kernel, replace(sliding, padding=padding)
+    return kernel, replace(sliding, padding=padding, output_padding=sliding.output_padding and (0,) * sliding.d)
 
 
 def pixels_left_out(field_type: FieldType, sliding: Sliding, shape: Sequence[int]) -> tuple[int, ...]:
-    """Return how many pixels `_centred` removes on each axis: none without a stride, or without a symmetry to keep."""
-    if max(sliding.stride) == 1 or sliding.output_padding is not None or field_type.group.order == 1:
+    """Return how many pixels `_centred` removes, or `_cut_centred` adds, on each axis.
+
+    None without a symmetry to keep, and none without a stride, but for an output padding.
+    """
+    if field_type.group.order == 1:
+        return (0,) * sliding.d
+    if sliding.output_padding is not None:
+        return sliding.output_padding
+    if max(sliding.stride) == 1:
         return (0,) * sliding.d
     return sliding.left_out(shape)
 

@@ -54,9 +54,16 @@ def _compressed_rows(graph: GaugeGraph) -> tuple[Int[Tensor, "targets_1"], Int[T
     """Return the row pointers over targets, and the sources.
 
     Raises:
-        ValueError: If edges are not sorted by target, or refer to a point that does not exist.
+        ValueError: If edges are not sorted by target, refer to a point that does not exist, or lack geometry: compiled
+            loops would read beyond the end of a tensor.
     """
     source, target = graph.edge_index
+    for name in ("log_map", "transporter", "weight"):
+        if len(graph[name]) != len(target):
+            raise ValueError(
+                f"Expected `{name}` with one row for each of the {len(target)} edges of the graph, got shape "
+                f"{tuple(graph[name].shape)}."
+            )
     count = graph.num_nodes or 0
     if graph.edge_index.numel():
         low, high = (int(bound) for bound in graph.edge_index.aminmax())

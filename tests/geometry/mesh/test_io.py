@@ -97,6 +97,9 @@ def test_dialects_are_read(tmp_path, name, content, faces, polygons):
         ("words.obj", SQUARE + "f 1 2 x\n", "not an index"),
         ("flat.obj", "v 0 0\nv 1 0\nv 1 1\nf 1 2 3\n", "2 coordinates"),
         ("two.obj", SQUARE + "f 1 2\n", "2 corners"),
+        ("two.off", f"OFF\n4 3 0\n{CORNERS}3 0 1 2\n3 0 2 3\n2 0 1\n", "face 2 has 2 corners"),
+        ("none.ply", PLY + "element face 2\nproperty list uchar int vertex_indices\nend_header\n" +
+         f"{CORNERS}0\n3 0 1 2\n", "face 0 has 0 corners"),
         ("wide.obj", ("\ufeff" + SQUARE + "f 1 2 3\n").encode("utf-16-le"), "UTF-16"),
         ("digits.obj", SQUARE + "f 1_0 2 3\n", "1_0"),
         ("half.ply", PLY + "element face 1\nproperty list uchar int vertex_indices\nend_header\n" +
