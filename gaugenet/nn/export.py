@@ -135,7 +135,7 @@ def _traced(module: nn.Module, x: Tensor) -> nn.Module:
             f"The operations of {type(module).__name__} cannot be traced ({type(error).__name__}: {error}): give it a "
             "method `to_torch(x)` that returns a module of `torch.nn`."
         ) from error
-    graph = Graph()  # a file names the tracer of its graph, and that of `make_fx` needs what a new process has not loaded
+    graph = Graph()  # files name the tracer of a graph; that of `make_fx` needs what a new process has not loaded
     graph.output(graph.graph_copy(traced.graph, {}))
     for node in graph.nodes:
         node.meta.clear()  # the tracer's metadata cannot be saved
