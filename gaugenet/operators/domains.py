@@ -86,6 +86,13 @@ def _of_points(cloud: PointCloud) -> GaugeGraph:
     return cloud.gauge_graph(Trivial(cloud.d), neighbors=min(neighbors, len(cloud) - 1), dtype=torch.float64)
 
 
+def check_numbers(f: Tensor) -> None:
+    """Raise `ValueError` unless `f` has floating-point numbers: weights of derivatives are not integers."""
+    if not (isinstance(f, Tensor) and (f.is_floating_point() or f.is_complex())):
+        got = f.dtype if isinstance(f, Tensor) else type(f).__name__
+        raise ValueError(f"Expected `f` as a tensor of floating-point numbers, got {got}: pass e.g. `f.float()`.")
+
+
 # --- layouts ----------------------------------------------------------------------------------------------------------
 
 
@@ -117,4 +124,4 @@ def dimension(domain: Space) -> int:
     return domain.d if isinstance(domain, Grid) else int(operator_graph(domain).log_map.shape[1])
 
 
-__all__ = ["Space", "as_given", "as_rows", "dimension", "operator_graph"]
+__all__ = ["Space", "as_given", "as_rows", "check_numbers", "dimension", "operator_graph"]

@@ -54,6 +54,27 @@ SPHERES = {
 }
 
 
+def test_integers_have_no_derivatives():
+    """They would be multiplied by weights that are rounded to integers: the gradient of an image of bytes was zero."""
+    sphere, grid = Icosphere(1), Grid((5, 5))
+    field, image = torch.arange(42)[:, None], torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5)
+    scalars = FieldType(SO2(), "1x0")
+    space = DifferentialSpace(scalars, scalars)
+    calls = [
+        lambda: gradient(image, grid),
+        lambda: laplacian(field, sphere),
+        lambda: eth(field, sphere),
+        lambda: covariant_derivative(field, sphere, scalars),
+        lambda: as_matrix(laplacian, sphere)(field),
+        lambda: apply_operator(space, torch.ones(2), field, sphere),
+        lambda: apply_operator(space, torch.ones(2), image, Grid((5, 5), group=SO2())),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"floating-point numbers, got torch\.(int64|uint8)"):
+            call()
+    assert laplacian(field.to(torch.complex128), sphere).dtype == torch.complex128
+
+
 def errors(domain) -> dict[str, float]:
     """Relative errors for a sum of spherical harmonics."""
     x, y, z = positions(domain).T
