@@ -207,11 +207,11 @@ class GaugeGraph(Data):
         if entry is not None:
             held, versions, value = entry
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
-            if same and versions == [_version(t) for t in sources]:
+            if same and versions == [version_of(t) for t in sources]:
                 return value
         with outside_transforms():  # the result of an evaluation must be usable in a later training step
             value = build()
-        cache[key] = (list(sources), [_version(t) for t in sources], value)
+        cache[key] = (list(sources), [version_of(t) for t in sources], value)
         return value
 
     def cached_values(self) -> dict[Hashable, Any]:
@@ -249,7 +249,8 @@ def split_level(key: str) -> tuple[int, str]:
     return 0, key
 
 
-def _version(t: Tensor) -> int:
+def version_of(t: Tensor) -> int:
+    """Return a number that changes whenever a tensor is written to."""
     return -1 if t.is_inference() else t._version
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
-from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.geometry.gauge_graph import GaugeGraph, version_of
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.geometry.mesh.mesh import TriangleMesh
@@ -23,11 +23,14 @@ Space = Domain | TriangleMesh | PointCloud
 """What operators are computed on."""
 _NEIGHBORS = 20
 """Number of neighbours on surfaces: twice the number of coefficients of a polynomial of degree 3."""
-_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, GaugeGraph] = WeakKeyDictionary()
+_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, tuple[tuple[Tensor | None, int], GaugeGraph]] = (
+    WeakKeyDictionary()
+)
+"""The graph of each mesh and cloud, and of which points it was made."""
 
 
 def operator_graph(domain: Space) -> GaugeGraph:
-    """Return the graph on which operators of a domain are computed, the same object on every call.
+    """Return the graph on which operators of a domain are computed, the same object until points of a cloud move.
 
     Vector fields of a domain are in the frames of this graph. Neighbourhoods have two to three times the number of
     points that polynomials of degree 3 need: 8 on lines, 20 on surfaces, 60 in space.
@@ -58,9 +61,7 @@ def operator_graph(domain: Space) -> GaugeGraph:
     if isinstance(domain, SphereDomain):
         return domain.gauge_graph(mean_neighbors=_NEIGHBORS)
     if isinstance(domain, TriangleMesh | PointCloud):
-        if domain not in _GRAPHS:
-            _GRAPHS[domain] = _of_mesh(domain) if isinstance(domain, TriangleMesh) else _of_points(domain)
-        return _GRAPHS[domain]
+        return _kept(domain)
     graph = domain.gauge_graph() if isinstance(domain, Domain) else None
     if isinstance(graph, GaugeGraph):
         return graph
@@ -68,6 +69,19 @@ def operator_graph(domain: Space) -> GaugeGraph:
         "Expected a domain, e.g. a GaugeGraph, a Grid, an Icosphere, a TriangleMesh or a PointCloud, got "
         f"{type(domain).__name__}."
     )
+
+
+def _kept(domain: TriangleMesh | PointCloud) -> GaugeGraph:
+    """Return the graph of a mesh or a cloud, made again after points of a cloud have moved."""
+    points = domain.pos if isinstance(domain, PointCloud) else None
+    version = 0 if points is None else version_of(points)
+    if domain in _GRAPHS:
+        (held, old), found = _GRAPHS[domain]
+        if held is points and old == version:
+            return found
+    graph = _of_mesh(domain) if isinstance(domain, TriangleMesh) else _of_points(domain)
+    _GRAPHS[domain] = (points, version), graph
+    return graph
 
 
 @lru_cache(maxsize=8)

@@ -75,6 +75,16 @@ def test_integers_have_no_derivatives():
     assert laplacian(field.to(torch.complex128), sphere).dtype == torch.complex128
 
 
+@pytest.mark.parametrize("move", [lambda cloud: cloud.pos.mul_(2), lambda cloud: setattr(cloud, "pos", 2 * cloud.pos)])
+def test_operators_see_that_points_have_moved(move):
+    """The Laplacian of x^2 + y^2 is 4; with the graph of the points before they moved it was 16."""
+    cloud = PointCloud(torch.rand(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    for _ in range(2):
+        found = laplacian(cloud.pos.square().sum(1, keepdim=True), cloud)
+        assert relative(found, torch.full_like(found, 4.0)) < 1e-9
+        move(cloud)
+
+
 def errors(domain) -> dict[str, float]:
     """Relative errors for a sum of spherical harmonics."""
     x, y, z = positions(domain).T
