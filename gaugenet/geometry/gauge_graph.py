@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet._pyg import Data
-from gaugenet._transforms import is_wrapped, outside_transforms
+from gaugenet._transforms import is_wrapped, outside_transforms, version_of
 from gaugenet._typing import typed_tensor
 
 T = TypeVar("T")
@@ -247,11 +247,6 @@ def split_level(key: str) -> tuple[int, str]:
     if head[:1] == "l" and head[1:].isdigit():
         return int(head[1:]), name
     return 0, key
-
-
-def version_of(t: Tensor) -> int:
-    """Return a number that changes whenever a tensor is written to."""
-    return -1 if t.is_inference() else t._version
 
 
 def _transform_level(graph: GaugeGraph, prefix: str, g: Tensor, finer: Tensor) -> None:

@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from gaugenet._transforms import version_of
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
-from gaugenet.geometry.gauge_graph import GaugeGraph, version_of
+from gaugenet.geometry.gauge_graph import GaugeGraph
 from gaugenet.geometry.grids.grid import Grid
 from gaugenet.geometry.icosphere.icosphere import Icosphere
 from gaugenet.geometry.mesh.mesh import TriangleMesh
