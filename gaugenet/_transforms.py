@@ -58,4 +58,9 @@ def outside_transforms() -> Iterator[None]:
             yield
 
 
-__all__ = ["is_batched", "is_exported_to_onnx", "is_transformed", "is_wrapped", "outside_transforms"]
+def version_of(t: Tensor) -> int:
+    """Return a number that changes whenever a tensor is written to."""
+    return -1 if t.is_inference() else t._version
+
+
+__all__ = ["is_batched", "is_exported_to_onnx", "is_transformed", "is_wrapped", "outside_transforms", "version_of"]

@@ -45,11 +45,14 @@ class Parser(ArgumentParser):
 
     extra_options: Iterable[str] = ()
     """Options that exist but were not added to this parser."""
+    note: str = ""
+    """What to say about unknown options if no option has a similar name."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Write the error to stderr and exit with status 2."""
-        similar = dict.fromkeys(near for name in _unknown_names(message) for near in nearest(name, self.option_names()))
-        hint = f"Did you mean {' or '.join(similar)}?\n" if similar else ""
+        unknown = _unknown_names(message)
+        similar = dict.fromkeys(near for name in unknown for near in nearest(name, self.option_names()))
+        hint = f"Did you mean {' or '.join(similar)}?\n" if similar else self.note if unknown else ""
         self.exit(2, f"{self.prog}: error: {message}\n{hint}`{self.prog} --help` lists the options.\n")
 
     def option_names(self) -> list[str]:
@@ -96,13 +99,19 @@ def make_parser(command: str, description: str, **settings: Any) -> Parser:
 
 
 def task_for(arguments: list[str]) -> Task:
-    """Return the task of the run that the first positional argument names; the first task if there is no such run.
+    """Return the task of the run among the arguments; the first task if there is no run.
 
     The command then reports what is wrong with the run.
     """
-    run = next((a for a in arguments if not a.startswith("-")), None)
-    found = task_of_run(run_folder(run)) if run is not None else None
-    return found or next(iter(TASKS.values()))
+    return _task_among(arguments) or next(iter(TASKS.values()))
+
+
+def _task_among(arguments: list[str]) -> Task | None:
+    """Return the task of the first argument that names a run. Arguments behind an option may be its value: last."""
+    places = [i for i, argument in enumerate(arguments) if not argument.startswith("-")]
+    places.sort(key=lambda i: arguments[max(i - 1, 0)].startswith("-"))
+    tasks = (task_of_run(run_folder(arguments[i])) for i in places)
+    return next((task for task in tasks if task is not None), None)
 
 
 def run_folder(run: str | Path) -> Path:
@@ -123,6 +132,8 @@ def parse_for_run(command: str, usage: Usage, arguments: list[str], *more: Optio
         ValueError: If results would be written into the folder of a network of the zoo.
     """
     parser = make_parser(command, usage.description)
+    if _task_among(arguments) is None:
+        parser.note = "No argument is the folder of a run with a run.json, which says which options there are.\n"
     parser.add_argument(
         "run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote, or a name of `gaugenet models list`"
     )

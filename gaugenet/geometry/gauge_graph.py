@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet._pyg import Data
-from gaugenet._transforms import is_wrapped, outside_transforms
+from gaugenet._transforms import is_wrapped, outside_transforms, version_of
 from gaugenet._typing import typed_tensor
 
 T = TypeVar("T")
@@ -207,11 +207,11 @@ class GaugeGraph(Data):
         if entry is not None:
             held, versions, value = entry
             same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
-            if same and versions == [_version(t) for t in sources]:
+            if same and versions == [version_of(t) for t in sources]:
                 return value
         with outside_transforms():  # the result of an evaluation must be usable in a later training step
             value = build()
-        cache[key] = (list(sources), [_version(t) for t in sources], value)
+        cache[key] = (list(sources), [version_of(t) for t in sources], value)
         return value
 
     def cached_values(self) -> dict[Hashable, Any]:
@@ -247,10 +247,6 @@ def split_level(key: str) -> tuple[int, str]:
     if head[:1] == "l" and head[1:].isdigit():
         return int(head[1:]), name
     return 0, key
-
-
-def _version(t: Tensor) -> int:
-    return -1 if t.is_inference() else t._version
 
 
 def _transform_level(graph: GaugeGraph, prefix: str, g: Tensor, finer: Tensor) -> None:

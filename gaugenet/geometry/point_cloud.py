@@ -60,7 +60,8 @@ class PointCloud:
         cell: Cells | None = None,
         periodic: bool | Sequence[bool] = True,
     ) -> None:
-        self.pos = torch.as_tensor(pos).to("cpu", torch.float64)
+        own = pos if isinstance(pos, Tensor) else torch.tensor(pos, dtype=torch.float64)  # not the memory of an array
+        self.pos = own.to("cpu", torch.float64)
         if self.pos.dim() != 2 or not self.pos.numel():
             raise ValueError(
                 f"Expected `pos` of shape (N, d) with at least one point and one axis, got {tuple(self.pos.shape)}."

@@ -58,9 +58,9 @@ class ConditionalSpace(KernelSpace):
         self.edge_type, self.node_type = edge_type, node_type
         self.node_key = f"transports {in_type.group} {node_type}"
         self.attribute_type = FieldType(in_type.group, "")
-        for kind in (edge_type, node_type, node_type):
+        for name, kind in (("edge_type", edge_type), ("node_type", node_type), ("node_type", node_type)):
             if kind is not None:
-                need_one_group(in_type, kind)
+                need_one_group(in_type, kind, ("in_type", name))
                 self.attribute_type = self.attribute_type + kind
         if not in_type.group.compact:
             raise ValueError(

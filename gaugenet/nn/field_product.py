@@ -94,8 +94,8 @@ class TensorProduct(TableModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        need_one_group(type_1, out_type)
-        need_one_group(type_2, out_type)
+        need_one_group(type_1, out_type, ("type_1", "out_type"))
+        need_one_group(type_2, out_type, ("type_2", "out_type"))
         if mode not in ("full", "channels"):
             raise ValueError(f"Expected `mode` 'full' or 'channels', got {mode!r}.")
         self.type_1, self.type_2, self.out_type = type_1, type_2, out_type

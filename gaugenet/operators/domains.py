@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from gaugenet._transforms import version_of
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -23,11 +24,14 @@ Space = Domain | TriangleMesh | PointCloud
 """What operators are computed on."""
 _NEIGHBORS = 20
 """Number of neighbours on surfaces: twice the number of coefficients of a polynomial of degree 3."""
-_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, GaugeGraph] = WeakKeyDictionary()
+_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, tuple[tuple[Tensor | None, int], GaugeGraph]] = (
+    WeakKeyDictionary()
+)
+"""The graph of each mesh and cloud, and of which points it was made."""
 
 
 def operator_graph(domain: Space) -> GaugeGraph:
-    """Return the graph on which operators of a domain are computed, the same object on every call.
+    """Return the graph on which operators of a domain are computed, the same object until points of a cloud move.
 
     Vector fields of a domain are in the frames of this graph. Neighbourhoods have two to three times the number of
     points that polynomials of degree 3 need: 8 on lines, 20 on surfaces, 60 in space.
@@ -58,9 +62,7 @@ def operator_graph(domain: Space) -> GaugeGraph:
     if isinstance(domain, SphereDomain):
         return domain.gauge_graph(mean_neighbors=_NEIGHBORS)
     if isinstance(domain, TriangleMesh | PointCloud):
-        if domain not in _GRAPHS:
-            _GRAPHS[domain] = _of_mesh(domain) if isinstance(domain, TriangleMesh) else _of_points(domain)
-        return _GRAPHS[domain]
+        return _kept(domain)
     graph = domain.gauge_graph() if isinstance(domain, Domain) else None
     if isinstance(graph, GaugeGraph):
         return graph
@@ -68,6 +70,19 @@ def operator_graph(domain: Space) -> GaugeGraph:
         "Expected a domain, e.g. a GaugeGraph, a Grid, an Icosphere, a TriangleMesh or a PointCloud, got "
         f"{type(domain).__name__}."
     )
+
+
+def _kept(domain: TriangleMesh | PointCloud) -> GaugeGraph:
+    """Return the graph of a mesh or a cloud, made again after points of a cloud have moved."""
+    points = domain.pos if isinstance(domain, PointCloud) else None
+    version = 0 if points is None else version_of(points)
+    if domain in _GRAPHS:
+        (held, old), found = _GRAPHS[domain]
+        if held is points and old == version:
+            return found
+    graph = _of_mesh(domain) if isinstance(domain, TriangleMesh) else _of_points(domain)
+    _GRAPHS[domain] = (points, version), graph
+    return graph
 
 
 @lru_cache(maxsize=8)
@@ -84,6 +99,13 @@ def _of_mesh(mesh: TriangleMesh) -> GaugeGraph:
 def _of_points(cloud: PointCloud) -> GaugeGraph:
     neighbors = max(2, cloud.d) * len(indices_up_to(cloud.d, 3))  # random points in space need more than twice
     return cloud.gauge_graph(Trivial(cloud.d), neighbors=min(neighbors, len(cloud) - 1), dtype=torch.float64)
+
+
+def check_numbers(f: Tensor) -> None:
+    """Raise `ValueError` unless `f` has floating-point numbers: weights of derivatives are not integers."""
+    if not (isinstance(f, Tensor) and (f.is_floating_point() or f.is_complex())):
+        got = f.dtype if isinstance(f, Tensor) else type(f).__name__
+        raise ValueError(f"Expected `f` as a tensor of floating-point numbers, got {got}: pass e.g. `f.float()`.")
 
 
 # --- layouts ----------------------------------------------------------------------------------------------------------
@@ -117,4 +139,4 @@ def dimension(domain: Space) -> int:
     return domain.d if isinstance(domain, Grid) else int(operator_graph(domain).log_map.shape[1])
 
 
-__all__ = ["Space", "as_given", "as_rows", "dimension", "operator_graph"]
+__all__ = ["Space", "as_given", "as_rows", "check_numbers", "dimension", "operator_graph"]

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gaugenet.geometry.gauge_graph import GaugeGraph
+from gaugenet.operators.domains import check_numbers
 from gaugenet.operators.neighborhoods import GraphJets, graph_jets
 
 Action = Callable[[Float[Tensor, "rows d d"]], Float[Tensor, "rows in in"]]
@@ -49,6 +50,7 @@ class OperatorMatrix:
 
         Differentiable in `f`, and computed in its precision.
         """
+        check_numbers(f)
         _, outputs, inputs = self.value.shape
         if f.dim() != 2 or f.shape[0] != self.num_points or f.shape[1] % inputs:
             raise ValueError(

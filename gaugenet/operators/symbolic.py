@@ -14,7 +14,7 @@ from gaugenet.groups import FieldType, group_from_name
 from gaugenet.kernels import DifferentialSpace
 from gaugenet.kernels._symbols import indices_up_to
 from gaugenet.operators.differences import on_grid
-from gaugenet.operators.domains import Space, as_given, as_rows, operator_graph
+from gaugenet.operators.domains import Space, as_given, as_rows, check_numbers, operator_graph
 from gaugenet.operators.matrix import Action, OperatorMatrix, operator_matrix
 
 _FIELD_DEGREE = 2
@@ -69,6 +69,7 @@ def differentiate(
     symbol: Symbol, f: Tensor, domain: Space, *, degree: int | None = None, accuracy: int | None = None
 ) -> Tensor:
     """Return D f on a graph or a grid."""
+    check_numbers(f)
     _check_lengths(symbol, domain)
     if isinstance(domain, Grid):
         chosen = _accuracy_of_grid(degree, accuracy)
@@ -140,6 +141,7 @@ def apply_operator(
         >>> torch.allclose(out, torch.full_like(out, 4.0))  # the Laplacian of x^2 + y^2
         True
     """
+    check_numbers(f)
     space.in_type.check(f, "f")
     table, rho = space.coefficient_matrices(weight.double()), space.in_type.representation()
     if isinstance(domain, Grid):

@@ -40,8 +40,8 @@ def gradient(f: Scalars, domain: Space, *, degree: int | None = None, accuracy: 
         accuracy: order of the error on a grid, 2 (default), 4 or 6.
 
     Raises:
-        ValueError: If features or options do not fit the domain, or most neighbourhoods do not determine the
-            derivatives.
+        ValueError: If features or options do not fit the domain, features are integers, or most neighbourhoods do not
+            determine the derivatives.
 
     Example:
         >>> import torch

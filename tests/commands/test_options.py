@@ -11,7 +11,7 @@ import pytest
 
 from gaugenet.cli import main
 from gaugenet.commands import _declared, train
-from gaugenet.commands._common import nearest
+from gaugenet.commands._common import nearest, task_for
 from gaugenet.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +48,27 @@ def test_control_another_default_is_noticed(monkeypatch):
     real, task = _declared.declared, TASKS["segmentation"]
     monkeypatch.setattr(train, "declared", lambda source: real(source.replace("GeometryOptions", "DataOptions")))
     assert entries(train._outline(task)) != entries(train._full_parser(task))
+
+
+def test_the_run_may_stand_behind_options(tmp_path):
+    """The value of an option was taken for the run, so the options of another task were expected."""
+    for name in ("forecast", "regression"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(f'{{"task": "{name}"}}')
+    forecast, regression = str(tmp_path / "forecast"), str(tmp_path / "regression")
+    assert task_for([forecast, "--data", "a.nc"]).name == "forecast"
+    assert task_for(["--out", "results", forecast, "--data", "a.nc"]).name == "forecast"
+    assert task_for(["--json", forecast]).name == "forecast"
+    assert task_for([regression, "--ensemble", forecast]).name == "regression"
+    assert task_for(["--out", forecast, regression]).name == "regression"
+    assert task_for(["--out", "results"]) is task_for([]) is TASKS["segmentation"]
+
+
+def test_options_without_a_run_are_explained(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path / "missing"), "--data", "a.nc", "--steps", "4"]) == 2
+    assert "No argument is the folder of a run" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "missing")]) == 2  # without data
+    assert "No argument" not in capsys.readouterr().err
 
 
 def test_what_is_not_there_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -177,3 +178,12 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="frame_p"):
         cloud.gauge_graph(SO3(), radius=0.5, frames=frames)
     assert repr(cloud) == "PointCloud(60 points, d=3)"
+
+
+def test_a_cloud_has_points_of_its_own():
+    """Points shared the memory of an array, and numbers of a list were rounded to single precision."""
+    array = np.random.default_rng(0).uniform(size=(9, 2))
+    cloud, kept = PointCloud(array), array.copy()
+    array[:] = 0
+    assert np.array_equal(cloud.pos.numpy(), kept)
+    assert PointCloud([[0.1, 0.2]]).pos.tolist() == [[0.1, 0.2]]

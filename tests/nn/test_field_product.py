@@ -223,6 +223,8 @@ def test_wrong_arguments():
     layer, given = TensorProduct(a, b, c, dtype=torch.float64), TensorProduct(a, b, c, external=True)
     with pytest.raises(ValueError, match="one structure group"):
         TensorProduct(a, FieldType(SO2(), "1x1"), c)
+    with pytest.raises(TypeError, match="`type_2` as a field type"):
+        TensorProduct(a, "1x1", c)
     with pytest.raises(ValueError, match="no equivariant bilinear map"):
         TensorProduct(*types(O3(), "1x0e", "1x1o", "1x1e"))
     with pytest.raises(ValueError, match="with equal multiplicities"):

@@ -412,6 +412,9 @@ def test_wrong_attributes():
         GaugeConv(case.a, case.b, dtype=torch.float64)(x, graph, edge_attr=edge)
     with pytest.raises(ValueError, match="one structure group"):
         GaugeConv(case.a, case.b, kernel=Implicit(edge_type=FieldType(SO2(), "1x1")))
+    for name in ("edge_type", "node_type"):
+        with pytest.raises(TypeError, match=f"`{name}` as a field type, got '1x1'"):
+            GaugeConv(case.a, case.b, kernel=Implicit(**{name: "1x1"}))
     with pytest.raises(ValueError, match="no O\\(2\\)-steerable kernels"):
         GaugeConv(FieldType(O2(), "1x0"), FieldType(O2(), "1x0-"), kernel=Implicit())
     for option in ("hidden", "depth", "rings"):

@@ -54,6 +54,37 @@ SPHERES = {
 }
 
 
+def test_integers_have_no_derivatives():
+    """They would be multiplied by weights that are rounded to integers: the gradient of an image of bytes was zero."""
+    sphere, grid = Icosphere(1), Grid((5, 5))
+    field, image = torch.arange(42)[:, None], torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5)
+    scalars = FieldType(SO2(), "1x0")
+    space = DifferentialSpace(scalars, scalars)
+    calls = [
+        lambda: gradient(image, grid),
+        lambda: laplacian(field, sphere),
+        lambda: eth(field, sphere),
+        lambda: covariant_derivative(field, sphere, scalars),
+        lambda: as_matrix(laplacian, sphere)(field),
+        lambda: apply_operator(space, torch.ones(2), field, sphere),
+        lambda: apply_operator(space, torch.ones(2), image, Grid((5, 5), group=SO2())),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"floating-point numbers, got torch\.(int64|uint8)"):
+            call()
+    assert laplacian(field.to(torch.complex128), sphere).dtype == torch.complex128
+
+
+@pytest.mark.parametrize("move", [lambda cloud: cloud.pos.mul_(2), lambda cloud: setattr(cloud, "pos", 2 * cloud.pos)])
+def test_operators_see_that_points_have_moved(move):
+    """The Laplacian of x^2 + y^2 is 4; with the graph of the points before they moved it was 16."""
+    cloud = PointCloud(torch.rand(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    for _ in range(2):
+        found = laplacian(cloud.pos.square().sum(1, keepdim=True), cloud)
+        assert relative(found, torch.full_like(found, 4.0)) < 1e-9
+        move(cloud)
+
+
 def errors(domain) -> dict[str, float]:
     """Relative errors for a sum of spherical harmonics."""
     x, y, z = positions(domain).T

@@ -61,7 +61,7 @@ def person_accuracy(run, folder) -> float:
 
 def test_human_seg_finds_the_parts_of_the_shipped_persons(tmp_path):
     found = person_accuracy(pretrained_folder("human_seg"), tmp_path)
-    assert found == pytest.approx(figure("human_seg", "bodies()"), abs=0.01)
+    assert found == pytest.approx(figure("human_seg", "bodies()"), abs=0.005)
 
 
 def human_share(run, folder) -> float:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from gaugenet._transforms import version_of
 from gaugenet._validation import positive
 from gaugenet.geometry.domain import Domain, single_sample
 from gaugenet.geometry.lattice import action, arguments, loops, symmetry, topology
@@ -81,6 +82,7 @@ class LatticeGaugeField(Domain):
         self.paths = arguments.neighbor_paths(straight if paths is None else paths, self.d)
         self._graphs: dict[bool, LatticeGraph] = {}
         self._blocked: LatticeGaugeField | None = None
+        self._version = 0 if torch.compiler.is_compiling() else version_of(links)
 
     @classmethod
     def random(
@@ -275,6 +277,7 @@ class LatticeGaugeField(Domain):
         """
         if any(n % 2 or n < 2 * LEAST_EXTENT for n in self.shape):
             raise ValueError(f"Expected even extents of at least {2 * LEAST_EXTENT}, to be halved, got {self.shape}.")
+        self._forget_if_written()
         if self._blocked is None or self.links.requires_grad:
             even = (slice(None), *[slice(None, None, 2)] * self.d)
             self._blocked = self.with_links(torch.stack([line(self.links, mu, 2)[even] for mu in range(self.d)], 1))
@@ -293,11 +296,17 @@ class LatticeGaugeField(Domain):
         Its points are the sites of all configurations, with `x.flatten(2).mT.flatten(0, 1)` as features. With `center`
         each site is also its own neighbour, the last one.
         """
+        self._forget_if_written()
         if center not in self._graphs or self.links.requires_grad:
             from gaugenet.geometry.lattice.graph import lattice_graph
 
             self._graphs[center] = lattice_graph(self, [*self.paths, ()] if center else self.paths)
         return self._graphs[center]
+
+    def _forget_if_written(self) -> None:
+        """Drop what was computed from the links if they have been written to since."""
+        if not torch.compiler.is_compiling() and self._version != version_of(self.links):
+            self._graphs, self._blocked, self._version = {}, None, version_of(self.links)
 
     @property
     def structures(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from numbers import Integral
 
 from gaugenet.groups.clifford.algebra import CliffordAlgebra
 from gaugenet.groups.clifford.blades import MAX_DIM
-from gaugenet.groups.group import StructureGroup
+from gaugenet.groups.group import StructureGroup, check_group
 from gaugenet.groups.representations.base import Representation
 from gaugenet.groups.representations.field_type import FieldType
 
@@ -25,15 +25,17 @@ def multivector(
         multiplicity: number of multivectors, or one number for each grade.
 
     Raises:
-        ValueError: If a grade is out of range or given twice, or the multiplicities do not fit the grades.
+        ValueError: If `group` is not a group, a grade is out of range or given twice, or the multiplicities are not
+            whole numbers, one for all grades or one for each.
 
     Example:
         >>> from gaugenet.groups import PseudoOrthogonal, multivector
         >>> str(multivector(PseudoOrthogonal(1, 2), multiplicity=4))
         '4x0 + 4x1 + 4xexterior(2) + 4xdet'
     """
+    check_group(group)
     wanted = sorted(range(group.d + 1) if grades is None else _checked(group, grades))
-    counts = [multiplicity] * len(wanted) if isinstance(multiplicity, Integral) else list(multiplicity)  # type: ignore[arg-type]
+    counts = list(multiplicity) if isinstance(multiplicity, Iterable) else [multiplicity] * len(wanted)
     if len(counts) != len(wanted):
         raise ValueError(
             f"Expected `multiplicity` to be one number or one for each of the grades {wanted}, got {multiplicity!r}."

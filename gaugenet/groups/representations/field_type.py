@@ -216,9 +216,12 @@ def _make_blocks(group: StructureGroup, pairs: list[tuple[Label, int]]) -> Itera
 __all__ = ["Block", "FieldType"]
 
 
-def need_one_group(in_type: FieldType, out_type: FieldType) -> None:
-    """Raise `TypeError` unless both are field types, and `ValueError` unless they have the same group."""
-    for name, value in (("in_type", in_type), ("out_type", out_type)):
+def need_one_group(in_type: FieldType, out_type: FieldType, names: tuple[str, str] = ("in_type", "out_type")) -> None:
+    """Raise `TypeError` unless both are field types, and `ValueError` unless they have the same group.
+
+    Messages call the arguments by `names`.
+    """
+    for name, value in zip(names, (in_type, out_type), strict=True):
         if not isinstance(value, FieldType):
             raise TypeError(
                 f"Expected `{name}` as a field type, got {value!r}: a short form needs its group, as in "

@@ -362,3 +362,15 @@ def test_arguments():
             make()
     assert repr(field) == "LatticeGaugeField(SU(2), 3x4, batch=2)"
     assert field.to(torch.complex64).links.dtype == torch.complex64
+
+
+def test_links_that_are_written_to_are_seen():
+    """Convolutions and blocked lattices used the links of before, silently."""
+    field, other = (LatticeGaugeField.random(SU(2), (6, 6)) for _ in range(2))
+    assert field.gauge_graph() is field.gauge_graph()
+    old = field.gauge_graph().transporter, field.blocked().links
+    field.links.copy_(other.links)
+    new = field.gauge_graph().transporter, field.blocked().links
+    assert torch.equal(new[0], other.gauge_graph().transporter)
+    assert torch.equal(new[1], other.blocked().links)
+    assert not any(torch.equal(a, b) for a, b in zip(old, new, strict=True))

@@ -129,6 +129,10 @@ def test_bad_input():
             multivector(group, grades)
     with pytest.raises(ValueError, match="one for each of the grades"):
         multivector(group, multiplicity=(1, 2))
+    with pytest.raises(ValueError, match="non-negative integer multiplicity"):
+        multivector(group, multiplicity=1.5)
+    with pytest.raises(ValueError, match="`group` to be a StructureGroup"):
+        multivector("O(1,2)")
     with pytest.raises(ValueError, match="made of exterior powers"):
         grades_of(FieldType(group, "1x2"))
     with pytest.raises(ValueError, match="group of isometries"):
