@@ -128,6 +128,7 @@ def test_copies_are_made_once(tmp_path, caplog):
             assert np.array_equal(one.mesh.vertices, other.mesh.vertices)
             assert np.array_equal(one.mesh.faces, other.mesh.faces)
             assert np.array_equal(one.face_labels, other.face_labels)
+    caplog.clear()
     with caplog.at_level("INFO"):
         list(RemeshedMeshes(samples, rules, SO2(), cache=GraphCache(tmp_path / "cache")))
     assert sum("no such mesh" in record.message for record in caplog.records) == 2
