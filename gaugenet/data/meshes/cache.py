@@ -20,7 +20,7 @@ from gaugenet.geometry.mesh.mesh import TriangleMesh
 logger = logging.getLogger(__name__)
 
 FORMAT = "gaugenet prepared mesh"
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 """Part of every key: increase it if the same mesh and parameters give other numbers."""
 
 Values = dict[str, Any]

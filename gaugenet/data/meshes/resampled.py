@@ -17,7 +17,7 @@ from gaugenet.geometry.mesh.refine import even_spacing, refine
 
 logger = logging.getLogger(__name__)
 
-_DENSEST = 4.0  # times the number of points that the area requires
+_DENSEST = 2.0  # times the number of points that the area requires
 _COARSEST = 2 / 3
 _UNRESOLVED = 1 / 3
 _LONGEST = 2.0  # times the edge of an even triangulation of these points
@@ -44,9 +44,9 @@ class Resampled:
 def resampled(mesh: TriangleMesh, options: NeighborhoodOptions, name: object = "the mesh") -> Resampled | None:
     """Return a working mesh, or `None` where the given mesh is near enough to the density of the training.
 
-    With more than 4 times the points that the area requires (`NeighborhoodOptions.points_on`) the mesh is decimated
-    to that number. With less than two thirds of it, edges are halved until none is longer than twice the edges of an
-    even mesh. This keeps the shape, so it cannot restore parts that the mesh lacks. Below a third, the log warns.
+    With more than twice the points that the area requires (`NeighborhoodOptions.points_on`) the mesh is decimated
+    to twice that number. With less than two thirds of it, edges are halved until none is longer than twice the edges
+    of an even mesh. This keeps the shape, so it cannot restore parts that the mesh lacks. Below a third, the log warns.
 
     Args:
         mesh: a mesh that `require_usable` accepts.

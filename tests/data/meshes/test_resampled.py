@@ -22,14 +22,14 @@ def options_for(points: float, mesh: TriangleMesh = MESH) -> NeighborhoodOptions
 
 
 def test_meshes_near_the_density_stay_as_they_are():
-    for points in (MESH.num_vertices / 3.9, MESH.num_vertices, MESH.num_vertices * 1.45):
+    for points in (MESH.num_vertices / 1.9, MESH.num_vertices, MESH.num_vertices * 1.45):
         assert resampled(MESH, options_for(points)) is None
     assert resampled(MESH, NeighborhoodOptions(relative_radius=0.01)) is None, "no density, nothing to compare with"
 
 
 def test_a_dense_mesh_is_decimated_and_linear_functions_come_back():
     dense = TriangleMesh(*trimesh.remesh.subdivide(MESH.vertices, MESH.faces))
-    found = resampled(dense, options_for(100))
+    found = resampled(dense, options_for(200))
     assert found is not None
     assert 400 <= found.mesh.num_vertices <= 480
     assert np.array_equal(dense.vertices[found.vertex_map], found.mesh.vertices)
