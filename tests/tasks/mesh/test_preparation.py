@@ -117,7 +117,7 @@ def test_a_training_sees_other_meshes_of_its_surfaces(tmp_path, capsys):
     assert main([*command, "--model.width=2", "--n_jobs=1", "--threads=1", "--trainer.logger=none"]) == 0
     assert "3 training meshes and 6 remeshed copies of them" in "".join(capsys.readouterr())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["remesh"] == "Subdivision(), Cut(0.2)"
-    assert len(list((tmp_path / "run" / "cache").iterdir())) == 2 * 10 + 6, "the graph and the surface of each mesh, and the copies"
+    assert len(list((tmp_path / "run" / "cache").iterdir())) == 2 * 10 + 6, "a graph and a surface each, and copies"
 
 
 @pytest.mark.parametrize("more", [{}, {"held_out": ("train/body1.obj", "train/body4.obj")}], ids=["folder", "fold"])
