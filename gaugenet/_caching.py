@@ -1,4 +1,4 @@
-"""Caches: tensors of a function, and values that an object holds by key.
+"""Caches: tensors of a function, values that an object holds by key, and values computed from tensors.
 
 In addition the library uses `functools.cached_property` for values of an object, and `functools.lru_cache` for
 functions of hashable values that return no tensors.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from gaugenet._transforms import outside_transforms
+from gaugenet._transforms import is_wrapped, outside_transforms, version_of
 
 Function = TypeVar("Function", bound=Callable[..., Tensor | tuple[Tensor, ...]])
 Value = TypeVar("Value")
@@ -84,4 +84,34 @@ class BoundedCache(Generic[Value]):
         return few and (self.max_bytes is None or self._nbytes + size <= self.max_bytes)
 
 
-__all__ = ["BoundedCache", "cached"]
+class TensorCache:
+    """Values computed from tensors, by key; computed again when a tensor is another object, or was written to.
+
+    Values of tensors with gradients are not cached, because their autograd graph serves one backward pass only. Neither
+    are those of tensors under a functional transform of PyTorch.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[Hashable, tuple[list[Tensor], list[int], Any]] = {}
+
+    def get(self, key: Hashable, sources: list[Tensor], make: Callable[[], Value]) -> Value:
+        """Return the value of a key; call `make()` unless it is cached and `sources` are the same and unmodified."""
+        if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
+            return make()
+        entry = self._entries.get(key)
+        if entry is not None:
+            held, versions, found = entry
+            same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
+            if same and versions == [version_of(t) for t in sources]:
+                return cast("Value", found)
+        with outside_transforms():  # the result of an evaluation must be usable in a later training step
+            value = make()
+        self._entries[key] = (list(sources), [version_of(t) for t in sources], value)
+        return value
+
+    def values(self) -> dict[Hashable, Any]:
+        """Return all values by key, also outdated ones."""
+        return {key: value for key, (_, _, value) in self._entries.items()}
+
+
+__all__ = ["BoundedCache", "TensorCache", "cached"]

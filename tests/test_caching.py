@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from gaugenet._caching import BoundedCache, cached
+from gaugenet._caching import BoundedCache, TensorCache, cached
 from gaugenet.groups import SO3, Polyhedral, intertwiners
 from gaugenet.groups.families import polyhedral
 from gaugenet.groups.intertwiners import intertwiner
@@ -44,6 +44,31 @@ def test_a_bounded_cache_makes_again_only_what_it_dropped(limits, made):
     cache: BoundedCache[_Sized] = BoundedCache(**limits)
     assert _asked(cache, [0, 1, 0, 2, 1, 0]) == made
     assert len(cache) == {5: 0}.get(limits.get("max_bytes"), 3 if not limits else 2)
+
+
+def test_values_of_tensors_are_made_again_when_a_tensor_is_replaced_or_written_to():
+    cache, made, x = TensorCache(), [], torch.ones(2)
+
+    def doubled(t: torch.Tensor, key: str = "a") -> torch.Tensor:
+        return cache.get(key, [t], lambda: made.append(key) or 2 * t)
+
+    assert doubled(x) is doubled(x)
+    doubled(x, "b")
+    assert made == ["a", "b"]
+    x.add_(1)
+    assert doubled(x).tolist() == [4, 4]
+    assert doubled(x.clone()) is not doubled(x)
+    assert made == ["a", "b", "a", "a", "a"]
+    assert set(cache.values()) == {"a", "b"}
+
+
+def test_values_of_tensors_with_gradients_are_not_kept():
+    cache, x = TensorCache(), torch.ones(2, requires_grad=True)
+    for _ in range(2):  # each backward pass needs an autograd graph of its own
+        cache.get("a", [x], lambda: 2 * x).sum().backward()
+    assert not cache.values()
+    with torch.no_grad():
+        assert cache.get("a", [x], lambda: 2 * x) is cache.get("a", [x], lambda: 2 * x)
 
 
 def test_tensors_and_tuples_of_tensors_are_made_once_and_serve_autograd():

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gaugenet._caching import TensorCache
 from gaugenet._pyg import Data
-from gaugenet._transforms import is_wrapped, outside_transforms, version_of
 from gaugenet._typing import typed_tensor
 
 T = TypeVar("T")
@@ -195,28 +195,14 @@ class GaugeGraph(Data):
         return typed_tensor(self.radius[self.batch[self.edge_index[1]]])
 
     def cached(self, key: Hashable, sources: list[Tensor], build: Callable[[], T]) -> T:
-        """Return `build()`, computed once while the tensors in `sources` are the same objects and unmodified.
-
-        Geometry with gradients is not cached, because its autograd graph serves one backward pass only. Geometry under
-        a functional transform of PyTorch is not cached either.
-        """
-        if any(is_wrapped(t) or (torch.is_grad_enabled() and t.requires_grad) for t in sources):
-            return build()
-        cache: dict[Hashable, tuple[list[Tensor], list[int], T]] = self.__dict__.setdefault("_geometry_cache", {})
-        entry = cache.get(key)
-        if entry is not None:
-            held, versions, value = entry
-            same = len(held) == len(sources) and all(a is b for a, b in zip(held, sources, strict=True))
-            if same and versions == [version_of(t) for t in sources]:
-                return value
-        with outside_transforms():  # the result of an evaluation must be usable in a later training step
-            value = build()
-        cache[key] = (list(sources), [version_of(t) for t in sources], value)
-        return value
+        """Return `build()`, computed once while the tensors in `sources` are the same; see `TensorCache`."""
+        cache: TensorCache = self.__dict__.setdefault("_geometry_cache", TensorCache())
+        return cache.get(key, sources, build)
 
     def cached_values(self) -> dict[Hashable, Any]:
         """Return all values in the cache, by key."""
-        return {key: value for key, (_, _, value) in self.__dict__.get("_geometry_cache", {}).items()}
+        cache: TensorCache | None = self.__dict__.get("_geometry_cache")
+        return {} if cache is None else cache.values()
 
     def geometry_tensors(self) -> list[Tensor]:
         """Return the tensors of the geometry, the default `sources` of `cached`."""

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from gaugenet._transforms import version_of
+from gaugenet._caching import TensorCache
 from gaugenet._typing import typed_tensor
 from gaugenet.geometry.domain import Domain
 from gaugenet.geometry.gauge_graph import GaugeGraph
@@ -24,10 +24,8 @@ Space = Domain | TriangleMesh | PointCloud
 """What operators are computed on."""
 _NEIGHBORS = 20
 """Number of neighbours on surfaces: twice the number of coefficients of a polynomial of degree 3."""
-_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, tuple[tuple[Tensor | None, int], GaugeGraph]] = (
-    WeakKeyDictionary()
-)
-"""The graph of each mesh and cloud, and of which points it was made."""
+_GRAPHS: WeakKeyDictionary[TriangleMesh | PointCloud, TensorCache] = WeakKeyDictionary()
+"""The graph of each mesh and cloud."""
 
 
 def operator_graph(domain: Space) -> GaugeGraph:
@@ -74,15 +72,10 @@ def operator_graph(domain: Space) -> GaugeGraph:
 
 def _kept(domain: TriangleMesh | PointCloud) -> GaugeGraph:
     """Return the graph of a mesh or a cloud, made again after points of a cloud have moved."""
-    points = domain.pos if isinstance(domain, PointCloud) else None
-    version = 0 if points is None else version_of(points)
-    if domain in _GRAPHS:
-        (held, old), found = _GRAPHS[domain]
-        if held is points and old == version:
-            return found
-    graph = _of_mesh(domain) if isinstance(domain, TriangleMesh) else _of_points(domain)
-    _GRAPHS[domain] = (points, version), graph
-    return graph
+    cache = _GRAPHS.setdefault(domain, TensorCache())
+    if isinstance(domain, TriangleMesh):
+        return cache.get("graph", [], lambda: _of_mesh(domain))
+    return cache.get("graph", [domain.pos], lambda: _of_points(domain))
 
 
 @lru_cache(maxsize=8)
