@@ -36,21 +36,19 @@ def check_dtype(x: Tensor, weight: Tensor | None) -> None:
 
     Raises:
         ValueError: If either the features or the weights have double precision but not both, or the features are not
-            floating-point numbers.
+            floating-point numbers, or complex although the layer has (real) weights.
     """
     if not (x.is_floating_point() or x.is_complex()):
         wanted = f"{torch.get_default_dtype()}" if weight is None else f"{weight.dtype} like the weights"
         raise ValueError(f"Expected `x` of dtype {wanted}, got {x.dtype}: convert it first.")
     if weight is None:
         return
-    double = x.dtype in (torch.float64, torch.complex128)
-    if double != (weight.dtype == torch.float64):
-        real, high = (torch.float64, torch.complex64) if double else (torch.float32, torch.complex128)
-        fitting = high if x.is_complex() else weight.dtype
-        real = real if x.is_complex() else x.dtype
+    if x.is_complex():
+        raise ValueError(f"Expected real features, got {x.dtype}: pass real and imaginary parts as separate fields.")
+    if (x.dtype == torch.float64) != (weight.dtype == torch.float64):
         raise ValueError(
-            f"Expected `x` of dtype {fitting} like the weights, got {x.dtype}: pass "
-            f"`x.to({fitting})`, or convert the network with `.to({real})`."
+            f"Expected `x` of dtype {weight.dtype} like the weights, got {x.dtype}: pass "
+            f"`x.to({weight.dtype})`, or convert the network with `.to({x.dtype})`."
         )
 
 

@@ -100,15 +100,15 @@ def test_a_network_in_float64_refuses_float32():
         layer(torch.ones(3, TYPE.size))
 
 
-def test_complex_features_of_another_precision_are_refused():
-    layer = GaugeConv(TYPE, TYPE)
-    graph = synthetic_graph(SO2(), dtype=torch.float32)
-    x = torch.ones(graph.num_nodes, TYPE.size)
-    with pytest.raises(ValueError, match=r"torch.complex64 like the weights, got torch.complex128"):
-        layer(x.to(torch.complex128), graph)
-    with pytest.raises(ValueError, match=r"torch.complex128 like the weights, got torch.complex64"):
-        layer.double()(x.to(torch.complex64), graph)
-    assert torch.isfinite(layer(x.double(), graph)).all()  # control
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_complex_features_are_refused(dtype, precision):
+    layer, graph = GaugeConv(TYPE, TYPE).to(precision), synthetic_graph(SO2(), dtype=precision)
+    x = torch.ones(graph.num_nodes, TYPE.size, dtype=precision)
+    for call in (lambda x: layer(x, graph), EquivariantLinear(TYPE, TYPE).to(precision)):
+        with pytest.raises(ValueError, match=rf"real features, got {dtype}"):
+            call(x.to(dtype))
+        assert torch.isfinite(call(x)).all()  # control
 
 
 def test_autocast_takes_what_it_casts():
