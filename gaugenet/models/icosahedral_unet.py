@@ -84,13 +84,18 @@ class IcosahedralUNet(nn.Module):
     def forward(self, x: Float[Tensor, "..."], domain: Icosphere | None = None) -> Float[Tensor, "..."]:
         """Return the outputs in the layout of `x`; a given `domain` must fit its shape."""
         sphere = sphere_of(x, domain, self.in_type)
-        if sphere.level < len(self.down) - 1:
-            raise ValueError(
-                f"Expected an icosphere of level {len(self.down) - 1} or more for {len(self.down)} levels, got level "
-                f"{sphere.level}: use fewer `levels`."
-            )
+        self.check_level(sphere.level)
         y = self._charts(projected_charts(x, self.in_type, sphere), sphere)
         return y if x.dim() == 4 else charts.from_charts(y, x.dim(), sphere)
+
+    def check_level(self, level: int) -> None:
+        """Raise `ValueError` if an icosphere of this level is too coarse for the levels of the network."""
+        least = len(self.down) - 1
+        if level < least:
+            raise ValueError(
+                f"Expected an icosphere of level {least} or more for {least + 1} levels, got level {level}: use fewer "
+                "`levels`, or a finer icosphere."
+            )
 
     def _charts(self, x: Float[Tensor, "batch in rows columns"], sphere: Icosphere) -> Tensor:
         spheres = [sphere.coarser(k) for k in range(len(self.down))]

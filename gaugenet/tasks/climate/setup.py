@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from gaugenet.data.climate.dataset import ClimateFiles
 from gaugenet.data.climate.latlon import LatLonGrid
 from gaugenet.data.normalization import Normalization
+from gaugenet.models import IcosahedralUNet
 from gaugenet.tasks.climate.files import Files, inputs_of, memory_shares, open_split
 from gaugenet.tasks.climate.inputs import SphereInputs
 from gaugenet.tasks.climate.module import ClimateModule, Readout
@@ -112,7 +113,7 @@ def _shares(part: SphereDataset, count: int) -> torch.Tensor:
 
 def _network(
     files: Files, inputs: SphereInputs, data: ClimateData, model: dict[str, Any], seed: int
-) -> tuple[torch.nn.Module, RunDescription]:
+) -> tuple[IcosahedralUNet, RunDescription]:
     """Return the network with its first weights, and the description of the run."""
     from lightning.pytorch import seed_everything
 
@@ -124,11 +125,12 @@ def _network(
             model["group"],
         )
     arguments = {**model, "in_type": inputs.in_type, "out_type": len(files.class_names)}
-    network = build_model(_NETWORK, arguments)
+    network = cast("IcosahedralUNet", build_model(_NETWORK, arguments))
+    network.check_level(data.level)
     description = RunDescription(
         task=ClimateTask.name,
         model=_NETWORK,
-        arguments=network.config,  # type: ignore[arg-type]
+        arguments=network.config,
         data={**data.as_dict(), "variables": files.variables.as_dict(), "latitudes": _latitudes(files)},
         classes=list(files.class_names),
         items="vertex",

@@ -115,6 +115,7 @@ def begin(options: Mapping[str, Any], *, seed: int) -> Training:
     variables = prepared.variables
     weights = options["loss"].weights_of([*variables.scalars, *(u for u, _ in variables.vectors)])
     network = build_network(prepared.layout, options["model"], seed=seed)
+    network.check_level(sphere.level)
     stepper = ForecastStepper(network, prepared.layout, sphere, prepared.change)
     module = ForecastModule(stepper, weights=weights, loss=options["loss"], options=options["optim"], seed=seed)
     description = RunDescription(

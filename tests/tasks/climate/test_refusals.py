@@ -45,6 +45,13 @@ def test_parts_without_labels_are_refused(tmp_path, learned, validated, part):
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+def test_more_levels_than_the_icosphere_has_are_refused_before_anything_is_written(tmp_path):
+    data = ClimateData(files=[weather(tmp_path / "train.nc", [0, 1])], val_fraction=0, level=2)
+    with pytest.raises(ValueError, match="icosphere of level 3 or more for 4 levels, got level 2"):
+        train_climate(tmp_path / "run", data=data, trainer={"max_epochs": 1})
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_class_that_only_the_validation_has_is_told(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="gaugenet"):
         train(tmp_path, [0, 1], [0, 1, 2])

@@ -187,6 +187,7 @@ def test_static_fields_come_from_files_of_their_own_on_another_grid(files, tmp_p
         ("one level", ["--rollout=0"], "at least 1"),
         ("one level", ["--loss.weights=q:2"], "names 'q'"),
         ("one level", ["--loss.weights=z"], "NAME:FACTOR"),
+        ("one level", ["--level=1", "--model.levels=3"], "icosphere of level 2 or more for 3 levels, got level 1"),
     ],
 )
 def test_what_cannot_be_forecast_is_refused_in_one_sentence(tmp_path, capsys, change, more, words):
