@@ -94,7 +94,7 @@ class CliffordSpace(PointwiseSpace):
 
     Raises:
         ValueError: If the types have different groups, the group is not one of those above, a block is not an exterior
-            power, `rings` do not fit, or there is no kernel between the types.
+            power, `rings` or `complete` do not fit, or there is no kernel between the types.
 
     Example:
         >>> from gaugenet.groups import O3, multivector
@@ -116,7 +116,9 @@ class CliffordSpace(PointwiseSpace):
         for kind in (in_type, out_type):
             grades_of(kind)
         self.algebra: CliffordAlgebra = algebra_of(self.group)
-        self.complete = bool(complete)
+        if not isinstance(complete, bool):
+            raise ValueError(f"Expected `complete` to be True or False, got {complete!r}.")
+        self.complete = complete
         self.radial = self._radial(rings)
         self._set_pairs(self._clifford_pairs(), advice=": the layer could only give zeros. Choose other grades")
 

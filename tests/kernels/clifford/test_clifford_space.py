@@ -153,6 +153,8 @@ def test_bad_input():
         CliffordSpace(kind, kind, rings=Rings(2))
     with pytest.raises(ValueError, match="functions of lengths"):
         CliffordSpace(multivector(O2()), multivector(O2()), rings=Squares(2, O2()))
+    with pytest.raises(ValueError, match="`complete` to be True or False, got 'no'"):
+        CliffordSpace(kind, kind, complete="no")
     with pytest.raises(ValueError, match="`rings`"):
         CliffordSpace(kind, kind, rings=0)
     assert "complete=False" in repr(CliffordSpace(kind, kind, complete=False))
