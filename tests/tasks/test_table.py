@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 import gaugenet.models
+from gaugenet import tasks
 from gaugenet.cli import main
 from gaugenet.tasks import GraphDataModule, OptimOptions, RunDescription, TaskError, TrainingModule, load_run
 from gaugenet.tasks.table import TASKS, find_task, task_of_run
@@ -131,11 +133,39 @@ def test_what_is_not_a_run_has_no_task(text, tmp_path):
     assert task_of_run(tmp_path / "nowhere") is None
 
 
+LABELS = (tasks.evaluate, tasks.predict)
+FUNCTIONS = {
+    "regression": (tasks.evaluate_fields, tasks.predict_fields),
+    "climate": (tasks.evaluate_climate, tasks.predict_climate),
+    "forecast": (tasks.evaluate_forecast, tasks.predict_forecast),
+    "molecules": (tasks.evaluate_molecules, tasks.predict_molecules),
+}
+"""What `evaluate` and `predict` of a task call; `LABELS` for labels of meshes."""
+
+
+class _Reached(Exception):
+    """The function was called."""
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_options_are_the_keyword_arguments_of_the_methods(task):
-    for usage, method in ((task.evaluation, task.evaluate), (task.prediction, task.predict)):
-        keywords = [p.name for p in inspect.signature(method).parameters.values() if p.kind == p.KEYWORD_ONLY]
-        assert sorted(one.keyword for one in usage.options) == sorted(keywords)
+def test_every_option_of_a_command_reaches_the_function_of_the_task(task, command, monkeypatch):
+    """The function accepts the options of the command, and gets all of their values."""
+    function = FUNCTIONS.get(task.name, LABELS)[command == "predict"]
+    usage = task.evaluation if command == "evaluate" else task.prediction
+    given = {o.keyword: None if o.keyword == "threads" else object() for o in usage.options}
+    reached = {}
+
+    def stub(*arguments, **options):
+        reached.update(inspect.signature(function).bind(*arguments, **options).arguments)
+        raise _Reached
+
+    monkeypatch.setattr(sys.modules[function.__module__], function.__name__, stub)
+    with pytest.raises(_Reached):
+        getattr(task, command)(Path("run"), **given)
+    translated = {"threads", "repair"} if command == "predict" else {"threads"}
+    for name, value in given.items():
+        assert name in translated or any(value is other for other in reached.values()), name
     assert TASKS[task.name] is task
 
 

@@ -29,7 +29,7 @@ from gaugenet.tasks.training.run import Which
 
 def evaluate_climate(
     run: str | Path,
-    data: list[str],
+    data: Sequence[str],
     *,
     weights: Which = "best",
     tta: int = 0,

@@ -58,7 +58,7 @@ class ClimatePredictor:
     def __init__(
         self,
         run: str | Path,
-        paths: list[str],
+        paths: Sequence[str],
         *,
         weights: Which = "best",
         tta: int = 0,

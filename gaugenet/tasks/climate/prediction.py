@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gaugenet.tasks.training.run import Which
 
 def predict_climate(
     run: str | Path,
-    paths: list[str],
+    paths: Sequence[str],
     out: str | Path,
     *,
     sphere: str | Path | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,8 +23,7 @@ from gaugenet.tasks.training.task import (
 )
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.climate.inference import Precision
-    from gaugenet.tasks.training.run import Which
+    pass
 
 _EVALUATE = """Score a climate run on labelled files: average precision, IoU, recall and precision of every class by
 area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and
@@ -110,82 +109,32 @@ class ClimateTask(Task):
 
         return begin(options, seed=seed)
 
-    def evaluate(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        data: list[str],
-        rotations: int = 0,
-        icosahedral: bool = False,
-        calibrate: bool = False,
-        within_km: float = 300.0,
-        out: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        tta: int = 0,
-        missing: str | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: Precision = "float32",
-        coastlines: bool = True,
-    ) -> dict[str, Any]:
+    def evaluate(self, run: Path, *, threads: int | None = None, **options: Any) -> dict[str, Any]:
         """Score a run on labelled files, see `evaluate_climate`."""
         from gaugenet.tasks.climate.evaluation import evaluate_climate
 
         use_threads(threads)
-        return evaluate_climate(
-            run,
-            data,
-            rotations=rotations,
-            icosahedral=icosahedral,
-            calibrate=calibrate,
-            within_km=within_km,
-            out=out,
-            overwrite=overwrite,
-            weights=weights,
-            tta=tta,
-            missing=missing,
-            device=device,
-            precision=precision,
-            coastlines=coastlines,
-        )
+        return evaluate_climate(run, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:
         from gaugenet.tasks.climate.report import describe_scores
 
         return describe_scores(result)
 
-    def predict(  # type: ignore[override]
+    def predict(
         self,
         run: Path,
         *,
-        files: list[str],
-        out: Path,
+        files: Sequence[str] = (),
         icosphere: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        tta: int = 0,
-        missing: str | None = None,
         threads: int | None = None,
-        device: str | None = None,
-        precision: Precision = "float32",
+        **options: Any,
     ) -> Prediction:
         """Label climate files, see `predict_climate`."""
         from gaugenet.tasks.climate.prediction import predict_climate
 
         use_threads(threads)
-        result = predict_climate(
-            run,
-            files,
-            out,
-            sphere=icosphere,
-            overwrite=overwrite,
-            weights=weights,
-            tta=tta,
-            missing=missing,
-            device=device,
-            precision=precision,
-        )
+        result = predict_climate(run, files, sphere=icosphere, **options)
         parts = ", ".join(f"{name} {100 * share:.2f} %" for name, share in result["area"].items())
         return Prediction([f"{result['grid']} and {result['icosphere']}: {result['steps']} time steps  {parts}"])
 

@@ -28,7 +28,7 @@ _PICTURES = ("scores.png", "map.png", "globe.html")
 
 def evaluate_forecast(
     run: str | Path,
-    data: list[str],
+    data: Sequence[str],
     *,
     steps: int = 20,
     stride: int = 1,

@@ -22,7 +22,7 @@ from gaugenet.tasks.training.run import Which
 
 def predict_forecast(
     run: str | Path,
-    paths: list[str],
+    paths: Sequence[str],
     out: str | Path,
     *,
     steps: int = 20,

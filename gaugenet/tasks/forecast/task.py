@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,7 +24,7 @@ from gaugenet.tasks.training.task import (
 )
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.training.run import Which
+    pass
 
 _EVALUATE = """Score the forecasts of a run on files: root mean square error by lead time against persistence and
 climatology, anomaly correlation and spectra, all by area. Writes evaluation_NAME.json, scores.png, map.png and
@@ -106,57 +106,26 @@ class ForecastTask(Task):
 
         return begin(options, seed=seed)
 
-    def evaluate(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        data: list[str],
-        steps: int = 20,
-        stride: int = 1,
-        rotations: int = 0,
-        icosahedral: bool = False,
-        out: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        missing: str | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        coastlines: bool = True,
-    ) -> dict[str, Any]:
+    def evaluate(self, run: Path, *, threads: int | None = None, **options: Any) -> dict[str, Any]:
         """Score the forecasts of a run, see `evaluate_forecast`."""
         from gaugenet.tasks.forecast.evaluation import evaluate_forecast
 
         use_threads(threads)
-        options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
-        options |= {"rotations": rotations, "icosahedral": icosahedral, "out": out, "overwrite": overwrite}
-        options["coastlines"] = coastlines
-        return evaluate_forecast(run, data, steps=steps, stride=stride, **options)
+        return evaluate_forecast(run, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:
         from gaugenet.tasks.forecast.report import describe_scores
 
         return describe_scores(result)
 
-    def predict(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        files: list[str],
-        out: Path,
-        steps: int = 20,
-        start: str = "last",
-        overwrite: bool = False,
-        weights: Which = "best",
-        missing: str | None = None,
-        threads: int | None = None,
-        device: str | None = None,
+    def predict(
+        self, run: Path, *, files: Sequence[str] = (), threads: int | None = None, **options: Any
     ) -> Prediction:
         """Forecast from files, see `predict_forecast`."""
         from gaugenet.tasks.forecast.prediction import predict_forecast
 
         use_threads(threads)
-        options: dict[str, Any] = {"weights": weights, "missing": missing, "device": device}
-        found = predict_forecast(run, files, out, steps=steps, start=start, overwrite=overwrite, **options)
+        found = predict_forecast(run, files, **options)
         several = f" and {found['starts'] - 1} later starts" if found["starts"] > 1 else ""
         return Prediction(
             [f"{found['out']}: {found['steps']} steps, {found['hours']:g} h from {found['start']}{several}"]

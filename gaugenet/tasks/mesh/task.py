@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,8 +22,7 @@ from gaugenet.tasks.training.task import (
 
 if TYPE_CHECKING:
     from gaugenet.data import MeshDataset
-    from gaugenet.tasks.mesh.data_options import DataOptions, Format, Repair, Split
-    from gaugenet.tasks.training.run import Which
+    from gaugenet.tasks.mesh.data_options import DataOptions, Format
 
 _TTA = option("--tta", type=int, default=0, metavar="N", help="average over N random rotations of each mesh")
 _FLOW = option(
@@ -164,91 +163,23 @@ class MeshLabelTask(FoldedTask):
 
         return FoldScores(*fold_figures(result))
 
-    def evaluate(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        data: Path,
-        split: Split = "test",
-        out: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        tta: int = 0,
-        label_flow: float | None = None,
-        gauge_check: bool = False,
-        one_to_one: bool = False,
-        repair: Repair | None = None,
-        format: Format | None = None,
-        cache: Path | None = None,
-        n_jobs: int = -1,
-        device: str | None = None,
-        feature: Sequence[str] = (),
-        unit: Sequence[str] = (),
-    ) -> dict[str, Any]:
+    def evaluate(self, run: Path, *, format: Format | None = None, **options: Any) -> dict[str, Any]:
         """Score a run on a labelled split, see `gaugenet.tasks.evaluate`."""
         from gaugenet.tasks.mesh.evaluation import evaluate
 
-        return evaluate(
-            run,
-            data,
-            split=split,
-            out=out,
-            overwrite=overwrite,
-            weights=weights,
-            tta=tta,
-            label_flow=label_flow,
-            gauge_check=gauge_check,
-            one_to_one=one_to_one,
-            repair=repair,
-            layout=format,
-            cache=cache,
-            n_jobs=n_jobs,
-            device=device,
-            feature=feature,
-            unit=unit,
-        )
+        return evaluate(run, layout=format, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:
         from gaugenet.tasks.mesh.report import describe_scores
 
         return describe_scores(result)
 
-    def predict(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        meshes: list[Path],
-        out: Path,
-        probabilities: bool = False,
-        repair: bool = False,
-        overwrite: bool = False,
-        weights: Which = "best",
-        tta: int = 0,
-        label_flow: float | None = None,
-        n_jobs: int = -1,
-        device: str | None = None,
-        feature: Sequence[str] = (),
-        unit: Sequence[str] = (),
-    ) -> Prediction:
+    def predict(self, run: Path, *, repair: bool = False, **options: Any) -> Prediction:
         """Label meshes, see `gaugenet.tasks.predict`."""
         from gaugenet.tasks.mesh.prediction import predict
         from gaugenet.tasks.mesh.report import describe_mesh
 
-        entries = predict(
-            run,
-            meshes,
-            out,
-            weights=weights,
-            tta=tta,
-            label_flow=label_flow,
-            probabilities=probabilities,
-            repair="always" if repair else None,
-            overwrite=overwrite,
-            n_jobs=n_jobs,
-            device=device,
-            feature=feature,
-            unit=unit,
-        )
+        entries = predict(run, repair="always" if repair else None, **options)
         return Prediction.of(entries, describe_mesh)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:

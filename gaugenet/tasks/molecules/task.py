@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,8 +23,7 @@ from gaugenet.tasks.training.task import (
 )
 
 if TYPE_CHECKING:
-    from gaugenet.tasks.molecules.parts import Split
-    from gaugenet.tasks.training.run import Which
+    pass
 
 _EVALUATE = """Score a run of `gaugenet train molecules` on a part of its data or on other molecules: errors of
 energies, of energies per atom and of force components. Writes evaluation_SPLIT.json, predictions_SPLIT.npz, and
@@ -96,49 +95,27 @@ class MoleculeTask(Task):
 
         return begin(options, seed=seed)
 
-    def evaluate(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        data: Path,
-        split: Split = "test",
-        indices: Path | None = None,
-        out: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        threads: int | None = None,
-        device: str | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, run: Path, *, threads: int | None = None, **options: Any) -> dict[str, Any]:
         """Score a run, see `gaugenet.tasks.evaluate_molecules`."""
         from gaugenet.tasks.molecules.evaluation import evaluate_molecules
 
         use_threads(threads)
-        options: dict[str, Any] = {"overwrite": overwrite, "weights": weights, "device": device}
-        return evaluate_molecules(run, data, split=split, indices=indices, out=out, **options)
+        return evaluate_molecules(run, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:
         from gaugenet.tasks.molecules.report import describe_scores
 
         return describe_scores(result)
 
-    def predict(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        files: list[Path],
-        out: Path,
-        overwrite: bool = False,
-        weights: Which = "best",
-        threads: int | None = None,
-        device: str | None = None,
+    def predict(
+        self, run: Path, *, files: Sequence[Path] = (), threads: int | None = None, **options: Any
     ) -> Prediction:
         """Predict energies and forces, see `gaugenet.tasks.predict_molecules`."""
         from gaugenet.tasks.molecules.prediction import predict_molecules
         from gaugenet.tasks.molecules.report import describe_file
 
         use_threads(threads)
-        entries = predict_molecules(run, files, out, overwrite=overwrite, weights=weights, device=device)
-        return Prediction.of(entries, describe_file)
+        return Prediction.of(predict_molecules(run, files, **options), describe_file)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
         from gaugenet.tasks.molecules.pictures import draw_run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,9 +24,7 @@ from gaugenet.tasks.training.task import (
 
 if TYPE_CHECKING:
     from gaugenet.data import MeshDataset
-    from gaugenet.tasks.mesh.data_options import Repair, Split
     from gaugenet.tasks.regression.options import RegressionData
-    from gaugenet.tasks.training.run import Which
 
 _SAMPLES = option(
     "--samples", type=int, default=0, metavar="N", help="N networks by dropout, for the mean and the spread; 0: none"
@@ -129,83 +127,23 @@ class RegressionTask(FoldedTask):
         figures = {f"{name} {score}": s[score] for name, s in result["fields"].items() for score in _OF_FOLDS}
         return FoldScores({name: value for name, value in figures.items() if value is not None})
 
-    def evaluate(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        data: Path,
-        split: Split = "test",
-        out: Path | None = None,
-        overwrite: bool = False,
-        weights: Which = "best",
-        samples: int = 0,
-        ensemble: Sequence[Path] = (),
-        repair: Repair | None = None,
-        cache: Path | None = None,
-        feature: Sequence[str] = (),
-        unit: Sequence[str] = (),
-        n_jobs: int = -1,
-        device: str | None = None,
-    ) -> dict[str, Any]:
+    def evaluate(self, run: Path, **options: Any) -> dict[str, Any]:
         """Score a run on a split, see `gaugenet.tasks.evaluate_fields`."""
         from gaugenet.tasks.regression.evaluation import evaluate_fields
 
-        return evaluate_fields(
-            run,
-            data,
-            split=split,
-            out=out,
-            overwrite=overwrite,
-            weights=weights,
-            samples=samples,
-            ensemble=ensemble,
-            repair=repair,
-            cache=cache,
-            feature=feature,
-            unit=unit,
-            n_jobs=n_jobs,
-            device=device,
-        )
+        return evaluate_fields(run, **options)
 
     def describe(self, result: Mapping[str, Any]) -> str:
         from gaugenet.tasks.regression.report import describe_scores
 
         return describe_scores(result)
 
-    def predict(  # type: ignore[override]
-        self,
-        run: Path,
-        *,
-        meshes: list[Path],
-        out: Path,
-        repair: bool = False,
-        overwrite: bool = False,
-        weights: Which = "best",
-        samples: int = 0,
-        ensemble: Sequence[Path] = (),
-        feature: Sequence[str] = (),
-        unit: Sequence[str] = (),
-        n_jobs: int = -1,
-        device: str | None = None,
-    ) -> Prediction:
+    def predict(self, run: Path, *, repair: bool = False, **options: Any) -> Prediction:
         """Predict fields, see `gaugenet.tasks.predict_fields`."""
         from gaugenet.tasks.regression.prediction import predict_fields
         from gaugenet.tasks.regression.report import describe_mesh
 
-        entries = predict_fields(
-            run,
-            meshes,
-            out,
-            repair="always" if repair else None,
-            overwrite=overwrite,
-            weights=weights,
-            samples=samples,
-            ensemble=ensemble,
-            feature=feature,
-            unit=unit,
-            n_jobs=n_jobs,
-            device=device,
-        )
+        entries = predict_fields(run, repair="always" if repair else None, **options)
         return Prediction.of(entries, describe_mesh)
 
     def draw(self, run: Path, file: Path, **look: Any) -> str:
