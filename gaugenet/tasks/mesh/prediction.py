@@ -21,7 +21,7 @@ from gaugenet.geometry.mesh.units import in_units, unit_factor
 from gaugenet.tasks.mesh.data_options import Repair
 from gaugenet.tasks.mesh.inference import Predictor, Probabilities
 from gaugenet.tasks.mesh.outputs import classes_of
-from gaugenet.tasks.mesh.preparation import Prepared, prepare_each
+from gaugenet.tasks.mesh.preparation import Preparation, Prepared, prepare_each
 from gaugenet.tasks.training.options import TaskError
 from gaugenet.tasks.training.run import Which
 
@@ -96,19 +96,14 @@ def predict(
         run, weights=weights, tta=tta, label_flow=label_flow, device=device, feature=feature, unit=unit
     )
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
-    prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
+    prepared = prepared_meshes(files, names, how)
     out.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for path, name, one in zip(files, names, prepared):
-        entry: dict[str, Any] = {"file": str(path), "name": name}
-        if isinstance(one, str):
-            entries.append(entry | {"error": one})
-            continue
-        found = predictor(one, "face", "vertex")
-        entry |= {"repairs": one.repairs} if one.repairs else {}
-        entry |= _likeness(predictor, one)
-        entry |= _write(out, name, one, found, predictor, probabilities)
-        entries.append(entry)
+    for entry, one in prepared:
+        if one is not None:
+            found = predictor(one, "face", "vertex")
+            entry |= _likeness(predictor, one)
+            entry |= _write(out, entry["name"], one, found, predictor, probabilities)
+    entries = [entry for entry, _ in prepared]
     classes = classes_of(predictor.description)
     summary = {"run": str(run), "items": predictor.description.items, "classes": list(classes.names)}
     write_json(out / SUMMARY, summary | {"label_values": list(classes.values), "meshes": entries})
@@ -121,6 +116,21 @@ def _likeness(predictor: Predictor, one: Prepared) -> dict[str, float]:
     if distance is None or predictor.likeness is None:
         return {}
     return {"distance": round(distance, 4), "usual_distance": round(predictor.likeness.usual, 4)}
+
+
+def prepared_meshes(
+    files: Sequence[Path], names: Sequence[str], how: Preparation
+) -> list[tuple[dict[str, Any], Prepared | None]]:
+    """Return the entry of each mesh in the summary, and the prepared mesh; `None` if it cannot be used."""
+    prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
+    found: list[tuple[dict[str, Any], Prepared | None]] = []
+    for path, name, one in zip(files, names, prepared):
+        entry: dict[str, Any] = {"file": str(path), "name": name}
+        if isinstance(one, str):
+            found.append((entry | {"error": one}, None))
+        else:
+            found.append((entry | ({"repairs": one.repairs} if one.repairs else {}), one))
+    return found
 
 
 def _read(path: Path, name: str) -> MeshSample:

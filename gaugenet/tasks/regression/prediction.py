@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from numpy import ndarray
 from gaugenet.data import MeshSample
 from gaugenet.data.fields.export import write_ply_fields, write_vtp
 from gaugenet.files import check_outputs, files_in, unique_names, write_json, write_npz
-from gaugenet.geometry.mesh.mesh import TriangleMesh
 from gaugenet.tasks.mesh.data_options import Repair
-from gaugenet.tasks.mesh.prediction import SUMMARY, mesh_inputs
-from gaugenet.tasks.mesh.preparation import prepare_each
+from gaugenet.tasks.mesh.prediction import SUMMARY, mesh_inputs, prepared_meshes
 from gaugenet.tasks.regression.inference import FieldPredictor, PredictedField
 from gaugenet.tasks.training.run import Which
 
@@ -77,24 +74,16 @@ def predict_fields(
         run, weights=weights, samples=samples, ensemble=ensemble, device=device, feature=feature, unit=unit
     )
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
-    prepared = prepare_each([partial(_read, path, name) for path, name in zip(files, names)], how)
+    prepared = prepared_meshes(files, names, how)
     out.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for path, name, one in zip(files, names, prepared):
-        entry: dict[str, Any] = {"file": str(path), "name": name}
-        if isinstance(one, str):
-            entries.append(entry | {"error": one})
-            continue
-        entry |= {"repairs": one.repairs} if one.repairs else {}
-        found = predictor(one)
-        _write(out, name, one.sample, found)
-        entries.append(entry | {"fields": {field.spec.name: _about(field) for field in found}})
+    for entry, one in prepared:
+        if one is not None:
+            found = predictor(one)
+            _write(out, entry["name"], one.sample, found)
+            entry["fields"] = {field.spec.name: _about(field) for field in found}
+    entries = [entry for entry, _ in prepared]
     write_json(out / SUMMARY, {"run": str(run), "networks": predictor.members, "meshes": entries})
     return entries
-
-
-def _read(path: Path, name: str) -> MeshSample:
-    return MeshSample(name, TriangleMesh.load(path), path=path)
 
 
 def arrays_of(found: Sequence[PredictedField]) -> dict[str, ndarray]:

@@ -25,7 +25,6 @@ _OWN_FILES = (
     *(LAST, PREVIOUS, DESCRIPTION, METRICS, CONFIG, _CURVES, *WEIGHTS.values()),
     *("evaluation_*.json", "predictions_*.npz", "confusion.png", "map.png", "globe.html"),
     *("parity_*.png", "errors_*.png", "maps_*.png", "scores.png"),
-    *("parity_*.png", "errors_*.png", "maps_*.png"),
 )
 WRITTEN = "# The options of a training, written by gaugenet.\n"
 
