@@ -19,20 +19,21 @@ _PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _PLAIN = "species:S:1:pos:R:3"
 _FORCES = ("forces", "force")
 _ENERGY = ("energy", "Energy", "free_energy")
+_EV, _LENGTH = "eV", "Angstrom"  # the units by convention
 
 
-def read_extended_xyz(path: str | Path, *, energy_unit: str = "eV") -> MoleculeSet:
+def read_extended_xyz(path: str | Path, *, energy_unit: str = _EV) -> MoleculeSet:
     r"""Read frames of extended XYZ: `Properties`, `Lattice`, `pbc`, `energy`, columns `forces`, other numbers by name.
 
-    Plain XYZ, whose comment has no keys, holds elements and positions. The format has no units: they are eV and
-    Angstrom by convention.
+    Plain XYZ, whose comment has no keys, holds elements and positions. Units are eV and Angstrom by convention, unless
+    the keys `energy_unit` and `length_unit` name others, as `write_extended_xyz` does.
 
     Args:
         path: file with any number of frames.
-        energy_unit: unit of energies in the file.
+        energy_unit: unit of energies where the file names none.
 
     Raises:
-        DataError: If the file is not in this format; the message has the line.
+        DataError: If the file is not in this format, the message has the line; or if frames have different units.
 
     Example:
         >>> from gaugenet.data.molecules.extended_xyz import read_extended_xyz
@@ -45,6 +46,7 @@ def read_extended_xyz(path: str | Path, *, energy_unit: str = "eV") -> MoleculeS
     path = Path(path)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     molecules: list[Molecule] = []
+    units: set[tuple[str, str]] = set()
     start = 0
     while start < len(lines):
         if not lines[start].strip():
@@ -57,15 +59,29 @@ def read_extended_xyz(path: str | Path, *, energy_unit: str = "eV") -> MoleculeS
             raise DataError(f"{where}: expected the number of atoms, got {lines[start]!r:.60}.") from None
         if count < 1 or len(lines) < start + 2 + count:
             raise DataError(f"{where}: expected a comment and {count} lines of atoms after it.")
-        molecules.append(_frame(where, lines[start + 1], lines[start + 2 : start + 2 + count], len(molecules), path))
+        keys = {m[1]: next(v for v in m.groups()[1:] if v is not None) for m in _PAIR.finditer(lines[start + 1])}
+        units.add((keys.pop("energy_unit", energy_unit), keys.pop("length_unit", _LENGTH)))
+        molecules.append(_frame(where, keys, lines[start + 2 : start + 2 + count], len(molecules), path))
         start += 2 + count
     if not molecules:
         raise DataError(f"{path} holds no atoms.")
-    return MoleculeSet(molecules, energy_unit=energy_unit)
+    energy, length = the_units(path, units)
+    return MoleculeSet(molecules, energy_unit=energy, length_unit=length)
 
 
-def _frame(where: str, comment: str, rows: list[str], number: int, path: Path) -> Molecule:
-    keys = {m[1]: next(v for v in m.groups()[1:] if v is not None) for m in _PAIR.finditer(comment)}
+def the_units(path: Path, units: set[tuple[str, str]]) -> tuple[str, str]:
+    """Return the units of energies and lengths that all molecules have.
+
+    Raises:
+        DataError: If they have different ones.
+    """
+    if len(units) > 1:
+        named = " and ".join(sorted(f"{energy}, {length}" for energy, length in units))
+        raise DataError(f"{path}: expected the same units for all molecules, got {named}: convert them.")
+    return next(iter(units))
+
+
+def _frame(where: str, keys: dict[str, str], rows: list[str], number: int, path: Path) -> Molecule:
     columns = _columns(where, keys.pop("Properties", _PLAIN), [row.split() for row in rows])
     if not {"species", "pos"} <= set(columns):
         raise DataError(f"{where}: expected species and pos in Properties, got {', '.join(columns)}.")
@@ -117,16 +133,20 @@ def write_extended_xyz(
 
     Args:
         path: the file; an existing one is replaced.
-        molecules: the molecules.
+        molecules: the molecules. Units of a `MoleculeSet` other than eV and Angstrom are written as well.
         extra: further values of each molecule, by name.
     """
+    units = {}
+    if isinstance(molecules, MoleculeSet):
+        named = {"energy_unit": (molecules.energy_unit, _EV), "length_unit": (molecules.length_unit, _LENGTH)}
+        units = {name: unit for name, (unit, usual) in named.items() if unit not in ("", usual)}
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for k, molecule in enumerate(molecules):
             more = {name: values[k] for name, values in (extra or {}).items()}
-            file.write(_text(molecule, more))
+            file.write(_text(molecule, more, units))
 
 
-def _text(molecule: Molecule, extra: Mapping[str, Any]) -> str:
+def _text(molecule: Molecule, extra: Mapping[str, Any], units: Mapping[str, str]) -> str:
     forces = molecule.forces
     keys = [f"Properties={_PLAIN}" + (":forces:R:3" if forces is not None else "")]
     if molecule.cell is not None:
@@ -134,6 +154,7 @@ def _text(molecule: Molecule, extra: Mapping[str, Any]) -> str:
         keys.append('pbc="' + " ".join("T" if p else "F" for p in molecule.periodic) + '"')
     numbers = {**({"energy": molecule.energy} if molecule.energy is not None else {}), **molecule.properties, **extra}
     keys += [f"{name}={float(value)!r}" for name, value in numbers.items()]
+    keys += [f'{name}="{unit}"' for name, unit in units.items()]
     values = molecule.pos if forces is None else np.concatenate([molecule.pos, forces], 1)
     rows = [f"{symbol_of(int(z))} {_row(row)}" for z, row in zip(molecule.species, values, strict=True)]
     return "\n".join([str(len(molecule)), " ".join(keys), *rows]) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gaugenet.data.meshes.sample import DataError
-from gaugenet.data.molecules.extended_xyz import read_extended_xyz
+from gaugenet.data.molecules.extended_xyz import read_extended_xyz, the_units
 from gaugenet.data.molecules.md17 import read_md17
 from gaugenet.data.molecules.molecule import MoleculeSet
 from gaugenet.data.molecules.qm9 import PREFIX, read_qm9
@@ -42,8 +42,10 @@ def read_molecules(path: str | Path, *, limit: int | None = None) -> MoleculeSet
         files = sorted(file for file in path.iterdir() if file.suffix in _XYZ)
         if not files:
             raise DataError(f"{path} holds neither {PREFIX}*.xyz (QM9) nor other files *.xyz or *.extxyz.")
-        found = [molecule for file in files for molecule in read_extended_xyz(file)]
-        return MoleculeSet(found[:limit], energy_unit="eV")
+        parts = [read_extended_xyz(file) for file in files]
+        energy, length = the_units(path, {(part.energy_unit, part.length_unit) for part in parts})
+        found = [molecule for part in parts for molecule in part][:limit]
+        return MoleculeSet(found, energy_unit=energy, length_unit=length)
     if path.suffix == ".npz":
         return read_md17(path)[:limit]
     if path.name.startswith(PREFIX) or path.suffix not in _XYZ:

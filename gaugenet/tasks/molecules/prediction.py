@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaugenet.data import Molecule, MoleculeSet, read_molecules, write_extended_xyz, write_md17
+from gaugenet.data import MoleculeSet, read_molecules, write_extended_xyz, write_md17
 from gaugenet.files import check_outputs, files_in, unique_names, write_json, write_npz
 from gaugenet.tasks.molecules.inference import MoleculePredictor, Predicted
 from gaugenet.tasks.training.options import TaskError
@@ -78,7 +78,7 @@ def _write(
     out: Path, name: str, molecules: MoleculeSet, found: Sequence[Predicted], predictor: MoleculePredictor
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_extended_xyz(out / f"{name}.predicted.xyz", _with_predictions(molecules, found, predictor.data.energy))
+    write_extended_xyz(out / f"{name}.predicted.xyz", _with_predictions(molecules, found, predictor))
     path, species = out / f"{name}.predicted.npz", molecules[0].species
     energy = np.array([one.energy for one in found])
     forces = [one.forces for one in found if one.forces is not None]
@@ -94,14 +94,15 @@ def _write(
     write_npz(path, arrays)
 
 
-def _with_predictions(molecules: MoleculeSet, found: Sequence[Predicted], target: str) -> list[Molecule]:
+def _with_predictions(molecules: MoleculeSet, found: Sequence[Predicted], predictor: MoleculePredictor) -> MoleculeSet:
     """Return the molecules with predicted values alone, so that nothing given is taken for a prediction."""
-    changed = []
+    changed, target = [], predictor.data.energy
     for molecule, one in zip(molecules, found, strict=True):
         energy = one.energy if one.forces is not None else None
         properties = {} if energy is not None else {target: one.energy}
         changed.append(replace(molecule, energy=energy, forces=one.forces, properties=properties))
-    return changed
+    unit = predictor.energy_unit if any(molecule.energy is not None for molecule in changed) else ""
+    return MoleculeSet(changed, energy_unit=unit, length_unit=molecules.length_unit)
 
 
 __all__ = ["predict_molecules"]

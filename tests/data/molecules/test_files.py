@@ -168,6 +168,23 @@ def test_extended_xyz_is_read_as_it_was_written(tmp_path):
         assert a.forces is None or np.array_equal(a.forces, b.forces)
 
 
+def test_extended_xyz_names_units_that_are_not_the_usual_ones(tmp_path):
+    atoms = [Molecule([18], [[0.0, 0.0, k]], energy=-1.5 - k) for k in range(2)]
+    write_extended_xyz(tmp_path / "a.xyz", MoleculeSet(atoms, energy_unit="kcal/mol", length_unit="Bohr"))
+    found = read_molecules(tmp_path / "a.xyz")
+    assert (found.energy_unit, found.length_unit) == ("kcal/mol", "Bohr")
+    assert [m.energy for m in read_molecules(tmp_path)] == [-1.5, -2.5], "a folder"
+    assert read_molecules(tmp_path).length_unit == "Bohr"
+    assert not found[0].properties, "units are no properties"
+    write_extended_xyz(tmp_path / "b.xyz", MoleculeSet(atoms, energy_unit="eV"))
+    assert "unit" not in (tmp_path / "b.xyz").read_text()
+    with pytest.raises(DataError, match="the same units for all molecules, got eV, Angstrom and kcal/mol, Bohr"):
+        read_molecules(tmp_path)
+    (tmp_path / "c.xyz").write_text("".join((tmp_path / f"{name}.xyz").read_text() for name in "ab"))
+    with pytest.raises(DataError, match=r"c.xyz: expected the same units"):
+        read_extended_xyz(tmp_path / "c.xyz")
+
+
 def test_extended_xyz_of_other_programs(tmp_path):
     """Columns in another order, further columns, quotes, and a file without keys."""
     text = (
