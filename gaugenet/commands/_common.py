@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from argparse import Action
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, NoReturn
@@ -98,15 +98,7 @@ def make_parser(command: str, description: str, **settings: Any) -> Parser:
     return Parser(prog=f"gaugenet {command}", description=description, **settings)
 
 
-def task_for(arguments: list[str]) -> Task:
-    """Return the task of the run among the arguments; the first task if there is no run.
-
-    The command then reports what is wrong with the run.
-    """
-    return _task_among(arguments) or next(iter(TASKS.values()))
-
-
-def _task_among(arguments: list[str]) -> Task | None:
+def task_among(arguments: list[str]) -> Task | None:
     """Return the task of the first argument that names a run. Arguments behind an option may be its value: last."""
     places = [i for i, argument in enumerate(arguments) if not argument.startswith("-")]
     places.sort(key=lambda i: arguments[max(i - 1, 0)].startswith("-"))
@@ -125,14 +117,27 @@ def run_folder(run: str | Path) -> Path:
     return _zoo.folder_of(name) if is_in_zoo else Path(run)
 
 
-def parse_for_run(command: str, usage: Usage, arguments: list[str], *more: Option) -> tuple[Path, dict[str, Any]]:
-    """Parse `RUN` and the options of a task's usage; return the run and the options by keyword.
+def parse_for_run(
+    command: str, usage_of: Callable[[Task], Usage], arguments: list[str], *more: Option
+) -> tuple[Task, Path, dict[str, Any]]:
+    """Parse `RUN` and the options of its task; return the task, the run and the options by keyword.
+
+    Without a run the options are those of the first task, and the command reports what is wrong with the run.
+
+    Args:
+        command: name of the command.
+        usage_of: what the command does with the runs of a task.
+        arguments: the arguments of the command.
+        more: options of the command itself.
 
     Raises:
         ValueError: If results would be written into the folder of a network of the zoo.
     """
+    found = task_among(arguments)
+    task = found or next(iter(TASKS.values()))
+    usage = usage_of(task)
     parser = make_parser(command, usage.description)
-    if _task_among(arguments) is None:
+    if found is None:
         parser.note = "No argument is the folder of a run with a run.json, which says which options there are.\n"
     parser.add_argument(
         "run", type=Path, metavar="RUN", help="folder that `gaugenet train` wrote, or a name of `gaugenet models list`"
@@ -143,7 +148,7 @@ def parse_for_run(command: str, usage: Usage, arguments: list[str], *more: Optio
     folder = run_folder(options.run)
     if folder != options.run and options["out"] is None:
         raise ValueError(f"Expected --out DIR for the results: the folder of the network {options.run} stays as it is.")
-    return folder, {one.keyword: options[one.keyword] for one in (*usage.options, *more)}
+    return task, folder, {one.keyword: options[one.keyword] for one in (*usage.options, *more)}
 
 
 def write_line(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaugenet.commands._common import parse_for_run, task_for, write_json_line, write_line
+from gaugenet.commands._common import parse_for_run, write_json_line, write_line
 from gaugenet.tasks.training.task import option
 
 _JSON = option("--json", action="store_true", help="print everything as JSON")
@@ -10,8 +10,7 @@ _JSON = option("--json", action="store_true", help="print everything as JSON")
 
 def run(arguments: list[str]) -> int:
     """Parse the arguments, score the run, print the result; return the exit status."""
-    task = task_for(arguments)
-    folder, options = parse_for_run("evaluate", task.evaluation, arguments, _JSON)
+    task, folder, options = parse_for_run("evaluate", lambda task: task.evaluation, arguments, _JSON)
     as_json = options.pop(_JSON.keyword)
     result = task.evaluate(folder, **options)
     if as_json:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from gaugenet.commands._common import parse_for_run, task_for, write_line
+from gaugenet.commands._common import parse_for_run, write_line
 
 
 def run(arguments: list[str]) -> int:
     """Parse the arguments, predict, report the result; return the exit status."""
-    task = task_for(arguments)
-    folder, options = parse_for_run("predict", task.prediction, arguments)
+    task, folder, options = parse_for_run("predict", lambda task: task.prediction, arguments)
     found = task.predict(folder, **options)
     for line in found.lines:
         write_line(line)

@@ -11,7 +11,7 @@ import pytest
 
 from gaugenet.cli import main
 from gaugenet.commands import _declared, train
-from gaugenet.commands._common import nearest, task_for
+from gaugenet.commands._common import nearest, task_among
 from gaugenet.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,12 +56,12 @@ def test_the_run_may_stand_behind_options(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(f'{{"task": "{name}"}}')
     forecast, regression = str(tmp_path / "forecast"), str(tmp_path / "regression")
-    assert task_for([forecast, "--data", "a.nc"]).name == "forecast"
-    assert task_for(["--out", "results", forecast, "--data", "a.nc"]).name == "forecast"
-    assert task_for(["--json", forecast]).name == "forecast"
-    assert task_for([regression, "--ensemble", forecast]).name == "regression"
-    assert task_for(["--out", forecast, regression]).name == "regression"
-    assert task_for(["--out", "results"]) is task_for([]) is TASKS["segmentation"]
+    assert task_among([forecast, "--data", "a.nc"]).name == "forecast"
+    assert task_among(["--out", "results", forecast, "--data", "a.nc"]).name == "forecast"
+    assert task_among(["--json", forecast]).name == "forecast"
+    assert task_among([regression, "--ensemble", forecast]).name == "regression"
+    assert task_among(["--out", forecast, regression]).name == "regression"
+    assert task_among(["--out", "results"]) is task_among([]) is None
 
 
 def test_options_without_a_run_are_explained(tmp_path, capsys):
