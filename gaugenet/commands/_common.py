@@ -25,6 +25,7 @@ _UNKNOWN = re.compile(
     r"|Group '(?P<group>\S+)' does not accept option '(?P<option>\S+)'"
 )
 """Messages of jsonargparse about names that it does not know, on the command line and in YAML files."""
+_MISSING = re.compile(r"(the following arguments are required: )(.*)")
 _NEAR = 0.6
 """Names at least that similar are suggested for an unknown one, 0 to 1."""
 
@@ -50,10 +51,20 @@ class Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Write the error to stderr and exit with status 2."""
+        missing = _MISSING.fullmatch(message)
+        if missing:
+            message = missing[1] + ", ".join(map(self._as_typed, missing[2].split(", ")))
         unknown = _unknown_names(message)
         similar = dict.fromkeys(near for name in unknown for near in nearest(name, self.option_names()))
         hint = f"Did you mean {' or '.join(similar)}?\n" if similar else self.note if unknown else ""
         self.exit(2, f"{self.prog}: error: {message}\n{hint}`{self.prog} --help` lists the options.\n")
+
+    def _as_typed(self, dest: str) -> str:
+        """Return an argument as it is typed: `--from`, or the placeholder of a positional one."""
+        found = next((action for action in self._actions if action.dest == dest), None)
+        if found is None:
+            return dest
+        return next(iter(found.option_strings), None) or str(found.metavar or dest)
 
     def option_names(self) -> list[str]:
         """Return the names of all options, with their dashes, each once."""

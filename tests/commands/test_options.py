@@ -197,3 +197,17 @@ def test_lists_and_short_forms_are_written_out():
     task = TASKS["climate"]
     expanded = train._join_lists(train._expand(["--data", "a.nc", "b.nc", "--lr=1", "--val=c.nc"], task), task)
     assert expanded == ['--data.files=["a.nc", "b.nc"]', "--optim.lr=1", '--data.val=["c.nc"]']
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("models fetch x", "--from"),
+        ("evaluate", "RUN, --data"),
+        ("predict RUN", "MESH, --out"),
+        ("inspect", "FILE|DIR"),
+    ],
+)
+def test_missing_arguments_are_named_as_they_are_typed(command, missing, capsys):
+    assert main(command.split()) == 2
+    assert f"arguments are required: {missing}\n" in capsys.readouterr().err
