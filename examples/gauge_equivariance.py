@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gaugenet.data import HeatKernelSignature, InputFeatures, ShapeOperator
-from gaugenet.geometry import GaugeGraph, TriangleMesh
-from gaugenet.geometry.mesh._hierarchy import hierarchy
+from gaugenet.geometry import GaugeGraph, TriangleMesh, hierarchy
 from gaugenet.groups import SO2, FieldType
 from gaugenet.models import MeshUNet
 from gaugenet.nn import GatedNonlinearity

@@ -19,6 +19,7 @@ import trimesh
 from safetensors.torch import load_file
 
 from gaugenet.cli import main
+from gaugenet.tasks.training.run import RunDescription
 from tests.tasks.mesh.meshes import CLASSES, ellipsoid, write_folder, write_meshcnn, write_obj
 
 SMALL = [
@@ -186,11 +187,21 @@ def test_a_run_is_not_overwritten_unless_asked(run, bodies, cache, capsys):
     assert not all(torch.equal(before[k], other[k]) for k in before)
 
 
-def test_a_finished_run_resumed_is_left_as_it_is(run):
-    before = load_file(run / "last.safetensors")
+def test_a_finished_run_resumed_is_left_as_it_is(run, capsys):
+    before, epochs = load_file(run / "last.safetensors"), RunDescription.load(run).metrics["last"]["epoch"]
     assert main(["train", "segmentation", "--out", str(run), "--resume"]) == 0
     after = load_file(run / "last.safetensors")
     assert all(torch.equal(before[k], after[k]) for k in before)
+    said = capsys.readouterr()
+    assert f"of {epochs:.0f}  val_accuracy" in said.out, "the scores of the training, not those of no epoch"
+    assert "--max_epochs" in said.err
+
+
+def test_what_cannot_be_resumed_is_named(run, tmp_path, capsys):
+    assert main(["train", "segmentation", "--out", str(tmp_path / "other"), "--resume"]) == 1
+    assert "holds no training" in _message(capsys)
+    assert main(["train", "regression", "--out", str(run), "--resume"]) == 1
+    assert f"gaugenet train segmentation --out {run} --resume" in _message(capsys)
 
 
 def test_a_bad_command_does_not_cost_an_older_run(run, bodies, tmp_path, capsys):

@@ -16,7 +16,7 @@ from gaugenet.commands._common import Parser, make_parser, run_folder, write_lin
 from gaugenet.commands._declared import argument_names, declared
 from gaugenet.commands._yaml import check_file, load_bounded
 from gaugenet.files import check_outputs
-from gaugenet.tasks.table import TASKS
+from gaugenet.tasks.table import TASKS, task_of_run
 from gaugenet.tasks.training.class_report import class_table, lowest_class
 from gaugenet.tasks.training.expressions import own_classes
 from gaugenet.tasks.training.options import OWN_TRAINER_ARGUMENTS
@@ -49,7 +49,8 @@ def run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     if name not in TASKS:
-        sys.stderr.write(f"gaugenet train: no task {name!r}: choose one of {', '.join(TASKS)}.\n")
+        wrong = "the task comes first" if name.startswith("-") else f"no task {name!r}"
+        sys.stderr.write(f"gaugenet train: {wrong}: choose one of {', '.join(TASKS)}.\n")
         return 2
     task = TASKS[name]
     if _HELP & set(rest):
@@ -58,7 +59,7 @@ def run(arguments: list[str]) -> int:
     if _TRAINER_HELP & set(rest):
         write_line(_trainer_parser(task).format_help())
         return 0
-    rest = _with_saved_config(_join_lists(_expand(rest, task), task))
+    rest = _with_saved_config(_join_lists(_expand(rest, task), task), task)
     for file in _config_files(rest):
         check_file(file)
     _check_names(task, rest)
@@ -173,17 +174,28 @@ def _join_lists(arguments: list[str], task: Task) -> list[str]:
     return out
 
 
-def _with_saved_config(arguments: list[str]) -> list[str]:
-    """Prepend the saved options when resuming, so that only `--out` must be repeated."""
+def _with_saved_config(arguments: list[str], task: Task) -> list[str]:
+    """Prepend the saved options when resuming, so that only `--out` must be repeated.
+
+    Raises:
+        ValueError: If there is nothing to resume, or the run is of another task.
+    """
     if "--resume" not in arguments:
         return arguments
     for k, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name == "--out":
-            saved = Path(value or "".join(arguments[k + 1 : k + 2])) / _CONFIG
+            out = Path(value or "".join(arguments[k + 1 : k + 2]))
+            if (own := task_of_run(out)) is not None and own.name != task.name:
+                raise ValueError(
+                    f"{out} is a training of {own.name}: go on with `gaugenet train {own.name} --out {out} --resume`."
+                )
+            saved = out / _CONFIG
             if saved.is_file():
                 _refuse_code_of_run(saved, arguments)
                 return ["--config", str(saved), *arguments]
+            if not any(other.startswith(("--data", "--config")) for other in arguments):
+                raise ValueError(f"{out} holds no training to resume: check --out, or start one with --data.")
     return arguments
 
 

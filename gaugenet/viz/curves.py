@@ -23,6 +23,7 @@ _SPLITS = ("train", "val", "test")
 _INK, _WEAK = sheet.INK["light"]
 _GRID = "#e4e7ec"
 _DPI = 150
+_MOST_IN_A_ROW = 4
 
 
 def plot_learning_curves(
@@ -151,9 +152,14 @@ def _figure(panels: int, *, size: tuple[float, float] | None = None) -> tuple[An
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size or (5.4 * panels, 3.9), layout="constrained", facecolor="white")
+    rows = math.ceil(panels / _MOST_IN_A_ROW)
+    columns = math.ceil(panels / rows)
+    figure = Figure(figsize=size or (5.4 * columns, 3.9 * rows), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    return figure, list(np.atleast_1d(figure.subplots(1, panels)))
+    axes: list[Axes] = list(np.ravel(figure.subplots(rows, columns)))
+    for unused in axes[panels:]:
+        unused.set_axis_off()
+    return figure, axes[:panels]
 
 
 def _read_rows(path: str | Path) -> list[dict[str, Any]]:

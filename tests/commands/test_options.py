@@ -211,3 +211,8 @@ def test_lists_and_short_forms_are_written_out():
 def test_missing_arguments_are_named_as_they_are_typed(command, missing, capsys):
     assert main(command.split()) == 2
     assert f"arguments are required: {missing}\n" in capsys.readouterr().err
+
+
+def test_the_task_comes_before_the_options(capsys):
+    assert main(["train", "--data", "meshes", "--out", "run"]) == 2
+    assert "the task comes first" in capsys.readouterr().err

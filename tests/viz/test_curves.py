@@ -45,6 +45,14 @@ def test_pictures_are_written(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "m.png").size[0] > 300
 
 
+def test_many_curves_stand_in_rows(tmp_path: Path) -> None:
+    """Eight in one row are 7,290 pixels wide, and illegible on any screen."""
+    rows = [{"epoch": k, **{f"val_{name}": k for name in "abcdefgh"}} for k in range(3)]
+    plot_learning_curves(tmp_path / "c.png", rows)
+    width, height = Image.open(tmp_path / "c.png").size
+    assert width < 4 * height
+
+
 def test_rows_of_the_matrix_decide_the_colors(tmp_path: Path) -> None:
     plot_confusion_matrix(tmp_path / "right.png", np.eye(3) * 100)
     plot_confusion_matrix(tmp_path / "wrong.png", np.roll(np.eye(3), 1, axis=1) * 3)

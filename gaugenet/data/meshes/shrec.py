@@ -57,6 +57,11 @@ class ShrecClassification(MeshDataset):
         pooled = {name: paths for name, paths in pooled.items() if paths}
         if not pooled:
             raise DataError(f"{self.root}: no meshes in CLASS/train/ or CLASS/: expected one folder per class.")
+        if pooled.keys() <= set(_PARTS):
+            raise DataError(
+                f"{self.root} holds parts, not classes ({', '.join(pooled)}): expected one folder per class, CLASS/*.obj "
+                "or CLASS/train/*.obj. Labels of faces or vertices are a segmentation."
+            )
         self.class_names = tuple(pooled)
         self.pool = tuple(path for paths in pooled.values() for path in paths)
         cuts = {

@@ -50,8 +50,11 @@ class Molecule:
     def __post_init__(self) -> None:
         where = f"{self.name}: " if self.name else ""
         species = np.asarray(self.species)
-        if species.ndim != 1 or not len(species) or not np.all((species >= 1) & (species <= len(SYMBOLS))):
-            raise DataError(f"{where}expected atomic numbers `species` of shape (N,), got {species!r:.80}.")
+        numbers = species.ndim == 1 and len(species) > 0 and np.issubdtype(species.dtype, np.number)
+        if not numbers or not np.all((species >= 1) & (species <= len(SYMBOLS))):
+            raise DataError(
+                f"{where}expected atomic numbers `species` of shape (N,), not symbols, got {species!r:.80}."
+            )
         object.__setattr__(self, "species", species.astype(np.int64))
         for name, shape in (("pos", (len(species), 3)), ("forces", (len(species), 3)), ("cell", (3, 3))):
             value = getattr(self, name)

@@ -90,10 +90,20 @@ def check_label_flow(width: float, name: str = "label_flow") -> None:
 
 
 def device_of(name: str | None) -> torch.device:
-    """Return the device of this name; by default a GPU if there is one."""
+    """Return the device of this name; by default a GPU if there is one.
+
+    Raises:
+        TaskError: If this PyTorch cannot use the device here.
+    """
     import torch
 
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # of PyTorch, for names and for devices that are missing
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise TaskError(f"Cannot use the device {name!r}: {reason}. Use 'cpu', or install a PyTorch for it.") from None
 
 
 def use_threads(threads: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from gaugenet.tasks.training.options import TaskError, check, use_threads
 from gaugenet.tasks.training.run import DESCRIPTION, WEIGHTS, RunDescription, load_weights
 from gaugenet.tasks.training.task import Task
 from gaugenet.tasks.training.trainer import check_trainer
+
+logger = logging.getLogger(__name__)
 
 CONFIG = "config.yaml"
 _CURVES = "curves.png"
@@ -89,6 +92,9 @@ def train_task(
         fit(training.module, data, run, training.description, resume=resume, trainer=trainer, again=again)
         if _is_first_process():
             _draw_curves(run)
+    if resume and not training.description.metrics and (run / DESCRIPTION).is_file():
+        logger.info("All epochs of %s were done before: a larger --max_epochs goes on.", run)
+        return RunDescription.load(run)
     return training.description
 
 

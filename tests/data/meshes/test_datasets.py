@@ -258,6 +258,16 @@ def test_shrec_draws_disjoint_nested_splits(tmp_path):
         ShrecClassification(tmp_path, "test", train_per_class=20)
 
 
+def test_parts_are_not_taken_for_classes(tmp_path):
+    """A network was trained to tell the training from the test meshes of a labelled folder."""
+    for part in ("train", "test"):
+        write_obj(tmp_path / part / "a.obj", MESH)
+    with pytest.raises(DataError, match="parts, not classes"):
+        ShrecClassification(tmp_path)
+    write_obj(tmp_path / "boxes" / "a.obj", MESH)  # control: a class may have any name
+    assert ShrecClassification(tmp_path).class_names == ("boxes", "test", "train")
+
+
 # --- the published sets -----------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,16 @@ def test_units_scale_with_the_mesh():
     torch.testing.assert_close(one.transporter, two.transporter, rtol=0, atol=1e-9)
 
 
+def test_a_radius_that_reaches_nothing_is_named(caplog):
+    """A radius in metres on a mesh in millimetres gave a graph without edges, without a word."""
+    mesh = torus(12, 8, 0)
+    shortest = mesh.edge_lengths.min()
+    assert mesh.gauge_graph(SO2(), radius=1.1 * shortest).num_edges
+    assert not caplog.records  # control: one edge is enough
+    assert not mesh.gauge_graph(SO2(), radius=0.9 * shortest).num_edges
+    assert "units of the mesh" in caplog.text
+
+
 def test_parts_and_isolated_vertices():
     one, two = torus(30, 12), sphere(5)
     vertices = np.concatenate([one.vertices, two.vertices + 0.001, [[9.0, 9.0, 9.0]]])

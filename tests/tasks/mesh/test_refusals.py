@@ -12,10 +12,11 @@ from gaugenet.geometry.mesh.mesh import MeshError, TriangleMesh
 from gaugenet.tasks.mesh.data_options import DataOptions, GeometryOptions
 from gaugenet.tasks.mesh.preparation import Preparation, prepare_mesh
 from gaugenet.tasks.mesh.setup import _check_labels
-from gaugenet.tasks.training.options import TaskError
+from gaugenet.tasks.training.options import TaskError, device_of
 from tests.tasks.mesh.meshes import ellipsoid
 
 HOW = Preparation(InputFeatures([Positions()]), GeometryOptions(levels=1), n_jobs=1)
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 CLASSES = ["low", "high", "rare"]
 
 
@@ -78,3 +79,11 @@ def test_a_mesh_of_points_that_are_not_finite_is_refused():
 def test_negative_options_are_refused_by_name(wrong):
     with pytest.raises(TaskError, match=next(iter(wrong))):
         DataOptions(**wrong)
+
+
+@pytest.mark.parametrize("name", ["gpu", pytest.param("cuda", marks=NO_GPU)])
+def test_a_device_that_is_not_there_is_named(name):
+    """The answer was PyTorch's AssertionError."""
+    with pytest.raises(TaskError, match=f"device {name!r}"):
+        device_of(name)
+    assert device_of("cpu").type == "cpu"
