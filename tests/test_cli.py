@@ -476,6 +476,15 @@ def test_a_bad_mesh_does_not_keep_the_others_from_being_labelled(run, bodies, tm
     assert np.array_equal(labels < 0, (faces == 3).any(axis=1))
 
 
+def test_a_prediction_without_a_usable_mesh_leaves_nothing_behind(run, bodies, tmp_path, capsys):
+    """Its summary was in the way of the next attempt, with the right mesh."""
+    (tmp_path / "empty.obj").touch()
+    out = ["--out", str(tmp_path / "labelled")]
+    assert main(["predict", str(run), str(tmp_path / "empty.obj"), *out]) == 1
+    assert "holds no triangles" in _message(capsys)
+    assert main(["predict", str(run), str(bodies / "test" / "body0.obj"), *out]) == 0
+
+
 @pytest.mark.parametrize("kind", ["mesh", "folder", "run"])
 def test_view(kind, run, bodies, cache, tmp_path, capsys):
     if kind == "run":

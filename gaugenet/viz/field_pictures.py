@@ -38,6 +38,7 @@ class Parity:
         prediction: the same.
         error: sizes of the differences; for vectors, sizes of the vector differences.
         title: text above the panel, such as a score.
+        error_label: name and unit of the error; by default made from `label`.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Parity:
     prediction: Float[ndarray, "n"]
     error: Float[ndarray, "n"]
     title: str = ""
+    error_label: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,7 @@ def plot_error_histogram(path: str | Path, quantities: Sequence[Parity], *, titl
         for share, style in ((0.5, "-"), (0.95, "--")):
             value = float(np.quantile(one.error, share))
             axis.axvline(value, color=_INK, linestyle=style, linewidth=1, label=f"{100 * share:.0f} %: {value:.3g}")
-        axis.set_xlabel(sheet.literal(f"error of {one.label}"), color=_WEAK)
+        axis.set_xlabel(sheet.literal(one.error_label or f"error of {one.label}"), color=_WEAK)
         axis.set_ylabel("items", color=_WEAK)
         axis.legend(frameon=False, fontsize=9)
     sheet.save(figure, path, dpi=_DPI)
@@ -214,9 +216,8 @@ def _draw_row(figure: Figure, row: Sequence[Axes], one: FieldMap, tile: int, rot
         axis.set_axis_off()
     row[0].text(0, 0.5, sheet.literal(view.name), transform=row[0].transAxes, rotation=90, va="center", color=_WEAK)
     truth, _, error = fields.values()
-    label = replace(truth, name=one.name).label
-    _color_bar(figure, row[:2], scales[truth.name], label)
-    _color_bar(figure, row[2:], scales[error.name], f"error of {label}")
+    _color_bar(figure, row[:2], scales[truth.name], replace(truth, name=one.name).label)
+    _color_bar(figure, row[2:], scales[error.name], replace(error, name=f"error of {one.name}").label)
 
 
 def _color_bar(figure: Figure, axes: Sequence[Axes], scale: ColorScale, label: str) -> None:

@@ -6,11 +6,13 @@ import copy
 import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gaugenet.geometry import Icosphere
 from gaugenet.groups import O2, SO2, Cyclic, Dihedral, FieldType, Reflection
 from tests.groups.cases import GROUPS, elements, representations
 from tests.tolerances import TOL
@@ -150,3 +152,10 @@ def test_features_of_the_wrong_size_are_named():
         field_type.transform(elements(SO2(), 7), torch.zeros(7, 3))
     with pytest.raises(ValueError, match=r"got none \(shape \(4,\)\)"):
         field_type.check(torch.zeros(4))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((7, 4), np.float32), None, Icosphere(1).gauge_graph(SO2())])
+def test_features_that_are_no_tensor_are_named(wrong):
+    """An array, or the graph in the place of the features: the answer was an AttributeError inside NumPy or PyG."""
+    with pytest.raises(TypeError, match=f"`x` to be a tensor of features, got {type(wrong).__name__}"):
+        FieldType(SO2(), "2x0 + 1x1").check(wrong)

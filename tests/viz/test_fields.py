@@ -8,7 +8,7 @@ import trimesh
 from matplotlib import image
 
 from gaugenet.geometry import HEALPix, Icosphere, TriangleMesh
-from gaugenet.viz import ColorScale, MeshField, MeshView, coastline_segments, draw_fields
+from gaugenet.viz import ColorScale, MeshField, MeshView, coastline_segments, draw_fields, field_pictures
 from gaugenet.viz.field_pictures import FieldMap, render_field_maps
 from gaugenet.viz.render.colors import color_ramp
 from gaugenet.viz.render.painter import Anchors, Painter, spread_points
@@ -135,3 +135,13 @@ def test_truth_prediction_and_error_share_the_scale_of_the_truth(sphere, east, t
     assert np.abs(same - off).max() > 0.2, "the error is seen"
     with pytest.raises(ValueError, match="at least one map"):
         render_field_maps(tmp_path / "none.png", [])
+
+
+def test_the_error_of_a_vector_is_not_called_the_error_of_its_size(sphere, east, tmp_path, monkeypatch):
+    """A turned vector has the right size, and an error."""
+    bars = []
+    monkeypatch.setattr(field_pictures, "_color_bar", lambda figure, axes, scale, label: bars.append(label))
+    view = MeshView.of(sphere, "globe")
+    maps = [FieldMap(view, "u", "m/s", east, -east), FieldMap(view, "p", "Pa", east[:, 0], east[:, 1])]
+    render_field_maps(tmp_path / "a.png", maps, tile=60)
+    assert bars == ["|u| [m/s]", "|error of u| [m/s]", "p [Pa]", "error of p [Pa]"]

@@ -322,5 +322,5 @@ def _opened(path: Path, changed: int) -> Any:
     except DataError:
         raise
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__
         raise DataError(f"{path} cannot be read as NetCDF or Zarr ({reason}).") from error

@@ -121,7 +121,14 @@ class FieldType:
         return torch.cat(parts, 1) if parts else x
 
     def check(self, x: Tensor, name: str = "x") -> None:
-        """Raise `ValueError` unless dimension 1 of `x` is the size of this type."""
+        """Raise an error unless `x` is a tensor whose dimension 1 is the size of this type.
+
+        Raises:
+            TypeError: If `x` is not a tensor.
+            ValueError: If the size differs.
+        """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"Expected `{name}` to be a tensor of features, got {type(x).__name__}.")
         if x.dim() < 2 or x.shape[1] != self.size:
             got = "none" if x.dim() < 2 else x.shape[1]
             raise ValueError(

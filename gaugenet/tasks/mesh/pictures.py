@@ -143,7 +143,8 @@ def _of_predictions(folder: Path, limit: int) -> LabelledViews:
         raise TaskError(f"{folder} holds no colored meshes: there is nothing to see.")
     classes = _table(summary["classes"], summary.get("label_values"))
     views = [
-        _plain_or_labelled(folder / e["ply"], classes, name=e["name"], predicted=True) for e in _spread(entries, limit)
+        _plain_or_labelled(folder / e["ply"], classes, name=e["name"], predicted=True, source=Path(e["file"]))
+        for e in _spread(entries, limit)
     ]
     return LabelledViews(views, summary["classes"], f"predictions of {Path(summary['run']).name}")
 
@@ -167,9 +168,14 @@ def _of_folder(folder: Path, split: str | None, limit: int) -> LabelledViews:
 
 
 def _plain_or_labelled(
-    file: Path, classes: ClassTable | None, *, name: str | None = None, predicted: bool = False
+    file: Path,
+    classes: ClassTable | None,
+    *,
+    name: str | None = None,
+    predicted: bool = False,
+    source: Path | None = None,
 ) -> MeshView:
-    """Return a mesh with the labels in its file or next to it, if there are any."""
+    """Return a mesh with the labels in its file or next to it, if there are any; it stands as its `source` does."""
     from gaugenet.data.meshes.labels import read_labels, read_ply_labels
 
     mesh = TriangleMesh.load(file)
@@ -182,7 +188,7 @@ def _plain_or_labelled(
         values = {"prediction" if predicted else "truth": labels, "labels_on": "face" if kind == "faces" else "vertex"}
     elif beside is not None:
         values = {"truth": _indices(read_labels(beside), classes, beside)}
-    return _view(name or file.stem, mesh, file, **values)
+    return _view(name or file.stem, mesh, source or file, **values)
 
 
 def _view(name: str, mesh: TriangleMesh, file: Path | None, **labels: Any) -> MeshView:

@@ -97,6 +97,8 @@ def predict(
     )
     how = predictor.preparation(repair=repair or predictor.data.repair, n_jobs=n_jobs)
     prepared = prepared_meshes(files, names, how)
+    if all(one is None for _, one in prepared):  # a summary alone would be in the way of the next attempt
+        return [entry for entry, _ in prepared]
     out.mkdir(parents=True, exist_ok=True)
     for entry, one in prepared:
         if one is not None:

@@ -55,7 +55,8 @@ def draw_scores(
         if len(truth):
             error, r2 = _errors(prediction, truth), entry["r2"]
             title = name if r2 is None else f"{name}: R² {r2:.4f}"
-            quantities.append(Parity(_label(name, entry), sizes_of(truth), sizes_of(prediction), error, title))
+            label, error_label = _label(name, entry), _label(f"error of {name}", entry)
+            quantities.append(Parity(label, sizes_of(truth), sizes_of(prediction), error, title, error_label))
     if quantities:
         plot_parity(folder / f"parity_{split}.png", quantities, title=f"{Path(result['run']).name}, {split}")
         plot_error_histogram(folder / f"errors_{split}.png", quantities, title=f"{Path(result['run']).name}, {split}")

@@ -283,6 +283,13 @@ def test_files_that_are_none(tmp_path, name):
         ClimateFiles(tmp_path / name)
 
 
+def test_the_reason_of_another_format_is_a_whole_sentence(tmp_path):
+    """xarray's advice ends in a colon, before a link in its next line."""
+    (tmp_path / "cat.ply").write_text("ply")
+    with pytest.raises(DataError, match=r"backends \[[^]]+\]\)\.$"):
+        ClimateFiles(tmp_path / "cat.ply")
+
+
 # --- normalization ---------------------------------------------------------------------------------------------------
 
 

@@ -258,3 +258,14 @@ def test_items_on_several_threads_keep_their_order_and_one_thread_of_torch_each(
     assert torch.get_num_threads() == threads
     with pytest.raises(BrokenBarrierError):
         list(on_each(lambda k: met.wait(0.01), range(2), n_jobs=1, device=cpu))  # control: one after the other
+
+
+def test_predictions_stand_as_their_meshes_do(run, data, tmp_path, capsys):
+    """In pictures of a folder of predictions, meshes with a pose in manifest.json lay on their backs."""
+    source = write_set(tmp_path / "posed")
+    turned = [[1, 0, 0], [0, -1, 0], [0, 0, -1]]
+    (source / "manifest.json").write_text(json.dumps({"meshes": {"test/body5.obj": {"rotation": turned}}}))
+    assert main(["predict", str(run), str(source / "test"), "--out", str(tmp_path / "out")]) == 0
+    shown, given = (load_views(path).views for path in (tmp_path / "out", source))
+    assert shown[0].up == given[0].up == [0, 0, -1]
+    assert shown[1].up == given[1].up == "auto", "control: no pose is known"
