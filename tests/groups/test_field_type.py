@@ -157,5 +157,5 @@ def test_features_of_the_wrong_size_are_named():
 @pytest.mark.parametrize("wrong", [np.zeros((7, 4), np.float32), None, Icosphere(1).gauge_graph(SO2())])
 def test_features_that_are_no_tensor_are_named(wrong):
     """An array, or the graph in the place of the features: the answer was an AttributeError inside NumPy or PyG."""
-    with pytest.raises(TypeError, match=f"`x` to be a tensor of features, got {type(wrong).__name__}"):
+    with pytest.raises(ValueError, match=f"`x` to be a tensor of features, got {type(wrong).__name__}"):
         FieldType(SO2(), "2x0 + 1x1").check(wrong)

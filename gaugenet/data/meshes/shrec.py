@@ -59,8 +59,8 @@ class ShrecClassification(MeshDataset):
             raise DataError(f"{self.root}: no meshes in CLASS/train/ or CLASS/: expected one folder per class.")
         if pooled.keys() <= set(_PARTS):
             raise DataError(
-                f"{self.root} holds parts, not classes ({', '.join(pooled)}): expected one folder per class, CLASS/*.obj "
-                "or CLASS/train/*.obj. Labels of faces or vertices are a segmentation."
+                f"{self.root} holds parts, not classes ({', '.join(pooled)}): expected one folder per class, "
+                "CLASS/*.obj or CLASS/train/*.obj. Labels of faces or vertices are a segmentation."
             )
         self.class_names = tuple(pooled)
         self.pool = tuple(path for paths in pooled.values() for path in paths)

@@ -104,12 +104,15 @@ def mesh_gauge_graph(
 def finest_log_maps(framed: FramedSurface, options: NeighborhoodOptions) -> LocalLogMaps:
     """Return log maps between all vertices within the radius, at most as many as the options allow."""
     bound = options.max_neighbors_on(framed.mesh)
-    maps = local_log_maps(framed.surface, radius := options.radius_on(framed.mesh), max_neighbors=bound)
+    radius = options.radius_on(framed.mesh)
+    maps = local_log_maps(framed.surface, radius, max_neighbors=bound)
     if len(framed.mesh.faces) and not maps.indptr[-1]:
         logger.warning(
-            "No vertex has a neighbour within the radius of %.3g: the longest edge is %.3g. The radius is a length in the "
-            "units of the mesh; `mean_neighbors` fits any.", radius, longest_edge(framed.mesh),
-        )  # fmt: skip
+            "No vertex has a neighbour within the radius of %.3g: the longest edge is %.3g. The radius is a length in "
+            "the units of the mesh; `mean_neighbors` fits any.",
+            radius,
+            longest_edge(framed.mesh),
+        )
     cut = int((np.diff(maps.indptr) == bound).sum())
     if options.max_neighbors is None and cut:
         logger.info(

@@ -121,14 +121,9 @@ class FieldType:
         return torch.cat(parts, 1) if parts else x
 
     def check(self, x: Tensor, name: str = "x") -> None:
-        """Raise an error unless `x` is a tensor whose dimension 1 is the size of this type.
-
-        Raises:
-            TypeError: If `x` is not a tensor.
-            ValueError: If the size differs.
-        """
+        """Raise `ValueError` unless `x` is a tensor whose dimension 1 is the size of this type."""
         if not isinstance(x, Tensor):
-            raise TypeError(f"Expected `{name}` to be a tensor of features, got {type(x).__name__}.")
+            raise ValueError(f"Expected `{name}` to be a tensor of features, got {type(x).__name__}.")
         if x.dim() < 2 or x.shape[1] != self.size:
             got = "none" if x.dim() < 2 else x.shape[1]
             raise ValueError(

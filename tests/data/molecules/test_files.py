@@ -239,7 +239,7 @@ def test_bad_molecules():
         Molecule([1], [[0, 0, 0]], forces=np.zeros((2, 3)))
     with pytest.raises(DataError, match="atomic numbers"):
         Molecule([], np.zeros((0, 3)))
-    with pytest.raises(DataError, match="atomic numbers .* not symbols"):
+    with pytest.raises(DataError, match=r"atomic numbers .* not symbols"):
         Molecule(["H"], [[0, 0, 0]])  # numpy compared them with numbers, and failed
     with pytest.raises(DataError, match="finite number as energy"):
         Molecule([1], [[0, 0, 0]], energy=float("nan"))
