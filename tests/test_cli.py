@@ -94,7 +94,7 @@ def test_help_names_all_commands_without_importing_torch():
         (["train", "segmentation", "--data", "x", "--out", "y", "--model.witdh", "3"], 2, "witdh"),
         (["train", "segmentation", "--data", "x", "--out", "y", "--optim.lr", "fast"], 2, "optim.lr"),
         (["evaluate", "x"], 2, "data"),
-        (["inspect"], 2, "meshes"),
+        (["inspect"], 2, "FILE|DIR"),
     ],
 )
 def test_bad_usage(arguments, status, words, capsys):

@@ -165,6 +165,9 @@ def understands(workplace, monkeypatch):
 @pytest.mark.parametrize(("page", "line"), ALL_COMMANDS, ids=[f"{p.stem}: {c[:60]}" for p, c in ALL_COMMANDS])
 def test_commands_parse(page, line, understands, workplace):
     (workplace / "mine.yaml").write_text("seed: 0\n", encoding="utf-8")
+    for run in re.findall(r"--out (\S+) --resume", line):
+        (workplace / run).mkdir(parents=True)  # there is something to resume
+        (workplace / run / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
     assert understands(line), f"{page.name}: `{line}` is not understood"
 
 
