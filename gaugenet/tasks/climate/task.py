@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from gaugenet.tasks.training.options import TaskError, use_threads
 from gaugenet.tasks.training.task import (
@@ -21,9 +21,6 @@ from gaugenet.tasks.training.task import (
     Usage,
     option,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _EVALUATE = """Score a climate run on labelled files: average precision, IoU, recall and precision of every class by
 area, and objects found within 300 km. Writes evaluation_NAME.json, map.png and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from gaugenet.tasks.climate.task import COASTLINES
 from gaugenet.tasks.training.options import use_threads
@@ -22,9 +22,6 @@ from gaugenet.tasks.training.task import (
     Usage,
     option,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _EVALUATE = """Score the forecasts of a run on files: root mean square error by lead time against persistence and
 climatology, anomaly correlation and spectra, all by area. Writes evaluation_NAME.json, scores.png, map.png and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from gaugenet.tasks.training.options import use_threads
 from gaugenet.tasks.training.task import (
@@ -21,9 +21,6 @@ from gaugenet.tasks.training.task import (
     Usage,
     option,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _EVALUATE = """Score a run of `gaugenet train molecules` on a part of its data or on other molecules: errors of
 energies, of energies per atom and of force components. Writes evaluation_SPLIT.json, predictions_SPLIT.npz, and
